@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+
+/** The broker that is measured has this processor for itself, and the generator the other. */
+export const BROKER_PROCESSOR = 0
+export const GENERATOR_PROCESSOR = 1
+
+/** Whether processes can be tied to processors here. */
+export function canPin(): boolean {
+  if (availableParallelism() < 2) return false
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A command line that runs on one processor, where that is possible. */
+export function pinned(processor: number, command: readonly string[], pins: boolean): readonly string[] {
+  return pins ? ['taskset', '-c', String(processor), ...command] : command
+}
+
+/** Ties all threads of a process to one processor; returns what undoes it. */
+export function pinProcess(pid: number, processor: number): () => void {
+  const before = affinity(pid)
+  taskset(['-a', '-p', '-c', String(processor), String(pid)])
+  return () => taskset(['-a', '-p', '-c', before, String(pid)])
+}
+
+function affinity(pid: number): string {
+  const answer = execFileSync('taskset', ['-p', '-c', String(pid)], { encoding: 'utf8' })
+  const list = answer.trim().split(': ').at(-1)
+  if (list === undefined) throw new Error(`taskset does not say where process ${pid} runs`)
+  return list
+}
+
+/** A process that has ended meanwhile needs no place any more. */
+function taskset(args: readonly string[]): void {
+  try {
+    execFileSync('taskset', args, { stdio: 'ignore' })
+  } catch {
+    console.error(`warning: taskset ${args.join(' ')} failed`)
+  }
+}

@@ -1,0 +1,65 @@
+import type { PerfReport } from '../../src/cli/perf/report.ts'
+import type { Scenario } from './scenarios.ts'
+
+/** Medians over the rounds of one scenario against one broker. */
+export interface Medians {
+  /** Messages per second of what the scenario measures. */
+  readonly perSecond: number
+  readonly cpuUsPerMessage: number | null
+  readonly rssMegabytes: number | null
+  readonly latencyP50Us: number | null
+  readonly latencyP99Us: number | null
+  readonly generatorCpuPercent: number
+}
+
+export interface ScenarioResult {
+  readonly scenario: string
+  readonly description: string
+  readonly leveret: Medians
+  readonly other: Medians | null
+  /** How many times as good Leveret is: rates, or for latency the median times. */
+  readonly ratio: number | null
+  readonly runs: { readonly leveret: readonly PerfReport[]; readonly other: readonly PerfReport[] }
+}
+
+export function evaluate(
+  scenario: Scenario,
+  leveretRuns: readonly PerfReport[],
+  otherRuns: readonly PerfReport[],
+): ScenarioResult {
+  const leveret = medians(scenario, leveretRuns)
+  const other = otherRuns.length > 0 ? medians(scenario, otherRuns) : null
+  return {
+    scenario: scenario.name,
+    description: scenario.description,
+    leveret,
+    other,
+    ratio: other === null ? null : ratio(scenario, leveret, other),
+    runs: { leveret: leveretRuns, other: otherRuns },
+  }
+}
+
+function medians(scenario: Scenario, runs: readonly PerfReport[]): Medians {
+  const rate = scenario.measure === 'published' ? 'published' : 'consumed'
+  return {
+    perSecond: median(runs.map((run) => run[rate].perSecond)) ?? 0,
+    cpuUsPerMessage: median(runs.map((run) => run.brokerProcess?.cpuUsPerMessage)),
+    rssMegabytes: median(runs.map((run) => run.brokerProcess && Math.round(run.brokerProcess.rssBytes / 1e6))),
+    latencyP50Us: median(runs.map((run) => run.latencyUs?.p50)),
+    latencyP99Us: median(runs.map((run) => run.latencyUs?.p99)),
+    generatorCpuPercent: median(runs.map((run) => Math.max(...run.generatorCpuPercent))) ?? 0,
+  }
+}
+
+function ratio(scenario: Scenario, leveret: Medians, other: Medians): number | null {
+  const [above, below] =
+    scenario.measure === 'latency' ? [other.latencyP50Us, leveret.latencyP50Us] : [leveret.perSecond, other.perSecond]
+  return above === null || below === null || below === 0 ? null : Number((above / below).toFixed(2))
+}
+
+/** The value in the middle, of an even number the mean of both; `null` when a value is missing. */
+export function median(values: readonly (number | null | undefined)[]): number | null {
+  const present = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b)
+  const [low, high] = [present[(present.length - 1) >> 1], present[present.length >> 1]]
+  return low === undefined || high === undefined ? null : (low + high) / 2
+}

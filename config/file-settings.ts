@@ -1,0 +1,118 @@
+// What a config file means. Most keys are rows of the option table. RabbitMQ spells a few settings as families of keys
+// (`listeners.tcp.1`, `loopback_users.guest`, `auth_mechanisms.1`); each family is a function here. Keys that would make
+// the broker safer than it can be are refused, never skipped.
+import { type ConfEntry, parseConfText } from './conf-text.ts'
+import { nearest } from './nearest.ts'
+import { fileKeys, OPTION_NAMES, type OptionName } from './options.ts'
+import type { Setting, Settings } from './settings.ts'
+
+interface Reading {
+  readonly values: Map<OptionName, Setting>
+  readonly errors: string[]
+  readonly warnings: string[]
+  origin(entry: ConfEntry): string
+}
+
+interface Family {
+  readonly key: RegExp
+  read(entries: readonly ConfEntry[], reading: Reading): void
+}
+
+const FAMILIES: readonly Family[] = [
+  { key: /^listeners\.tcp(?:\.(?!default$).*)?$/, read: readListeners },
+  { key: /^loopback_users\../, read: readLoopbackUsers },
+  { key: /^auth_mechanisms\./, read: readMechanisms },
+]
+
+/** Security settings of RabbitMQ's that Leveret does not have, and the values that ask for nothing it lacks. */
+const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
+  { key: /^listeners\.ssl(?:\.|$)/, harmless: ['none'] },
+  { key: /^(?:ssl_|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.)/, harmless: [] },
+  { key: /^auth_backends\./, harmless: ['internal', 'rabbit_auth_backend_internal'] },
+  { key: /^default_permissions\./, harmless: ['.*'] },
+]
+
+/** `name` is what the errors call the file. */
+export function fileSettings(name: string, text: string): Settings {
+  const { entries, unreadableLines } = parseConfText(text)
+  const reading: Reading = {
+    values: new Map(),
+    errors: unreadableLines.map((line) => `${name}, line ${line}: not of the form 'key = value'`),
+    warnings: [],
+    origin: (entry) => `${entry.key} in ${name}, line ${entry.line}`,
+  }
+  const optionOfKey = new Map(OPTION_NAMES.flatMap((option) => fileKeys(option).map((key) => [key, option] as const)))
+  for (const entry of entries) {
+    const option = optionOfKey.get(entry.key)
+    if (option !== undefined) reading.values.set(option, { text: entry.value, origin: reading.origin(entry) })
+    else if (!FAMILIES.some((family) => family.key.test(entry.key))) readOther(entry, [...optionOfKey.keys()], reading)
+  }
+  for (const family of FAMILIES) {
+    const own = entries.filter((entry) => family.key.test(entry.key))
+    if (own.length > 0) family.read(own, reading)
+  }
+  return reading
+}
+
+function readOther(entry: ConfEntry, knownKeys: readonly string[], reading: Reading): void {
+  const security = SECURITY_KEYS.find(({ key }) => key.test(entry.key))
+  if (security === undefined) {
+    const alike = nearest(entry.key, knownKeys)
+    const hint = alike === undefined ? '' : `; did you mean ${alike}?`
+    reading.warnings.push(`unknown key ${reading.origin(entry)} is ignored${hint}`)
+  } else if (!security.harmless.includes(entry.value)) {
+    const allowed = security.harmless.length === 0 ? '' : `, other than the value '${security.harmless[0]}'`
+    reading.errors.push(`${reading.origin(entry)} is a security setting that Leveret does not support${allowed}`)
+  }
+}
+
+/** `listeners.tcp.1 = 127.0.0.1:5672`, or only the port. */
+function readListeners(entries: readonly ConfEntry[], reading: Reading): void {
+  const [entry, second] = entries
+  if (entry === undefined) return
+  if (second !== undefined) {
+    reading.errors.push(`${reading.origin(second)} is a second listener; Leveret listens on one address`)
+    return
+  }
+  const match = /^(?:\[?(?<host>[^\s[\]]+)\]?:)?(?<port>[0-9]+)$/.exec(entry.value)
+  if (match?.groups?.port === undefined) {
+    reading.errors.push(`${reading.origin(entry)} is '${entry.value}': must be a port, or an address and a port`)
+    return
+  }
+  const { host, port } = match.groups
+  if (host !== undefined) reading.values.set('bind', { text: host, origin: reading.origin(entry) })
+  reading.values.set('port', { text: port, origin: reading.origin(entry) })
+}
+
+/** Each key names a user; once there is one such key, only the users set to true are bound to this machine. */
+function readLoopbackUsers(entries: readonly ConfEntry[], reading: Reading): void {
+  const users: string[] = []
+  for (const entry of entries) {
+    if (entry.value === 'true') users.push(entry.key.slice('loopback_users.'.length))
+    else if (entry.value !== 'false') {
+      reading.errors.push(`${reading.origin(entry)} is '${entry.value}': must be true or false`)
+    }
+  }
+  const [first] = entries
+  if (first === undefined) return
+  reading.values.set('loopbackUsers', { text: users.join(',') || 'none', origin: reading.origin(first) })
+}
+
+function readMechanisms(entries: readonly ConfEntry[], reading: Reading): void {
+  const mechanisms = new Set<string>()
+  for (const entry of entries) {
+    if (['PLAIN', 'AMQPLAIN', 'ANONYMOUS'].includes(entry.value)) mechanisms.add(entry.value)
+    else {
+      const allowed = 'must be one of PLAIN, AMQPLAIN, ANONYMOUS'
+      reading.errors.push(`${reading.origin(entry)} is '${entry.value}': ${allowed}`)
+    }
+  }
+  const [first] = entries
+  if (first === undefined) return
+  const text = String(mechanisms.has('ANONYMOUS'))
+  reading.values.set('allowAnonymous', { text, origin: reading.origin(first) })
+  for (const mechanism of ['PLAIN', 'AMQPLAIN']) {
+    if (mechanisms.has(mechanism)) continue
+    reading.warnings.push(`${mechanism} is offered although auth_mechanisms leaves it out: it cannot be turned off`)
+  }
+}

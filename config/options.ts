@@ -1,0 +1,146 @@
+// The one table of options. Flag, environment name, config-file key, help text and the type `Config` all come from a row:
+// `frameMaxBytes` is `--frame-max`, `LEVERET_FRAME_MAX` and `frame_max`. The unit at the end of a row's name is left out.
+import { boolean, byteSize, choice, hostAddress, integer, memoryLimit, nameList, type Parser, text } from './parsers.ts'
+
+export const GROUPS = ['Network', 'Limits', 'Users', 'Storage', 'Operation'] as const
+
+interface OptionDetails {
+  readonly group: (typeof GROUPS)[number]
+  /** Variables of RabbitMQ that mean the same, asked after ours. */
+  readonly environment?: readonly string[]
+  /** Keys of rabbitmq.conf that mean the same, beside the one made from the row's name. */
+  readonly fileKeys?: readonly string[]
+  /** Shown as the default where the default value itself says too little. */
+  readonly defaultText?: string
+  /** Its value is never shown. */
+  readonly isSecret?: boolean
+  /** A flag that needs no value. */
+  readonly isSwitch?: boolean
+  /** Cannot be set in a config file. */
+  readonly isOutsideFile?: boolean
+}
+
+export interface Option<T> extends OptionDetails {
+  readonly defaultValue: T
+  readonly parser: Parser<T>
+  readonly doc: string
+}
+
+function option<T>(defaultValue: NoInfer<T>, parser: Parser<T>, doc: string, details: OptionDetails): Option<T> {
+  return { defaultValue, parser, doc, ...details }
+}
+
+export const OPTIONS = {
+  bind: option('127.0.0.1', hostAddress(), 'address to listen on; 0.0.0.0 or :: for every interface', {
+    group: 'Network',
+    environment: ['RABBITMQ_NODE_IP_ADDRESS'],
+  }),
+  port: option(5672, integer(0, 65_535), 'TCP port for AMQP; 0 takes a free one and logs it', {
+    group: 'Network',
+    environment: ['RABBITMQ_NODE_PORT'],
+    fileKeys: ['listeners.tcp.default'],
+  }),
+  heartbeatSec: option(60, integer(0, 65_535), 'heartbeat suggested to clients, in seconds; 0 turns it off', {
+    group: 'Network',
+  }),
+  handshakeTimeoutMs: option(10_000, integer(100, 3_600_000), 'time a client has to log in, in milliseconds', {
+    group: 'Network',
+  }),
+  frameMaxBytes: option(131_072, byteSize(4096, 16_777_216), 'largest frame, in bytes', { group: 'Limits' }),
+  channelMax: option(2047, integer(1, 65_535), 'channels per connection', { group: 'Limits' }),
+  maxMessageSizeBytes: option(16_777_216, byteSize(1, 536_870_912), 'largest message body, in bytes', {
+    group: 'Limits',
+  }),
+  memoryLimit: option(
+    { fraction: 0.6 },
+    memoryLimit(1_048_576),
+    'memory from which on publishers have to wait: a fraction of what the process may use, or a size',
+    {
+      group: 'Limits',
+      fileKeys: ['vm_memory_high_watermark.relative', 'vm_memory_high_watermark.absolute'],
+      defaultText: '0.6',
+    },
+  ),
+  defaultUser: option('guest', text(255), 'user that exists from the start, with all rights', {
+    group: 'Users',
+    environment: ['RABBITMQ_DEFAULT_USER'],
+  }),
+  defaultPass: option('guest', text(1024), 'password of that user', {
+    group: 'Users',
+    environment: ['RABBITMQ_DEFAULT_PASS'],
+    isSecret: true,
+  }),
+  defaultVhost: option('/', text(255), 'virtual host that exists from the start', {
+    group: 'Users',
+    environment: ['RABBITMQ_DEFAULT_VHOST'],
+  }),
+  loopbackUsers: option<readonly string[]>(['guest'], nameList(), 'users who may connect from this machine only', {
+    group: 'Users',
+    defaultText: 'guest',
+  }),
+  allowAnonymous: option(false, boolean(), 'let clients in without a user (SASL ANONYMOUS, as the default user)', {
+    group: 'Users',
+    isSwitch: true,
+  }),
+  storage: option('memory', choice({ memory: 'memory' }), 'where messages are kept', { group: 'Storage' }),
+  dataDir: option('./leveret-data', text(4096), 'folder of the stored data; unused with memory storage', {
+    group: 'Storage',
+  }),
+  config: option<string | undefined>(undefined, text(4096), 'file with settings, as in rabbitmq.conf', {
+    group: 'Operation',
+    defaultText: 'none',
+    isOutsideFile: true,
+  }),
+  logLevel: option(
+    'info',
+    choice(
+      { debug: 'debug', info: 'info', warn: 'warn', error: 'error', silent: 'silent', ...rabbitLogLevels() },
+      'one of debug, info, warn, error, silent',
+    ),
+    'what is logged: this level and above',
+    { group: 'Operation', fileKeys: ['log.console.level', 'log.default.level'] },
+  ),
+  logFormat: option(
+    'auto',
+    choice({ auto: 'auto', json: 'json', pretty: 'pretty', plaintext: 'pretty' }, 'one of auto, json, pretty'),
+    'form of the log; auto is pretty on a terminal and json elsewhere',
+    { group: 'Operation', fileKeys: ['log.console.formatter'] },
+  ),
+  shutdownGraceSec: option(10, integer(0, 3600), 'time clients get to close when the broker stops, in seconds', {
+    group: 'Operation',
+  }),
+} as const
+
+export type OptionName = keyof typeof OPTIONS
+
+/** Every option with its value, in the option's unit. */
+export type Config = {
+  readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends Option<infer Value> ? Value : never
+}
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[]
+
+/** A row without its value type, for code that treats all rows alike. */
+export function optionRow(name: OptionName): Option<unknown> {
+  return OPTIONS[name]
+}
+
+/** `frameMaxBytes` → `frame-max`. */
+export function flagName(name: OptionName): string {
+  return name.replace(/(?:Bytes|Sec|Ms)$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** Our own variable first, then RabbitMQ's. */
+export function environmentNames(name: OptionName): readonly string[] {
+  return [`LEVERET_${flagName(name).toUpperCase().replaceAll('-', '_')}`, ...(optionRow(name).environment ?? [])]
+}
+
+/** The key made from the name first, then RabbitMQ's others. */
+export function fileKeys(name: OptionName): readonly string[] {
+  if (optionRow(name).isOutsideFile) return []
+  return [flagName(name).replaceAll('-', '_'), ...(optionRow(name).fileKeys ?? [])]
+}
+
+function rabbitLogLevels() {
+  return { warning: 'warn', critical: 'error', none: 'silent' } as const
+}

@@ -1,0 +1,103 @@
+/** Turns the text of a flag, variable or file entry into a value. */
+export interface Parser<T> {
+  /** What is accepted, as it ends the sentence "must be …". */
+  readonly allowed: string
+  /** `undefined` when the text is not allowed. */
+  parse(text: string): T | undefined
+}
+
+export function integer(min: number, max: number): Parser<number> {
+  return {
+    allowed: `an integer from ${min} to ${max}`,
+    parse: (text) => within(/^[0-9]{1,15}$/.test(text) ? Number(text) : undefined, min, max),
+  }
+}
+
+/** Bytes, with an optional unit: K, M, G, T and KiB … count in 1024, kB … in 1000. */
+export function byteSize(min: number, max: number): Parser<number> {
+  return {
+    allowed: `a size from ${min} to ${max} bytes, such as ${max} or ${sizeExample(max)}`,
+    parse: (text) => within(bytesOf(text), min, max),
+  }
+}
+
+export function text(lengthMax: number): Parser<string> {
+  return {
+    allowed: `1 to ${lengthMax} bytes of text`,
+    parse: (value) => (value !== '' && new TextEncoder().encode(value).length <= lengthMax ? value : undefined),
+  }
+}
+
+/** An IP address or a host name; whether it exists shows when the listener opens. */
+export function hostAddress(): Parser<string> {
+  return {
+    allowed: 'an IP address or a host name',
+    parse: (value) => (/^[0-9A-Za-z._:%-]{1,255}$/.test(value) ? value : undefined),
+  }
+}
+
+export function boolean(): Parser<boolean> {
+  return choice({ true: true, on: true, yes: true, false: false, off: false, no: false }, 'true or false')
+}
+
+/** One of some names; the value of a name is what it stands for, so that several names can mean the same. */
+export function choice<T>(meanings: Readonly<Record<string, T>>, allowed?: string): Parser<T> {
+  const names = new Map(Object.entries(meanings))
+  const [only] = names.keys()
+  return {
+    allowed: allowed ?? (names.size === 1 ? `${only}` : `one of ${[...names.keys()].join(', ')}`),
+    parse: (value) => names.get(value),
+  }
+}
+
+/** Names separated by commas; `none` is the empty list. */
+export function nameList(): Parser<readonly string[]> {
+  return {
+    allowed: "names separated by commas, or 'none'",
+    parse: (value) => {
+      if (value === 'none') return []
+      const names = value.split(',').map((name) => name.trim())
+      return names.includes('') ? undefined : names
+    },
+  }
+}
+
+/** How much memory may be used before publishers are held back. */
+export type MemoryLimit =
+  /** Of the memory that the process may use. */
+  { readonly fraction: number } | { readonly bytes: number }
+
+export function memoryLimit(bytesMin: number): Parser<MemoryLimit> {
+  return {
+    allowed: `a fraction above 0 and up to 1, or a size of at least ${bytesMin} bytes, such as 512MiB`,
+    parse: (value) => {
+      const fraction = /^[0-9]*\.?[0-9]+$/.test(value) ? Number(value) : undefined
+      if (fraction !== undefined && fraction <= 1) return fraction > 0 ? { fraction } : undefined
+      const bytes = within(bytesOf(value), bytesMin, Number.MAX_SAFE_INTEGER)
+      return bytes === undefined ? undefined : { bytes }
+    },
+  }
+}
+
+/** The limit in bytes on a machine (or in a container) that lets the process have `memoryBytes`. */
+export function memoryLimitBytes(limit: MemoryLimit, memoryBytes: number): number {
+  return 'bytes' in limit ? limit.bytes : Math.floor(limit.fraction * memoryBytes)
+}
+
+const UNITS = ['', 'k', 'm', 'g', 't']
+
+function bytesOf(value: string): number | undefined {
+  const match = /^([0-9]{1,15}) ?(?:([kmgt])(i?b)?)?$/i.exec(value)
+  if (match === null) return undefined
+  const [, count = '', unit = '', suffix = ''] = match
+  const factor = suffix.toLowerCase() === 'b' ? 1000 : 1024
+  return Number(count) * factor ** UNITS.indexOf(unit.toLowerCase())
+}
+
+function within(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined
+}
+
+function sizeExample(bytes: number): string {
+  return bytes % 1024 ** 2 === 0 ? `${bytes / 1024 ** 2}MiB` : `${Math.floor(bytes / 1024)}KiB`
+}

@@ -1,0 +1,15 @@
+import type { OptionName } from './options.ts'
+
+/** A value that somebody wrote, and where. */
+export interface Setting {
+  readonly text: string
+  /** As the errors call it: `--port`, `environment variable LEVERET_PORT`, `port in leveret.conf, line 3`. */
+  readonly origin: string
+}
+
+/** What one source (flags, environment, file) says. */
+export interface Settings {
+  readonly values: ReadonlyMap<OptionName, Setting>
+  readonly errors: readonly string[]
+  readonly warnings: readonly string[]
+}

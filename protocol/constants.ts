@@ -1,0 +1,53 @@
+export const FRAME_METHOD = 1
+export const FRAME_HEADER = 2
+export const FRAME_BODY = 3
+export const FRAME_HEARTBEAT = 8
+export const FRAME_END = 0xce
+
+/** Type, channel and payload size, in front of every payload. */
+export const FRAME_HEADER_BYTES = 7
+
+/** What a frame costs besides its payload: the header and the end octet. */
+export const FRAME_OVERHEAD_BYTES = 8
+
+/** No peer may negotiate a smaller frame. AMQP 0-9-1, 4.2.3; RabbitMQ asks for 8192 since 4.1, older clients offer 4096. */
+export const FRAME_MIN_BYTES = 4096
+
+/** The only content class of AMQP 0-9-1. */
+export const BASIC_CLASS_ID = 60
+
+/** What a client says first: `AMQP`, 0, then the protocol version 0-9-1. */
+export const PROTOCOL_HEADER: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1)
+
+/** The codes of connection.close, channel.close and basic.return. */
+export const ReplyCode = {
+  REPLY_SUCCESS: 200,
+  CONTENT_TOO_LARGE: 311,
+  NO_ROUTE: 312,
+  NO_CONSUMERS: 313,
+  CONNECTION_FORCED: 320,
+  INVALID_PATH: 402,
+  ACCESS_REFUSED: 403,
+  NOT_FOUND: 404,
+  RESOURCE_LOCKED: 405,
+  PRECONDITION_FAILED: 406,
+  FRAME_ERROR: 501,
+  SYNTAX_ERROR: 502,
+  COMMAND_INVALID: 503,
+  CHANNEL_ERROR: 504,
+  UNEXPECTED_FRAME: 505,
+  RESOURCE_ERROR: 506,
+  NOT_ALLOWED: 530,
+  NOT_IMPLEMENTED: 540,
+  INTERNAL_ERROR: 541,
+} as const
+
+export type ReplyCodeName = keyof typeof ReplyCode
+export type ReplyCode = (typeof ReplyCode)[ReplyCodeName]
+
+const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(ReplyCode).map(([name, code]) => [code, name]))
+
+/** `NOT_FOUND` for 404; the digits themselves for a number that is no reply code. */
+export function replyCodeName(code: number): string {
+  return NAMES.get(code) ?? String(code)
+}

@@ -1,0 +1,185 @@
+/**
+ * Finds frames in place, in whatever pieces the stream arrives.
+ *
+ *     type u8 · channel u16 · size u32 · payload[size] · 0xCE
+ *
+ * `scan` calls the sink for every whole frame in the block and returns where the rest begins: the caller keeps those
+ * bytes and puts them in front of the next piece. The payload of a large body frame is passed on as it arrives, so the
+ * rest is never longer than one method or header frame. A publish whose method, header and single body frame lie
+ * together in the block, which is nearly every publish, is passed on as one.
+ */
+import type { Block } from '../src/lib/block.ts'
+import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_HEARTBEAT, FRAME_METHOD } from './constants.ts'
+import { FrameError } from './errors.ts'
+
+/** class 60, method 40 as one number. */
+const BASIC_PUBLISH = 0x003c0028
+const CLASS_BASIC = 60
+const HEADER_BYTES_MIN = 14
+
+/** An incomplete body frame larger than this is passed on piece by piece. */
+const STREAMED_BODY_BYTES_MIN = 4096
+
+/** A publish that lies in one piece: where its parts are. Reused for every one of a scanner's publishes. */
+export class PublishInPlace {
+  channel = 0
+  /** Exchange and routing key, two short strings. */
+  keyStart = 0
+  keyEnd = 0
+  /** The octet of mandatory (1) and immediate (2). */
+  bits = 0
+  headerStart = 0
+  headerEnd = 0
+  bodyStart = 0
+  bodyEnd = 0
+}
+
+export interface FrameSink {
+  publish(block: Block, publish: PublishInPlace): void
+  method(channel: number, block: Block, start: number, end: number): void
+  header(channel: number, block: Block, start: number, end: number): void
+  /** A body frame's payload, or the next piece of it. */
+  body(channel: number, block: Block, start: number, end: number): void
+  heartbeat(): void
+}
+
+export class FrameScanner {
+  /** Largest frame allowed, its 8 bytes of frame header and end included; 0 for no limit. */
+  frameMaxBytes: number
+  readonly #sink: FrameSink
+  readonly #publish = new PublishInPlace()
+  /** Bytes of a body frame's payload that are still to come, -1 when no body frame is open. */
+  #bodyBytesLeft = -1
+  #bodyChannel = 0
+  #isStopped = false
+
+  constructor(sink: FrameSink, frameMaxBytes: number) {
+    this.#sink = sink
+    this.frameMaxBytes = frameMaxBytes
+  }
+
+  /** Makes `scan` return after the frame that it is at: nothing after it will be looked at. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** Scans `block[start, end)`; returns where the first incomplete frame begins. Throws FrameError. */
+  scan(block: Block, start: number, end: number): number {
+    let at = this.#bodyBytesLeft >= 0 ? this.#continueBody(block, start, end) : start
+    const { bytes, view } = block
+    while (end - at >= FRAME_HEADER_BYTES && !this.#isStopped) {
+      const type = bytes[at] as number
+      const channel = view.getUint16(at + 1)
+      const size = view.getUint32(at + 3)
+      if (this.frameMaxBytes !== 0 && size > this.frameMaxBytes) this.#refuseSize(type, size)
+      const payload = at + FRAME_HEADER_BYTES
+      const payloadEnd = payload + size
+      if (payloadEnd >= end) {
+        if (type === FRAME_BODY && size > STREAMED_BODY_BYTES_MIN) return this.#startBody(channel, size, block, at, end)
+        if (!isFrameType(type)) refuseFrame(type, block, payload, Math.min(payloadEnd, end), 'unknown_frame')
+        break
+      }
+      if (bytes[payloadEnd] !== FRAME_END) this.#refuseEnd(type, block, payload, payloadEnd)
+      if (type === FRAME_METHOD && size > 4 && view.getUint32(payload) === BASIC_PUBLISH) {
+        const next = this.#publishInPlace(channel, block, payload, payloadEnd, end)
+        if (next !== 0) {
+          at = next
+          continue
+        }
+      }
+      this.#frame(type, channel, block, payload, payloadEnd)
+      at = payloadEnd + 1
+    }
+    return this.#isStopped ? end : at
+  }
+
+  #frame(type: number, channel: number, block: Block, start: number, end: number): void {
+    if (type === FRAME_METHOD) this.#sink.method(channel, block, start, end)
+    else if (type === FRAME_HEADER) this.#sink.header(channel, block, start, end)
+    else if (type === FRAME_BODY) this.#sink.body(channel, block, start, end)
+    else if (type === FRAME_HEARTBEAT) {
+      if (channel !== 0) throw new FrameError(505, `type heartbeat, ${octets(block, start, end)}`)
+      this.#sink.heartbeat()
+    } else refuseFrame(type, block, start, end, 'unknown_frame')
+  }
+
+  /** Passes a publish on when it lies in one piece: where the next frame begins, or 0 when it does not. */
+  #publishInPlace(channel: number, block: Block, payload: number, payloadEnd: number, end: number): number {
+    const { bytes, view } = block
+    const publish = this.#publish
+    const keyStart = payload + 6
+    const routingKey = keyStart + 1 + (bytes[keyStart] as number)
+    if (routingKey >= payloadEnd) return 0
+    const keyEnd = routingKey + 1 + (bytes[routingKey] as number)
+    const header = payloadEnd + 1
+    const headerStart = header + FRAME_HEADER_BYTES
+    if (keyEnd + 1 !== payloadEnd || headerStart + HEADER_BYTES_MIN >= end) return 0
+    if (bytes[header] !== FRAME_HEADER || view.getUint16(header + 1) !== channel) return 0
+    const headerSize = view.getUint32(header + 3)
+    const headerEnd = headerStart + headerSize
+    if (headerSize < HEADER_BYTES_MIN || (this.frameMaxBytes !== 0 && headerSize > this.frameMaxBytes)) return 0
+    if (headerEnd >= end || bytes[headerEnd] !== FRAME_END || view.getUint16(headerStart) !== CLASS_BASIC) return 0
+    const bodySize = view.getUint32(headerStart + 8)
+    if (view.getUint32(headerStart + 4) !== 0) return 0
+    let bodyStart = headerEnd
+    let next = headerEnd + 1
+    if (bodySize > 0) {
+      bodyStart = next + FRAME_HEADER_BYTES
+      const bodyEnd = bodyStart + bodySize
+      if (bodyEnd >= end || bytes[next] !== FRAME_BODY || view.getUint16(next + 1) !== channel) return 0
+      if (view.getUint32(next + 3) !== bodySize || bytes[bodyEnd] !== FRAME_END) return 0
+      if (this.frameMaxBytes !== 0 && bodySize > this.frameMaxBytes) return 0
+      next = bodyEnd + 1
+    }
+    publish.channel = channel
+    publish.keyStart = keyStart
+    publish.keyEnd = keyEnd
+    publish.bits = bytes[keyEnd] as number
+    publish.headerStart = headerStart
+    publish.headerEnd = headerEnd
+    publish.bodyStart = bodyStart
+    publish.bodyEnd = bodyStart + bodySize
+    this.#sink.publish(block, publish)
+    return next
+  }
+
+  #startBody(channel: number, size: number, block: Block, at: number, end: number): number {
+    this.#bodyChannel = channel
+    this.#bodyBytesLeft = size
+    return this.#continueBody(block, at + FRAME_HEADER_BYTES, end)
+  }
+
+  #continueBody(block: Block, start: number, end: number): number {
+    const available = Math.min(this.#bodyBytesLeft, end - start)
+    const pieceEnd = start + available
+    this.#bodyBytesLeft -= available
+    if (available > 0) this.#sink.body(this.#bodyChannel, block, start, pieceEnd)
+    if (this.#bodyBytesLeft > 0 || pieceEnd === end) return pieceEnd
+    this.#bodyBytesLeft = -1
+    if (block.bytes[pieceEnd] !== FRAME_END) this.#refuseEnd(FRAME_BODY, block, start, pieceEnd)
+    return pieceEnd + 1
+  }
+
+  // RabbitMQ compares the payload with the whole frame-max, and names the largest payload in the text.
+  #refuseSize(type: number, size: number): never {
+    throw new FrameError(501, `type ${type}, all octets = <<>>: {frame_too_large,${size},${this.frameMaxBytes - 8}}`)
+  }
+
+  #refuseEnd(type: number, block: Block, start: number, end: number): never {
+    return refuseFrame(type, block, start, end, `{invalid_frame_end_marker,${block.bytes[end]}}`)
+  }
+}
+
+function isFrameType(type: number): boolean {
+  return type === FRAME_METHOD || type === FRAME_HEADER || type === FRAME_BODY || type === FRAME_HEARTBEAT
+}
+
+function refuseFrame(type: number, block: Block, start: number, end: number, why: string): never {
+  throw new FrameError(501, `type ${type}, ${octets(block, start, end)}: ${why}`)
+}
+
+/** A payload's beginning the way Erlang prints it: what RabbitMQ puts into these texts. */
+function octets(block: Block, start: number, end: number): string {
+  const shown = block.bytes.subarray(start, Math.min(end, start + 16)).join(',')
+  return `${end - start <= 16 ? 'all octets' : 'first 16 octets'} = <<${shown}>>`
+}

@@ -1,0 +1,61 @@
+import { isUtf8 } from 'node:buffer'
+
+// AMQP's short strings are UTF-8 by the spec and any 255 bytes in practice: clients put raw bytes into correlation ids,
+// routing keys and table keys, and RabbitMQ carries them untouched. So that a JavaScript string carries them too, a byte
+// that is not part of valid UTF-8 becomes one lone low surrogate, U+DC80 for 0x80 to U+DCFF for 0xff, and becomes that
+// byte again when it is written. Valid UTF-8 never decodes to a lone surrogate, so every byte sequence has exactly one string.
+
+export const SHORTSTR_BYTES_MAX = 255
+
+const ESCAPE = 0xdc00
+const REPLACEMENT = '\ufffd'
+const ESCAPED = /[\udc80-\udcff]/u
+
+/** The string of these bytes; written as a short string it gives the same bytes again. */
+export function shortstrText(bytes: Buffer, start: number, end: number): string {
+  const text = bytes.toString('utf8', start, end)
+  if (!text.includes(REPLACEMENT) || isUtf8(bytes.subarray(start, end))) return text
+  return escapedText(bytes, start, end)
+}
+
+/** Whether the string stands for bytes that are not UTF-8. */
+export function isEscaped(text: string): boolean {
+  return ESCAPED.test(text)
+}
+
+/** The bytes of a string in which `isEscaped` found something. */
+export function unescapedBytes(text: string): Buffer {
+  const bytes = Buffer.alloc(text.length * 3)
+  let length = 0
+  for (const character of text) {
+    if (ESCAPED.test(character)) bytes[length++] = character.charCodeAt(0) - ESCAPE
+    else length += bytes.write(character, length)
+  }
+  return bytes.subarray(0, length)
+}
+
+function escapedText(bytes: Buffer, start: number, end: number): string {
+  let text = ''
+  for (let at = start; at < end; ) {
+    const length = sequenceLength(bytes, at, end)
+    text += length === 0 ? String.fromCharCode(ESCAPE + bytes.readUInt8(at)) : bytes.toString('utf8', at, at + length)
+    at += Math.max(length, 1)
+  }
+  return text
+}
+
+/** The length of the UTF-8 sequence that starts here, 0 when none does. Unicode 15, table 3-7. */
+function sequenceLength(bytes: Buffer, start: number, end: number): number {
+  const lead = bytes.readUInt8(start)
+  if (lead < 0x80) return 1
+  const length = lead < 0xc2 || lead > 0xf4 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+  if (length === 0 || start + length > end) return 0
+  const second = bytes.readUInt8(start + 1)
+  const lowest = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+  const highest = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+  if (second < lowest || second > highest) return 0
+  for (let at = start + 2; at < start + length; at++) {
+    if ((bytes.readUInt8(at) & 0xc0) !== 0x80) return 0
+  }
+  return length
+}

@@ -1,0 +1,32 @@
+import { deliverPrefix } from '../../protocol/basic-fast-path.ts'
+import type { Consumer, DeliverySink } from '../broker/consumer.ts'
+import type { Segment } from '../../storage/segment.ts'
+import { Block } from '../lib/block.ts'
+import type { Channel } from './channel.ts'
+import { writeDelivery } from './delivery.ts'
+
+/** A consumer of a channel: what the queue delivers becomes basic.deliver. */
+export class AmqpConsumer implements DeliverySink {
+  readonly #channel: Channel
+  readonly #prefix: Block
+
+  constructor(channel: Channel, tag: string) {
+    this.#channel = channel
+    this.#prefix = new Block(deliverPrefix(channel.id, Buffer.from(tag)))
+  }
+
+  get isOpen(): boolean {
+    return this.#channel.isBelowLimit && !this.#channel.target.outbox.isBlocked
+  }
+
+  deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {
+    const channel = this.#channel
+    const tag = consumer.isNoAck ? channel.unacked.skip() : channel.unacked.add(consumer, segment, index)
+    writeDelivery(channel.target, this.#prefix, tag, isRedelivered, segment, index)
+    channel.delivered(consumer)
+  }
+
+  cancelled(consumer: Consumer): void {
+    this.#channel.consumerCancelled(consumer)
+  }
+}

@@ -1,0 +1,136 @@
+/** The consumers of one channel, and the prefetch limits they are under. */
+import type { FieldTable } from '../../protocol/field-table.ts'
+import { Consumer } from '../broker/consumer.ts'
+import { refuse } from '../broker/errors.ts'
+import type { Message } from '../broker/message.ts'
+import { generatedName } from '../broker/names.ts'
+import type { Queue } from '../broker/queue.ts'
+import type { ReplyConsumer, ReplySink } from '../broker/reply-to.ts'
+import { AmqpConsumer } from './amqp-consumer.ts'
+import type { Channel } from './channel.ts'
+import { writeContent } from './delivery.ts'
+
+export interface ConsumeRequest {
+  readonly tag: string
+  readonly isNoAck: boolean
+  readonly isExclusive: boolean
+  readonly priority: number
+  readonly arguments: FieldTable
+}
+
+export class ChannelConsumers implements ReplySink {
+  /** Prefetch limit of consumers that start from now on; 0 for none. */
+  prefetchCount = 0
+  readonly #channel: Channel
+  readonly #byTag = new Map<string, Consumer>()
+  #replyConsumer: ReplyConsumer | undefined
+  /** Limit shared by all consumers of the channel; 0 for none. */
+  #sharedLimit = 0
+  #unackedCount = 0
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  get count(): number {
+    return this.#byTag.size
+  }
+
+  /** The tag as it will be: the one asked for, or one made here. Throws BrokerError when it is in use. */
+  newTag(asked: string): string {
+    if (asked === '') return generatedName('amq.ctag-')
+    if (this.#byTag.has(asked) || this.#replyConsumer?.tag === asked) throw refuse.consumerTagReused(asked)
+    return asked
+  }
+
+  /** `beforeDelivery` is called when the consumer is sure to start, before anything is delivered to it. */
+  add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
+    const sink = new AmqpConsumer(this.#channel, request.tag)
+    const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })
+    queue.addConsumer(consumer)
+    this.#byTag.set(request.tag, consumer)
+    beforeDelivery()
+  }
+
+  addReplyConsumer(tag: string): void {
+    if (this.#replyConsumer !== undefined) throw refuse.replyConsumerExists()
+    this.#replyConsumer = this.#channel.connection.vhost.replyConsumers.add(tag, this)
+    this.#channel.publisher.replyConsumer = this.#replyConsumer
+  }
+
+  cancel(tag: string): void {
+    if (this.#replyConsumer?.tag === tag) this.#removeReplyConsumer()
+    const consumer = this.#byTag.get(tag)
+    if (consumer === undefined) return
+    this.#byTag.delete(tag)
+    this.#detach(consumer)
+  }
+
+  cancelledByQueue(consumer: Consumer): void {
+    this.#byTag.delete(consumer.tag)
+    const { connection, id, isClosing } = this.#channel
+    if (connection.clientCapabilities.consumerCancelNotify && !isClosing) {
+      connection.send(id, 'basic.cancel', { consumerTag: consumer.tag, nowait: true })
+    }
+  }
+
+  /** basic.qos with the global bit: one limit for all consumers of the channel. */
+  limitAll(count: number): void {
+    this.#sharedLimit = count
+    this.#checkLimit()
+  }
+
+  countDelivered(): void {
+    this.#unackedCount++
+    if (this.#sharedLimit !== 0) this.#checkLimit()
+  }
+
+  countSettled(): void {
+    this.#unackedCount--
+    if (this.#sharedLimit !== 0) this.#checkLimit()
+  }
+
+  /** Lets the queues look again whether they can deliver. */
+  wake(): void {
+    for (const consumer of this.#byTag.values()) consumer.queue.wake()
+  }
+
+  deliverReply(consumer: ReplyConsumer, message: Message): void {
+    const channel = this.#channel
+    channel.connection.send(channel.id, 'basic.deliver', {
+      consumerTag: consumer.tag,
+      deliveryTag: channel.unacked.skip(),
+      redelivered: false,
+      exchange: '',
+      routingKey: message.routingKey,
+    })
+    const { head, headerStart, headerEnd, body, bodyStart, bodyEnd } = message
+    writeContent(channel.target, head, headerStart, headerEnd, body, bodyStart, bodyEnd)
+  }
+
+  close(): void {
+    this.#removeReplyConsumer()
+    const consumers = [...this.#byTag.values()]
+    this.#byTag.clear()
+    for (const consumer of consumers) this.#detach(consumer)
+  }
+
+  #checkLimit(): void {
+    const isBelowLimit = this.#sharedLimit === 0 || this.#unackedCount < this.#sharedLimit
+    if (this.#channel.isBelowLimit === isBelowLimit) return
+    this.#channel.isBelowLimit = isBelowLimit
+    if (isBelowLimit) this.wake()
+  }
+
+  #detach(consumer: Consumer): void {
+    const { queue } = consumer
+    if (queue.removeConsumer(consumer)) this.#channel.connection.vhost.removeQueue(queue)
+  }
+
+  #removeReplyConsumer(): void {
+    if (this.#replyConsumer === undefined) return
+    this.#channel.connection.vhost.replyConsumers.remove(this.#replyConsumer)
+    this.#channel.publisher.replyConsumer = undefined
+    this.#replyConsumer = undefined
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * One channel: what it publishes, what was delivered on it and is not settled, its consumers, and whether it confirms or
+ * is transactional. The methods of the hot path are here; all others are in handlers/.
+ */
+import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, readDeliveryTag, readSettleBits } from '../../protocol/basic-fast-path.ts'
+import { FrameError } from '../../protocol/errors.ts'
+import type { PublishInPlace } from '../../protocol/frame-scanner.ts'
+import type { Segment } from '../../storage/segment.ts'
+import type { Consumer } from '../broker/consumer.ts'
+import { refuse } from '../broker/errors.ts'
+import { Message } from '../broker/message.ts'
+import { enqueue, Publisher } from '../broker/publisher.ts'
+import { Transaction } from '../broker/transaction.ts'
+import type { Block } from '../lib/block.ts'
+import { ChannelConsumers } from './channel-consumers.ts'
+import { Confirms } from './confirms.ts'
+import type { Connection } from './connection.ts'
+import { ContentAssembly } from './content-assembly.ts'
+import { type DeliveryTarget, writeContent } from './delivery.ts'
+import { Unacked, type UnackedOwner } from './unacked.ts'
+
+const MANDATORY = 1
+const IMMEDIATE = 2
+const MULTIPLE = 1
+const REQUEUE = 2
+const NO_ROUTE = 312
+
+type Settlement = 'ack' | 'requeue' | 'reject'
+
+export class Channel {
+  readonly id: number
+  readonly connection: Connection
+  readonly target: DeliveryTarget
+  readonly publisher: Publisher
+  readonly unacked = new Unacked()
+  readonly consumers: ChannelConsumers
+  /** False while the prefetch limit that its consumers share is used up. */
+  isBelowLimit = true
+  /** Set once the channel confirms publishes. */
+  confirms: Confirms | undefined
+  /** Set once the channel is transactional. */
+  transaction: Transaction | undefined
+  /** What an empty queue name stands for. */
+  lastQueueName: string | undefined
+  /** We have sent channel.close: everything but close and close-ok is ignored. */
+  isClosing = false
+  readonly #message = new Message()
+  #content: ContentAssembly | undefined
+
+  constructor(id: number, connection: Connection, publisher: Publisher) {
+    this.id = id
+    this.connection = connection
+    this.publisher = publisher
+    this.target = { outbox: connection.outbox, channel: id, frameMaxBytes: connection.frameMaxBytes }
+    this.consumers = new ChannelConsumers(this)
+  }
+
+  /** A method other than the ones below must not come between the frames of a content. */
+  expectMethod(): void {
+    if (this.#content === undefined) return
+    const text = this.#content.isHeaderMissing
+      ? 'expected content header for class 60, got non content header frame instead'
+      : 'expected content body, got non content body frame instead'
+    throw new FrameError(505, text, 60, 40)
+  }
+
+  publishInPlace(block: Block, at: PublishInPlace): void {
+    if (this.#content !== undefined) this.expectMethod()
+    const message = this.#message
+    message.setInPlace(block, at.keyStart, at.keyEnd, at.headerStart, at.headerEnd)
+    message.bodyStart = at.bodyStart
+    message.bodyEnd = at.bodyEnd
+    this.#publish(message, at.bits)
+  }
+
+  /** basic.publish whose content comes in further pieces. */
+  startContent(block: Block, keyStart: number, keyEnd: number): void {
+    this.#content = new ContentAssembly(block, keyStart, keyEnd)
+  }
+
+  contentHeader(block: Block, start: number, end: number): void {
+    const content = this.#content
+    if (content === undefined) throw new FrameError(505, 'expected method frame, got non method frame instead')
+    const bodySize = content.header(block, start, end)
+    this.publisher.checkSize(bodySize)
+    if (bodySize === 0) this.#publishContent(content)
+  }
+
+  contentBody(block: Block, start: number, end: number): void {
+    const content = this.#content
+    if (content === undefined) throw new FrameError(505, 'expected method frame, got non method frame instead')
+    const before = content.allocatedBytes
+    content.body(block, start, end)
+    if (content.allocatedBytes !== before) this.connection.contentAllocated(content.allocatedBytes - before)
+    if (content.isComplete) this.#publishContent(content)
+  }
+
+  /** basic.ack, basic.nack and basic.reject, at their class id in the block. */
+  settle(methodId: number, block: Block, payload: number): void {
+    const tag = readDeliveryTag(block, payload)
+    const bits = readSettleBits(block, payload)
+    const isMultiple = methodId !== BASIC_REJECT && (bits & MULTIPLE) !== 0
+    let settlement: Settlement = 'ack'
+    if (methodId === BASIC_NACK) settlement = (bits & REQUEUE) !== 0 ? 'requeue' : 'reject'
+    else if (methodId !== BASIC_ACK) settlement = (bits & 1) !== 0 ? 'requeue' : 'reject'
+    if (isMultiple) this.#settleUpTo(tag, settlement)
+    else if (this.unacked.take(tag)) this.#settleTaken(tag, settlement)
+    else throw refuse.unknownDeliveryTag(tag)
+  }
+
+  /** Gives everything unacked back to its queues: oldest first. */
+  requeueAll(): void {
+    const { unacked } = this
+    for (let tag = unacked.lowestTag(); tag !== 0; tag = unacked.lowestTag()) {
+      unacked.take(tag)
+      this.#settleTaken(tag, 'requeue', true)
+    }
+  }
+
+  delivered(consumer: Consumer): void {
+    if (!consumer.isNoAck) this.consumers.countDelivered()
+  }
+
+  consumerCancelled(consumer: Consumer): void {
+    this.consumers.cancelledByQueue(consumer)
+  }
+
+  /** Tells the publisher what was confirmed since the last time. */
+  tellConfirms(): void {
+    this.confirms?.tell((sequence, isMultiple) => this.connection.sendAck(this.id, sequence, isMultiple))
+  }
+
+  /** Ends everything the channel does: cancels consumers, gives up the transaction, requeues what is unacked. */
+  close(): void {
+    this.#dropContent()
+    this.consumers.close()
+    this.transaction?.rollback()
+    this.requeueAll()
+  }
+
+  #settleUpTo(tag: number, settlement: Settlement): void {
+    const { unacked } = this
+    // AMQP 0-9-1: tag 0 with the multiple bit stands for all of them.
+    if (tag !== 0 && !unacked.isOpen(tag)) throw refuse.unknownDeliveryTag(tag)
+    for (let next = unacked.lowestTag(); next !== 0 && (tag === 0 || next <= tag); next = unacked.lowestTag()) {
+      unacked.take(next)
+      this.#settleTaken(next, settlement)
+    }
+  }
+
+  /** Settles what `unacked.take` has just taken, or lets the transaction do it later. */
+  #settleTaken(tag: number, settlement: Settlement, isImmediate = this.transaction === undefined): void {
+    const owner = this.unacked.owner as UnackedOwner // take has set both
+    const segment = this.unacked.segment as Segment
+    const { index } = this.unacked
+    if (isImmediate) {
+      this.#finish(owner, segment, index, settlement)
+      return
+    }
+    this.transaction?.add({
+      kind: settlement === 'ack' ? 'ack' : 'reject',
+      commit: () => this.#finish(owner, segment, index, settlement),
+      rollback: () => this.unacked.restore(tag, owner, segment, index),
+    })
+  }
+
+  #finish(owner: UnackedOwner, segment: Segment, index: number, settlement: Settlement): void {
+    if (settlement === 'requeue') owner.queue.requeue(segment, index)
+    else owner.queue.settle(segment, index)
+    owner.returnCredit()
+    if (owner.isConsumer) this.consumers.countSettled()
+  }
+
+  #publishContent(content: ContentAssembly): void {
+    this.#dropContent()
+    content.fill(this.#message)
+    this.#publish(this.#message, content.bits)
+  }
+
+  #dropContent(): void {
+    if (this.#content !== undefined) this.connection.contentAllocated(-this.#content.allocatedBytes)
+    this.#content = undefined
+  }
+
+  #publish(message: Message, bits: number): void {
+    if ((bits & IMMEDIATE) !== 0) throw refuse.immediate()
+    if (this.transaction !== undefined) {
+      this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
+      return
+    }
+    const isRouted = this.publisher.publish(message)
+    if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
+    if (this.confirms !== undefined) {
+      if (!this.confirms.hasNews) this.connection.confirming(this)
+      this.confirms.add()
+    }
+  }
+
+  #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
+    const publication = this.publisher.prepare(message)
+    transaction.add({
+      kind: 'publish',
+      commit: () => {
+        if (!enqueue(publication) && isMandatory) this.#return(publication.message)
+      },
+      rollback: () => {},
+    })
+  }
+
+  #return(message: Message): void {
+    const { exchange, routingKey } = message
+    this.connection.send(this.id, 'basic.return', { replyCode: NO_ROUTE, replyText: 'NO_ROUTE', exchange, routingKey })
+    writeContent(
+      this.target,
+      message.head,
+      message.headerStart,
+      message.headerEnd,
+      message.body,
+      message.bodyStart,
+      message.bodyEnd,
+    )
+  }
+}

@@ -1,0 +1,76 @@
+/** The channels of one connection, and the queues that are exclusive to it. */
+import { FrameError } from '../../protocol/errors.ts'
+import type { Method } from '../../protocol/methods.ts'
+import { Publisher } from '../broker/publisher.ts'
+import type { Queue } from '../broker/queue.ts'
+import { Channel } from './channel.ts'
+import type { Connection } from './connection.ts'
+import type { AmqpContext, ConnectionDetails } from './context.ts'
+
+export class Channels {
+  /** By channel number. */
+  open: (Channel | undefined)[] = []
+  count = 0
+  max = 0
+  readonly #connection: Connection
+  readonly #context: AmqpContext
+  #exclusiveQueues = new Set<Queue>()
+
+  constructor(connection: Connection, context: AmqpContext) {
+    this.#connection = connection
+    this.#context = context
+  }
+
+  /** The first method on a channel that is not open: it must be channel.open. */
+  openWith(id: number, method: Method): void {
+    if (method.name !== 'channel.open') throw new FrameError(504, "expected 'channel.open'")
+    if (this.count >= this.max) {
+      const text = `number of channels opened (${this.count}) has reached the negotiated channel_max (${this.max})`
+      throw new FrameError(530, text, 20, 10)
+    }
+    const connection = this.#connection
+    const { user } = connection.details as ConnectionDetails // there since connection.open
+    const publisher = new Publisher(
+      connection.vhost,
+      { name: user.name, isImpersonator: user.tags.includes('impersonator') },
+      this.#context.limits.maxMessageSizeBytes,
+    )
+    this.open[id] = new Channel(id, connection, publisher)
+    this.count++
+    connection.send(id, 'channel.open-ok', {})
+  }
+
+  /** Forgets a channel that has ended. */
+  remove(channel: Channel): void {
+    if (this.open[channel.id] !== channel) return
+    this.open[channel.id] = undefined
+    this.count--
+  }
+
+  closeAll(): void {
+    const { open } = this
+    this.open = []
+    this.count = 0
+    for (const channel of open) {
+      if (channel === undefined) continue
+      channel.isClosing = true
+      channel.close()
+    }
+  }
+
+  addExclusiveQueue(queue: Queue): void {
+    if (queue.owner === this.#connection) this.#exclusiveQueues.add(queue)
+  }
+
+  /** The exclusive queues that still exist; they are the caller's to delete. */
+  takeExclusiveQueues(): Iterable<Queue> {
+    const queues = this.#exclusiveQueues
+    this.#exclusiveQueues = new Set()
+    return [...queues].filter((queue) => !queue.isDeleted)
+  }
+
+  /** The socket takes bytes again: consumers may go on. */
+  outboxUnblocked(): void {
+    for (const channel of this.open) channel?.consumers.wake()
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * A publish that arrives in pieces: the method, then the header, then body frames. Memory is taken as the body arrives,
+ * not as its header claims.
+ */
+import { FrameError } from '../../protocol/errors.ts'
+import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
+import type { Message } from '../broker/message.ts'
+
+const BASIC_CLASS = 60
+const PUBLISH_METHOD = 40
+const HEADER_BYTES_MIN = 14
+
+/** RabbitMQ's largest body, whatever is configured. */
+const BODY_BYTES_MAX = 512 * 1024 * 1024
+/** Bodies up to this size are allocated at once. */
+const FIRST_BODY_BYTES_MAX = 1024 * 1024
+
+export class ContentAssembly {
+  readonly bits: number
+  readonly #keyBytes: number
+  #head: Block
+  #headBytes: number
+  #body: Block = EMPTY_BLOCK
+  #bodyBytes = 0
+  /** What the header says, -1 before it came. */
+  #bodySize = -1
+
+  /** `[keyStart, keyEnd)` is exchange and routing key in the block, followed by the octet of bits. */
+  constructor(block: Block, keyStart: number, keyEnd: number) {
+    this.#keyBytes = keyEnd - keyStart
+    this.#headBytes = this.#keyBytes
+    this.#head = allocateBlock(this.#keyBytes)
+    copyBytes(this.#head, 0, block, keyStart, keyEnd)
+    this.bits = block.bytes[keyEnd] as number
+  }
+
+  /** Takes the header; returns the body size it announces. */
+  header(block: Block, start: number, end: number): number {
+    if (this.#bodySize >= 0) throw unexpected('expected content body, got non content body frame instead')
+    if (end - start < HEADER_BYTES_MIN) throw new FrameError(541, 'malformed content header', BASIC_CLASS, PUBLISH_METHOD)
+    const classId = block.view.getUint16(start)
+    if (classId !== BASIC_CLASS) {
+      throw unexpected(`expected content header for class 60, got one for class ${classId} instead`)
+    }
+    const bodySize = block.view.getUint32(start + 4) * 0x1_0000_0000 + block.view.getUint32(start + 8)
+    if (bodySize > BODY_BYTES_MAX) {
+      const text = `content body size ${bodySize} exceeds maximum allowed size ${BODY_BYTES_MAX}`
+      throw new FrameError(501, text, BASIC_CLASS, PUBLISH_METHOD)
+    }
+    const head = allocateBlock(this.#keyBytes + end - start)
+    copyBytes(head, 0, this.#head, 0, this.#keyBytes)
+    copyBytes(head, this.#keyBytes, block, start, end)
+    this.#head = head
+    this.#headBytes = head.size
+    this.#bodySize = bodySize
+    return bodySize
+  }
+
+  body(block: Block, start: number, end: number): void {
+    if (this.#bodySize < 0) {
+      throw unexpected('expected content header for class 60, got non content header frame instead')
+    }
+    const length = this.#bodyBytes + end - start
+    if (length > this.#bodySize) {
+      throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS, PUBLISH_METHOD)
+    }
+    if (length > this.#body.size) this.#grow(length)
+    copyBytes(this.#body, this.#bodyBytes, block, start, end)
+    this.#bodyBytes = length
+  }
+
+  get isHeaderMissing(): boolean {
+    return this.#bodySize < 0
+  }
+
+  get isComplete(): boolean {
+    return this.#bodyBytes === this.#bodySize
+  }
+
+  /** Bytes of memory the body takes so far. */
+  get allocatedBytes(): number {
+    return this.#body.size
+  }
+
+  /** Points the message to the whole content. */
+  fill(message: Message): void {
+    message.setInPlace(this.#head, 0, this.#keyBytes, this.#keyBytes, this.#headBytes)
+    message.setOwnBody(this.#body)
+  }
+
+  #grow(length: number): void {
+    const doubled = Math.max(FIRST_BODY_BYTES_MAX, length, this.#body.size * 2)
+    const larger = allocateBlock(Math.min(this.#bodySize, doubled))
+    copyBytes(larger, 0, this.#body, 0, this.#bodyBytes)
+    this.#body = larger
+  }
+}
+
+function unexpected(text: string): FrameError {
+  return new FrameError(505, text, BASIC_CLASS, PUBLISH_METHOD)
+}

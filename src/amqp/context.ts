@@ -1,0 +1,65 @@
+/** What all connections of a listener share, and the limits they are under. */
+import type { FieldTable } from '../../protocol/field-table.ts'
+import type { Authenticator, User } from '../auth/authenticator.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { OutboxFlusher } from './outbox.ts'
+import type { ReadBuffer } from './transport.ts'
+
+export interface AmqpLimits {
+  readonly frameMaxBytes: number
+  /** Largest frame before a client has logged in. */
+  readonly initialFrameMaxBytes: number
+  readonly channelMax: number
+  /** Suggested to clients; 0 turns heartbeats off. */
+  readonly heartbeatSec: number
+  /** From connecting to connection.open. */
+  readonly handshakeTimeoutMs: number
+  readonly maxMessageSizeBytes: number
+}
+
+export interface ConnectionDetails {
+  readonly id: number
+  readonly peerAddress: string
+  readonly peerPort: number
+  readonly user: User
+  readonly vhost: string
+}
+
+export interface AmqpContext {
+  readonly broker: Broker
+  readonly authenticator: Authenticator
+  readonly logger: Logger
+  readonly limits: AmqpLimits
+  /** SASL mechanisms offered, best first. */
+  readonly mechanisms: readonly string[]
+  readonly serverProperties: FieldTable
+  readonly flusher: OutboxFlusher
+  readonly readBuffer: ReadBuffer
+  readonly onOpen: (details: ConnectionDetails) => void
+  readonly onClose: (details: ConnectionDetails) => void
+}
+
+/** What a client said it can do; RabbitMQ's names in its client-properties. */
+export interface ClientCapabilities {
+  readonly authenticationFailureClose: boolean
+  readonly consumerCancelNotify: boolean
+  readonly connectionBlocked: boolean
+}
+
+export const NO_CAPABILITIES: ClientCapabilities = {
+  authenticationFailureClose: false,
+  consumerCancelNotify: false,
+  connectionBlocked: false,
+}
+
+export function clientCapabilities(clientProperties: FieldTable): ClientCapabilities {
+  const field = clientProperties.get('capabilities')
+  const capabilities: FieldTable = field?.type === 'F' ? field.value : new Map()
+  const has = (name: string): boolean => capabilities.get(name)?.value === true
+  return {
+    authenticationFailureClose: has('authentication_failure_close'),
+    consumerCancelNotify: has('consumer_cancel_notify'),
+    connectionBlocked: has('connection.blocked'),
+  }
+}

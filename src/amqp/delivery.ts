@@ -1,0 +1,99 @@
+/** Writes a stored message to an outbox, in frames that its receiver takes. */
+import {
+  deliverHeadBytes,
+  writeContentFrame,
+  writeDeliver,
+  writeFrameHeader,
+} from '../../protocol/basic-fast-path.ts'
+import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
+import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
+import type { Segment } from '../../storage/segment.ts'
+import type { Block } from '../lib/block.ts'
+import type { Outbox } from './outbox.ts'
+
+/** Body pieces of at least this size go to the socket by reference. */
+const REFERENCE_BYTES_MIN = 16 * 1024
+const FRAME_END_BYTE = Buffer.of(FRAME_END)
+
+/** Where a receiver's messages go, and how large its frames may be. */
+export interface DeliveryTarget {
+  readonly outbox: Outbox
+  readonly channel: number
+  /** Largest frame, 8 bytes of frame included; 0 for no limit. */
+  readonly frameMaxBytes: number
+}
+
+/** Writes basic.deliver with its content. `prefix` is the consumer's `deliverPrefix`. */
+export function writeDelivery(
+  target: DeliveryTarget,
+  prefix: Block,
+  tag: number,
+  isRedelivered: boolean,
+  segment: Segment,
+  index: number,
+): void {
+  const { block } = segment
+  const start = segment.offsets[index] as number
+  const keyStart = start + RECORD_PREFIX_BYTES
+  const headerStart = keyStart + block.view.getUint16(start)
+  const bodyStart = headerStart + block.view.getUint32(start + 4)
+  const bodyBytes = segment.recordEnd(index) - bodyStart
+  const { outbox, channel } = target
+  const headBytes = deliverHeadBytes(prefix.size, headerStart - keyStart, bodyStart - headerStart)
+  const isSplit = bodyBytes > target.frameMaxBytes - FRAME_OVERHEAD_BYTES
+  const out = outbox.reserve(isSplit || bodyBytes === 0 ? headBytes : headBytes + FRAME_OVERHEAD_BYTES + bodyBytes)
+  let at = writeDeliver(out, outbox.length, prefix, tag, isRedelivered, block, keyStart, headerStart)
+  at = writeContentFrame(out, at, FRAME_HEADER, channel, block, headerStart, bodyStart)
+  if (bodyBytes > 0 && !isSplit) at = writeContentFrame(out, at, FRAME_BODY, channel, block, bodyStart, bodyStart + bodyBytes)
+  outbox.length = at
+  const beside = segment.bodies?.[index]
+  if (beside !== undefined) writeBody(target, beside, 0, beside.size)
+  else if (isSplit) writeBody(target, block, bodyStart, bodyStart + bodyBytes)
+}
+
+/** Writes a content header frame and the body frames. */
+export function writeContent(
+  target: DeliveryTarget,
+  head: Block,
+  headerStart: number,
+  headerEnd: number,
+  body: Block,
+  bodyStart: number,
+  bodyEnd: number,
+): void {
+  const { outbox, channel } = target
+  const out = outbox.reserve(headerEnd - headerStart + FRAME_OVERHEAD_BYTES)
+  outbox.length = writeContentFrame(out, outbox.length, FRAME_HEADER, channel, head, headerStart, headerEnd)
+  writeBody(target, body, bodyStart, bodyEnd)
+}
+
+/** The content of a stored message, after whatever method announces it. */
+export function writeStoredContent(target: DeliveryTarget, segment: Segment, index: number): void {
+  const { block } = segment
+  const start = segment.offsets[index] as number
+  const headerStart = start + RECORD_PREFIX_BYTES + block.view.getUint16(start)
+  const bodyStart = headerStart + block.view.getUint32(start + 4)
+  const beside = segment.bodies?.[index]
+  if (beside !== undefined) writeContent(target, block, headerStart, bodyStart, beside, 0, beside.size)
+  else writeContent(target, block, headerStart, bodyStart, block, bodyStart, segment.recordEnd(index))
+}
+
+/** Writes a body in frames of the largest size allowed. */
+function writeBody(target: DeliveryTarget, source: Block, start: number, end: number): void {
+  const { outbox, channel } = target
+  const pieceMax = target.frameMaxBytes - FRAME_OVERHEAD_BYTES
+  for (let from = start; from < end; from += pieceMax) {
+    const to = Math.min(end, from + pieceMax)
+    // Only a block that nobody writes to again may be referenced: a body beside its segment is one.
+    if (to - from < REFERENCE_BYTES_MIN || source.size !== end - start) {
+      const out = outbox.reserve(to - from + FRAME_OVERHEAD_BYTES)
+      outbox.length = writeContentFrame(out, outbox.length, FRAME_BODY, channel, source, from, to)
+      continue
+    }
+    const out = outbox.reserve(FRAME_HEADER_BYTES)
+    writeFrameHeader(out, outbox.length, FRAME_BODY, channel, to - from)
+    outbox.length += FRAME_HEADER_BYTES
+    outbox.writeReference(source.bytes.subarray(from, to))
+    outbox.write(FRAME_END_BYTE)
+  }
+}

@@ -1,0 +1,84 @@
+/** Methods of an open connection, from their bytes to the handler that carries them out. */
+import { decodeMethod } from '../../protocol/method-codec.ts'
+import { METHODS, type Method, type MethodArguments, type MethodName } from '../../protocol/methods.ts'
+import { FrameError } from '../../protocol/errors.ts'
+import type { Block } from '../lib/block.ts'
+import type { Channel } from './channel.ts'
+import type { Connection } from './connection.ts'
+import { basicHandlers } from './handlers/basic.ts'
+import { channelHandlers } from './handlers/channel.ts'
+import { confirmHandlers } from './handlers/confirm.ts'
+import { exchangeHandlers } from './handlers/exchange.ts'
+import { queueHandlers } from './handlers/queue.ts'
+import { txHandlers } from './handlers/tx.ts'
+
+const BASIC_PUBLISH = 0x003c0028
+const KEY_OFFSET = 6
+
+/** Names of the methods that clients send on a channel, except those with a path of their own. */
+type ChannelMethod = {
+  [N in MethodName]: (typeof METHODS)[N]['sentBy'] extends 'client' | 'both'
+    ? N extends `connection.${string}` | 'channel.open' | 'basic.publish' | HandledByHand
+      ? never
+      : N
+    : never
+}[MethodName]
+/** basic-fast-path reads these three; malformed ones end in the table-driven codec, which refuses them. */
+type HandledByHand = 'basic.ack' | 'basic.nack' | 'basic.reject'
+
+export type Handler<N extends MethodName> = (channel: Channel, args: MethodArguments<N>) => void
+/** One handler for each; leaving one out does not compile. */
+type Handlers = { readonly [N in ChannelMethod]: Handler<N> }
+
+const HANDLERS: Handlers = {
+  ...basicHandlers,
+  ...channelHandlers,
+  ...confirmHandlers,
+  ...exchangeHandlers,
+  ...queueHandlers,
+  ...txHandlers,
+}
+
+/** Carries out a method frame's payload on its channel. */
+export function dispatchMethod(channel: Channel, block: Block, start: number, end: number): void {
+  const isPublish = end - start > KEY_OFFSET && block.view.getUint32(start) === BASIC_PUBLISH
+  const method = decodeMethod(block.bytes, start, end)
+  if (channel.isClosing) {
+    whileClosing(channel, method)
+    return
+  }
+  channel.expectMethod()
+  if (isPublish) {
+    channel.connection.publishing()
+    channel.startContent(block, start + KEY_OFFSET, end - 1)
+    return
+  }
+  if (method.name === 'channel.open') throw new FrameError(504, "second 'channel.open' seen", 20, 10)
+  if (!isHandled(method.name)) {
+    const { classId, methodId } = METHODS[method.name]
+    throw new FrameError(503, 'unimplemented method', classId, methodId)
+  }
+  // Name and arguments belong together, which the compiler cannot follow through the look-up.
+  ;(HANDLERS[method.name] as Handler<MethodName>)(channel, method.args as never)
+}
+
+function isHandled(name: MethodName): name is ChannelMethod {
+  return Object.hasOwn(HANDLERS, name)
+}
+
+// A close of the client's that crossed ours is answered; our own is over when it is answered.
+function whileClosing(channel: Channel, method: Method): void {
+  if (method.name === 'channel.close-ok') channel.connection.channels.remove(channel)
+  else if (method.name === 'channel.close') channel.connection.send(channel.id, 'channel.close-ok', {})
+}
+
+/** Carries out a method on channel 0. */
+export function dispatchConnectionMethod(connection: Connection, block: Block, start: number, end: number): void {
+  const method = decodeMethod(block.bytes, start, end)
+  if (method.name === 'connection.close') connection.closedByClient()
+  else if (method.name === 'connection.update-secret') void connection.updateSecret(method.args.newSecret)
+  else {
+    const { classId, methodId } = METHODS[method.name]
+    throw new FrameError(504, 'unexpected method in connection state running', classId, methodId)
+  }
+}

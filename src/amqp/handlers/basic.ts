@@ -1,0 +1,114 @@
+import type { FieldTable } from '../../../protocol/field-table.ts'
+import { RECORD_PREFIX_BYTES } from '../../../storage/record.ts'
+import { refuse } from '../../broker/errors.ts'
+import { fieldTypeName, integerValue } from '../../broker/fields.ts'
+import { shortString } from '../../broker/message.ts'
+import type { Queue } from '../../broker/queue.ts'
+import { accessQueue } from '../../broker/queue-declaration.ts'
+import { REPLY_QUEUE } from '../../broker/reply-to.ts'
+
+import { writeStoredContent } from '../delivery.ts'
+import type { Handler } from '../dispatch.ts'
+import type { UnackedOwner } from '../unacked.ts'
+import { queueName } from './queue.ts'
+
+const PRIORITY_MIN = -(2n ** 31n)
+const PRIORITY_MAX = 2n ** 31n - 1n
+
+/** What a message taken by basic.get belongs to while it is unacked: no consumer, no credit. */
+class GetOwner implements UnackedOwner {
+  readonly isConsumer = false
+  readonly queue: Queue
+
+  constructor(queue: Queue) {
+    this.queue = queue
+  }
+
+  returnCredit(): void {}
+}
+
+const qos: Handler<'basic.qos'> = (channel, { prefetchSize, prefetchCount, global }) => {
+  if (prefetchSize !== 0) throw refuse.prefetchSize(prefetchSize)
+  if (global) channel.consumers.limitAll(prefetchCount)
+  else channel.consumers.prefetchCount = prefetchCount
+  channel.connection.send(channel.id, 'basic.qos-ok', {})
+}
+
+const consume: Handler<'basic.consume'> = (channel, args) => {
+  const { connection, consumers } = channel
+  const name = queueName(channel, args.queue)
+  const sendOk = (consumerTag: string): void => {
+    if (!args.nowait) connection.send(channel.id, 'basic.consume-ok', { consumerTag })
+  }
+  if (name === REPLY_QUEUE) {
+    if (!args.noAck) throw refuse.replyConsumerAcks()
+    const tag = consumers.newTag(args.consumerTag)
+    consumers.addReplyConsumer(tag)
+    sendOk(tag)
+    return
+  }
+  const queue = accessQueue(connection.vhost, name, connection)
+  const tag = consumers.newTag(args.consumerTag)
+  const request = {
+    tag,
+    isNoAck: args.noAck,
+    isExclusive: args.exclusive,
+    priority: consumerPriority(args.arguments),
+    arguments: args.arguments,
+  }
+  consumers.add(queue, request, () => sendOk(tag))
+}
+
+function consumerPriority(consumeArguments: FieldTable): number {
+  const field = consumeArguments.get('x-priority')
+  if (field === undefined) return 0
+  const value = integerValue(field)
+  if (value === undefined) throw refuse.invalidConsumerArgument('x-priority', `{unacceptable_type,${fieldTypeName(field)}}`)
+  if (value < PRIORITY_MIN) throw refuse.invalidConsumerArgument('x-priority', `{value_too_small,${value}}`)
+  if (value > PRIORITY_MAX) throw refuse.invalidConsumerArgument('x-priority', `{value_too_large,${value}}`)
+  return Number(value)
+}
+
+const cancel: Handler<'basic.cancel'> = (channel, { consumerTag, nowait }) => {
+  channel.consumers.cancel(consumerTag)
+  if (!nowait) channel.connection.send(channel.id, 'basic.cancel-ok', { consumerTag })
+}
+
+const get: Handler<'basic.get'> = (channel, args) => {
+  const { connection, unacked } = channel
+  const queue = accessQueue(connection.vhost, queueName(channel, args.queue), connection)
+  const isFound = queue.get(args.noAck, (segment, index, redelivered) => {
+    const deliveryTag = args.noAck ? unacked.skip() : unacked.add(new GetOwner(queue), segment, index)
+    const { block } = segment
+    const keyStart = (segment.offsets[index] as number) + RECORD_PREFIX_BYTES
+    const exchange = shortString(block, keyStart)
+    const routingKey = shortString(block, keyStart + 1 + block.view.getUint8(keyStart))
+    const messageCount = queue.readyCount
+    connection.send(channel.id, 'basic.get-ok', { deliveryTag, redelivered, exchange, routingKey, messageCount })
+    writeStoredContent(channel.target, segment, index)
+  })
+  if (!isFound) connection.send(channel.id, 'basic.get-empty', {})
+}
+
+const recover: Handler<'basic.recover'> = (channel, args) => {
+  recoverAsync(channel, args)
+  channel.connection.send(channel.id, 'basic.recover-ok', {})
+}
+
+const recoverAsync: Handler<'basic.recover-async'> = (channel, { requeue }) => {
+  if (!requeue) throw refuse.recoverWithoutRequeue()
+  channel.requeueAll()
+}
+
+// Clients never send these on their own; a well-formed ack, nack or reject never gets here.
+const answered = (): void => {}
+
+export const basicHandlers = {
+  'basic.qos': qos,
+  'basic.consume': consume,
+  'basic.cancel': cancel,
+  'basic.cancel-ok': answered,
+  'basic.get': get,
+  'basic.recover': recover,
+  'basic.recover-async': recoverAsync,
+} as const

@@ -1,0 +1,80 @@
+import type { MethodArguments } from '../../../protocol/methods.ts'
+import { type BindingAction, changeQueueBinding } from '../../broker/binding-operations.ts'
+import { refuse } from '../../broker/errors.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../../broker/queue-declaration.ts'
+import { isReplyAddress } from '../../broker/reply-to.ts'
+import type { Channel } from '../channel.ts'
+import type { Handler } from '../dispatch.ts'
+
+/** The queue a method names; an empty name stands for the one declared last on the channel. */
+export function queueName(channel: Channel, name: string): string {
+  if (name !== '') return name
+  if (channel.lastQueueName === undefined) throw refuse.noPreviousQueue()
+  return channel.lastQueueName
+}
+
+const declare: Handler<'queue.declare'> = (channel, args) => {
+  const { connection } = channel
+  if (isReplyAddress(args.queue)) {
+    declareReplyAddress(channel, args)
+    return
+  }
+  const queue = args.passive
+    ? accessQueue(connection.vhost, queueName(channel, args.queue), connection)
+    : declareQueue(connection.vhost, { ...args, name: args.queue }, connection)
+  channel.lastQueueName = queue.name
+  connection.channels.addExclusiveQueue(queue)
+  if (args.nowait) return
+  connection.send(channel.id, 'queue.declare-ok', {
+    queue: queue.name,
+    messageCount: queue.readyCount,
+    consumerCount: queue.consumers.count,
+  })
+}
+
+/** A replier may ask whether the requester is still there. */
+function declareReplyAddress(channel: Channel, { queue, nowait }: MethodArguments<'queue.declare'>): void {
+  const { vhost } = channel.connection
+  if (vhost.replyConsumers.at(queue) === undefined) throw refuse.missing('queue', queue, vhost.name)
+  if (!nowait) channel.connection.send(channel.id, 'queue.declare-ok', { queue, messageCount: 0, consumerCount: 1 })
+}
+
+const remove: Handler<'queue.delete'> = (channel, args) => {
+  const { connection } = channel
+  const name = queueName(channel, args.queue)
+  const messageCount = deleteQueue(connection.vhost, name, args.ifUnused, args.ifEmpty, connection)
+  if (!args.nowait) connection.send(channel.id, 'queue.delete-ok', { messageCount })
+}
+
+const purge: Handler<'queue.purge'> = (channel, args) => {
+  const { connection } = channel
+  const messageCount = accessQueue(connection.vhost, queueName(channel, args.queue), connection).purge()
+  if (!args.nowait) connection.send(channel.id, 'queue.purge-ok', { messageCount })
+}
+
+const bind: Handler<'queue.bind'> = (channel, args) => {
+  change(channel, 'bind', args)
+  if (!args.nowait) channel.connection.send(channel.id, 'queue.bind-ok', {})
+}
+
+const unbind: Handler<'queue.unbind'> = (channel, args) => {
+  change(channel, 'unbind', args)
+  channel.connection.send(channel.id, 'queue.unbind-ok', {})
+}
+
+function change(channel: Channel, action: BindingAction, args: MethodArguments<'queue.unbind'>): void {
+  const { connection } = channel
+  const destination = queueName(channel, args.queue)
+  // AMQP 0-9-1: with neither name given, the routing key is the name of the last queue.
+  const routingKey = args.queue === '' && args.routingKey === '' ? destination : args.routingKey
+  const request = { source: args.exchange, destination, routingKey, arguments: args.arguments }
+  changeQueueBinding(connection.vhost, action, request, connection)
+}
+
+export const queueHandlers = {
+  'queue.declare': declare,
+  'queue.delete': remove,
+  'queue.purge': purge,
+  'queue.bind': bind,
+  'queue.unbind': unbind,
+} as const

@@ -1,0 +1,178 @@
+/**
+ * From the protocol header to connection.open: start, secure, tune, open. Nothing but the method that is due is taken;
+ * whoever does not get through in time is cut off.
+ */
+import { decodeMethod } from '../../protocol/method-codec.ts'
+import type { Method, MethodArguments } from '../../protocol/methods.ts'
+import { FRAME_MIN_BYTES, PROTOCOL_HEADER } from '../../protocol/constants.ts'
+import { FrameError } from '../../protocol/errors.ts'
+import type { User, Verdict } from '../auth/authenticator.ts'
+import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
+import { refuse } from '../broker/errors.ts'
+import type { Block } from '../lib/block.ts'
+import type { Connection } from './connection.ts'
+import { type AmqpContext, type ClientCapabilities, clientCapabilities, NO_CAPABILITIES } from './context.ts'
+
+/** RabbitMQ makes a client wait this long for the end of the connection when it will not say why. */
+export const SILENT_CLOSE_MS = 3000
+
+const TUNE_CLASS = 10
+const TUNE_METHOD = 30
+
+type Step = 'starting' | 'securing' | 'authenticating' | 'tuning' | 'opening' | 'done'
+
+export class Handshake {
+  capabilities: ClientCapabilities = NO_CAPABILITIES
+  #step: Step = 'starting'
+  #mechanism: Mechanism | undefined
+  #mechanismName = ''
+  #user: User | undefined
+  readonly #connection: Connection
+  readonly #context: AmqpContext
+
+  constructor(connection: Connection, context: AmqpContext) {
+    this.#connection = connection
+    this.#context = context
+  }
+
+  get isDone(): boolean {
+    return this.#step === 'done'
+  }
+
+  get userName(): string | undefined {
+    return this.#user?.name
+  }
+
+  start(): void {
+    this.#connection.send(0, 'connection.start', {
+      versionMajor: 0,
+      versionMinor: 9,
+      serverProperties: this.#context.serverProperties,
+      mechanisms: this.#context.mechanisms.join(' '),
+      locales: 'en_US',
+    })
+  }
+
+  method(block: Block, start: number, end: number): void {
+    const method = decodeMethod(block.bytes, start, end)
+    if (this.#step === 'starting' && method.name === 'connection.start-ok') this.#startOk(method.args)
+    else if (this.#step === 'securing' && method.name === 'connection.secure-ok') this.#respond(method.args.response)
+    else if (this.#step === 'tuning' && method.name === 'connection.tune-ok') this.#tuneOk(method.args)
+    else if (this.#step === 'opening' && method.name === 'connection.open') this.#open(method.args.virtualHost)
+    else this.#unexpected(method)
+  }
+
+  #startOk({ clientProperties, mechanism, response }: MethodArguments<'connection.start-ok'>): void {
+    this.capabilities = clientCapabilities(clientProperties)
+    this.#mechanismName = mechanism
+    this.#mechanism = this.#context.mechanisms.includes(mechanism) ? MECHANISMS[mechanism] : undefined
+    if (this.#mechanism === undefined) {
+      this.#refuseSilently(`unknown mechanism '${mechanism.slice(0, 64)}'`)
+      return
+    }
+    if (this.#mechanism.takesChallenge && response.length === 0) {
+      this.#step = 'securing'
+      this.#connection.send(0, 'connection.secure', { challenge: '' })
+      return
+    }
+    this.#respond(response)
+  }
+
+  #respond(response: Buffer): void {
+    this.#step = 'authenticating'
+    const verdict = this.#mechanism?.respond(this.#context.authenticator, response, this.#connection.peerAddress)
+    if (verdict === undefined) {
+      this.#refuseSilently(`malformed response to mechanism '${this.#mechanismName}'`)
+    } else if (verdict instanceof Promise) {
+      this.#connection.reading.pause('authentication')
+      verdict.then(
+        (settled) => {
+          this.#connection.reading.resume('authentication')
+          this.#admit(settled)
+        },
+        (error: unknown) => this.#connection.failWith(error),
+      )
+    } else this.#admit(verdict)
+  }
+
+  #admit(verdict: Verdict): void {
+    if ('refusal' in verdict) {
+      this.#refuseLogin(verdict.refusal)
+      return
+    }
+    this.#user = verdict.user
+    this.#step = 'tuning'
+    const { channelMax, frameMaxBytes, heartbeatSec } = this.#context.limits
+    this.#connection.send(0, 'connection.tune', { channelMax, frameMax: frameMaxBytes, heartbeat: heartbeatSec })
+  }
+
+  #refuseLogin(reason: string): void {
+    if (!this.capabilities.authenticationFailureClose) {
+      this.#refuseSilently(reason)
+      return
+    }
+    this.#logRefusal(reason)
+    const text = `Login was refused using authentication mechanism ${this.#mechanismName}. For details see the broker logfile.`
+    this.#connection.fail(403, text, 0, 0)
+  }
+
+  #refuseSilently(reason: string): void {
+    this.#logRefusal(reason)
+    this.#connection.closeSilently(SILENT_CLOSE_MS)
+  }
+
+  #logRefusal(reason: string): void {
+    this.#context.logger.warn({ peer: this.#connection.peerAddress, reason }, 'login refused')
+  }
+
+  // A client may lower what we offered, but neither raise it nor lift it.
+  #tuneOk({ channelMax, frameMax, heartbeat }: MethodArguments<'connection.tune-ok'>): void {
+    const { limits } = this.#context
+    if (frameMax !== 0 && frameMax < FRAME_MIN_BYTES) {
+      const text = `negotiated frame_max = ${frameMax} is lower than the minimum allowed value (${FRAME_MIN_BYTES})`
+      throw new FrameError(530, text, TUNE_CLASS, TUNE_METHOD)
+    }
+    checkNegotiated('frame_max', frameMax, limits.frameMaxBytes)
+    checkNegotiated('channel_max', channelMax, limits.channelMax)
+    this.#step = 'opening'
+    this.#connection.tuned(frameMax, channelMax, heartbeat)
+  }
+
+  #open(vhostName: string): void {
+    const vhost = this.#context.broker.vhost(vhostName)
+    if (vhost === undefined) {
+      this.#connection.fail(530, refuse.missingVhost(vhostName).message, 10, 40)
+      return
+    }
+    this.#step = 'done'
+    this.#connection.send(0, 'connection.open-ok', {})
+    this.#connection.opened(this.#user as User, vhost) // set when it was admitted
+  }
+
+  #unexpected(method: Method): void {
+    throw new FrameError(504, `unexpected method in connection state ${this.#step}: ${method.name}`)
+  }
+}
+
+function checkNegotiated(name: string, value: number, limit: number): void {
+  if (limit === 0 || (value !== 0 && value <= limit)) return
+  const shown = value === 0 ? '0 (no limit)' : String(value)
+  const text = `negotiated ${name} = ${shown} is higher than the maximum allowed value (${limit})`
+  throw new FrameError(530, text, TUNE_CLASS, TUNE_METHOD)
+}
+
+/** Whether a connection starts with a protocol header that we speak; undefined while it cannot be told yet. */
+export function isOurProtocol(block: Block, start: number, end: number): boolean | undefined {
+  const length = Math.min(8, end - start)
+  const received = block.bytes.subarray(start, start + length)
+  const isPrefix = KNOWN_HEADERS.some((header) => received.equals(header.subarray(0, length)))
+  if (!isPrefix) return false
+  return length === 8 ? true : undefined
+}
+
+/** Ours, and two that old clients send for the same protocol. */
+const KNOWN_HEADERS: readonly Uint8Array[] = [
+  PROTOCOL_HEADER,
+  Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9),
+  Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 1, 1, 9, 1),
+]

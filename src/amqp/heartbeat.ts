@@ -1,0 +1,44 @@
+/**
+ * Heartbeats of one connection, by a clock that ticks about twice a second. We send one when nothing was sent for half
+ * an interval; we give up on a client from which nothing came for two.
+ */
+import { FRAME_END, FRAME_HEARTBEAT } from '../../protocol/constants.ts'
+import type { Transport } from './transport.ts'
+
+const HEARTBEAT_FRAME = Uint8Array.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END)
+
+export class Heartbeat {
+  /** 0 turns heartbeats off. */
+  intervalMs = 0
+  /** The time of the last tick. */
+  nowMs: number
+  readonly #transport: Transport
+  #bytesRead = 0
+  #readAtMs: number
+  #bytesWritten = 0
+  #writtenAtMs: number
+
+  constructor(transport: Transport, nowMs: number) {
+    this.#transport = transport
+    this.nowMs = nowMs
+    this.#readAtMs = nowMs
+    this.#writtenAtMs = nowMs
+  }
+
+  /** False when the client has to be given up. While we do not read from it, its silence means nothing. */
+  tick(nowMs: number, isReading: boolean): boolean {
+    this.nowMs = nowMs
+    const { outbox, bytesRead } = this.#transport
+    if (bytesRead !== this.#bytesRead || !isReading || this.intervalMs === 0) {
+      this.#bytesRead = bytesRead
+      this.#readAtMs = nowMs
+    }
+    if (outbox.bytesWritten !== this.#bytesWritten) {
+      this.#bytesWritten = outbox.bytesWritten
+      this.#writtenAtMs = nowMs
+    }
+    if (this.intervalMs === 0) return true
+    if (nowMs - this.#writtenAtMs >= this.intervalMs / 2 && outbox.pendingBytes === 0) outbox.write(HEARTBEAT_FRAME)
+    return nowMs - this.#readAtMs <= this.intervalMs * 2
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Bytes on their way to a socket. Writers reserve room at the end of one large block and write in place; the whole
+ * block goes to the socket once per turn of the event loop, or when it is full. While the socket has not taken
+ * everything, nothing more is handed to it: `isBlocked` says so, and deliveries wait.
+ */
+import type { Socket } from 'node:net'
+import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
+
+const BLOCK_BYTES = 128 * 1024
+const FREE_BLOCKS_MAX = 64
+
+/** Flushes all outboxes that were written to, once per turn, and lends them their blocks. */
+export class OutboxFlusher {
+  #outboxes: Outbox[] = []
+  readonly #free: Block[] = []
+
+  add(outbox: Outbox): void {
+    if (this.#outboxes.push(outbox) === 1) setImmediate(this.#flush)
+  }
+
+  take(sizeBytes: number): Block {
+    if (sizeBytes > BLOCK_BYTES) return allocateBlock(sizeBytes)
+    return this.#free.pop() ?? allocateBlock(BLOCK_BYTES)
+  }
+
+  give(block: Block): void {
+    if (block.size === BLOCK_BYTES && this.#free.length < FREE_BLOCKS_MAX) this.#free.push(block)
+  }
+
+  readonly #flush = (): void => {
+    const outboxes = this.#outboxes
+    this.#outboxes = []
+    for (let i = 0; i < outboxes.length; i++) {
+      const outbox = outboxes[i] as Outbox
+      outbox.isWaiting = false
+      outbox.flush()
+    }
+  }
+}
+
+export class Outbox {
+  /** The block being filled; write at `length` after `reserve`, then move `length`. */
+  block: Block = EMPTY_BLOCK
+  length = 0
+  /** The socket has not taken what it was given. */
+  isBlocked = false
+  /** In the flusher's list. */
+  isWaiting = false
+  bytesWritten = 0
+  readonly #socket: Socket
+  readonly #flusher: OutboxFlusher
+  readonly #onUnblocked: () => void
+  /** Pieces in front of the current block that the socket has not been given yet. */
+  #pieces: Uint8Array[] = []
+  #piecesBytes = 0
+  /** Where the part of the block begins that is not among the pieces yet. */
+  #start = 0
+  /** Full blocks whose bytes are in `pieces` or in the socket. */
+  #lentBlocks: Block[] = []
+
+  constructor(socket: Socket, flusher: OutboxFlusher, onUnblocked: () => void) {
+    this.#socket = socket
+    this.#flusher = flusher
+    this.#onUnblocked = onUnblocked
+  }
+
+  /** Bytes that have not left this process. */
+  get pendingBytes(): number {
+    return this.length - this.#start + this.#piecesBytes + this.#socket.writableLength
+  }
+
+  /** Makes room for this many bytes in `block`, at `length`. */
+  reserve(sizeBytes: number): Block {
+    if (this.length + sizeBytes > this.block.size) this.#makeRoom(sizeBytes)
+    if (!this.isWaiting) {
+      this.isWaiting = true
+      this.#flusher.add(this)
+    }
+    return this.block
+  }
+
+  /** Appends a copy of these bytes. */
+  write(bytes: Uint8Array): void {
+    this.reserve(bytes.length).bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  /** Appends bytes that nobody will change, without copying them. */
+  writeReference(bytes: Uint8Array): void {
+    this.#seal()
+    this.#pieces.push(bytes)
+    this.#piecesBytes += bytes.length
+    this.reserve(0)
+  }
+
+  /** Hands everything to the socket, unless it is still busy with what it has. */
+  flush(): void {
+    const socket = this.#socket
+    if (this.isBlocked || socket.destroyed || (this.length === 0 && this.#pieces.length === 0)) return
+    this.bytesWritten += this.length - this.#start + this.#piecesBytes
+    if (this.#pieces.length === 0) {
+      socket.write(this.block.bytes.subarray(0, this.length), this.#onWritten)
+    } else {
+      this.#writePieces()
+    }
+    if (socket.writableLength === 0) this.#returnBlocks()
+    else this.#waitForSocket()
+  }
+
+  /** The socket is gone. */
+  close(): void {
+    this.#pieces = []
+    this.#lentBlocks = []
+    this.block = EMPTY_BLOCK
+    this.#piecesBytes = this.#start = this.length = 0
+  }
+
+  #writePieces(): void {
+    this.#seal()
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#piecesBytes = 0
+    this.#socket.cork()
+    for (let i = 0; i < pieces.length - 1; i++) this.#socket.write(pieces[i] as Uint8Array)
+    this.#socket.write(pieces[pieces.length - 1] as Uint8Array, this.#onWritten)
+    this.#socket.uncork()
+  }
+
+  #returnBlocks(): void {
+    this.#start = this.length = 0
+    if (this.block !== EMPTY_BLOCK) this.#flusher.give(this.block)
+    this.block = EMPTY_BLOCK
+    for (const block of this.#lentBlocks) this.#flusher.give(block)
+    this.#lentBlocks = []
+  }
+
+  #waitForSocket(): void {
+    this.isBlocked = true
+    this.#lendBlock()
+  }
+
+  #lendBlock(): void {
+    if (this.block !== EMPTY_BLOCK) this.#lentBlocks.push(this.block)
+    this.block = EMPTY_BLOCK
+    this.#start = this.length = 0
+  }
+
+  readonly #onWritten = (): void => {
+    if (!this.isBlocked || this.#socket.writableLength > 0) return
+    this.isBlocked = false
+    if (this.#pieces.length === 0) {
+      for (const block of this.#lentBlocks) this.#flusher.give(block)
+      this.#lentBlocks = []
+    }
+    this.flush()
+    if (!this.isBlocked) this.#onUnblocked()
+  }
+
+  #makeRoom(sizeBytes: number): void {
+    if (this.block !== EMPTY_BLOCK) {
+      this.flush()
+      this.#seal()
+      this.#lendBlock()
+    }
+    this.block = this.#flusher.take(sizeBytes)
+  }
+
+  /** Puts the filled part of the block behind the pieces; what follows stays in the same block. */
+  #seal(): void {
+    if (this.length === this.#start) return
+    this.#pieces.push(this.block.bytes.subarray(this.#start, this.length))
+    this.#piecesBytes += this.length - this.#start
+    this.#start = this.length
+  }
+}

@@ -1,0 +1,37 @@
+import type { Transport } from './transport.ts'
+
+/** Why a connection is not read from: its client reads too little, memory is short, it is being checked, it is over. */
+export type PauseReason = 'unread' | 'memory' | 'authentication' | 'ended'
+
+/** Whether a connection is read from: only while there is no reason not to. */
+export class Reading {
+  readonly #transport: Transport
+  readonly #reasons = new Set<PauseReason>()
+
+  constructor(transport: Transport) {
+    this.#transport = transport
+  }
+
+  get isOn(): boolean {
+    return this.#reasons.size === 0
+  }
+
+  isPausedFor(reason: PauseReason): boolean {
+    return this.#reasons.has(reason)
+  }
+
+  pause(reason: PauseReason): void {
+    if (this.#reasons.size === 0) this.#transport.pause()
+    this.#reasons.add(reason)
+  }
+
+  resume(reason: PauseReason): void {
+    if (this.#reasons.delete(reason) && this.#reasons.size === 0) this.#transport.resume()
+  }
+
+  resumeAll(): void {
+    if (this.#reasons.size === 0) return
+    this.#reasons.clear()
+    this.#transport.resume()
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * One TCP connection as bytes: what arrives goes to the receiver in place, what the receiver leaves over is put in front
+ * of the next piece; what is written gathers in the outbox. All connections read into one shared buffer:
+ *
+ *     | headroom for the rest of the last piece | what the kernel delivers now |
+ */
+import { Socket } from 'node:net'
+import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
+import { Outbox, type OutboxFlusher } from './outbox.ts'
+
+const READ_BYTES = 256 * 1024
+
+export interface Receiver {
+  /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
+  receive(block: Block, start: number, end: number): number
+  /** The socket has taken what it was given: there is room again. */
+  unblocked(): void
+  closed(): void
+}
+
+export class ReadBuffer {
+  readonly block: Block
+  /** The part that the kernel writes to. */
+  readonly target: Buffer
+  readonly headroomBytes: number
+
+  /** `frameMaxBytes`: no rest is longer than a frame. */
+  constructor(frameMaxBytes: number) {
+    this.headroomBytes = frameMaxBytes + 64
+    this.block = allocateBlock(this.headroomBytes + READ_BYTES)
+    this.target = this.block.bytes.subarray(this.headroomBytes)
+  }
+}
+
+export class Transport {
+  readonly outbox: Outbox
+  bytesRead = 0
+  readonly #socket: Socket
+  readonly #readBuffer: ReadBuffer
+  readonly #receiver: Receiver
+  #isEnding = false
+  #rest: Block = EMPTY_BLOCK
+  #restBytes = 0
+
+  constructor(accepted: Socket, readBuffer: ReadBuffer, flusher: OutboxFlusher, receiver: Receiver) {
+    this.#readBuffer = readBuffer
+    this.#receiver = receiver
+    this.#socket = readDirectly(accepted, readBuffer.target, (bytes) => this.#receive(bytes)) ?? this.#readCopies(accepted)
+    this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
+    this.#socket.setNoDelay(true)
+    this.#socket.on('error', () => {}) // 'close' follows, and that is all anybody needs to know
+    this.#socket.on('end', () => this.#socket.destroy())
+    this.#socket.on('close', () => {
+      this.outbox.close()
+      receiver.closed()
+    })
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Sends what is in the outbox, then ends our side. */
+  end(): void {
+    this.#isEnding = true
+    this.outbox.flush()
+    if (!this.outbox.isBlocked) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #unblocked(): void {
+    if (this.#isEnding) this.#socket.end()
+    else this.#receiver.unblocked()
+  }
+
+  #readCopies(socket: Socket): Socket {
+    socket.on('data', (chunk: Buffer) => {
+      for (let at = 0; at < chunk.length; at += READ_BYTES) {
+        const piece = chunk.subarray(at, at + READ_BYTES)
+        this.#readBuffer.target.set(piece)
+        this.#receive(piece.length)
+      }
+    })
+    socket.resume()
+    return socket
+  }
+
+  /** So many bytes lie in the shared buffer, behind the headroom. */
+  #receive(bytes: number): void {
+    this.bytesRead += bytes
+    const { block, headroomBytes } = this.#readBuffer
+    const start = headroomBytes - this.#restBytes
+    copyBytes(block, start, this.#rest, 0, this.#restBytes)
+    const end = headroomBytes + bytes
+    const restStart = this.#receiver.receive(block, start, end)
+    this.#restBytes = end - restStart
+    if (this.#restBytes > this.#rest.size) this.#rest = allocateBlock(Math.max(256, this.#restBytes * 2))
+    if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
+    else if (this.#rest.size > 4096) this.#rest = EMPTY_BLOCK
+  }
+}
+
+/** The parts of a socket that are not public but have been there since Node 12. */
+interface SocketWithHandle {
+  _handle: object | null
+}
+
+/**
+ * The accepted socket's handle in a socket that reads into our buffer, without an allocation per read: Node offers that
+ * (`onread`) for outgoing sockets only. Undefined where it cannot be done; the caller then uses 'data' events.
+ */
+function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number) => void): Socket | undefined {
+  const inner = accepted as unknown as SocketWithHandle
+  // On Windows the kernel may write to the buffer at any time, so connections cannot share one.
+  if (process.platform === 'win32' || inner._handle === null || accepted.constructor !== Socket) return undefined
+  const handle = inner._handle
+  inner._handle = null
+  accepted.destroy() // it has no handle any more: this only takes it off the server's count
+  const onread = { buffer, callback: (bytes: number) => (callback(bytes), true) }
+  // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.
+  const options = { handle, onread, allowHalfOpen: false }
+  return new Socket(options as ConstructorParameters<typeof Socket>[0])
+}

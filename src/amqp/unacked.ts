@@ -1,0 +1,163 @@
+/**
+ * What a channel has delivered and the client has not settled: by delivery tag, the message's position and whom it was
+ * delivered for. Tags rise by one, so they are slots of a ring; no object exists for an entry. When a few old tags stay
+ * open while many newer ones come and go, those few move into a map, so that the ring stays as small as what is open.
+ */
+import type { Queue } from '../broker/queue.ts'
+import type { Segment } from '../../storage/segment.ts'
+
+/** Whom a message was delivered for: a consumer, or one basic.get. */
+export interface UnackedOwner {
+  readonly queue: Queue
+  readonly isConsumer: boolean
+  /** The message was settled or requeued. */
+  returnCredit(): void
+}
+
+interface Straggler {
+  readonly owner: UnackedOwner
+  readonly segment: Segment
+  readonly index: number
+}
+
+const FIRST_SLOTS = 16
+/** Rings from this size on are kept dense by moving old entries out. */
+const SPARSE_SLOTS_MIN = 4096
+
+export class Unacked {
+  /** Number of open tags. */
+  count = 0
+  /** What `take` took. */
+  owner: UnackedOwner | undefined
+  segment: Segment | undefined
+  index = 0
+
+  #owners: (UnackedOwner | undefined)[] = new Array<undefined>(FIRST_SLOTS).fill(undefined)
+  #segments: (Segment | undefined)[] = new Array<undefined>(FIRST_SLOTS).fill(undefined)
+  #indexes = new Uint32Array(FIRST_SLOTS)
+  #mask = FIRST_SLOTS - 1
+  /** Tags below are settled or stragglers. */
+  #first = 1
+  #next = 1
+  readonly #stragglers = new Map<number, Straggler>()
+
+  /** Takes up a tag without an entry: for deliveries that need no acknowledgement. */
+  skip(): number {
+    if (this.#first === this.#next) this.#first++
+    else if (this.#next - this.#first > this.#mask) this.#makeRoom()
+    return this.#next++
+  }
+
+  /** Opens the next delivery tag. */
+  add(owner: UnackedOwner, segment: Segment, index: number): number {
+    if (this.#next - this.#first > this.#mask) this.#makeRoom()
+    const tag = this.#next++
+    const slot = tag & this.#mask
+    this.#owners[slot] = owner
+    this.#segments[slot] = segment
+    this.#indexes[slot] = index
+    this.count++
+    return tag
+  }
+
+  /** Closes a tag; what it stood for is in `owner`, `segment` and `index` then. False when it is not open. */
+  take(tag: number): boolean {
+    if (tag < this.#first) return this.#takeStraggler(tag)
+    if (!(tag < this.#next)) return false
+    const slot = tag & this.#mask
+    const owner = this.#owners[slot]
+    if (owner === undefined) return false
+    this.owner = owner
+    this.segment = this.#segments[slot]
+    this.index = this.#indexes[slot] as number
+    this.#owners[slot] = undefined
+    this.#segments[slot] = undefined
+    this.count--
+    if (tag === this.#first) this.#advance()
+    return true
+  }
+
+  isOpen(tag: number): boolean {
+    if (tag < this.#first) return this.#stragglers.has(tag)
+    return tag < this.#next && this.#owners[tag & this.#mask] !== undefined
+  }
+
+  /** The lowest open tag, or 0 when none is open. */
+  lowestTag(): number {
+    if (this.#stragglers.size > 0) for (const tag of this.#stragglers.keys()) return tag
+    return this.#first < this.#next ? this.#first : 0
+  }
+
+  /** Reopens a tag that was taken: for transactions that are rolled back. */
+  restore(tag: number, owner: UnackedOwner, segment: Segment, index: number): void {
+    this.count++
+    if (tag < this.#first) {
+      this.#stragglers.set(tag, { owner, segment, index })
+      this.#sortStragglers()
+      return
+    }
+    const slot = tag & this.#mask
+    this.#owners[slot] = owner
+    this.#segments[slot] = segment
+    this.#indexes[slot] = index
+  }
+
+  #advance(): void {
+    while (this.#first < this.#next && this.#owners[this.#first & this.#mask] === undefined) this.#first++
+  }
+
+  #takeStraggler(tag: number): boolean {
+    const straggler = this.#stragglers.get(tag)
+    if (straggler === undefined) return false
+    this.#stragglers.delete(tag)
+    this.owner = straggler.owner
+    this.segment = straggler.segment
+    this.index = straggler.index
+    this.count--
+    return true
+  }
+
+  #makeRoom(): void {
+    const slots = this.#mask + 1
+    if (slots >= SPARSE_SLOTS_MIN && (this.count - this.#stragglers.size) * 4 < slots) {
+      const middle = this.#first + slots / 2
+      while (this.#first < middle) this.#moveOut(this.#first++)
+      this.#advance()
+      return
+    }
+    this.#resize(slots * 2)
+  }
+
+  #moveOut(tag: number): void {
+    const slot = tag & this.#mask
+    const owner = this.#owners[slot]
+    if (owner === undefined) return
+    const segment = this.#segments[slot] as Segment
+    this.#stragglers.set(tag, { owner, segment, index: this.#indexes[slot] as number })
+    this.#owners[slot] = undefined
+    this.#segments[slot] = undefined
+  }
+
+  #resize(slots: number): void {
+    const owners = new Array<UnackedOwner | undefined>(slots).fill(undefined)
+    const segments = new Array<Segment | undefined>(slots).fill(undefined)
+    const indexes = new Uint32Array(slots)
+    for (let tag = this.#first; tag < this.#next; tag++) {
+      const from = tag & this.#mask
+      const to = tag & (slots - 1)
+      owners[to] = this.#owners[from]
+      segments[to] = this.#segments[from]
+      indexes[to] = this.#indexes[from] as number
+    }
+    this.#owners = owners
+    this.#segments = segments
+    this.#indexes = indexes
+    this.#mask = slots - 1
+  }
+
+  #sortStragglers(): void {
+    const sorted = [...this.#stragglers].sort(([a], [b]) => a - b)
+    this.#stragglers.clear()
+    for (const [tag, straggler] of sorted) this.#stragglers.set(tag, straggler)
+  }
+}

@@ -1,0 +1,70 @@
+/** The root of the model: virtual hosts over one storage. It would run the same without a network. */
+import type { Storage } from '../../storage/storage.ts'
+import { DeliveryScheduler } from './delivery-scheduler.ts'
+import { refuse } from './errors.ts'
+import { MemoryAlarm } from './memory-alarm.ts'
+import { Vhost } from './vhost.ts'
+
+export interface BrokerOptions {
+  readonly storage: Storage
+  readonly memoryLimitBytes: number
+  readonly processBytes: () => number
+  /** Runs the work in the next turn of the event loop. */
+  readonly nextTurn: (work: () => void) => void
+  /** Told of errors that are nobody's fault but ours. */
+  readonly onDefect: (error: unknown) => void
+}
+
+export class Broker {
+  readonly scheduler: DeliveryScheduler
+  readonly memory: MemoryAlarm
+  readonly #storage: Storage
+  readonly #vhosts = new Map<string, Vhost>()
+
+  constructor(options: BrokerOptions) {
+    this.#storage = options.storage
+    this.scheduler = new DeliveryScheduler(options.nextTurn, options.onDefect)
+    this.memory = new MemoryAlarm(options.memoryLimitBytes, {
+      storageBytes: () => options.storage.bytesInUse,
+      processBytes: options.processBytes,
+    })
+  }
+
+  /** The vhost of that name, made if there is none. */
+  createVhost(name: string): Vhost {
+    let vhost = this.#vhosts.get(name)
+    if (vhost === undefined) {
+      vhost = new Vhost(name, this.scheduler, () => this.#storage.createQueueLog())
+      this.#vhosts.set(name, vhost)
+    }
+    return vhost
+  }
+
+  vhost(name: string): Vhost | undefined {
+    return this.#vhosts.get(name)
+  }
+
+  requireVhost(name: string): Vhost {
+    const vhost = this.#vhosts.get(name)
+    if (vhost === undefined) throw refuse.missingVhost(name)
+    return vhost
+  }
+
+  vhosts(): Iterable<Vhost> {
+    return this.#vhosts.values()
+  }
+
+  /** Removes the vhost with everything in it; false when there is none. */
+  deleteVhost(name: string): boolean {
+    const vhost = this.#vhosts.get(name)
+    if (vhost === undefined) return false
+    this.#vhosts.delete(name)
+    vhost.close()
+    return true
+  }
+
+  close(): void {
+    for (const vhost of this.#vhosts.values()) vhost.close()
+    this.#vhosts.clear()
+  }
+}

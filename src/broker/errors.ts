@@ -1,0 +1,122 @@
+/**
+ * Every refusal of the broker core, with RabbitMQ's texts word for word. The core names the kind of a refusal; each
+ * edge (AMQP, HTTP, the embedded API) has one map from kinds to its own codes.
+ */
+
+export type BrokerErrorKind =
+  | 'not-found'
+  | 'access-refused'
+  | 'resource-locked'
+  | 'precondition-failed'
+  | 'not-allowed'
+  | 'not-implemented'
+  | 'resource-error'
+  | 'malformed-content'
+
+/** The caller asked for something that the broker refuses. Nothing has changed. */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError'
+  readonly kind: BrokerErrorKind
+
+  constructor(kind: BrokerErrorKind, text: string) {
+    super(text)
+    this.kind = kind
+  }
+}
+
+const refusal =
+  <A extends readonly unknown[]>(kind: BrokerErrorKind, text: (...parts: A) => string) =>
+  (...parts: A): BrokerError =>
+    new BrokerError(kind, text(...parts))
+
+export type ResourceKind = 'queue' | 'exchange'
+
+/** `queue 'orders' in vhost '/'`, the way RabbitMQ names things in its texts. */
+export function resourceText(kind: ResourceKind, name: string, vhost: string): string {
+  return `${kind} '${name}' in vhost '${vhost}'`
+}
+
+type Resource = readonly [kind: ResourceKind, name: string, vhost: string]
+
+export const refuse = {
+  missing: refusal('not-found', (...of: Resource) => `no ${resourceText(...of)}`),
+  noPreviousQueue: refusal('not-found', () => 'no previously declared queue'),
+  missingVhost: refusal('not-allowed', (vhost: string) => `vhost ${vhost} not found`),
+  defaultExchange: refusal('access-refused', () => 'operation not permitted on the default exchange'),
+  reservedName: refusal(
+    'access-refused',
+    (kind: ResourceKind, name: string) => `${kind} name '${name}' contains reserved prefix 'amq.*'`,
+  ),
+  predeclared: refusal(
+    'access-refused',
+    (...of: Resource) => `deletion of system ${resourceText(...of)} not allowed`,
+  ),
+  unknownExchangeType: refusal('precondition-failed', (type: string) => `unknown exchange type '${type}'`),
+  inequivalent: refusal(
+    'precondition-failed',
+    (argument: string, of: Resource, received: string, current: string) =>
+      `inequivalent arg '${argument}' for ${resourceText(...of)}: received ${received} but current is ${current}`,
+  ),
+  invalidArgument: refusal(
+    'precondition-failed',
+    (argument: string, of: Resource, why: string) => `invalid arg '${argument}' for ${resourceText(...of)}: ${why}`,
+  ),
+  invalidArgumentType: refusal(
+    'precondition-failed',
+    (type: string, argument: string, of: Resource) =>
+      `invalid type '${type}' for arg '${argument}' in ${resourceText(...of)}`,
+  ),
+  invalidConsumerArgument: refusal(
+    'precondition-failed',
+    (argument: string, why: string) => `invalid arg '${argument}': ${why}`,
+  ),
+  inUse: refusal('precondition-failed', (...of: Resource) => `${resourceText(...of)} in use`),
+  notEmpty: refusal('precondition-failed', (...of: Resource) => `${resourceText(...of)} not empty`),
+  locked: refusal(
+    'resource-locked',
+    (...of: Resource) =>
+      `cannot obtain exclusive access to locked ${resourceText(...of)}. It could be originally declared on another ` +
+      'connection or the exclusive property value does not match that of the original declaration.',
+  ),
+  exclusiveUse: refusal('access-refused', (...of: Resource) => `${resourceText(...of)} in exclusive use`),
+  invalidXMatch: refusal(
+    'precondition-failed',
+    (value: string) => `Invalid x-match field value ${value}; expected all, any, all-with-x, or any-with-x`,
+  ),
+  internalExchange: refusal(
+    'access-refused',
+    (...of: Resource) => `cannot publish to internal ${resourceText(...of)}`,
+  ),
+  messageTooLarge: refusal(
+    'precondition-failed',
+    (bytes: number, limit: number) => `message size ${bytes} is larger than configured max size ${limit}`,
+  ),
+  invalidExpiration: refusal(
+    'precondition-failed',
+    (value: string, why: string) => `invalid expiration '${value}': ${why}`,
+  ),
+  invalidRouteHeader: refusal(
+    'precondition-failed',
+    (header: string, value: string) => `invalid message: {unacceptable_type_in_header,"${header}",${value}}`,
+  ),
+  foreignUserId: refusal(
+    'precondition-failed',
+    (claimed: string, user: string) => `user_id property set to '${claimed}' but authenticated user was '${user}'`,
+  ),
+  malformedContent: refusal('malformed-content', () => 'malformed content header'),
+  immediate: refusal('not-implemented', () => 'immediate=true'),
+  unknownDeliveryTag: refusal('precondition-failed', (tag: number | bigint) => `unknown delivery tag ${tag}`),
+  consumerTagReused: refusal('not-allowed', (tag: string) => `attempt to reuse consumer tag '${tag}'`),
+  replyQueueBinding: refusal('access-refused', (...of: Resource) => `cannot bind ${resourceText(...of)}`),
+  noReplyConsumer: refusal('precondition-failed', () => 'fast reply consumer does not exist'),
+  replyConsumerAcks: refusal('precondition-failed', () => 'reply consumer cannot acknowledge'),
+  replyConsumerExists: refusal('precondition-failed', () => 'reply consumer already set'),
+  prefetchSize: refusal('not-implemented', (bytes: number) => `prefetch_size!=0 (${bytes})`),
+  recoverWithoutRequeue: refusal('not-implemented', () => 'requeue=false'),
+  flowOff: refusal('not-implemented', () => 'active=false'),
+  confirmToTx: refusal('precondition-failed', () => 'cannot switch from confirm to tx mode'),
+  txToConfirm: refusal('precondition-failed', () => 'cannot switch from tx to confirm mode'),
+  notTransactional: refusal('precondition-failed', () => 'channel is not transactional'),
+  memoryAlarm: refusal('resource-error', () => 'low on memory'),
+  secretRefused: refusal('not-allowed', () => 'New secret was refused by one of the backends'),
+} as const

@@ -1,0 +1,54 @@
+/**
+ * Watches how much memory the process uses. While it is over the limit, publishers are held back and consumers go on.
+ * What storage holds is known at every moment; the rest of the process is sampled now and then.
+ */
+
+export interface MemoryUse {
+  /** Bytes the storage holds now. */
+  readonly storageBytes: () => number
+  /** Bytes the whole process uses now. */
+  readonly processBytes: () => number
+}
+
+/** The alarm ends when use has fallen below this share of the limit. */
+const CLEAR_SHARE = 0.95
+
+export class MemoryAlarm {
+  readonly limitBytes: number
+  isActive = false
+  readonly #use: MemoryUse
+  readonly #listeners = new Set<(isActive: boolean) => void>()
+  /** What the process used beside the storage when it was last sampled. */
+  #otherBytes = 0
+
+  constructor(limitBytes: number, use: MemoryUse) {
+    this.limitBytes = limitBytes
+    this.#use = use
+    this.sample()
+  }
+
+  get usedBytes(): number {
+    return this.#otherBytes + this.#use.storageBytes()
+  }
+
+  /** Looks at the process anew. */
+  sample(): void {
+    this.#otherBytes = Math.max(0, this.#use.processBytes() - this.#use.storageBytes())
+    this.check()
+  }
+
+  /** Raises or clears the alarm by what is known. Cheap: called after every piece of input. */
+  check(): void {
+    const { usedBytes } = this
+    if (this.isActive ? usedBytes < this.limitBytes * CLEAR_SHARE : usedBytes > this.limitBytes) {
+      this.isActive = !this.isActive
+      for (const listener of this.#listeners) listener(this.isActive)
+    }
+  }
+
+  /** Returns a function that ends the subscription. */
+  onChange(listener: (isActive: boolean) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}

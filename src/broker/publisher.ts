@@ -1,0 +1,188 @@
+/**
+ * Publishing: find the route, check the properties that have a say, put the message into its queues. A message whose
+ * key is that of the one before it, and whose properties ask for nothing, costs a comparison and the copies.
+ */
+import type { FieldTable } from '../../protocol/field-table.ts'
+import {
+  decodeContentHeader,
+  encodeContentHeader,
+  PROPERTY_FLAGS,
+  type Properties,
+  validateProperties,
+} from '../../protocol/properties.ts'
+import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../lib/block.ts'
+import { refuse } from './errors.ts'
+import { fieldText } from './fields.ts'
+import type { Message } from './message.ts'
+import type { Queue } from './queue.ts'
+import { REPLY_QUEUE, type ReplyConsumer } from './reply-to.ts'
+import type { Route } from './router.ts'
+import type { Vhost } from './vhost.ts'
+
+const { headers: HEADERS, replyTo: REPLY_TO, expiration: EXPIRATION, userId: USER_ID, deliveryMode } = PROPERTY_FLAGS
+const INSPECTED_FLAGS = REPLY_TO.flag | EXPIRATION.flag | USER_ID.flag
+const NO_HEADERS: FieldTable = new Map()
+const LETTER_C = 0x43
+
+/** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
+const BARE_HEADER_BYTES = 14
+const DELIVERY_MODE_HEADER_BYTES = 15
+
+const EXPIRATION_MS_MAX = 315_360_000_000n
+
+export interface PublisherUser {
+  readonly name: string
+  /** May put another name into the user-id property. */
+  readonly isImpersonator: boolean
+}
+
+/** A message that passed all checks, and where it goes. */
+export interface Publication {
+  readonly message: Message
+  readonly queues: readonly Queue[]
+  readonly replyConsumer: ReplyConsumer | undefined
+}
+
+export class Publisher {
+  /** The reply consumer of this publisher, for messages that ask for direct replies. */
+  replyConsumer: ReplyConsumer | undefined
+  readonly #vhost: Vhost
+  readonly #user: PublisherUser
+  readonly #messageBytesMax: number
+  #lastRoute: Route | undefined
+  #lastKey: Block = EMPTY_BLOCK
+  #lastKeyBytes = 0
+
+  constructor(vhost: Vhost, user: PublisherUser, messageBytesMax: number) {
+    this.#vhost = vhost
+    this.#user = user
+    this.#messageBytesMax = messageBytesMax
+  }
+
+  /** Throws BrokerError when a body of this size is refused. */
+  checkSize(bodyBytes: number): void {
+    if (bodyBytes > this.#messageBytesMax) throw refuse.messageTooLarge(bodyBytes, this.#messageBytesMax)
+  }
+
+  /** Puts the message into the queues it is routed to; false when there is none. Throws BrokerError. */
+  publish(message: Message): boolean {
+    if (message.bodyEnd - message.bodyStart > this.#messageBytesMax) this.checkSize(message.bodyBytes)
+    const route = this.#route(message)
+    if (route.usesHeaders || !isPlain(message)) return enqueue(this.#inspect(message, route))
+    return enqueueTo(route.queues, route.replyConsumer, message)
+  }
+
+  /** Checks and routes now what is to be enqueued later. The publication owns its bytes. */
+  prepare(message: Message): Publication {
+    this.checkSize(message.bodyBytes)
+    const route = this.#route(message)
+    const publication = route.usesHeaders || !isPlain(message) ? this.#inspect(message, route) : { ...route, message }
+    return { ...publication, message: publication.message.copy() }
+  }
+
+  #route(message: Message): Route {
+    const last = this.#lastRoute
+    const { head, keyStart } = message
+    const keyBytes = message.keyEnd - keyStart
+    if (
+      last !== undefined &&
+      last.version === this.#vhost.topologyVersion &&
+      keyBytes === this.#lastKeyBytes &&
+      last.replyConsumer === undefined &&
+      equalBytes(this.#lastKey, 0, head, keyStart, keyBytes)
+    ) {
+      return last
+    }
+    const route = this.#vhost.route(message)
+    if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
+    copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
+    this.#lastKeyBytes = keyBytes
+    this.#lastRoute = route
+    return route
+  }
+
+  /** The slow way: for properties that change the route or must be checked. */
+  #inspect(message: Message, route: Route): Publication {
+    const { head, headerStart, headerEnd } = message
+    if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
+    const { properties } = decodeContentHeader(head.bytes, headerStart, headerEnd)
+    const { replyTo, expiration, userId, headers = NO_HEADERS } = properties
+    if (replyTo === REPLY_QUEUE && this.replyConsumer === undefined) throw refuse.noReplyConsumer()
+    if (expiration !== undefined) checkExpiration(expiration)
+    const carbonCopies = routingKeysIn(headers, 'CC')
+    const blindCopies = routingKeysIn(headers, 'BCC')
+    if (userId !== undefined && userId !== this.#user.name && !this.#user.isImpersonator) {
+      throw refuse.foreignUserId(userId, this.#user.name)
+    }
+    const keys = [message.routingKey, ...carbonCopies, ...blindCopies]
+    const { replyConsumer } = route
+    const queues = route.usesHeaders || keys.length > 1 ? this.#vhost.queuesFor(route.exchange, keys, headers) : route.queues
+    if (replyTo !== REPLY_QUEUE && !headers.has('BCC')) return { message, queues, replyConsumer }
+    const delivered = deliveredProperties(properties, this.replyConsumer)
+    return { message: message.withHeader(encodeContentHeader(message.bodyBytes, delivered)), queues, replyConsumer }
+  }
+}
+
+/** Puts a publication into its queues; false when there is none (any more). */
+export function enqueue({ message, queues, replyConsumer }: Publication): boolean {
+  return enqueueTo(queues, replyConsumer, message)
+}
+
+function enqueueTo(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): boolean {
+  for (let i = 0; i < queues.length; i++) (queues[i] as Queue).publish(message)
+  if (replyConsumer !== undefined) replyConsumer.sink.deliverReply(replyConsumer, message)
+  return queues.length > 0 || replyConsumer !== undefined
+}
+
+/** True when the properties are well-formed and none of them needs a look. */
+function isPlain(message: Message): boolean {
+  const { head, headerStart, headerEnd } = message
+  const flags = message.propertyFlags
+  const headerBytes = headerEnd - headerStart
+  if (flags === deliveryMode.flag && headerBytes === DELIVERY_MODE_HEADER_BYTES) return true
+  if (flags === 0 && headerBytes === BARE_HEADER_BYTES) return true
+  if ((flags & INSPECTED_FLAGS) !== 0) return false
+  if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
+  return (flags & HEADERS.flag) === 0 || !mayCopy(head, headerStart + BARE_HEADER_BYTES, headerEnd)
+}
+
+/** Whether the letters CC occur: the quick check for the headers CC and BCC. */
+function mayCopy({ bytes }: Block, start: number, end: number): boolean {
+  for (let i = start + 1; i < end; i++) {
+    if (bytes[i] === LETTER_C && bytes[i - 1] === LETTER_C) return true
+  }
+  return false
+}
+
+function routingKeysIn(headers: FieldTable, name: 'CC' | 'BCC'): string[] {
+  const header = headers.get(name)
+  if (header === undefined) return []
+  if (header.type !== 'A') throw refuse.invalidRouteHeader(name, fieldText(header))
+  return header.value.map((key) => {
+    if (key.type !== 'S') throw refuse.invalidRouteHeader(name, fieldText(key))
+    return String(key.value)
+  })
+}
+
+/** The reply address filled in, blind copies taken out. */
+function deliveredProperties(properties: Properties, replyConsumer: ReplyConsumer | undefined): Properties {
+  const { headers, ...rest } = properties
+  const isRequest = rest.replyTo === REPLY_QUEUE && replyConsumer !== undefined
+  const visible = headers === undefined ? undefined : new Map([...headers].filter(([name]) => name !== 'BCC'))
+  return {
+    ...rest,
+    ...(visible === undefined ? {} : { headers: visible }),
+    ...(isRequest ? { replyTo: replyConsumer.address } : {}),
+  }
+}
+
+/** RabbitMQ: the expiration is a string of decimal milliseconds. */
+function checkExpiration(text: string): void {
+  const digits = /^[+-]?\d+/.exec(text)?.[0]
+  if (digits === undefined) throw refuse.invalidExpiration(text, 'no_integer')
+  const rest = text.slice(digits.length)
+  if (rest !== '') throw refuse.invalidExpiration(text, `{leftover_string,"${rest}"}`)
+  const value = BigInt(digits.replace(/^\+/, ''))
+  if (value < 0n) throw refuse.invalidExpiration(text, `{value_negative,${value}}`)
+  if (value > EXPIRATION_MS_MAX) throw refuse.invalidExpiration(text, `{value_too_large,${value}}`)
+}

@@ -1,0 +1,66 @@
+/**
+ * The consumers of one queue. The next message goes to a consumer of the highest priority that can take it; equals take
+ * turns. RabbitMQ: consumer priorities, "round robin if several have the same priority".
+ */
+import type { Consumer } from './consumer.ts'
+
+interface Level {
+  readonly priority: number
+  readonly consumers: Consumer[]
+  next: number
+}
+
+export class QueueConsumers {
+  count = 0
+  #levels: Level[] = []
+
+  get hasExclusive(): boolean {
+    return this.#levels.some((level) => level.consumers.some((consumer) => consumer.isExclusive))
+  }
+
+  add(consumer: Consumer): void {
+    let level = this.#levels.find((candidate) => candidate.priority === consumer.priority)
+    if (level === undefined) {
+      level = { priority: consumer.priority, consumers: [], next: 0 }
+      this.#levels.push(level)
+      this.#levels.sort((a, b) => b.priority - a.priority)
+    }
+    level.consumers.push(consumer)
+    this.count++
+  }
+
+  remove(consumer: Consumer): boolean {
+    for (const level of this.#levels) {
+      const at = level.consumers.indexOf(consumer)
+      if (at < 0) continue
+      level.consumers.splice(at, 1)
+      if (at < level.next) level.next--
+      if (level.consumers.length === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
+      this.count--
+      return true
+    }
+    return false
+  }
+
+  /** The consumer whose turn it is, or undefined when none can take a message. */
+  next(): Consumer | undefined {
+    for (const level of this.#levels) {
+      const { consumers } = level
+      const { length } = consumers
+      let at = level.next
+      for (let tried = 0; tried < length; tried++) {
+        if (at >= length) at = 0
+        const consumer = consumers[at++] as Consumer
+        if (consumer.credit > 0 && consumer.sink.isOpen) {
+          level.next = at
+          return consumer
+        }
+      }
+    }
+    return undefined
+  }
+
+  all(): Consumer[] {
+    return this.#levels.flatMap((level) => level.consumers)
+  }
+}

@@ -1,0 +1,184 @@
+/** A virtual host: its exchanges, queues and bindings, and the routes through them. */
+import type { FieldTable } from '../../protocol/field-table.ts'
+import type { QueueLog } from '../../storage/queue-log.ts'
+import type { Binding } from './binding.ts'
+import type { DeliveryScheduler } from './delivery-scheduler.ts'
+import { refuse } from './errors.ts'
+import { Exchange, type ExchangeSpec } from './exchange.ts'
+import type { ExchangeTypeName } from './exchange-types/exchange-types.ts'
+import type { Message } from './message.ts'
+import { Queue, type QueueSpec } from './queue.ts'
+import { isReplyAddress, ReplyConsumers } from './reply-to.ts'
+import { RouteCache } from './route-cache.ts'
+import { type Route, Routing, type Topology } from './router.ts'
+
+const NO_ARGUMENTS: FieldTable = new Map()
+
+/** RabbitMQ's predeclared durable exchanges. */
+const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, internal: boolean])[] = [
+  ['', 'direct', false],
+  ['amq.direct', 'direct', false],
+  ['amq.fanout', 'fanout', false],
+  ['amq.topic', 'topic', false],
+  ['amq.headers', 'headers', false],
+  ['amq.match', 'headers', false],
+  ['amq.rabbitmq.trace', 'topic', true],
+]
+
+export class Vhost implements Topology {
+  readonly name: string
+  readonly replyConsumers = new ReplyConsumers()
+  readonly #exchanges = new Map<string, Exchange>()
+  readonly #queues = new Map<string, Queue>()
+  readonly #routes = new RouteCache()
+  readonly #scheduler: DeliveryScheduler
+  readonly #createLog: () => QueueLog
+  /** Raised by every change that may lead a message elsewhere. */
+  #topologyVersion = 0
+
+  constructor(name: string, scheduler: DeliveryScheduler, createLog: () => QueueLog) {
+    this.name = name
+    this.#scheduler = scheduler
+    this.#createLog = createLog
+    for (const [exchange, type, internal] of PREDECLARED) {
+      this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
+    }
+  }
+
+  get topologyVersion(): number {
+    return this.#topologyVersion
+  }
+
+  exchange(name: string): Exchange | undefined {
+    return this.#exchanges.get(name)
+  }
+
+  requireExchange(name: string): Exchange {
+    const exchange = this.#exchanges.get(name)
+    if (exchange === undefined) throw refuse.missing('exchange', name, this.name)
+    return exchange
+  }
+
+  queue(name: string): Queue | undefined {
+    return this.#queues.get(name)
+  }
+
+  requireQueue(name: string): Queue {
+    const queue = this.#queues.get(name)
+    if (queue === undefined) throw refuse.missing('queue', name, this.name)
+    return queue
+  }
+
+  exchanges(): Iterable<Exchange> {
+    return this.#exchanges.values()
+  }
+
+  queues(): Iterable<Queue> {
+    return this.#queues.values()
+  }
+
+  get exchangeCount(): number {
+    return this.#exchanges.size
+  }
+
+  get queueCount(): number {
+    return this.#queues.size
+  }
+
+  addExchange(spec: ExchangeSpec): Exchange {
+    const exchange = new Exchange(this.name, spec)
+    this.#exchanges.set(spec.name, exchange)
+    this.#topologyVersion++
+    return exchange
+  }
+
+  addQueue(spec: QueueSpec): Queue {
+    const queue = new Queue(this.name, spec, this.#createLog(), this.#scheduler)
+    this.#queues.set(spec.name, queue)
+    this.#topologyVersion++
+    return queue
+  }
+
+  addBinding(binding: Binding): void {
+    if (binding.source.addBinding(binding)) this.#topologyVersion++
+  }
+
+  removeBinding(source: Exchange, id: string): void {
+    if (!source.removeBinding(id)) return
+    this.#topologyVersion++
+    this.#deleteIfUnused(source)
+  }
+
+  /** Removes the exchange with all its bindings, and the auto-delete exchanges that lose their last one by that. */
+  removeExchange(exchange: Exchange): void {
+    if (this.#exchanges.get(exchange.name) !== exchange) return
+    this.#exchanges.delete(exchange.name)
+    for (const id of [...exchange.outgoing.keys()]) exchange.removeBinding(id)
+    this.#topologyVersion++
+    this.#removeIncoming(exchange)
+  }
+
+  /** Removes the queue with its bindings and cancels its consumers; how many ready messages went with it. */
+  removeQueue(queue: Queue): number {
+    if (this.#queues.get(queue.name) !== queue) return 0
+    this.#queues.delete(queue.name)
+    this.#topologyVersion++
+    const { readyCount } = queue
+    this.#removeIncoming(queue)
+    queue.close()
+    return readyCount
+  }
+
+  /**
+   * The route of a message by its exchange and routing key alone. Routes are remembered; one that `usesHeaders` must be
+   * followed with the message's headers. Throws BrokerError for an exchange that does not exist or is internal.
+   */
+  route(message: Message): Route {
+    const { head, keyStart, keyEnd } = message
+    const known = this.#routes.get(head, keyStart, keyEnd)
+    if (known !== undefined && known.version === this.#topologyVersion) return known
+    const route = this.#findRoute(message.exchange, message.routingKey)
+    if (route.replyConsumer === undefined) this.#routes.set(head, keyStart, keyEnd, route)
+    return route
+  }
+
+  /** The queues that any of these routing keys lead to. */
+  queuesFor(exchange: Exchange, routingKeys: readonly string[], headers: FieldTable): readonly Queue[] {
+    const routing = new Routing(this)
+    for (const key of routingKeys) routing.follow(exchange, key, headers)
+    return [...routing.queues]
+  }
+
+  close(): void {
+    for (const queue of this.#queues.values()) queue.close()
+    this.#queues.clear()
+    this.#exchanges.clear()
+    this.#topologyVersion++
+  }
+
+  #findRoute(exchangeName: string, routingKey: string): Route {
+    const exchange = this.requireExchange(exchangeName)
+    if (exchange.internal) throw refuse.internalExchange('exchange', exchangeName, this.name)
+    const version = this.#topologyVersion
+    if (exchangeName === '' && isReplyAddress(routingKey)) {
+      const replyConsumer = this.replyConsumers.at(routingKey)
+      if (replyConsumer !== undefined) return { version, exchange, queues: [], replyConsumer, usesHeaders: false }
+    }
+    const routing = new Routing(this)
+    routing.follow(exchange, routingKey, NO_ARGUMENTS)
+    const { usesHeaders } = routing
+    return { version, exchange, queues: usesHeaders ? [] : [...routing.queues], replyConsumer: undefined, usesHeaders }
+  }
+
+  #removeIncoming(destination: Queue | Exchange): void {
+    for (const { source, id } of [...destination.incoming]) {
+      source.removeBinding(id)
+      this.#deleteIfUnused(source)
+    }
+  }
+
+  // RabbitMQ: an auto-delete exchange goes with the last binding that starts at it.
+  #deleteIfUnused(exchange: Exchange): void {
+    if (exchange.autoDelete && exchange.outgoing.size === 0) this.removeExchange(exchange)
+  }
+}

@@ -1,0 +1,73 @@
+import yargs, { type Argv } from 'yargs'
+import { nearest } from '../../config/nearest.ts'
+import { flagName, OPTION_NAMES } from '../../config/options.ts'
+import { leveretVersion } from '../lib/version.ts'
+import { ExitCode } from './exit-code.ts'
+import { givenFlags, optionFlags } from './option-flags.ts'
+import type { ServeContext } from './serve.ts'
+
+/**
+ * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
+ * What a command needs is loaded when it runs, so that none waits for another's modules.
+ */
+export async function runCommandLine(args: readonly string[], context: ServeContext): Promise<number> {
+  let exitCode: number = ExitCode.done
+  const cli = commands(yargs(), async (parsed) => {
+    const { serve } = await import('./serve.ts')
+    exitCode = await serve(givenFlags(parsed), context)
+  })
+  if (args.includes('perf') || args.includes('--help')) {
+    const { perfCommand } = await import('./perf/command.ts')
+    cli.command(perfCommand)
+  }
+  try {
+    await cli.parseAsync([...args], {}, (_error, _parsed, output) => {
+      if (output !== '') context.printLine(output)
+    })
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    context.printError(`leveret: ${error.message}${correction(error.message)}\n'leveret --help' shows all options.`)
+    return ExitCode.usage
+  }
+  // `perf` leaves its result where Node.js looks for it.
+  return exitCode || Number(process.exitCode ?? ExitCode.done)
+}
+
+/** The arguments do not make sense. */
+class UsageError extends Error {}
+
+function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>>) => Promise<void>): Argv {
+  return cli
+    .scriptName('leveret')
+    .detectLocale(false)
+    .usage('$0 [command] [options]\n\nAn AMQP 0.9.1 broker.')
+    .command(
+      ['serve', '$0'],
+      'run the broker (default)',
+      (serve) => serve.options(optionFlags()),
+      (parsed) => runServe(parsed),
+    )
+    .epilogue('A flag is stronger than an environment variable, and that is stronger than the config file.')
+    .version(leveretVersion())
+    .help()
+    .strict()
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs' own complaints come with a YError or with none; everything else is a defect of a command.
+      throw error === undefined || error === null || error.name === 'YError' ? new UsageError(message) : error
+    })
+    .wrap(Math.min(120, process.stdout.columns ?? 120))
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+}
+
+/** A word about the likely meaning of a mistyped flag. */
+function correction(message: string): string {
+  const unknown = /^Unknown arguments?: (?<name>[^\s,]+)$/.exec(message)?.groups?.name
+  const alike = unknown === undefined ? undefined : nearest(unknown, OPTION_NAMES.map(flagName))
+  return alike === undefined ? '' : `; did you mean --${alike}?`
+}

@@ -1,0 +1,21 @@
+/** One of pino's JSON lines for human eyes: `12:03:44.120 info  listening on 127.0.0.1:5672  port=5672`. */
+export function prettyLine(line: string): string {
+  // pino wrote this line itself, with these fields.
+  const { level, time, msg, pid: _, err, ...fields } = JSON.parse(line) as PinoLine
+  const rest = Object.entries(fields).map(([name, value]) => `  ${name}=${fieldText(value)}`)
+  const stack = err?.stack ?? err?.message
+  const trace = stack === undefined ? '' : `\n    ${stack.replaceAll('\n', '\n    ')}`
+  return `${time.slice(11, 23)} ${level.padEnd(5)} ${msg ?? ''}${rest.join('')}${trace}\n`
+}
+
+interface PinoLine {
+  readonly level: string
+  readonly time: string
+  readonly msg?: string
+  readonly pid: number
+  readonly err?: { readonly message?: string; readonly stack?: string }
+}
+
+function fieldText(value: unknown): string {
+  return typeof value === 'string' && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value)
+}

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs'
+import type { Config, OptionName } from '../../config/options.ts'
+import { configFilePath, type Resolution, resolveConfig } from '../../config/resolve.ts'
+import { processMemoryBytes } from '../lib/process-memory.ts'
+import { ExitCode } from './exit-code.ts'
+import { listenFailure } from './listen-failure.ts'
+import { createLogger, type LogOutput } from './logging.ts'
+import { logListening, logStart } from './start-log.ts'
+
+/** The server gives up on its clients after the grace period; this much later the process gives up on the server. */
+const OVERTIME_MS = 2000
+/** Ctrl-C below `npm start` arrives twice, from the terminal and from npm: that is one wish. */
+const SAME_SIGNAL_MS = 500
+
+/** What `serve` needs of a server. */
+export interface ServedServer {
+  listen(): Promise<readonly { readonly host: string; readonly port: number }[]>
+  shutdown(options: { readonly graceMs: number }): Promise<void>
+}
+
+/** The process around a command; tests bring their own. */
+export interface ServeContext {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly signals: Pick<NodeJS.EventEmitter, 'on' | 'off'>
+  printLine(text: string): void
+  printError(text: string): void
+  openOutput(): Promise<LogOutput>
+  createServer(config: Config, memoryBytes: number, logger: ReturnType<typeof createLogger>): Promise<ServedServer>
+  /** Ends the process at once. */
+  forceExit(code: number): void
+}
+
+/** Runs the broker until a signal stops it. What keeps it from starting is said on standard error, before any log. */
+export async function serve(flags: ReadonlyMap<OptionName, string>, context: ServeContext): Promise<number> {
+  const resolution = readConfig(flags, context)
+  if (!resolution.isValid) {
+    for (const text of [...resolution.warnings, ...resolution.errors]) context.printError(`leveret: ${text}`)
+    return ExitCode.usage
+  }
+  const output = await context.openOutput()
+  try {
+    return await run(resolution.config, resolution.warnings, output, context)
+  } finally {
+    output.flushSync()
+  }
+}
+
+function readConfig(flags: ReadonlyMap<OptionName, string>, { environment }: ServeContext): Resolution {
+  const name = configFilePath({ flags, environment })
+  if (name === undefined) return resolveConfig({ flags, environment })
+  try {
+    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const others = resolveConfig({ flags, environment })
+    const errors = [`the config file cannot be read: ${reason}`, ...(others.isValid ? [] : others.errors)]
+    return { isValid: false, errors, warnings: others.warnings }
+  }
+}
+
+async function run(
+  config: Config,
+  warnings: readonly string[],
+  output: LogOutput,
+  context: ServeContext,
+): Promise<number> {
+  const logger = createLogger(config, output)
+  const memoryBytes = processMemoryBytes()
+  logStart(logger, config, memoryBytes)
+  for (const warning of warnings) logger.warn({}, warning)
+  const stop = stopRequest(context, (signal) => {
+    logger.warn({ signal }, 'forced to stop at once')
+    output.flushSync()
+    context.forceExit(ExitCode.failure)
+  })
+  const onDefect = (error: unknown): void => {
+    logger.error({ err: error }, 'a defect ends the broker')
+    output.flushSync()
+    context.forceExit(ExitCode.failure)
+  }
+  context.signals.on('uncaughtException', onDefect)
+  try {
+    const server = await context.createServer(config, memoryBytes, logger)
+    try {
+      logListening(logger, await server.listen())
+    } catch (error) {
+      context.printError(`leveret: ${listenFailure(error, config)}`)
+      return ExitCode.failure
+    }
+    const signal = await stop.requested
+    logger.info({ signal, graceSec: config.shutdownGraceSec }, 'stopping: clients are told to close')
+    const isInTime = await withinTime(
+      server.shutdown({ graceMs: config.shutdownGraceSec * 1000 }),
+      config.shutdownGraceSec * 1000 + OVERTIME_MS,
+    )
+    if (!isInTime) {
+      logger.error({}, 'the broker did not stop in time')
+      return ExitCode.failure
+    }
+    logger.info({}, 'stopped')
+    return ExitCode.done
+  } finally {
+    stop.ignore()
+    context.signals.off('uncaughtException', onDefect)
+  }
+}
+
+/** Resolves with the first SIGTERM or SIGINT; `onSecond` is called for every further one. */
+function stopRequest({ signals }: ServeContext, onSecond: (signal: string) => void) {
+  let resolveRequested: (signal: string) => void
+  const requested = new Promise<string>((resolve) => {
+    resolveRequested = resolve
+  })
+  let requestedAtMs: number | undefined
+  const onSignal = (signal: string): void => {
+    const nowMs = performance.now()
+    if (requestedAtMs === undefined) {
+      requestedAtMs = nowMs
+      resolveRequested(signal)
+    } else if (nowMs - requestedAtMs >= SAME_SIGNAL_MS) onSecond(signal)
+  }
+  const names = ['SIGTERM', 'SIGINT']
+  for (const name of names) signals.on(name, onSignal)
+  const ignore = (): void => {
+    for (const name of names) signals.off(name, onSignal)
+  }
+  return { requested, ignore }
+}
+
+async function withinTime(work: Promise<void>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, limitMs, false)
+  })
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,23 @@
+import type { Config } from '../../config/options.ts'
+import { memoryLimitBytes } from '../../config/parsers.ts'
+import type { ServerConfig } from '../server-config.ts'
+
+/** What the server is told of the options: all in its own units, nothing left to be looked up. */
+export function serverConfig(config: Config, memoryBytes: number): Partial<ServerConfig> {
+  return {
+    bind: config.bind,
+    port: config.port,
+    frameMaxBytes: config.frameMaxBytes,
+    channelMax: config.channelMax,
+    heartbeatSec: config.heartbeatSec,
+    handshakeTimeoutMs: config.handshakeTimeoutMs,
+    maxMessageSizeBytes: config.maxMessageSizeBytes,
+    defaultUser: config.defaultUser,
+    defaultPass: config.defaultPass,
+    defaultVhost: config.defaultVhost,
+    loopbackUsers: config.loopbackUsers,
+    allowAnonymous: config.allowAnonymous,
+    memoryLimitBytes: memoryLimitBytes(config.memoryLimit, memoryBytes),
+    shutdownGraceMs: config.shutdownGraceSec * 1000,
+  }
+}

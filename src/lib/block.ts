@@ -1,0 +1,73 @@
+/**
+ * A block is a piece of memory together with the view that reads and writes numbers in it. The hot path moves short
+ * runs of bytes between blocks all the time: for those, copying word by word through the views is several times
+ * faster than `TypedArray.set`, which has to make an object for the source range first.
+ */
+export class Block {
+  readonly bytes: Buffer
+  readonly view: DataView
+  readonly size: number
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.size = bytes.byteLength
+  }
+}
+
+export const EMPTY_BLOCK = new Block(Buffer.alloc(0))
+
+/** Up to this length a loop over words beats one native call. */
+const LOOP_BYTES_MAX = 128
+
+export function allocateBlock(sizeBytes: number): Block {
+  return new Block(Buffer.allocUnsafeSlow(sizeBytes))
+}
+
+/** Copies `source[start, end)` to `target` at `at`. The ranges must not overlap; both must exist. */
+export function copyBytes(target: Block, at: number, source: Block, start: number, end: number): void {
+  const length = end - start
+  if (length > LOOP_BYTES_MAX) {
+    const bytes = source.bytes
+    target.bytes.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length), at)
+    return
+  }
+  const to = target.view
+  const from = source.view
+  let read = start
+  let write = at
+  for (const last = end - 8; read <= last; read += 8, write += 8) {
+    to.setInt32(write, from.getInt32(read, true), true)
+    to.setInt32(write + 4, from.getInt32(read + 4, true), true)
+  }
+  if (end - read >= 4) {
+    to.setInt32(write, from.getInt32(read, true), true)
+    read += 4
+    write += 4
+  }
+  for (; read < end; read++, write++) to.setUint8(write, from.getUint8(read))
+}
+
+/** True when the two ranges of the same length hold the same bytes. */
+export function equalBytes(a: Block, aStart: number, b: Block, bStart: number, length: number): boolean {
+  const left = a.view
+  const right = b.view
+  let i = 0
+  for (const last = length - 4; i <= last; i += 4) {
+    if (left.getInt32(aStart + i, true) !== right.getInt32(bStart + i, true)) return false
+  }
+  for (; i < length; i++) {
+    if (left.getUint8(aStart + i) !== right.getUint8(bStart + i)) return false
+  }
+  return true
+}
+
+/** A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. */
+export function hashBytes(block: Block, start: number, end: number): number {
+  const view = block.view
+  let hash = 0x811c9dc5
+  let i = start
+  for (const last = end - 4; i <= last; i += 4) hash = Math.imul(hash ^ view.getInt32(i, true), 0x01000193)
+  for (; i < end; i++) hash = Math.imul(hash ^ view.getUint8(i), 0x01000193)
+  return hash ^ (hash >>> 15)
+}

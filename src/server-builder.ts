@@ -1,0 +1,88 @@
+import { MemoryStorage } from '../storage/memory/memory-storage.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Authenticator } from './auth/authenticator.ts'
+import { UserList } from './auth/user-list.ts'
+import { type Logger, silentLogger } from './lib/logger.ts'
+import { processMemoryBytes } from './lib/process-memory.ts'
+import { Server, type ServerHooks } from './server.ts'
+import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
+
+/** Puts a server together: say what differs from the defaults, then `build()`. */
+export class ServerBuilder {
+  #config: Partial<ServerConfig> = {}
+  #storage: Storage | undefined
+  #logger: Logger = silentLogger
+  #authenticator: Authenticator | undefined
+  #hooks: ServerHooks = {}
+
+  /** Adds to what was configured before. */
+  withConfig(config: Partial<ServerConfig>): this {
+    this.#config = { ...this.#config, ...config }
+    return this
+  }
+
+  /** Where messages are kept; in memory when not given. A storage serves one server. */
+  withStorage(storage: Storage): this {
+    this.#storage = storage
+    return this
+  }
+
+  /** Any logger with pino's calls; silent when not given. */
+  withLogger(logger: Logger): this {
+    this.#logger = logger
+    return this
+  }
+
+  /** Who may connect; the default user alone when not given. */
+  withAuthenticator(authenticator: Authenticator): this {
+    this.#authenticator = authenticator
+    return this
+  }
+
+  withHooks(hooks: ServerHooks): this {
+    this.#hooks = { ...this.#hooks, ...hooks }
+    return this
+  }
+
+  /** Throws RangeError, naming the field, when the configuration makes no sense. */
+  build(): Server {
+    const memoryLimitBytes = Math.floor(processMemoryBytes() * MEMORY_LIMIT_SHARE)
+    const config: ServerConfig = { ...DEFAULT_SERVER_CONFIG, memoryLimitBytes, ...this.#config }
+    checkConfig(config)
+    return new Server({
+      config,
+      storage: this.#storage ?? new MemoryStorage(),
+      logger: this.#logger,
+      authenticator: this.#authenticator ?? defaultUsers(config),
+      hooks: this.#hooks,
+    })
+  }
+}
+
+function defaultUsers(config: ServerConfig): UserList {
+  const { defaultUser, defaultPass, loopbackUsers, allowAnonymous } = config
+  const users = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
+  users.add(defaultUser, defaultPass, ['administrator'])
+  return users
+}
+
+const RANGES: readonly (readonly [field: keyof ServerConfig, min: number, max: number])[] = [
+  ['port', 0, 65_535],
+  ['frameMaxBytes', 4096, 16_777_216],
+  ['initialFrameMaxBytes', 4096, 16_777_216],
+  ['channelMax', 1, 65_535],
+  ['heartbeatSec', 0, 65_535],
+  ['handshakeTimeoutMs', 1, 3_600_000],
+  ['maxMessageSizeBytes', 1, 536_870_912],
+  ['memoryLimitBytes', 1, Number.MAX_SAFE_INTEGER],
+  ['shutdownGraceMs', 0, 3_600_000],
+]
+
+function checkConfig(config: ServerConfig): void {
+  for (const [field, min, max] of RANGES) {
+    const value = config[field]
+    if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
+      throw new RangeError(`${field} is ${String(value)}; it must be a whole number from ${min} to ${max}`)
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A segment is one growing block of records with the offset of each. A message is (segment, index) and nothing else:
+ * no object exists for it. Records are only appended; a segment whose records are all settled is reused as a whole.
+ */
+import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import { BODY_BESIDE_BYTES_MIN, RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES, type RecordSource } from './record.ts'
+
+/** More records than this never share a segment, so that (segment, index) fits into one number. */
+export const SEGMENT_RECORDS_MAX = 65_536
+
+export class Segment {
+  block: Block = EMPTY_BLOCK
+  /** Rises along the queue: what comes later has a larger sequence. */
+  sequence = 0
+  count = 0
+  settledCount = 0
+  /** Bytes of `block` in use. */
+  length = 0
+  offsets = new Uint32Array(32)
+  /** Bodies kept by reference, by record index. */
+  bodies: (Block | undefined)[] | undefined
+  bodyBytes = 0
+  previous: Segment | undefined
+  next: Segment | undefined
+
+  /** Bytes of the block that a record of this source takes. */
+  static recordBytes(source: RecordSource): number {
+    const bodyBytes = source.bodyEnd - source.bodyStart
+    const head = RECORD_PREFIX_BYTES + source.keyEnd - source.keyStart + source.headerEnd - source.headerStart
+    return bodyBytes < BODY_BESIDE_BYTES_MIN ? head + bodyBytes : head
+  }
+
+  /** Appends a record. The caller has made sure that the block has room for it. */
+  append(source: RecordSource): void {
+    const block = this.block
+    const view = block.view
+    const start = this.length
+    const keyBytes = source.keyEnd - source.keyStart
+    const headerBytes = source.headerEnd - source.headerStart
+    const bodyBytes = source.bodyEnd - source.bodyStart
+    const index = this.count
+    if (index === this.offsets.length) this.#growOffsets()
+    this.offsets[index] = start
+    view.setUint32(start, keyBytes << 16)
+    view.setUint32(start + 4, headerBytes)
+    let at = start + RECORD_PREFIX_BYTES
+    copyBytes(block, at, source.head, source.keyStart, source.keyEnd)
+    at += keyBytes
+    copyBytes(block, at, source.head, source.headerStart, source.headerEnd)
+    at += headerBytes
+    if (bodyBytes < BODY_BESIDE_BYTES_MIN) {
+      copyBytes(block, at, source.body, source.bodyStart, source.bodyEnd)
+      at += bodyBytes
+    } else {
+      view.setUint16(start + 2, RECORD_BODY_BESIDE)
+      this.#keepBeside(index, source.ownBody())
+    }
+    this.length = at
+    this.count = index + 1
+  }
+
+  /** Forgets the body of a settled record that was kept by reference; the bytes this frees. */
+  dropBody(index: number): number {
+    const body = this.bodies?.[index]
+    if (body === undefined || this.bodies === undefined) return 0
+    this.bodies[index] = undefined
+    this.bodyBytes -= body.size
+    return body.size
+  }
+
+  /** Where the bytes of a record end in the block. */
+  recordEnd(index: number): number {
+    return index + 1 === this.count ? this.length : (this.offsets[index + 1] as number)
+  }
+
+  clear(): void {
+    this.count = 0
+    this.settledCount = 0
+    this.length = 0
+    this.bodies = undefined
+    this.bodyBytes = 0
+    this.previous = undefined
+    this.next = undefined
+  }
+
+  #keepBeside(index: number, body: Block): void {
+    this.bodies ??= []
+    while (this.bodies.length < index) this.bodies.push(undefined)
+    this.bodies[index] = body
+    this.bodyBytes += body.size
+  }
+
+  #growOffsets(): void {
+    const offsets = new Uint32Array(this.offsets.length * 2)
+    offsets.set(this.offsets)
+    this.offsets = offsets
+  }
+}

@@ -1,0 +1,189 @@
+// The shape of the project, checked by reading the sources. Biome looks after what is inside a file (length of functions,
+// types); this test looks after how the files hang together.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, posix, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const SOURCE_FOLDERS = ['protocol', 'storage', 'config', 'src']
+const FILE_LINES_MAX = 400
+
+/** A delivery is bytes of a record, so the file that writes it to a socket reads the record where it lies. */
+const RECORD_FILES = ['storage/record.ts', 'storage/segment.ts']
+/** The response of SASL AMQPLAIN is a field table. */
+const AMQPLAIN_FILES = ['protocol/field-table.ts', 'protocol/reader.ts']
+
+/** Who may import whom: layers by name, or single files. A layer may always import itself. */
+const LAYERS: readonly {
+  readonly name: string
+  readonly path: RegExp
+  readonly mayImport: readonly string[] | 'all'
+}[] = [
+  { name: 'protocol', path: /^protocol\//, mayImport: ['lib'] },
+  { name: 'storage', path: /^storage\//, mayImport: ['lib'] },
+  { name: 'config', path: /^config\//, mayImport: [] },
+  { name: 'lib', path: /^src\/lib\//, mayImport: [] },
+  { name: 'broker', path: /^src\/broker\//, mayImport: ['lib', 'storage', 'protocol'] },
+  { name: 'auth', path: /^src\/auth\//, mayImport: ['lib', 'storage', 'src/broker/errors.ts', ...AMQPLAIN_FILES] },
+  { name: 'amqp', path: /^src\/amqp\//, mayImport: ['broker', 'auth', 'lib', 'protocol', ...RECORD_FILES] },
+  { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib'] },
+  { name: 'embedded', path: /^src\/embedded\//, mayImport: ['broker', 'auth', 'lib', 'storage', 'protocol'] },
+  { name: 'cli', path: /^src\/cli\//, mayImport: 'all' },
+  { name: 'door', path: /^src\/[a-z-]+\.ts$/, mayImport: 'all' },
+]
+
+/** Narrower than its layer: the model knows properties and field tables, never frames and methods. */
+const FRAME_FILES = /^protocol\/(?:frame-|method|basic-)/
+const CONFIG_READERS = /^(?:config\/|src\/cli\/|src\/server(?:-builder|-config)?\.ts$)/
+
+/** Folders that are given the time, the network and the files. */
+const WITHOUT_WORLD = /^(?:protocol|src\/broker|storage\/memory)\//
+const WORLD =
+  /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bset(?:Timeout|Interval)\(|['"]node:(?:net|tls|http|fs|dgram|timers)/
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly isTypeOnly: boolean
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(join(ROOT, folder))) return []
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .sort()
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+}
+
+function importsOf(file: string, text: string): Import[] {
+  const statement = /^(?:import|export)\b(?<type> type\b)?(?:[^'";=()]*?from)?\s*['"](?<target>\.[^'"]*)['"]/gm
+  const dynamic = /\bimport\(\s*['"](?<target>\.[^'"]*)['"]/g
+  const code = withoutComments(text)
+  return [...code.matchAll(statement), ...code.matchAll(dynamic)].map(({ groups = {} }) => ({
+    from: file,
+    to: posix.join(posix.dirname(file), groups.target ?? ''),
+    isTypeOnly: groups.type !== undefined,
+  }))
+}
+
+function layerOf(file: string) {
+  return LAYERS.find((layer) => layer.path.test(file))
+}
+
+function layerViolation({ from, to }: Import): string | undefined {
+  const [source, target] = [layerOf(from), layerOf(to)]
+  if (source === undefined || target === undefined) return `${from} imports ${to}: one is in no layer`
+  if (source.name === 'broker' && FRAME_FILES.test(to)) return `${from} imports ${to}: the model knows no frames`
+  if (target.name === 'config' && !CONFIG_READERS.test(from))
+    return `${from} imports ${to}: only the server reads options`
+  if (source.mayImport === 'all' || source === target) return undefined
+  if (source.mayImport.includes(target.name) || source.mayImport.includes(to)) return undefined
+  return `${from} imports ${to}: ${source.name} may not import ${target.name}`
+}
+
+function cycles(imports: readonly Import[]): string[] {
+  const next = new Map<string, string[]>()
+  for (const { from, to } of imports) next.set(from, [...(next.get(from) ?? []), to])
+  const finished = new Set<string>()
+  const path: string[] = []
+  const found: string[] = []
+  const visit = (file: string): void => {
+    if (finished.has(file)) return
+    if (path.includes(file)) {
+      found.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      return
+    }
+    path.push(file)
+    for (const to of next.get(file) ?? []) visit(to)
+    path.pop()
+    finished.add(file)
+  }
+  for (const file of next.keys()) visit(file)
+  return found
+}
+
+const sources = SOURCE_FOLDERS.flatMap(filesBelow).map((file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  return { file, text, code: withoutComments(text), imports: importsOf(file, text) }
+})
+const imports = sources.flatMap((source) => source.imports)
+const otherFiles = ['tests', 'benchmarks', 'examples'].flatMap(filesBelow)
+
+function filesWith(pattern: RegExp): string[] {
+  return sources.filter(({ code }) => pattern.test(code)).map(({ file }) => file)
+}
+
+describe('the sources', () => {
+  test('import only what their layer may import', () => {
+    expect(imports.map(layerViolation).filter((one) => one !== undefined)).toEqual([])
+  })
+
+  test('import only files that exist', () => {
+    const known = new Set(sources.map(({ file }) => file))
+    expect(imports.filter(({ to }) => !known.has(to))).toEqual([])
+  })
+
+  test('have no import cycles', () => {
+    expect(cycles(imports.filter((one) => !one.isTypeOnly))).toEqual([])
+  })
+
+  test('have no default exports and no `export *`', () => {
+    expect(filesWith(/^export (?:default\b|\*)/m)).toEqual([])
+  })
+
+  test('know no clock, network or files where they are given them', () => {
+    expect(filesWith(WORLD).filter((file) => WITHOUT_WORLD.test(file))).toEqual([])
+  })
+})
+
+describe('every file', () => {
+  test('is named in kebab-case', () => {
+    const names = [...sources.map(({ file }) => file), ...otherFiles]
+    expect(names.filter((file) => !/^[a-z0-9-]+(?:\.(?:test|config|d))?\.ts$/.test(basename(file)))).toEqual([])
+  })
+
+  test(`has at most ${FILE_LINES_MAX} lines`, () => {
+    const long = [...sources.map(({ file }) => file), ...otherFiles].filter(
+      (file) => readFileSync(join(ROOT, file), 'utf8').trimEnd().split('\n').length > FILE_LINES_MAX,
+    )
+    expect(long).toEqual([])
+  })
+})
+
+describe('this test', () => {
+  const imported = (text: string): string[] => importsOf('src/amqp/channel.ts', text).map(({ to }) => to)
+
+  test('sees every form of import', () => {
+    expect(imported("import { a } from './a.ts'\nimport type {\n  B,\n} from '../b.ts'")).toEqual([
+      'src/amqp/a.ts',
+      'src/b.ts',
+    ])
+    expect(imported("import './a.ts'\nexport { b } from './b.ts'\nawait import('./c.ts')")).toEqual([
+      'src/amqp/a.ts',
+      'src/amqp/b.ts',
+      'src/amqp/c.ts',
+    ])
+    expect(imported("// import { a } from './a.ts'\nimport { pino } from 'pino'")).toEqual([])
+  })
+
+  test('sees a broken layer', () => {
+    const violation = (from: string, to: string) => layerViolation({ from, to, isTypeOnly: true })
+    expect(violation('src/broker/queue.ts', 'src/amqp/channel.ts')).toContain('broker may not import amqp')
+    expect(violation('src/broker/queue.ts', 'protocol/frame-scanner.ts')).toContain('no frames')
+    expect(violation('src/amqp/listener.ts', 'config/options.ts')).toContain('only the server')
+    expect(violation('src/auth/users.ts', 'src/broker/queue.ts')).toContain('auth may not import broker')
+    expect(violation('src/auth/users.ts', 'src/broker/errors.ts')).toBeUndefined()
+    expect(violation('src/amqp/channel.ts', 'src/broker/vhost.ts')).toBeUndefined()
+  })
+
+  test('sees a cycle', () => {
+    const edge = (from: string, to: string): Import => ({ from, to, isTypeOnly: false })
+    expect(cycles([edge('a', 'b'), edge('b', 'c'), edge('c', 'b')])).toEqual(['b → c → b'])
+    expect(cycles([edge('a', 'b'), edge('a', 'c'), edge('b', 'c')])).toEqual([])
+  })
+})

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { environmentNames, flagName, OPTION_NAMES, optionRow } from '../../config/options.ts'
+import { runCommandLine } from '../../src/cli/command-line.ts'
+import { TestContext } from './serve-context.ts'
+
+async function run(...args: string[]) {
+  const context = new TestContext()
+  const exitCode = await runCommandLine(args, context)
+  return { exitCode, printed: context.printed.join('\n'), errors: context.printedErrors.join('\n'), context }
+}
+
+describe('--help', () => {
+  test('shows every option with its default, what is allowed and its variable', async () => {
+    const { exitCode, printed } = await run('--help')
+    expect(exitCode).toBe(0)
+    const flat = printed.replace(/\s+/g, ' ')
+    for (const name of OPTION_NAMES) {
+      const row = optionRow(name)
+      expect(flat).toContain(`--${flagName(name)} `)
+      expect(flat).toContain(`${row.doc} (${row.parser.allowed}) [env: ${environmentNames(name).join(', ')}]`)
+      expect(flat).toContain(`[default: ${row.defaultText ?? row.defaultValue}]`)
+      expect(flat).toContain(`${row.group}:`)
+    }
+  })
+
+  test('shows the commands, and what each takes', async () => {
+    expect((await run('--help')).printed).toMatch(/leveret serve .*\n.*leveret perf /)
+    expect((await run('serve', '--help')).printed).toContain('--frame-max')
+    const { printed } = await run('perf', '--help')
+    expect(printed).toContain('--publishers')
+    expect(printed).not.toContain('--frame-max')
+  })
+})
+
+test('--version shows the version of the package', async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+  expect(await run('--version')).toMatchObject({ exitCode: 0, printed: version, errors: '' })
+})
+
+describe('arguments that make no sense', () => {
+  test.each([
+    ['an unknown flag', ['--fram-max', '5'], 'leveret: Unknown argument: fram-max; did you mean --frame-max?'],
+    ['a flag of another command', ['perf', '--frame-max', '5'], 'leveret: Unknown argument'],
+    ['an unknown command', ['server'], 'leveret: Unknown argument: server'],
+    ['a flag without its value', ['--port'], 'leveret: Not enough arguments following: port'],
+    ['a switch with a strange value', ['--allow-anonymous=5'], "leveret: --allow-anonymous is '5'"],
+    ['a wrong value', ['serve', '--port', '1e3'], "leveret: --port is '1e3'"],
+  ])('end with 2: %s', async (_, args, message) => {
+    const { exitCode, errors, context } = await run(...args)
+    expect(exitCode).toBe(2)
+    expect(errors).toContain(message)
+    expect(context.config).toBeUndefined()
+  })
+})
+
+describe('flags', () => {
+  async function configOf(...args: string[]) {
+    const context = new TestContext()
+    const ready = context.logged('Server startup complete')
+    const exitCode = runCommandLine(['--log-format=json', ...args], context)
+    await ready
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(await exitCode).toBe(0)
+    return context.config
+  }
+
+  test('reach the server, with the command or without it', async () => {
+    expect(await configOf('--port', '0', '--frame-max=8k')).toMatchObject({ port: 0, frameMaxBytes: 8192 })
+    expect(await configOf('serve', '--default-user', '007')).toMatchObject({ defaultUser: '007' })
+  })
+
+  test('count the last time they are given', async () => {
+    expect(await configOf('--port', '1', '--port', '2')).toMatchObject({ port: 2 })
+  })
+
+  test('that are switches need no value and can be turned off', async () => {
+    expect(await configOf('--allow-anonymous', '--port', '3')).toMatchObject({ allowAnonymous: true, port: 3 })
+    expect(await configOf('--no-allow-anonymous')).toMatchObject({ allowAnonymous: false })
+  })
+})

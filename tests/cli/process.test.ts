@@ -1,0 +1,81 @@
+// The built program as a process of its own. `npm test` builds before it tests.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import { leveretVersion } from '../../src/lib/version.ts'
+
+const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js')
+
+interface LogLine {
+  readonly msg: string
+  readonly port?: number
+  readonly startMs?: number
+}
+
+function leveret(...args: string[]): ChildProcess {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name)))
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+async function exitOf(child: ChildProcess): Promise<number | null> {
+  const [code] = await once(child, 'exit')
+  return code
+}
+
+/** Reads the log up to the end of the start. */
+async function startedBroker(...args: string[]) {
+  const child = leveret('--log-format', 'json', ...args)
+  if (child.stdout === null) throw new Error('no standard output')
+  let port = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    const entry: LogLine = JSON.parse(line)
+    port = entry.port ?? port
+    if (entry.msg === 'Server startup complete') return { child, port, startMs: entry.startMs }
+  }
+  throw new Error('the log ended before the start was complete')
+}
+
+test('a broker says where it listens, speaks AMQP there and ends with 0 on SIGTERM', async () => {
+  const { child, port, startMs } = await startedBroker('--port', '0')
+  // A bound for a machine that is busy with other tests; alone it takes well under 300 ms.
+  expect(startMs).toBeLessThan(3000)
+
+  const socket = connect(port, '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  socket.write(Buffer.from('AMQP\0\0\x09\x01', 'latin1'))
+  const [bytes] = await once(socket, 'data')
+  // A method frame on channel 0: connection.start is class 10, method 10.
+  expect(bytes.readUInt8(0)).toBe(1)
+  expect(bytes.readUInt32BE(7)).toBe(0x000a_000a)
+  socket.destroy()
+
+  child.kill('SIGTERM')
+  expect(await exitOf(child)).toBe(0)
+})
+
+test('a broker whose port is taken says so and ends with 1', async () => {
+  const { child, port } = await startedBroker('--port', '0')
+  const second = leveret('--port', String(port))
+  if (second.stderr === null) throw new Error('no standard error')
+  const [code, complaint] = await Promise.all([exitOf(second), text(second.stderr)])
+  expect(code).toBe(1)
+  expect(complaint).toBe(
+    `leveret: cannot listen on 127.0.0.1:${port}: another program listens there; stop it, or choose another --port\n`,
+  )
+  child.kill('SIGINT')
+  expect(await exitOf(child)).toBe(0)
+})
+
+test('wrong use ends with 2, --version with 0', async () => {
+  expect(await exitOf(leveret('--port', 'x'))).toBe(2)
+  const asked = leveret('--version')
+  if (asked.stdout === null) throw new Error('no standard output')
+  const [code, answer] = await Promise.all([exitOf(asked), text(asked.stdout)])
+  expect([code, answer]).toEqual([0, `${leveretVersion()}\n`])
+})

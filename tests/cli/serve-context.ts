@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events'
+import type { Config } from '../../config/options.ts'
+import type { ServeContext, ServedServer } from '../../src/cli/serve.ts'
+
+/** A server that is told what happens to it, and tells. */
+class FakeServer implements ServedServer {
+  listenError: Error | undefined
+  /** Settles when the test wants the shutdown to be over. */
+  shutdownDone: Promise<void> = Promise.resolve()
+  graceMs: number | undefined
+
+  async listen() {
+    if (this.listenError !== undefined) throw this.listenError
+    return [
+      { host: '127.0.0.1', port: 41_234 },
+      { host: '::1', port: 41_234 },
+    ]
+  }
+
+  shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    this.graceMs = graceMs
+    return this.shutdownDone
+  }
+}
+
+/** A process around `serve` in which a test sees everything and nothing really ends. */
+export class TestContext implements ServeContext {
+  readonly environment: Record<string, string> = {}
+  readonly signals = new EventEmitter()
+  readonly server = new FakeServer()
+  readonly printed: string[] = []
+  readonly printedErrors: string[] = []
+  readonly log: string[] = []
+  readonly forcedExits: number[] = []
+  config: Config | undefined
+  flushes = 0
+  #waiting: { readonly text: string; readonly resolve: () => void }[] = []
+
+  printLine(text: string): void {
+    this.printed.push(text)
+  }
+
+  printError(text: string): void {
+    this.printedErrors.push(text)
+  }
+
+  async openOutput() {
+    return {
+      write: (line: string) => {
+        this.log.push(line)
+        for (const one of this.#waiting) if (line.includes(one.text)) one.resolve()
+      },
+      flushSync: () => {
+        this.flushes++
+      },
+    }
+  }
+
+  async createServer(config: Config) {
+    this.config = config
+    return this.server
+  }
+
+  forceExit(code: number): void {
+    this.forcedExits.push(code)
+  }
+
+  /** Resolves when a line with this text is logged. */
+  logged(text: string): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ text, resolve }))
+  }
+
+  messages(): string[] {
+    return this.log.map((line) => String(JSON.parse(line).msg))
+  }
+}

@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { OptionName } from '../../config/options.ts'
+import { serve } from '../../src/cli/serve.ts'
+import { TestContext } from './serve-context.ts'
+
+const READY = 'Server startup complete'
+
+function start(context: TestContext, flags: Partial<Record<OptionName, string>> = {}): Promise<number> {
+  const given = { logFormat: 'json', ...flags }
+  return serve(new Map(Object.entries(given) as [OptionName, string][]), context)
+}
+
+async function started(context: TestContext, flags?: Partial<Record<OptionName, string>>) {
+  const ready = context.logged(READY)
+  const exitCode = start(context, flags)
+  await ready
+  return { exitCode }
+}
+
+function confFile(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-serve-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'leveret.conf')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('the start', () => {
+  test('is logged: what runs, what it keeps, where it listens, how long it took', async () => {
+    const context = new TestContext()
+    const { exitCode } = await started(context, { memoryLimit: '64MiB' })
+    const messages = context.messages()
+    expect(messages[0]).toMatch(/^Leveret \d+\.\d+\.\d+ starts on Node\.js v\d+.*, process \d+$/)
+    expect(messages[1]).toContain('storage is memory')
+    expect(messages[1]).toContain('--data-dir is unused')
+    expect(messages[2]).toMatch(/^memory limit is 64\.0 MiB of /)
+    expect(messages.slice(3)).toEqual(['listening on 127.0.0.1:41234', 'listening on [::1]:41234', READY])
+    expect(JSON.parse(context.log.at(-1) ?? '').startMs).toBeGreaterThan(0)
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(await exitCode).toBe(0)
+  })
+
+  test('passes warnings of the configuration on to the log', async () => {
+    const context = new TestContext()
+    context.environment.LEVERET_PROT = '1'
+    const { exitCode } = await started(context)
+    expect(context.messages()).toContain(
+      'unknown environment variable LEVERET_PROT is ignored; did you mean LEVERET_PORT?',
+    )
+    context.signals.emit('SIGINT', 'SIGINT')
+    await exitCode
+  })
+
+  test('never logs the password, and warns when everybody knows it', async () => {
+    const context = new TestContext()
+    const { exitCode } = await started(context, { defaultPass: 'hush', bind: '0.0.0.0', logLevel: 'debug' })
+    expect(context.log.join()).not.toContain('hush')
+    expect(context.log.join()).not.toContain('everybody knows')
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    await exitCode
+
+    const careless = new TestContext()
+    const { exitCode: other } = await started(careless, { bind: '0.0.0.0', loopbackUsers: 'none' })
+    expect(careless.log.join()).toContain('everybody knows')
+    careless.signals.emit('SIGTERM', 'SIGTERM')
+    await other
+  })
+
+  test('takes settings from the config file', async () => {
+    const context = new TestContext()
+    const { exitCode } = await started(context, { config: confFile('heartbeat = 7\nchannel_max = 9'), channelMax: '8' })
+    expect(context.config).toMatchObject({ heartbeatSec: 7, channelMax: 8 })
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    await exitCode
+  })
+})
+
+describe('a start that cannot be', () => {
+  test('reports every wrong setting and ends with 2', async () => {
+    const context = new TestContext()
+    expect(await start(context, { port: 'x', heartbeatSec: '-1' })).toBe(2)
+    expect(context.printedErrors).toEqual([
+      "leveret: --port is 'x': must be an integer from 0 to 65535",
+      "leveret: --heartbeat is '-1': must be an integer from 0 to 65535",
+    ])
+    expect(context.log).toEqual([])
+  })
+
+  test('reports a config file that cannot be read, beside the other errors', async () => {
+    const context = new TestContext()
+    expect(await start(context, { config: '/no/such/file.conf', port: 'x' })).toBe(2)
+    expect(context.printedErrors).toHaveLength(2)
+    expect(context.printedErrors[0]).toContain('/no/such/file.conf')
+  })
+
+  test.each([
+    ['EADDRINUSE', 'another program listens there'],
+    ['EACCES', 'does not let this user'],
+    ['EADDRNOTAVAIL', 'does not have that address'],
+    ['EWEIRD', 'strange things'],
+  ])('says in a sentence why it cannot listen: %s', async (code, sentence) => {
+    const context = new TestContext()
+    context.server.listenError = Object.assign(new Error('strange things'), { code })
+    expect(await start(context, { port: '5999' })).toBe(1)
+    expect(context.printedErrors).toHaveLength(1)
+    expect(context.printedErrors[0]).toContain('leveret: cannot listen on 127.0.0.1:5999: ')
+    expect(context.printedErrors[0]).toContain(sentence)
+    expect(context.signals.eventNames()).toEqual([])
+  })
+})
+
+describe('a signal', () => {
+  test.each(['SIGTERM', 'SIGINT'])('%s shuts the server down within the grace period', async (signal) => {
+    const context = new TestContext()
+    const { exitCode } = await started(context, { shutdownGraceSec: '3' })
+    context.signals.emit(signal, signal)
+    expect(await exitCode).toBe(0)
+    expect(context.server.graceMs).toBe(3000)
+    expect(context.messages().at(-1)).toBe('stopped')
+    expect(context.flushes).toBeGreaterThan(0)
+    expect(context.signals.eventNames()).toEqual([])
+  })
+
+  test('forces the end when it is the second one', async () => {
+    const context = new TestContext()
+    let finish = (): void => {}
+    context.server.shutdownDone = new Promise((resolve) => {
+      finish = resolve
+    })
+    const { exitCode } = await started(context)
+    const stopping = context.logged('stopping')
+    const now = vi.spyOn(performance, 'now')
+    onTestFinished(() => void now.mockRestore())
+    now.mockReturnValue(60_000)
+    context.signals.emit('SIGINT', 'SIGINT')
+    await stopping
+    // npm passes on the Ctrl-C that the terminal has sent to everybody already.
+    now.mockReturnValue(60_100)
+    context.signals.emit('SIGINT', 'SIGINT')
+    expect(context.forcedExits).toEqual([])
+    now.mockReturnValue(61_000)
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(context.forcedExits).toEqual([1])
+    finish()
+    await exitCode
+  })
+
+  test('ends with 1 when the server does not stop in time', async () => {
+    const context = new TestContext()
+    context.server.shutdownDone = new Promise(() => {})
+    const { exitCode } = await started(context, { shutdownGraceSec: '0' })
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(await exitCode).toBe(1)
+    expect(context.messages().at(-1)).toBe('the broker did not stop in time')
+  })
+})
+
+test('a defect nobody caught is logged with its stack and ends the process', async () => {
+  const context = new TestContext()
+  const { exitCode } = await started(context)
+  context.signals.emit('uncaughtException', new Error('broken inside'))
+  expect(context.forcedExits).toEqual([1])
+  expect(JSON.parse(context.log.at(-1) ?? '')).toMatchObject({
+    level: 'error',
+    msg: 'a defect ends the broker',
+    err: { message: 'broken inside', stack: expect.stringContaining('serve.test') },
+  })
+  context.signals.emit('SIGTERM', 'SIGTERM')
+  await exitCode
+})

@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest'
+import { resolveConfig } from '../../config/resolve.ts'
+
+function read(text: string) {
+  const resolution = resolveConfig({ flags: new Map(), environment: {}, file: { name: 'rabbitmq.conf', text } })
+  return {
+    config: resolution.isValid ? resolution.config : undefined,
+    errors: resolution.isValid ? [] : resolution.errors,
+    warnings: resolution.warnings,
+  }
+}
+
+test('keys of rabbitmq.conf set the options they are for', () => {
+  const text = `
+    listeners.tcp.default = 5673
+    frame_max = 65536
+    channel_max = 100
+    heartbeat = 10
+    handshake_timeout = 5000
+    max_message_size = 1024
+    default_user = admin
+    default_pass = 'x#y'
+    default_vhost = main
+    vm_memory_high_watermark.absolute = 512MiB
+    log.console.level = warning
+    log.console.formatter = plaintext
+  `
+  expect(read(text)).toMatchObject({
+    warnings: [],
+    errors: [],
+    config: {
+      port: 5673,
+      frameMaxBytes: 65_536,
+      channelMax: 100,
+      heartbeatSec: 10,
+      handshakeTimeoutMs: 5000,
+      maxMessageSizeBytes: 1024,
+      defaultUser: 'admin',
+      defaultPass: 'x#y',
+      defaultVhost: 'main',
+      memoryLimit: { bytes: 536_870_912 },
+      logLevel: 'warn',
+      logFormat: 'pretty',
+    },
+  })
+})
+
+test('every flag has a key of its own', () => {
+  const text = 'bind = ::1\nshutdown_grace = 3\nstorage = memory\nlog_format = json\nmemory_limit = 0.4'
+  expect(read(text).config).toMatchObject({
+    bind: '::1',
+    shutdownGraceSec: 3,
+    storage: 'memory',
+    logFormat: 'json',
+    memoryLimit: { fraction: 0.4 },
+  })
+})
+
+describe('a listener', () => {
+  test.each([
+    ['5673', '127.0.0.1', 5673],
+    ['0.0.0.0:5674', '0.0.0.0', 5674],
+    [':::5675', '::', 5675],
+    ['::1:5676', '::1', 5676],
+    ['[::1]:5677', '::1', 5677],
+    ['localhost:5678', 'localhost', 5678],
+  ])('%s sets address and port', (value, bind, port) => {
+    expect(read(`listeners.tcp.1 = ${value}`).config).toMatchObject({ bind, port })
+  })
+
+  test('is refused when it is a second one, none or not understood', () => {
+    expect(read('listeners.tcp.1 = 5672\nlisteners.tcp.2 = 5673').errors[0]).toContain('second listener')
+    expect(read('listeners.tcp = none').errors).toHaveLength(1)
+    expect(read('listeners.tcp.1 = here').errors).toHaveLength(1)
+    expect(read('listeners.tcp.1 = 127.0.0.1:99999').errors[0]).toContain('must be an integer from 0 to 65535')
+  })
+})
+
+describe('users', () => {
+  test('are freed from the loopback rule one by one or all together', () => {
+    expect(read('loopback_users.guest = false').config?.loopbackUsers).toEqual([])
+    expect(read('loopback_users = none').config?.loopbackUsers).toEqual([])
+    expect(read('loopback_users.admin = true\nloopback_users.guest = true').config?.loopbackUsers).toEqual([
+      'admin',
+      'guest',
+    ])
+    expect(read('loopback_users.guest = maybe').errors[0]).toContain('must be true or false')
+  })
+
+  test('may be anonymous when the mechanism is listed', () => {
+    const both = 'auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\n'
+    expect(read(both)).toMatchObject({ warnings: [], config: { allowAnonymous: false } })
+    expect(read(`${both}auth_mechanisms.3 = ANONYMOUS`).config?.allowAnonymous).toBe(true)
+  })
+
+  test('are told when a mechanism cannot be turned off or does not exist', () => {
+    expect(read('auth_mechanisms.1 = PLAIN').warnings).toEqual([
+      'AMQPLAIN is offered although auth_mechanisms leaves it out: it cannot be turned off',
+    ])
+    expect(read('auth_mechanisms.1 = EXTERNAL').errors[0]).toContain("is 'EXTERNAL'")
+  })
+})
+
+describe('other keys', () => {
+  test('are ignored with a warning that names the nearest known one', () => {
+    expect(read('# one\nframemax = 4096')).toMatchObject({
+      warnings: ['unknown key framemax in rabbitmq.conf, line 2 is ignored; did you mean frame_max?'],
+      config: { frameMaxBytes: 131_072 },
+    })
+    expect(read('disk_free_limit.absolute = 1GB').warnings[0]).toBe(
+      'unknown key disk_free_limit.absolute in rabbitmq.conf, line 1 is ignored',
+    )
+  })
+
+  test.each([
+    'listeners.ssl.default = 5671',
+    'ssl_options.verify = verify_peer',
+    'auth_backends.1 = ldap',
+    'management.ssl.port = 15671',
+    'default_permissions.configure = ^own-',
+  ])('%s is refused: the broker would be less safe than it says', (line) => {
+    expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')
+  })
+
+  test('about security are fine when they ask for nothing special', () => {
+    const text = 'listeners.ssl = none\nauth_backends.1 = internal\ndefault_permissions.read = .*'
+    expect(read(text)).toMatchObject({ errors: [], warnings: [] })
+  })
+})

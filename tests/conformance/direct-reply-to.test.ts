@@ -1,0 +1,144 @@
+import { beforeEach, expect, test } from 'vitest'
+import { differsFromRabbit310, useBroker } from '../support/broker.ts'
+import type { RawChannel } from '../support/raw-channel.ts'
+
+const broker = useBroker()
+const REPLY_TO = 'amq.rabbitmq.reply-to'
+let requester: RawChannel
+let replier: RawChannel
+let service: string
+
+beforeEach(async () => {
+  requester = await broker.channel()
+  replier = await broker.channel()
+  service = await requester.queue({ exclusive: false, autoDelete: true })
+  await replier.consume(service, { noAck: true })
+})
+
+async function requestAddress(): Promise<string> {
+  requester.publish({ routingKey: service, body: 'question', properties: { replyTo: REPLY_TO, correlationId: '1' } })
+  const { content } = await replier.delivery()
+  return String(content.properties.replyTo)
+}
+
+test('a request gets a reply address and its reply comes to the requester', async () => {
+  await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'replies' })
+  const address = await requestAddress()
+  expect(address).toMatch(/^amq\.rabbitmq\.reply-to\..+/)
+  replier.publish({ routingKey: address, body: 'answer', properties: { correlationId: '1' } })
+  const reply = await requester.delivery()
+  expect(reply.args).toMatchObject({ consumerTag: 'replies', redelivered: false, exchange: '', routingKey: address })
+  expect(reply.content.body.toString()).toBe('answer')
+  expect(reply.content.properties).toEqual({ correlationId: '1' })
+})
+
+differsFromRabbit310('returned it nevertheless')('a mandatory reply that arrives is not returned', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const address = await requestAddress()
+  replier.publish({ routingKey: address, body: 'answer', mandatory: true })
+  await requester.expectBodies('answer')
+  await replier.expectQuiet()
+})
+
+test('many requests of one channel keep their order', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const bodies = Array.from({ length: 50 }, (_, n) => `${n}`)
+  for (const body of bodies) requester.publish({ routingKey: service, body, properties: { replyTo: REPLY_TO } })
+  for (const _ of bodies) {
+    const { content } = await replier.delivery()
+    replier.publish({ routingKey: content.properties.replyTo ?? '', body: content.body })
+  }
+  await requester.expectBodies(...bodies)
+})
+
+test('the reply consumer must be no-ack', async () => {
+  const args = { queue: REPLY_TO, noAck: false }
+  await requester.expectRefusal('basic.consume', args, 406, 'reply consumer cannot acknowledge')
+})
+
+test('a channel has one reply consumer', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const args = { queue: REPLY_TO, noAck: true }
+  await requester.expectRefusal('basic.consume', args, 406, 'reply consumer already set')
+})
+
+differsFromRabbit310('allowed it')('the tag of the reply consumer is used up like any other', async () => {
+  const queue = await requester.queue()
+  await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'taken' })
+  requester.send('basic.consume', { queue, consumerTag: 'taken' })
+  await requester.client.expectConnectionClose(530, "attempt to reuse consumer tag 'taken'", 'basic.consume')
+})
+
+test('after cancel the channel may ask for replies again', async () => {
+  await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'first' })
+  await requester.call('basic.cancel', { consumerTag: 'first' })
+  await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'second' })
+  const address = await requestAddress()
+  replier.publish({ routingKey: address, body: 'answer' })
+  await requester.delivery({ consumerTag: 'second' })
+})
+
+test('a request without a reply consumer is 406', async () => {
+  requester.publish({ routingKey: service, properties: { replyTo: REPLY_TO } })
+  await requester.expectClose(406, 'fast reply consumer does not exist', 'basic.publish')
+})
+
+test('a reply-to of any other name is left alone', async () => {
+  requester.publish({ routingKey: service, properties: { replyTo: 'my-own-queue' } })
+  expect((await replier.delivery()).content.properties.replyTo).toBe('my-own-queue')
+})
+
+test('a reply to a requester whose channel is gone is unroutable', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const address = await requestAddress()
+  await requester.close()
+  replier.publish({ routingKey: address, body: 'late', mandatory: true })
+  await replier.returned({ replyCode: 312, replyText: 'NO_ROUTE', exchange: '', routingKey: address })
+})
+
+differsFromRabbit310('found the channel, not the consumer')(
+  'a reply to a requester that cancelled its reply consumer is unroutable',
+  async () => {
+    await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'replies' })
+    const address = await requestAddress()
+    await requester.call('basic.cancel', { consumerTag: 'replies' })
+    replier.publish({ routingKey: address, body: 'late', mandatory: true })
+    await replier.returned({ replyCode: 312, routingKey: address })
+  },
+)
+
+test('an invented reply address is unroutable', async () => {
+  replier.publish({ routingKey: `${REPLY_TO}.invented`, body: 'm', mandatory: true })
+  await replier.returned({ replyCode: 312 })
+})
+
+test.each([{ passive: true }, { passive: false }])(
+  'queue.declare %j tells whether a requester is there',
+  async (args) => {
+    await requester.consume(REPLY_TO, { noAck: true })
+    const address = await requestAddress()
+    const alive = await replier.call('queue.declare', { queue: address, ...args })
+    expect(alive.args).toEqual({ queue: address, messageCount: 0, consumerCount: 1 })
+    await requester.close()
+    await replier.expectRefusal('queue.declare', { queue: address, ...args }, 404, `no queue '${address}' in vhost '/'`)
+  },
+)
+
+test('a confirm channel may send requests and replies', async () => {
+  await requester.call('confirm.select')
+  await replier.call('confirm.select')
+  await requester.consume(REPLY_TO, { noAck: true })
+  const address = await requestAddress()
+  await requester.expect('basic.ack', { deliveryTag: 1 })
+  replier.publish({ routingKey: address, body: 'answer' })
+  await replier.expect('basic.ack', { deliveryTag: 1 })
+  await requester.expectBodies('answer')
+})
+
+test('a reply of several frames arrives whole', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const address = await requestAddress()
+  const body = Buffer.alloc(400_000, 'reply')
+  replier.publish({ routingKey: address, body })
+  expect((await requester.delivery()).content.body.equals(body)).toBe(true)
+})

@@ -1,0 +1,58 @@
+import { performance } from 'node:perf_hooks'
+import { expect, test } from 'vitest'
+import { useBroker } from '../support/broker.ts'
+import { frame, HEARTBEAT } from '../support/wire-frames.ts'
+
+const broker = useBroker()
+
+// These cases wait for real seconds, so they run side by side.
+test.concurrent('heartbeats come at half the negotiated interval', async () => {
+  const client = await broker.open({ tune: { heartbeat: 1 } })
+  const startedAt = performance.now()
+  const beat = setInterval(() => client.write(frame(HEARTBEAT, 0)), 300)
+  await client.waitForHeartbeats(3)
+  clearInterval(beat)
+  const tookMs = performance.now() - startedAt
+  expect(tookMs).toBeGreaterThan(700)
+  expect(tookMs).toBeLessThan(3500)
+})
+
+test.concurrent('a client that stays mute is dropped without a close method after about two intervals', async () => {
+  const client = await broker.open({ tune: { heartbeat: 1 } })
+  const startedAt = performance.now()
+  await client.expectSocketClosed(6000)
+  const tookMs = performance.now() - startedAt
+  expect(tookMs).toBeGreaterThan(1400)
+  expect(tookMs).toBeLessThan(5000)
+  await expect(client.next(0)).rejects.toThrow('the broker closed the socket')
+})
+
+test.concurrent('any traffic counts as a sign of life', async () => {
+  const client = await broker.open({ tune: { heartbeat: 1 } })
+  const channel = await client.channel(1)
+  const until = performance.now() + 3500
+  while (performance.now() < until) {
+    await channel.expectQuiet()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
+  await channel.expectQuiet()
+})
+
+test.concurrent('with a heartbeat of 0 nothing is sent and nobody is dropped', async () => {
+  const client = await broker.open({ tune: { heartbeat: 0 } })
+  await new Promise((resolve) => setTimeout(resolve, 3000))
+  expect(client.heartbeats).toBe(0)
+  await client.expectUsable()
+})
+
+test.concurrent('what a dropped client held goes back to the queue', async () => {
+  const watcher = await broker.channel()
+  const queue = await watcher.queue({ exclusive: false, autoDelete: true })
+  watcher.publishTo(queue, 'held')
+  await watcher.expectCounts(queue, 1, 0)
+  const mute = await broker.channel({ tune: { heartbeat: 1 } })
+  await mute.get(queue)
+  await mute.client.expectSocketClosed(6000)
+  await watcher.consume(queue, { noAck: true })
+  await watcher.delivery({ redelivered: true })
+})

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+// The suites that `npm test` leaves out, chosen by folder on the command line.
+export default defineConfig({
+  test: {
+    include: ['tests/interop/**/*.test.ts', 'tests/fuzz/**/*.test.ts'],
+    pool: 'forks',
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+  },
+})
