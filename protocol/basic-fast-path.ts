@@ -3,7 +3,7 @@
  * reject from it. The table-driven codec does the same more slowly; a property test holds the two against each other.
  */
 import { type Block, copyBytes } from '../src/lib/block.ts'
-import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_METHOD } from './constants.ts'
+import { type FRAME_BODY, FRAME_END, type FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_METHOD } from './constants.ts'
 
 export const BASIC_ACK = 0x003c0050
 export const BASIC_REJECT = 0x003c005a
@@ -28,7 +28,14 @@ export function readSettleBits(block: Block, payload: number): number {
 }
 
 /** Writes basic.ack or basic.nack; `methodId` is BASIC_ACK or BASIC_NACK. Returns where it ends. */
-export function writeSettle(block: Block, at: number, channel: number, methodId: number, tag: number, bits: number): number {
+export function writeSettle(
+  block: Block,
+  at: number,
+  channel: number,
+  methodId: number,
+  tag: number,
+  bits: number,
+): number {
   const view = block.view
   view.setUint8(at, FRAME_METHOD)
   view.setUint16(at + 1, channel)

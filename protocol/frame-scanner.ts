@@ -10,7 +10,7 @@
  */
 import type { Block } from '../src/lib/block.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_HEARTBEAT, FRAME_METHOD } from './constants.ts'
-import { FrameError } from './errors.ts'
+import { FrameError, printBytes } from './errors.ts'
 
 /** class 60, method 40 as one number. */
 const BASIC_PUBLISH = 0x003c0028
@@ -98,7 +98,7 @@ export class FrameScanner {
     else if (type === FRAME_HEADER) this.#sink.header(channel, block, start, end)
     else if (type === FRAME_BODY) this.#sink.body(channel, block, start, end)
     else if (type === FRAME_HEARTBEAT) {
-      if (channel !== 0) throw new FrameError(505, `type heartbeat, ${octets(block, start, end)}`)
+      if (channel !== 0) throw unexpectedFrame('heartbeat', block, start, end)
       this.#sink.heartbeat()
     } else refuseFrame(type, block, start, end, 'unknown_frame')
   }
@@ -170,6 +170,11 @@ export class FrameScanner {
   }
 }
 
+/** A frame of a known type in a place where it must not be. */
+export function unexpectedFrame(type: string | number, block: Block, start: number, end: number): FrameError {
+  return new FrameError(505, `type ${type}, ${octets(block, start, end)}`)
+}
+
 function isFrameType(type: number): boolean {
   return type === FRAME_METHOD || type === FRAME_HEADER || type === FRAME_BODY || type === FRAME_HEARTBEAT
 }
@@ -180,6 +185,5 @@ function refuseFrame(type: number, block: Block, start: number, end: number, why
 
 /** A payload's beginning the way Erlang prints it: what RabbitMQ puts into these texts. */
 function octets(block: Block, start: number, end: number): string {
-  const shown = block.bytes.subarray(start, Math.min(end, start + 16)).join(',')
-  return `${end - start <= 16 ? 'all octets' : 'first 16 octets'} = <<${shown}>>`
+  return `${end - start <= 16 ? 'all octets' : 'first 16 octets'} = ${printBytes(block.bytes, start, end)}`
 }

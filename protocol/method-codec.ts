@@ -50,7 +50,7 @@ export function decodeMethod(bytes: Uint8Array, start = 0, end = bytes.length): 
   }
   if (reader.remaining > 0) throw undecodable(bytes, start + 4, end, classId, methodId)
   // RabbitMQ leaves out this check where a content follows, so that a routing key may be any bytes.
-  if (!codec.row.hasContent) requireUtf8(args, classId, methodId)
+  if (!codec.row.hasContent) requireUtf8(args)
   return { name: codec.name, args } as Method // the table that types are made from also made this object
 }
 
@@ -204,10 +204,10 @@ function shortenedReplyText(text: string): string {
   return `${bytes.toString('utf8', 0, end)}...`
 }
 
-function requireUtf8(args: Method['args'], classId: number, methodId: number): void {
+function requireUtf8(args: Method['args']): void {
   for (const value of Object.values(args)) {
     if (typeof value === 'string' && isEscaped(value)) {
-      throw new FrameError(ReplyCode.FRAME_ERROR, 'Malformed UTF-8 in shortstr', classId, methodId)
+      throw new FrameError(ReplyCode.FRAME_ERROR, 'Malformed UTF-8 in shortstr')
     }
   }
 }

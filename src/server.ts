@@ -9,8 +9,8 @@ import { ReadBuffer } from './amqp/transport.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { Broker } from './broker/broker.ts'
 import type { Logger } from './lib/logger.ts'
-import type { ServerConfig } from './server-config.ts'
 import { leveretVersion } from './lib/version.ts'
+import type { ServerConfig } from './server-config.ts'
 
 const MEMORY_SAMPLE_MS = 1000
 /** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */

@@ -27,20 +27,25 @@ function casesFor(storage: MemoryStorage, bodyBytes: number): BenchmarkCase[] {
   const fill = (): void => {
     for (let i = 0; i < RECORDS; i++) log.append(source)
   }
-  const common = { operations: RECORDS, bytes: bodyBytes }
+  const moving = { operations: RECORDS, bytes: bodyBytes }
   const name = (what: string): string => `${what}, ${bodyBytes} B`
   return [
-    { ...common, name: name('append'), run: fill, after: () => void log.purge() },
-    { ...common, name: name('take and settle'), before: fill, run: () => takeAll(log) },
-    { ...common, name: name('append, take and settle'), run: () => passThrough(log, source) },
+    { ...moving, name: name('append'), run: fill, after: () => void log.purge() },
+    { operations: RECORDS, name: name('take and settle'), before: fill, run: () => takeAll(log) },
+    { ...moving, name: name('append, take and settle'), run: () => passThrough(log, source) },
     {
-      ...common,
+      operations: RECORDS,
       name: name('take and requeue'),
       before: fill,
       run: () => requeueAll(log),
       after: () => void log.purge(),
     },
-    { ...common, name: name('purge'), before: fill, run: () => void log.purge() },
+    {
+      name: name(`purge ${RECORDS.toLocaleString('en-US')}`),
+      operations: 1,
+      before: fill,
+      run: () => void log.purge(),
+    },
   ]
 }
 

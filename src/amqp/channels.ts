@@ -1,6 +1,6 @@
 /** The channels of one connection, and the queues that are exclusive to it. */
 import { FrameError } from '../../protocol/errors.ts'
-import type { Method } from '../../protocol/methods.ts'
+import { METHODS, type Method } from '../../protocol/methods.ts'
 import { Publisher } from '../broker/publisher.ts'
 import type { Queue } from '../broker/queue.ts'
 import { Channel } from './channel.ts'
@@ -23,10 +23,10 @@ export class Channels {
 
   /** The first method on a channel that is not open: it must be channel.open. */
   openWith(id: number, method: Method): void {
-    if (method.name !== 'channel.open') throw new FrameError(504, "expected 'channel.open'")
+    if (method.name !== 'channel.open') throw notOpen(method)
     if (this.count >= this.max) {
       const text = `number of channels opened (${this.count}) has reached the negotiated channel_max (${this.max})`
-      throw new FrameError(530, text, 20, 10)
+      throw new FrameError(530, text)
     }
     const connection = this.#connection
     const { user } = connection.details as ConnectionDetails // there since connection.open
@@ -73,4 +73,9 @@ export class Channels {
   outboxUnblocked(): void {
     for (const channel of this.open) channel?.consumers.wake()
   }
+}
+
+function notOpen({ name }: Method): FrameError {
+  const { classId, methodId } = METHODS[name]
+  return new FrameError(504, "expected 'channel.open'", classId, methodId)
 }

@@ -2,27 +2,28 @@
  * One client connection: its frames go to the handshake, to channel 0 or to a channel; its errors become channel.close
  * or connection.close; and it decides when to read on.
  */
-import { ACK_FRAME_BYTES, BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES, writeSettle } from '../../protocol/basic-fast-path.ts'
+
+import type { Socket } from 'node:net'
+import { ACK_FRAME_BYTES, BASIC_ACK, writeSettle } from '../../protocol/basic-fast-path.ts'
 import { PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
-import { FrameScanner, type FrameSink, type PublishInPlace } from '../../protocol/frame-scanner.ts'
-import { decodeMethod, encodeMethodFrame } from '../../protocol/method-codec.ts'
+import { FrameScanner } from '../../protocol/frame-scanner.ts'
+import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { User } from '../auth/authenticator.ts'
 import { BrokerError, refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
-import { Channel } from './channel.ts'
+import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
 import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './context.ts'
-import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
+import { FrameRouter } from './frame-router.ts'
 import { Handshake, isOurProtocol } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Outbox } from './outbox.ts'
 import { Reading } from './reading.ts'
 import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
-import { Transport } from './transport.ts'
-import type { Socket } from 'node:net'
+import { type Receiver, Transport } from './transport.ts'
 
 /** How long a client has to answer connection.close. */
 const CLOSE_TIMEOUT_MS = 5000
@@ -33,9 +34,9 @@ const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
 const CONTENTS_MAX = 8
 
-type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
+export type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
 
-export class Connection implements FrameSink {
+export class Connection implements Receiver {
   readonly id: number
   readonly peerAddress: string
   readonly peerPort: number
@@ -44,12 +45,12 @@ export class Connection implements FrameSink {
   readonly #context: AmqpContext
   readonly #transport: Transport
   readonly #scanner: FrameScanner
-  readonly #handshake: Handshake
+  readonly handshake: Handshake
   readonly #heartbeat: Heartbeat
-  readonly #channels: Channels
+  readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
-  readonly #reading: Reading
-  #phase: Phase = 'header'
+  readonly reading: Reading
+  phase: Phase = 'header'
   #deadlineMs: number
   #vhost: Vhost | undefined
   #details: ConnectionDetails | undefined
@@ -59,7 +60,13 @@ export class Connection implements FrameSink {
   #isBlockedSent = false
   #contentBytes = 0
 
-  constructor(id: number, socket: Socket, context: AmqpContext, nowMs: number, onClosed: (connection: Connection) => void) {
+  constructor(
+    id: number,
+    socket: Socket,
+    context: AmqpContext,
+    nowMs: number,
+    onClosed: (connection: Connection) => void,
+  ) {
     this.id = id
     this.peerAddress = socket.remoteAddress ?? ''
     this.peerPort = socket.remotePort ?? 0
@@ -67,11 +74,11 @@ export class Connection implements FrameSink {
     this.#context = context
     this.#onClosed = onClosed
     this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
-    this.#scanner = new FrameScanner(this, context.limits.initialFrameMaxBytes)
-    this.#handshake = new Handshake(this, context)
-    this.#channels = new Channels(this, context)
+    this.#scanner = new FrameScanner(new FrameRouter(this), context.limits.initialFrameMaxBytes)
+    this.handshake = new Handshake(this, context)
+    this.channels = new Channels(this, context)
     this.#transport = new Transport(socket, context.readBuffer, context.flusher, this)
-    this.#reading = new Reading(this.#transport)
+    this.reading = new Reading(this.#transport)
     this.#heartbeat = new Heartbeat(this.#transport, nowMs)
     this.outbox = this.#transport.outbox
   }
@@ -81,15 +88,11 @@ export class Connection implements FrameSink {
   }
 
   get clientCapabilities(): ClientCapabilities {
-    return this.#handshake.capabilities
+    return this.handshake.capabilities
   }
 
   get details(): ConnectionDetails | undefined {
     return this.#details
-  }
-
-  get channels(): Channels {
-    return this.#channels
   }
 
   // --- bytes and frames in
@@ -97,15 +100,15 @@ export class Connection implements FrameSink {
   receive(block: Block, start: number, end: number): number {
     try {
       let at = start
-      if (this.#phase === 'header') {
+      if (this.phase === 'header') {
         const isOurs = isOurProtocol(block, start, end)
         if (isOurs === undefined) return start
         if (!isOurs) return this.#refuseProtocol(end)
-        this.#phase = 'handshake'
-        this.#handshake.start()
+        this.phase = 'handshake'
+        this.handshake.start()
         at = start + PROTOCOL_HEADER.length
       }
-      at = this.#phase === 'closed' ? end : this.#scanner.scan(block, at, end)
+      at = this.phase === 'closed' ? end : this.#scanner.scan(block, at, end)
       this.#finishInput()
       return at
     } catch (error) {
@@ -118,90 +121,6 @@ export class Connection implements FrameSink {
     }
   }
 
-  publish(block: Block, publish: PublishInPlace): void {
-    const channel = this.#channels.open[publish.channel]
-    if (channel === undefined || this.#phase !== 'open') {
-      this.#methodOutside(publish.channel, block, publish.keyStart - 6, publish.keyEnd + 1)
-      return
-    }
-    if (channel.isClosing) return
-    this.#hasPublished = true
-    try {
-      channel.publishInPlace(block, publish)
-    } catch (error) {
-      this.#failChannel(channel, error, 60, 40)
-    }
-  }
-
-  method(channelId: number, block: Block, start: number, end: number): void {
-    const channel = this.#channels.open[channelId]
-    if (channel === undefined || this.#phase !== 'open') {
-      this.#methodOutside(channelId, block, start, end)
-      return
-    }
-    const id = end - start < 4 ? 0 : block.view.getUint32(start)
-    try {
-      if ((id === BASIC_ACK || id === BASIC_NACK || id === BASIC_REJECT) && end - start === SETTLE_PAYLOAD_BYTES) {
-        if (channel.isClosing) return
-        channel.expectMethod()
-        channel.settle(id, block, start)
-      } else dispatchMethod(channel, block, start, end)
-    } catch (error) {
-      this.#failChannel(channel, error, id >>> 16, id & 0xffff)
-    }
-  }
-
-  header(channelId: number, block: Block, start: number, end: number): void {
-    this.#content(channelId, 'header', (channel) => channel.contentHeader(block, start, end))
-  }
-
-  body(channelId: number, block: Block, start: number, end: number): void {
-    this.#content(channelId, 'body', (channel) => channel.contentBody(block, start, end))
-  }
-
-  heartbeat(): void {}
-
-  /** A method that no open channel takes: the handshake's, channel 0's, or one that must not be. */
-  #methodOutside(channelId: number, block: Block, start: number, end: number): void {
-    try {
-      if (this.#phase === 'closing') this.#methodWhileClosing(channelId, block, start, end)
-      else if (this.#phase === 'handshake') {
-        if (channelId !== 0) throw new FrameError(505, 'method frame on a channel before the connection is open')
-        this.#handshake.method(block, start, end)
-      } else if (this.#phase === 'open' && channelId === 0) dispatchConnectionMethod(this, block, start, end)
-      else if (this.#phase === 'open') this.#channels.openWith(channelId, decodeMethod(block.bytes, start, end))
-    } catch (error) {
-      this.failWith(error)
-    }
-  }
-
-  #content(channelId: number, type: string, act: (channel: Channel) => void): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return
-    const channel = this.#phase === 'open' ? this.#channels.open[channelId] : undefined
-    if (channel === undefined) {
-      const isMisplaced = channelId === 0 || this.#phase !== 'open'
-      if (isMisplaced) this.fail(505, `unexpected ${type} frame on channel ${channelId}`, 0, 0)
-      else this.fail(504, "expected 'channel.open'", 0, 0)
-      return
-    }
-    if (channel.isClosing) return
-    try {
-      act(channel)
-    } catch (error) {
-      this.#failChannel(channel, error, 60, 40)
-    }
-  }
-
-  #methodWhileClosing(channelId: number, block: Block, start: number, end: number): void {
-    if (channelId !== 0 || end - start < 4) return
-    const id = block.view.getUint32(start)
-    if (id === 0x000a0033) this.closeNow()
-    else if (id === 0x000a0032) {
-      this.send(0, 'connection.close-ok', {})
-      this.closeNow()
-    }
-  }
-
   /** Once for each piece of input: tells confirms, lets the queues deliver, decides whether to read on. */
   #finishInput(): void {
     for (const channel of this.#confirming) channel.tellConfirms()
@@ -211,7 +130,7 @@ export class Connection implements FrameSink {
     broker.memory.check()
     if (this.#hasPublished && broker.memory.isActive) this.#blockPublisher()
     this.#hasPublished = false
-    if (this.outbox.pendingBytes > UNREAD_BYTES_MAX) this.#reading.pause('unread')
+    if (this.outbox.pendingBytes > UNREAD_BYTES_MAX) this.reading.pause('unread')
   }
 
   // --- frames out
@@ -244,21 +163,17 @@ export class Connection implements FrameSink {
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void {
     this.frameMaxBytes = frameMaxBytes
     this.#scanner.frameMaxBytes = frameMaxBytes
-    this.#channels.max = channelMax
+    this.channels.max = channelMax
     this.#heartbeat.intervalMs = heartbeatSec * 1000
   }
 
   opened(user: User, vhost: Vhost): void {
     this.#vhost = vhost
-    this.#phase = 'open'
+    this.phase = 'open'
     this.#deadlineMs = Number.POSITIVE_INFINITY
     const { id, peerAddress, peerPort } = this
     this.#details = { id, peerAddress, peerPort, user, vhost: vhost.name }
     this.#context.onOpen(this.#details)
-  }
-
-  get reading(): Reading {
-    return this.#reading
   }
 
   /** connection.update-secret: for authenticators whose credentials expire. */
@@ -266,7 +181,7 @@ export class Connection implements FrameSink {
     try {
       const user = this.#details?.user
       const isRenewed = user === undefined || (await this.#context.authenticator.renew?.(user, secret)) !== false
-      if (this.#phase !== 'open') return
+      if (this.phase !== 'open') return
       if (isRenewed) this.send(0, 'connection.update-secret-ok', {})
       else this.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
     } catch (error) {
@@ -291,26 +206,28 @@ export class Connection implements FrameSink {
 
   /** Ends the connection with connection.close. */
   fail(code: number, text: string, classId: number, methodId: number): void {
-    if (this.#phase === 'closing' || this.#phase === 'closed') return
+    if (this.phase === 'closing' || this.phase === 'closed') return
     const shown = replyText(code, text)
     this.#context.logger.warn({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${shown}`)
     for (const channel of this.#confirming) channel.tellConfirms()
     this.#confirming = []
     this.#release()
     this.send(0, 'connection.close', { replyCode: code, replyText: shown, classId, methodId })
-    this.#phase = 'closing'
+    this.phase = 'closing'
     this.#deadlineMs = this.#heartbeat.nowMs + CLOSE_TIMEOUT_MS
-    this.#reading.resumeAll()
+    this.reading.resumeAll()
   }
 
-  #failChannel(channel: Channel, error: unknown, classId: number, methodId: number): void {
+  /** Ends the channel, or the connection when the error is that grave. */
+  failChannel(channel: Channel, error: unknown, classId: number, methodId: number): void {
     if (!(error instanceof BrokerError)) {
       this.failWith(error)
       return
     }
     const code = REPLY_CODES[error.kind]
     if (!isChannelCode(code)) {
-      this.fail(code, error.message, classId, methodId)
+      const isMethodKnown = error.kind !== 'malformed-content' // RabbitMQ names no method then
+      this.fail(code, error.message, isMethodKnown ? classId : 0, isMethodKnown ? methodId : 0)
       return
     }
     channel.tellConfirms()
@@ -330,16 +247,16 @@ export class Connection implements FrameSink {
   }
 
   closeNow(): void {
-    this.#phase = 'closed'
+    this.phase = 'closed'
     this.#scanner.stop()
     this.#transport.end()
     this.#deadlineMs = this.#heartbeat.nowMs + END_TIMEOUT_MS
   }
 
   closeSilently(afterMs: number): void {
-    this.#phase = 'closed'
+    this.phase = 'closed'
     this.#scanner.stop()
-    this.#reading.pause('ended')
+    this.reading.pause('ended')
     this.#deadlineMs = this.#heartbeat.nowMs + afterMs
   }
 
@@ -348,15 +265,15 @@ export class Connection implements FrameSink {
   }
 
   closed(): void {
-    this.#phase = 'closed'
+    this.phase = 'closed'
     this.#release()
     this.#onClosed(this)
   }
 
   /** Ends all channels, then deletes the queues that are exclusive to this connection. */
   #release(): void {
-    this.#channels.closeAll()
-    for (const queue of this.#channels.takeExclusiveQueues()) this.vhost.removeQueue(queue)
+    this.channels.closeAll()
+    for (const queue of this.channels.takeExclusiveQueues()) this.vhost.removeQueue(queue)
     const details = this.#details
     this.#details = undefined
     if (details !== undefined) this.#context.onClose(details)
@@ -376,8 +293,8 @@ export class Connection implements FrameSink {
       this.destroy()
       return
     }
-    const isReading = this.#reading.isOn
-    if (this.#phase === 'open' && !this.#heartbeat.tick(nowMs, isReading)) {
+    const isReading = this.reading.isOn
+    if (this.phase === 'open' && !this.#heartbeat.tick(nowMs, isReading)) {
       this.#context.logger.warn({ connection: this.id, peer: this.peerAddress }, 'missed heartbeats from client')
       this.destroy()
     }
@@ -385,23 +302,23 @@ export class Connection implements FrameSink {
 
   /** The socket takes bytes again. */
   unblocked(): void {
-    this.#reading.resume('unread')
-    this.#channels.outboxUnblocked()
+    this.reading.resume('unread')
+    this.channels.outboxUnblocked()
   }
 
   /** The memory alarm is over. */
   unblockPublisher(): void {
     if (this.#isBlockedSent) this.send(0, 'connection.unblocked', {})
     this.#isBlockedSent = false
-    this.#reading.resume('memory')
+    this.reading.resume('memory')
   }
 
   #blockPublisher(): void {
-    if (this.#phase !== 'open' || this.#reading.isPausedFor('memory')) return
+    if (this.phase !== 'open' || this.reading.isPausedFor('memory')) return
     if (this.clientCapabilities.connectionBlocked) {
       this.send(0, 'connection.blocked', { reason: 'low on memory' })
       this.#isBlockedSent = true
     }
-    this.#reading.pause('memory')
+    this.reading.pause('memory')
   }
 }

@@ -3,8 +3,8 @@
  * not as its header claims.
  */
 import { FrameError } from '../../protocol/errors.ts'
-import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 import type { Message } from '../broker/message.ts'
+import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 
 const BASIC_CLASS = 60
 const PUBLISH_METHOD = 40
@@ -37,7 +37,7 @@ export class ContentAssembly {
   /** Takes the header; returns the body size it announces. */
   header(block: Block, start: number, end: number): number {
     if (this.#bodySize >= 0) throw unexpected('expected content body, got non content body frame instead')
-    if (end - start < HEADER_BYTES_MIN) throw new FrameError(541, 'malformed content header', BASIC_CLASS, PUBLISH_METHOD)
+    if (end - start < HEADER_BYTES_MIN) throw new FrameError(541, '')
     const classId = block.view.getUint16(start)
     if (classId !== BASIC_CLASS) {
       throw unexpected(`expected content header for class 60, got one for class ${classId} instead`)

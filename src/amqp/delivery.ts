@@ -1,11 +1,12 @@
 /** Writes a stored message to an outbox, in frames that its receiver takes. */
+import { deliverHeadBytes, writeContentFrame, writeDeliver, writeFrameHeader } from '../../protocol/basic-fast-path.ts'
 import {
-  deliverHeadBytes,
-  writeContentFrame,
-  writeDeliver,
-  writeFrameHeader,
-} from '../../protocol/basic-fast-path.ts'
-import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
+  FRAME_BODY,
+  FRAME_END,
+  FRAME_HEADER,
+  FRAME_HEADER_BYTES,
+  FRAME_OVERHEAD_BYTES,
+} from '../../protocol/constants.ts'
 import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Block } from '../lib/block.ts'
@@ -44,7 +45,8 @@ export function writeDelivery(
   const out = outbox.reserve(isSplit || bodyBytes === 0 ? headBytes : headBytes + FRAME_OVERHEAD_BYTES + bodyBytes)
   let at = writeDeliver(out, outbox.length, prefix, tag, isRedelivered, block, keyStart, headerStart)
   at = writeContentFrame(out, at, FRAME_HEADER, channel, block, headerStart, bodyStart)
-  if (bodyBytes > 0 && !isSplit) at = writeContentFrame(out, at, FRAME_BODY, channel, block, bodyStart, bodyStart + bodyBytes)
+  if (bodyBytes > 0 && !isSplit)
+    at = writeContentFrame(out, at, FRAME_BODY, channel, block, bodyStart, bodyStart + bodyBytes)
   outbox.length = at
   const beside = segment.bodies?.[index]
   if (beside !== undefined) writeBody(target, beside, 0, beside.size)

@@ -1,7 +1,8 @@
 /** Methods of an open connection, from their bytes to the handler that carries them out. */
+
+import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import { METHODS, type Method, type MethodArguments, type MethodName } from '../../protocol/methods.ts'
-import { FrameError } from '../../protocol/errors.ts'
 import type { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
@@ -18,7 +19,7 @@ const KEY_OFFSET = 6
 /** Names of the methods that clients send on a channel, except those with a path of their own. */
 type ChannelMethod = {
   [N in MethodName]: (typeof METHODS)[N]['sentBy'] extends 'client' | 'both'
-    ? N extends `connection.${string}` | 'channel.open' | 'basic.publish' | HandledByHand
+    ? N extends `connection.${string}` | 'channel.open' | 'channel.close-ok' | 'basic.publish' | HandledByHand
       ? never
       : N
     : never

@@ -2,10 +2,11 @@
  * From the protocol header to connection.open: start, secure, tune, open. Nothing but the method that is due is taken;
  * whoever does not get through in time is cut off.
  */
-import { decodeMethod } from '../../protocol/method-codec.ts'
-import type { Method, MethodArguments } from '../../protocol/methods.ts'
+
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
+import { decodeMethod } from '../../protocol/method-codec.ts'
+import type { Method, MethodArguments } from '../../protocol/methods.ts'
 import type { User, Verdict } from '../auth/authenticator.ts'
 import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
 import { refuse } from '../broker/errors.ts'

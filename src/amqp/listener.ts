@@ -88,7 +88,9 @@ export class AmqpListener {
       socket.destroy()
       return
     }
-    const connection = new Connection(this.#nextId++, socket, this.#context, this.#now(), (closed) => this.#closed(closed))
+    const connection = new Connection(this.#nextId++, socket, this.#context, this.#now(), (closed) =>
+      this.#closed(closed),
+    )
     this.#connections.add(connection)
     this.#timer ??= setInterval(this.#tick, TICK_MS)
   }

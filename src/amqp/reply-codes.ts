@@ -29,5 +29,5 @@ export function isChannelCode(code: number): boolean {
 
 /** `NOT_FOUND - no queue 'q' in vhost '/'`: what reply-text says. */
 export function replyText(code: number, text: string): string {
-  return `${replyCodeName(code)} - ${text}`
+  return text === '' ? replyCodeName(code) : `${replyCodeName(code)} - ${text}`
 }

@@ -45,7 +45,8 @@ export class Transport {
   constructor(accepted: Socket, readBuffer: ReadBuffer, flusher: OutboxFlusher, receiver: Receiver) {
     this.#readBuffer = readBuffer
     this.#receiver = receiver
-    this.#socket = readDirectly(accepted, readBuffer.target, (bytes) => this.#receive(bytes)) ?? this.#readCopies(accepted)
+    this.#socket =
+      readDirectly(accepted, readBuffer.target, (bytes) => this.#receive(bytes)) ?? this.#readCopies(accepted)
     this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
     this.#socket.setNoDelay(true)
     this.#socket.on('error', () => {}) // 'close' follows, and that is all anybody needs to know
@@ -123,7 +124,13 @@ function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number
   const handle = inner._handle
   inner._handle = null
   accepted.destroy() // it has no handle any more: this only takes it off the server's count
-  const onread = { buffer, callback: (bytes: number) => (callback(bytes), true) }
+  const onread = {
+    buffer,
+    callback: (bytes: number) => {
+      callback(bytes)
+      return true
+    },
+  }
   // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.
   const options = { handle, onread, allowHalfOpen: false }
   return new Socket(options as ConstructorParameters<typeof Socket>[0])

@@ -3,8 +3,9 @@
  * delivered for. Tags rise by one, so they are slots of a ring; no object exists for an entry. When a few old tags stay
  * open while many newer ones come and go, those few move into a map, so that the ring stays as small as what is open.
  */
-import type { Queue } from '../broker/queue.ts'
+
 import type { Segment } from '../../storage/segment.ts'
+import type { Queue } from '../broker/queue.ts'
 
 /** Whom a message was delivered for: a consumer, or one basic.get. */
 export interface UnackedOwner {

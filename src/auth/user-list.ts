@@ -35,7 +35,8 @@ export class UserList implements Authenticator {
     const known = this.#users.get(name)
     const isRight = isPassword(known?.hash ?? NOBODY_HASH, password)
     // RabbitMQ never lets anybody in with a blank password.
-    if (known === undefined || !isRight || password.length === 0) return { refusal: `user '${name}' - invalid credentials` }
+    if (known === undefined || !isRight || password.length === 0)
+      return { refusal: `user '${name}' - invalid credentials` }
     return this.#admit(known.user, peerAddress)
   }
 

@@ -47,10 +47,7 @@ export const refuse = {
     'access-refused',
     (kind: ResourceKind, name: string) => `${kind} name '${name}' contains reserved prefix 'amq.*'`,
   ),
-  predeclared: refusal(
-    'access-refused',
-    (...of: Resource) => `deletion of system ${resourceText(...of)} not allowed`,
-  ),
+  predeclared: refusal('access-refused', (...of: Resource) => `deletion of system ${resourceText(...of)} not allowed`),
   unknownExchangeType: refusal('precondition-failed', (type: string) => `unknown exchange type '${type}'`),
   inequivalent: refusal(
     'precondition-failed',
@@ -66,9 +63,10 @@ export const refuse = {
     (type: string, argument: string, of: Resource) =>
       `invalid type '${type}' for arg '${argument}' in ${resourceText(...of)}`,
   ),
-  invalidConsumerArgument: refusal(
+  argumentOfOtherType: refusal(
     'precondition-failed',
-    (argument: string, why: string) => `invalid arg '${argument}': ${why}`,
+    (argument: string, of: Resource) =>
+      `invalid arg '${argument}' for ${resourceText(...of)} of queue type rabbit_classic_queue`,
   ),
   inUse: refusal('precondition-failed', (...of: Resource) => `${resourceText(...of)} in use`),
   notEmpty: refusal('precondition-failed', (...of: Resource) => `${resourceText(...of)} not empty`),
@@ -79,14 +77,15 @@ export const refuse = {
       'connection or the exclusive property value does not match that of the original declaration.',
   ),
   exclusiveUse: refusal('access-refused', (...of: Resource) => `${resourceText(...of)} in exclusive use`),
+  invalidXMatchType: refusal(
+    'precondition-failed',
+    (type: string, value: string) => `Invalid x-match field type ${type} (value ${value}); expected longstr`,
+  ),
   invalidXMatch: refusal(
     'precondition-failed',
     (value: string) => `Invalid x-match field value ${value}; expected all, any, all-with-x, or any-with-x`,
   ),
-  internalExchange: refusal(
-    'access-refused',
-    (...of: Resource) => `cannot publish to internal ${resourceText(...of)}`,
-  ),
+  internalExchange: refusal('access-refused', (...of: Resource) => `cannot publish to internal ${resourceText(...of)}`),
   messageTooLarge: refusal(
     'precondition-failed',
     (bytes: number, limit: number) => `message size ${bytes} is larger than configured max size ${limit}`,
@@ -97,13 +96,13 @@ export const refuse = {
   ),
   invalidRouteHeader: refusal(
     'precondition-failed',
-    (header: string, value: string) => `invalid message: {unacceptable_type_in_header,"${header}",${value}}`,
+    (header: string, type: string) => `invalid message: {unacceptable_type_in_header,"${header}",${type}}`,
   ),
   foreignUserId: refusal(
     'precondition-failed',
     (claimed: string, user: string) => `user_id property set to '${claimed}' but authenticated user was '${user}'`,
   ),
-  malformedContent: refusal('malformed-content', () => 'malformed content header'),
+  malformedContent: refusal('malformed-content', () => ''),
   immediate: refusal('not-implemented', () => 'immediate=true'),
   unknownDeliveryTag: refusal('precondition-failed', (tag: number | bigint) => `unknown delivery tag ${tag}`),
   consumerTagReused: refusal('not-allowed', (tag: string) => `attempt to reuse consumer tag '${tag}'`),

@@ -109,7 +109,8 @@ export function encodeKey(exchange: string, routingKey: string): Buffer {
   const parts: Buffer[] = []
   for (const text of [exchange, routingKey]) {
     const bytes = Buffer.from(text)
-    if (bytes.length > 255) throw new RangeError(`a name or routing key has at most 255 bytes, this one ${bytes.length}`)
+    if (bytes.length > 255)
+      throw new RangeError(`a name or routing key has at most 255 bytes, this one ${bytes.length}`)
     parts.push(Buffer.of(bytes.length), bytes)
   }
   return Buffer.concat(parts)

@@ -12,7 +12,7 @@ import {
 } from '../../protocol/properties.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../lib/block.ts'
 import { refuse } from './errors.ts'
-import { fieldText } from './fields.ts'
+import { fieldTypeName } from './fields.ts'
 import type { Message } from './message.ts'
 import type { Queue } from './queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from './reply-to.ts'
@@ -116,7 +116,8 @@ export class Publisher {
     }
     const keys = [message.routingKey, ...carbonCopies, ...blindCopies]
     const { replyConsumer } = route
-    const queues = route.usesHeaders || keys.length > 1 ? this.#vhost.queuesFor(route.exchange, keys, headers) : route.queues
+    const queues =
+      route.usesHeaders || keys.length > 1 ? this.#vhost.queuesFor(route.exchange, keys, headers) : route.queues
     if (replyTo !== REPLY_QUEUE && !headers.has('BCC')) return { message, queues, replyConsumer }
     const delivered = deliveredProperties(properties, this.replyConsumer)
     return { message: message.withHeader(encodeContentHeader(message.bodyBytes, delivered)), queues, replyConsumer }
@@ -157,9 +158,9 @@ function mayCopy({ bytes }: Block, start: number, end: number): boolean {
 function routingKeysIn(headers: FieldTable, name: 'CC' | 'BCC'): string[] {
   const header = headers.get(name)
   if (header === undefined) return []
-  if (header.type !== 'A') throw refuse.invalidRouteHeader(name, fieldText(header))
+  if (header.type !== 'A') throw refuse.invalidRouteHeader(name, fieldTypeName(header))
   return header.value.map((key) => {
-    if (key.type !== 'S') throw refuse.invalidRouteHeader(name, fieldText(key))
+    if (key.type !== 'S') throw refuse.invalidRouteHeader(name, fieldTypeName(key))
     return String(key.value)
   })
 }

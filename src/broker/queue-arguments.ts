@@ -10,11 +10,16 @@ const PRIORITY_MAX = 255n
 /** Why a value is refused, in RabbitMQ's words, or undefined when it is fine. */
 type Check = (field: Field, all: FieldTable) => string | undefined
 
+/** What RabbitMQ says of a value that should be an integer. */
+export function notAnInteger(field: Field): string {
+  return `"expected integer, got ${fieldTypeName(field)}"`
+}
+
 const integer =
   (check: (value: bigint) => string | undefined): Check =>
   (field) => {
     const value = integerValue(field)
-    return value === undefined ? `{unacceptable_type,${fieldTypeName(field)}}` : check(value)
+    return value === undefined ? notAnInteger(field) : check(value)
   }
 
 const notNegative = (value: bigint): string | undefined => (value < 0n ? `{value_negative,${value}}` : undefined)
@@ -34,7 +39,6 @@ const oneOf =
 const QUEUE_ARGUMENTS: Readonly<Record<string, Check>> = {
   'x-expires': integer((value) => (value === 0n ? '{value_zero,0}' : time(value))),
   'x-message-ttl': integer(time),
-  'x-dead-letter-exchange': text,
   'x-dead-letter-routing-key': (field, all) =>
     text(field, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined'),
   'x-max-length': integer(notNegative),
@@ -50,15 +54,36 @@ const QUEUE_ARGUMENTS: Readonly<Record<string, Check>> = {
     text(field, all) ?? (field.value === 'classic' ? undefined : `"unsupported queue type '${String(field.value)}'"`),
 }
 
+/** Arguments that only quorum queues and streams take. */
+const ARGUMENTS_OF_OTHER_TYPES: ReadonlySet<string> = new Set([
+  'x-dead-letter-strategy',
+  'x-delivery-limit',
+  'x-initial-cluster-size',
+  'x-max-age',
+  'x-max-in-memory-bytes',
+  'x-max-in-memory-length',
+  'x-quorum-initial-group-size',
+  'x-quorum-target-group-size',
+  'x-stream-filter-size-bytes',
+  'x-stream-max-segment-size-bytes',
+])
+
 /** The arguments that two declarations of a queue must agree on. */
-export const COMPARED_ARGUMENTS: readonly string[] = Object.keys(QUEUE_ARGUMENTS).filter(
-  (name) => name !== 'x-queue-type',
-)
+export const COMPARED_ARGUMENTS: readonly string[] = [
+  'x-dead-letter-exchange',
+  ...Object.keys(QUEUE_ARGUMENTS).filter((name) => name !== 'x-queue-type'),
+]
 
 export function checkQueueArguments(queueName: string, vhostName: string, all: FieldTable): void {
+  const resource = ['queue', queueName, vhostName] as const
+  const deadLetterExchange = all.get('x-dead-letter-exchange')
+  if (deadLetterExchange !== undefined && deadLetterExchange.type !== 'S') {
+    throw refuse.invalidArgumentType(fieldTypeName(deadLetterExchange), 'x-dead-letter-exchange', resource)
+  }
   for (const [name, field] of all) {
+    if (ARGUMENTS_OF_OTHER_TYPES.has(name)) throw refuse.argumentOfOtherType(name, resource)
     if (!Object.hasOwn(QUEUE_ARGUMENTS, name)) continue
     const why = QUEUE_ARGUMENTS[name]?.(field, all)
-    if (why !== undefined) throw refuse.invalidArgument(name, ['queue', queueName, vhostName], why)
+    if (why !== undefined) throw refuse.invalidArgument(name, resource, why)
   }
 }

@@ -47,8 +47,8 @@ export function accessQueue(vhost: Vhost, name: string, user: object): Queue {
 export function deleteQueue(vhost: Vhost, name: string, ifUnused: boolean, ifEmpty: boolean, user: object): number {
   if (vhost.queue(entityName(name)) === undefined) return 0
   const queue = accessQueue(vhost, name, user)
-  if (ifUnused && queue.consumers.count > 0) throw refuse.inUse('queue', queue.name, vhost.name)
   if (ifEmpty && queue.readyCount > 0) throw refuse.notEmpty('queue', queue.name, vhost.name)
+  if (ifUnused && queue.consumers.count > 0) throw refuse.inUse('queue', queue.name, vhost.name)
   return vhost.removeQueue(queue)
 }
 

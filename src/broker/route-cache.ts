@@ -3,7 +3,7 @@
  * An open hash table of bounded size; when it is full it starts afresh. Routes carry the topology version they were
  * made under, and older ones do not count.
  */
-import { type Block, allocateBlock, copyBytes, equalBytes, hashBytes } from '../lib/block.ts'
+import { allocateBlock, type Block, copyBytes, equalBytes, hashBytes } from '../lib/block.ts'
 import type { Route } from './router.ts'
 
 const SLOTS = 16_384
@@ -38,7 +38,8 @@ export class RouteCache {
       return
     }
     const length = end - start
-    if (this.#keys === undefined || this.#count === ENTRIES_MAX || this.#keyBytes + length > KEY_BYTES_MAX) this.#reset()
+    if (this.#keys === undefined || this.#count === ENTRIES_MAX || this.#keyBytes + length > KEY_BYTES_MAX)
+      this.#reset()
     const keys = this.#keyStore(length)
     copyBytes(keys, this.#keyBytes, block, start, end)
     let slot = hash & MASK

@@ -5,7 +5,9 @@ import { prettyLine } from './pretty-line.ts'
 /** Where log lines go: standard output, or a test's own list. */
 export interface LogOutput {
   write(line: string): void
-  /** Writes what is still held back; after it, nothing is lost when the process ends. */
+  /** Resolves when all lines are written, in their order. */
+  flush(): Promise<void>
+  /** For a process that ends at once: nothing is lost, but the last lines may swap places. */
   flushSync(): void
 }
 
@@ -31,5 +33,12 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, out
 
 /** Does not make the event loop wait for a slow terminal or a full pipe. */
 export function standardOutput(): LogOutput {
-  return pino.destination({ dest: 1, sync: false })
+  // With a minimum of 0, pino's destination would not wait in `flush`.
+  const output = pino.destination({ dest: 1, sync: false, minLength: 1 })
+  return {
+    write: (line) => void output.write(line),
+    // A terminal or a pipe cannot be synced to a disk: that error says nothing.
+    flush: () => new Promise((resolve) => output.flush(() => resolve())),
+    flushSync: () => output.flushSync(),
+  }
 }

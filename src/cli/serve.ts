@@ -41,7 +41,7 @@ export async function serve(flags: ReadonlyMap<OptionName, string>, context: Ser
   try {
     return await run(resolution.config, resolution.warnings, output, context)
   } finally {
-    output.flushSync()
+    await output.flush()
   }
 }
 

@@ -4,7 +4,7 @@ import { prettyLine } from '../../src/cli/pretty-line.ts'
 
 function logger(logFormat: 'json' | 'pretty', logLevel: 'info' | 'silent' = 'info') {
   const lines: string[] = []
-  const output = { write: (line: string) => void lines.push(line), flushSync: () => {} }
+  const output = { write: (line: string) => void lines.push(line), flush: async () => {}, flushSync: () => {} }
   return { lines, log: createLogger({ logFormat, logLevel }, output) }
 }
 

@@ -50,9 +50,8 @@ export class TestContext implements ServeContext {
         this.log.push(line)
         for (const one of this.#waiting) if (line.includes(one.text)) one.resolve()
       },
-      flushSync: () => {
-        this.flushes++
-      },
+      flush: async () => void this.flushes++,
+      flushSync: () => void this.flushes++,
     }
   }
 

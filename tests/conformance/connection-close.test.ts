@@ -99,5 +99,5 @@ test('a client that just disappears leaves nothing behind', async () => {
   client.destroy()
   await watcher.consume(held, { consumerTag: 'heir', noAck: true })
   await watcher.delivery({ consumerTag: 'heir', redelivered: true })
-  await watcher.call('queue.delete', { queue: held })
+  await (await watcher.client.channel(2)).call('queue.delete', { queue: held })
 })

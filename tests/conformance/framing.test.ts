@@ -152,7 +152,7 @@ differsFromRabbit310('was not checked')('more body than announced is refused wit
   client.write(methodFrame(1, 'basic.publish', { routingKey: 'q' }))
   client.write(headerFrame(1, 4))
   client.write(frame(BODY, 1, Buffer.from('fives')))
-  await client.expectConnectionClose(501, 'content body frame exceeds remaining content size')
+  await client.expectConnectionClose(501, 'content body frame exceeds remaining content size', 'basic.publish')
   await client.expectSocketClosed()
 })
 

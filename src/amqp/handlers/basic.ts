@@ -1,9 +1,10 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { RECORD_PREFIX_BYTES } from '../../../storage/record.ts'
 import { refuse } from '../../broker/errors.ts'
-import { fieldTypeName, integerValue } from '../../broker/fields.ts'
+import { integerValue } from '../../broker/fields.ts'
 import { shortString } from '../../broker/message.ts'
 import type { Queue } from '../../broker/queue.ts'
+import { notAnInteger } from '../../broker/queue-arguments.ts'
 import { accessQueue } from '../../broker/queue-declaration.ts'
 import { REPLY_QUEUE } from '../../broker/reply-to.ts'
 
@@ -53,19 +54,27 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
     tag,
     isNoAck: args.noAck,
     isExclusive: args.exclusive,
-    priority: consumerPriority(args.arguments),
+    priority: checkConsumerArguments(args.arguments, queue),
     arguments: args.arguments,
   }
   consumers.add(queue, request, () => sendOk(tag))
 }
 
-function consumerPriority(consumeArguments: FieldTable): number {
+/** Arguments that only consumers of streams take. */
+const STREAM_ARGUMENTS = ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered'] as const
+
+/** Returns the consumer's priority, 0 when none is given. */
+function checkConsumerArguments(consumeArguments: FieldTable, queue: Queue): number {
+  const resource = ['queue', queue.name, queue.vhostName] as const
+  for (const name of STREAM_ARGUMENTS) {
+    if (consumeArguments.has(name)) throw refuse.argumentOfOtherType(name, resource)
+  }
   const field = consumeArguments.get('x-priority')
   if (field === undefined) return 0
   const value = integerValue(field)
-  if (value === undefined) throw refuse.invalidConsumerArgument('x-priority', `{unacceptable_type,${fieldTypeName(field)}}`)
-  if (value < PRIORITY_MIN) throw refuse.invalidConsumerArgument('x-priority', `{value_too_small,${value}}`)
-  if (value > PRIORITY_MAX) throw refuse.invalidConsumerArgument('x-priority', `{value_too_large,${value}}`)
+  if (value === undefined) throw refuse.invalidArgument('x-priority', resource, notAnInteger(field))
+  if (value < PRIORITY_MIN) throw refuse.invalidArgument('x-priority', resource, `{value_too_small,${value}}`)
+  if (value > PRIORITY_MAX) throw refuse.invalidArgument('x-priority', resource, `{value_too_large,${value}}`)
   return Number(value)
 }
 

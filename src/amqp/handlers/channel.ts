@@ -23,7 +23,6 @@ const accessRequest: Handler<'access.request'> = (channel) => {
 
 export const channelHandlers = {
   'channel.close': close,
-  'channel.close-ok': () => {},
   'channel.flow': flow,
   'channel.flow-ok': () => {},
   'access.request': accessRequest,

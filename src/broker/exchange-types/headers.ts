@@ -5,7 +5,7 @@
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import type { Binding, Destination } from '../binding.ts'
 import { refuse } from '../errors.ts'
-import { equalFields, fieldText } from '../fields.ts'
+import { equalFields, fieldText, fieldTypeName } from '../fields.ts'
 import type { RoutingTable } from './exchange-types.ts'
 
 const MATCH_MODES = {
@@ -42,7 +42,8 @@ export class HeadersTable implements RoutingTable {
 export function checkHeadersBinding(bindingArguments: FieldTable): void {
   const mode = bindingArguments.get('x-match')
   if (mode === undefined) return
-  if (mode.type !== 'S' || !Object.hasOwn(MATCH_MODES, String(mode.value))) throw refuse.invalidXMatch(fieldText(mode))
+  if (mode.type !== 'S') throw refuse.invalidXMatchType(fieldTypeName(mode), fieldText(mode))
+  if (!Object.hasOwn(MATCH_MODES, String(mode.value))) throw refuse.invalidXMatch(fieldText(mode))
 }
 
 function createMatcher(binding: Binding): Matcher {

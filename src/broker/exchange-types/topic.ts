@@ -26,7 +26,7 @@ export class TopicTable implements RoutingTable {
 
   add(binding: Binding): void {
     let node = this.#root
-    for (const word of binding.routingKey.split('.')) {
+    for (const word of words(binding.routingKey)) {
       let child = node.children.get(word)
       if (child === undefined) {
         child = new TrieNode(word === '#')
@@ -40,7 +40,7 @@ export class TopicTable implements RoutingTable {
   remove(binding: Binding): void {
     const path: [TrieNode, string][] = []
     let node: TrieNode | undefined = this.#root
-    for (const word of binding.routingKey.split('.')) {
+    for (const word of words(binding.routingKey)) {
       path.push([node, word])
       node = node.children.get(word)
       if (node === undefined) return
@@ -57,7 +57,7 @@ export class TopicTable implements RoutingTable {
     let reached: TrieNode[] = []
     this.#match++
     this.#reach(this.#root, reached)
-    for (const word of routingKey.split('.')) {
+    for (const word of words(routingKey)) {
       const next: TrieNode[] = []
       this.#match++
       for (const node of reached) {
@@ -75,9 +75,18 @@ export class TopicTable implements RoutingTable {
 
   /** Adds the node, and those behind a `#` that stands for no word. */
   #reach(node: TrieNode, reached: TrieNode[]): void {
-    for (let at: TrieNode | undefined = node; at !== undefined && at.seenIn !== this.#match; at = at.children.get('#')) {
+    for (
+      let at: TrieNode | undefined = node;
+      at !== undefined && at.seenIn !== this.#match;
+      at = at.children.get('#')
+    ) {
       at.seenIn = this.#match
       reached.push(at)
     }
   }
+}
+
+/** RabbitMQ: an empty key has no words, while `.` has two empty ones. */
+function words(key: string): string[] {
+  return key === '' ? [] : key.split('.')
 }

@@ -1,0 +1,116 @@
+/**
+ * Takes each frame of a connection to whom it is for: the handshake, channel 0, a channel, or nobody. Errors end here:
+ * each closes its channel or the connection, and the frames that follow are looked at as usual.
+ */
+import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES } from '../../protocol/basic-fast-path.ts'
+import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants.ts'
+import { FrameError } from '../../protocol/errors.ts'
+import { type FrameSink, type PublishInPlace, unexpectedFrame } from '../../protocol/frame-scanner.ts'
+import { decodeMethod } from '../../protocol/method-codec.ts'
+import type { Block } from '../lib/block.ts'
+import type { Connection } from './connection.ts'
+import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
+
+const CONNECTION_CLOSE = 0x000a0032
+const CONNECTION_CLOSE_OK = 0x000a0033
+
+export class FrameRouter implements FrameSink {
+  readonly #connection: Connection
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  publish(block: Block, publish: PublishInPlace): void {
+    const connection = this.#connection
+    const channel = connection.channels.open[publish.channel]
+    if (channel === undefined || connection.phase !== 'open') {
+      this.#methodOutside(publish.channel, block, publish.keyStart - 6, publish.keyEnd + 1)
+      return
+    }
+    if (channel.isClosing) return
+    connection.publishing()
+    try {
+      channel.publishInPlace(block, publish)
+    } catch (error) {
+      connection.failChannel(channel, error, 60, 40)
+    }
+  }
+
+  method(channelId: number, block: Block, start: number, end: number): void {
+    const connection = this.#connection
+    const channel = connection.channels.open[channelId]
+    if (channel === undefined || connection.phase !== 'open') {
+      this.#methodOutside(channelId, block, start, end)
+      return
+    }
+    const id = end - start < 4 ? 0 : block.view.getUint32(start)
+    try {
+      if ((id === BASIC_ACK || id === BASIC_NACK || id === BASIC_REJECT) && end - start === SETTLE_PAYLOAD_BYTES) {
+        if (channel.isClosing) return
+        channel.expectMethod()
+        channel.settle(id, block, start)
+      } else dispatchMethod(channel, block, start, end)
+    } catch (error) {
+      connection.failChannel(channel, error, id >>> 16, id & 0xffff)
+    }
+  }
+
+  header(channelId: number, block: Block, start: number, end: number): void {
+    this.#content(channelId, FRAME_HEADER, block, start, end)
+  }
+
+  body(channelId: number, block: Block, start: number, end: number): void {
+    this.#content(channelId, FRAME_BODY, block, start, end)
+  }
+
+  heartbeat(): void {}
+
+  /** A method that no open channel takes: the handshake's, channel 0's, or one that must not be. */
+  #methodOutside(channelId: number, block: Block, start: number, end: number): void {
+    const connection = this.#connection
+    try {
+      if (connection.phase === 'closing') this.#methodWhileClosing(channelId, block, start, end)
+      else if (connection.phase === 'handshake') {
+        if (channelId !== 0) throw unexpectedFrame(FRAME_METHOD, block, start, end)
+        connection.handshake.method(block, start, end)
+      } else if (connection.phase === 'open' && channelId === 0) dispatchConnectionMethod(connection, block, start, end)
+      else if (connection.phase === 'open')
+        connection.channels.openWith(channelId, decodeMethod(block.bytes, start, end))
+    } catch (error) {
+      connection.failWith(error)
+    }
+  }
+
+  #content(channelId: number, type: number, block: Block, start: number, end: number): void {
+    const connection = this.#connection
+    if (connection.phase === 'closing' || connection.phase === 'closed') return
+    const channel = connection.phase === 'open' ? connection.channels.open[channelId] : undefined
+    if (channel === undefined) {
+      const isMisplaced = channelId === 0 || connection.phase !== 'open'
+      const error = isMisplaced
+        ? unexpectedFrame(type, block, start, end)
+        : new FrameError(504, "expected 'channel.open'")
+      connection.failWith(error)
+      return
+    }
+    if (channel.isClosing) return
+    try {
+      if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
+      else channel.contentBody(block, start, end)
+    } catch (error) {
+      connection.failChannel(channel, error, 60, 40)
+    }
+  }
+
+  #methodWhileClosing(channelId: number, block: Block, start: number, end: number): void {
+    const connection = this.#connection
+    if (channelId !== 0 || end - start < 4) return
+    const id = block.view.getUint32(start)
+    if (id === CONNECTION_CLOSE_OK) connection.closeNow()
+    else if (id === CONNECTION_CLOSE) {
+      connection.send(0, 'connection.close-ok', {})
+      connection.closeNow()
+    }
+  }
+}
