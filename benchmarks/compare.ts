@@ -95,10 +95,12 @@ async function compare(comparison: Comparison): Promise<void> {
   const generator = new Generator()
   const leveret = await LeveretProcess.start(pins)
   let interrupted = false
-  process.on('SIGINT', () => {
+  const interrupt = (): void => {
     interrupted = true
     generator.stop()
-  })
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
   const results: ScenarioResult[] = []
   try {
     for (const scenario of comparison.scenarios) {
@@ -107,6 +109,8 @@ async function compare(comparison: Comparison): Promise<void> {
   } catch (error) {
     if (!interrupted) throw error
   } finally {
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
     unpin()
     await leveret.stop()
   }

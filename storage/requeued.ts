@@ -1,74 +1,64 @@
 /**
- * The positions of a queue that were delivered and came back. They lie before the read cursor and are delivered
- * first, oldest first. Most come back in order (a channel closes, a consumer nacks one after the other), so the list
- * is an array that is nearly always only pushed to and taken from the front.
+ * The positions of a queue that were delivered and came back. They lie before the read cursor and are delivered first,
+ * the oldest first: a binary heap, so that no order in which they come back is slow.
  */
 import { SEGMENT_RECORDS_MAX, type Segment } from './segment.ts'
-
-/** Taken entries are cut off the front when this many have gathered. */
-const TRIM_AT = 1024
 
 export class RequeuedPositions {
   #positions: number[] = []
   #segments: Segment[] = []
-  #first = 0
 
   get length(): number {
-    return this.#positions.length - this.#first
+    return this.#positions.length
   }
 
   insert(segment: Segment, index: number): void {
-    const position = positionOf(segment, index)
-    const positions = this.#positions
-    const last = positions.length - 1
-    if (last < this.#first || (positions[last] as number) < position) {
-      positions.push(position)
-      this.#segments.push(segment)
-      return
+    const position = segment.sequence * SEGMENT_RECORDS_MAX + index
+    let slot = this.#positions.push(position) - 1
+    this.#segments.push(segment)
+    while (slot > 0) {
+      const parent = (slot - 1) >>> 1
+      if ((this.#positions[parent] as number) <= position) break
+      this.#move(parent, slot)
+      slot = parent
     }
-    const at = this.#search(position)
-    positions.splice(at, 0, position)
-    this.#segments.splice(at, 0, segment)
+    this.#positions[slot] = position
+    this.#segments[slot] = segment
   }
 
   firstSegment(): Segment {
-    return this.#segments[this.#first] as Segment
+    return this.#segments[0] as Segment
   }
 
   firstIndex(): number {
-    return (this.#positions[this.#first] as number) % SEGMENT_RECORDS_MAX
+    return (this.#positions[0] as number) % SEGMENT_RECORDS_MAX
   }
 
+  /** Takes the first one away. */
   shift(): void {
-    this.#first++
-    if (this.#first === this.#positions.length) this.clear()
-    else if (this.#first >= TRIM_AT && this.#first * 2 > this.#positions.length) this.#trim()
+    const position = this.#positions.pop() as number
+    const segment = this.#segments.pop() as Segment
+    const { length } = this.#positions
+    if (length === 0) return
+    let slot = 0
+    for (let child = 1; child < length; child = slot * 2 + 1) {
+      const right = child + 1
+      if (right < length && (this.#positions[right] as number) < (this.#positions[child] as number)) child = right
+      if ((this.#positions[child] as number) >= position) break
+      this.#move(child, slot)
+      slot = child
+    }
+    this.#positions[slot] = position
+    this.#segments[slot] = segment
   }
 
   clear(): void {
     this.#positions = []
     this.#segments = []
-    this.#first = 0
   }
 
-  #trim(): void {
-    this.#positions.splice(0, this.#first)
-    this.#segments.splice(0, this.#first)
-    this.#first = 0
+  #move(from: number, to: number): void {
+    this.#positions[to] = this.#positions[from] as number
+    this.#segments[to] = this.#segments[from] as Segment
   }
-
-  #search(position: number): number {
-    let low = this.#first
-    let high = this.#positions.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#positions[middle] as number) < position) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-function positionOf(segment: Segment, index: number): number {
-  return segment.sequence * SEGMENT_RECORDS_MAX + index
 }

@@ -5,11 +5,13 @@ import { availableParallelism } from 'node:os'
 export const BROKER_PROCESSOR = 0
 export const GENERATOR_PROCESSOR = 1
 
+const TASKSET = 'taskset'
+
 /** Whether processes can be tied to processors here. */
 export function canPin(): boolean {
   if (availableParallelism() < 2) return false
   try {
-    execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+    execFileSync(TASKSET, ['--version'], { stdio: 'ignore' })
     return true
   } catch {
     return false
@@ -18,7 +20,7 @@ export function canPin(): boolean {
 
 /** A command line that runs on one processor, where that is possible. */
 export function pinned(processor: number, command: readonly string[], pins: boolean): readonly string[] {
-  return pins ? ['taskset', '-c', String(processor), ...command] : command
+  return pins ? [TASKSET, '-c', String(processor), ...command] : command
 }
 
 /** Ties all threads of a process to one processor; returns what undoes it. */
@@ -29,7 +31,7 @@ export function pinProcess(pid: number, processor: number): () => void {
 }
 
 function affinity(pid: number): string {
-  const answer = execFileSync('taskset', ['-p', '-c', String(pid)], { encoding: 'utf8' })
+  const answer = execFileSync(TASKSET, ['-p', '-c', String(pid)], { encoding: 'utf8' })
   const list = answer.trim().split(': ').at(-1)
   if (list === undefined) throw new Error(`taskset does not say where process ${pid} runs`)
   return list
@@ -38,7 +40,7 @@ function affinity(pid: number): string {
 /** A process that has ended meanwhile needs no place any more. */
 function taskset(args: readonly string[]): void {
   try {
-    execFileSync('taskset', args, { stdio: 'ignore' })
+    execFileSync(TASKSET, args, { stdio: 'ignore' })
   } catch {
     console.error(`warning: taskset ${args.join(' ')} failed`)
   }

@@ -54,11 +54,11 @@ function medians(scenario: Scenario, runs: readonly PerfReport[]): Medians {
 function ratio(scenario: Scenario, leveret: Medians, other: Medians): number | null {
   const [above, below] =
     scenario.measure === 'latency' ? [other.latencyP50Us, leveret.latencyP50Us] : [leveret.perSecond, other.perSecond]
-  return above === null || below === null || below === 0 ? null : Number((above / below).toFixed(2))
+  return above === null || below === null || below === 0 ? null : Number((above / below).toPrecision(3))
 }
 
 /** The value in the middle, of an even number the mean of both; `null` when a value is missing. */
-export function median(values: readonly (number | null | undefined)[]): number | null {
+function median(values: readonly (number | null | undefined)[]): number | null {
   const present = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b)
   const [low, high] = [present[(present.length - 1) >> 1], present[present.length >> 1]]
   return low === undefined || high === undefined ? null : (low + high) / 2

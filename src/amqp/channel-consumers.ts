@@ -68,10 +68,12 @@ export class ChannelConsumers implements ReplySink {
 
   cancelledByQueue(consumer: Consumer): void {
     this.#byTag.delete(consumer.tag)
-    const { connection, id, isClosing } = this.#channel
-    if (connection.clientCapabilities.consumerCancelNotify && !isClosing) {
-      connection.send(id, 'basic.cancel', { consumerTag: consumer.tag, nowait: true })
-    }
+    const channel = this.#channel
+    const { connection, id } = channel
+    if (!connection.clientCapabilities.consumerCancelNotify) return
+    connection.afterInput(() => {
+      if (!channel.isClosing) connection.send(id, 'basic.cancel', { consumerTag: consumer.tag, nowait: true })
+    })
   }
 
   /** basic.qos with the global bit: one limit for all consumers of the channel. */

@@ -57,6 +57,9 @@ export class Connection implements Receiver {
   /** Channels with publishes to confirm when the input at hand is used up. */
   #confirming: Channel[] = []
   #hasPublished = false
+  #isInInput = false
+  /** What is to be said once the input at hand is used up: after the answers to what it asked for. */
+  #afterInput: (() => void)[] = []
   #isBlockedSent = false
   #contentBytes = 0
 
@@ -98,6 +101,7 @@ export class Connection implements Receiver {
   // --- bytes and frames in
 
   receive(block: Block, start: number, end: number): number {
+    this.#isInInput = true
     try {
       let at = start
       if (this.phase === 'header') {
@@ -118,6 +122,8 @@ export class Connection implements Receiver {
       this.#finishInput()
       this.closeNow()
       return end
+    } finally {
+      this.#isInInput = false
     }
   }
 
@@ -125,6 +131,9 @@ export class Connection implements Receiver {
   #finishInput(): void {
     for (const channel of this.#confirming) channel.tellConfirms()
     if (this.#confirming.length > 0) this.#confirming = []
+    this.#isInInput = false
+    for (const act of this.#afterInput) act()
+    if (this.#afterInput.length > 0) this.#afterInput = []
     const { broker } = this.#context
     broker.scheduler.run()
     broker.memory.check()
@@ -142,6 +151,12 @@ export class Connection implements Receiver {
   sendAck(channelId: number, sequence: number, isMultiple: boolean): void {
     const block = this.outbox.reserve(ACK_FRAME_BYTES)
     this.outbox.length = writeSettle(block, this.outbox.length, channelId, BASIC_ACK, sequence, isMultiple ? 1 : 0)
+  }
+
+  /** Acts now, or behind the answers to the input that is being looked at. */
+  afterInput(act: () => void): void {
+    if (this.#isInInput) this.#afterInput.push(act)
+    else act()
   }
 
   /** The channel has publishes to confirm. */
@@ -258,6 +273,12 @@ export class Connection implements Receiver {
     this.#scanner.stop()
     this.reading.pause('ended')
     this.#deadlineMs = this.#heartbeat.nowMs + afterMs
+  }
+
+  /** Ends the connection because of us, not of the client: with 320, once it is open. */
+  force(reason: string): void {
+    if (this.phase === 'header' || this.phase === 'handshake') this.destroy()
+    else this.fail(ReplyCode.CONNECTION_FORCED, reason, 0, 0)
   }
 
   destroy(): void {

@@ -7,6 +7,9 @@ import type { Transport } from './transport.ts'
 
 const HEARTBEAT_FRAME = Uint8Array.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END)
 
+/** A tick that comes this much early is still the one that was meant. */
+const TICK_TOLERANCE_MS = 100
+
 export class Heartbeat {
   /** 0 turns heartbeats off. */
   intervalMs = 0
@@ -38,7 +41,11 @@ export class Heartbeat {
       this.#writtenAtMs = nowMs
     }
     if (this.intervalMs === 0) return true
-    if (nowMs - this.#writtenAtMs >= this.intervalMs / 2 && outbox.pendingBytes === 0) outbox.write(HEARTBEAT_FRAME)
+    if (nowMs - this.#writtenAtMs >= this.intervalMs / 2 - TICK_TOLERANCE_MS && outbox.pendingBytes === 0) {
+      outbox.write(HEARTBEAT_FRAME)
+      this.#bytesWritten += HEARTBEAT_FRAME.length
+      this.#writtenAtMs = nowMs
+    }
     return nowMs - this.#readAtMs <= this.intervalMs * 2
   }
 }

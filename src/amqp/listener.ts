@@ -69,7 +69,7 @@ export class AmqpListener {
 
   /** Closes every connection with 320 and waits for them to go; after the grace period they are cut off. */
   async closeConnections(reason: string, graceMs: number): Promise<void> {
-    for (const connection of this.#connections) connection.fail(320, reason, 0, 0)
+    for (const connection of this.#connections) connection.force(reason)
     if (this.#connections.size > 0) {
       const isEmpty = new Promise<void>((resolve) => {
         this.#whenEmpty = resolve

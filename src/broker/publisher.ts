@@ -126,7 +126,11 @@ export class Publisher {
 
 /** Puts a publication into its queues; false when there is none (any more). */
 export function enqueue({ message, queues, replyConsumer }: Publication): boolean {
-  return enqueueTo(queues, replyConsumer, message)
+  return enqueueTo(
+    queues.filter((queue) => !queue.isDeleted),
+    replyConsumer,
+    message,
+  )
 }
 
 function enqueueTo(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): boolean {

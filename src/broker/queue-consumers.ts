@@ -12,11 +12,9 @@ interface Level {
 
 export class QueueConsumers {
   count = 0
+  /** Whether one of them wants the queue for itself. */
+  hasExclusive = false
   #levels: Level[] = []
-
-  get hasExclusive(): boolean {
-    return this.#levels.some((level) => level.consumers.some((consumer) => consumer.isExclusive))
-  }
 
   add(consumer: Consumer): void {
     let level = this.#levels.find((candidate) => candidate.priority === consumer.priority)
@@ -27,6 +25,7 @@ export class QueueConsumers {
     }
     level.consumers.push(consumer)
     this.count++
+    if (consumer.isExclusive) this.hasExclusive = true
   }
 
   remove(consumer: Consumer): boolean {
@@ -37,6 +36,7 @@ export class QueueConsumers {
       if (at < level.next) level.next--
       if (level.consumers.length === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
       this.count--
+      if (consumer.isExclusive) this.hasExclusive = false
       return true
     }
     return false

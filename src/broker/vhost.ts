@@ -28,6 +28,8 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
 export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
+  /** What went through queues that are gone. */
+  readonly removedQueues = { publishedCount: 0, deliveredCount: 0 }
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #routes = new RouteCache()
@@ -124,6 +126,8 @@ export class Vhost implements Topology {
     this.#queues.delete(queue.name)
     this.#topologyVersion++
     const { readyCount } = queue
+    this.removedQueues.publishedCount += queue.publishedCount
+    this.removedQueues.deliveredCount += queue.deliveredCount
     this.#removeIncoming(queue)
     queue.close()
     return readyCount

@@ -50,6 +50,12 @@ test('more channels than channel-max end the connection with 530', async () => {
   await client.expectSocketClosed()
 })
 
+test('channel-max limits how many channels are open, not their numbers', async () => {
+  const client = await broker.open({ tune: { channelMax: 2 } })
+  await client.channel(9)
+  await client.expectUsable(2000)
+})
+
 test('a closed channel makes room for another one', async () => {
   const client = await broker.open({ tune: { channelMax: 2 } })
   await client.channel(1)

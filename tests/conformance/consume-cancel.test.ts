@@ -115,6 +115,26 @@ test('consume: messages go round robin among equal consumers', async () => {
   expect(seen.sort()).toEqual(bodies)
 })
 
+test('consume: consumers of one channel take turns, one message each', async () => {
+  const queue = await channel.queue()
+  for (const consumerTag of ['a', 'b', 'c']) await channel.consume(queue, { consumerTag })
+  const other = await channel.client.channel(2)
+  other.publishTo(queue, '1', '2', '3', '4', '5', '6')
+  const tags: unknown[] = []
+  for (let count = 0; count < 6; count++) tags.push((await channel.delivery()).args.consumerTag)
+  expect(tags.slice(0, 3).sort()).toEqual(['a', 'b', 'c'])
+  expect(tags.slice(3)).toEqual(tags.slice(0, 3))
+})
+
+test('cancel: the tag of another channel is not touched', async () => {
+  const queue = await channel.queue()
+  await channel.consume(queue, { consumerTag: 'mine', noAck: true })
+  const other = await channel.client.channel(2)
+  await other.call('basic.cancel', { consumerTag: 'mine' })
+  other.publishTo(queue, 'm')
+  await channel.delivery({ consumerTag: 'mine' })
+})
+
 test('cancel: an unknown tag is answered with the same tag', async () => {
   const reply = await channel.call('basic.cancel', { consumerTag: 'never-was' })
   expect(reply.args).toEqual({ consumerTag: 'never-was' })

@@ -124,6 +124,13 @@ test.each([{ passive: true }, { passive: false }])(
   },
 )
 
+differsFromRabbit310('was 404')('a reply address cannot be bound', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const address = await requestAddress()
+  const binding = { queue: address, exchange: 'amq.direct', routingKey: 'k' }
+  await replier.expectRefusal('queue.bind', binding, 403, /.*/)
+})
+
 test('a confirm channel may send requests and replies', async () => {
   await requester.call('confirm.select')
   await replier.call('confirm.select')

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { differsFromRabbit310, useBroker } from '../support/broker.ts'
 import { PROTOCOL_HEADER } from '../support/raw-client.ts'
-import { frame, METHOD } from '../support/wire-frames.ts'
+import { unique } from '../support/unique.ts'
+import { frame, METHOD, methodFrame } from '../support/wire-frames.ts'
 import { tableBody } from '../support/wire-values.ts'
 
 const broker = useBroker()
@@ -107,6 +108,24 @@ test.concurrent.each([
   const client = await broker.connect()
   await client.startLogin(options)
   await client.expectSomeEnd(403, 501, 503, 504, 505)
+})
+
+test('a handshake that is sent in one piece is accepted', async () => {
+  const client = await broker.connect()
+  const queue = unique('q')
+  client.write(
+    Buffer.concat([
+      PROTOCOL_HEADER,
+      methodFrame(0, 'connection.start-ok', { mechanism: 'PLAIN', response: '\0guest\0guest', locale: 'en_US' }),
+      methodFrame(0, 'connection.tune-ok', { channelMax: 10, frameMax: 8192 }),
+      methodFrame(0, 'connection.open', { virtualHost: '/' }),
+      methodFrame(1, 'channel.open'),
+      methodFrame(1, 'queue.declare', { queue, exclusive: true }),
+    ]),
+  )
+  for (const name of ['start', 'tune', 'open-ok'] as const) await client.expect(0, `connection.${name}`)
+  await client.expect(1, 'channel.open-ok')
+  await client.expect(1, 'queue.declare-ok', { queue })
 })
 
 test('an unknown vhost is refused with 530', async () => {

@@ -117,3 +117,37 @@ test('a message published just before the connection closes is not lost', async 
     await observer.expectBodies(`${round}`)
   }
 })
+
+test('delete-ok comes before the basic.cancel of the channel’s own consumers', async () => {
+  const channel = await broker.channel()
+  for (let round = 0; round < 10; round++) {
+    const queue = await channel.queue()
+    await channel.consume(queue, { consumerTag: 'c' })
+    await channel.call('queue.delete', { queue })
+    await channel.expect('basic.cancel', { consumerTag: 'c' })
+  }
+})
+
+test('cancel-ok of the last consumer comes when its auto-delete queue is gone', async () => {
+  const channel = await broker.channel()
+  const other = await channel.client.channel(2)
+  const queue = await channel.queue({ exclusive: false, autoDelete: true })
+  await channel.consume(queue, { consumerTag: 'c' })
+  await channel.call('basic.cancel', { consumerTag: 'c' })
+  await channel.expectQuiet()
+  await other.expectRefusal('queue.declare', { queue, passive: true }, 404, `no queue '${queue}' in vhost '/'`)
+})
+
+test('channel.close-ok comes when what the channel held is back in the queue', async () => {
+  const channel = await broker.channel()
+  const other = await channel.client.channel(2)
+  const queue = await other.queue()
+  other.publishTo(queue, 'm')
+  await other.expectCounts(queue, 1, 0)
+  for (let round = 0; round < 10; round++) {
+    await channel.get(queue)
+    await channel.close()
+    await other.expectCounts(queue, 1, 0)
+    await channel.reopen()
+  }
+})

@@ -63,10 +63,12 @@ test('queue.declare: a shared queue is not declared again as exclusive', async (
   await channel.expectRefusal('queue.declare', { queue, exclusive: true, autoDelete: true }, 405, lockedQueue(queue))
 })
 
-test('queue.declare: an exclusive queue may be declared durable', async () => {
+test('queue.declare: an exclusive queue is transient, whatever the durable flag', async () => {
   const queue = await channel.queue({ exclusive: true, durable: true })
-  const again = await channel.call('queue.declare', { queue, exclusive: true, durable: true })
-  expect(again.args).toMatchObject({ queue })
+  for (const durable of [true, false]) {
+    const again = await channel.call('queue.declare', { queue, exclusive: true, durable })
+    expect(again.args).toMatchObject({ queue })
+  }
 })
 
 const inequivalent = [
@@ -214,6 +216,19 @@ test('queue.declare: the empty name stands for the last declared queue of the ch
   expect(await channel.drain('')).toEqual(['second'])
   await channel.call('queue.declare', { queue: first, passive: true })
   expect(await channel.drain('')).toEqual(['first'])
+})
+
+test('consume, purge and delete with the empty name take the last declared queue', async () => {
+  const queue = await channel.queue()
+  channel.publishTo(queue, 'a', 'b')
+  await channel.expectCounts(queue, 2, 0)
+  expect((await channel.call('queue.purge', {})).args).toEqual({ messageCount: 2 })
+  await channel.call('basic.consume', { queue: '', noAck: true, consumerTag: 'c' })
+  channel.publishTo(queue, 'c')
+  await channel.expectBodies('c')
+  await channel.call('basic.cancel', { consumerTag: 'c' })
+  await channel.call('queue.delete', {})
+  await channel.expectRefusal('queue.declare', { queue, passive: true }, 404, `no queue '${queue}' in vhost '/'`)
 })
 
 test('a fresh channel has no last declared queue', async () => {

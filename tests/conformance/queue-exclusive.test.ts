@@ -84,6 +84,16 @@ test('an exclusive queue of a connection that broke off is deleted', async () =>
   }
 })
 
+test('an exclusive queue is deleted when the server ends the connection', async () => {
+  const owner = await broker.channel()
+  const queue = await owner.queue()
+  owner.send('basic.qos', { prefetchSize: 1 })
+  await owner.client.expectConnectionClose(540, 'prefetch_size!=0 (1)', 'basic.qos')
+  await owner.client.expectSocketClosed()
+  const other = await broker.channel()
+  await other.call('queue.declare', { queue, exclusive: true })
+})
+
 test('the name of an exclusive queue is free for others after its connection', async () => {
   const client = await broker.open()
   const queue = await (await client.channel(1)).queue()

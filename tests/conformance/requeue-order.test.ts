@@ -128,3 +128,23 @@ test('messages published meanwhile stay behind the requeued ones', async () => {
   await channel.expectQuiet(queue)
   expect(await drainWithFlags()).toEqual(['1*', '2', '3', '4', '5', '6'])
 })
+
+test('what one consumer gives back is shared out fairly among the others', async () => {
+  await channel.consume(queue)
+  await channel.expectBodies('1', '2', '3', '4', '5')
+  const third = await channel.client.channel(3)
+  await other.consume(queue, { noAck: true })
+  await third.consume(queue, { noAck: true })
+  await channel.close()
+  const seen: string[] = []
+  for (const current of [other, third]) {
+    for (let count = 0; count < 2; count++) {
+      const { args, content } = await current.delivery({ redelivered: true })
+      expect(args.routingKey).toBe(queue)
+      seen.push(content.body.toString())
+    }
+  }
+  const last = await Promise.race([other.delivery(), third.delivery()])
+  seen.push(last.content.body.toString())
+  expect(seen.sort()).toEqual(['1', '2', '3', '4', '5'])
+})

@@ -31,13 +31,6 @@ test('the settings for channels, frames and heartbeat are offered in tune and en
   await greedy.expectConnectionClose(530, text, 'connection.tune')
 })
 
-test('a channel number above channel-max is refused', async () => {
-  const broker = await startBroker({ channelMax: 5 })
-  const client = await broker.open()
-  client.send(6, 'channel.open')
-  await client.expectSomeEnd(504, 530)
-})
-
 test('the largest message is a setting', async () => {
   const broker = await startBroker({ maxMessageSizeBytes: 1000 })
   const channel = await broker.channel()

@@ -236,6 +236,33 @@ test('order within a transaction is kept over hundreds of messages', async () =>
   await observer.expectBodies(...bodies)
 })
 
+test('an ack gives credit back at commit, not before', async () => {
+  const queue = await observer.queue()
+  observer.publishTo(queue, 'a', 'b')
+  await channel.call('basic.qos', { prefetchCount: 1 })
+  await channel.consume(queue)
+  await channel.expectBodies('a')
+  channel.ack(1)
+  await channel.expectQuiet(queue)
+  channel.send('tx.commit')
+  const both = [await channel.next(), await channel.next()]
+  expect(both.map(({ name }) => name).sort()).toEqual(['basic.deliver', 'tx.commit-ok'])
+})
+
+test('publishes and acks of one transaction take effect together', async () => {
+  const source = await observer.queue()
+  const target = await observer.queue()
+  observer.publishTo(source, 'work')
+  await observer.expectCounts(source, 1, 0)
+  await channel.get(source)
+  channel.publishTo(target, 'result')
+  channel.ack(1)
+  await channel.call('tx.commit')
+  await channel.close()
+  expect(await observer.drain(source)).toEqual([])
+  expect(await observer.drain(target)).toEqual(['result'])
+})
+
 test('a message published to a queue that is deleted before commit is dropped', async () => {
   const queue = await observer.queue()
   channel.publishTo(queue, 'm')

@@ -20,6 +20,8 @@ const BASIC_NACK = (60 << 16) | 120
 const TIMER_SLACK_US = 2000
 const FINISH_POLL_MS = 5
 const FINISH_MS_MAX = 10_000
+/** A broker that blocks publishers may do so for long. */
+const FINISH_BLOCKED_MS_MAX = 1000
 
 export interface PublisherPace {
   readonly rate: number
@@ -105,8 +107,9 @@ export class Publisher {
 
   /** Waits until the broker has taken and confirmed everything, as far as it does so in time; then closes. */
   async finish(): Promise<void> {
-    const giveUpAt = performance.now() + FINISH_MS_MAX
-    while (this.#isBusy && performance.now() < giveUpAt) await pause(FINISH_POLL_MS)
+    const startedAt = performance.now()
+    const patienceMs = (): number => (this.#isBlocked ? FINISH_BLOCKED_MS_MAX : FINISH_MS_MAX)
+    while (this.#isBusy && performance.now() - startedAt < patienceMs()) await pause(FINISH_POLL_MS)
     if (this.#isBusy) {
       this.#connection.destroy()
       return

@@ -30,6 +30,9 @@ func TestAmqp091Go(t *testing.T) {
 		{"nack: requeues or drops, one or many; reject does the same for one", nackRequeue},
 		{"get: takes one message and says how many are left, or that there is none", getMessages},
 		{"tx: publishes and acks count after commit and never after rollback", txCommit},
+		{"consume: an exclusive consumer keeps others out", consumeExclusive},
+		{"login: AMQPLAIN, the smallest frames and a heartbeat of one second", loginVariants},
+		{"login: a new secret is taken while the connection is open", loginSecret},
 		{"errors: 404 for a missing queue closes the channel, not the connection", errorMissing},
 		{"errors: 406 for a redeclaration that differs", errorInequivalent},
 		{"errors: 403 for a name in amq.*", errorReserved},
@@ -253,6 +256,54 @@ func txCommit(r *room) {
 	r.equal("after commit", r.messageCount(), 1)
 	r.check(tx.Close())
 	r.equal("body", string(r.get(r.channel, true).Body), "kept")
+}
+
+func consumeExclusive(r *room) {
+	r.consume(r.channel, "first", false)
+	r.refused(403, "ACCESS_REFUSED - queue '"+r.queue+"' in vhost '/' in exclusive use", func(on *amqp.Channel) error {
+		_, err := on.Consume(r.queue, "mine", false, true, false, false, nil)
+		return err
+	})
+}
+
+func loginVariants(r *room) {
+	user := r.userinfo()
+	password, _ := user.Password()
+	variant, err := amqp.DialConfig(r.uri, amqp.Config{
+		SASL:      []amqp.Authentication{&amqp.AMQPlainAuth{Username: user.Username(), Password: password}},
+		FrameSize: 4096,
+		Heartbeat: time.Second,
+	})
+	r.check(err)
+	defer variant.Close()
+	closed := variant.NotifyClose(make(chan *amqp.Error, 1))
+	channel, err := variant.Channel()
+	r.check(err)
+	r.check(channel.Confirm(false))
+	body := strings.Repeat("leveret", 20_000)
+	r.send(channel, body)
+	select {
+	case err := <-closed:
+		r.Fatalf("closed while idle: %v", err)
+	case <-time.After(4 * time.Second):
+	}
+	r.equal("body unchanged", string(r.get(channel, true).Body) == body, true)
+}
+
+func loginSecret(r *room) {
+	password, _ := r.userinfo().Password()
+	r.check(r.connection.UpdateSecret(password, "rotated"))
+	r.messageCount()
+}
+
+func (r *room) userinfo() *url.Userinfo {
+	r.Helper()
+	uri, err := url.Parse(r.uri)
+	r.check(err)
+	if uri.User == nil {
+		return url.UserPassword("guest", "guest")
+	}
+	return uri.User
 }
 
 func errorMissing(r *room) {

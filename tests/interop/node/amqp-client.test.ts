@@ -250,6 +250,18 @@ describe('tx', () => {
   })
 })
 
+describe('rpc', () => {
+  test('a session calls a session over direct reply-to', async () => {
+    const session = await AMQPSession.connect(brokerUri(), { logger: null })
+    await session.rpcServer(queue, (request) => `re: ${request.bodyString()}`)
+    const client = await session.rpcClient()
+    const replies = await Promise.all(['a', 'b', 'c'].map((body) => client.call(queue, body, { timeout: 5_000 })))
+    expect(replies.map((reply) => reply.bodyString())).toEqual(['re: a', 're: b', 're: c'])
+    await client.close()
+    await session.stop()
+  })
+})
+
 describe('errors', () => {
   test('404 for a missing queue closes the channel, not the connection', async () => {
     const missing = freshName('missing')

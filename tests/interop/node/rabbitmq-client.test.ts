@@ -262,6 +262,19 @@ describe('tx', () => {
   })
 })
 
+describe('rpc', () => {
+  test('a client calls a consumer over direct reply-to', async () => {
+    const server = connection.createConsumer({ queue, queueOptions: { durable: true } }, async (request, reply) => {
+      await reply(`re: ${request.body}`)
+    })
+    const client = connection.createRPCClient({ confirm: true, timeout: 5_000 })
+    const replies = await Promise.all(['a', 'b', 'c'].map((body) => client.send(queue, body)))
+    expect(replies.map((reply) => reply.body)).toEqual(['re: a', 're: b', 're: c'])
+    await client.close()
+    await server.close()
+  })
+})
+
 describe('errors', () => {
   test('404 for a missing queue closes the channel, not the connection', async () => {
     const missing = freshName('missing')

@@ -272,6 +272,60 @@ class Tx(PikaCase):
         self.assertEqual(self.take(auto_ack=True)[2], b"kept")
 
 
+class Session(PikaCase):
+    def test_heartbeat(self):
+        """heartbeat: an idle connection with a heartbeat of one second stays open"""
+        slow = parameters()
+        slow.heartbeat = 1
+        with pika.BlockingConnection(slow) as idle:
+            idle.sleep(4)
+            idle.channel().queue_declare(self.queue, passive=True)
+
+    def test_silent_client(self):
+        """heartbeat: a client that falls silent is dropped and its messages come back"""
+        self.publish(b"held")
+        slow = parameters()
+        slow.heartbeat = 1
+        silent = pika.BlockingConnection(slow)
+        self.take(silent.channel())
+        ends_at = time.monotonic() + 10
+        while self.message_count() == 0 and time.monotonic() < ends_at:
+            self.connection.sleep(0.2)
+        method, _, body = self.take(auto_ack=True)
+        self.assertEqual((body, method.redelivered), (b"held", True))
+        with self.assertRaises(AMQPConnectionError):
+            silent.process_data_events(time_limit=1)
+
+    def test_reply_to(self):
+        """rpc: a request is answered over direct reply-to"""
+        replies = []
+        client = self.connection.channel()
+        client.basic_consume("amq.rabbitmq.reply-to", lambda *got: replies.append(got[3]), auto_ack=True)
+        client.basic_publish("", self.queue, b"hello", pika.BasicProperties(reply_to="amq.rabbitmq.reply-to"))
+        self.connection.process_data_events(time_limit=0)
+        server = self.connection.channel()
+        _, request, body = self.collect(server, 1)[0]
+        server.basic_publish("", request.reply_to, b"re: " + body)
+        ends_at = time.monotonic() + 10
+        while not replies and time.monotonic() < ends_at:
+            self.connection.process_data_events(time_limit=0.1)
+        self.assertEqual(replies, [b"re: hello"])
+
+    def test_global_qos(self):
+        """consume: a limit on the channel holds for its consumers together"""
+        self.publish(b"1", b"2", b"3", b"4", b"5")
+        consumer = self.connection.channel()
+        consumer.basic_qos(prefetch_count=3, global_qos=True)
+        inbox = []
+        for _ in range(2):
+            consumer.basic_consume(self.queue, lambda _c, method, _p, body: inbox.append((method, body)))
+        self.connection.process_data_events(time_limit=0.5)
+        self.assertEqual([body for _, body in inbox], [b"1", b"2", b"3"])
+        consumer.basic_ack(inbox[0][0].delivery_tag)
+        self.connection.process_data_events(time_limit=0.5)
+        self.assertEqual([body for _, body in inbox], [b"1", b"2", b"3", b"4"])
+
+
 class Errors(PikaCase):
     def test_missing_queue(self):
         """errors: 404 for a missing queue closes the channel, not the connection"""

@@ -20,6 +20,8 @@ import com.rabbitmq.client.GetResponse;
 import com.rabbitmq.client.MessageProperties;
 import com.rabbitmq.client.Recoverable;
 import com.rabbitmq.client.RecoveryListener;
+import com.rabbitmq.client.RpcClient;
+import com.rabbitmq.client.RpcClientParams;
 import com.rabbitmq.client.ShutdownSignalException;
 import java.io.IOException;
 import java.math.BigDecimal;
@@ -52,6 +54,8 @@ final class JavaClient {
     cases.put("nack: requeues or drops, one or many; reject does the same for one", JavaClient::nackRequeue);
     cases.put("get: takes one message and says how many are left, or that there is none", JavaClient::getMessages);
     cases.put("tx: publishes and acks count after commit and never after rollback", JavaClient::txCommit);
+    cases.put("rpc: calls are answered over direct reply-to", JavaClient::rpcCalls);
+    cases.put("consume: an exclusive consumer keeps others out, a priority comes first", JavaClient::consumeExclusive);
     cases.put("errors: 404 for a missing queue closes the channel, not the connection", JavaClient::errorMissing);
     cases.put("errors: 406 for a redeclaration that differs", JavaClient::errorInequivalent);
     cases.put("errors: 403 for a name in amq.*", JavaClient::errorReserved);
@@ -238,6 +242,33 @@ final class JavaClient {
     check("after commit", room.messageCount(), 1L);
     tx.close();
     check("body", text(room.get(room.channel, true).getBody()), "kept");
+  }
+
+  private static void rpcCalls(Room room) throws Exception {
+    Channel server = room.connection.createChannel();
+    server.basicConsume(room.queue, true, (consumerTag, request) -> {
+      AMQP.BasicProperties properties = new AMQP.BasicProperties.Builder()
+          .correlationId(request.getProperties().getCorrelationId()).build();
+      server.basicPublish("", request.getProperties().getReplyTo(), properties,
+          bytes("re: " + text(request.getBody())));
+    }, consumerTag -> {});
+    RpcClient client = new RpcClient(new RpcClientParams().channel(room.connection.createChannel()).exchange("")
+        .routingKey(room.queue).replyTo("amq.rabbitmq.reply-to").timeout((int) Room.PATIENCE_MS));
+    for (String body : List.of("a", "b")) check("reply", client.stringCall(body), "re: " + body);
+    client.close();
+  }
+
+  private static void consumeExclusive(Room room) throws Exception {
+    BlockingQueue<Delivery> plain = room.consume(room.channel, "plain");
+    room.refused(403, "ACCESS_REFUSED - queue '" + room.queue + "' in vhost '/' in exclusive use",
+        on -> on.basicConsume(room.queue, true, "mine", false, true, null, (tag, delivery) -> {}, tag -> {}));
+    BlockingQueue<Delivery> urgent = new LinkedBlockingQueue<>();
+    Channel other = room.connection.createChannel();
+    other.basicQos(1);
+    other.basicConsume(room.queue, false, Map.of("x-priority", 5), (tag, delivery) -> urgent.add(delivery), tag -> {});
+    room.publish("1", "2");
+    expect(urgent, false, "1");
+    expect(plain, false, "2");
   }
 
   private static void errorMissing(Room room) throws Exception {
