@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util'
+import type { EmbeddedBroker } from '../src/embedded/embedded-broker.ts'
+import { ServerBuilder } from '../src/server-builder.ts'
 import { environmentLine } from './environment.ts'
 import { type CaseResult, runSuite, type Suite } from './suite.ts'
+import { concurrentOperations } from './suites/concurrent-operations.ts'
+import { exchangeDeclaration, queueDeclaration } from './suites/declarations.ts'
+import { exchangeTypes } from './suites/exchange-types.ts'
+import { messageSizes, publish } from './suites/publishing.ts'
 import { storageOperations } from './suites/storage-operations.ts'
 
 // npm run bench -- [--only NAME,…] [--time MS] [--json]
@@ -8,7 +14,15 @@ import { storageOperations } from './suites/storage-operations.ts'
 // In process, without a network: what the model and the storage cost by themselves. Queues keep every message; they are
 // emptied between the timed calls. For numbers over TCP see compare.ts.
 
-const SUITES: readonly (() => Suite | Promise<Suite>)[] = [storageOperations]
+const SUITES: readonly ((broker: EmbeddedBroker) => Suite)[] = [
+  exchangeDeclaration,
+  queueDeclaration,
+  publish,
+  messageSizes,
+  exchangeTypes,
+  concurrentOperations,
+  storageOperations,
+]
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -24,14 +38,14 @@ async function main(): Promise<void> {
   const results: CaseResult[] = []
   if (!values.json) console.log(environmentLine())
   for (const make of SUITES) {
-    const suite = await make()
-    if (only.length > 0 && !only.some((name) => suite.name.includes(name))) {
-      await suite.close?.()
-      continue
-    }
-    const ofSuite = await runSuite(suite, timeMs)
+    const server = new ServerBuilder().build()
+    await server.start()
+    const suite = make(server.broker)
+    const isWanted = only.length === 0 || only.some((name) => suite.name.includes(name))
+    const ofSuite = isWanted ? await runSuite(suite, timeMs) : []
+    await server.shutdown()
     results.push(...ofSuite)
-    if (!values.json) print(suite, ofSuite)
+    if (isWanted && !values.json) print(suite, ofSuite)
   }
   if (only.length > 0 && results.length === 0) throw new Error(`no suite is called '${only.join()}'`)
   if (values.json) console.log(JSON.stringify({ environment: environmentLine(), results }, undefined, 2))

@@ -6,7 +6,7 @@ export interface BenchmarkCase {
   readonly operations: number
   /** Payload of one operation, where a throughput in bytes says something. */
   readonly bytes?: number
-  readonly run: () => void
+  readonly run: () => void | Promise<void>
   /** Not timed: before and after each call of `run`. */
   readonly before?: () => void
   readonly after?: () => void
@@ -17,7 +17,6 @@ export interface Suite {
   /** What one operation is, in a sentence, with the durability setting. */
   readonly note: string
   readonly cases: readonly BenchmarkCase[]
-  readonly close?: () => Promise<void>
 }
 
 export interface CaseResult {
@@ -45,20 +44,17 @@ export async function runSuite(suite: Suite, timeMs: number): Promise<CaseResult
     throws: true,
   })
   for (const each of suite.cases) bench.add(each.name, () => timedCall(each, bench))
-  try {
-    await bench.run()
-  } finally {
-    await suite.close?.()
-  }
+  await bench.run()
   return suite.cases.map((each) => resultOf(suite, each, bench))
 }
 
 /** Only `run` counts as the duration, but the whole call counts for the time that the case may take. */
-function timedCall({ before, run, after }: BenchmarkCase, bench: Bench) {
+async function timedCall({ before, run, after }: BenchmarkCase, bench: Bench) {
   const calledAt = bench.now()
   before?.()
   const startedAt = bench.now()
-  run()
+  const underWay = run()
+  if (underWay !== undefined) await underWay
   const overriddenDuration = bench.now() - startedAt
   after?.()
   return { overriddenDuration, overriddenIterationCost: bench.now() - calledAt }

@@ -52,6 +52,7 @@ export class FrameScanner {
   #bodyBytesLeft = -1
   #bodyChannel = 0
   #isStopped = false
+  #isHeld = false
 
   constructor(sink: FrameSink, frameMaxBytes: number) {
     this.#sink = sink
@@ -63,11 +64,17 @@ export class FrameScanner {
     this.#isStopped = true
   }
 
+  /** Makes `scan` return after the frame that it is at, to be called again with what follows. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
   /** Scans `block[start, end)`; returns where the first incomplete frame begins. Throws FrameError. */
   scan(block: Block, start: number, end: number): number {
+    this.#isHeld = false
     let at = this.#bodyBytesLeft >= 0 ? this.#continueBody(block, start, end) : start
     const { bytes, view } = block
-    while (end - at >= FRAME_HEADER_BYTES && !this.#isStopped) {
+    while (end - at >= FRAME_HEADER_BYTES && !this.#isStopped && !this.#isHeld) {
       const type = bytes[at] as number
       const channel = view.getUint16(at + 1)
       const size = view.getUint32(at + 3)

@@ -1,9 +1,34 @@
+/** The door of `leveret`: a broker to run inside a program. */
+
+export type { PlainTable, PlainValue } from '../protocol/field-table-plain.ts'
+export { MemoryStorage } from '../storage/memory/memory-storage.ts'
+export type { Storage } from '../storage/storage.ts'
 export type { ConnectionDetails } from './amqp/context.ts'
 export type { ListenAddress } from './amqp/listener.ts'
 export type { Authenticator, Credentials, User, Verdict } from './auth/authenticator.ts'
 export { UserList, type UserListOptions } from './auth/user-list.ts'
 export { BrokerError, type BrokerErrorKind } from './broker/errors.ts'
+export type { BrokerStats } from './embedded/broker-stats.ts'
+export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
+export type { EmbeddedBroker, PublishResult, Settled } from './embedded/embedded-broker.ts'
+export type { MessageHandler } from './embedded/embedded-consumer.ts'
+export type { ConsumerInfo, ExchangeInfo, ExchangeOptions, QueueInfo, QueueOptions } from './embedded/entities.ts'
+export type { MessageProperties } from './embedded/message-properties.ts'
+export type { AddressedMessage, OutgoingMessage } from './embedded/outgoing-message.ts'
+export type { ReceivedMessage } from './embedded/received-message.ts'
+export {
+  type AckOperation,
+  ackOperation,
+  type NackOperation,
+  nackOperation,
+  type PublishOperation,
+  publishOperation,
+  type RejectOperation,
+  rejectOperation,
+  type TransactionOperation,
+} from './embedded/transaction-operations.ts'
+export type { TransactionState, TransactionStatistics, Transactions } from './embedded/transactions.ts'
 export type { Logger } from './lib/logger.ts'
-export { type Health, Server, type ServerHooks, type ServerState } from './server.ts'
+export { type Health, Server, type ServerHooks, type ServerState, type ServerStats } from './server.ts'
 export { ServerBuilder } from './server-builder.ts'
 export type { ServerConfig } from './server-config.ts'

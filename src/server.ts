@@ -8,6 +8,10 @@ import { serverProperties } from './amqp/server-properties.ts'
 import { ReadBuffer } from './amqp/transport.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { Broker } from './broker/broker.ts'
+import { type BrokerStats, brokerStats } from './embedded/broker-stats.ts'
+import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
+import type { Transactions } from './embedded/transactions.ts'
 import type { Logger } from './lib/logger.ts'
 import { leveretVersion } from './lib/version.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -22,6 +26,8 @@ export interface ServerHooks {
   readonly onStop?: () => void
   readonly onConnect?: (connection: ConnectionDetails) => void
   readonly onDisconnect?: (connection: ConnectionDetails) => void
+  /** Starting failed, or delivering met an internal error. */
+  readonly onError?: (error: unknown) => void
 }
 
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -41,11 +47,27 @@ export interface Health {
   readonly warnings: readonly string[]
 }
 
+/** The whole server in numbers. Counts begin with its start, and what is gone stays counted. */
+export interface ServerStats extends BrokerStats {
+  readonly uptimeMs: number
+  /** AMQP connections that are open. */
+  readonly connections: number
+  readonly channels: number
+  /** Bytes that AMQP clients sent. */
+  readonly bytesReceived: number
+  /** Bytes that were sent to AMQP clients. */
+  readonly bytesSent: number
+}
+
 export class Server {
+  /** The model itself, for what the public API does not offer. It may change in any version. */
   readonly core: Broker
   readonly #parts: ServerParts
   readonly #listener: AmqpListener
+  readonly #vhosts: EmbeddedVhosts
   #state: ServerState = 'stopped'
+  #start: Promise<void> | undefined
+  #shutdown: Promise<void> | undefined
   #startedAtMs = 0
   #memoryTimer: NodeJS.Timeout | undefined
   #memoryAlarmTimer: NodeJS.Timeout | undefined
@@ -58,11 +80,37 @@ export class Server {
       memoryLimitBytes: config.memoryLimitBytes,
       processBytes,
       nextTurn: (work) => setImmediate(work),
-      onDefect: (error) => logger.error({ err: error }, 'internal error while delivering'),
+      onDefect: (error) => {
+        logger.error({ err: error }, 'internal error while delivering')
+        this.#callHook('onError', error)
+      },
     })
     this.core.createVhost(config.defaultVhost)
     this.core.memory.onChange((isActive) => this.#memoryAlarmChanged(isActive))
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
+    this.#vhosts = new EmbeddedVhosts({
+      core: this.core,
+      logger,
+      maxMessageSizeBytes: config.maxMessageSizeBytes,
+      closeConnectionsOf: (vhost) => this.#listener.closeConnectionsOf(vhost, `vhost '${vhost}' is deleted`),
+    })
+  }
+
+  /**
+   * The default virtual host, for code in this process. It sees what AMQP clients see. Throws Error while the server is
+   * not running, BrokerError `not-allowed` when the default virtual host was deleted.
+   */
+  get broker(): EmbeddedBroker {
+    if (this.#state === 'stopped' || this.#state === 'starting') {
+      throw new Error('the server is not running: call start() or listen() first')
+    }
+    const { name } = this.core.requireVhost(this.#parts.config.defaultVhost)
+    return this.#vhosts.at(name) as EmbeddedBroker // the vhost is there
+  }
+
+  /** Transactions of code in this process, in the default virtual host. Throws like `broker`. */
+  get transactions(): Transactions {
+    return this.broker.transactions
   }
 
   get state(): ServerState {
@@ -82,15 +130,89 @@ export class Server {
     return `amqp://${host}:${address.port}`
   }
 
-  /** Opens the storage. `listen` does this by itself; call it to use the broker in this process alone. */
+  /**
+   * Opens the storage. `listen` does this by itself; call it to use the broker in this process alone. A server starts
+   * once: throws Error after a shutdown.
+   */
   async start(): Promise<void> {
-    if (this.#state === 'running') return
-    if (this.#state !== 'stopped') throw new Error(`the server cannot start while it is ${this.#state}`)
+    if (this.#shutdown !== undefined) throw new Error('the server was shut down: build another one')
+    this.#start ??= this.#open()
+    await this.#start
+  }
+
+  /**
+   * Starts, and listens on the configured address. Throws the system's error when the port cannot be had (EADDRINUSE,
+   * EACCES …), and shuts the server down then if this call has started it.
+   */
+  async listen(): Promise<readonly ListenAddress[]> {
+    await this.#listenOn(this.#parts.config.bind, this.#parts.config.port)
+    return this.addresses
+  }
+
+  /**
+   * Starts, and listens on `host:port`, `:port` (all interfaces) or a port (of the configured address). May be called
+   * several times. Throws RangeError for what is no address, else like `listen`.
+   */
+  async listenAndServe(address: string | number): Promise<readonly ListenAddress[]> {
+    const { host, port } = parseAddress(address, this.#parts.config.bind)
+    await this.#listenOn(host, port)
+    return this.addresses
+  }
+
+  /** Lets the process end while the server listens, like `unref` of Node's servers. Connected clients still hold it. */
+  unref(): void {
+    this.#listener.unref()
+  }
+
+  /**
+   * Stops accepting, closes every client with 320 and the storage. Clients that do not leave within `graceMs` (default:
+   * `shutdownGraceMs` of the configuration) are cut off. All calls wait for the same end.
+   */
+  async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
+    if (this.#start === undefined) return
+    this.#shutdown ??= this.#close(options.graceMs ?? this.#parts.config.shutdownGraceMs)
+    await this.#shutdown
+  }
+
+  health(): Health {
+    if (this.#state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
+    const warnings = this.core.memory.isActive ? ['low on memory: publishers are blocked'] : []
+    return { status: warnings.length === 0 ? 'healthy' : 'degraded', uptimeMs: this.#uptimeMs(), warnings }
+  }
+
+  stats(): ServerStats {
+    const broker = brokerStats(this.core.vhosts(), this.#vhosts.past)
+    return { uptimeMs: this.#uptimeMs(), ...this.#listener.traffic(), ...broker }
+  }
+
+  /** The open connections. */
+  connections(): ConnectionDetails[] {
+    return [...this.#listener.connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
+  }
+
+  async #listenOn(host: string, port: number): Promise<void> {
+    const isFirst = this.#start === undefined
+    await this.start()
+    try {
+      await this.#listener.listen(host, port)
+    } catch (error) {
+      this.#callHook('onError', error)
+      if (isFirst && this.addresses.length === 0) await this.shutdown()
+      throw error
+    }
+    if (this.#shutdown === undefined) return
+    await this.#listener.stopListening()
+    throw new Error('the server was shut down before it listened')
+  }
+
+  async #open(): Promise<void> {
     this.#state = 'starting'
     try {
       await this.#parts.storage.open()
     } catch (error) {
       this.#state = 'stopped'
+      this.#start = undefined
+      this.#callHook('onError', error)
       throw error
     }
     this.#memoryTimer = setInterval(() => this.core.memory.sample(), MEMORY_SAMPLE_MS)
@@ -100,56 +222,26 @@ export class Server {
     this.#callHook('onStart')
   }
 
-  /** Starts, and listens on the configured address. */
-  async listen(): Promise<readonly ListenAddress[]> {
-    await this.#listenOn(this.#parts.config.bind, this.#parts.config.port)
-    return this.addresses
-  }
-
-  /** Starts, and listens on `host:port`, `:port` (all interfaces) or a port (of the configured address). */
-  async listenAndServe(address: string | number): Promise<readonly ListenAddress[]> {
-    const { host, port } = parseAddress(address, this.#parts.config.bind)
-    await this.#listenOn(host, port)
-    return this.addresses
-  }
-
-  /** Stops accepting, closes every client with 320 and the storage. Clients that do not leave in time are cut off. */
-  async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
+  async #close(graceMs: number): Promise<void> {
+    await this.#start?.catch(() => {}) // whoever started it was told
     if (this.#state !== 'running') return
     this.#state = 'stopping'
-    const { config, storage } = this.#parts
     const ports = this.#listener.stopListening()
-    const reason = "broker forced connection closure with reason 'shutdown'"
-    await this.#listener.closeConnections(reason, options.graceMs ?? config.shutdownGraceMs)
+    await this.#listener.closeConnections("broker forced connection closure with reason 'shutdown'", graceMs)
     await ports
     clearInterval(this.#memoryTimer)
     clearInterval(this.#memoryAlarmTimer)
+    this.#vhosts.close()
     this.core.close()
-    await storage.close()
+    await this.#parts.storage.close()
     this.#state = 'stopped'
     this.#callHook('onStop')
   }
 
-  health(): Health {
-    if (this.#state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
-    const warnings = this.core.memory.isActive ? ['low on memory: publishers are blocked'] : []
-    const uptimeMs = Math.round(performance.now() - this.#startedAtMs)
-    return { status: warnings.length === 0 ? 'healthy' : 'degraded', uptimeMs, warnings }
-  }
-
-  /** The open connections. */
-  connections(): ConnectionDetails[] {
-    return [...this.#listener.connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
-  }
-
-  async #listenOn(host: string, port: number): Promise<void> {
-    await this.start()
-    try {
-      await this.#listener.listen(host, port)
-    } catch (error) {
-      if (this.#listener.addresses.length === 0) await this.shutdown()
-      throw error
-    }
+  #uptimeMs(): number {
+    return this.#state === 'stopped' || this.#state === 'starting'
+      ? 0
+      : Math.round(performance.now() - this.#startedAtMs)
   }
 
   #amqpContext(): AmqpContext {
@@ -186,13 +278,15 @@ export class Server {
     this.#memoryAlarmTimer.unref()
   }
 
-  #callHook(name: 'onStart' | 'onStop'): void
-  #callHook(name: 'onConnect' | 'onDisconnect', details: ConnectionDetails): void
-  #callHook(name: keyof ServerHooks, details?: ConnectionDetails): void {
+  #callHook<N extends keyof ServerHooks>(name: N, ...details: Parameters<NonNullable<ServerHooks[N]>>): void {
+    const { hooks, logger } = this.#parts
+    const failed = (error: unknown): void => logger.error({ err: error, hook: name }, 'a hook failed')
     try {
-      this.#parts.hooks[name]?.(details as ConnectionDetails) // the overloads say who gets one
+      const hook = hooks[name] as ((...details: readonly unknown[]) => unknown) | undefined // N says which
+      const result = hook?.call(hooks, ...details)
+      if (result instanceof Promise) result.catch(failed)
     } catch (error) {
-      this.#parts.logger.error({ err: error, hook: name }, 'a hook threw an error')
+      failed(error)
     }
   }
 }
@@ -211,8 +305,9 @@ function parseAddress(address: string | number, bind: string): { host: string; p
   if (typeof address === 'number') return { host: bind, port: address }
   const colon = address.lastIndexOf(':')
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[(.*)\]$/, '$1')
-  const port = Number(address.slice(colon + 1))
-  if (colon < 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
+  const digits = address.slice(colon + 1)
+  const port = Number(digits)
+  if (colon < 0 || !/^\d+$/.test(digits) || port > 65_535) {
     throw new RangeError(`'${address}' is no address to listen on: write host:port or :port, port 0 to 65535`)
   }
   return { host: host === '' ? '::' : host, port }

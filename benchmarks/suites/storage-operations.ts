@@ -17,7 +17,6 @@ export function storageOperations(): Suite {
     name: 'storage operations',
     note: `one record in a queue's log; kept in memory, not durable`,
     cases: bodies.flatMap((bodyBytes) => casesFor(storage, bodyBytes)),
-    close: () => storage.close(),
   }
 }
 
@@ -41,7 +40,7 @@ function casesFor(storage: MemoryStorage, bodyBytes: number): BenchmarkCase[] {
       after: () => void log.purge(),
     },
     {
-      name: name(`purge ${RECORDS.toLocaleString('en-US')}`),
+      name: name(`purge ${RECORDS.toLocaleString('en-US')} records`),
       operations: 1,
       before: fill,
       run: () => void log.purge(),

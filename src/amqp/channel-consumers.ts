@@ -97,8 +97,10 @@ export class ChannelConsumers implements ReplySink {
     for (const consumer of this.#byTag.values()) consumer.queue.wake()
   }
 
+  /** Replies are delivered at most once: a requester that does not read them loses them. */
   deliverReply(consumer: ReplyConsumer, message: Message): void {
     const channel = this.#channel
+    if (channel.target.outbox.isBlocked) return
     channel.connection.send(channel.id, 'basic.deliver', {
       consumerTag: consumer.tag,
       deliveryTag: channel.unacked.skip(),

@@ -81,6 +81,7 @@ export class Channel {
   contentHeader(block: Block, start: number, end: number): void {
     const content = this.#content
     if (content === undefined) throw new FrameError(505, 'expected method frame, got non method frame instead')
+    this.connection.publishing()
     const bodySize = content.header(block, start, end)
     this.publisher.checkSize(bodySize)
     if (bodySize === 0) this.#publishContent(content)
@@ -89,6 +90,7 @@ export class Channel {
   contentBody(block: Block, start: number, end: number): void {
     const content = this.#content
     if (content === undefined) throw new FrameError(505, 'expected method frame, got non method frame instead')
+    this.connection.publishing()
     const before = content.allocatedBytes
     content.body(block, start, end)
     if (content.allocatedBytes !== before) this.connection.contentAllocated(content.allocatedBytes - before)
@@ -103,9 +105,9 @@ export class Channel {
     let settlement: Settlement = 'ack'
     if (methodId === BASIC_NACK) settlement = (bits & REQUEUE) !== 0 ? 'requeue' : 'reject'
     else if (methodId !== BASIC_ACK) settlement = (bits & 1) !== 0 ? 'requeue' : 'reject'
-    if (isMultiple) this.#settleUpTo(tag, settlement)
-    else if (this.unacked.take(tag)) this.#settleTaken(tag, settlement)
-    else throw refuse.unknownDeliveryTag(tag)
+    if (isMultiple && (tag === 0 || this.unacked.isOpen(tag))) this.#settleUpTo(tag, settlement)
+    else if (!isMultiple && this.unacked.take(tag)) this.#settleTaken(tag, settlement)
+    else throw refuse.unknownDeliveryTag(block.view.getBigUint64(payload + 4))
   }
 
   /** Gives everything unacked back to its queues: oldest first. */
@@ -141,7 +143,6 @@ export class Channel {
   #settleUpTo(tag: number, settlement: Settlement): void {
     const { unacked } = this
     // AMQP 0-9-1: tag 0 with the multiple bit stands for all of them.
-    if (tag !== 0 && !unacked.isOpen(tag)) throw refuse.unknownDeliveryTag(tag)
     for (let next = unacked.lowestTag(); next !== 0 && (tag === 0 || next <= tag); next = unacked.lowestTag()) {
       unacked.take(next)
       this.#settleTaken(next, settlement)
@@ -197,13 +198,17 @@ export class Channel {
   }
 
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
+    this.connection.refuseIfShortOfMemory()
     const publication = this.publisher.prepare(message)
+    const bytes = publication.message.bodyBytes
+    this.connection.hold(bytes)
     transaction.add({
       kind: 'publish',
       commit: () => {
+        this.connection.hold(-bytes)
         if (!enqueue(publication) && isMandatory) this.#return(publication.message)
       },
-      rollback: () => {},
+      rollback: () => this.connection.hold(-bytes),
     })
   }
 

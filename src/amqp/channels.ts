@@ -7,6 +7,8 @@ import { Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
 import type { AmqpContext, ConnectionDetails } from './context.ts'
 
+const PRUNE_MIN = 64
+
 export class Channels {
   /** By channel number. */
   open: (Channel | undefined)[] = []
@@ -15,6 +17,8 @@ export class Channels {
   readonly #connection: Connection
   readonly #context: AmqpContext
   #exclusiveQueues = new Set<Queue>()
+  /** Queues that were deleted are forgotten when the set has grown to this size. */
+  #pruneAt = PRUNE_MIN
 
   constructor(connection: Connection, context: AmqpContext) {
     this.#connection = connection
@@ -59,7 +63,11 @@ export class Channels {
   }
 
   addExclusiveQueue(queue: Queue): void {
-    if (queue.owner === this.#connection) this.#exclusiveQueues.add(queue)
+    if (queue.owner !== this.#connection) return
+    this.#exclusiveQueues.add(queue)
+    if (this.#exclusiveQueues.size < this.#pruneAt) return
+    this.#exclusiveQueues = new Set(this.takeExclusiveQueues())
+    this.#pruneAt = this.#exclusiveQueues.size * 2 + PRUNE_MIN
   }
 
   /** The exclusive queues that still exist; they are the caller's to delete. */

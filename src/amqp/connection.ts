@@ -94,6 +94,10 @@ export class Connection implements Receiver {
     return this.handshake.capabilities
   }
 
+  get bytesRead(): number {
+    return this.#transport.bytesRead
+  }
+
   get details(): ConnectionDetails | undefined {
     return this.#details
   }
@@ -139,13 +143,23 @@ export class Connection implements Receiver {
     broker.memory.check()
     if (this.#hasPublished && broker.memory.isActive) this.#blockPublisher()
     this.#hasPublished = false
-    if (this.outbox.pendingBytes > UNREAD_BYTES_MAX) this.reading.pause('unread')
+    this.#checkUnread()
+  }
+
+  /** Looks at nothing more while the client leaves our answers unread. */
+  #checkUnread(): void {
+    if (this.outbox.pendingBytes <= UNREAD_BYTES_MAX) return
+    this.outbox.flush()
+    if (!this.outbox.isBlocked) return
+    this.reading.pause('unread')
+    this.#scanner.hold()
   }
 
   // --- frames out
 
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void {
     this.outbox.write(encodeMethodFrame(channelId, name, args))
+    this.#checkUnread()
   }
 
   sendAck(channelId: number, sequence: number, isMultiple: boolean): void {
@@ -164,13 +178,24 @@ export class Connection implements Receiver {
     this.#confirming.push(channel)
   }
 
-  /** Bodies in progress take so many bytes more. */
+  /** Bodies in progress take so many bytes more, or less. */
   contentAllocated(bytes: number): void {
     this.#contentBytes += bytes
+    this.hold(bytes)
     const limit = CONTENTS_MAX * this.#context.limits.maxMessageSizeBytes
-    if (this.#contentBytes > limit) {
+    if (bytes > 0 && this.#contentBytes > limit) {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, `message bodies in progress take more than ${limit} bytes`, 60, 40)
     }
+  }
+
+  /** Messages that are in no queue yet take so many bytes more, or less. */
+  hold(bytes: number): void {
+    this.#context.broker.memory.heldBytes += bytes
+  }
+
+  /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
+  refuseIfShortOfMemory(): void {
+    if (this.#context.broker.memory.isActive) throw refuse.memoryAlarm()
   }
 
   // --- the handshake's wishes
@@ -336,6 +361,11 @@ export class Connection implements Receiver {
 
   #blockPublisher(): void {
     if (this.phase !== 'open' || this.reading.isPausedFor('memory')) return
+    // Half a body is memory that only this client can free: one is forgiven, many are not.
+    if (this.#contentBytes > this.#context.limits.maxMessageSizeBytes) {
+      this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
+      return
+    }
     if (this.clientCapabilities.connectionBlocked) {
       this.send(0, 'connection.blocked', { reason: 'low on memory' })
       this.#isBlockedSent = true

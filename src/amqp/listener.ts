@@ -12,6 +12,14 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** What the connections of a listener do and did. */
+export interface Traffic {
+  readonly connections: number
+  readonly channels: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+}
+
 export class AmqpListener {
   readonly #context: AmqpContext
   readonly #now: () => number
@@ -21,6 +29,9 @@ export class AmqpListener {
   #timer: NodeJS.Timeout | undefined
   #nextId = 1
   #whenEmpty: (() => void) | undefined
+  /** Bytes of connections that are closed. */
+  #pastBytesReceived = 0
+  #pastBytesSent = 0
 
   constructor(context: AmqpContext, now: () => number) {
     this.#context = context
@@ -45,6 +56,18 @@ export class AmqpListener {
     })
   }
 
+  /** Open connections and channels, and the bytes of all connections so far. */
+  traffic(): Traffic {
+    let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
+    for (const connection of this.#connections) {
+      if (connection.details !== undefined) connections++
+      channels += connection.channels.count
+      bytesReceived += connection.bytesRead
+      bytesSent += connection.outbox.bytesWritten
+    }
+    return { connections, channels, bytesReceived, bytesSent }
+  }
+
   /** Rejects with the system's error when the port cannot be had. */
   async listen(host: string, port: number): Promise<void> {
     const server = createServer({ pauseOnConnect: true, keepAlive: true }, (socket) => this.#accept(socket))
@@ -57,6 +80,11 @@ export class AmqpListener {
     })
     server.on('error', (error) => this.#context.logger.error({ err: error }, 'listener failed'))
     this.#servers.push(server)
+  }
+
+  /** The ports keep the process running no longer. */
+  unref(): void {
+    for (const server of this.#servers) server.unref()
   }
 
   /** Takes no more connections. */
@@ -83,6 +111,13 @@ export class AmqpListener {
     this.#unsubscribe()
   }
 
+  /** Closes the open connections of a virtual host with 320. */
+  closeConnectionsOf(vhost: string, reason: string): void {
+    for (const connection of this.#connections) {
+      if (connection.details?.vhost === vhost) connection.force(reason)
+    }
+  }
+
   #accept(socket: Socket): void {
     if (socket.remoteAddress === undefined) {
       socket.destroy()
@@ -97,6 +132,8 @@ export class AmqpListener {
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection)
+    this.#pastBytesReceived += connection.bytesRead
+    this.#pastBytesSent += connection.outbox.bytesWritten
     if (this.#connections.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined

@@ -41,6 +41,8 @@ export class Transport {
   #isEnding = false
   #rest: Block = EMPTY_BLOCK
   #restBytes = 0
+  #isPaused = false
+  #isReceiving = false
 
   constructor(accepted: Socket, readBuffer: ReadBuffer, flusher: OutboxFlusher, receiver: Receiver) {
     this.#readBuffer = readBuffer
@@ -57,12 +59,18 @@ export class Transport {
     })
   }
 
+  /** Reads nothing more; what was read and not looked at is kept. */
   pause(): void {
+    this.#isPaused = true
     this.#socket.pause()
   }
 
+  /** Reads on, first of all what was kept. */
   resume(): void {
-    this.#socket.resume()
+    this.#isPaused = false
+    if (this.#isReceiving) return
+    if (this.#restBytes > 0) this.#receiveRest()
+    if (!this.#isPaused) this.#socket.resume()
   }
 
   /** Sends what is in the outbox, then ends our side. */
@@ -100,11 +108,27 @@ export class Transport {
     const start = headroomBytes - this.#restBytes
     copyBytes(block, start, this.#rest, 0, this.#restBytes)
     const end = headroomBytes + bytes
-    const restStart = this.#receiver.receive(block, start, end)
+    const restStart = this.#look(block, start, end)
     this.#restBytes = end - restStart
     if (this.#restBytes > this.#rest.size) this.#rest = allocateBlock(Math.max(256, this.#restBytes * 2))
     if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
     else if (this.#rest.size > 4096) this.#rest = EMPTY_BLOCK
+  }
+
+  /** What was kept may hold whole frames, when the receiver paused in the middle of a piece. */
+  #receiveRest(): void {
+    const rest = this.#rest
+    const end = this.#restBytes
+    const restStart = this.#look(rest, 0, end)
+    rest.bytes.copyWithin(0, restStart, end)
+    this.#restBytes = end - restStart
+  }
+
+  #look(block: Block, start: number, end: number): number {
+    this.#isReceiving = true
+    const restStart = this.#receiver.receive(block, start, end)
+    this.#isReceiving = false
+    return restStart
   }
 }
 

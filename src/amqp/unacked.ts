@@ -41,6 +41,7 @@ export class Unacked {
   #first = 1
   #next = 1
   readonly #stragglers = new Map<number, Straggler>()
+  #areStragglersSorted = true
 
   /** Takes up a tag without an entry: for deliveries that need no acknowledgement. */
   skip(): number {
@@ -85,6 +86,7 @@ export class Unacked {
 
   /** The lowest open tag, or 0 when none is open. */
   lowestTag(): number {
+    if (!this.#areStragglersSorted) this.#sortStragglers()
     if (this.#stragglers.size > 0) for (const tag of this.#stragglers.keys()) return tag
     return this.#first < this.#next ? this.#first : 0
   }
@@ -94,7 +96,7 @@ export class Unacked {
     this.count++
     if (tag < this.#first) {
       this.#stragglers.set(tag, { owner, segment, index })
-      this.#sortStragglers()
+      this.#areStragglersSorted = false
       return
     }
     const slot = tag & this.#mask
@@ -157,6 +159,7 @@ export class Unacked {
   }
 
   #sortStragglers(): void {
+    this.#areStragglersSorted = true
     const sorted = [...this.#stragglers].sort(([a], [b]) => a - b)
     this.#stragglers.clear()
     for (const [tag, straggler] of sorted) this.#stragglers.set(tag, straggler)

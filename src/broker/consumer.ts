@@ -35,6 +35,7 @@ export class Consumer {
   readonly priority: number
   readonly prefetchCount: number
   readonly arguments: FieldTable
+  isCancelled = false
   /** Deliveries that the prefetch limit still allows. */
   credit: number
 

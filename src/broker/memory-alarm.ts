@@ -16,6 +16,8 @@ const CLEAR_SHARE = 0.95
 export class MemoryAlarm {
   readonly limitBytes: number
   isActive = false
+  /** Bytes of messages that are in no queue yet: bodies in progress, uncommitted publishes. */
+  heldBytes = 0
   readonly #use: MemoryUse
   readonly #listeners = new Set<(isActive: boolean) => void>()
   /** What the process used beside the storage when it was last sampled. */
@@ -28,12 +30,12 @@ export class MemoryAlarm {
   }
 
   get usedBytes(): number {
-    return this.#otherBytes + this.#use.storageBytes()
+    return this.#otherBytes + this.heldBytes + this.#use.storageBytes()
   }
 
   /** Looks at the process anew. */
   sample(): void {
-    this.#otherBytes = Math.max(0, this.#use.processBytes() - this.#use.storageBytes())
+    this.#otherBytes = Math.max(0, this.#use.processBytes() - this.heldBytes - this.#use.storageBytes())
     this.check()
   }
 

@@ -4,6 +4,7 @@
  * publisher encoded them. One object is reused for every message of a publisher.
  */
 import { encodeContentHeader, type Properties } from '../../protocol/properties.ts'
+import { shortstrText } from '../../protocol/short-string.ts'
 import type { RecordSource } from '../../storage/record.ts'
 import { allocateBlock, Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 
@@ -118,5 +119,5 @@ export function encodeKey(exchange: string, routingKey: string): Buffer {
 
 export function shortString(block: Block, at: number): string {
   const length = block.view.getUint8(at)
-  return block.bytes.toString('utf8', at + 1, at + 1 + length)
+  return shortstrText(block.bytes, at + 1, at + 1 + length)
 }

@@ -6,8 +6,10 @@ import type { Consumer } from './consumer.ts'
 
 interface Level {
   readonly priority: number
-  readonly consumers: Consumer[]
+  consumers: Consumer[]
+  /** Where the round goes on. */
   next: number
+  cancelledCount: number
 }
 
 export class QueueConsumers {
@@ -19,7 +21,7 @@ export class QueueConsumers {
   add(consumer: Consumer): void {
     let level = this.#levels.find((candidate) => candidate.priority === consumer.priority)
     if (level === undefined) {
-      level = { priority: consumer.priority, consumers: [], next: 0 }
+      level = { priority: consumer.priority, consumers: [], next: 0, cancelledCount: 0 }
       this.#levels.push(level)
       this.#levels.sort((a, b) => b.priority - a.priority)
     }
@@ -29,17 +31,14 @@ export class QueueConsumers {
   }
 
   remove(consumer: Consumer): boolean {
-    for (const level of this.#levels) {
-      const at = level.consumers.indexOf(consumer)
-      if (at < 0) continue
-      level.consumers.splice(at, 1)
-      if (at < level.next) level.next--
-      if (level.consumers.length === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
-      this.count--
-      if (consumer.isExclusive) this.hasExclusive = false
-      return true
-    }
-    return false
+    const level = this.#levels.find((candidate) => candidate.priority === consumer.priority)
+    if (level === undefined || consumer.isCancelled) return false
+    consumer.isCancelled = true
+    this.count--
+    if (consumer.isExclusive) this.hasExclusive = false
+    // Cancelled ones stay in their place until they are the majority, so that many can be removed at once.
+    if (++level.cancelledCount * 2 > level.consumers.length) this.#compact(level)
+    return true
   }
 
   /** The consumer whose turn it is, or undefined when none can take a message. */
@@ -51,7 +50,7 @@ export class QueueConsumers {
       for (let tried = 0; tried < length; tried++) {
         if (at >= length) at = 0
         const consumer = consumers[at++] as Consumer
-        if (consumer.credit > 0 && consumer.sink.isOpen) {
+        if (consumer.credit > 0 && !consumer.isCancelled && consumer.sink.isOpen) {
           level.next = at
           return consumer
         }
@@ -61,6 +60,14 @@ export class QueueConsumers {
   }
 
   all(): Consumer[] {
-    return this.#levels.flatMap((level) => level.consumers)
+    return this.#levels.flatMap((level) => level.consumers.filter((consumer) => !consumer.isCancelled))
+  }
+
+  #compact(level: Level): void {
+    const next = level.consumers.slice(0, level.next).filter((consumer) => !consumer.isCancelled).length
+    level.consumers = level.consumers.filter((consumer) => !consumer.isCancelled)
+    level.cancelledCount = 0
+    level.next = next
+    if (level.consumers.length === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
   }
 }

@@ -87,7 +87,7 @@ export class Queue {
         log.settle(segment, index)
       } else {
         this.unackedCount++
-        consumer.credit--
+        if (consumer.prefetchCount !== 0) consumer.credit--
         consumer.sink.deliver(consumer, segment, index, log.isRedelivered)
       }
     }

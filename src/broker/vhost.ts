@@ -108,16 +108,19 @@ export class Vhost implements Topology {
   removeBinding(source: Exchange, id: string): void {
     if (!source.removeBinding(id)) return
     this.#topologyVersion++
-    this.#deleteIfUnused(source)
+    if (isUnused(source)) this.removeExchange(source)
   }
 
   /** Removes the exchange with all its bindings, and the auto-delete exchanges that lose their last one by that. */
   removeExchange(exchange: Exchange): void {
-    if (this.#exchanges.get(exchange.name) !== exchange) return
-    this.#exchanges.delete(exchange.name)
-    for (const id of [...exchange.outgoing.keys()]) exchange.removeBinding(id)
-    this.#topologyVersion++
-    this.#removeIncoming(exchange)
+    const doomed = [exchange]
+    for (let next = doomed.pop(); next !== undefined; next = doomed.pop()) {
+      if (this.#exchanges.get(next.name) !== next) continue
+      this.#exchanges.delete(next.name)
+      for (const id of [...next.outgoing.keys()]) next.removeBinding(id)
+      this.#topologyVersion++
+      doomed.push(...this.#unbind(next))
+    }
   }
 
   /** Removes the queue with its bindings and cancels its consumers; how many ready messages went with it. */
@@ -128,7 +131,7 @@ export class Vhost implements Topology {
     const { readyCount } = queue
     this.removedQueues.publishedCount += queue.publishedCount
     this.removedQueues.deliveredCount += queue.deliveredCount
-    this.#removeIncoming(queue)
+    for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
     queue.close()
     return readyCount
   }
@@ -174,15 +177,18 @@ export class Vhost implements Topology {
     return { version, exchange, queues: usesHeaders ? [] : [...routing.queues], replyConsumer: undefined, usesHeaders }
   }
 
-  #removeIncoming(destination: Queue | Exchange): void {
+  /** Takes away the bindings that lead here; the exchanges that must go with them. */
+  #unbind(destination: Queue | Exchange): Exchange[] {
+    const unused = new Set<Exchange>()
     for (const { source, id } of [...destination.incoming]) {
       source.removeBinding(id)
-      this.#deleteIfUnused(source)
+      if (isUnused(source)) unused.add(source)
     }
+    return [...unused]
   }
+}
 
-  // RabbitMQ: an auto-delete exchange goes with the last binding that starts at it.
-  #deleteIfUnused(exchange: Exchange): void {
-    if (exchange.autoDelete && exchange.outgoing.size === 0) this.removeExchange(exchange)
-  }
+// RabbitMQ: an auto-delete exchange goes with the last binding that starts at it.
+function isUnused(exchange: Exchange): boolean {
+  return exchange.autoDelete && exchange.outgoing.size === 0
 }

@@ -207,3 +207,45 @@ test('ready and unacked messages are counted exactly through ack, nack and close
   await channel.expectCounts(queue, 4, 0)
   expect(await channel.drain(queue)).toEqual(['b', 'c', 'd', 'e'])
 })
+
+test('a few old deliveries stay open while thousands come and go', async () => {
+  const queue = await channel.queue()
+  const other = await channel.client.channel(2)
+  await channel.call('basic.qos', { prefetchCount: 0 })
+  await channel.consume(queue, { consumerTag: 'c' })
+  const kept = [2, 3, 700, 5000, 5001]
+  const total = 12_000
+  for (let sent = 0; sent < total; sent += 1000) {
+    const batch = Array.from({ length: 1000 }, (_, n) =>
+      other.publishBytes({ routingKey: queue, body: `${sent + n + 1}` }),
+    )
+    channel.client.write(Buffer.concat(batch))
+    for (let tag = sent + 1; tag <= sent + 1000; tag++) {
+      await channel.delivery({ deliveryTag: tag })
+      if (!kept.includes(tag)) channel.ack(tag)
+    }
+  }
+  await channel.call('basic.cancel', { consumerTag: 'c' })
+  await other.expectCounts(queue, 0, 0)
+  channel.ack(3)
+  channel.nack(700, { multiple: true })
+  await channel.expectQuiet(queue)
+  expect(await other.drain(queue)).toEqual(['2', '700'])
+  channel.ack(5000, true)
+  await channel.close()
+  expect(await other.drain(queue)).toEqual(['5001'])
+})
+
+test('ack multiple of thousands is one step', async () => {
+  const queue = await channel.queue()
+  const one = channel.publishBytes({ routingKey: queue, body: 'm' })
+  channel.client.write(Buffer.concat(Array.from({ length: 5000 }, () => one)))
+  await channel.consume(queue)
+  for (let tag = 1; tag <= 5000; tag++) await channel.delivery({ deliveryTag: tag })
+  channel.ack(4999, true)
+  await channel.expectQuiet(queue)
+  channel.ack(4998)
+  await channel.expectClose(406, 'unknown delivery tag 4998', 'basic.ack')
+  await channel.reopen()
+  expect(await channel.drain(queue)).toEqual(['m'])
+})

@@ -71,6 +71,21 @@ test('a mandatory message that only CC can route is not returned', async () => {
   expect(await channel.drain(queue)).toEqual(['m'])
 })
 
+test('the alternate exchange gets nothing when only CC could be routed', async () => {
+  const alternate = await channel.exchange('fanout')
+  const exchange = await channel.exchange('direct', { arguments: { 'alternate-exchange': alternate } })
+  const rest = await channel.queue()
+  const copied = await channel.queue()
+  await channel.bind(rest, alternate)
+  await channel.bind(copied, exchange, 'copy')
+  const message = { exchange, routingKey: 'unbound', mandatory: true }
+  channel.publish({ ...message, body: 'copied', properties: { headers: { CC: ['copy'] } } })
+  channel.publish({ ...message, body: 'left over', properties: { headers: { CC: ['unbound as well'] } } })
+  await channel.expectQuiet()
+  expect(await channel.drain(copied)).toEqual(['copied'])
+  expect(await channel.drain(rest)).toEqual(['left over'])
+})
+
 test('an empty CC list is fine', async () => {
   const queue = await channel.queue()
   channel.publish({ routingKey: queue, body: 'm', properties: { headers: { CC: [], BCC: [] } } })

@@ -124,6 +124,14 @@ test.each([{ passive: true }, { passive: false }])(
   },
 )
 
+test.each([{ passive: true }, { passive: false }])(
+  'queue.declare %j of the pseudo-queue itself is answered',
+  async (args) => {
+    const declared = await requester.call('queue.declare', { queue: REPLY_TO, ...args })
+    expect(declared.args).toEqual({ queue: REPLY_TO, messageCount: 0, consumerCount: 1 })
+  },
+)
+
 differsFromRabbit310('was 404')('a reply address cannot be bound', async () => {
   await requester.consume(REPLY_TO, { noAck: true })
   const address = await requestAddress()

@@ -156,6 +156,30 @@ differsFromRabbit310('was not checked')('more body than announced is refused wit
   await client.expectSocketClosed()
 })
 
+test.each([
+  ['header', headerFrame(9, 3)],
+  ['body', frame(BODY, 9, Buffer.from('x'))],
+])('a content %s on a channel that is not open is refused with 505', async (_, bytes) => {
+  const client = await openChannel()
+  client.write(bytes)
+  await client.expectConnectionClose(505, 'expected method frame, got non method frame instead')
+  await client.expectSocketClosed()
+})
+
+test.each([0, 1, 2, 3])('a method frame of %d bytes is refused with 501', async (size) => {
+  const client = await openChannel()
+  client.write(frame(METHOD, 1, Buffer.alloc(size)))
+  await client.expectConnectionClose(501, /.*<<.*>>.*/)
+  await client.expectSocketClosed()
+})
+
+test.each([0, 3, 11, 13])('a content header of %d bytes ends the connection', async (size) => {
+  const client = await openChannel()
+  client.write(methodFrame(1, 'basic.publish', { routingKey: 'q' }))
+  client.write(frame(HEADER, 1, contentHeader(0).subarray(0, size)))
+  await client.expectSomeEnd(501, 541)
+})
+
 test('a method that cannot be decoded is refused with 501', async () => {
   const client = await openChannel()
   client.write(frame(METHOD, 1, Buffer.from([0, 50, 0, 10, 0, 0, 200, 1, 2])))

@@ -166,6 +166,19 @@ test('queue.declare passive: flags and arguments are not compared', async () => 
   expect(args).toEqual({ queue, messageCount: 0, consumerCount: 0 })
 })
 
+test('queue.declare passive: the empty name stands for no queue', async () => {
+  await channel.queue()
+  await channel.expectRefusal('queue.declare', { queue: '', passive: true }, 404, "no queue '' in vhost '/'")
+})
+
+test('queue.declare: a classic queue does not become a quorum queue', async () => {
+  const queue = await channel.queue({ exclusive: false, durable: true })
+  const args = { queue, durable: true, arguments: { 'x-queue-type': 'quorum' } }
+  const text = new RegExp(`inequivalent arg 'x-queue-type' for queue '${queue}' in vhost '/': received .*quorum.*`)
+  await channel.expectRefusal('queue.declare', args, 406, text)
+  await channel.call('queue.delete', { queue })
+})
+
 test('queue.declare: a client may not make names that start with amq.', async () => {
   const queue = unique('amq.test')
   const text = `queue name '${queue}' contains reserved prefix 'amq.*'`

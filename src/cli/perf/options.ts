@@ -24,7 +24,7 @@ export const PERF_OPTIONS = {
     integer(RUN, 1, 1, 64, 'processes that share the connections; default: one less than there are processors'),
   ),
 
-  size: integer(MESSAGES, 16, 0, 512 * 1024 * 1024, 'bytes per message body'),
+  size: integer(MESSAGES, 16, 0, 128 * 1024 * 1024, 'bytes per message body'),
   rate: decimal(MESSAGES, 0, 0, 10_000_000, 'messages per second and publisher; 0: as fast as possible'),
   confirm: integer(MESSAGES, 0, 0, 1_000_000, 'publisher confirms, with so many in flight; 0: none'),
   persistent: flag(MESSAGES, 'delivery mode 2'),

@@ -1,0 +1,100 @@
+/** What was handed to code in this process and is not settled yet, by delivery tag. */
+import type { Segment } from '../../storage/segment.ts'
+import type { Consumer } from '../broker/consumer.ts'
+import { refuse } from '../broker/errors.ts'
+import type { Queue } from '../broker/queue.ts'
+
+export interface Delivery {
+  readonly tag: number
+  readonly queue: Queue
+  readonly segment: Segment
+  readonly index: number
+  /** Undefined for a message that was taken by `get`. */
+  readonly consumer: Consumer | undefined
+  /** False while it waits for its handler. */
+  isSeen: boolean
+}
+
+export type Settlement = 'ack' | 'requeue' | 'reject'
+
+/** From this many open deliveries on, those of deleted queues are looked for. */
+const SWEEP_MIN = 1024
+
+export class Deliveries {
+  /** In the order of their tags. */
+  readonly #open = new Map<number, Delivery>()
+  readonly #nextTag: () => number
+  #sweepAt = SWEEP_MIN
+  /** Up to here, tags may be unknown because their queue was deleted. */
+  #sweptTag = 0
+
+  constructor(nextTag: () => number) {
+    this.#nextTag = nextTag
+  }
+
+  /** Takes up a tag for a message that needs no settling. */
+  skip(): number {
+    return this.#nextTag()
+  }
+
+  add(queue: Queue, segment: Segment, index: number, consumer: Consumer | undefined): number {
+    const tag = this.#nextTag()
+    this.#open.set(tag, { tag, queue, segment, index, consumer, isSeen: consumer === undefined })
+    if (this.#open.size >= this.#sweepAt) this.#sweep(tag)
+    return tag
+  }
+
+  at(tag: number): Delivery | undefined {
+    return this.#open.get(tag)
+  }
+
+  /** The handler gets it now. */
+  see(tag: number): void {
+    const delivery = this.#open.get(tag)
+    if (delivery !== undefined) delivery.isSeen = true
+  }
+
+  /**
+   * What a settling call means: one delivery; with `isMultiple` also those before it that the same consumer, or `get` on
+   * the same queue, received. Empty when the queue is gone; throws BrokerError when the tag is not open, or is not one of
+   * the queue that is named.
+   */
+  select(tag: number, isMultiple: boolean, queueName: string | undefined): Delivery[] {
+    const delivery = this.#open.get(tag)
+    if (delivery === undefined && tag > 0 && tag <= this.#sweptTag) return []
+    if (delivery === undefined) throw refuse.unknownDeliveryTag(tag)
+    if (queueName !== undefined && delivery.queue.name !== queueName) throw refuse.unknownDeliveryTag(tag)
+    return isMultiple ? this.#upTo(delivery) : [delivery]
+  }
+
+  /** Everything handed over and not settled, oldest first. */
+  seen(): Delivery[] {
+    return [...this.#open.values()].filter((delivery) => delivery.isSeen)
+  }
+
+  settle(delivery: Delivery, settlement: Settlement): void {
+    if (!this.#open.delete(delivery.tag)) return
+    const { queue, segment, index } = delivery
+    if (settlement === 'requeue') queue.requeue(segment, index)
+    else queue.settle(segment, index)
+    delivery.consumer?.returnCredit()
+  }
+
+  #upTo({ tag, queue, consumer }: Delivery): Delivery[] {
+    const found: Delivery[] = []
+    for (const delivery of this.#open.values()) {
+      if (delivery.tag > tag) break
+      if (delivery.queue === queue && delivery.consumer === consumer) found.push(delivery)
+    }
+    return found
+  }
+
+  // Messages of deleted queues need no settling, so nobody may ever do it.
+  #sweep(lastTag: number): void {
+    for (const delivery of this.#open.values()) {
+      if (delivery.queue.isDeleted) this.#open.delete(delivery.tag)
+    }
+    this.#sweptTag = lastTag
+    this.#sweepAt = Math.max(SWEEP_MIN, this.#open.size * 2)
+  }
+}

@@ -1,0 +1,323 @@
+/**
+ * The broker for code in the same process: one virtual host, without a connection in between. It stands beside the AMQP
+ * channels, over the same queues and with the same refusals.
+ */
+import type { PlainTable } from '../../protocol/field-table-plain.ts'
+import { type BindingAction, changeExchangeBinding, changeQueueBinding } from '../broker/binding-operations.ts'
+import { refuse } from '../broker/errors.ts'
+import { declareExchange, deleteExchange } from '../broker/exchange-declaration.ts'
+import { generatedName } from '../broker/names.ts'
+import { enqueue } from '../broker/publisher.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../broker/queue-declaration.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { type BrokerStats, brokerStats } from './broker-stats.ts'
+import { type ConsumeOptions, checkConsumeOptions, type InProcessConsumer } from './consume-options.ts'
+import { Deliveries, type Settlement } from './deliveries.ts'
+import { EmbeddedConsumer, type MessageHandler } from './embedded-consumer.ts'
+import { EmbeddedPublisher } from './embedded-publisher.ts'
+import type { EmbeddedVhosts } from './embedded-vhosts.ts'
+import {
+  type ConsumerInfo,
+  checkName,
+  consumerInfo,
+  type ExchangeInfo,
+  type ExchangeOptions,
+  exchangeDeclaration,
+  exchangeInfo,
+  type QueueInfo,
+  type QueueOptions,
+  queueDeclaration,
+  queueInfo,
+  toArguments,
+} from './entities.ts'
+import type { MessageProperties } from './message-properties.ts'
+import { type AddressedMessage, encodeMessage } from './outgoing-message.ts'
+import { type ReceivedMessage, readMessage } from './received-message.ts'
+import { Transactions } from './transactions.ts'
+
+export interface PublishResult {
+  /** Whether the message was put into at least one queue. */
+  readonly routed: boolean
+}
+
+/** A message, or its delivery tag. */
+export type Settled = ReceivedMessage | number
+
+export class EmbeddedBroker {
+  /** All-or-nothing groups of publishes and settlements in this virtual host. */
+  readonly transactions: Transactions
+  readonly #vhost: Vhost
+  readonly #vhosts: EmbeddedVhosts
+  readonly #deliveries: Deliveries
+  readonly #publisher: EmbeddedPublisher
+  readonly #consumers = new Map<string, EmbeddedConsumer>()
+
+  /** Servers make it: see `Server.broker` and `EmbeddedBroker.vhost`. */
+  constructor(vhost: Vhost, vhosts: EmbeddedVhosts) {
+    const { core, maxMessageSizeBytes } = vhosts.context
+    this.#vhost = vhost
+    this.#vhosts = vhosts
+    this.#deliveries = new Deliveries(vhosts.nextTag)
+    this.#publisher = new EmbeddedPublisher(vhost, core.memory, maxMessageSizeBytes)
+    this.transactions = new Transactions(() => this.#requireVhost() && this.#publisher, this.#deliveries)
+  }
+
+  /** The name of the virtual host. */
+  get name(): string {
+    return this.#vhost.name
+  }
+
+  // --- exchanges, queues and bindings
+
+  /**
+   * Declares an exchange of type `direct`, `fanout`, `topic` or `headers`. Throws BrokerError: `precondition-failed` for
+   * an unknown type or when it exists with other settings, `access-refused` for names that start with `amq.`.
+   */
+  declareExchange(name: string, type: string, options: ExchangeOptions = {}): ExchangeInfo {
+    return exchangeInfo(declareExchange(this.#requireVhost(), exchangeDeclaration(name, type, options)))
+  }
+
+  /** Deleting what is not there is no error. Throws BrokerError: `precondition-failed` when `ifUnused` is not met. */
+  deleteExchange(name: string, options: { readonly ifUnused?: boolean } = {}): void {
+    deleteExchange(this.#requireVhost(), name, options.ifUnused ?? false)
+  }
+
+  /**
+   * Declares a queue; with an empty name one of a name that nobody else has. An exclusive queue can be used by this
+   * object alone. Throws BrokerError: `precondition-failed` when it exists with other settings or an argument makes no
+   * sense, `resource-locked` when it is exclusive to somebody else, `access-refused` for names that start with `amq.`.
+   */
+  declareQueue(name = '', options: QueueOptions = {}): QueueInfo {
+    return queueInfo(declareQueue(this.#requireVhost(), queueDeclaration(name, options), this))
+  }
+
+  /**
+   * Deletes a queue; how many ready messages went with it. Deleting what is not there is no error. Throws BrokerError:
+   * `precondition-failed` when `ifUnused` or `ifEmpty` are not met, `resource-locked`.
+   */
+  deleteQueue(name: string, options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } = {}): number {
+    const { ifUnused = false, ifEmpty = false } = options
+    return deleteQueue(this.#requireVhost(), name, ifUnused, ifEmpty, this)
+  }
+
+  /** Drops the ready messages of a queue; how many there were. Throws BrokerError: `not-found`, `resource-locked`. */
+  purgeQueue(name: string): number {
+    return accessQueue(this.#requireVhost(), name, this).purge()
+  }
+
+  /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
+  bindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
+    this.#changeQueueBinding('bind', queue, exchange, routingKey, bindingArguments)
+  }
+
+  /** Takes a binding away, if there is one with this key and these arguments. Throws like `bindQueue`. */
+  unbindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
+    this.#changeQueueBinding('unbind', queue, exchange, routingKey, bindingArguments)
+  }
+
+  /** Messages of `source` go to `destination` too when the key fits. Throws BrokerError: `not-found` … */
+  bindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
+    this.#changeExchangeBinding('bind', destination, source, routingKey, bindingArguments)
+  }
+
+  /** Takes a binding away, if there is one with this key and these arguments. Throws like `bindExchange`. */
+  unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
+    this.#changeExchangeBinding('unbind', destination, source, routingKey, bindingArguments)
+  }
+
+  // --- messages in
+
+  /**
+   * Publishes a message. Throws BrokerError: `not-found` for an unknown exchange, `access-refused` for an internal one,
+   * `precondition-failed` for a body over the size limit or a malformed property, `resource-error` while the server is
+   * short of memory; RangeError or TypeError for values that AMQP cannot carry.
+   */
+  publish(
+    exchange: string,
+    routingKey: string,
+    body: string | Uint8Array,
+    properties?: MessageProperties,
+  ): PublishResult {
+    this.#requireVhost()
+    const message = encodeMessage(exchange, routingKey, properties === undefined ? { body } : { body, properties })
+    return { routed: this.#publisher.publish(message) }
+  }
+
+  /** Publishes all of these messages, or none when one of them is refused. Throws like `publish`. */
+  publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
+    this.#requireVhost()
+    const publications = Array.from(messages, (message) =>
+      this.#publisher.prepare(encodeMessage(message.exchange, message.routingKey, message)),
+    )
+    return publications.map((publication) => ({ routed: enqueue(publication) }))
+  }
+
+  // --- messages out
+
+  /**
+   * Takes the next ready message of a queue, or undefined when there is none. Without `noAck` it stays unsettled until
+   * `ack`, `nack` or `reject`. Throws BrokerError: `not-found`, `resource-locked`.
+   */
+  get(queueName: string, options: { readonly noAck?: boolean } = {}): ReceivedMessage | undefined {
+    const queue = accessQueue(this.#requireVhost(), queueName, this)
+    const isNoAck = options.noAck ?? false
+    const deliveries = this.#deliveries
+    let message: ReceivedMessage | undefined
+    queue.get(isNoAck, (segment, index, redelivered) => {
+      const deliveryTag = isNoAck ? deliveries.skip() : deliveries.add(queue, segment, index, undefined)
+      message = readMessage(segment, index, { queue: queue.name, deliveryTag, redelivered })
+    })
+    return message
+  }
+
+  /**
+   * Calls the handler for each message of a queue, never from inside another call of this object. A handler that throws
+   * or rejects has settled nothing: see `ConsumeOptions.onError`. Throws BrokerError: `not-found`, `resource-locked`,
+   * `access-refused` when the queue is in exclusive use, `not-allowed` when the tag is in use; RangeError for options
+   * out of range.
+   */
+  consume(queueName: string, handler: MessageHandler, options: ConsumeOptions = {}): InProcessConsumer {
+    const { prefetch, priority } = checkConsumeOptions(options)
+    const queue = accessQueue(this.#requireVhost(), queueName, this)
+    const tag = options.tag ?? generatedName('amq.ctag-')
+    if (this.#consumers.has(tag)) throw refuse.consumerTagReused(tag)
+    const { logger } = this.#vhosts.context
+    const log = (error: unknown): void =>
+      logger.error({ err: error, queue: queue.name, consumer: tag }, 'consumer failed')
+    const consumer = new EmbeddedConsumer(queue, this.#deliveries, {
+      tag,
+      handler,
+      priority,
+      prefetchCount: prefetch,
+      // To the queue every consumer in this process acknowledges, so that nothing is lost when one is cancelled.
+      isNoAck: false,
+      isAutoSettled: options.noAck ?? false,
+      isExclusive: options.exclusive ?? false,
+      arguments: toArguments(undefined),
+      onError: options.onError ?? log,
+      onCancelled: () => {
+        if (this.#consumers.get(tag) === consumer) this.#consumers.delete(tag)
+        options.onCancelled?.()
+      },
+      onDefect: log,
+    })
+    queue.addConsumer(consumer.consumer)
+    this.#consumers.set(tag, consumer)
+    return { tag, queue: queue.name, cancel: () => this.#cancel(consumer) }
+  }
+
+  /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
+  ack(message: Settled, options: { readonly multiple?: boolean } = {}): void {
+    this.#settle(message, options.multiple ?? false, 'ack')
+  }
+
+  /** Gives a message back to its old place in the queue, or drops it with `requeue: false`. `multiple` as in `ack`. */
+  nack(message: Settled, options: { readonly multiple?: boolean; readonly requeue?: boolean } = {}): void {
+    this.#settle(message, options.multiple ?? false, (options.requeue ?? true) ? 'requeue' : 'reject')
+  }
+
+  /** Gives one message back to its old place in the queue, or drops it with `requeue: false`. */
+  reject(message: Settled, options: { readonly requeue?: boolean } = {}): void {
+    this.#settle(message, false, (options.requeue ?? true) ? 'requeue' : 'reject')
+  }
+
+  /** Gives everything back that was handed out and is not settled; how many messages came back. AMQP: basic.recover. */
+  recover(): number {
+    const seen = this.#deliveries.seen()
+    for (const delivery of seen) this.#deliveries.settle(delivery, 'requeue')
+    return seen.filter(({ queue }) => !queue.isDeleted).length
+  }
+
+  // --- what there is
+
+  stats(): BrokerStats {
+    return brokerStats([this.#requireVhost()])
+  }
+
+  exchangeInfo(name: string): ExchangeInfo | undefined {
+    const exchange = this.#requireVhost().exchange(name)
+    return exchange === undefined ? undefined : exchangeInfo(exchange)
+  }
+
+  queueInfo(name: string): QueueInfo | undefined {
+    const queue = this.#requireVhost().queue(name)
+    return queue === undefined ? undefined : queueInfo(queue)
+  }
+
+  exchanges(): ExchangeInfo[] {
+    return Array.from(this.#requireVhost().exchanges(), exchangeInfo)
+  }
+
+  queues(): QueueInfo[] {
+    return Array.from(this.#requireVhost().queues(), queueInfo)
+  }
+
+  /** The consumers of a queue, or of all queues: those in this process and those behind AMQP connections. */
+  consumers(queueName?: string): ConsumerInfo[] {
+    const vhost = this.#requireVhost()
+    const queues = queueName === undefined ? [...vhost.queues()] : [vhost.requireQueue(queueName)]
+    return queues.flatMap((queue) => queue.consumers.all().map(consumerInfo))
+  }
+
+  // --- virtual hosts
+
+  /** The broker of another virtual host, which is made if there is none. */
+  createVhost(name: string): EmbeddedBroker {
+    return this.#vhosts.create(name)
+  }
+
+  /** The broker of another virtual host. */
+  vhost(name: string): EmbeddedBroker | undefined {
+    return this.#vhosts.at(name)
+  }
+
+  /** Removes a virtual host with all that is in it, and closes its connections with 320. False when there is none. */
+  deleteVhost(name: string): boolean {
+    return this.#vhosts.delete(name)
+  }
+
+  vhosts(): string[] {
+    return this.#vhosts.names()
+  }
+
+  #requireVhost(): Vhost {
+    const vhost = this.#vhost
+    if (this.#vhosts.context.core.vhost(vhost.name) !== vhost) throw refuse.missingVhost(vhost.name)
+    return vhost
+  }
+
+  #changeQueueBinding(
+    action: BindingAction,
+    destination: string,
+    source: string,
+    key: string,
+    bindingArguments: PlainTable | undefined,
+  ): void {
+    const request = { source, destination, routingKey: checkName(key), arguments: toArguments(bindingArguments) }
+    changeQueueBinding(this.#requireVhost(), action, request, this)
+  }
+
+  #changeExchangeBinding(
+    action: BindingAction,
+    destination: string,
+    source: string,
+    key: string,
+    bindingArguments: PlainTable | undefined,
+  ): void {
+    const request = { source, destination, routingKey: checkName(key), arguments: toArguments(bindingArguments) }
+    changeExchangeBinding(this.#requireVhost(), action, request)
+  }
+
+  #cancel(consumer: EmbeddedConsumer): void {
+    const { tag, queue } = consumer.consumer
+    if (this.#consumers.get(tag) === consumer) this.#consumers.delete(tag)
+    if (consumer.cancel()) this.#vhost.removeQueue(queue)
+  }
+
+  #settle(message: Settled, isMultiple: boolean, settlement: Settlement): void {
+    const tag = typeof message === 'number' ? message : message.deliveryTag
+    for (const delivery of this.#deliveries.select(tag, isMultiple, undefined)) {
+      this.#deliveries.settle(delivery, settlement)
+    }
+  }
+}

@@ -1,0 +1,11 @@
+import type { Broker } from '../broker/broker.ts'
+import type { Logger } from '../lib/logger.ts'
+
+/** What the in-process brokers of all virtual hosts share. */
+export interface EmbeddedContext {
+  readonly core: Broker
+  readonly logger: Logger
+  readonly maxMessageSizeBytes: number
+  /** Closes the AMQP connections of a virtual host that is about to go. */
+  readonly closeConnectionsOf: (vhost: string) => void
+}

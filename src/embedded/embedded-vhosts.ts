@@ -1,0 +1,55 @@
+/** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
+import { brokerStats, type MessageCounts } from './broker-stats.ts'
+import { EmbeddedBroker } from './embedded-broker.ts'
+import type { EmbeddedContext } from './embedded-context.ts'
+
+export class EmbeddedVhosts {
+  readonly context: EmbeddedContext
+  /** What went through virtual hosts that are gone. */
+  past: MessageCounts = { messagesPublished: 0, messagesDelivered: 0 }
+  readonly #brokers = new Map<string, EmbeddedBroker>()
+  #lastTag = 0
+
+  constructor(context: EmbeddedContext) {
+    this.context = context
+  }
+
+  /** Delivery tags are the server's, so that a message settled at the wrong broker is refused. */
+  readonly nextTag = (): number => ++this.#lastTag
+
+  at(name: string): EmbeddedBroker | undefined {
+    const vhost = this.context.core.vhost(name)
+    if (vhost === undefined) return undefined
+    let broker = this.#brokers.get(name)
+    if (broker === undefined) {
+      broker = new EmbeddedBroker(vhost, this)
+      this.#brokers.set(name, broker)
+    }
+    return broker
+  }
+
+  create(name: string): EmbeddedBroker {
+    this.context.core.createVhost(name)
+    return this.at(name) as EmbeddedBroker // it was just made
+  }
+
+  delete(name: string): boolean {
+    const { core, closeConnectionsOf } = this.context
+    const vhost = core.vhost(name)
+    if (vhost === undefined) return false
+    closeConnectionsOf(name)
+    this.past = brokerStats([vhost], this.past)
+    this.#brokers.delete(name)
+    return core.deleteVhost(name)
+  }
+
+  /** The server stops: what was counted so far stays. */
+  close(): void {
+    this.past = brokerStats(this.context.core.vhosts(), this.past)
+    this.#brokers.clear()
+  }
+
+  names(): string[] {
+    return Array.from(this.context.core.vhosts(), (vhost) => vhost.name)
+  }
+}

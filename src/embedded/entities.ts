@@ -1,0 +1,131 @@
+/** What code in this process may say and learn about exchanges, queues and consumers. */
+
+import type { FieldTable } from '../../protocol/field-table.ts'
+import { fieldTable, type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
+import type { Consumer } from '../broker/consumer.ts'
+import type { Exchange } from '../broker/exchange.ts'
+import type { ExchangeDeclaration } from '../broker/exchange-declaration.ts'
+import type { Queue } from '../broker/queue.ts'
+import type { QueueDeclaration } from '../broker/queue-declaration.ts'
+import { EmbeddedConsumer } from './embedded-consumer.ts'
+
+const NAME_BYTES_MAX = 255
+const NO_ARGUMENTS: FieldTable = new Map()
+
+export interface ExchangeOptions {
+  /** Survives a restart, where the storage does. Default true. */
+  readonly durable?: boolean
+  /** Goes with the last binding that starts at it. Default false. */
+  readonly autoDelete?: boolean
+  /** Takes messages from other exchanges only. Default false. */
+  readonly internal?: boolean
+  /** For example `alternate-exchange`. */
+  readonly arguments?: PlainTable
+}
+
+export interface QueueOptions {
+  /** Survives a restart, where the storage does. Default true; an exclusive queue is never durable. */
+  readonly durable?: boolean
+  /** Can be used by the declaring broker object alone. Default false. */
+  readonly exclusive?: boolean
+  /** Goes with its last consumer. Default false. */
+  readonly autoDelete?: boolean
+  /** RabbitMQ's queue arguments: `x-max-length` … */
+  readonly arguments?: PlainTable
+}
+
+export interface ExchangeInfo {
+  readonly name: string
+  readonly type: string
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly arguments: PlainTable
+  /** Bindings that start here. */
+  readonly bindings: number
+}
+
+export interface QueueInfo {
+  readonly name: string
+  readonly durable: boolean
+  readonly exclusive: boolean
+  readonly autoDelete: boolean
+  readonly arguments: PlainTable
+  /** Messages waiting for a consumer. */
+  readonly messagesReady: number
+  /** Messages delivered and not settled. */
+  readonly messagesUnacked: number
+  readonly consumers: number
+  /** Messages that were put into it since it was declared. */
+  readonly messagesPublished: number
+  /** Messages that were handed out since it was declared, each time they were. */
+  readonly messagesDelivered: number
+}
+
+export interface ConsumerInfo {
+  readonly tag: string
+  readonly queue: string
+  readonly noAck: boolean
+  readonly exclusive: boolean
+  readonly priority: number
+  /** How many messages may be unsettled at a time; 0 for no limit. */
+  readonly prefetch: number
+  /** Whether it runs in this process, instead of behind an AMQP connection. */
+  readonly inProcess: boolean
+}
+
+export function exchangeDeclaration(name: string, type: string, options: ExchangeOptions): ExchangeDeclaration {
+  const { durable = true, autoDelete = false, internal = false } = options
+  return { name: checkName(name), type, durable, autoDelete, internal, arguments: toArguments(options.arguments) }
+}
+
+export function queueDeclaration(name: string, options: QueueOptions): QueueDeclaration {
+  const { durable = true, exclusive = false, autoDelete = false } = options
+  return { name: checkName(name), durable, exclusive, autoDelete, arguments: toArguments(options.arguments) }
+}
+
+export function exchangeInfo(exchange: Exchange): ExchangeInfo {
+  const { name, type, durable, autoDelete, internal, outgoing } = exchange
+  const bindings = outgoing.size
+  return { name, type, durable, autoDelete, internal, arguments: plainTable(exchange.arguments), bindings }
+}
+
+export function queueInfo(queue: Queue): QueueInfo {
+  return {
+    name: queue.name,
+    durable: queue.durable,
+    exclusive: queue.owner !== undefined,
+    autoDelete: queue.autoDelete,
+    arguments: plainTable(queue.arguments),
+    messagesReady: queue.readyCount,
+    messagesUnacked: queue.unackedCount,
+    consumers: queue.consumers.count,
+    messagesPublished: queue.publishedCount,
+    messagesDelivered: queue.deliveredCount,
+  }
+}
+
+export function consumerInfo(consumer: Consumer): ConsumerInfo {
+  const { sink } = consumer
+  const inProcess = sink instanceof EmbeddedConsumer
+  return {
+    tag: consumer.tag,
+    queue: consumer.queue.name,
+    noAck: inProcess ? sink.isAutoSettled : consumer.isNoAck,
+    exclusive: consumer.isExclusive,
+    priority: consumer.priority,
+    prefetch: consumer.prefetchCount,
+    inProcess,
+  }
+}
+
+export function toArguments(plain: PlainTable | undefined): FieldTable {
+  return plain === undefined ? NO_ARGUMENTS : fieldTable(plain)
+}
+
+/** Names and routing keys travel as short strings, AMQP 0-9-1 section 4.2.5.3. Throws RangeError. */
+export function checkName(name: string): string {
+  const bytes = Buffer.byteLength(name)
+  if (bytes > NAME_BYTES_MAX) throw new RangeError(`a name or routing key has at most 255 bytes, this one ${bytes}`)
+  return name
+}

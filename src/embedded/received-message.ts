@@ -1,0 +1,53 @@
+/** Messages as they are given to code in this process: copies that belong to it. */
+import { decodeContentHeader } from '../../protocol/properties.ts'
+import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
+import type { Segment } from '../../storage/segment.ts'
+import { shortString } from '../broker/message.ts'
+import { fromProperties, type MessageProperties, NO_PROPERTIES } from './message-properties.ts'
+
+/** Payload bytes of a content header without any property. */
+const BARE_HEADER_BYTES = 14
+
+/** A message taken from a queue. Body and properties belong to the receiver. */
+export interface ReceivedMessage {
+  /** The queue it was taken from. */
+  readonly queue: string
+  /** The exchange it was published to; empty for the default exchange. */
+  readonly exchange: string
+  readonly routingKey: string
+  /** What `ack`, `nack` and `reject` know it by. No two messages of a server have the same. */
+  readonly deliveryTag: number
+  /** It was delivered before and came back. */
+  readonly redelivered: boolean
+  readonly properties: MessageProperties
+  readonly body: Buffer
+}
+
+export interface DeliveryFacts {
+  readonly queue: string
+  readonly deliveryTag: number
+  readonly redelivered: boolean
+}
+
+/** Copies a record out of its segment. */
+export function readMessage(segment: Segment, index: number, facts: DeliveryFacts): ReceivedMessage {
+  const { block } = segment
+  const start = segment.offsets[index] as number // the record exists
+  const keyStart = start + RECORD_PREFIX_BYTES
+  const headerStart = keyStart + block.view.getUint16(start)
+  const bodyStart = headerStart + block.view.getUint32(start + 4)
+  const beside = segment.bodies?.[index]
+  return {
+    ...facts,
+    exchange: shortString(block, keyStart),
+    routingKey: shortString(block, keyStart + 1 + block.view.getUint8(keyStart)),
+    properties: readProperties(block.bytes, headerStart, bodyStart),
+    body: Buffer.from(beside?.bytes ?? block.bytes.subarray(bodyStart, segment.recordEnd(index))),
+  }
+}
+
+function readProperties(bytes: Buffer, start: number, end: number): MessageProperties {
+  if (end - start === BARE_HEADER_BYTES) return NO_PROPERTIES
+  // A copy first: byte values in headers would go on pointing into the segment.
+  return fromProperties(decodeContentHeader(Buffer.from(bytes.subarray(start, end))).properties)
+}

@@ -1,0 +1,176 @@
+/**
+ * Transactions of code in this process. Operations gather by channel, a number that the caller chooses; commit makes
+ * sure that all of them can be carried out before the first one is, so that either all of them happen or none.
+ */
+import { refuse } from '../broker/errors.ts'
+import type { Message } from '../broker/message.ts'
+import { enqueue } from '../broker/publisher.ts'
+import { type TransactionOperation as Step, Transaction } from '../broker/transaction.ts'
+import type { Deliveries, Delivery, Settlement } from './deliveries.ts'
+import type { EmbeddedPublisher } from './embedded-publisher.ts'
+import { encodeMessage } from './outgoing-message.ts'
+import type { SettleOperation, TransactionOperation } from './transaction-operations.ts'
+
+export type TransactionState = 'none' | 'active' | 'pending'
+
+export interface TransactionStatistics {
+  readonly totalCommits: number
+  readonly totalRollbacks: number
+  /** Channels that are transactional now. */
+  readonly activeTransactions: number
+  /** Operations that wait for commit, on all channels. */
+  readonly pendingOperations: number
+  /** Operations that were committed, by kind. */
+  readonly operationCounts: Readonly<Record<TransactionOperation['kind'], number>>
+}
+
+interface Entry {
+  readonly operation: TransactionOperation
+  /** The message of a publish, encoded when the operation was added. */
+  readonly message: Message | undefined
+}
+
+export class Transactions {
+  readonly #publisher: () => EmbeddedPublisher
+  readonly #deliveries: Deliveries
+  readonly #channels = new Map<number, Entry[]>()
+  readonly #counts: Record<TransactionOperation['kind'], number> = { publish: 0, ack: 0, nack: 0, reject: 0 }
+  #totalCommits = 0
+  #totalRollbacks = 0
+
+  /** `publisher` throws BrokerError when the virtual host is gone. */
+  constructor(publisher: () => EmbeddedPublisher, deliveries: Deliveries) {
+    this.#publisher = publisher
+    this.#deliveries = deliveries
+  }
+
+  /** Makes a channel transactional; one that is already stays as it is. */
+  select(channelId: number): void {
+    if (!this.#channels.has(channelId)) this.#channels.set(channelId, [])
+  }
+
+  /**
+   * Adds an operation for the next commit. Throws BrokerError `precondition-failed` when the channel is not
+   * transactional; RangeError or TypeError for a message that AMQP cannot carry.
+   */
+  addOperation(channelId: number, operation: TransactionOperation): void {
+    this.#require(channelId).push(entryOf(operation))
+  }
+
+  /**
+   * Carries out what is pending, in the order it was added. Throws BrokerError, with nothing changed and everything
+   * still pending, when one of the operations is refused: an unknown exchange or delivery tag, a message that is too
+   * large, a server short of memory. The channel stays transactional either way.
+   */
+  commit(channelId: number): void {
+    const entries = this.#require(channelId)
+    this.#carryOut(entries)
+    entries.length = 0
+  }
+
+  /** Forgets what is pending; the channel stays transactional. Throws BrokerError when it is not transactional. */
+  rollback(channelId: number): void {
+    this.#require(channelId).length = 0
+    this.#totalRollbacks++
+  }
+
+  /** Ends the transactional mode of a channel; what is pending is forgotten, which counts as a rollback. */
+  close(channelId: number): void {
+    const entries = this.#channels.get(channelId)
+    if (entries === undefined) return
+    this.#channels.delete(channelId)
+    if (entries.length > 0) this.#totalRollbacks++
+  }
+
+  /**
+   * Commits what the function adds, or nothing when it throws or rejects; passes on what it returns. Needs no channel.
+   * Throws like `commit`.
+   */
+  async executeAtomic<T>(work: (add: (operation: TransactionOperation) => void) => T | Promise<T>): Promise<T> {
+    const entries: Entry[] = []
+    try {
+      const result = await work((operation) => entries.push(entryOf(operation)))
+      this.#carryOut(entries)
+      return result
+    } catch (error) {
+      this.#totalRollbacks++
+      throw error
+    }
+  }
+
+  isTransactional(channelId: number): boolean {
+    return this.#channels.has(channelId)
+  }
+
+  /** `none` when it is not transactional, `pending` when operations wait for commit, else `active`. */
+  state(channelId: number): TransactionState {
+    const entries = this.#channels.get(channelId)
+    if (entries === undefined) return 'none'
+    return entries.length === 0 ? 'active' : 'pending'
+  }
+
+  /** What waits for commit, in order. */
+  pendingOperations(channelId: number): TransactionOperation[] {
+    return this.#channels.get(channelId)?.map(({ operation }) => operation) ?? []
+  }
+
+  statistics(): TransactionStatistics {
+    let pendingOperations = 0
+    for (const entries of this.#channels.values()) pendingOperations += entries.length
+    return {
+      totalCommits: this.#totalCommits,
+      totalRollbacks: this.#totalRollbacks,
+      activeTransactions: this.#channels.size,
+      pendingOperations,
+      operationCounts: { ...this.#counts },
+    }
+  }
+
+  #require(channelId: number): Entry[] {
+    const entries = this.#channels.get(channelId)
+    if (entries === undefined) throw refuse.notTransactional()
+    return entries
+  }
+
+  #carryOut(entries: readonly Entry[]): void {
+    const transaction = new Transaction()
+    const settled = new Set<Delivery>()
+    for (const entry of entries) {
+      for (const step of this.#prepare(entry, settled)) transaction.add(step)
+    }
+    // Nothing can be refused from here on.
+    transaction.commit()
+    this.#totalCommits++
+    for (const { operation } of entries) this.#counts[operation.kind]++
+  }
+
+  /** Everything that can go wrong goes wrong here. `settled` is what earlier operations of the transaction settle. */
+  #prepare({ operation, message }: Entry, settled: Set<Delivery>): Step[] {
+    if (operation.kind !== 'publish') return this.#prepareSettle(operation, settled)
+    const publication = this.#publisher().prepare(message as Message) // entryOf made one for every publish
+    return [{ kind: 'publish', commit: () => enqueue(publication), rollback: () => {} }]
+  }
+
+  #prepareSettle(operation: SettleOperation, settled: Set<Delivery>): Step[] {
+    const { kind, queue, deliveryTag } = operation
+    const isMultiple = kind !== 'reject' && operation.multiple
+    const settlement: Settlement = kind === 'ack' ? 'ack' : operation.requeue ? 'requeue' : 'reject'
+    const selected = this.#deliveries.select(deliveryTag, isMultiple, queue)
+    if (selected.some((delivery) => delivery.tag === deliveryTag && settled.has(delivery))) {
+      throw refuse.unknownDeliveryTag(deliveryTag)
+    }
+    const fresh = selected.filter((delivery) => !settled.has(delivery))
+    for (const delivery of fresh) settled.add(delivery)
+    return fresh.map((delivery) => ({
+      kind,
+      commit: () => this.#deliveries.settle(delivery, settlement),
+      rollback: () => {},
+    }))
+  }
+}
+
+function entryOf(operation: TransactionOperation): Entry {
+  if (operation.kind !== 'publish') return { operation, message: undefined }
+  const { exchange, routingKey, message } = operation
+  return { operation, message: encodeMessage(exchange, routingKey, message) }
+}

@@ -1,0 +1,130 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { FrameError } from '../../protocol/errors.ts'
+import { ContentAssembly } from '../../src/amqp/content-assembly.ts'
+import { Message } from '../../src/broker/message.ts'
+import { Block } from '../../src/lib/block.ts'
+import { contentHeader } from '../support/wire-frames.ts'
+import { ByteWriter } from '../support/wire-values.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+/** Behind other bytes and in front of others, in a block that is overwritten afterwards. */
+function passed(bytes: Uint8Array, use: (block: Block, start: number, end: number) => void): void {
+  const block = new Block(Buffer.concat([Buffer.alloc(5, 1), bytes, Buffer.alloc(5, 2)]))
+  use(block, 5, 5 + bytes.length)
+  block.bytes.fill(0xee)
+}
+
+function begun(exchange = 'ex', routingKey = 'key', bits = 1): ContentAssembly {
+  const key = new ByteWriter().shortstr(exchange).shortstr(routingKey).octet(bits).take()
+  let content: ContentAssembly | undefined
+  passed(key, (block, start, end) => {
+    content = new ContentAssembly(block, start, end - 1)
+  })
+  return content as ContentAssembly
+}
+
+function addHeader(content: ContentAssembly, header: Buffer): void {
+  passed(header, (block, start, end) => void content.header(block, start, end))
+}
+
+function addBody(content: ContentAssembly, body: Uint8Array): void {
+  passed(body, (block, start, end) => content.body(block, start, end))
+}
+
+function refusal(act: () => void): Partial<FrameError> {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof FrameError) return { code: error.code, text: error.text }
+    throw error
+  }
+  throw new Error('it was not refused')
+}
+
+describe('ContentAssembly', () => {
+  test('puts a message together from any pieces', () => {
+    const texts = fc.string({ maxLength: 30 })
+    const pieces = fc.array(fc.uint8Array({ maxLength: 500 }), { maxLength: 12 })
+    fc.assert(
+      fc.property(texts, texts, pieces, (exchange, routingKey, bodies) => {
+        const body = Buffer.concat(bodies)
+        const header = contentHeader(body.length, { messageId: routingKey })
+        const content = begun(exchange, routingKey)
+        addHeader(content, header)
+        for (const piece of bodies) {
+          expect(content.isComplete).toBe(content.allocatedBytes > 0 ? false : body.length === 0)
+          if (piece.length > 0) addBody(content, piece)
+          if (content.isComplete) break
+        }
+        expect(content.isComplete).toBe(true)
+        const message = new Message()
+        content.fill(message)
+        expect([message.exchange, message.routingKey]).toEqual([exchange, routingKey])
+        expect(message.head.bytes.subarray(message.headerStart, message.headerEnd)).toEqual(header)
+        expect(message.body.bytes.subarray(message.bodyStart, message.bodyEnd)).toEqual(body)
+        expect(message.ownBody().size).toBe(body.length)
+      }),
+    )
+  })
+
+  test('keeps the octet of bits', () => {
+    expect(begun('', 'q', 3).bits).toBe(3)
+  })
+
+  test('takes memory as the body arrives, not as the header claims', () => {
+    const content = begun()
+    addHeader(content, contentHeader(16 * MEBIBYTE))
+    expect(content.allocatedBytes).toBe(0)
+    addBody(content, Buffer.alloc(10))
+    expect(content.allocatedBytes).toBeLessThanOrEqual(MEBIBYTE)
+    for (let sent = 10; sent < 3 * MEBIBYTE; sent += 100_000) addBody(content, Buffer.alloc(100_000))
+    expect(content.allocatedBytes).toBeLessThanOrEqual(8 * MEBIBYTE)
+  })
+
+  test('takes exactly the memory of the body in the end', () => {
+    const content = begun()
+    addHeader(content, contentHeader(5 * MEBIBYTE + 1))
+    for (let i = 0; i < 5; i++) addBody(content, Buffer.alloc(MEBIBYTE, i))
+    addBody(content, Buffer.of(9))
+    expect([content.isComplete, content.allocatedBytes]).toEqual([true, 5 * MEBIBYTE + 1])
+  })
+})
+
+describe('ContentAssembly refuses', () => {
+  test('a body before the header', () => {
+    const text = 'expected content header for class 60, got non content header frame instead'
+    expect(refusal(() => addBody(begun(), Buffer.of(1)))).toEqual({ code: 505, text })
+  })
+
+  test('a second header', () => {
+    const content = begun()
+    addHeader(content, contentHeader(3))
+    const text = 'expected content body, got non content body frame instead'
+    expect(refusal(() => addHeader(content, contentHeader(3)))).toEqual({ code: 505, text })
+  })
+
+  test('a header of another class', () => {
+    const text = 'expected content header for class 60, got one for class 50 instead'
+    expect(refusal(() => addHeader(begun(), contentHeader(0, {}, 50)))).toEqual({ code: 505, text })
+  })
+
+  test.each([0, 1, 13])('a header of %d octets', (length) => {
+    expect(refusal(() => addHeader(begun(), contentHeader(0).subarray(0, length))).code).toBe(541)
+  })
+
+  test.each([512n * 1024n * 1024n + 1n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n])('a body size of %d', (size) => {
+    const { code, text } = refusal(() => addHeader(begun(), contentHeader(size)))
+    expect(code).toBe(501)
+    expect(text).toMatch(/^content body size \d+ exceeds maximum allowed size 536870912$/)
+  })
+
+  test('a body that is longer than its header says', () => {
+    const content = begun()
+    addHeader(content, contentHeader(3))
+    addBody(content, Buffer.alloc(2))
+    const text = 'content body frame exceeds remaining content size'
+    expect(refusal(() => addBody(content, Buffer.alloc(2)))).toEqual({ code: 501, text })
+  })
+})

@@ -1,0 +1,44 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { Reading } from '../../src/amqp/reading.ts'
+import type { Transport } from '../../src/amqp/transport.ts'
+
+let calls: string[]
+let reading: Reading
+
+beforeEach(() => {
+  calls = []
+  const transport = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
+  reading = new Reading(transport as unknown as Transport) // all that Reading calls
+})
+
+describe('Reading', () => {
+  test('stops for the first reason and goes on after the last', () => {
+    reading.pause('unread')
+    reading.pause('memory')
+    expect([reading.isOn, reading.isPausedFor('unread'), reading.isPausedFor('ended')]).toEqual([false, true, false])
+    reading.resume('unread')
+    expect(calls).toEqual(['pause'])
+    reading.resume('memory')
+    expect(reading.isOn).toBe(true)
+    expect(calls).toEqual(['pause', 'resume'])
+  })
+
+  test('counts a reason once, and is not resumed by one that was not there', () => {
+    reading.pause('memory')
+    reading.pause('memory')
+    reading.resume('unread')
+    expect(reading.isOn).toBe(false)
+    reading.resume('memory')
+    reading.resume('memory')
+    expect(calls).toEqual(['pause', 'resume'])
+  })
+
+  test('goes on whatever the reasons are when all of them are dropped', () => {
+    reading.resumeAll()
+    reading.pause('unread')
+    reading.pause('authentication')
+    reading.resumeAll()
+    expect(reading.isOn).toBe(true)
+    expect(calls).toEqual(['pause', 'resume'])
+  })
+})

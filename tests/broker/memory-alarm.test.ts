@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { MemoryAlarm } from '../../src/broker/memory-alarm.ts'
+
+let storage: number
+let process: number
+let alarm: MemoryAlarm
+let changes: boolean[]
+
+beforeEach(() => {
+  storage = 0
+  process = 100
+  changes = []
+  alarm = new MemoryAlarm(1000, { storageBytes: () => storage, processBytes: () => process })
+  alarm.onChange((isActive) => changes.push(isActive))
+})
+
+describe('MemoryAlarm', () => {
+  test('is raised by what the storage holds, at once', () => {
+    storage = 900
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    storage = 901
+    alarm.check()
+    expect(alarm.isActive).toBe(true)
+    expect(alarm.usedBytes).toBe(1001)
+  })
+
+  test('ends well below the limit, so that it does not come and go with every message', () => {
+    storage = 950
+    alarm.check()
+    for (const bytes of [890, 860, 851, 850]) {
+      storage = bytes
+      alarm.check()
+      expect(alarm.isActive).toBe(true)
+    }
+    storage = 849
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    storage = 899
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    expect(changes).toEqual([true, false])
+  })
+
+  test('counts the rest of the process from its last sample', () => {
+    process = 1500
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    alarm.sample()
+    expect(alarm.isActive).toBe(true)
+    process = 500
+    alarm.check()
+    expect(alarm.isActive).toBe(true)
+    alarm.sample()
+    expect(alarm.isActive).toBe(false)
+  })
+
+  test('does not count the storage twice', () => {
+    storage = 600
+    process = 700
+    alarm.sample()
+    expect(alarm.usedBytes).toBe(700)
+    storage = 850
+    expect(alarm.usedBytes).toBe(950)
+  })
+
+  test('is up from the start when the process is over the limit by itself', () => {
+    expect(new MemoryAlarm(50, { storageBytes: () => 0, processBytes: () => 51 }).isActive).toBe(true)
+  })
+
+  test('tells nobody who has unsubscribed', () => {
+    const seen: boolean[] = []
+    const unsubscribe = alarm.onChange((isActive) => seen.push(isActive))
+    storage = 2000
+    alarm.check()
+    unsubscribe()
+    storage = 0
+    alarm.check()
+    expect(seen).toEqual([true])
+    expect(changes).toEqual([true, false])
+  })
+})

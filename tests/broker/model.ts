@@ -1,0 +1,117 @@
+// A broker without a network: queues, exchanges and consumers made by hand for the tests of the model.
+import { type PlainTable, fieldTable } from '../../protocol/field-table-plain.ts'
+import type { Properties } from '../../protocol/properties.ts'
+import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
+import type { Segment } from '../../storage/segment.ts'
+import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
+import { createBinding, type Destination } from '../../src/broker/binding.ts'
+import { Consumer, type ConsumerOptions, type DeliverySink } from '../../src/broker/consumer.ts'
+import { DeliveryScheduler } from '../../src/broker/delivery-scheduler.ts'
+import { BrokerError } from '../../src/broker/errors.ts'
+import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
+import { createMessage, type Message } from '../../src/broker/message.ts'
+import type { Queue, QueueSpec } from '../../src/broker/queue.ts'
+import { Vhost } from '../../src/broker/vhost.ts'
+
+export interface Delivered {
+  readonly body: string
+  readonly isRedelivered: boolean
+  readonly consumer: Consumer
+  readonly segment: Segment
+  readonly index: number
+}
+
+/** What a consumer gets, in order; opened and closed by hand. */
+export class Sink implements DeliverySink {
+  isOpen = true
+  readonly delivered: Delivered[] = []
+  readonly cancelledConsumers: Consumer[] = []
+
+  deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {
+    this.delivered.push({ body: storedBody(segment, index), isRedelivered, consumer, segment, index })
+  }
+
+  cancelled(consumer: Consumer): void {
+    this.cancelledConsumers.push(consumer)
+  }
+
+  get bodies(): string[] {
+    return this.delivered.map(({ body }) => body)
+  }
+}
+
+export class Model {
+  readonly storage = new MemoryStorage()
+  readonly #turns: (() => void)[] = []
+  readonly defects: unknown[] = []
+  readonly scheduler = new DeliveryScheduler(
+    (work) => this.#turns.push(work),
+    (error) => this.defects.push(error),
+  )
+  readonly vhost = new Vhost('/', this.scheduler, () => this.storage.createQueueLog())
+
+  /** Runs the turns that are due, until there are none. */
+  run(): void {
+    for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) turn()
+    if (this.defects.length > 0) throw this.defects[0]
+  }
+
+  /** Runs one turn. */
+  runOne(): void {
+    this.#turns.shift()?.()
+  }
+
+  queue(name: string, spec: Partial<QueueSpec> = {}): Queue {
+    const defaults = { durable: false, autoDelete: false, arguments: new Map(), owner: undefined }
+    return this.vhost.addQueue({ ...defaults, ...spec, name })
+  }
+
+  exchange(name: string, type: ExchangeSpec['type'], spec: Partial<ExchangeSpec> = {}): Exchange {
+    const defaults = { durable: false, autoDelete: false, internal: false, arguments: new Map() }
+    return this.vhost.addExchange({ ...defaults, ...spec, name, type })
+  }
+
+  bind(source: Exchange, destination: Destination, routingKey = '', table: PlainTable = {}): () => void {
+    const binding = createBinding(source, destination, routingKey, fieldTable(table))
+    this.vhost.addBinding(binding)
+    return () => this.vhost.removeBinding(source, binding.id)
+  }
+
+  consumer(queue: Queue, options: Partial<ConsumerOptions> = {}, sink = new Sink()): { consumer: Consumer; sink: Sink } {
+    const defaults = { isNoAck: false, isExclusive: false, priority: 0, prefetchCount: 0, arguments: new Map() }
+    const consumer = new Consumer(queue, sink, { tag: 'tag', ...defaults, ...options })
+    queue.addConsumer(consumer)
+    return { consumer, sink }
+  }
+}
+
+export function message(exchange: string, routingKey: string, body = '', properties: Properties = {}): Message {
+  return createMessage(exchange, routingKey, properties, Buffer.from(body))
+}
+
+export function storedBody(segment: Segment, index: number): string {
+  const { bytes, view } = segment.block
+  const start = segment.offsets[index] ?? Number.NaN
+  const bodyStart = start + RECORD_PREFIX_BYTES + view.getUint16(start) + view.getUint32(start + 4)
+  return segment.bodies?.[index]?.bytes.toString() ?? bytes.toString('utf8', bodyStart, segment.recordEnd(index))
+}
+
+/** Takes what is ready in a queue. */
+export function drain(queue: Queue): string[] {
+  const bodies: string[] = []
+  while (queue.get(true, (segment, index) => void bodies.push(storedBody(segment, index)))) {
+    // each call takes one
+  }
+  return bodies
+}
+
+/** The refusal that this call ends in, as kind and text. */
+export function refusal(act: () => unknown): string {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof BrokerError) return `${error.kind}: ${error.message}`
+    throw error
+  }
+  throw new Error('it was not refused')
+}

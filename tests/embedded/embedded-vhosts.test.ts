@@ -1,0 +1,78 @@
+import { connect } from 'amqplib'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { BrokerError, type BrokerErrorKind } from '../../src/broker/errors.ts'
+import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
+import { startTestBroker, type TestBroker } from '../../src/testing.ts'
+
+let started: TestBroker
+let broker: EmbeddedBroker
+
+beforeEach(async () => {
+  started = await startTestBroker()
+  broker = started.broker
+})
+
+afterEach(() => started.stop())
+
+function refusal(work: () => unknown): { kind: BrokerErrorKind; text: string } {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof BrokerError) return { kind: error.kind, text: error.message }
+    throw error
+  }
+  throw new Error('it was not refused')
+}
+
+describe('virtual hosts', () => {
+  test('are made, found and listed', () => {
+    const made = broker.createVhost('staging')
+    expect(made.name).toBe('staging')
+    expect(broker.createVhost('staging')).toBe(made)
+    expect(made.vhost('staging')).toBe(made)
+    expect(broker.vhost('/')).toBe(broker)
+    expect(broker.vhost('nothing')).toBeUndefined()
+    expect(broker.vhosts()).toEqual(['/', 'staging'])
+  })
+
+  test('keep their queues apart', () => {
+    const staging = broker.createVhost('staging')
+    staging.declareQueue('q')
+    expect(broker.queueInfo('q')).toBeUndefined()
+    staging.publish('', 'q', 'x')
+    expect(staging.stats()).toMatchObject({ queues: 1, messagesReady: 1 })
+    expect(broker.stats()).toMatchObject({ queues: 0, messagesReady: 0 })
+  })
+
+  test('that are deleted close their connections, and no others', async () => {
+    const staging = broker.createVhost('staging')
+    staging.declareQueue('q')
+    const [theirs, ours] = await Promise.all([connect(`${started.url}/staging`), connect(started.url)])
+    const closed = new Promise<Error | undefined>((resolve) => {
+      theirs.on('error', () => {})
+      theirs.on('close', resolve)
+    })
+    expect(broker.deleteVhost('staging')).toBe(true)
+    expect(String(await closed)).toContain("CONNECTION_FORCED - vhost 'staging' is deleted")
+    expect(broker.deleteVhost('staging')).toBe(false)
+    expect(refusal(() => staging.publish('', 'q', 'x'))).toEqual({
+      kind: 'not-allowed',
+      text: 'vhost staging not found',
+    })
+    await expect(connect(`${started.url}/staging`)).rejects.toThrow()
+    await (await ours.createChannel()).assertQueue('still-here')
+    await ours.close()
+  })
+
+  test('that were deleted and made again start empty', () => {
+    const before = broker.createVhost('staging')
+    before.declareQueue('q')
+    before.publish('', 'q', 'x')
+    broker.deleteVhost('staging')
+    const after = broker.createVhost('staging')
+    expect(after).not.toBe(before)
+    expect(after.queues()).toEqual([])
+    expect(refusal(() => before.queues()).kind).toBe('not-allowed')
+    expect(started.server.stats().messagesPublished).toBe(1)
+  })
+})

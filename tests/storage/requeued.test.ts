@@ -1,0 +1,58 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { RequeuedPositions } from '../../storage/requeued.ts'
+import { Segment } from '../../storage/segment.ts'
+
+const segments = Array.from({ length: 4 }, (_, sequence) => Object.assign(new Segment(), { sequence }))
+const operation = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ segment: fc.nat(3), index: fc.constantFrom(0, 1, 2, 3, 500, 65_534, 65_535) }) },
+  { weight: 2, arbitrary: fc.constant('shift' as const) },
+  { weight: 1, arbitrary: fc.constant('clear' as const) },
+)
+
+function takeAll(requeued: RequeuedPositions): [number, number][] {
+  const taken: [number, number][] = []
+  while (requeued.length > 0) {
+    taken.push([requeued.firstSegment().sequence, requeued.firstIndex()])
+    requeued.shift()
+  }
+  return taken
+}
+
+describe('RequeuedPositions', () => {
+  test('behaves like a sorted list', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+        const requeued = new RequeuedPositions()
+        let model: [number, number][] = []
+        for (const one of operations) {
+          if (one === 'clear') {
+            requeued.clear()
+            model = []
+          } else if (one === 'shift') {
+            const first = model.shift()
+            if (first === undefined) continue
+            expect([requeued.firstSegment().sequence, requeued.firstIndex()]).toEqual(first)
+            requeued.shift()
+          } else if (!model.some(([segment, index]) => segment === one.segment && index === one.index)) {
+            requeued.insert(segments[one.segment] as Segment, one.index)
+            model.push([one.segment, one.index])
+            model.sort(([a, i], [b, j]) => a - b || i - j)
+          }
+          expect(requeued.length).toBe(model.length)
+        }
+        expect(takeAll(requeued)).toEqual(model)
+      }),
+    )
+  })
+
+  test('keeps its order while thousands come in from both ends and go out at the front', () => {
+    const requeued = new RequeuedPositions()
+    const segment = segments[1] as Segment
+    for (let i = 5000; i < 10_000; i++) requeued.insert(segment, i)
+    for (let i = 0; i < 3000; i++) requeued.shift()
+    for (let i = 4999; i >= 3000; i--) requeued.insert(segment, i)
+    const expected = [...Array.from({ length: 2000 }, (_, i) => 3000 + i), ...Array.from({ length: 2000 }, (_, i) => 8000 + i)]
+    expect(takeAll(requeued)).toEqual(expected.map((index) => [1, index]))
+  })
+})

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest'
+import { SEGMENT_BYTES, SegmentPool } from '../../storage/segment-pool.ts'
+import { numbered, source, stored } from './sources.ts'
+
+describe('SegmentPool', () => {
+  test.each([1, 1023, 1024, 1025, 2048, 100_000, SEGMENT_BYTES, SEGMENT_BYTES + 1, 5_000_000])(
+    'hands out room for %d bytes and counts it while it is in use',
+    (size) => {
+      const pool = new SegmentPool()
+      const segment = pool.take(size)
+      expect(segment.block.size).toBeGreaterThanOrEqual(size)
+      expect(segment.block.size).toBeLessThanOrEqual(Math.max(1024, size * 2))
+      expect(pool.bytesInUse).toBe(segment.block.size)
+      pool.give(segment)
+      expect(pool.bytesInUse).toBe(0)
+    },
+  )
+
+  test('hands out again what came back, of the same size class only', () => {
+    const pool = new SegmentPool()
+    const small = pool.take(1000)
+    const large = pool.take(3000)
+    pool.give(small)
+    pool.give(large)
+    expect(pool.take(4096) === large).toBe(true)
+    expect(pool.take(1024) === small).toBe(true)
+    expect(pool.take(1024) === small).toBe(false)
+  })
+
+  test('keeps no segment that is larger than a normal one', () => {
+    const pool = new SegmentPool()
+    const huge = pool.take(SEGMENT_BYTES + 1)
+    pool.give(huge)
+    expect(pool.take(SEGMENT_BYTES + 1) === huge).toBe(false)
+  })
+
+  test('keeps at most 8 MiB of free segments of a size', () => {
+    const pool = new SegmentPool()
+    const taken = Array.from({ length: 40 }, () => pool.take(SEGMENT_BYTES))
+    for (const segment of taken) pool.give(segment)
+    const again = new Set(Array.from({ length: 40 }, () => pool.take(SEGMENT_BYTES)))
+    expect(taken.filter((segment) => again.has(segment))).toHaveLength(32)
+  })
+
+  test('moves the records of a segment to a larger block', () => {
+    const pool = new SegmentPool()
+    const segment = pool.take(1024)
+    for (let i = 0; i < 5; i++) segment.append(source(numbered(i, 40)))
+    pool.grow(segment, 4096)
+    expect(segment.block.size).toBe(4096)
+    expect(pool.bytesInUse).toBe(4096)
+    expect(stored(segment, 4)).toEqual(numbered(4, 40))
+    expect(pool.take(1024) === segment).toBe(false)
+  })
+})

@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { BODY_BESIDE_BYTES_MIN } from '../../storage/record.ts'
+import { Segment } from '../../storage/segment.ts'
+import { isBodyBeside } from '../../storage/queue-log.ts'
+import { allocateBlock } from '../../src/lib/block.ts'
+import { numbered, source, stored } from './sources.ts'
+
+const part = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))
+const bodies = fc.oneof(
+  part,
+  fc.constantFrom(BODY_BESIDE_BYTES_MIN - 1, BODY_BESIDE_BYTES_MIN, BODY_BESIDE_BYTES_MIN + 1).map((size) => Buffer.alloc(size, 'b')),
+)
+const messages = fc.array(fc.record({ key: part, header: part, body: bodies }), { maxLength: 60 })
+
+function segmentFor(sizeBytes: number): Segment {
+  const segment = new Segment()
+  segment.block = allocateBlock(sizeBytes)
+  return segment
+}
+
+describe('Segment', () => {
+  test('gives back what was appended, large bodies too, in exactly the bytes it announced', () => {
+    fc.assert(
+      fc.property(messages, (all) => {
+        const sources = all.map(source)
+        const segment = segmentFor(sources.reduce((sum, one) => sum + Segment.recordBytes(one), 0))
+        for (const one of sources) segment.append(one)
+        expect(segment.count).toBe(all.length)
+        expect(segment.length).toBe(segment.block.size)
+        for (const [index, one] of all.entries()) {
+          const found = stored(segment, index)
+          expect(found.key.equals(one.key) && found.header.equals(one.header) && found.body.equals(one.body)).toBe(true)
+        }
+        const beside = all.map(({ body }) => body.length).filter((size) => size >= BODY_BESIDE_BYTES_MIN)
+        expect(segment.bodyBytes).toBe(beside.reduce((sum, size) => sum + size, 0))
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('keeps bodies from 32 KiB on beside its block', () => {
+    const sources = [BODY_BESIDE_BYTES_MIN - 1, BODY_BESIDE_BYTES_MIN].map((size) => source(numbered(1, size)))
+    const segment = segmentFor(100_000)
+    for (const one of sources) segment.append(one)
+    expect([isBodyBeside(segment, 0), isBodyBeside(segment, 1)]).toEqual([false, true])
+    expect(segment.length).toBeLessThan(BODY_BESIDE_BYTES_MIN + 100)
+  })
+
+  test('forgets a body once, and says what that freed', () => {
+    const segment = segmentFor(1000)
+    segment.append(source(numbered(1, 5)))
+    segment.append(source(numbered(2, BODY_BESIDE_BYTES_MIN)))
+    expect(segment.dropBody(0)).toBe(0)
+    expect(segment.dropBody(1)).toBe(BODY_BESIDE_BYTES_MIN)
+    expect(segment.dropBody(1)).toBe(0)
+    expect(segment.bodyBytes).toBe(0)
+  })
+
+  test('is as good as new after it was cleared', () => {
+    const segment = segmentFor(100_000)
+    for (let i = 0; i < 50; i++) segment.append(source(numbered(i, i === 7 ? BODY_BESIDE_BYTES_MIN : 3)))
+    segment.clear()
+    segment.append(source(numbered(8, 10)))
+    expect(segment).toMatchObject({ count: 1, settledCount: 0, bodies: undefined, bodyBytes: 0, next: undefined, previous: undefined })
+    expect(stored(segment, 0)).toEqual(numbered(8, 10))
+  })
+})
