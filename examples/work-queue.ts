@@ -10,8 +10,6 @@ export async function run(url = 'amqp://127.0.0.1', print: (line: string) => voi
   await channel.purgeQueue(QUEUE)
 
   const tasks = ['wash', 'cut', 'cook', 'serve']
-  for (const task of tasks) channel.sendToQueue(QUEUE, Buffer.from(task), { persistent: true })
-
   let left = tasks.length
   const { promise: allDone, resolve } = withResolvers()
   const done = (task: string): void => {
@@ -20,6 +18,7 @@ export async function run(url = 'amqp://127.0.0.1', print: (line: string) => voi
   }
   await startWorker(connection, 'careful', done, print)
   await startWorker(connection, 'clumsy', done, print)
+  for (const task of tasks) channel.sendToQueue(QUEUE, Buffer.from(task), { persistent: true })
   await allDone
 
   await channel.deleteQueue(QUEUE)

@@ -21,6 +21,23 @@ export class ServerBuilder {
     return this
   }
 
+  /** The IP address to listen on. Default 127.0.0.1. */
+  withAddress(bind: string): this {
+    return this.withConfig({ bind })
+  }
+
+  /** The TCP port to listen on, 0 for a free one. Default 5672. */
+  withPort(port: number): this {
+    return this.withConfig({ port })
+  }
+
+  /** What clients are held to: channels per connection, bytes per frame, bytes per message body. */
+  withProtocolLimits(
+    limits: Partial<Pick<ServerConfig, 'channelMax' | 'frameMaxBytes' | 'maxMessageSizeBytes'>>,
+  ): this {
+    return this.withConfig(limits)
+  }
+
   /** Where messages are kept; in memory when not given. A storage serves one server. */
   withStorage(storage: Storage): this {
     this.#storage = storage
@@ -39,6 +56,7 @@ export class ServerBuilder {
     return this
   }
 
+  /** Adds hooks; one that is given again replaces the one before it. */
   withHooks(hooks: ServerHooks): this {
     this.#hooks = { ...this.#hooks, ...hooks }
     return this

@@ -30,6 +30,7 @@ export interface ServerHooks {
   readonly onError?: (error: unknown) => void
 }
 
+/** A server goes from `stopped` to `running` once, and back once. */
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
 
 export interface ServerParts {
@@ -40,7 +41,9 @@ export interface ServerParts {
   readonly hooks: ServerHooks
 }
 
+/** How the server is doing. */
 export interface Health {
+  /** `degraded`: it works, but something is held back; see `warnings`. */
   readonly status: 'healthy' | 'degraded' | 'stopped'
   readonly uptimeMs: number
   /** What is wrong, in plain words; empty when all is well. */
@@ -59,6 +62,7 @@ export interface ServerStats extends BrokerStats {
   readonly bytesSent: number
 }
 
+/** A broker with its listeners. `ServerBuilder` makes it; it runs from `listen` or `start` until `shutdown`. */
 export class Server {
   /** The model itself, for what the public API does not offer. It may change in any version. */
   readonly core: Broker
@@ -113,6 +117,7 @@ export class Server {
     return this.broker.transactions
   }
 
+  /** `starting` and `stopping` are what `start`, `listen` and `shutdown` wait for. */
   get state(): ServerState {
     return this.#state
   }
@@ -174,12 +179,14 @@ export class Server {
     await this.#shutdown
   }
 
+  /** How the server is doing: for probes. */
   health(): Health {
     if (this.#state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
     const warnings = this.core.memory.isActive ? ['low on memory: publishers are blocked'] : []
     return { status: warnings.length === 0 ? 'healthy' : 'degraded', uptimeMs: this.#uptimeMs(), warnings }
   }
 
+  /** The server in numbers. Walks over all queues and connections. */
   stats(): ServerStats {
     const broker = brokerStats(this.core.vhosts(), this.#vhosts.past)
     return { uptimeMs: this.#uptimeMs(), ...this.#listener.traffic(), ...broker }

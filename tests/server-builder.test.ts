@@ -36,6 +36,22 @@ describe('a configuration', () => {
     await server.shutdown()
   })
 
+  test('can be said field by field', async () => {
+    const server = new ServerBuilder()
+      .withAddress('0.0.0.0')
+      .withPort(0)
+      .withProtocolLimits({ channelMax: 3, maxMessageSizeBytes: 10 })
+      .build()
+    const [address] = await server.listen()
+    expect(address?.host).toBe('0.0.0.0')
+    const connection = await connect(`amqp://127.0.0.1:${address?.port}`)
+    expect((connection.connection as unknown as { channelMax: number }).channelMax).toBe(3)
+    server.broker.declareQueue('q')
+    expect(() => server.broker.publish('', 'q', Buffer.alloc(11))).toThrow('message size 11')
+    await connection.close()
+    await server.shutdown()
+  })
+
   test('knows the default user', async () => {
     const config: Partial<ServerConfig> = { port: 0, defaultUser: 'app', defaultPass: 's3cret' }
     const server = new ServerBuilder().withConfig(config).build()

@@ -112,11 +112,7 @@ export class Channel {
 
   /** Gives everything unacked back to its queues: oldest first. */
   requeueAll(): void {
-    const { unacked } = this
-    for (let tag = unacked.lowestTag(); tag !== 0; tag = unacked.lowestTag()) {
-      unacked.take(tag)
-      this.#settleTaken(tag, 'requeue', true)
-    }
+    this.unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => this.#settleTaken(tag, 'requeue', true))
   }
 
   delivered(consumer: Consumer): void {
@@ -140,13 +136,9 @@ export class Channel {
     this.requeueAll()
   }
 
+  /** AMQP 0-9-1: tag 0 with the multiple bit stands for all of them. */
   #settleUpTo(tag: number, settlement: Settlement): void {
-    const { unacked } = this
-    // AMQP 0-9-1: tag 0 with the multiple bit stands for all of them.
-    for (let next = unacked.lowestTag(); next !== 0 && (tag === 0 || next <= tag); next = unacked.lowestTag()) {
-      unacked.take(next)
-      this.#settleTaken(next, settlement)
-    }
+    this.unacked.takeUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag, (next) => this.#settleTaken(next, settlement))
   }
 
   /** Settles what `unacked.take` has just taken, or lets the transaction do it later. */

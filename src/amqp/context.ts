@@ -18,11 +18,15 @@ export interface AmqpLimits {
   readonly maxMessageSizeBytes: number
 }
 
+/** An AMQP connection that is open. */
 export interface ConnectionDetails {
+  /** Counts the connections of a server from 1. */
   readonly id: number
+  /** The client's IP address. */
   readonly peerAddress: string
   readonly peerPort: number
   readonly user: User
+  /** The name of its virtual host. */
   readonly vhost: string
 }
 

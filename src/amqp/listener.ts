@@ -7,8 +7,11 @@ import type { AmqpContext } from './context.ts'
 const TICK_MS = 500
 const BACKLOG = 1024
 
+/** Where a server listens. */
 export interface ListenAddress {
+  /** An IP address; `0.0.0.0` and `::` stand for all of the machine's. */
   readonly host: string
+  /** The TCP port, never 0. */
   readonly port: number
 }
 

@@ -84,11 +84,21 @@ export class Unacked {
     return tag < this.#next && this.#owners[tag & this.#mask] !== undefined
   }
 
-  /** The lowest open tag, or 0 when none is open. */
-  lowestTag(): number {
-    if (!this.#areStragglersSorted) this.#sortStragglers()
-    if (this.#stragglers.size > 0) for (const tag of this.#stragglers.keys()) return tag
-    return this.#first < this.#next ? this.#first : 0
+  /** Takes all open tags up to this one, in order; `visit` finds each in `owner`, `segment` and `index`. */
+  takeUpTo(last: number, visit: (tag: number) => void): void {
+    if (this.#stragglers.size > 0) {
+      if (!this.#areStragglersSorted) this.#sortStragglers()
+      for (const tag of [...this.#stragglers.keys()]) {
+        if (tag > last) return
+        this.#takeStraggler(tag)
+        visit(tag)
+      }
+    }
+    while (this.#first < this.#next && this.#first <= last) {
+      const tag = this.#first
+      this.take(tag)
+      visit(tag)
+    }
   }
 
   /** Reopens a tag that was taken: for transactions that are rolled back. */

@@ -5,6 +5,7 @@ export interface User {
   readonly tags: readonly string[]
 }
 
+/** What a client logs in with, by SASL PLAIN or AMQPLAIN. */
 export interface Credentials {
   readonly name: string
   readonly password: Buffer
@@ -23,4 +24,5 @@ export interface Authenticator {
   renew?(user: User, secret: Buffer): Promise<boolean> | boolean
 }
 
+/** The user that a client is, or why it is not let in. */
 export type Verdict = { readonly user: User } | { readonly refusal: string }

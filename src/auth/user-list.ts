@@ -23,10 +23,12 @@ export class UserList implements Authenticator {
     this.#anonymousUser = options.anonymousUser
   }
 
+  /** Adds a user, or changes one of that name. The password is kept as a salted hash. */
   add(name: string, password: string, tags: readonly string[] = []): void {
     this.#users.set(name, { user: { name, tags }, hash: hashPassword(password) })
   }
 
+  /** False when there is no such user. Connections that are open stay so. */
   remove(name: string): boolean {
     return this.#users.delete(name)
   }

@@ -3,6 +3,7 @@
  * edge (AMQP, HTTP, the embedded API) has one map from kinds to its own codes.
  */
 
+/** Why something is refused: AMQP's reply codes by name, AMQP 0-9-1 section 1.1. */
 export type BrokerErrorKind =
   | 'not-found'
   | 'access-refused'

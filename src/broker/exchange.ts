@@ -1,6 +1,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Binding } from './binding.ts'
 import { EXCHANGE_TYPES, type ExchangeTypeName, type RoutingTable } from './exchange-types/exchange-types.ts'
+import type { Route } from './router.ts'
 
 export interface ExchangeSpec {
   readonly name: string
@@ -27,6 +28,8 @@ export class Exchange {
   /** The bindings that start here, by id. */
   readonly outgoing = new Map<string, Binding>()
   readonly routingTable: RoutingTable
+  /** The route of every message, where the routing key makes no difference. */
+  sharedRoute: Route | undefined
 
   constructor(vhostName: string, spec: ExchangeSpec) {
     this.name = spec.name

@@ -3,6 +3,7 @@
  * An open hash table of bounded size; when it is full it starts afresh. Routes carry the topology version they were
  * made under, and older ones do not count.
  */
+import { randomInt } from 'node:crypto'
 import { allocateBlock, type Block, copyBytes, equalBytes, hashBytes } from '../lib/block.ts'
 import type { Route } from './router.ts'
 
@@ -23,15 +24,21 @@ export class RouteCache {
   #count = 0
   #keys: Block | undefined
   #keyBytes = 0
+  readonly #seed: number
+
+  /** The seed of its hashes: one that nobody knows when not given. */
+  constructor(seed = randomInt(2 ** 32)) {
+    this.#seed = seed
+  }
 
   /** The remembered route, or undefined; the caller checks its version. */
   get(block: Block, start: number, end: number): Route | undefined {
     if (this.#keys === undefined) return undefined
-    return this.#find(hashBytes(block, start, end), block, start, end)?.route
+    return this.#find(hashBytes(block, start, end, this.#seed), block, start, end)?.route
   }
 
   set(block: Block, start: number, end: number, route: Route): void {
-    const hash = hashBytes(block, start, end)
+    const hash = hashBytes(block, start, end, this.#seed)
     const known = this.#find(hash, block, start, end)
     if (known !== undefined) {
       known.route = route

@@ -171,10 +171,15 @@ export class Vhost implements Topology {
       const replyConsumer = this.replyConsumers.at(routingKey)
       if (replyConsumer !== undefined) return { version, exchange, queues: [], replyConsumer, usesHeaders: false }
     }
+    if (exchange.sharedRoute?.version === version) return exchange.sharedRoute
     const routing = new Routing(this)
     routing.follow(exchange, routingKey, NO_ARGUMENTS)
     const { usesHeaders } = routing
-    return { version, exchange, queues: usesHeaders ? [] : [...routing.queues], replyConsumer: undefined, usesHeaders }
+    const queues = usesHeaders ? [] : [...routing.queues]
+    const route = { version, exchange, queues, replyConsumer: undefined, usesHeaders }
+    // Only the keys of a fanout that leads straight to queues make no difference.
+    if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange)) exchange.sharedRoute = route
+    return route
   }
 
   /** Takes away the bindings that lead here; the exchanges that must go with them. */
@@ -186,6 +191,11 @@ export class Vhost implements Topology {
     }
     return [...unused]
   }
+}
+
+function leadsToQueuesOnly(exchange: Exchange): boolean {
+  for (const { destination } of exchange.outgoing.values()) if (destination.kind !== 'queue') return false
+  return true
 }
 
 // RabbitMQ: an auto-delete exchange goes with the last binding that starts at it.

@@ -139,8 +139,8 @@ export class EmbeddedBroker {
     properties?: MessageProperties,
   ): PublishResult {
     this.#requireVhost()
-    const message = encodeMessage(exchange, routingKey, properties === undefined ? { body } : { body, properties })
-    return { routed: this.#publisher.publish(message) }
+    const message = properties === undefined ? { body } : { body, properties }
+    return { routed: this.#publisher.publish(exchange, routingKey, message) }
   }
 
   /** Publishes all of these messages, or none when one of them is refused. Throws like `publish`. */

@@ -1,16 +1,33 @@
+import { encodeContentHeader } from '../../protocol/properties.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
-import type { Message } from '../broker/message.ts'
+import { encodeKey, Message } from '../broker/message.ts'
 import { type Publication, Publisher } from '../broker/publisher.ts'
+import { isReplyAddress } from '../broker/reply-to.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { allocateBlock, Block, EMPTY_BLOCK } from '../lib/block.ts'
+import { encodeMessage, type OutgoingMessage } from './outgoing-message.ts'
 
 /** Code in this process is trusted: it may publish in anybody's name. */
 const IN_PROCESS_USER = { name: '', isImpersonator: true }
+
+/** Bodies up to this size are gathered in a block that is used again and again. */
+const SCRATCH_BYTES = 4096
+const UTF8_BYTES_MAX = 3
+const BODY_SIZE_OFFSET = 4
+const TWO_TO_32 = 0x1_0000_0000
 
 /** Publishing from this process. It cannot be made to wait while memory is short, so it is refused. */
 export class EmbeddedPublisher {
   readonly #publisher: Publisher
   readonly #memory: Broker['memory']
+  /** The message of the last publish without properties: the next one often differs in its body alone. */
+  readonly #message = new Message()
+  readonly #scratch = allocateBlock(SCRATCH_BYTES)
+  #head = EMPTY_BLOCK
+  #headerStart = 0
+  #exchange: string | undefined
+  #routingKey = ''
 
   constructor(vhost: Vhost, memory: Broker['memory'], maxMessageSizeBytes: number) {
     this.#publisher = new Publisher(vhost, IN_PROCESS_USER, maxMessageSizeBytes)
@@ -18,9 +35,13 @@ export class EmbeddedPublisher {
   }
 
   /** Whether the message was put into at least one queue. Throws BrokerError. */
-  publish(message: Message): boolean {
+  publish(exchange: string, routingKey: string, outgoing: OutgoingMessage): boolean {
     this.#requireMemory()
-    return this.#publisher.publish(message)
+    // A waiting requester may be given the body by reference: it must not change any more.
+    const isBare = outgoing.properties === undefined && !isReplyAddress(routingKey)
+    if (!isBare) return this.#publisher.publish(encodeMessage(exchange, routingKey, outgoing))
+    if (exchange !== this.#exchange || routingKey !== this.#routingKey) this.#prepareHead(exchange, routingKey)
+    return this.#publisher.publish(this.#messageWith(outgoing.body))
   }
 
   /** Makes sure that the message can be published. Throws BrokerError. */
@@ -33,4 +54,42 @@ export class EmbeddedPublisher {
     this.#memory.check()
     if (this.#memory.isActive) throw refuse.memoryAlarm()
   }
+
+  #prepareHead(exchange: string, routingKey: string): void {
+    const key = encodeKey(exchange, routingKey)
+    this.#head = new Block(Buffer.concat([key, encodeContentHeader(0, {})]))
+    this.#headerStart = key.length
+    this.#exchange = exchange
+    this.#routingKey = routingKey
+  }
+
+  #messageWith(body: string | Uint8Array): Message {
+    const isSmall = body.length * UTF8_BYTES_MAX <= SCRATCH_BYTES
+    const message = isSmall ? this.#message : new Message()
+    const { size, view } = this.#head
+    message.setInPlace(this.#head, 0, this.#headerStart, this.#headerStart, size)
+    message.bodyStart = 0
+    if (isSmall) {
+      message.body = this.#scratch
+      message.bodyEnd = this.#intoScratch(body)
+    } else {
+      message.body = new Block(bytesOf(body))
+      message.bodyEnd = message.body.size
+    }
+    const sizeAt = this.#headerStart + BODY_SIZE_OFFSET
+    view.setUint32(sizeAt, message.bodyEnd / TWO_TO_32)
+    view.setUint32(sizeAt + 4, message.bodyEnd)
+    return message
+  }
+
+  #intoScratch(body: string | Uint8Array): number {
+    const { bytes } = this.#scratch
+    if (typeof body === 'string') return bytes.write(body)
+    bytes.set(body)
+    return body.length
+  }
+}
+
+function bytesOf(body: string | Uint8Array): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }

@@ -62,10 +62,13 @@ export function equalBytes(a: Block, aStart: number, b: Block, bStart: number, l
   return true
 }
 
-/** A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. */
-export function hashBytes(block: Block, start: number, end: number): number {
+/**
+ * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. With a seed that
+ * nobody knows, nobody can choose keys that share a slot.
+ */
+export function hashBytes(block: Block, start: number, end: number, seed: number): number {
   const view = block.view
-  let hash = 0x811c9dc5
+  let hash = seed
   let i = start
   for (const last = end - 4; i <= last; i += 4) hash = Math.imul(hash ^ view.getInt32(i, true), 0x01000193)
   for (; i < end; i++) hash = Math.imul(hash ^ view.getUint8(i), 0x01000193)

@@ -5,7 +5,10 @@ import type { Transport } from '../../src/amqp/transport.ts'
 /** Half of a one-second interval, and as often as the listener ticks. */
 const TICK_MS = 500
 
-let transport: { bytesRead: number; outbox: { bytesWritten: number; pendingBytes: number; write(bytes: Uint8Array): void } }
+let transport: {
+  bytesRead: number
+  outbox: { bytesWritten: number; pendingBytes: number; write(bytes: Uint8Array): void }
+}
 let sent: number[]
 let nowMs: number
 let heartbeat: Heartbeat

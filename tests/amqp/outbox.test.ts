@@ -146,9 +146,16 @@ class Room {
   }
 }
 
-const length = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 60_000 }), fc.constantFrom(131_072, 131_073, 300_000))
+const length = fc.oneof(
+  fc.integer({ min: 1, max: 300 }),
+  fc.integer({ min: 1, max: 60_000 }),
+  fc.constantFrom(131_072, 131_073, 300_000),
+)
 const step = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(fc.constantFrom('write' as const, 'inPlace' as const, 'reference' as const), length) },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(fc.constantFrom('write' as const, 'inPlace' as const, 'reference' as const), length),
+  },
   { weight: 2, arbitrary: fc.tuple(fc.constant('drain' as const), fc.oneof(fc.nat(500), fc.nat(400_000))) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('turn' as const), fc.constant(0)) },
 )

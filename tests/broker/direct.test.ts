@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { createBinding } from '../../src/broker/binding.ts'
 import { DirectTable } from '../../src/broker/exchange-types/direct.ts'
-import { FanoutTable } from '../../src/broker/exchange-types/fanout.ts'
 import type { RoutingTable } from '../../src/broker/exchange-types/exchange-types.ts'
+import { FanoutTable } from '../../src/broker/exchange-types/fanout.ts'
 import { Model } from './model.ts'
 
 const model = new Model()

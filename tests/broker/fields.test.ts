@@ -43,7 +43,7 @@ describe('equalFields', () => {
     fc.assert(
       fc.property(fieldTable, (table) => {
         for (const field of table.values()) {
-          if (!JSON.stringify(plainText(field)).includes('NaN')) expect(equalFields(field, structuredClone(field))).toBe(true)
+          if (!hasNaN(field)) expect(equalFields(field, structuredClone(field))).toBe(true)
         }
       }),
     )
@@ -60,7 +60,18 @@ describe('equalFields', () => {
   test('looks at all of nested tables and arrays', () => {
     const nested = (value: number): Field => ({
       type: 'F',
-      value: new Map<string, Field>([['list', { type: 'A', value: [{ type: 'I', value }, { type: 'S', value: 's' }] }]]),
+      value: new Map<string, Field>([
+        [
+          'list',
+          {
+            type: 'A',
+            value: [
+              { type: 'I', value },
+              { type: 'S', value: 's' },
+            ],
+          },
+        ],
+      ]),
     })
     expect(equalFields(nested(1), nested(1))).toBe(true)
     expect(equalFields(nested(1), nested(2))).toBe(false)
@@ -71,10 +82,10 @@ describe('equalFields', () => {
   })
 })
 
-function plainText(field: Field): unknown {
-  if (field.type === 'F') return [...field.value.values()].map(plainText)
-  if (field.type === 'A') return field.value.map(plainText)
-  return String(field.value)
+function hasNaN(field: Field): boolean {
+  if (field.type === 'F') return [...field.value.values()].some(hasNaN)
+  if (field.type === 'A') return field.value.some(hasNaN)
+  return Number.isNaN(field.value)
 }
 
 test('integerValue is the number of an integer and nothing for all others', () => {
@@ -93,5 +104,7 @@ test('fieldText is short for whatever field', () => {
   expect(fieldText({ type: 'S', value: 'x' })).toBe('"x"')
   expect(fieldText({ type: 'l', value: -7n })).toBe('-7')
   expect(fieldText({ type: 'D', value: { scale: 2, unscaled: 314 } })).toBe('{2,314}')
-  fc.assert(fc.property(fieldTable, (table) => [...table.values()].every((field) => typeof fieldText(field) === 'string')))
+  fc.assert(
+    fc.property(fieldTable, (table) => [...table.values()].every((field) => typeof fieldText(field) === 'string')),
+  )
 })

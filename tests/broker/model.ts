@@ -1,9 +1,6 @@
 // A broker without a network: queues, exchanges and consumers made by hand for the tests of the model.
-import { type PlainTable, fieldTable } from '../../protocol/field-table-plain.ts'
+import { fieldTable, type PlainTable } from '../../protocol/field-table-plain.ts'
 import type { Properties } from '../../protocol/properties.ts'
-import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
-import type { Segment } from '../../storage/segment.ts'
-import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { createBinding, type Destination } from '../../src/broker/binding.ts'
 import { Consumer, type ConsumerOptions, type DeliverySink } from '../../src/broker/consumer.ts'
 import { DeliveryScheduler } from '../../src/broker/delivery-scheduler.ts'
@@ -12,6 +9,9 @@ import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
 import { createMessage, type Message } from '../../src/broker/message.ts'
 import type { Queue, QueueSpec } from '../../src/broker/queue.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
+import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
+import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
+import type { Segment } from '../../storage/segment.ts'
 
 export interface Delivered {
   readonly body: string
@@ -77,7 +77,11 @@ export class Model {
     return () => this.vhost.removeBinding(source, binding.id)
   }
 
-  consumer(queue: Queue, options: Partial<ConsumerOptions> = {}, sink = new Sink()): { consumer: Consumer; sink: Sink } {
+  consumer(
+    queue: Queue,
+    options: Partial<ConsumerOptions> = {},
+    sink = new Sink(),
+  ): { consumer: Consumer; sink: Sink } {
     const defaults = { isNoAck: false, isExclusive: false, priority: 0, prefetchCount: 0, arguments: new Map() }
     const consumer = new Consumer(queue, sink, { tag: 'tag', ...defaults, ...options })
     queue.addConsumer(consumer)

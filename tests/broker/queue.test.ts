@@ -108,11 +108,15 @@ describe('Queue', () => {
     const queue = model.queue('q')
     publish(queue, '1', '2')
     const seen: [number, boolean][] = []
-    expect(queue.get(false, (segment, index, isRedelivered) => {
-      seen.push([queue.readyCount, isRedelivered])
-      queue.requeue(segment, index)
-    })).toBe(true)
-    expect(queue.get(true, (_segment, _index, isRedelivered) => seen.push([queue.readyCount, isRedelivered]))).toBe(true)
+    expect(
+      queue.get(false, (segment, index, isRedelivered) => {
+        seen.push([queue.readyCount, isRedelivered])
+        queue.requeue(segment, index)
+      }),
+    ).toBe(true)
+    expect(queue.get(true, (_segment, _index, isRedelivered) => seen.push([queue.readyCount, isRedelivered]))).toBe(
+      true,
+    )
     expect(drain(queue)).toEqual(['2'])
     expect(queue.get(true, () => expect.unreachable())).toBe(false)
     expect(seen).toEqual([
@@ -150,7 +154,12 @@ describe('Queue', () => {
     for (const autoDelete of [true, false]) {
       const queue = model.queue(`q${autoDelete}`, { autoDelete })
       const consumers = [model.consumer(queue).consumer, model.consumer(queue).consumer] as const
-      expect([...consumers, ...consumers].map((one) => queue.removeConsumer(one))).toEqual([false, autoDelete, false, false])
+      expect([...consumers, ...consumers].map((one) => queue.removeConsumer(one))).toEqual([
+        false,
+        autoDelete,
+        false,
+        false,
+      ])
     }
   })
 
@@ -214,7 +223,8 @@ describe('Queue', () => {
           else if (kind === 'run') model.run()
           else if (kind === 'join') join(detail % 4)
           else if (kind === 'purge') purged += queue.purge()
-          else if (kind === 'leave') queue.removeConsumer(consumers.splice(detail % Math.max(1, consumers.length), 1)[0] as Consumer)
+          else if (kind === 'leave')
+            queue.removeConsumer(consumers.splice(detail % Math.max(1, consumers.length), 1)[0] as Consumer)
           else {
             const [one] = open.splice(chosen, 1)
             if (one === undefined) continue

@@ -14,7 +14,11 @@ function routed(model: Model, exchange: Exchange, routingKey: string): string[] 
 describe('Routing', () => {
   test('reaches a queue once, over however many paths', () => {
     const model = new Model()
-    const [top, left, right] = [model.exchange('top', 'fanout'), model.exchange('left', 'fanout'), model.exchange('right', 'topic')]
+    const [top, left, right] = [
+      model.exchange('top', 'fanout'),
+      model.exchange('left', 'fanout'),
+      model.exchange('right', 'topic'),
+    ]
     const queue = model.queue('q')
     for (const exchange of [left, right]) model.bind(top, exchange)
     model.bind(left, queue)
@@ -26,7 +30,9 @@ describe('Routing', () => {
 
   test('comes to an end where exchanges lead in a circle', () => {
     const model = new Model()
-    const exchanges = ['a', 'b', 'c'].map((name) => model.exchange(name, 'fanout', { arguments: fieldTable({ 'alternate-exchange': 'a' }) }))
+    const exchanges = ['a', 'b', 'c'].map((name) =>
+      model.exchange(name, 'fanout', { arguments: fieldTable({ 'alternate-exchange': 'a' }) }),
+    )
     for (const [i, exchange] of exchanges.entries()) model.bind(exchange, exchanges[(i + 1) % 3] as Exchange)
     model.bind(exchanges[0] as Exchange, exchanges[0] as Exchange)
     expect(routed(model, exchanges[1] as Exchange, 'k')).toEqual([])

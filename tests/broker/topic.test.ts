@@ -73,20 +73,25 @@ describe('TopicTable', () => {
 
   test('finds all of many bindings, and none that were taken away', () => {
     fc.assert(
-      fc.property(fc.array(bindingKey, { maxLength: 30 }), fc.array(key, { maxLength: 10 }), fc.nat(), (bound, routed, removed) => {
-        const table = new TopicTable()
-        const queues = bound.map((_, index) => model.queue(`q${index}`))
-        const bindings = bound.map((one, index) => createBinding(exchange, queues[index] ?? queue, one, new Map()))
-        for (const one of bindings) table.add(one)
-        const gone = bindings.filter((_, index) => (removed >> (index % 16)) & 1)
-        for (const one of gone) table.remove(one)
-        for (const one of routed) {
-          const found = new Set<string>()
-          table.route(one, new Map(), ({ name }) => found.add(name))
-          const expected = bindings.filter((each) => !gone.includes(each) && isExpected(each.routingKey, one))
-          expect([...found].sort()).toEqual(expected.map(({ destination }) => destination.name).sort())
-        }
-      }),
+      fc.property(
+        fc.array(bindingKey, { maxLength: 30 }),
+        fc.array(key, { maxLength: 10 }),
+        fc.nat(),
+        (bound, routed, removed) => {
+          const table = new TopicTable()
+          const queues = bound.map((_, index) => model.queue(`q${index}`))
+          const bindings = bound.map((one, index) => createBinding(exchange, queues[index] ?? queue, one, new Map()))
+          for (const one of bindings) table.add(one)
+          const gone = bindings.filter((_, index) => (removed >> (index % 16)) & 1)
+          for (const one of gone) table.remove(one)
+          for (const one of routed) {
+            const found = new Set<string>()
+            table.route(one, new Map(), ({ name }) => found.add(name))
+            const expected = bindings.filter((each) => !gone.includes(each) && isExpected(each.routingKey, one))
+            expect([...found].sort()).toEqual(expected.map(({ destination }) => destination.name).sort())
+          }
+        },
+      ),
     )
   })
 
@@ -97,7 +102,8 @@ describe('TopicTable', () => {
   })
 
   test('gives an empty key no words, and a dot two empty ones', () => {
-    const matching = (routed: string) => ['', '*', '#', '*.*', '#.#', '.', '*.#'].filter((one) => isMatch(tableOf(one), routed))
+    const matching = (routed: string) =>
+      ['', '*', '#', '*.*', '#.#', '.', '*.#'].filter((one) => isMatch(tableOf(one), routed))
     expect(matching('')).toEqual(['', '#', '#.#'])
     expect(matching('.')).toEqual(['#', '*.*', '#.#', '.', '*.#'])
   })

@@ -63,6 +63,18 @@ test('CC works over exchange bindings', async () => {
   expect(await channel.drain(queue)).toEqual(['m'])
 })
 
+test('every key counts at every exchange on the way', async () => {
+  const source = await channel.exchange('topic')
+  const destination = await channel.exchange('direct')
+  const queue = await channel.queue()
+  await channel.call('exchange.bind', { source, destination, routingKey: 'leads.on' })
+  await channel.bind(queue, destination, 'original')
+  const properties = { headers: { CC: ['leads.on'] } }
+  channel.publish({ exchange: source, routingKey: 'original', body: 'm', properties, mandatory: true })
+  await channel.expectQuiet()
+  expect(await channel.drain(queue)).toEqual(['m'])
+})
+
 test('a mandatory message that only CC can route is not returned', async () => {
   const queue = await channel.queue()
   const properties = { headers: { CC: [queue] } }

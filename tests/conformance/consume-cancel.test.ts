@@ -50,6 +50,13 @@ test('consume: a tag that the channel uses already ends the connection with 530'
   await channel.client.expectSocketClosed()
 })
 
+test('consume: a tag in use is found before a missing queue', async () => {
+  const queue = await channel.queue()
+  await channel.consume(queue, { consumerTag: 'twice' })
+  channel.send('basic.consume', { queue: unique('missing'), consumerTag: 'twice' })
+  await channel.client.expectConnectionClose(530, "attempt to reuse consumer tag 'twice'", 'basic.consume')
+})
+
 test('consume: two channels may use the same tag', async () => {
   const queue = await channel.queue()
   const second = await channel.client.channel(2)

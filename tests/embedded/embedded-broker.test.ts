@@ -169,6 +169,32 @@ describe('publish', () => {
     expect(broker.get('q', { noAck: true })?.properties.userId).toBe('somebody')
   })
 
+  test('takes strings and bytes of any size', () => {
+    broker.declareQueue('q')
+    const texts = ['', 'ä€😀', 'x'.repeat(1365), 'ä'.repeat(1366), '€'.repeat(5000), 'y'.repeat(99_999)]
+    for (const text of texts) {
+      broker.publish('', 'q', text)
+      broker.publish('', 'q', new Uint8Array(Buffer.from(`-${text}`)).subarray(1))
+      broker.publish('', 'q', text, { contentType: 'text/plain' })
+    }
+    for (const text of texts) {
+      const [one, two, three] = [1, 2, 3].map(() => broker.get('q', { noAck: true }))
+      expect([one, two, three].map((message) => String(message?.body))).toEqual([text, text, text])
+      expect(one?.properties).toEqual({})
+      expect(three?.properties).toEqual({ contentType: 'text/plain' })
+    }
+  })
+
+  test('goes to another queue when the key is another', () => {
+    broker.declareQueue('a')
+    broker.declareQueue('b')
+    for (const key of ['a', 'b', 'a', 'a', 'b']) broker.publish('', key, key)
+    expect(broker.queueInfo('a')?.messagesReady).toBe(3)
+    broker.declareExchange('x', 'fanout')
+    expect(broker.publish('x', 'b', 'x').routed).toBe(false)
+    expect(broker.get('b')).toMatchObject({ exchange: '', routingKey: 'b', body: Buffer.from('b') })
+  })
+
   test('in a batch puts in everything, or nothing', () => {
     broker.declareQueue('q')
     const messages = ['a', 'b'].map((body) => ({ exchange: '', routingKey: 'q', body }))

@@ -37,7 +37,15 @@ describe('the hand-written basic.deliver', () => {
   test('equals the one of the table, byte for byte', () => {
     fc.assert(
       fc.property(
-        fc.record({ channel, consumerTag: name, deliveryTag: tag, redelivered: fc.boolean(), exchange: name, routingKey: name, offset }),
+        fc.record({
+          channel,
+          consumerTag: name,
+          deliveryTag: tag,
+          redelivered: fc.boolean(),
+          exchange: name,
+          routingKey: name,
+          offset,
+        }),
         ({ channel: id, offset: at, ...args }) => {
           const prefix = new Block(deliverPrefix(id, Buffer.from(args.consumerTag)))
           const bytes = key(args.exchange, args.routingKey)
@@ -60,7 +68,9 @@ describe('the hand-written basic.deliver', () => {
         const reserved = deliverHeadBytes(prefix.size, bytes.size, header.length)
         const out = allocateBlock(reserved)
         const end = writeDeliver(out, 0, prefix, 1, false, bytes, 0, bytes.size)
-        expect(writeContentFrame(out, end, FRAME_HEADER, 1, new Block(Buffer.from(header)), 0, header.length)).toBe(reserved)
+        expect(writeContentFrame(out, end, FRAME_HEADER, 1, new Block(Buffer.from(header)), 0, header.length)).toBe(
+          reserved,
+        )
       }),
     )
   })

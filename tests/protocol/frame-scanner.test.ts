@@ -34,7 +34,8 @@ class Recorder implements FrameSink {
     if (start === end) return
     const payload = block.bytes.toString('hex', start, end)
     const last = this.events.at(-1)
-    if (last?.[0] === 'body' && last[1] === channel) this.events[this.events.length - 1] = ['body', channel, last[2] + payload]
+    if (last?.[0] === 'body' && last[1] === channel)
+      this.events[this.events.length - 1] = ['body', channel, last[2] + payload]
     else this.events.push(['body', channel, payload])
   }
 
@@ -103,15 +104,26 @@ function cut(stream: Buffer, cuts: readonly number[]): Buffer[] {
 
 const channel = fc.integer({ min: 0, max: 3 })
 const payload = (max: number) => fc.tuple(fc.integer({ min: 0, max }), fc.integer({ min: 0, max: 255 }))
-const filled = ([length, seed]: readonly [number, number]): Buffer => Buffer.from({ length }, (_, i) => (i * 31 + seed) & 0xff)
+const filled = ([length, seed]: readonly [number, number]): Buffer =>
+  Buffer.from({ length }, (_, i) => (i * 31 + seed) & 0xff)
 const name = fc.string({ maxLength: 12 })
 
 const publish = fc
-  .record({ channel, exchange: name, routingKey: name, body: payload(9000), pieceMax: fc.constantFrom(500, 4088, 131_064) })
+  .record({
+    channel,
+    exchange: name,
+    routingKey: name,
+    body: payload(9000),
+    pieceMax: fc.constantFrom(500, 4088, 131_064),
+  })
   .map((all) => {
     const body = filled(all.body)
     return Buffer.concat([
-      methodFrame(all.channel, 'basic.publish', { exchange: all.exchange, routingKey: all.routingKey, mandatory: true }),
+      methodFrame(all.channel, 'basic.publish', {
+        exchange: all.exchange,
+        routingKey: all.routingKey,
+        mandatory: true,
+      }),
       headerFrame(all.channel, body.length, { deliveryMode: 2, messageId: all.routingKey }),
       ...bodyFrames(all.channel, body, all.pieceMax),
     ])
@@ -123,7 +135,9 @@ const anyFrame = fc.oneof(
   fc.tuple(channel, payload(60)).map(([id, bytes]) => frame(2, id, filled(bytes))),
   fc.tuple(channel, payload(20_000)).map(([id, bytes]) => frame(3, id, filled(bytes))),
   // A publish whose parts do not belong together.
-  fc.tuple(channel, channel).map(([a, b]) => Buffer.concat([methodFrame(a, 'basic.publish'), headerFrame(b, 5), frame(3, a, filled([5, 1]))])),
+  fc
+    .tuple(channel, channel)
+    .map(([a, b]) => Buffer.concat([methodFrame(a, 'basic.publish'), headerFrame(b, 5), frame(3, a, filled([5, 1]))])),
   fc.constant(frame(8, 0)),
 )
 const stream = fc.array(anyFrame, { maxLength: 12 }).map((frames) => Buffer.concat(frames))
@@ -166,7 +180,11 @@ describe('FrameScanner', () => {
   })
 
   test('passes a publish on as one when its frames lie together, and only then', () => {
-    const parts = [methodFrame(1, 'basic.publish', { routingKey: 'k' }), headerFrame(1, 3), frame(3, 1, Buffer.from('abc'))]
+    const parts = [
+      methodFrame(1, 'basic.publish', { routingKey: 'k' }),
+      headerFrame(1, 3),
+      frame(3, 1, Buffer.from('abc')),
+    ]
     const whole = Buffer.concat(parts)
     expect(scan([whole]).publishes).toBe(1)
     expect(scan([Buffer.concat([whole, whole, whole])]).publishes).toBe(3)
@@ -178,8 +196,14 @@ describe('FrameScanner', () => {
   test.each<[string, Buffer[]]>([
     ['a header on another channel', [methodFrame(1, 'basic.publish'), headerFrame(2, 0)]],
     ['a body on another channel', [methodFrame(1, 'basic.publish'), headerFrame(1, 2), frame(3, 2, Buffer.from('ab'))]],
-    ['a body in two frames', [methodFrame(1, 'basic.publish'), headerFrame(1, 2), frame(3, 1, Buffer.of(1)), frame(3, 1, Buffer.of(2))]],
-    ['a body longer than announced', [methodFrame(1, 'basic.publish'), headerFrame(1, 1), frame(3, 1, Buffer.of(1, 2))]],
+    [
+      'a body in two frames',
+      [methodFrame(1, 'basic.publish'), headerFrame(1, 2), frame(3, 1, Buffer.of(1)), frame(3, 1, Buffer.of(2))],
+    ],
+    [
+      'a body longer than announced',
+      [methodFrame(1, 'basic.publish'), headerFrame(1, 1), frame(3, 1, Buffer.of(1, 2))],
+    ],
     ['a body size over 4 GiB', [methodFrame(1, 'basic.publish'), headerFrame(1, 2n ** 32n), frame(8, 0)]],
     ['a header of another class', [methodFrame(1, 'basic.publish'), frame(2, 1, contentHeader(0, {}, 50))]],
     ['a header that is too short', [methodFrame(1, 'basic.publish'), frame(2, 1, Buffer.of(0, 60, 0, 0))]],
@@ -205,7 +229,11 @@ describe('FrameScanner', () => {
 
   test('looks at nothing behind the frame in which it was stopped', () => {
     const bytes = Buffer.concat([frame(1, 1, Buffer.alloc(4)), frame(1, 1, Buffer.alloc(4)), Buffer.from('garbage')])
-    expect(scan([bytes], 131_072, 1)).toMatchObject({ events: [['method', 1, '00000000']], error: undefined, restBytes: 0 })
+    expect(scan([bytes], 131_072, 1)).toMatchObject({
+      events: [['method', 1, '00000000']],
+      error: undefined,
+      restBytes: 0,
+    })
   })
 
   test('takes payloads up to the whole frame-max, and any size when there is none', () => {
@@ -253,7 +281,10 @@ describe('FrameScanner refuses', () => {
     expect(refusal(frame(0, 1, Buffer.alloc(20, 1)))).toEqual(
       frameError(`type 0, first 16 octets = <<${'1,'.repeat(15)}1>>: unknown_frame`),
     )
-    expect(refusal(Buffer.of(255, 0, 0, 0, 0, 0, 100))).toMatchObject({ code: 501, text: expect.stringMatching('unknown_frame') })
+    expect(refusal(Buffer.of(255, 0, 0, 0, 0, 0, 100))).toMatchObject({
+      code: 501,
+      text: expect.stringMatching('unknown_frame'),
+    })
   })
 
   test('a heartbeat on a channel', () => {
@@ -278,6 +309,9 @@ describe('FrameScanner refuses', () => {
 
   test('nothing by any other error, whatever bytes come', () => {
     const noise = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 10 })
-    fc.assert(fc.property(noise, (pieces) => void scan(pieces, 4096)), { numRuns: 300 })
+    fc.assert(
+      fc.property(noise, (pieces) => void scan(pieces, 4096)),
+      { numRuns: 300 },
+    )
   })
 })

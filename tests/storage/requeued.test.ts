@@ -52,7 +52,10 @@ describe('RequeuedPositions', () => {
     for (let i = 5000; i < 10_000; i++) requeued.insert(segment, i)
     for (let i = 0; i < 3000; i++) requeued.shift()
     for (let i = 4999; i >= 3000; i--) requeued.insert(segment, i)
-    const expected = [...Array.from({ length: 2000 }, (_, i) => 3000 + i), ...Array.from({ length: 2000 }, (_, i) => 8000 + i)]
+    const expected = [
+      ...Array.from({ length: 2000 }, (_, i) => 3000 + i),
+      ...Array.from({ length: 2000 }, (_, i) => 8000 + i),
+    ]
     expect(takeAll(requeued)).toEqual(expected.map((index) => [1, index]))
   })
 })

@@ -1,15 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { allocateBlock } from '../../src/lib/block.ts'
+import { isBodyBeside } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN } from '../../storage/record.ts'
 import { Segment } from '../../storage/segment.ts'
-import { isBodyBeside } from '../../storage/queue-log.ts'
-import { allocateBlock } from '../../src/lib/block.ts'
 import { numbered, source, stored } from './sources.ts'
 
 const part = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))
 const bodies = fc.oneof(
   part,
-  fc.constantFrom(BODY_BESIDE_BYTES_MIN - 1, BODY_BESIDE_BYTES_MIN, BODY_BESIDE_BYTES_MIN + 1).map((size) => Buffer.alloc(size, 'b')),
+  fc
+    .constantFrom(BODY_BESIDE_BYTES_MIN - 1, BODY_BESIDE_BYTES_MIN, BODY_BESIDE_BYTES_MIN + 1)
+    .map((size) => Buffer.alloc(size, 'b')),
 )
 const messages = fc.array(fc.record({ key: part, header: part, body: bodies }), { maxLength: 60 })
 
@@ -62,7 +64,14 @@ describe('Segment', () => {
     for (let i = 0; i < 50; i++) segment.append(source(numbered(i, i === 7 ? BODY_BESIDE_BYTES_MIN : 3)))
     segment.clear()
     segment.append(source(numbered(8, 10)))
-    expect(segment).toMatchObject({ count: 1, settledCount: 0, bodies: undefined, bodyBytes: 0, next: undefined, previous: undefined })
+    expect(segment).toMatchObject({
+      count: 1,
+      settledCount: 0,
+      bodies: undefined,
+      bodyBytes: 0,
+      next: undefined,
+      previous: undefined,
+    })
     expect(stored(segment, 0)).toEqual(numbered(8, 10))
   })
 })

@@ -1,7 +1,7 @@
+import { Block } from '../../src/lib/block.ts'
 import type { RecordSource } from '../../storage/record.ts'
 import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
-import { Block } from '../../src/lib/block.ts'
 
 export interface Parts {
   readonly key: Buffer
@@ -31,7 +31,11 @@ export function source({ key, header, body }: Parts): RecordSource {
 /** A message that can be told from all others: its number is in each part, its body is that long. */
 export function numbered(number: number, bodyBytes: number): Parts {
   const digits = String(number)
-  return { key: Buffer.from(`k${digits}`), header: Buffer.from(`header ${digits}`), body: Buffer.alloc(bodyBytes, `${digits};`) }
+  return {
+    key: Buffer.from(`k${digits}`),
+    header: Buffer.from(`header ${digits}`),
+    body: Buffer.alloc(bodyBytes, `${digits};`),
+  }
 }
 
 /** The parts of a record as they lie in its segment. */
