@@ -82,7 +82,8 @@ export class Server {
     this.core = new Broker({
       storage: parts.storage,
       memoryLimitBytes: config.memoryLimitBytes,
-      processBytes,
+      // Memory that was let go of and not collected yet is free: only what is in use counts.
+      otherBytes: () => process.memoryUsage().heapUsed + (this.#listener?.pendingBytes ?? 0),
       nextTurn: (work) => setImmediate(work),
       onDefect: (error) => {
         logger.error({ err: error }, 'internal error while delivering')
@@ -300,12 +301,6 @@ export class Server {
 
 function logged({ id, peerAddress, peerPort, user, vhost }: ConnectionDetails): object {
   return { connection: id, peer: `${peerAddress}:${peerPort}`, user: user.name, vhost }
-}
-
-/** Bytes of JavaScript objects and of buffers. */
-function processBytes(): number {
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
 }
 
 function parseAddress(address: string | number, bind: string): { host: string; port: number } {

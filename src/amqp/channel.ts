@@ -80,7 +80,7 @@ export class Channel {
 
   contentHeader(block: Block, start: number, end: number): void {
     const content = this.#content
-    if (content === undefined) throw new FrameError(505, 'expected method frame, got non method frame instead')
+    if (content === undefined) throw methodExpected()
     this.connection.publishing()
     const bodySize = content.header(block, start, end)
     this.publisher.checkSize(bodySize)
@@ -89,7 +89,7 @@ export class Channel {
 
   contentBody(block: Block, start: number, end: number): void {
     const content = this.#content
-    if (content === undefined) throw new FrameError(505, 'expected method frame, got non method frame instead')
+    if (content === undefined) throw methodExpected()
     this.connection.publishing()
     const before = content.allocatedBytes
     content.body(block, start, end)
@@ -217,4 +217,9 @@ export class Channel {
       message.bodyEnd,
     )
   }
+}
+
+/** A content frame that no publish announced. */
+export function methodExpected(): FrameError {
+  return new FrameError(505, 'expected method frame, got non method frame instead')
 }

@@ -62,6 +62,7 @@ export class Connection implements Receiver {
   #afterInput: (() => void)[] = []
   #isBlockedSent = false
   #contentBytes = 0
+  #heldBytes = 0
 
   constructor(
     id: number,
@@ -190,6 +191,7 @@ export class Connection implements Receiver {
 
   /** Messages that are in no queue yet take so many bytes more, or less. */
   hold(bytes: number): void {
+    this.#heldBytes += bytes
     this.#context.broker.memory.heldBytes += bytes
   }
 
@@ -361,8 +363,8 @@ export class Connection implements Receiver {
 
   #blockPublisher(): void {
     if (this.phase !== 'open' || this.reading.isPausedFor('memory')) return
-    // Half a body is memory that only this client can free: one is forgiven, many are not.
-    if (this.#contentBytes > this.#context.limits.maxMessageSizeBytes) {
+    // Half a body or an open transaction is memory that only this client can free: it must not keep the alarm up.
+    if (this.#heldBytes > this.#context.limits.maxMessageSizeBytes) {
       this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
       return
     }

@@ -4,10 +4,10 @@
  */
 import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES } from '../../protocol/basic-fast-path.ts'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants.ts'
-import { FrameError } from '../../protocol/errors.ts'
 import { type FrameSink, type PublishInPlace, unexpectedFrame } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import type { Block } from '../lib/block.ts'
+import { methodExpected } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
 
@@ -87,11 +87,8 @@ export class FrameRouter implements FrameSink {
     if (connection.phase === 'closing' || connection.phase === 'closed') return
     const channel = connection.phase === 'open' ? connection.channels.open[channelId] : undefined
     if (channel === undefined) {
-      const isMisplaced = channelId === 0 || connection.phase !== 'open'
-      const error = isMisplaced
-        ? unexpectedFrame(type, block, start, end)
-        : new FrameError(504, "expected 'channel.open'")
-      connection.failWith(error)
+      const isClosedChannel = connection.phase === 'open' && channelId !== 0
+      connection.failWith(isClosedChannel ? methodExpected() : unexpectedFrame(type, block, start, end))
       return
     }
     if (channel.isClosing) return

@@ -15,7 +15,7 @@ import type { Connection } from './connection.ts'
 import { type AmqpContext, type ClientCapabilities, clientCapabilities, NO_CAPABILITIES } from './context.ts'
 
 /** RabbitMQ makes a client wait this long for the end of the connection when it will not say why. */
-export const SILENT_CLOSE_MS = 3000
+const SILENT_CLOSE_MS = 3000
 
 const TUNE_CLASS = 10
 const TUNE_METHOD = 30

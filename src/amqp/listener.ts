@@ -71,6 +71,13 @@ export class AmqpListener {
     return { connections, channels, bytesReceived, bytesSent }
   }
 
+  /** Bytes of answers and deliveries that clients have not taken yet. */
+  get pendingBytes(): number {
+    let bytes = 0
+    for (const { outbox } of this.#connections) bytes += outbox.pendingBytes
+    return bytes
+  }
+
   /** Rejects with the system's error when the port cannot be had. */
   async listen(host: string, port: number): Promise<void> {
     const server = createServer({ pauseOnConnect: true, keepAlive: true }, (socket) => this.#accept(socket))

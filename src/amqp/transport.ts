@@ -70,7 +70,7 @@ export class Transport {
     this.#isPaused = false
     if (this.#isReceiving) return
     if (this.#restBytes > 0) this.#receiveRest()
-    if (!this.#isPaused) this.#socket.resume()
+    this.#readOn()
   }
 
   /** Sends what is in the outbox, then ends our side. */
@@ -113,6 +113,11 @@ export class Transport {
     if (this.#restBytes > this.#rest.size) this.#rest = allocateBlock(Math.max(256, this.#restBytes * 2))
     if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
     else if (this.#rest.size > 4096) this.#rest = EMPTY_BLOCK
+    this.#readOn()
+  }
+
+  #readOn(): void {
+    if (!this.#isPaused && this.#socket.isPaused()) this.#socket.resume()
   }
 
   /** What was kept may hold whole frames, when the receiver paused in the middle of a piece. */
@@ -126,9 +131,11 @@ export class Transport {
 
   #look(block: Block, start: number, end: number): number {
     this.#isReceiving = true
-    const restStart = this.#receiver.receive(block, start, end)
-    this.#isReceiving = false
-    return restStart
+    try {
+      return this.#receiver.receive(block, start, end)
+    } finally {
+      this.#isReceiving = false
+    }
   }
 }
 

@@ -8,7 +8,8 @@ import { Vhost } from './vhost.ts'
 export interface BrokerOptions {
   readonly storage: Storage
   readonly memoryLimitBytes: number
-  readonly processBytes: () => number
+  /** Bytes of memory that the process uses for anything but messages. */
+  readonly otherBytes: () => number
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
   /** Told of errors that are nobody's fault but ours. */
@@ -26,7 +27,7 @@ export class Broker {
     this.scheduler = new DeliveryScheduler(options.nextTurn, options.onDefect)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse,
-      processBytes: options.processBytes,
+      otherBytes: options.otherBytes,
     })
   }
 

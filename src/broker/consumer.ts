@@ -3,7 +3,7 @@ import type { Segment } from '../../storage/segment.ts'
 import type { Queue } from './queue.ts'
 
 /** Credit of a consumer without prefetch limit. */
-export const UNLIMITED_CREDIT = 0x3fff_ffff
+const UNLIMITED_CREDIT = 0x3fff_ffff
 
 /** Where a consumer's messages go: a channel of a connection, or a consumer in this process. */
 export interface DeliverySink {

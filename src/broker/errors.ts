@@ -33,7 +33,7 @@ const refusal =
 export type ResourceKind = 'queue' | 'exchange'
 
 /** `queue 'orders' in vhost '/'`, the way RabbitMQ names things in its texts. */
-export function resourceText(kind: ResourceKind, name: string, vhost: string): string {
+function resourceText(kind: ResourceKind, name: string, vhost: string): string {
   return `${kind} '${name}' in vhost '${vhost}'`
 }
 

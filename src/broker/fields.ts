@@ -34,6 +34,24 @@ export function integerValue(field: Field): bigint | undefined {
   return INTEGER_TYPES.has(field.type) ? BigInt(field.value as number | bigint) : undefined
 }
 
+/** Whether a header has the value a binding asks for: RabbitMQ compares the values alone, whatever their types. */
+export function sameValue(a: Field, b: Field): boolean {
+  const number = integerValue(a) ?? (a.type === 'T' ? a.value : undefined)
+  if (number !== undefined) return number === (integerValue(b) ?? (b.type === 'T' ? b.value : undefined))
+  if (isBytes(a) && isBytes(b)) return bytesOf(a).equals(bytesOf(b))
+  return equalFields(a, b)
+}
+
+type BytesField = Extract<Field, { type: 'S' | 'x' }>
+
+function isBytes(field: Field): field is BytesField {
+  return field.type === 'S' || field.type === 'x'
+}
+
+function bytesOf({ value }: BytesField): Buffer {
+  return Buffer.from(value as string)
+}
+
 /** Equal by value: the integer types are one, an integer never equals a float, a string or a boolean. */
 export function equalFields(a: Field, b: Field): boolean {
   const integer = integerValue(a)

@@ -6,8 +6,8 @@
 export interface MemoryUse {
   /** Bytes the storage holds now. */
   readonly storageBytes: () => number
-  /** Bytes the whole process uses now. */
-  readonly processBytes: () => number
+  /** Bytes that everything else takes now: asked now and then. */
+  readonly otherBytes: () => number
 }
 
 /** The alarm ends when use has fallen below this share of the limit. */
@@ -35,7 +35,7 @@ export class MemoryAlarm {
 
   /** Looks at the process anew. */
   sample(): void {
-    this.#otherBytes = Math.max(0, this.#use.processBytes() - this.heldBytes - this.#use.storageBytes())
+    this.#otherBytes = this.#use.otherBytes()
     this.check()
   }
 

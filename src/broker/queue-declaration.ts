@@ -63,5 +63,9 @@ function checkEquivalence(queue: Queue, declaration: QueueDeclaration, user: obj
   for (const [flag, received, current] of flags) {
     if (received !== current) throw refuse.inequivalent(flag, resource, `'${received}'`, `'${current}'`)
   }
+  const received = declaration.arguments.get('x-queue-type')
+  if (received !== undefined && String(received.value) !== 'classic') {
+    throw refuse.inequivalent('x-queue-type', resource, `'${String(received.value)}'`, "'classic'")
+  }
   checkArgumentEquivalence(COMPARED_ARGUMENTS, resource, declaration.arguments, queue.arguments)
 }

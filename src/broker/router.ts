@@ -34,12 +34,13 @@ export class Routing {
     this.#topology = topology
   }
 
-  /** Follows one routing key from an exchange. */
-  follow(exchange: Exchange, routingKey: string, headers: FieldTable): void {
-    this.#visited.clear()
+  /** Follows all routing keys of a message from an exchange; every key counts at every exchange on the way. */
+  follow(exchange: Exchange, routingKeys: readonly string[], headers: FieldTable): void {
     this.#enqueue(exchange)
     for (let next = this.#pending.pop(); next !== undefined; next = this.#pending.pop()) {
-      if (!this.#routeAt(next, routingKey, headers)) this.#toAlternate(next)
+      let isRouted = false
+      for (const key of routingKeys) if (this.#routeAt(next, key, headers)) isRouted = true
+      if (!isRouted) this.#toAlternate(next)
     }
   }
 

@@ -152,7 +152,7 @@ export class Vhost implements Topology {
   /** The queues that any of these routing keys lead to. */
   queuesFor(exchange: Exchange, routingKeys: readonly string[], headers: FieldTable): readonly Queue[] {
     const routing = new Routing(this)
-    for (const key of routingKeys) routing.follow(exchange, key, headers)
+    routing.follow(exchange, routingKeys, headers)
     return [...routing.queues]
   }
 
@@ -173,7 +173,7 @@ export class Vhost implements Topology {
     }
     if (exchange.sharedRoute?.version === version) return exchange.sharedRoute
     const routing = new Routing(this)
-    routing.follow(exchange, routingKey, NO_ARGUMENTS)
+    routing.follow(exchange, [routingKey], NO_ARGUMENTS)
     const { usesHeaders } = routing
     const queues = usesHeaders ? [] : [...routing.queues]
     const route = { version, exchange, queues, replyConsumer: undefined, usesHeaders }

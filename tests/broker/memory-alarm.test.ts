@@ -2,15 +2,15 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { MemoryAlarm } from '../../src/broker/memory-alarm.ts'
 
 let storage: number
-let process: number
+let other: number
 let alarm: MemoryAlarm
 let changes: boolean[]
 
 beforeEach(() => {
   storage = 0
-  process = 100
+  other = 100
   changes = []
-  alarm = new MemoryAlarm(1000, { storageBytes: () => storage, processBytes: () => process })
+  alarm = new MemoryAlarm(1000, { storageBytes: () => storage, otherBytes: () => other })
   alarm.onChange((isActive) => changes.push(isActive))
 })
 
@@ -43,29 +43,29 @@ describe('MemoryAlarm', () => {
   })
 
   test('counts the rest of the process from its last sample', () => {
-    process = 1500
+    other = 1500
     alarm.check()
     expect(alarm.isActive).toBe(false)
     alarm.sample()
     expect(alarm.isActive).toBe(true)
-    process = 500
+    other = 500
     alarm.check()
     expect(alarm.isActive).toBe(true)
     alarm.sample()
     expect(alarm.isActive).toBe(false)
   })
 
-  test('does not count the storage twice', () => {
+  test('counts messages on their way and messages stored at every moment', () => {
     storage = 600
-    process = 700
+    alarm.heldBytes = 50
     alarm.sample()
-    expect(alarm.usedBytes).toBe(700)
+    expect(alarm.usedBytes).toBe(750)
     storage = 850
-    expect(alarm.usedBytes).toBe(950)
+    expect(alarm.usedBytes).toBe(1000)
   })
 
   test('is up from the start when the process is over the limit by itself', () => {
-    expect(new MemoryAlarm(50, { storageBytes: () => 0, processBytes: () => 51 }).isActive).toBe(true)
+    expect(new MemoryAlarm(50, { storageBytes: () => 0, otherBytes: () => 51 }).isActive).toBe(true)
   })
 
   test('tells nobody who has unsubscribed', () => {

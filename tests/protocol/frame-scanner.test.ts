@@ -105,7 +105,7 @@ function cut(stream: Buffer, cuts: readonly number[]): Buffer[] {
 const channel = fc.integer({ min: 0, max: 3 })
 const payload = (max: number) => fc.tuple(fc.integer({ min: 0, max }), fc.integer({ min: 0, max: 255 }))
 const filled = ([length, seed]: readonly [number, number]): Buffer =>
-  Buffer.from({ length }, (_, i) => (i * 31 + seed) & 0xff)
+  Buffer.from(Array.from({ length }, (_, i) => (i * 31 + seed) & 0xff))
 const name = fc.string({ maxLength: 12 })
 
 const publish = fc

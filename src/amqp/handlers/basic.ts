@@ -30,8 +30,9 @@ class GetOwner implements UnackedOwner {
 
 const qos: Handler<'basic.qos'> = (channel, { prefetchSize, prefetchCount, global }) => {
   if (prefetchSize !== 0) throw refuse.prefetchSize(prefetchSize)
-  if (global) channel.consumers.limitAll(prefetchCount)
-  else channel.consumers.prefetchCount = prefetchCount
+  // RabbitMQ: a limit for each consumer lifts the one they shared.
+  channel.consumers.limitAll(global ? prefetchCount : 0)
+  if (!global) channel.consumers.prefetchCount = prefetchCount
   channel.connection.send(channel.id, 'basic.qos-ok', {})
 }
 
@@ -48,8 +49,8 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
     sendOk(tag)
     return
   }
-  const queue = accessQueue(connection.vhost, name, connection)
   const tag = consumers.newTag(args.consumerTag)
+  const queue = accessQueue(connection.vhost, name, connection)
   const request = {
     tag,
     isNoAck: args.noAck,

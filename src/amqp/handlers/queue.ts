@@ -2,7 +2,7 @@ import type { MethodArguments } from '../../../protocol/methods.ts'
 import { type BindingAction, changeQueueBinding } from '../../broker/binding-operations.ts'
 import { refuse } from '../../broker/errors.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../../broker/queue-declaration.ts'
-import { isReplyAddress } from '../../broker/reply-to.ts'
+import { isReplyAddress, REPLY_QUEUE } from '../../broker/reply-to.ts'
 import type { Channel } from '../channel.ts'
 import type { Handler } from '../dispatch.ts'
 
@@ -15,12 +15,12 @@ export function queueName(channel: Channel, name: string): string {
 
 const declare: Handler<'queue.declare'> = (channel, args) => {
   const { connection } = channel
-  if (isReplyAddress(args.queue)) {
+  if (args.queue === REPLY_QUEUE || isReplyAddress(args.queue)) {
     declareReplyAddress(channel, args)
     return
   }
   const queue = args.passive
-    ? accessQueue(connection.vhost, queueName(channel, args.queue), connection)
+    ? accessQueue(connection.vhost, args.queue, connection)
     : declareQueue(connection.vhost, { ...args, name: args.queue }, connection)
   channel.lastQueueName = queue.name
   connection.channels.addExclusiveQueue(queue)
@@ -32,10 +32,10 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
   })
 }
 
-/** A replier may ask whether the requester is still there. */
+/** A replier may ask whether the requester is still there; the pseudo-queue itself always is. */
 function declareReplyAddress(channel: Channel, { queue, nowait }: MethodArguments<'queue.declare'>): void {
   const { vhost } = channel.connection
-  if (vhost.replyConsumers.at(queue) === undefined) throw refuse.missing('queue', queue, vhost.name)
+  if (queue !== REPLY_QUEUE && vhost.replyConsumers.at(queue) === undefined) throw refuse.missing('queue', queue, vhost.name)
   if (!nowait) channel.connection.send(channel.id, 'queue.declare-ok', { queue, messageCount: 0, consumerCount: 1 })
 }
 

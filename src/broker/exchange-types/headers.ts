@@ -5,7 +5,7 @@
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import type { Binding, Destination } from '../binding.ts'
 import { refuse } from '../errors.ts'
-import { equalFields, fieldText, fieldTypeName } from '../fields.ts'
+import { fieldText, fieldTypeName, sameValue } from '../fields.ts'
 import type { RoutingTable } from './exchange-types.ts'
 
 const MATCH_MODES = {
@@ -57,7 +57,7 @@ function createMatcher(binding: Binding): Matcher {
 function matches({ isAny, wanted }: Matcher, headers: FieldTable): boolean {
   for (const [name, value] of wanted) {
     const header = headers.get(name)
-    const isMatch = header !== undefined && (value.type === 'V' || equalFields(header, value))
+    const isMatch = header !== undefined && (value.type === 'V' || sameValue(header, value))
     if (isMatch === isAny) return isAny
   }
   return !isAny

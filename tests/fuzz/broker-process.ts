@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js')
+
+interface LogLine {
+  readonly level: string
+  readonly msg: string
+  readonly port?: number
+}
+
+/** The built broker in a process of its own: its memory is its own, and nobody else suffers when it dies. */
+export class BrokerProcess {
+  readonly host = '127.0.0.1'
+  port = 0
+  /** What it logged as its own fault. */
+  readonly errors: string[] = []
+  opened = 0
+  closed = 0
+  exitCode: number | null | undefined
+  readonly #child: ChildProcess
+  #output = ''
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.once('exit', (code) => {
+      this.exitCode = code
+    })
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#output += chunk
+    })
+  }
+
+  static async start(...options: string[]): Promise<BrokerProcess> {
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name))
+    const child = spawn(process.execPath, [MAIN, '--port', '0', '--log-format', 'json', ...options], {
+      env: Object.fromEntries(inherited),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    if (child.stdout === null) throw new Error('the broker has no standard output')
+    const broker = new BrokerProcess(child)
+    const lines = createInterface({ input: child.stdout })
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => broker.#read(line) && resolve())
+      child.once('exit', (code) => reject(new Error(`the broker did not start (${code}): ${broker.#output}`)))
+    })
+    return broker
+  }
+
+  /** What it wrote to standard error: nothing, unless it crashed. */
+  get output(): string {
+    return this.#output
+  }
+
+  get isRunning(): boolean {
+    return this.exitCode === undefined
+  }
+
+  /** Resident memory in MiB; undefined where the system does not tell. */
+  residentMb(): number | undefined {
+    try {
+      const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+      const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
+      return kilobytes === undefined ? undefined : Number(kilobytes) / 1024
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Asks it to end; its exit code. */
+  async stop(): Promise<number | null> {
+    if (this.exitCode !== undefined) return this.exitCode
+    const exit = once(this.#child, 'exit')
+    this.#child.kill('SIGTERM')
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 15_000)
+    await exit
+    clearTimeout(timer)
+    return this.exitCode ?? null
+  }
+
+  /** Takes in a line of its log; true once the broker is up. */
+  #read(line: string): boolean {
+    const { level, msg, port }: LogLine = JSON.parse(line)
+    this.port = port ?? this.port
+    if (msg === 'connection opened') this.opened++
+    if (msg === 'connection closed') this.closed++
+    if (level === 'error' || msg.includes('internal error')) this.errors.push(line)
+    return msg === 'Server startup complete'
+  }
+}
