@@ -65,7 +65,7 @@ export class ServerBuilder {
   /** Throws RangeError, naming the field, when the configuration makes no sense. */
   build(): Server {
     const memoryLimitBytes = Math.floor(processMemoryBytes() * MEMORY_LIMIT_SHARE)
-    const config: ServerConfig = { ...DEFAULT_SERVER_CONFIG, memoryLimitBytes, ...this.#config }
+    const config: ServerConfig = { ...DEFAULT_SERVER_CONFIG, memoryLimitBytes, ...given(this.#config) }
     checkConfig(config)
     return new Server({
       config,
@@ -95,6 +95,11 @@ const RANGES: readonly (readonly [field: keyof ServerConfig, min: number, max: n
   ['memoryLimitBytes', 1, Number.MAX_SAFE_INTEGER],
   ['shutdownGraceMs', 0, 3_600_000],
 ]
+
+/** Without the fields that are there and undefined: those mean the default too. */
+function given(config: Partial<ServerConfig>): Partial<ServerConfig> {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+}
 
 function checkConfig(config: ServerConfig): void {
   for (const [field, min, max] of RANGES) {

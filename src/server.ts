@@ -282,7 +282,10 @@ export class Server {
       return
     }
     this.#parts.logger.warn({ usedBytes, limitBytes }, 'memory is over its limit: publishers wait, consumers go on')
-    this.#memoryAlarmTimer = setInterval(() => this.core.memory.sample(), ALARM_SAMPLE_MS)
+    this.#memoryAlarmTimer = setInterval(() => {
+      this.core.memory.sample()
+      this.#listener.relieveMemory()
+    }, ALARM_SAMPLE_MS)
     this.#memoryAlarmTimer.unref()
   }
 
@@ -292,7 +295,7 @@ export class Server {
     try {
       const hook = hooks[name] as ((...details: readonly unknown[]) => unknown) | undefined // N says which
       const result = hook?.call(hooks, ...details)
-      if (result instanceof Promise) result.catch(failed)
+      if (result !== undefined) Promise.resolve(result).catch(failed)
     } catch (error) {
       failed(error)
     }

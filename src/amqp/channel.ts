@@ -24,6 +24,8 @@ const IMMEDIATE = 2
 const MULTIPLE = 1
 const REQUEUE = 2
 const NO_ROUTE = 312
+/** A message that goes to more queues than this may fill the memory in the middle of a piece of input. */
+const MANY_COPIES = 8
 
 type Settlement = 'ack' | 'requeue' | 'reject'
 
@@ -182,6 +184,7 @@ export class Channel {
       return
     }
     const isRouted = this.publisher.publish(message)
+    if (this.publisher.copies > MANY_COPIES) this.connection.checkMemory()
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
     if (this.confirms !== undefined) {
       if (!this.confirms.hasNews) this.connection.confirming(this)

@@ -55,11 +55,12 @@ export class Channels {
     const { open } = this
     this.open = []
     this.count = 0
-    for (const channel of open) {
-      if (channel === undefined) continue
+    // forEach skips the numbers that were never used.
+    open.forEach((channel) => {
+      if (channel === undefined) return
       channel.isClosing = true
       channel.close()
-    }
+    })
   }
 
   addExclusiveQueue(queue: Queue): void {
@@ -79,7 +80,9 @@ export class Channels {
 
   /** The socket takes bytes again: consumers may go on. */
   outboxUnblocked(): void {
-    for (const channel of this.open) channel?.consumers.wake()
+    this.open.forEach((channel) => {
+      channel?.consumers.wake()
+    })
   }
 }
 

@@ -52,6 +52,8 @@ export class Connection implements Receiver {
   readonly reading: Reading
   phase: Phase = 'header'
   #deadlineMs: number
+  /** The time of the last tick. */
+  #nowMs: number
   #vhost: Vhost | undefined
   #details: ConnectionDetails | undefined
   /** Channels with publishes to confirm when the input at hand is used up. */
@@ -62,7 +64,8 @@ export class Connection implements Receiver {
   #afterInput: (() => void)[] = []
   #isBlockedSent = false
   #contentBytes = 0
-  #heldBytes = 0
+  /** Bytes of bodies in progress and of uncommitted publishes. */
+  heldBytes = 0
 
   constructor(
     id: number,
@@ -77,6 +80,7 @@ export class Connection implements Receiver {
     this.frameMaxBytes = context.limits.frameMaxBytes
     this.#context = context
     this.#onClosed = onClosed
+    this.#nowMs = nowMs
     this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
     this.#scanner = new FrameScanner(new FrameRouter(this), context.limits.initialFrameMaxBytes)
     this.handshake = new Handshake(this, context)
@@ -107,6 +111,7 @@ export class Connection implements Receiver {
 
   receive(block: Block, start: number, end: number): number {
     this.#isInInput = true
+    this.#context.flusher.hasInput = true
     try {
       let at = start
       if (this.phase === 'header') {
@@ -191,13 +196,25 @@ export class Connection implements Receiver {
 
   /** Messages that are in no queue yet take so many bytes more, or less. */
   hold(bytes: number): void {
-    this.#heldBytes += bytes
+    this.heldBytes += bytes
     this.#context.broker.memory.heldBytes += bytes
+  }
+
+  /** A publish went to many queues at once: memory may be short before this piece of input is used up. */
+  checkMemory(): void {
+    const { memory } = this.#context.broker
+    memory.check()
+    if (memory.isActive) this.#scanner.hold()
   }
 
   /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
   refuseIfShortOfMemory(): void {
     if (this.#context.broker.memory.isActive) throw refuse.memoryAlarm()
+  }
+
+  /** Looks at no further frame before reading goes on. */
+  holdInput(): void {
+    this.#scanner.hold()
   }
 
   // --- the handshake's wishes
@@ -250,13 +267,15 @@ export class Connection implements Receiver {
   fail(code: number, text: string, classId: number, methodId: number): void {
     if (this.phase === 'closing' || this.phase === 'closed') return
     const shown = replyText(code, text)
-    this.#context.logger.warn({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${shown}`)
+    // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
+    const logged = shown.replace(/<<[^>]*>>/g, '<<…>>')
+    this.#context.logger.warn({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${logged}`)
     for (const channel of this.#confirming) channel.tellConfirms()
     this.#confirming = []
     this.#release()
     this.send(0, 'connection.close', { replyCode: code, replyText: shown, classId, methodId })
     this.phase = 'closing'
-    this.#deadlineMs = this.#heartbeat.nowMs + CLOSE_TIMEOUT_MS
+    this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
     this.reading.resumeAll()
   }
 
@@ -292,14 +311,14 @@ export class Connection implements Receiver {
     this.phase = 'closed'
     this.#scanner.stop()
     this.#transport.end()
-    this.#deadlineMs = this.#heartbeat.nowMs + END_TIMEOUT_MS
+    this.#deadlineMs = this.#nowMs + END_TIMEOUT_MS
   }
 
   closeSilently(afterMs: number): void {
     this.phase = 'closed'
     this.#scanner.stop()
     this.reading.pause('ended')
-    this.#deadlineMs = this.#heartbeat.nowMs + afterMs
+    this.#deadlineMs = this.#nowMs + afterMs
   }
 
   /** Ends the connection because of us, not of the client: with 320, once it is open. */
@@ -337,6 +356,7 @@ export class Connection implements Receiver {
 
   /** Called about twice a second. */
   tick(nowMs: number): void {
+    this.#nowMs = nowMs
     if (nowMs >= this.#deadlineMs) {
       this.destroy()
       return
@@ -354,6 +374,11 @@ export class Connection implements Receiver {
     this.channels.outboxUnblocked()
   }
 
+  /** Ends the connection because what it holds is memory that only its client could free, and nobody else can go on. */
+  sacrifice(): void {
+    this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
+  }
+
   /** The memory alarm is over. */
   unblockPublisher(): void {
     if (this.#isBlockedSent) this.send(0, 'connection.unblocked', {})
@@ -363,11 +388,6 @@ export class Connection implements Receiver {
 
   #blockPublisher(): void {
     if (this.phase !== 'open' || this.reading.isPausedFor('memory')) return
-    // Half a body or an open transaction is memory that only this client can free: it must not keep the alarm up.
-    if (this.#heldBytes > this.#context.limits.maxMessageSizeBytes) {
-      this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
-      return
-    }
     if (this.clientCapabilities.connectionBlocked) {
       this.send(0, 'connection.blocked', { reason: 'low on memory' })
       this.#isBlockedSent = true

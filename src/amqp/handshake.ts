@@ -86,10 +86,12 @@ export class Handshake {
       this.#refuseSilently(`malformed response to mechanism '${this.#mechanismName}'`)
     } else if (verdict instanceof Promise) {
       this.#connection.reading.pause('authentication')
+      this.#connection.holdInput()
       verdict.then(
         (settled) => {
+          // The client may be gone, or the server stopping, by now.
+          if (this.#connection.phase === 'handshake') this.#admit(settled)
           this.#connection.reading.resume('authentication')
-          this.#admit(settled)
         },
         (error: unknown) => this.#connection.failWith(error),
       )

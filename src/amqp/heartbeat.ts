@@ -13,8 +13,6 @@ const TICK_TOLERANCE_MS = 100
 export class Heartbeat {
   /** 0 turns heartbeats off. */
   intervalMs = 0
-  /** The time of the last tick. */
-  nowMs: number
   readonly #transport: Transport
   #bytesRead = 0
   #readAtMs: number
@@ -23,14 +21,12 @@ export class Heartbeat {
 
   constructor(transport: Transport, nowMs: number) {
     this.#transport = transport
-    this.nowMs = nowMs
     this.#readAtMs = nowMs
     this.#writtenAtMs = nowMs
   }
 
   /** False when the client has to be given up. While we do not read from it, its silence means nothing. */
   tick(nowMs: number, isReading: boolean): boolean {
-    this.nowMs = nowMs
     const { outbox, bytesRead } = this.#transport
     if (bytesRead !== this.#bytesRead || !isReading || this.intervalMs === 0) {
       this.#bytesRead = bytesRead

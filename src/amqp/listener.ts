@@ -71,6 +71,20 @@ export class AmqpListener {
     return { connections, channels, bytesReceived, bytesSent }
   }
 
+  /**
+   * Frees memory when it is half bodies and open transactions that keep the alarm up: their clients have to wait, so
+   * they never end by themselves. The connection that holds most is closed with 506.
+   */
+  relieveMemory(): void {
+    const { memory } = this.#context.broker
+    if (!memory.isKeptUpByHeld) return
+    let largest: Connection | undefined
+    for (const connection of this.#connections) {
+      if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection
+    }
+    largest?.sacrifice()
+  }
+
   /** Bytes of answers and deliveries that clients have not taken yet. */
   get pendingBytes(): number {
     let bytes = 0

@@ -9,6 +9,8 @@ import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 
 const READ_BYTES = 256 * 1024
+/** What one connection may send in one turn; the others come first then. The system would offer it 32 reads. */
+const TURN_BYTES = 512 * 1024
 
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
@@ -23,12 +25,29 @@ export class ReadBuffer {
   /** The part that the kernel writes to. */
   readonly target: Buffer
   readonly headroomBytes: number
+  /** Number of the turn of the event loop. */
+  readonly turn = turnCounter()
 
   /** `frameMaxBytes`: no rest is longer than a frame. */
   constructor(frameMaxBytes: number) {
     this.headroomBytes = frameMaxBytes + 64
     this.block = allocateBlock(this.headroomBytes + READ_BYTES)
     this.target = this.block.bytes.subarray(this.headroomBytes)
+  }
+}
+
+/** Counts the turns of the event loop in which something is read. */
+function turnCounter(): () => number {
+  let turn = 1
+  let isArmed = false
+  const next = (): void => {
+    turn++
+    isArmed = false
+  }
+  return () => {
+    if (!isArmed) setImmediate(next)
+    isArmed = true
+    return turn
   }
 }
 
@@ -43,6 +62,10 @@ export class Transport {
   #restBytes = 0
   #isPaused = false
   #isReceiving = false
+  /** Bytes read in the turn with this number. */
+  #turn = 0
+  #turnBytes = 0
+  #isTurnOver = false
 
   constructor(accepted: Socket, readBuffer: ReadBuffer, flusher: OutboxFlusher, receiver: Receiver) {
     this.#readBuffer = readBuffer
@@ -104,6 +127,7 @@ export class Transport {
   /** So many bytes lie in the shared buffer, behind the headroom. */
   #receive(bytes: number): void {
     this.bytesRead += bytes
+    this.#countTurn(bytes)
     const { block, headroomBytes } = this.#readBuffer
     const start = headroomBytes - this.#restBytes
     copyBytes(block, start, this.#rest, 0, this.#restBytes)
@@ -117,7 +141,24 @@ export class Transport {
   }
 
   #readOn(): void {
-    if (!this.#isPaused && this.#socket.isPaused()) this.#socket.resume()
+    if (!this.#isPaused && !this.#isTurnOver && this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  /** Reads no more in this turn when the connection has had its share. */
+  #countTurn(bytes: number): void {
+    const turn = this.#readBuffer.turn()
+    if (turn !== this.#turn) {
+      this.#turn = turn
+      this.#turnBytes = 0
+    }
+    this.#turnBytes += bytes
+    if (this.#turnBytes < TURN_BYTES || this.#isTurnOver) return
+    this.#isTurnOver = true
+    this.#socket.pause()
+    setImmediate(() => {
+      this.#isTurnOver = false
+      this.#readOn()
+    })
   }
 
   /** What was kept may hold whole frames, when the receiver paused in the middle of a piece. */

@@ -22,10 +22,11 @@ export type BindingAction = 'bind' | 'unbind'
 /** Binds a queue to an exchange, or takes such a binding away. Both are idempotent. */
 export function changeQueueBinding(vhost: Vhost, action: BindingAction, request: BindingRequest, user: object): void {
   refuseReplyQueue(vhost, request.destination)
-  const queue = accessQueue(vhost, request.destination, user)
   const source = entityName(request.source)
   refuseDefaultExchange(source)
-  change(vhost, action, vhost.requireExchange(source), queue, request)
+  vhost.requireQueue(entityName(request.destination))
+  const exchange = vhost.requireExchange(source)
+  change(vhost, action, exchange, accessQueue(vhost, request.destination, user), request)
 }
 
 /** Binds an exchange to another, or takes such a binding away. Both are idempotent. */

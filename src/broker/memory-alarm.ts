@@ -33,6 +33,11 @@ export class MemoryAlarm {
     return this.#otherBytes + this.heldBytes + this.#use.storageBytes()
   }
 
+  /** The alarm would be over without what is held. */
+  get isKeptUpByHeld(): boolean {
+    return this.isActive && this.usedBytes - this.heldBytes < this.limitBytes * CLEAR_SHARE
+  }
+
   /** Looks at the process anew. */
   sample(): void {
     this.#otherBytes = this.#use.otherBytes()

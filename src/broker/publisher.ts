@@ -46,6 +46,8 @@ export interface Publication {
 export class Publisher {
   /** The reply consumer of this publisher, for messages that ask for direct replies. */
   replyConsumer: ReplyConsumer | undefined
+  /** How many queues the last message went to. */
+  copies = 0
   readonly #vhost: Vhost
   readonly #user: PublisherUser
   readonly #messageBytesMax: number
@@ -68,7 +70,12 @@ export class Publisher {
   publish(message: Message): boolean {
     if (message.bodyEnd - message.bodyStart > this.#messageBytesMax) this.checkSize(message.bodyBytes)
     const route = this.#route(message)
-    if (route.usesHeaders || !isPlain(message)) return enqueue(this.#inspect(message, route))
+    if (route.usesHeaders || !isPlain(message)) {
+      const publication = this.#inspect(message, route)
+      this.copies = publication.queues.length
+      return enqueue(publication)
+    }
+    this.copies = route.queues.length
     return enqueueTo(route.queues, route.replyConsumer, message)
   }
 

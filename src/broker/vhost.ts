@@ -119,7 +119,7 @@ export class Vhost implements Topology {
       this.#exchanges.delete(next.name)
       for (const id of [...next.outgoing.keys()]) next.removeBinding(id)
       this.#topologyVersion++
-      doomed.push(...this.#unbind(next))
+      for (const unused of this.#unbind(next)) doomed.push(unused)
     }
   }
 

@@ -5,7 +5,7 @@ export function prettyLine(line: string): string {
   const rest = Object.entries(fields).map(([name, value]) => `  ${name}=${fieldText(value)}`)
   const stack = err?.stack ?? err?.message
   const trace = stack === undefined ? '' : `\n    ${stack.replaceAll('\n', '\n    ')}`
-  return `${time.slice(11, 23)} ${level.padEnd(5)} ${msg ?? ''}${rest.join('')}${trace}\n`
+  return `${time.slice(11, 23)} ${level.padEnd(5)} ${printable(msg ?? '')}${rest.join('')}${trace}\n`
 }
 
 interface PinoLine {
@@ -16,6 +16,11 @@ interface PinoLine {
   readonly err?: { readonly message?: string; readonly stack?: string }
 }
 
+/** Names that clients chose must not break lines or speak to the terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1).replace('\u007f', '\\u007f'))
+}
+
 function fieldText(value: unknown): string {
-  return typeof value === 'string' && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value)
+  return typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? value : printable(JSON.stringify(value))
 }

@@ -103,11 +103,14 @@ export class EmbeddedConsumer implements DeliverySink {
     }
   }
 
-  #call(work: () => void): void {
+  /** The caller's functions may be async, whatever their type says. */
+  #call(work: () => unknown): void {
+    const { onDefect } = this.#options
     try {
-      work()
+      const result = work()
+      if (result !== undefined) Promise.resolve(result).catch(onDefect)
     } catch (error) {
-      this.#options.onDefect(error)
+      onDefect(error)
     }
   }
 

@@ -42,7 +42,7 @@ describe('MemoryAlarm', () => {
     expect(changes).toEqual([true, false])
   })
 
-  test('counts the rest of the process from its last sample', () => {
+  test('counts everything else as it was when it was last sampled', () => {
     other = 1500
     alarm.check()
     expect(alarm.isActive).toBe(false)
@@ -55,16 +55,16 @@ describe('MemoryAlarm', () => {
     expect(alarm.isActive).toBe(false)
   })
 
-  test('counts messages on their way and messages stored at every moment', () => {
-    storage = 600
-    alarm.heldBytes = 50
-    alarm.sample()
-    expect(alarm.usedBytes).toBe(750)
-    storage = 850
-    expect(alarm.usedBytes).toBe(1000)
+  test('counts what is in no queue yet, at once', () => {
+    alarm.heldBytes += 901
+    alarm.check()
+    expect([alarm.isActive, alarm.usedBytes]).toEqual([true, 1001])
+    alarm.heldBytes -= 901
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
   })
 
-  test('is up from the start when the process is over the limit by itself', () => {
+  test('is up from the start when everything else is over the limit by itself', () => {
     expect(new MemoryAlarm(50, { storageBytes: () => 0, otherBytes: () => 51 }).isActive).toBe(true)
   })
 

@@ -93,7 +93,7 @@ export function message(exchange: string, routingKey: string, body = '', propert
   return createMessage(exchange, routingKey, properties, Buffer.from(body))
 }
 
-export function storedBody(segment: Segment, index: number): string {
+function storedBody(segment: Segment, index: number): string {
   const { bytes, view } = segment.block
   const start = segment.offsets[index] ?? Number.NaN
   const bodyStart = start + RECORD_PREFIX_BYTES + view.getUint16(start) + view.getUint32(start + 4)

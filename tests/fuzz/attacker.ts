@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { Random } from '../malice/random.ts'
 import { type Attack, mutate, type Session } from './mutations.ts'
 
-const PATIENCE_MS = 400
+const PATIENCE_MS = 200
 
 export interface Outcome {
   readonly attack: Attack
@@ -28,7 +28,8 @@ async function send(socket: Socket, pieces: readonly Buffer[], random: Random): 
     let bytes = Buffer.concat(pieces.slice(at, next))
     at = next
     while (bytes.length > 0 && !socket.destroyed) {
-      const length = isByteByByte && bytes.length < 500 ? 1 : random.onceIn(4) ? 1 + random.below(bytes.length) : bytes.length
+      const length =
+        isByteByByte && bytes.length < 500 ? 1 : random.onceIn(4) ? 1 + random.below(bytes.length) : bytes.length
       socket.write(bytes.subarray(0, length))
       bytes = bytes.subarray(length)
       if (random.onceIn(2)) await turn()
@@ -65,6 +66,8 @@ export async function attackBroker(
   })
   if (random.onceIn(10)) socket.pause()
   await send(socket, attack.pieces, random)
+  // A reset makes the system throw away what the broker has not read yet: mostly it gets the time to.
+  if (!random.onceIn(10)) await pause(5 + random.below(20))
   const ending = random.below(4)
   if (ending === 0) socket.resetAndDestroy()
   else if (ending === 1) socket.end()

@@ -5,11 +5,11 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { BrokerProcess } from '../malice/broker-process.ts'
 import { Bystander } from '../malice/bystander.ts'
 import { RawClient } from '../support/raw-client.ts'
 import { methodFrame } from '../support/wire-frames.ts'
 import { attackBroker, type Outcome } from './attacker.ts'
-import { BrokerProcess } from './broker-process.ts'
 import { cutSession, type Session } from './mutations.ts'
 import { Recorder } from './recorder.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -35,15 +35,24 @@ async function record(broker: BrokerProcess): Promise<Session[]> {
 
 /** Deletes the queues that mutated sessions leave behind, by all the names they can have been given. */
 async function cleanUp(broker: BrokerProcess, sessions: readonly Session[]): Promise<void> {
-  const names = new Set(sessions.flatMap(({ pieces }) => Buffer.concat(pieces).toString('latin1').match(/fuzz-[a-z0-9-]+/g) ?? []))
+  const names = new Set(
+    sessions.flatMap(
+      ({ pieces }) =>
+        Buffer.concat(pieces)
+          .toString('latin1')
+          .match(/fuzz-[a-z0-9-]+/g) ?? [],
+    ),
+  )
   const client = await (await RawClient.connect(broker)).handshake()
   for (const queue of names) {
     const channel = await client.channel(1)
     client.write(methodFrame(1, 'queue.delete', { queue, nowait: true }))
     client.send(1, 'channel.close', { replyCode: 200 })
     // The queue may be exclusive to an attacker: then the channel is closed by the broker.
-    const reply = await channel.next()
-    if (reply.name === 'channel.close') await channel.expect('channel.close-ok')
+    if ((await channel.next()).name === 'channel.close') {
+      channel.send('channel.close-ok')
+      await channel.expect('channel.close-ok')
+    }
   }
   await client.close()
 }
@@ -76,10 +85,20 @@ class Tally {
   }
 }
 
-async function attackUntil(endsAtMs: number, broker: BrokerProcess, sessions: readonly Session[], tally: Tally): Promise<void> {
+async function attackUntil(
+  endsAtMs: number,
+  broker: BrokerProcess,
+  sessions: readonly Session[],
+  tally: Tally,
+): Promise<void> {
   let number = Number(ONLY ?? 0)
   const work = async (): Promise<void> => {
-    while (performance.now() < endsAtMs && broker.isRunning && broker.errors.length === 0 && tally.guilty.length === 0) {
+    while (
+      performance.now() < endsAtMs &&
+      broker.isRunning &&
+      broker.errors.length === 0 &&
+      tally.guilty.length === 0
+    ) {
       const mine = number
       if (ONLY === undefined) number++
       tally.add(mine, await attackBroker(broker, sessions, SEED, mine))

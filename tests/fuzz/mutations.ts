@@ -1,4 +1,5 @@
 import type { Random } from '../malice/random.ts'
+import { methodFrameOf, publishFramesOf } from './generated.ts'
 
 /** A recorded session: the protocol header, then frames. */
 export interface Session {
@@ -90,7 +91,8 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   },
   channel: (pieces, at, random) => {
     const piece = pieces[at] as Buffer
-    if (piece.length >= 8) pieces[at] = changed(piece, (bytes) => bytes.writeUInt16BE(random.pick([0, 1, 2, 3, 20, 2047, 65_535]), 1))
+    if (piece.length >= 8)
+      pieces[at] = changed(piece, (bytes) => bytes.writeUInt16BE(random.pick([0, 1, 2, 3, 20, 2047, 65_535]), 1))
   },
   frameType: (pieces, at, random) => {
     const piece = pieces[at] as Buffer
@@ -111,6 +113,12 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
     const head = changed(piece.subarray(0, 7), (bytes) => bytes.writeUInt32BE(payload.length, 3))
     pieces[at] = Buffer.concat([head, payload, piece.subarray(-1)])
   },
+  method: (pieces, at, random) => {
+    pieces.splice(at, 0, ...Array.from({ length: 1 + random.below(6) }, () => methodFrameOf(random)))
+  },
+  publish: (pieces, at, random) => {
+    pieces.splice(at, 0, ...Array.from({ length: 1 + random.below(6) }, () => publishFramesOf(random)).flat())
+  },
   noise: (pieces, at, random) => {
     pieces.splice(at, 0, random.bytes(random.below(100)))
   },
@@ -130,7 +138,7 @@ export function mutate(sessions: readonly Session[], random: Random): Attack {
   for (let i = random.below(4); i >= 0; i--) {
     const count = pieces.length - spared
     if (count <= 0) break
-    const name = random.pick(Object.keys(MUTATIONS))
+    const name = random.onceIn(3) ? random.pick(['method', 'publish']) : random.pick(Object.keys(MUTATIONS))
     const at = spared + random.below(count)
     names.push(`${name}@${at}`)
     if ((pieces[at] as Buffer).length > 0) MUTATIONS[name]?.(pieces, at, random, sessions)

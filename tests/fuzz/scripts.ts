@@ -33,7 +33,11 @@ const consuming: Script = async ({ uri }) => {
     )
   })
   for (const [i, body] of bodies(20, 100).entries()) {
-    channel.sendToQueue('fuzz-consuming', body, { headers: { i, list: [1, 'two', { three: 3.5 }] }, messageId: `m${i}`, persistent: i % 2 === 0 })
+    channel.sendToQueue('fuzz-consuming', body, {
+      headers: { i, list: [1, 'two', { three: 3.5 }] },
+      messageId: `m${i}`,
+      persistent: i % 2 === 0,
+    })
   }
   await all
   await channel.cancel('fuzz-consumer')
@@ -46,7 +50,12 @@ const confirming: Script = async ({ uri }) => {
   const channel = await connection.createConfirmChannel()
   await channel.assertQueue('fuzz-confirming', { autoDelete: true, maxLength: 100 })
   for (const body of [...bodies(30, 50), ...bodies(2, 300_000), Buffer.alloc(0)]) {
-    channel.publish('', 'fuzz-confirming', body, { mandatory: true, correlationId: 'c', replyTo: 'r', expiration: '50000' })
+    channel.publish('', 'fuzz-confirming', body, {
+      mandatory: true,
+      correlationId: 'c',
+      replyTo: 'r',
+      expiration: '50000',
+    })
   }
   channel.publish('amq.direct', 'nowhere', Buffer.from('lost'), { mandatory: true })
   await channel.waitForConfirms()
@@ -65,7 +74,11 @@ const topology: Script = async ({ uri }) => {
   await channel.bindExchange('fuzz-topic', 'fuzz-direct', 'a.b.c')
   await channel.bindExchange('fuzz-headers', 'fuzz-fanout', '', {})
   for (const type of ['direct', 'fanout', 'topic', 'headers']) {
-    channel.publish(`fuzz-${type}`, 'a.b.c', Buffer.from(type), { headers: { kind: type }, CC: ['copy'], BCC: ['blind'] })
+    channel.publish(`fuzz-${type}`, 'a.b.c', Buffer.from(type), {
+      headers: { kind: type },
+      CC: ['copy'],
+      BCC: ['blind'],
+    })
   }
   await channel.checkQueue('fuzz-queue-topic')
   await channel.purgeQueue('fuzz-queue-topic')
@@ -84,8 +97,10 @@ const cloudamqp: Script = async ({ uri }) => {
   await channel.confirmSelect()
   await channel.queueDeclare('fuzz-cloudamqp', { durable: true, autoDelete: true })
   await channel.basicQos(3)
-  for (const body of bodies(10, 2000)) await channel.basicPublish('', 'fuzz-cloudamqp', body, { deliveryMode: 2, type: 't' })
-  for (let i = 0; i < 5; i++) await (await channel.basicGet('fuzz-cloudamqp', { noAck: false }))?.[i % 2 === 0 ? 'ack' : 'reject'](i % 2 === 0)
+  for (const body of bodies(10, 2000))
+    await channel.basicPublish('', 'fuzz-cloudamqp', body, { deliveryMode: 2, type: 't' })
+  for (let i = 0; i < 5; i++)
+    await (await channel.basicGet('fuzz-cloudamqp', { noAck: false }))?.[i % 2 === 0 ? 'ack' : 'reject'](i % 2 === 0)
   await channel.basicRecover(true)
   await channel.queuePurge('fuzz-cloudamqp')
   await channel.queueDelete('fuzz-cloudamqp')
@@ -118,7 +133,11 @@ const replying: Script = async (address) => {
   const channel = await client.channel(1)
   await channel.call('basic.consume', { queue: 'amq.rabbitmq.reply-to', noAck: true, consumerTag: 'replies' })
   await channel.queue({ exclusive: true }, 'fuzz-rpc')
-  channel.publish({ routingKey: 'fuzz-rpc', body: 'ask', properties: { replyTo: 'amq.rabbitmq.reply-to', correlationId: '1' } })
+  channel.publish({
+    routingKey: 'fuzz-rpc',
+    body: 'ask',
+    properties: { replyTo: 'amq.rabbitmq.reply-to', correlationId: '1' },
+  })
   const request = await channel.get('fuzz-rpc', true)
   channel.publish({ routingKey: String(request?.content.properties.replyTo), body: 'answer' })
   await channel.delivery()
@@ -151,4 +170,12 @@ const manyChannels: Script = async ({ uri }) => {
   await closed
 }
 
-export const SCRIPTS: Readonly<Record<string, Script>> = { consuming, confirming, topology, cloudamqp, transacting, replying, manyChannels }
+export const SCRIPTS: Readonly<Record<string, Script>> = {
+  consuming,
+  confirming,
+  topology,
+  cloudamqp,
+  transacting,
+  replying,
+  manyChannels,
+}

@@ -43,7 +43,7 @@ describe('a client that never reads', () => {
         const client = await stopped(scene, frameMax)
         client.client.write(getAgainAndAgain(queue, times))
         await scene.bystander.lives(50)
-        expect(scene.grownMb()).toBeLessThan(40)
+        expect(scene.grownMb()).toBeLessThan(25)
         client.client.destroy()
         await until(() => scene.connectionCount === 3, 'the connection is still there')
         await owner.expectCounts(queue, 1, 0)

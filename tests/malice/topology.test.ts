@@ -89,8 +89,8 @@ describe('bindings', () => {
     await underAttack(async (scene) => {
       const channel = await scene.channel()
       const queue = await channel.queue()
-      for (let i = 1; i <= 60; i++) await channel.bind(queue, 'amq.topic', '#.'.repeat(i) + 'never')
-      await channel.bind(queue, 'amq.topic', '#.a.'.repeat(60) + '#')
+      for (let i = 1; i <= 60; i++) await channel.bind(queue, 'amq.topic', `${'#.'.repeat(i)}never`)
+      await channel.bind(queue, 'amq.topic', `${'#.a.'.repeat(60)}#`)
       const startedAt = performance.now()
       for (let i = 0; i < 50; i++) channel.publish({ exchange: 'amq.topic', routingKey: `${'a.'.repeat(115)}${i}` })
       await channel.expectCounts(queue, 50, 0)
@@ -140,7 +140,7 @@ describe('a queue', () => {
       async (scene) => {
         const channel = await scene.channel()
         const round = Buffer.concat(
-          Array.from({ length: 300 }, () => [
+          Array.from({ length: 400 }, () => [
             methodFrame(1, 'queue.declare', {
               queue: 'again',
               exclusive: true,
@@ -151,7 +151,7 @@ describe('a queue', () => {
             methodFrame(1, 'queue.delete', { queue: 'again', nowait: true }),
           ]).flat(),
         )
-        for (let i = 0; i < 50; i++) {
+        for (let i = 0; i < 100; i++) {
           channel.client.write(round)
           await channel.expectQuiet()
         }

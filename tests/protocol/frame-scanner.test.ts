@@ -11,26 +11,33 @@ type Event = readonly [kind: string, channel: number, payload: string]
 class Recorder implements FrameSink {
   readonly events: Event[] = []
   publishes = 0
-  onMethod: () => void = () => {}
+  onFrame: () => void = () => {}
 
   publish(...[block, at]: Parameters<FrameSink['publish']>): void {
     this.publishes++
     const method = Buffer.concat([Buffer.of(0, 60, 0, 40, 0, 0), block.bytes.subarray(at.keyStart, at.keyEnd)])
     this.#add('method', at.channel, Buffer.concat([method, Buffer.of(at.bits)]))
     this.#add('header', at.channel, block.bytes.subarray(at.headerStart, at.headerEnd))
-    this.body(at.channel, block, at.bodyStart, at.bodyEnd)
+    this.#addBody(at.channel, block, at.bodyStart, at.bodyEnd)
+    this.onFrame()
   }
 
   method(channel: number, block: Block, start: number, end: number): void {
     this.#add('method', channel, block.bytes.subarray(start, end))
-    this.onMethod()
+    this.onFrame()
   }
 
   header(channel: number, block: Block, start: number, end: number): void {
     this.#add('header', channel, block.bytes.subarray(start, end))
+    this.onFrame()
   }
 
   body(channel: number, block: Block, start: number, end: number): void {
+    this.#addBody(channel, block, start, end)
+    this.onFrame()
+  }
+
+  #addBody(channel: number, block: Block, start: number, end: number): void {
     if (start === end) return
     const payload = block.bytes.toString('hex', start, end)
     const last = this.events.at(-1)
@@ -41,6 +48,7 @@ class Recorder implements FrameSink {
 
   heartbeat(): void {
     this.events.push(['heartbeat', 0, ''])
+    this.onFrame()
   }
 
   #add(kind: string, channel: number, payload: Buffer): void {
@@ -75,7 +83,7 @@ interface Scanned {
 function scan(pieces: readonly Uint8Array[], frameMaxBytes = 131_072, stopAfter = Number.POSITIVE_INFINITY): Scanned {
   const recorder = new Recorder()
   const scanner = new FrameScanner(recorder, frameMaxBytes)
-  recorder.onMethod = () => recorder.events.length >= stopAfter && scanner.stop()
+  recorder.onFrame = () => recorder.events.length >= stopAfter && scanner.stop()
   let rest = Buffer.alloc(0)
   let longestRest = 0
   let error: FrameError | undefined
@@ -234,6 +242,26 @@ describe('FrameScanner', () => {
       error: undefined,
       restBytes: 0,
     })
+  })
+
+  test('returns after every frame at which it is held, and goes on there when it is called again', () => {
+    fc.assert(
+      fc.property(stream, fc.integer({ min: 1, max: 4 }), (bytes, every) => {
+        const recorder = new Recorder()
+        const scanner = new FrameScanner(recorder, 131_072)
+        let frames = 0
+        recorder.onFrame = () => void (++frames % every === 0 && scanner.hold())
+        const block = new Block(bytes)
+        for (let at = 0; at < bytes.length; ) {
+          const framesBefore = frames
+          const next = scanner.scan(block, at, bytes.length)
+          expect(next).toBeGreaterThan(at)
+          expect(frames - framesBefore).toBeLessThanOrEqual(every)
+          at = next
+        }
+        expect(recorder.events).toEqual(expectedEvents(bytes))
+      }),
+    )
   })
 
   test('takes payloads up to the whole frame-max, and any size when there is none', () => {

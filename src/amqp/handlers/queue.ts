@@ -35,7 +35,8 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
 /** A replier may ask whether the requester is still there; the pseudo-queue itself always is. */
 function declareReplyAddress(channel: Channel, { queue, nowait }: MethodArguments<'queue.declare'>): void {
   const { vhost } = channel.connection
-  if (queue !== REPLY_QUEUE && vhost.replyConsumers.at(queue) === undefined) throw refuse.missing('queue', queue, vhost.name)
+  if (queue !== REPLY_QUEUE && vhost.replyConsumers.at(queue) === undefined)
+    throw refuse.missing('queue', queue, vhost.name)
   if (!nowait) channel.connection.send(channel.id, 'queue.declare-ok', { queue, messageCount: 0, consumerCount: 1 })
 }
 
