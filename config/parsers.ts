@@ -16,7 +16,7 @@ export function integer(min: number, max: number): Parser<number> {
 /** Bytes, with an optional unit: K, M, G, T and KiB … count in 1024, kB … in 1000. */
 export function byteSize(min: number, max: number): Parser<number> {
   return {
-    allowed: `a size from ${min} to ${max} bytes, such as ${max} or ${sizeExample(max)}`,
+    allowed: `a size from ${min} to ${max} bytes (${sizeExample(max)})`,
     parse: (text) => within(bytesOf(text), min, max),
   }
 }

@@ -198,7 +198,7 @@ export class Server {
     return [...this.#listener.connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
   }
 
-  async #listenOn(host: string, port: number): Promise<void> {
+  async #listenOn(host: string | undefined, port: number): Promise<void> {
     const isFirst = this.#start === undefined
     await this.start()
     try {
@@ -306,7 +306,8 @@ function logged({ id, peerAddress, peerPort, user, vhost }: ConnectionDetails): 
   return { connection: id, peer: `${peerAddress}:${peerPort}`, user: user.name, vhost }
 }
 
-function parseAddress(address: string | number, bind: string): { host: string; port: number } {
+/** No host stands for all interfaces. */
+function parseAddress(address: string | number, bind: string): { host: string | undefined; port: number } {
   if (typeof address === 'number') return { host: bind, port: address }
   const colon = address.lastIndexOf(':')
   const host = address.slice(0, Math.max(0, colon)).replace(/^\[(.*)\]$/, '$1')
@@ -315,5 +316,5 @@ function parseAddress(address: string | number, bind: string): { host: string; p
   if (colon < 0 || !/^\d+$/.test(digits) || port > 65_535) {
     throw new RangeError(`'${address}' is no address to listen on: write host:port or :port, port 0 to 65535`)
   }
-  return { host: host === '' ? '::' : host, port }
+  return { host: host === '' ? undefined : host, port }
 }

@@ -100,7 +100,7 @@ export class ChannelConsumers implements ReplySink {
   /** Replies are delivered at most once: a requester that does not read them loses them. */
   deliverReply(consumer: ReplyConsumer, message: Message): void {
     const channel = this.#channel
-    if (channel.target.outbox.isBlocked) return
+    if (channel.target.outbox.isBlocked || consumer !== this.#replyConsumer) return
     channel.connection.send(channel.id, 'basic.deliver', {
       consumerTag: consumer.tag,
       deliveryTag: channel.unacked.skip(),

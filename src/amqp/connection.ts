@@ -32,7 +32,7 @@ const END_TIMEOUT_MS = 1000
 /** We stop reading from a client that leaves this much unread. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
-const CONTENTS_MAX = 8
+const CONTENTS_MAX = 64
 
 export type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
 
@@ -126,7 +126,7 @@ export class Connection implements Receiver {
       this.#finishInput()
       return at
     } catch (error) {
-      // Only the scanner throws up to here: where the next frame would begin is lost.
+      // Frames end their errors themselves, so this is the scanner's: where the next frame would begin is lost.
       this.#scanner.stop()
       this.failWith(error)
       this.#finishInput()
@@ -139,8 +139,7 @@ export class Connection implements Receiver {
 
   /** Once for each piece of input: tells confirms, lets the queues deliver, decides whether to read on. */
   #finishInput(): void {
-    for (const channel of this.#confirming) channel.tellConfirms()
-    if (this.#confirming.length > 0) this.#confirming = []
+    if (this.#confirming.length > 0) this.#tellConfirms()
     this.#isInInput = false
     for (const act of this.#afterInput) act()
     if (this.#afterInput.length > 0) this.#afterInput = []
@@ -150,6 +149,11 @@ export class Connection implements Receiver {
     if (this.#hasPublished && broker.memory.isActive) this.#blockPublisher()
     this.#hasPublished = false
     this.#checkUnread()
+  }
+
+  #tellConfirms(): void {
+    for (const channel of this.#confirming) channel.tellConfirms()
+    this.#confirming = []
   }
 
   /** Looks at nothing more while the client leaves our answers unread. */
@@ -270,8 +274,7 @@ export class Connection implements Receiver {
     // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
     const logged = shown.replace(/<<[^>]*>>/g, '<<…>>')
     this.#context.logger.warn({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${logged}`)
-    for (const channel of this.#confirming) channel.tellConfirms()
-    this.#confirming = []
+    this.#tellConfirms()
     this.#release()
     this.send(0, 'connection.close', { replyCode: code, replyText: shown, classId, methodId })
     this.phase = 'closing'
@@ -295,6 +298,7 @@ export class Connection implements Receiver {
     channel.isClosing = true
     channel.close()
     const text = replyText(code, error.message)
+    this.#context.logger.info({ connection: this.id, channel: channel.id, code }, `channel closed: ${text}`)
     this.send(channel.id, 'channel.close', { replyCode: code, replyText: text, classId, methodId })
   }
 
@@ -302,6 +306,7 @@ export class Connection implements Receiver {
 
   /** connection.close from the client: everything is let go of before it is answered. */
   closedByClient(): void {
+    this.#tellConfirms()
     this.#release()
     this.send(0, 'connection.close-ok', {})
     this.closeNow()
@@ -361,8 +366,7 @@ export class Connection implements Receiver {
       this.destroy()
       return
     }
-    const isReading = this.reading.isOn
-    if (this.phase === 'open' && !this.#heartbeat.tick(nowMs, isReading)) {
+    if (this.phase === 'open' && !this.#heartbeat.tick(nowMs, this.reading.isStoppedByUs)) {
       this.#context.logger.warn({ connection: this.id, peer: this.peerAddress }, 'missed heartbeats from client')
       this.destroy()
     }

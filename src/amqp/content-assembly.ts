@@ -12,8 +12,8 @@ const HEADER_BYTES_MIN = 14
 
 /** RabbitMQ's largest body, whatever is configured. */
 const BODY_BYTES_MAX = 512 * 1024 * 1024
-/** Bodies up to this size are allocated at once. */
-const FIRST_BODY_BYTES_MAX = 1024 * 1024
+/** What is allocated when a body begins; it doubles as the body arrives. */
+const FIRST_BODY_BYTES = 64 * 1024
 
 export class ContentAssembly {
   readonly bits: number
@@ -89,7 +89,7 @@ export class ContentAssembly {
   }
 
   #grow(length: number): void {
-    const doubled = Math.max(FIRST_BODY_BYTES_MAX, length, this.#body.size * 2)
+    const doubled = Math.max(FIRST_BODY_BYTES, length, this.#body.size * 2)
     const larger = allocateBlock(Math.min(this.#bodySize, doubled))
     copyBytes(larger, 0, this.#body, 0, this.#bodyBytes)
     this.#body = larger

@@ -15,6 +15,7 @@ export class Heartbeat {
   intervalMs = 0
   readonly #transport: Transport
   #bytesRead = 0
+  #bytesTaken = 0
   #readAtMs: number
   #bytesWritten = 0
   #writtenAtMs: number
@@ -25,10 +26,15 @@ export class Heartbeat {
     this.#writtenAtMs = nowMs
   }
 
-  /** False when the client has to be given up. While we do not read from it, its silence means nothing. */
-  tick(nowMs: number, isReading: boolean): boolean {
+  /**
+   * False when the client has to be given up. `isWaiting`: we have stopped reading from it, so that its silence means
+   * nothing. A client that takes what the system could not send at once is alive as well.
+   */
+  tick(nowMs: number, isWaiting: boolean): boolean {
     const { outbox, bytesRead } = this.#transport
-    if (bytesRead !== this.#bytesRead || !isReading || this.intervalMs === 0) {
+    const isTaking = outbox.isBlocked && outbox.bytesTaken !== this.#bytesTaken
+    this.#bytesTaken = outbox.bytesTaken
+    if (bytesRead !== this.#bytesRead || isTaking || isWaiting || this.intervalMs === 0) {
       this.#bytesRead = bytesRead
       this.#readAtMs = nowMs
     }

@@ -93,11 +93,11 @@ export class AmqpListener {
   }
 
   /** Rejects with the system's error when the port cannot be had. */
-  async listen(host: string, port: number): Promise<void> {
+  async listen(host: string | undefined, port: number): Promise<void> {
     const server = createServer({ pauseOnConnect: true, keepAlive: true }, (socket) => this.#accept(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.listen({ ...(host === undefined ? {} : { host }), port, backlog: BACKLOG }, () => {
         server.off('error', reject)
         resolve()
       })

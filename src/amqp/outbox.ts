@@ -82,6 +82,11 @@ export class Outbox {
     return this.length - this.#start + this.#piecesBytes + this.#socket.writableLength
   }
 
+  /** Bytes that have left this process. */
+  get bytesTaken(): number {
+    return this.bytesWritten - this.#socket.writableLength
+  }
+
   /** Makes room for this many bytes in `block`, at `length`. */
   reserve(sizeBytes: number): Block {
     if (this.length + sizeBytes > this.block.size) this.#makeRoom(sizeBytes)

@@ -12,8 +12,9 @@ export class Reading {
     this.#transport = transport
   }
 
-  get isOn(): boolean {
-    return this.#reasons.size === 0
+  /** Not read from for a reason that the client cannot change by reading more. */
+  get isStoppedByUs(): boolean {
+    return this.#reasons.size > (this.#reasons.has('unread') ? 1 : 0)
   }
 
   isPausedFor(reason: PauseReason): boolean {

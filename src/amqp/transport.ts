@@ -129,6 +129,10 @@ export class Transport {
     this.bytesRead += bytes
     this.#countTurn(bytes)
     const { block, headroomBytes } = this.#readBuffer
+    if (this.#restBytes > headroomBytes) {
+      this.#receiveBehindRest(bytes)
+      return
+    }
     const start = headroomBytes - this.#restBytes
     copyBytes(block, start, this.#rest, 0, this.#restBytes)
     const end = headroomBytes + bytes
@@ -142,6 +146,16 @@ export class Transport {
 
   #readOn(): void {
     if (!this.#isPaused && !this.#isTurnOver && this.#socket.isPaused()) this.#socket.resume()
+  }
+
+  /** More was kept than fits in front of what came: the two are joined where there is room. */
+  #receiveBehindRest(bytes: number): void {
+    const joined = allocateBlock(this.#restBytes + bytes)
+    copyBytes(joined, 0, this.#rest, 0, this.#restBytes)
+    joined.bytes.set(this.#readBuffer.target.subarray(0, bytes), this.#restBytes)
+    this.#rest = joined
+    this.#restBytes = joined.size
+    this.#receiveRest()
   }
 
   /** Reads no more in this turn when the connection has had its share. */

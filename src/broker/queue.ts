@@ -25,7 +25,8 @@ export class Queue {
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly arguments: FieldTable
-  readonly owner: object | undefined
+  /** The connection that an exclusive queue belongs to, until the queue is gone. */
+  owner: object | undefined
   readonly consumers = new QueueConsumers()
   /** The bindings that lead here. */
   readonly incoming = new Set<Binding>()
@@ -156,5 +157,6 @@ export class Queue {
     }
     this.#log.clear()
     this.unackedCount = 0
+    this.owner = undefined // remembered routes may know this queue for a while: not its connection as well
   }
 }

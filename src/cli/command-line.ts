@@ -40,16 +40,18 @@ function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>
   return cli
     .scriptName('leveret')
     .detectLocale(false)
-    .usage('$0 [command] [options]\n\nAn AMQP 0.9.1 broker.')
+    .usage('$0 [command] [options]\n\nAn AMQP 0.9.1 broker. Messages live in memory, as long as the process does.')
     .command(
       ['serve', '$0'],
       'run the broker (default)',
       (serve) => serve.options(optionFlags()),
       (parsed) => runServe(parsed),
     )
-    .epilogue('A flag is stronger than an environment variable, and that is stronger than the config file.')
-    .version(leveretVersion())
-    .help()
+    .epilogue(
+      'A flag is stronger than an environment variable, and that is stronger than the config file.\nThe config file has the keys of rabbitmq.conf, and those of the flags: frame_max for --frame-max.',
+    )
+    .version('version', 'print the version', leveretVersion())
+    .help('help', 'print this help')
     .strict()
     .exitProcess(false)
     .fail((message, error) => {

@@ -7,7 +7,13 @@ const TICK_MS = 500
 
 let transport: {
   bytesRead: number
-  outbox: { bytesWritten: number; pendingBytes: number; write(bytes: Uint8Array): void }
+  outbox: {
+    bytesWritten: number
+    bytesTaken: number
+    isBlocked: boolean
+    pendingBytes: number
+    write(bytes: Uint8Array): void
+  }
 }
 let sent: number[]
 let nowMs: number
@@ -18,6 +24,8 @@ beforeEach(() => {
   nowMs = 1000
   const outbox = {
     bytesWritten: 0,
+    bytesTaken: 0,
+    isBlocked: false,
     pendingBytes: 0,
     write: (bytes: Uint8Array) => {
       expect([...bytes]).toEqual([8, 0, 0, 0, 0, 0, 0, 0xce])
@@ -30,11 +38,11 @@ beforeEach(() => {
 })
 
 /** Ticks for so long; when it gave up on the client, in milliseconds from the start, or undefined. */
-function run(forMs: number, onTick: () => void = () => {}, isReading = true): number | undefined {
+function run(forMs: number, onTick: () => void = () => {}, isWaiting = false): number | undefined {
   for (const endMs = nowMs + forMs; nowMs < endMs; ) {
     nowMs += TICK_MS
     onTick()
-    if (!heartbeat.tick(nowMs, isReading)) return nowMs - 1000
+    if (!heartbeat.tick(nowMs, isWaiting)) return nowMs - 1000
   }
   return undefined
 }
@@ -78,7 +86,7 @@ describe('Heartbeat', () => {
 
   test('holds no silence against a client that is not read from', () => {
     heartbeat.intervalMs = 1000
-    expect(run(60_000, () => {}, false)).toBeUndefined()
+    expect(run(60_000, () => {}, true)).toBeUndefined()
     expect(run(20_000)).toBe(62_500)
   })
 
@@ -91,5 +99,12 @@ describe('Heartbeat', () => {
     run(60_000)
     heartbeat.intervalMs = 1000
     expect(run(60_000)).toBe(62_500)
+  })
+
+  test('keeps a client that says nothing but takes what the system could not send at once', () => {
+    heartbeat.intervalMs = 2000
+    transport.outbox.isBlocked = true
+    expect(run(20_000, () => transport.outbox.bytesTaken++)).toBeUndefined()
+    expect(run(20_000)).toBeDefined()
   })
 })

@@ -15,11 +15,10 @@ describe('Reading', () => {
   test('stops for the first reason and goes on after the last', () => {
     reading.pause('unread')
     reading.pause('memory')
-    expect([reading.isOn, reading.isPausedFor('unread'), reading.isPausedFor('ended')]).toEqual([false, true, false])
+    expect([reading.isPausedFor('unread'), reading.isPausedFor('ended')]).toEqual([true, false])
     reading.resume('unread')
     expect(calls).toEqual(['pause'])
     reading.resume('memory')
-    expect(reading.isOn).toBe(true)
     expect(calls).toEqual(['pause', 'resume'])
   })
 
@@ -27,7 +26,7 @@ describe('Reading', () => {
     reading.pause('memory')
     reading.pause('memory')
     reading.resume('unread')
-    expect(reading.isOn).toBe(false)
+    expect(calls).toEqual(['pause'])
     reading.resume('memory')
     reading.resume('memory')
     expect(calls).toEqual(['pause', 'resume'])
@@ -38,7 +37,14 @@ describe('Reading', () => {
     reading.pause('unread')
     reading.pause('authentication')
     reading.resumeAll()
-    expect(reading.isOn).toBe(true)
     expect(calls).toEqual(['pause', 'resume'])
+  })
+
+  test('knows whether the client could end it by reading more', () => {
+    expect(reading.isStoppedByUs).toBe(false)
+    reading.pause('unread')
+    expect(reading.isStoppedByUs).toBe(false)
+    reading.pause('memory')
+    expect(reading.isStoppedByUs).toBe(true)
   })
 })

@@ -205,18 +205,18 @@ describe('bodies in progress', () => {
           ])
         const other = await scene.channel()
         await other.queue({ exclusive: false, autoDelete: true }, 'shared')
-        const consuming = await client.channel(20)
+        const consuming = await client.channel(200)
         await consuming.consume('shared')
         other.publishTo('shared', 'unacked')
         await consuming.delivery()
-        for (let id = 1; id <= 12; id++) await client.channel(id)
-        for (let id = 1; id <= 12; id++) client.write(announce(id, id < 3 ? id * 50 : MEBIBYTE))
+        for (let id = 1; id <= 140; id++) await client.channel(id)
+        for (let id = 1; id <= 140; id++) client.write(announce(id, id < 3 ? id * 50 : MEBIBYTE / 8))
         expect(await endOf(client)).toBe(506)
         await other.call('queue.declare', { queue: 'other', exclusive: true })
         other.send('queue.declare', { queue: 'shared', passive: true })
         await other.expectClose(404, "no queue 'shared' in vhost '/'", 'queue.declare')
       },
-      { config: { maxMessageSizeBytes: MEBIBYTE } },
+      { config: { maxMessageSizeBytes: MEBIBYTE / 8 } },
     )
   })
 })

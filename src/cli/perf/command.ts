@@ -2,10 +2,10 @@ import type { Argv, CommandModule, Options } from 'yargs'
 import type { OptionRow } from './option-row.ts'
 import { flagName, PERF_OPTIONS } from './options.ts'
 
-/** `leveret perf`: puts load on any AMQP 0-9-1 broker and measures what comes through. Sets `process.exitCode`. */
+/** `leveret perf`: puts load on any AMQP 0.9.1 broker and measures what comes through. Sets `process.exitCode`. */
 export const perfCommand: CommandModule = {
   command: 'perf',
-  describe: 'put load on an AMQP 0-9-1 broker and measure it',
+  describe: 'put load on an AMQP 0.9.1 broker and measure it',
   builder,
   handler: async (argv) => {
     const { perf } = await import('./perf.ts')

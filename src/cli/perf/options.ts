@@ -27,24 +27,24 @@ export const PERF_OPTIONS = {
   size: integer(MESSAGES, 16, 0, 128 * 1024 * 1024, 'bytes per message body'),
   rate: decimal(MESSAGES, 0, 0, 10_000_000, 'messages per second and publisher; 0: as fast as possible'),
   confirm: integer(MESSAGES, 0, 0, 1_000_000, 'publisher confirms, with so many in flight; 0: none'),
-  persistent: flag(MESSAGES, 'delivery mode 2'),
+  persistent: flag(MESSAGES, 'mark the messages persistent (delivery mode 2)'),
   writeBytes: integer(MESSAGES, 65_536, 1, 16_777_216, 'bytes per socket write; 1: every message on its own'),
   ackEvery: integer(MESSAGES, 0, 0, 1_000_000, 'consumers acknowledge every so many messages at once; 0: no-ack'),
   prefetch: integer(MESSAGES, 0, 0, 65_535, 'unacknowledged messages per consumer; 0: no limit'),
 
   queue: list(TOPOLOGY, 'queue, several of them, or a pattern like perf-{1..10}; default: leveret-perf'),
-  durable: flag(TOPOLOGY, 'what is declared survives a restart of the broker'),
+  durable: flag(TOPOLOGY, 'declare queues and exchanges durable'),
   queueArgs: list(TOPOLOGY, 'arguments of declared queues: x-max-length=1000 x-queue-mode=lazy'),
   exchange: text(TOPOLOGY, '', 'exchange to publish to; default: the default exchange', 255),
   exchangeType: text(TOPOLOGY, 'direct', 'its type if it is to be declared', 255),
   routingKey: list(TOPOLOGY, 'keys to publish with in turn, or a pattern; default: the names of the queues'),
   bindingKey: list(TOPOLOGY, 'keys to bind every queue with, or a pattern; default: the routing keys'),
   purgeMs: integer(TOPOLOGY, 0, 0, 3_600_000, 'empty the queues every so many milliseconds; 0: never'),
-  keep: flag(TOPOLOGY, 'do not delete what was declared for the run'),
+  keep: flag(TOPOLOGY, 'leave what was declared for the run behind'),
 
   latency: flag(OUTPUT, 'put the time into each body and report how long messages and confirms took'),
   json: flag(OUTPUT, 'print the result as JSON'),
-  verbose: flag(OUTPUT, 'print progress to stderr every second'),
+  verbose: flag(OUTPUT, 'print progress to standard error every second'),
 } satisfies Record<string, OptionRow<unknown>>
 
 export type PerfOptionName = keyof typeof PERF_OPTIONS
