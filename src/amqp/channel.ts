@@ -83,7 +83,7 @@ export class Channel {
   contentHeader(block: Block, start: number, end: number): void {
     const content = this.#content
     if (content === undefined) throw methodExpected()
-    this.connection.publishing()
+    this.connection.intake.hasPublished = true
     const bodySize = content.header(block, start, end)
     this.publisher.checkSize(bodySize)
     if (bodySize === 0) this.#publishContent(content)
@@ -92,10 +92,10 @@ export class Channel {
   contentBody(block: Block, start: number, end: number): void {
     const content = this.#content
     if (content === undefined) throw methodExpected()
-    this.connection.publishing()
+    this.connection.intake.hasPublished = true
     const before = content.allocatedBytes
     content.body(block, start, end)
-    if (content.allocatedBytes !== before) this.connection.contentAllocated(content.allocatedBytes - before)
+    if (content.allocatedBytes !== before) this.connection.intake.contentAllocated(content.allocatedBytes - before)
     if (content.isComplete) this.#publishContent(content)
   }
 
@@ -173,7 +173,7 @@ export class Channel {
   }
 
   #dropContent(): void {
-    if (this.#content !== undefined) this.connection.contentAllocated(-this.#content.allocatedBytes)
+    if (this.#content !== undefined) this.connection.intake.contentAllocated(-this.#content.allocatedBytes)
     this.#content = undefined
   }
 
@@ -184,7 +184,7 @@ export class Channel {
       return
     }
     const isRouted = this.publisher.publish(message)
-    if (this.publisher.copies > MANY_COPIES) this.connection.checkMemory()
+    if (this.publisher.copies > MANY_COPIES) this.connection.intake.checkMemory()
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
     if (this.confirms !== undefined) {
       if (!this.confirms.hasNews) this.connection.confirming(this)
@@ -193,17 +193,17 @@ export class Channel {
   }
 
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
-    this.connection.refuseIfShortOfMemory()
+    this.connection.intake.refuseIfShortOfMemory()
     const publication = this.publisher.prepare(message)
     const bytes = publication.message.bodyBytes
-    this.connection.hold(bytes)
+    this.connection.intake.hold(bytes)
     transaction.add({
       kind: 'publish',
       commit: () => {
-        this.connection.hold(-bytes)
+        this.connection.intake.hold(-bytes)
         if (!enqueue(publication) && isMandatory) this.#return(publication.message)
       },
-      rollback: () => this.connection.hold(-bytes),
+      rollback: () => this.connection.intake.hold(-bytes),
     })
   }
 

@@ -12,6 +12,8 @@ import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { User } from '../auth/authenticator.ts'
 import { BrokerError, refuse } from '../broker/errors.ts'
+import type { Queue } from '../broker/queue.ts'
+import { argumentsWithoutEffect } from '../broker/queue-arguments.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
@@ -20,6 +22,7 @@ import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './conte
 import { FrameRouter } from './frame-router.ts'
 import { Handshake, isOurProtocol } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Intake } from './intake.ts'
 import type { Outbox } from './outbox.ts'
 import { Reading } from './reading.ts'
 import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
@@ -31,8 +34,6 @@ const CLOSE_TIMEOUT_MS = 5000
 const END_TIMEOUT_MS = 1000
 /** We stop reading from a client that leaves this much unread. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
-/** Bodies in progress on all channels of a connection may take this many times the largest message. */
-const CONTENTS_MAX = 64
 
 export type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
 
@@ -50,6 +51,7 @@ export class Connection implements Receiver {
   readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
   readonly reading: Reading
+  readonly intake: Intake
   phase: Phase = 'header'
   #deadlineMs: number
   /** The time of the last tick. */
@@ -58,14 +60,9 @@ export class Connection implements Receiver {
   #details: ConnectionDetails | undefined
   /** Channels with publishes to confirm when the input at hand is used up. */
   #confirming: Channel[] = []
-  #hasPublished = false
   #isInInput = false
   /** What is to be said once the input at hand is used up: after the answers to what it asked for. */
   #afterInput: (() => void)[] = []
-  #isBlockedSent = false
-  #contentBytes = 0
-  /** Bytes of bodies in progress and of uncommitted publishes. */
-  heldBytes = 0
 
   constructor(
     id: number,
@@ -87,6 +84,7 @@ export class Connection implements Receiver {
     this.channels = new Channels(this, context)
     this.#transport = new Transport(socket, context.readBuffer, context.flusher, this)
     this.reading = new Reading(this.#transport)
+    this.intake = new Intake(this, context.broker, context.limits.maxMessageSizeBytes)
     this.#heartbeat = new Heartbeat(this.#transport, nowMs)
     this.outbox = this.#transport.outbox
   }
@@ -145,9 +143,7 @@ export class Connection implements Receiver {
     if (this.#afterInput.length > 0) this.#afterInput = []
     const { broker } = this.#context
     broker.scheduler.run()
-    broker.memory.check()
-    if (this.#hasPublished && broker.memory.isActive) this.#blockPublisher()
-    this.#hasPublished = false
+    this.intake.afterInput()
     this.#checkUnread()
   }
 
@@ -188,34 +184,6 @@ export class Connection implements Receiver {
     this.#confirming.push(channel)
   }
 
-  /** Bodies in progress take so many bytes more, or less. */
-  contentAllocated(bytes: number): void {
-    this.#contentBytes += bytes
-    this.hold(bytes)
-    const limit = CONTENTS_MAX * this.#context.limits.maxMessageSizeBytes
-    if (bytes > 0 && this.#contentBytes > limit) {
-      throw new FrameError(ReplyCode.RESOURCE_ERROR, `message bodies in progress take more than ${limit} bytes`, 60, 40)
-    }
-  }
-
-  /** Messages that are in no queue yet take so many bytes more, or less. */
-  hold(bytes: number): void {
-    this.heldBytes += bytes
-    this.#context.broker.memory.heldBytes += bytes
-  }
-
-  /** A publish went to many queues at once: memory may be short before this piece of input is used up. */
-  checkMemory(): void {
-    const { memory } = this.#context.broker
-    memory.check()
-    if (memory.isActive) this.#scanner.hold()
-  }
-
-  /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
-  refuseIfShortOfMemory(): void {
-    if (this.#context.broker.memory.isActive) throw refuse.memoryAlarm()
-  }
-
   /** Looks at no further frame before reading goes on. */
   holdInput(): void {
     this.#scanner.hold()
@@ -252,9 +220,14 @@ export class Connection implements Receiver {
     }
   }
 
-  /** The start of a publish was seen, whether its content has come or not. */
-  publishing(): void {
-    this.#hasPublished = true
+  /** Nobody is to find out by losing messages that an argument does nothing. */
+  warnOfArguments({ name, vhostName, arguments: all }: Queue): void {
+    const names = argumentsWithoutEffect(all)
+    if (names.length === 0) return
+    this.#context.logger.warn(
+      { queue: name, vhost: vhostName },
+      `queue arguments without effect yet: ${names.join(', ')}`,
+    )
   }
 
   // --- errors
@@ -273,7 +246,8 @@ export class Connection implements Receiver {
     const shown = replyText(code, text)
     // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
     const logged = shown.replace(/<<[^>]*>>/g, '<<…>>')
-    this.#context.logger.warn({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${logged}`)
+    const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
+    this.#context.logger[level]({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${logged}`)
     this.#tellConfirms()
     this.#release()
     this.send(0, 'connection.close', { replyCode: code, replyText: shown, classId, methodId })
@@ -381,21 +355,5 @@ export class Connection implements Receiver {
   /** Ends the connection because what it holds is memory that only its client could free, and nobody else can go on. */
   sacrifice(): void {
     this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
-  }
-
-  /** The memory alarm is over. */
-  unblockPublisher(): void {
-    if (this.#isBlockedSent) this.send(0, 'connection.unblocked', {})
-    this.#isBlockedSent = false
-    this.reading.resume('memory')
-  }
-
-  #blockPublisher(): void {
-    if (this.phase !== 'open' || this.reading.isPausedFor('memory')) return
-    if (this.clientCapabilities.connectionBlocked) {
-      this.send(0, 'connection.blocked', { reason: 'low on memory' })
-      this.#isBlockedSent = true
-    }
-    this.reading.pause('memory')
   }
 }

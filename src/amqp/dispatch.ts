@@ -50,7 +50,7 @@ export function dispatchMethod(channel: Channel, block: Block, start: number, en
   }
   channel.expectMethod()
   if (isPublish) {
-    channel.connection.publishing()
+    channel.connection.intake.hasPublished = true
     channel.startContent(block, start + KEY_OFFSET, end - 1)
     return
   }

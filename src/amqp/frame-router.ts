@@ -29,7 +29,7 @@ export class FrameRouter implements FrameSink {
       return
     }
     if (channel.isClosing) return
-    connection.publishing()
+    connection.intake.hasPublished = true
     try {
       channel.publishInPlace(block, publish)
     } catch (error) {

@@ -40,7 +40,7 @@ export class AmqpListener {
     this.#context = context
     this.#now = now
     this.#unsubscribe = context.broker.memory.onChange((isActive) => {
-      if (!isActive) for (const connection of this.#connections) connection.unblockPublisher()
+      if (!isActive) for (const connection of this.#connections) connection.intake.unblock()
     })
   }
 
@@ -80,7 +80,7 @@ export class AmqpListener {
     if (!memory.isKeptUpByHeld) return
     let largest: Connection | undefined
     for (const connection of this.#connections) {
-      if (connection.heldBytes > (largest?.heldBytes ?? 0)) largest = connection
+      if (connection.intake.heldBytes > (largest?.intake.heldBytes ?? 0)) largest = connection
     }
     largest?.sacrifice()
   }

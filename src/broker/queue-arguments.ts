@@ -68,6 +68,24 @@ const ARGUMENTS_OF_OTHER_TYPES: ReadonlySet<string> = new Set([
   'x-stream-max-segment-size-bytes',
 ])
 
+/** Arguments that are checked and compared, and do nothing yet. */
+const WITHOUT_EFFECT: readonly string[] = [
+  'x-dead-letter-exchange',
+  'x-dead-letter-routing-key',
+  'x-expires',
+  'x-max-length',
+  'x-max-length-bytes',
+  'x-max-priority',
+  'x-message-ttl',
+  'x-overflow',
+  'x-single-active-consumer',
+]
+
+/** Which of these arguments have no effect: worth telling whoever runs the broker. */
+export function argumentsWithoutEffect(all: FieldTable): string[] {
+  return WITHOUT_EFFECT.filter((name) => all.has(name))
+}
+
 /** The arguments that two declarations of a queue must agree on. */
 export const COMPARED_ARGUMENTS: readonly string[] = [
   'x-dead-letter-exchange',

@@ -19,10 +19,12 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
     declareReplyAddress(channel, args)
     return
   }
+  const isNew = !args.passive && connection.vhost.queue(args.queue) === undefined
   const queue = args.passive
     ? accessQueue(connection.vhost, args.queue, connection)
     : declareQueue(connection.vhost, { ...args, name: args.queue }, connection)
   channel.lastQueueName = queue.name
+  if (isNew) connection.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return
   connection.send(channel.id, 'queue.declare-ok', {

@@ -1,0 +1,80 @@
+/**
+ * How much a connection may put into the broker: what it holds that is in no queue yet is counted, and while memory is
+ * short it has to wait once it publishes. Consumers are never held back by this.
+ */
+import { ReplyCode } from '../../protocol/constants.ts'
+import { FrameError } from '../../protocol/errors.ts'
+import type { Broker } from '../broker/broker.ts'
+import { refuse } from '../broker/errors.ts'
+import type { Connection } from './connection.ts'
+
+/** Bodies in progress on all channels of a connection may take this many times the largest message. */
+const CONTENTS_MAX = 64
+
+export class Intake {
+  /** Bytes of bodies in progress and of uncommitted publishes. */
+  heldBytes = 0
+  /** Set when the start of a publish was seen, whether its content has come or not. */
+  hasPublished = false
+  readonly #connection: Connection
+  readonly #broker: Broker
+  readonly #contentBytesMax: number
+  #contentBytes = 0
+  #isBlockedSent = false
+
+  constructor(connection: Connection, broker: Broker, messageBytesMax: number) {
+    this.#connection = connection
+    this.#broker = broker
+    this.#contentBytesMax = CONTENTS_MAX * messageBytesMax
+  }
+
+  /** Bodies in progress take so many bytes more, or less. Throws FrameError when they are too many. */
+  contentAllocated(bytes: number): void {
+    this.#contentBytes += bytes
+    this.hold(bytes)
+    if (bytes <= 0 || this.#contentBytes <= this.#contentBytesMax) return
+    const text = `message bodies in progress take more than ${this.#contentBytesMax} bytes`
+    throw new FrameError(ReplyCode.RESOURCE_ERROR, text, 60, 40)
+  }
+
+  /** Messages that are in no queue yet take so many bytes more, or less. */
+  hold(bytes: number): void {
+    this.heldBytes += bytes
+    this.#broker.memory.heldBytes += bytes
+  }
+
+  /** A publish went to many queues at once: memory may be short before this piece of input is used up. */
+  checkMemory(): void {
+    this.#broker.memory.check()
+    if (this.#broker.memory.isActive) this.#connection.holdInput()
+  }
+
+  /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
+  refuseIfShortOfMemory(): void {
+    if (this.#broker.memory.isActive) throw refuse.memoryAlarm()
+  }
+
+  /** A piece of input is used up: whoever published in it may have to wait now. */
+  afterInput(): void {
+    this.#broker.memory.check()
+    if (this.hasPublished && this.#broker.memory.isActive) this.#block()
+    this.hasPublished = false
+  }
+
+  /** The memory alarm is over. */
+  unblock(): void {
+    if (this.#isBlockedSent) this.#connection.send(0, 'connection.unblocked', {})
+    this.#isBlockedSent = false
+    this.#connection.reading.resume('memory')
+  }
+
+  #block(): void {
+    const connection = this.#connection
+    if (connection.phase !== 'open' || connection.reading.isPausedFor('memory')) return
+    if (connection.clientCapabilities.connectionBlocked) {
+      connection.send(0, 'connection.blocked', { reason: 'low on memory' })
+      this.#isBlockedSent = true
+    }
+    connection.reading.pause('memory')
+  }
+}
