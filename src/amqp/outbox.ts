@@ -8,14 +8,17 @@ import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 
 const BLOCK_BYTES = 128 * 1024
 const FREE_BLOCKS_MAX = 64
-/** While input keeps coming in every turn, output may wait this many turns for more of it. */
+/** While input comes in turn after turn, output may wait this many turns for more of it. */
 const WAITING_TURNS_MAX = 4
+/** It does when the last output left no longer ago than this. */
+const STREAMING_MS = 0.1
 
 /** Flushes all outboxes that were written to, once no more input is at hand, and lends them their blocks. */
 export class OutboxFlusher {
   /** Set by whoever reads input that may lead to output. */
   hasInput = false
   #turnsWaited = 0
+  #flushedAtMs = 0
   #outboxes: Outbox[] = []
   readonly #free: Block[] = []
 
@@ -33,14 +36,16 @@ export class OutboxFlusher {
   }
 
   readonly #flush = (): void => {
-    // Another turn costs microseconds when nothing comes, and saves a write for each message when something does.
-    if (this.hasInput && this.#turnsWaited < WAITING_TURNS_MAX) {
+    // In a stream of small pieces each would be answered by a write of its own.
+    const nowMs = performance.now()
+    if (this.hasInput && this.#turnsWaited < WAITING_TURNS_MAX && nowMs - this.#flushedAtMs < STREAMING_MS) {
       this.hasInput = false
       this.#turnsWaited++
       setImmediate(this.#flush)
       return
     }
     this.#turnsWaited = 0
+    this.#flushedAtMs = nowMs
     const outboxes = this.#outboxes
     this.#outboxes = []
     for (let i = 0; i < outboxes.length; i++) {
