@@ -39,9 +39,7 @@ export class QueueLog {
     if (tail === undefined || tail.length + recordBytes > tail.block.size || tail.count === SEGMENT_RECORDS_MAX) {
       tail = this.#makeRoom(recordBytes)
     }
-    const bodyBytesBefore = tail.bodyBytes
-    tail.append(source)
-    if (tail.bodyBytes !== bodyBytesBefore) this.#pool.bytesInUse += tail.bodyBytes - bodyBytesBefore
+    this.#pool.bytesInUse += tail.append(source)
     this.readyCount++
   }
 

@@ -32,7 +32,7 @@ export class SegmentPool {
 
   give(segment: Segment): void {
     const size = segment.block.size
-    this.bytesInUse -= size + segment.bodyBytes
+    this.bytesInUse -= size + segment.dropBodies()
     segment.clear()
     const free = this.#free[classOf(size)]
     if (free !== undefined && (free.length + 1) * size <= FREE_BYTES_PER_CLASS) free.push(segment)

@@ -19,7 +19,6 @@ export class Segment {
   offsets = new Uint32Array(32)
   /** Bodies kept by reference, by record index. */
   bodies: (Block | undefined)[] | undefined
-  bodyBytes = 0
   previous: Segment | undefined
   next: Segment | undefined
 
@@ -30,8 +29,11 @@ export class Segment {
     return bodyBytes < BODY_BESIDE_BYTES_MIN ? head + bodyBytes : head
   }
 
-  /** Appends a record. The caller has made sure that the block has room for it. */
-  append(source: RecordSource): void {
+  /**
+   * Appends a record; the caller has made sure that the block has room for it. Returns the bytes of memory that are kept
+   * for it beside the block.
+   */
+  append(source: RecordSource): number {
     const block = this.block
     const view = block.view
     const start = this.length
@@ -48,15 +50,15 @@ export class Segment {
     at += keyBytes
     copyBytes(block, at, source.head, source.headerStart, source.headerEnd)
     at += headerBytes
+    this.count = index + 1
     if (bodyBytes < BODY_BESIDE_BYTES_MIN) {
       copyBytes(block, at, source.body, source.bodyStart, source.bodyEnd)
-      at += bodyBytes
-    } else {
-      view.setUint16(start + 2, RECORD_BODY_BESIDE)
-      this.#keepBeside(index, source.ownBody())
+      this.length = at + bodyBytes
+      return 0
     }
     this.length = at
-    this.count = index + 1
+    view.setUint16(start + 2, RECORD_BODY_BESIDE)
+    return this.#keepBeside(index, source.ownBody())
   }
 
   /** Forgets the body of a settled record that was kept by reference; the bytes this frees. */
@@ -64,8 +66,14 @@ export class Segment {
     const body = this.bodies?.[index]
     if (body === undefined || this.bodies === undefined) return 0
     this.bodies[index] = undefined
-    this.bodyBytes -= body.size
-    return body.size
+    return --body.keepers === 0 ? body.size : 0
+  }
+
+  /** Forgets all bodies kept by reference; the bytes this frees. */
+  dropBodies(): number {
+    let freed = 0
+    for (let index = 0; this.bodies !== undefined && index < this.bodies.length; index++) freed += this.dropBody(index)
+    return freed
   }
 
   /** Where the bytes of a record end in the block. */
@@ -78,16 +86,16 @@ export class Segment {
     this.settledCount = 0
     this.length = 0
     this.bodies = undefined
-    this.bodyBytes = 0
     this.previous = undefined
     this.next = undefined
   }
 
-  #keepBeside(index: number, body: Block): void {
+  /** The bytes of memory this takes: none when another queue keeps the same body already. */
+  #keepBeside(index: number, body: Block): number {
     this.bodies ??= []
     while (this.bodies.length < index) this.bodies.push(undefined)
     this.bodies[index] = body
-    this.bodyBytes += body.size
+    return body.keepers++ === 0 ? body.size : 0
   }
 
   #growOffsets(): void {

@@ -7,6 +7,8 @@ export class Block {
   readonly bytes: Buffer
   readonly view: DataView
   readonly size: number
+  /** How many segments keep it by reference: it counts once, however many there are. */
+  keepers = 0
 
   constructor(bytes: Buffer) {
     this.bytes = bytes

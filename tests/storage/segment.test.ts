@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { allocateBlock } from '../../src/lib/block.ts'
+import { allocateBlock, Block } from '../../src/lib/block.ts'
 import { isBodyBeside } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN } from '../../storage/record.ts'
 import { Segment } from '../../storage/segment.ts'
@@ -27,7 +27,7 @@ describe('Segment', () => {
       fc.property(messages, (all) => {
         const sources = all.map(source)
         const segment = segmentFor(sources.reduce((sum, one) => sum + Segment.recordBytes(one), 0))
-        for (const one of sources) segment.append(one)
+        const besideBytes = sources.reduce((sum, one) => sum + segment.append(one), 0)
         expect(segment.count).toBe(all.length)
         expect(segment.length).toBe(segment.block.size)
         for (const [index, one] of all.entries()) {
@@ -35,7 +35,7 @@ describe('Segment', () => {
           expect(found.key.equals(one.key) && found.header.equals(one.header) && found.body.equals(one.body)).toBe(true)
         }
         const beside = all.map(({ body }) => body.length).filter((size) => size >= BODY_BESIDE_BYTES_MIN)
-        expect(segment.bodyBytes).toBe(beside.reduce((sum, size) => sum + size, 0))
+        expect(besideBytes).toBe(beside.reduce((sum, size) => sum + size, 0))
       }),
       { numRuns: 50 },
     )
@@ -56,7 +56,14 @@ describe('Segment', () => {
     expect(segment.dropBody(0)).toBe(0)
     expect(segment.dropBody(1)).toBe(BODY_BESIDE_BYTES_MIN)
     expect(segment.dropBody(1)).toBe(0)
-    expect(segment.bodyBytes).toBe(0)
+  })
+
+  test('counts a body that several segments share once, until the last of them forgets it', () => {
+    const body = new Block(Buffer.alloc(BODY_BESIDE_BYTES_MIN))
+    const shared = { ...source(numbered(1, BODY_BESIDE_BYTES_MIN)), ownBody: () => body }
+    const [one, other] = [segmentFor(1000), segmentFor(1000)]
+    expect([one.append(shared), other.append(shared)]).toEqual([BODY_BESIDE_BYTES_MIN, 0])
+    expect([one.dropBody(0), other.dropBodies()]).toEqual([0, BODY_BESIDE_BYTES_MIN])
   })
 
   test('is as good as new after it was cleared', () => {
@@ -68,7 +75,6 @@ describe('Segment', () => {
       count: 1,
       settledCount: 0,
       bodies: undefined,
-      bodyBytes: 0,
       next: undefined,
       previous: undefined,
     })
