@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 // The suites that `npm test` leaves out, chosen by folder on the command line.
 export default defineConfig({
   test: {
-    include: ['tests/interop/**/*.test.ts', 'tests/fuzz/**/*.test.ts'],
+    include: ['tests/interop/**/*.test.ts', 'tests/fuzz/**/*.test.ts', 'tests/crash/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 300_000,
     hookTimeout: 60_000,

@@ -82,8 +82,22 @@ export const OPTIONS = {
     group: 'Users',
     isSwitch: true,
   }),
-  storage: option('memory', choice({ memory: 'memory' }), 'where messages are kept', { group: 'Storage' }),
+  storage: option(
+    'memory',
+    choice({ memory: 'memory', leveldb: 'leveldb' }),
+    'where messages are kept: in memory, or durably in --data-dir',
+    { group: 'Storage' },
+  ),
   dataDir: option('./leveret-data', text(4096), 'folder of the stored data; unused with memory storage', {
+    group: 'Storage',
+  }),
+  durability: option(
+    'sync',
+    choice({ sync: 'sync', interval: 'interval', os: 'os' }, 'one of sync, interval, os'),
+    'what a confirm waits for: sync (the disk), interval (the system, synced every --sync-interval), os (the system)',
+    { group: 'Storage' },
+  ),
+  syncIntervalMs: option(100, integer(1, 60_000), 'time between syncs with --durability interval, in milliseconds', {
     group: 'Storage',
   }),
   config: option<string | undefined>(undefined, text(4096), 'file with settings, as in rabbitmq.conf', {

@@ -1,6 +1,6 @@
 /** Makes all the parts, wires them, and takes them down in reverse order. */
 import { hostname } from 'node:os'
-import type { Storage } from '../storage/storage.ts'
+import type { Recovery, Storage } from '../storage/storage.ts'
 import type { AmqpContext, ConnectionDetails } from './amqp/context.ts'
 import { AmqpListener, type ListenAddress } from './amqp/listener.ts'
 import { OutboxFlusher } from './amqp/outbox.ts'
@@ -8,6 +8,7 @@ import { serverProperties } from './amqp/server-properties.ts'
 import { ReadBuffer } from './amqp/transport.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { Broker } from './broker/broker.ts'
+import type { RestoredEntities } from './broker/durable-entities.ts'
 import { type BrokerStats, brokerStats } from './embedded/broker-stats.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
@@ -31,6 +32,21 @@ export interface ServerHooks {
 }
 
 /** A server goes from `stopped` to `running` once, and back once. */
+/** What a server found in its storage. */
+export interface ServerRecovery {
+  readonly exchanges: number
+  readonly queues: number
+  readonly bindings: number
+  readonly messages: number
+  /** Bytes of commits that were not finished, and never confirmed. */
+  readonly tornBytes: number
+  /** Damaged places in the store that were left out. */
+  readonly quarantined: number
+  /** What was damaged or left out, one sentence each. */
+  readonly problems: readonly string[]
+  readonly durationMs: number
+}
+
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
 
 export interface ServerParts {
@@ -66,6 +82,8 @@ export interface ServerStats extends BrokerStats {
 export class Server {
   /** The model itself, for what the public API does not offer. It may change in any version. */
   readonly core: Broker
+  /** What was found in the storage when it was opened; undefined before. */
+  recovery: ServerRecovery | undefined
   readonly #parts: ServerParts
   readonly #listener: AmqpListener
   readonly #vhosts: EmbeddedVhosts
@@ -75,6 +93,8 @@ export class Server {
   #startedAtMs = 0
   #memoryTimer: NodeJS.Timeout | undefined
   #memoryAlarmTimer: NodeJS.Timeout | undefined
+  #trouble: string | undefined
+  #unsubscribe: () => void = () => {}
 
   constructor(parts: ServerParts) {
     const { config, logger } = parts
@@ -90,7 +110,6 @@ export class Server {
         this.#callHook('onError', error)
       },
     })
-    this.core.createVhost(config.defaultVhost)
     this.core.memory.onChange((isActive) => this.#memoryAlarmChanged(isActive))
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
     this.#vhosts = new EmbeddedVhosts({
@@ -183,7 +202,10 @@ export class Server {
   /** How the server is doing: for probes. */
   health(): Health {
     if (this.#state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
-    const warnings = this.core.memory.isActive ? ['low on memory: publishers are blocked'] : []
+    const warnings: string[] = []
+    if (this.core.memory.isActive) warnings.push('low on memory: publishers are blocked')
+    const { trouble } = this.#parts.storage.journal
+    if (trouble !== undefined) warnings.push(trouble)
     return { status: warnings.length === 0 ? 'healthy' : 'degraded', uptimeMs: this.#uptimeMs(), warnings }
   }
 
@@ -215,8 +237,12 @@ export class Server {
 
   async #open(): Promise<void> {
     this.#state = 'starting'
+    const { storage, config } = this.#parts
     try {
-      await this.#parts.storage.open()
+      const recovery = await storage.open()
+      this.#recovered(recovery, this.core.restore(recovery))
+      this.core.createVhost(config.defaultVhost)
+      this.#unsubscribe = storage.journal.onChange(() => this.#journalChanged())
     } catch (error) {
       this.#state = 'stopped'
       this.#start = undefined
@@ -240,10 +266,34 @@ export class Server {
     clearInterval(this.#memoryTimer)
     clearInterval(this.#memoryAlarmTimer)
     this.#vhosts.close()
-    this.core.close()
     await this.#parts.storage.close()
+    this.#unsubscribe()
+    this.core.close()
     this.#state = 'stopped'
     this.#callHook('onStop')
+  }
+
+  #recovered({ messages, tornBytes, quarantined, problems, durationMs }: Recovery, restored: RestoredEntities): void {
+    const { exchanges, queues, bindings } = restored
+    const allProblems = [...problems, ...restored.problems]
+    this.recovery = { exchanges, queues, bindings, messages, tornBytes, quarantined, problems: allProblems, durationMs }
+    const { logger, storage } = this.#parts
+    if (!storage.isDurable) return
+    for (const text of allProblems) logger.warn({}, `recovery: ${text}`)
+    const counts = `${exchanges} exchanges, ${queues} queues, ${bindings} bindings, ${messages} messages`
+    const damage = allProblems.length === 0 ? 'nothing damaged' : `${allProblems.length} damaged or left out`
+    logger.info({ ...this.recovery, problems: allProblems.length }, `recovered ${counts}; ${damage}`)
+  }
+
+  #journalChanged(): void {
+    const { logger, storage } = this.#parts
+    const { trouble } = storage.journal
+    if (trouble !== this.#trouble) {
+      if (trouble === undefined) logger.info({}, 'the disk can be written again: publishers go on')
+      else logger.error({}, `${trouble}; publishers wait, nothing is confirmed, consumers go on`)
+      this.#trouble = trouble
+    }
+    if (!storage.journal.isCongested) this.#listener.resumePublishers()
   }
 
   #uptimeMs(): number {

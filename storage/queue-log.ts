@@ -5,6 +5,8 @@
  *     segment ─ segment ─ segment ─ segment
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
+
+import type { LogRecorder } from './log-recorder.ts'
 import { RECORD_BODY_BESIDE, type RecordSource } from './record.ts'
 import { RequeuedPositions } from './requeued.ts'
 import { SEGMENT_RECORDS_MAX, Segment } from './segment.ts'
@@ -18,19 +20,30 @@ export class QueueLog {
   segment: Segment | undefined
   index = 0
   isRedelivered = false
+  /** Cleared for good: the queue is gone. */
+  isClosed = false
+
+  /** Whether what is in it survives a restart; if not, everything is always in memory. */
+  readonly isKept: boolean
 
   readonly #pool: SegmentPool
+  readonly #recorder: LogRecorder | undefined
   readonly #requeued = new RequeuedPositions()
   #head: Segment | undefined
   #tail: Segment | undefined
   #cursor: Segment | undefined
   #cursorIndex = 0
   #sequence = 0
+  /** Before a restart, everything in front of here was delivered. */
+  #delivered: { readonly segment: number; readonly index: number } | undefined
   /** How much the last segment held: the next one starts with that size. */
   #sizeHint = FIRST_SEGMENT_BYTES
 
-  constructor(pool: SegmentPool) {
+  /** With a recorder, what happens to durable messages is made to survive a restart. */
+  constructor(pool: SegmentPool, recorder?: LogRecorder) {
     this.#pool = pool
+    this.#recorder = recorder
+    this.isKept = recorder !== undefined
   }
 
   append(source: RecordSource): void {
@@ -39,8 +52,34 @@ export class QueueLog {
     if (tail === undefined || tail.length + recordBytes > tail.block.size || tail.count === SEGMENT_RECORDS_MAX) {
       tail = this.#makeRoom(recordBytes)
     }
-    this.#pool.bytesInUse += tail.append(source)
+    const besideBytes = tail.append(source)
+    this.#pool.bytesInUse += besideBytes
     this.readyCount++
+    if (this.#recorder !== undefined && source.isDurable) this.#recorder.appended(tail, recordBytes + besideBytes)
+  }
+
+  /**
+   * Whether the next ready message can be taken: its segment may have to be read back first, and `whenReadable` is
+   * called when it was. What comes after it is read ahead of need.
+   */
+  isReadable(whenReadable: () => void): boolean {
+    const recorder = this.#recorder
+    if (recorder === undefined) return true
+    const segment = this.#nextSegment()
+    const following = segment.next
+    if (following !== undefined && !following.isResident) recorder.load(following, undefined)
+    if (segment.isResident) return true
+    recorder.load(segment, whenReadable)
+    return false
+  }
+
+  /** Reads the segment of the next ready message back at once, when it has to be. */
+  makeReadable(): void {
+    while (this.readyCount > 0) {
+      const segment = this.#nextSegment()
+      if (segment.isResident) return
+      this.#recorder?.loadNow(segment)
+    }
   }
 
   /** Takes the next ready message: it is in `segment`, `index` and `isRedelivered` then. There must be one. */
@@ -53,25 +92,26 @@ export class QueueLog {
       this.#requeued.shift()
       return
     }
-    let segment = this.#cursor as Segment
-    while (this.#cursorIndex === segment.count) {
-      segment = segment.next as Segment
-      this.#cursor = segment
-      this.#cursorIndex = 0
-    }
+    const segment = this.#advanceCursor()
     this.segment = segment
     this.index = this.#cursorIndex++
-    this.isRedelivered = false
+    this.isRedelivered = this.#delivered !== undefined && this.#wasDelivered(segment, this.index)
+    this.#recorder?.delivered(segment, this.#cursorIndex)
   }
 
   /** The message is done with: its segment goes when it was the last one. */
   settle(segment: Segment, index: number): void {
     if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
+    if (this.#recorder !== undefined) this.#recorder.settled(segment, index)
     if (++segment.settledCount === segment.count) this.#release(segment)
   }
 
   /** A message that was taken becomes ready again, in its old place. */
   requeue(segment: Segment, index: number): void {
+    if (segment.stored?.isDamaged(index)) {
+      this.settle(segment, index)
+      return
+    }
     this.#requeued.insert(segment, index)
     this.readyCount++
   }
@@ -95,6 +135,22 @@ export class QueueLog {
     return count
   }
 
+  /** Leaves out records that turned out to be damaged on the disk. What is unacked goes when it is settled or requeued. */
+  discard(segment: Segment, first: number, count: number): void {
+    for (let index = first; index < first + count; index++) {
+      const { stored } = segment
+      if (stored === undefined || stored.isSettled(index)) continue
+      stored.markDamaged(index)
+      const isAhead =
+        this.#cursor === undefined ||
+        segment.sequence > this.#cursor.sequence ||
+        (segment === this.#cursor && index >= this.#cursorIndex)
+      if (!isAhead && !this.#requeued.remove(segment, index)) continue
+      this.readyCount--
+      this.settle(segment, index)
+    }
+  }
+
   /** Gives everything back, whether settled or not. */
   clear(): void {
     let segment = this.#head
@@ -103,6 +159,8 @@ export class QueueLog {
       this.#pool.give(segment)
       segment = next
     }
+    this.isClosed = true
+    this.#recorder?.cleared()
     this.#requeued.clear()
     this.#head = this.#tail = this.#cursor = this.segment = undefined
     this.#cursorIndex = this.readyCount = 0
@@ -112,7 +170,7 @@ export class QueueLog {
     for (let index = from; segment.bodies !== undefined && index < segment.bodies.length; index++) {
       this.#pool.bytesInUse -= segment.dropBody(index)
     }
-    const dropped = segment.count - from
+    const dropped = this.#recorder?.settledFrom(segment, from) ?? segment.count - from
     this.#cursor = segment
     this.#cursorIndex = segment.count
     segment.settledCount += dropped
@@ -121,7 +179,8 @@ export class QueueLog {
 
   #makeRoom(recordBytes: number): Segment {
     const tail = this.#tail
-    if (tail !== undefined && tail.count < SEGMENT_RECORDS_MAX && tail.length + recordBytes <= SEGMENT_BYTES) {
+    const isOpen = tail !== undefined && tail.isResident && tail.count < SEGMENT_RECORDS_MAX
+    if (isOpen && tail.length + recordBytes <= SEGMENT_BYTES) {
       this.#pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
       return tail
     }
@@ -139,7 +198,67 @@ export class QueueLog {
     return segment
   }
 
+  /** The segment that `take` will take from. */
+  #nextSegment(): Segment {
+    return this.#requeued.length > 0 ? this.#requeued.firstSegment() : this.#advanceCursor()
+  }
+
+  /** Moves the cursor to the next record that is not settled: behind what is exhausted, over what a restart skipped. */
+  #advanceCursor(): Segment {
+    let segment = this.#cursor as Segment
+    for (;;) {
+      if (segment.stored !== undefined) {
+        while (this.#cursorIndex < segment.count && segment.stored.isSettled(this.#cursorIndex)) this.#cursorIndex++
+      }
+      if (this.#cursorIndex < segment.count) return segment
+      segment = segment.next as Segment
+      this.#cursor = segment
+      this.#cursorIndex = 0
+    }
+  }
+
+  /** Takes segments out of memory that are safe on disk and not due soon, until so many bytes are free. */
+  evict(bytes: number): number {
+    let freed = 0
+    const recorder = this.#recorder
+    const first = this.#cursor?.next
+    for (let at = this.#tail?.previous; recorder !== undefined && at !== undefined && at !== first && freed < bytes; ) {
+      if (at === this.#cursor) break
+      if (at.isResident && recorder.isSafe(at)) {
+        freed += this.#pool.evict(at)
+      }
+      at = at.previous
+    }
+    return freed
+  }
+
+  /** Says that everything in front of this position was delivered before the restart. */
+  restoreCursor(segment: number, index: number): void {
+    this.#delivered = { segment, index }
+    this.#sequence = Math.max(this.#sequence, segment + 1)
+  }
+
+  #wasDelivered(segment: Segment, index: number): boolean {
+    const mark = this.#delivered
+    if (mark === undefined) return false
+    if (segment.sequence < mark.segment || (segment.sequence === mark.segment && index < mark.index)) return true
+    this.#delivered = undefined
+    return false
+  }
+
+  /** Puts a segment that was found on disk behind the others; all its unsettled records are ready. */
+  restore(segment: Segment, readyCount: number): void {
+    const tail = this.#tail
+    segment.previous = tail
+    if (tail === undefined) this.#head = this.#cursor = segment
+    else tail.next = segment
+    this.#tail = segment
+    this.#sequence = segment.sequence + 1
+    this.readyCount += readyCount
+  }
+
   #release(segment: Segment): void {
+    this.#recorder?.released(segment)
     const { previous, next } = segment
     if (next === undefined) {
       this.#tail = previous

@@ -52,6 +52,16 @@ export class RequeuedPositions {
     this.#segments[slot] = segment
   }
 
+  /** Takes one out of the middle; false when it is not here. */
+  remove(segment: Segment, index: number): boolean {
+    const position = segment.sequence * SEGMENT_RECORDS_MAX + index
+    if (!this.#positions.includes(position)) return false
+    const others = this.#positions.map((at, i) => [at, this.#segments[i] as Segment] as const)
+    this.clear()
+    for (const [at, of] of others) if (at !== position) this.insert(of, at % SEGMENT_RECORDS_MAX)
+    return true
+  }
+
   clear(): void {
     this.#positions = []
     this.#segments = []

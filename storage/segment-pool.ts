@@ -2,7 +2,7 @@
  * Hands out segments and takes them back, by size class, so that the steady flow of messages allocates nothing. It also
  * counts the bytes in use: what the memory limit looks at.
  */
-import { allocateBlock, copyBytes } from '../src/lib/block.ts'
+import { allocateBlock, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import { Segment } from './segment.ts'
 
 const SMALLEST_BYTES = 1024
@@ -34,8 +34,26 @@ export class SegmentPool {
     const size = segment.block.size
     this.bytesInUse -= size + segment.dropBodies()
     segment.clear()
-    const free = this.#free[classOf(size)]
-    if (free !== undefined && (free.length + 1) * size <= FREE_BYTES_PER_CLASS) free.push(segment)
+    const sizeClass = classOf(size)
+    const free = this.#free[sizeClass]
+    // What was read back from the disk is exactly as large as it was there: no size for others.
+    if (free === undefined || size !== SMALLEST_BYTES << sizeClass) return
+    if ((free.length + 1) * size <= FREE_BYTES_PER_CLASS) free.push(segment)
+  }
+
+  /** Takes the records of a segment that are safe on disk out of memory; the bytes this frees. */
+  evict(segment: Segment): number {
+    const freed = segment.block.size + segment.dropBodies()
+    this.bytesInUse -= freed
+    segment.block = EMPTY_BLOCK
+    segment.offsets = new Uint32Array(0)
+    segment.bodies = undefined
+    return freed
+  }
+
+  /** A segment that was read back counts again, with so many bytes beside its block. */
+  admit(segment: Segment, besideBytes: number): void {
+    this.bytesInUse += segment.block.size + besideBytes
   }
 
   /** Moves the segment to a larger block. */

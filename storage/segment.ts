@@ -2,8 +2,16 @@
  * A segment is one growing block of records with the offset of each. A message is (segment, index) and nothing else:
  * no object exists for it. Records are only appended; a segment whose records are all settled is reused as a whole.
  */
+
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
-import { BODY_BESIDE_BYTES_MIN, RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES, type RecordSource } from './record.ts'
+import {
+  BODY_BESIDE_BYTES_MIN,
+  RECORD_BODY_BESIDE,
+  RECORD_DURABLE,
+  RECORD_PREFIX_BYTES,
+  type RecordSource,
+} from './record.ts'
+import type { StoredSegment } from './stored-segment.ts'
 
 /** More records than this never share a segment, so that (segment, index) fits into one number. */
 export const SEGMENT_RECORDS_MAX = 65_536
@@ -21,6 +29,8 @@ export class Segment {
   bodies: (Block | undefined)[] | undefined
   previous: Segment | undefined
   next: Segment | undefined
+  /** What of it is on disk; only segments of durable queues have this. */
+  stored: StoredSegment | undefined
 
   /** Bytes of the block that a record of this source takes. */
   static recordBytes(source: RecordSource): number {
@@ -43,8 +53,9 @@ export class Segment {
     const index = this.count
     if (index === this.offsets.length) this.#growOffsets()
     this.offsets[index] = start
-    view.setUint32(start, keyBytes << 16)
+    view.setUint32(start, (keyBytes << 16) | (source.isDurable ? RECORD_DURABLE : 0))
     view.setUint32(start + 4, headerBytes)
+    view.setUint32(start + 8, bodyBytes)
     let at = start + RECORD_PREFIX_BYTES
     copyBytes(block, at, source.head, source.keyStart, source.keyEnd)
     at += keyBytes
@@ -57,8 +68,19 @@ export class Segment {
       return 0
     }
     this.length = at
-    view.setUint16(start + 2, RECORD_BODY_BESIDE)
-    return this.#keepBeside(index, source.ownBody())
+    view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_BODY_BESIDE)
+    return this.keepBody(index, source.ownBody())
+  }
+
+  /**
+   * Keeps a body by reference, for the record at this index. Returns the bytes of memory this takes: none when another
+   * queue keeps the same body already.
+   */
+  keepBody(index: number, body: Block): number {
+    this.bodies ??= []
+    while (this.bodies.length < index) this.bodies.push(undefined)
+    this.bodies[index] = body
+    return body.keepers++ === 0 ? body.size : 0
   }
 
   /** Forgets the body of a settled record that was kept by reference; the bytes this frees. */
@@ -76,6 +98,30 @@ export class Segment {
     return freed
   }
 
+  /** Where the key of a record begins in the block; its header begins where it ends. */
+  keyStart(index: number): number {
+    return (this.offsets[index] as number) + RECORD_PREFIX_BYTES
+  }
+
+  headerStart(index: number): number {
+    const start = this.offsets[index] as number
+    return start + RECORD_PREFIX_BYTES + this.block.view.getUint16(start)
+  }
+
+  /** Where the header ends and the body begins, if it is in the block. */
+  bodyStart(index: number): number {
+    return this.headerStart(index) + this.block.view.getUint32((this.offsets[index] as number) + 4)
+  }
+
+  isRecordDurable(index: number): boolean {
+    return (this.block.view.getUint16((this.offsets[index] as number) + 2) & RECORD_DURABLE) !== 0
+  }
+
+  /** Its records are in memory. */
+  get isResident(): boolean {
+    return this.block !== EMPTY_BLOCK || this.count === 0
+  }
+
   /** Where the bytes of a record end in the block. */
   recordEnd(index: number): number {
     return index + 1 === this.count ? this.length : (this.offsets[index + 1] as number)
@@ -86,16 +132,9 @@ export class Segment {
     this.settledCount = 0
     this.length = 0
     this.bodies = undefined
+    this.stored = undefined
     this.previous = undefined
     this.next = undefined
-  }
-
-  /** The bytes of memory this takes: none when another queue keeps the same body already. */
-  #keepBeside(index: number, body: Block): number {
-    this.bodies ??= []
-    while (this.bodies.length < index) this.bodies.push(undefined)
-    this.bodies[index] = body
-    return body.keepers++ === 0 ? body.size : 0
   }
 
   #growOffsets(): void {

@@ -1,15 +1,53 @@
+import type { Journal } from './journal.ts'
 import type { QueueLog } from './queue-log.ts'
 
-/** Where messages are kept. */
+/** Something with a name that is kept: a queue, an exchange … The kinds are the broker's. */
+export interface StoredEntity {
+  readonly kind: number
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+/** What a storage found when it was opened. */
+export interface Recovery {
+  readonly entities: readonly StoredEntity[]
+  /** Messages that are not settled. */
+  readonly messages: number
+  /** Bytes of commits that were not finished, and never confirmed. */
+  readonly tornBytes: number
+  /** Damaged places that were left out. */
+  readonly quarantined: number
+  /** What was damaged, one sentence each. */
+  readonly problems: readonly string[]
+  readonly durationMs: number
+}
+
+export const NOTHING_RECOVERED: Recovery = {
+  entities: [],
+  messages: 0,
+  tornBytes: 0,
+  quarantined: 0,
+  problems: [],
+  durationMs: 0,
+}
+
+/** Where messages and entities are kept. */
 export interface Storage {
-  /** For logs and statistics: `memory`. */
+  /** For logs and statistics: `memory`, `leveldb`. */
   readonly kind: string
+  /** Whether anything survives a restart. */
+  readonly isDurable: boolean
   /** Bytes of memory that messages take now. */
   readonly bytesInUse: number
+  readonly journal: Journal
   /** Called once before anything else. */
-  open(): Promise<void>
-  /** Called once, when nobody uses it any more. */
+  open(): Promise<Recovery>
+  /** Called once, when nobody uses it any more. What is staged is committed first. */
   close(): Promise<void>
-  /** An empty log for a new queue. */
-  createQueueLog(): QueueLog
+  /** A number for a new durable queue; undefined when nothing is kept. */
+  newQueueId(): number | undefined
+  /** The log of a queue: with a number, what was kept under it; without, an empty one that is not kept. */
+  createQueueLog(queueId?: number): QueueLog
+  /** After the known queues have their logs: lets go of what is left; of how many queues that was. */
+  dropUnclaimed(): number
 }

@@ -10,7 +10,7 @@ const SOURCE_FOLDERS = ['protocol', 'storage', 'config', 'src']
 const FILE_LINES_MAX = 400
 
 /** A delivery is bytes of a record, so the file that writes it to a socket reads the record where it lies. */
-const RECORD_FILES = ['storage/record.ts', 'storage/segment.ts']
+const RECORD_FILES = ['storage/journal.ts', 'storage/segment.ts']
 /** The response of SASL AMQPLAIN is a field table. */
 const AMQPLAIN_FILES = ['protocol/field-table.ts', 'protocol/reader.ts']
 

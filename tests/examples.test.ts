@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs'
+import { MemoryLevel } from 'memory-level'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run as confirms } from '../examples/confirms.ts'
+import { run as customStorage, DatabaseStorage } from '../examples/custom-storage.ts'
 import { run as embedding } from '../examples/embedding.ts'
 import { run as helloWorld } from '../examples/hello-world.ts'
 import { run as publishSubscribe } from '../examples/publish-subscribe.ts'
@@ -9,6 +11,8 @@ import { run as topics } from '../examples/topics.ts'
 import { run as transactions } from '../examples/transactions.ts'
 import { run as workQueue } from '../examples/work-queue.ts'
 import { startTestBroker, type TestBroker } from '../src/testing.ts'
+import type { Storage } from '../storage/storage.ts'
+import { testStorageContract } from './storage/contract.ts'
 
 interface Expected {
   readonly run: typeof helloWorld
@@ -58,6 +62,16 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   },
 }
 
+/** The databases of the storage contract, by the folder that another storage would use. */
+const databases = new Map<string, MemoryLevel<string, Buffer>>()
+
+testStorageContract('the storage of the example custom-storage', (folder) => {
+  const database = databases.get(folder) ?? new MemoryLevel<string, Buffer>({ valueEncoding: 'buffer' })
+  databases.set(folder, database)
+  // The example uses the built package: the same classes, but to the compiler others.
+  return new DatabaseStorage(database) as unknown as Storage
+})
+
 let broker: TestBroker
 
 beforeAll(async () => {
@@ -90,9 +104,17 @@ describe('the example', () => {
     ])
   })
 
+  test('custom-storage prints what it promises', async () => {
+    expect(await printed(customStorage, '127.0.0.1:0')).toEqual([
+      'kept: 1 queue, 2 messages',
+      'order: a book (once more)',
+      'order: a pen',
+    ])
+  })
+
   test('is in this list, whichever it is', () => {
     const files = readdirSync(new URL('../examples', import.meta.url)).filter((name) => name.endsWith('.ts'))
     const names = files.map((name) => name.slice(0, -'.ts'.length))
-    expect([...Object.keys(EXPECTED), 'embedding'].toSorted()).toEqual(names.toSorted())
+    expect([...Object.keys(EXPECTED), 'custom-storage', 'embedding'].toSorted()).toEqual(names.toSorted())
   })
 })

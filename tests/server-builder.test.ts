@@ -5,6 +5,7 @@ import { UserList } from '../src/auth/user-list.ts'
 import { ServerBuilder } from '../src/server-builder.ts'
 import type { ServerConfig } from '../src/server-config.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
+import type { Recovery } from '../storage/storage.ts'
 
 describe('a configuration', () => {
   test.each([
@@ -92,8 +93,9 @@ test('a builder takes any authenticator', async () => {
 test('a builder takes a storage, which is opened before and closed after everything else', async () => {
   const calls: string[] = []
   class WatchedStorage extends MemoryStorage {
-    override async open(): Promise<void> {
+    override async open(): Promise<Recovery> {
       calls.push('open')
+      return super.open()
     }
     override async close(): Promise<void> {
       calls.push('close')

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Server, ServerHooks } from '../src/server.ts'
 import { ServerBuilder } from '../src/server-builder.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
+import type { Recovery } from '../storage/storage.ts'
 
 const servers: Server[] = []
 
@@ -130,8 +131,9 @@ describe('servers', () => {
   test('do not start when their storage does not open, and may try again', async () => {
     class BrittleStorage extends MemoryStorage {
       attempts = 0
-      override async open(): Promise<void> {
+      override async open(): Promise<Recovery> {
         if (this.attempts++ === 0) throw new Error('no disk')
+        return super.open()
       }
     }
     const errors: unknown[] = []

@@ -93,6 +93,7 @@ function recordSource(bodyBytes: number): RecordSource {
     body,
     bodyStart: 0,
     bodyEnd: bodyBytes,
+    isDurable: false,
     ownBody: () => body,
   }
 }

@@ -183,13 +183,27 @@ export class Channel {
       this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
       return
     }
+    const { confirms } = this
+    const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
     const isRouted = this.publisher.publish(message)
     if (this.publisher.copies > MANY_COPIES) this.connection.intake.checkMemory()
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
-    if (this.confirms !== undefined) {
-      if (!this.confirms.hasNews) this.connection.confirming(this)
-      this.confirms.add()
+    if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
+  }
+
+  /** A publish is to be confirmed: now, or once the disk has what it staged. */
+  #confirm(confirms: Confirms, isStaged: boolean): void {
+    if (!isStaged) {
+      if (!confirms.hasNews) this.connection.confirming(this)
+      confirms.add()
+      return
     }
+    const { journal } = this.connection
+    if (!confirms.addWaiting(journal.batch)) return
+    journal.whenDurable(() => {
+      confirms.committed()
+      if (!this.isClosing) this.tellConfirms()
+    })
   }
 
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {

@@ -10,6 +10,7 @@ import { FrameError } from '../../protocol/errors.ts'
 import { FrameScanner } from '../../protocol/frame-scanner.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
+import type { Journal } from '../../storage/journal.ts'
 import type { User } from '../auth/authenticator.ts'
 import { BrokerError, refuse } from '../broker/errors.ts'
 import type { Queue } from '../broker/queue.ts'
@@ -89,6 +90,10 @@ export class Connection implements Receiver {
     this.outbox = this.#transport.outbox
   }
 
+  get journal(): Journal {
+    return this.#context.broker.journal
+  }
+
   get vhost(): Vhost {
     return this.#vhost as Vhost // channels exist only after connection.open
   }
@@ -166,6 +171,15 @@ export class Connection implements Receiver {
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void {
     this.outbox.write(encodeMethodFrame(channelId, name, args))
     this.#checkUnread()
+  }
+
+  /**
+   * Sends the answer to a durable change: it leaves once the change is on the disk, and so does everything after it.
+   * What comes meanwhile goes on being carried out, so that changes in a row share a commit.
+   */
+  sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void {
+    if (this.#context.broker.storageIsDurable) this.outbox.holdUntil((release) => this.journal.whenDurable(release))
+    this.send(channelId, name, args)
   }
 
   sendAck(channelId: number, sequence: number, isMultiple: boolean): void {

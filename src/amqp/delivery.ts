@@ -7,7 +7,6 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_OVERHEAD_BYTES,
 } from '../../protocol/constants.ts'
-import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Block } from '../lib/block.ts'
 import type { Outbox } from './outbox.ts'
@@ -34,10 +33,9 @@ export function writeDelivery(
   index: number,
 ): void {
   const { block } = segment
-  const start = segment.offsets[index] as number
-  const keyStart = start + RECORD_PREFIX_BYTES
-  const headerStart = keyStart + block.view.getUint16(start)
-  const bodyStart = headerStart + block.view.getUint32(start + 4)
+  const keyStart = segment.keyStart(index)
+  const headerStart = segment.headerStart(index)
+  const bodyStart = segment.bodyStart(index)
   const bodyBytes = segment.recordEnd(index) - bodyStart
   const { outbox, channel } = target
   const headBytes = deliverHeadBytes(prefix.size, headerStart - keyStart, bodyStart - headerStart)
@@ -72,9 +70,8 @@ export function writeContent(
 /** The content of a stored message, after whatever method announces it. */
 export function writeStoredContent(target: DeliveryTarget, segment: Segment, index: number): void {
   const { block } = segment
-  const start = segment.offsets[index] as number
-  const headerStart = start + RECORD_PREFIX_BYTES + block.view.getUint16(start)
-  const bodyStart = headerStart + block.view.getUint32(start + 4)
+  const headerStart = segment.headerStart(index)
+  const bodyStart = segment.bodyStart(index)
   const beside = segment.bodies?.[index]
   if (beside !== undefined) writeContent(target, block, headerStart, bodyStart, beside, 0, beside.size)
   else writeContent(target, block, headerStart, bodyStart, block, bodyStart, segment.recordEnd(index))

@@ -11,6 +11,8 @@ import type { Connection } from './connection.ts'
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
 const CONTENTS_MAX = 64
 
+type BlockReason = 'memory' | 'disk'
+
 export class Intake {
   /** Bytes of bodies in progress and of uncommitted publishes. */
   heldBytes = 0
@@ -57,24 +59,30 @@ export class Intake {
   /** A piece of input is used up: whoever published in it may have to wait now. */
   afterInput(): void {
     this.#broker.memory.check()
-    if (this.hasPublished && this.#broker.memory.isActive) this.#block()
+    const { memory, journal } = this.#broker
+    if (this.hasPublished && memory.isActive) this.#block('memory')
+    if (this.hasPublished && journal.trouble !== undefined) this.#block('disk')
+    // A disk that is merely slow is no alarm: the publisher waits for a moment.
+    else if (this.hasPublished && journal.isCongested) this.#connection.reading.pause('disk')
     this.hasPublished = false
   }
 
-  /** The memory alarm is over. */
-  unblock(): void {
-    if (this.#isBlockedSent) this.#connection.send(0, 'connection.unblocked', {})
+  /** Memory, or the disk, is as it should be again. */
+  unblock(reason: BlockReason): void {
+    const { reading } = this.#connection
+    reading.resume(reason)
+    if (!this.#isBlockedSent || reading.isPausedFor('memory') || reading.isPausedFor('disk')) return
+    this.#connection.send(0, 'connection.unblocked', {})
     this.#isBlockedSent = false
-    this.#connection.reading.resume('memory')
   }
 
-  #block(): void {
+  #block(reason: BlockReason): void {
     const connection = this.#connection
-    if (connection.phase !== 'open' || connection.reading.isPausedFor('memory')) return
-    if (connection.clientCapabilities.connectionBlocked) {
-      connection.send(0, 'connection.blocked', { reason: 'low on memory' })
+    if (connection.phase !== 'open' || connection.reading.isPausedFor(reason)) return
+    if (connection.clientCapabilities.connectionBlocked && !this.#isBlockedSent) {
+      connection.send(0, 'connection.blocked', { reason: `low on ${reason}` })
       this.#isBlockedSent = true
     }
-    connection.reading.pause('memory')
+    connection.reading.pause(reason)
   }
 }

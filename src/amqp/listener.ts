@@ -40,8 +40,13 @@ export class AmqpListener {
     this.#context = context
     this.#now = now
     this.#unsubscribe = context.broker.memory.onChange((isActive) => {
-      if (!isActive) for (const connection of this.#connections) connection.intake.unblock()
+      if (!isActive) for (const connection of this.#connections) connection.intake.unblock('memory')
     })
+  }
+
+  /** The journal keeps up again: publishers that had to wait for the disk go on. */
+  resumePublishers(): void {
+    for (const connection of this.#connections) connection.intake.unblock('disk')
   }
 
   get connections(): Iterable<Connection> {

@@ -56,6 +56,11 @@ export class OutboxFlusher {
   }
 }
 
+/** Holds back the pieces behind it until it is open. */
+interface Gate {
+  isOpen: boolean
+}
+
 export class Outbox {
   /** The block being filled; write at `length` after `reserve`, then move `length`. */
   block: Block = EMPTY_BLOCK
@@ -69,7 +74,7 @@ export class Outbox {
   readonly #flusher: OutboxFlusher
   readonly #onUnblocked: () => void
   /** Pieces in front of the current block that the socket has not been given yet. */
-  #pieces: Uint8Array[] = []
+  #pieces: (Uint8Array | Gate)[] = []
   #piecesBytes = 0
   /** Where the part of the block begins that is not among the pieces yet. */
   #start = 0
@@ -116,18 +121,32 @@ export class Outbox {
     this.reserve(0)
   }
 
+  /**
+   * What is written from now on leaves only once `release` is called; `start` is given it, and may call it at once.
+   */
+  holdUntil(start: (release: () => void) => void): void {
+    const gate: Gate = { isOpen: false }
+    start(() => {
+      gate.isOpen = true
+      if (!this.#pieces.includes(gate)) return
+      this.flush()
+      if (!this.isBlocked) this.#onUnblocked()
+    })
+    if (gate.isOpen) return
+    this.#seal()
+    this.#pieces.push(gate)
+  }
+
   /** Hands everything to the socket, unless it is still busy with what it has. */
   flush(): void {
     const socket = this.#socket
-    if (this.isBlocked || socket.destroyed || (this.length === 0 && this.#pieces.length === 0)) return
-    this.bytesWritten += this.length - this.#start + this.#piecesBytes
+    if (this.isBlocked || socket.destroyed || (this.length === this.#start && this.#pieces.length === 0)) return
     if (this.#pieces.length === 0) {
-      socket.write(this.block.bytes.subarray(0, this.length), this.#onWritten)
-    } else {
-      this.#writePieces()
-    }
-    if (socket.writableLength === 0) this.#returnBlocks()
-    else this.#waitForSocket()
+      this.bytesWritten += this.length - this.#start
+      socket.write(this.block.bytes.subarray(this.#start, this.length), this.#onWritten)
+    } else this.#writePieces()
+    if (socket.writableLength > 0) this.#waitForSocket()
+    else if (this.#pieces.length === 0) this.#returnBlocks()
   }
 
   /** The socket is gone. */
@@ -138,15 +157,26 @@ export class Outbox {
     this.#piecesBytes = this.#start = this.length = 0
   }
 
+  /** Writes the pieces in front of the first gate that is shut. */
   #writePieces(): void {
     this.#seal()
-    const pieces = this.#pieces
-    this.#pieces = []
-    this.#piecesBytes = 0
+    const shut = this.#pieces.findIndex((piece) => 'isOpen' in piece && !piece.isOpen)
+    const leaving = shut < 0 ? this.#pieces : this.#pieces.slice(0, shut)
+    const pieces = leaving.filter((piece) => !('isOpen' in piece)) as Uint8Array[] // gates are no bytes
+    this.#pieces = shut < 0 ? [] : this.#pieces.slice(shut)
+    const last = pieces.pop()
+    if (last === undefined) return
     this.#socket.cork()
-    for (let i = 0; i < pieces.length - 1; i++) this.#socket.write(pieces[i] as Uint8Array)
-    this.#socket.write(pieces[pieces.length - 1] as Uint8Array, this.#onWritten)
+    for (const piece of pieces) this.#countWritten(piece)
+    for (const piece of pieces) this.#socket.write(piece)
+    this.#countWritten(last)
+    this.#socket.write(last, this.#onWritten)
     this.#socket.uncork()
+  }
+
+  #countWritten(piece: Uint8Array): void {
+    this.#piecesBytes -= piece.length
+    this.bytesWritten += piece.length
   }
 
   #returnBlocks(): void {

@@ -1,7 +1,7 @@
 import type { Transport } from './transport.ts'
 
 /** Why a connection is not read from: its client reads too little, memory is short, it is being checked, it is over. */
-export type PauseReason = 'unread' | 'memory' | 'authentication' | 'ended'
+export type PauseReason = 'unread' | 'memory' | 'disk' | 'authentication' | 'ended'
 
 /** Whether a connection is read from: only while there is no reason not to. */
 export class Reading {

@@ -100,15 +100,19 @@ export class Transport {
   end(): void {
     this.#isEnding = true
     this.outbox.flush()
-    if (!this.outbox.isBlocked) this.#socket.end()
+    this.#endWhenEmpty()
   }
 
   destroy(): void {
     this.#socket.destroy()
   }
 
+  #endWhenEmpty(): void {
+    if (this.outbox.pendingBytes === 0) this.#socket.end()
+  }
+
   #unblocked(): void {
-    if (this.#isEnding) this.#socket.end()
+    if (this.#isEnding) this.#endWhenEmpty()
     else this.#receiver.unblocked()
   }
 

@@ -1,6 +1,8 @@
 /** The root of the model: virtual hosts over one storage. It would run the same without a network. */
-import type { Storage } from '../../storage/storage.ts'
+import type { Journal } from '../../storage/journal.ts'
+import type { Recovery, Storage } from '../../storage/storage.ts'
 import { DeliveryScheduler } from './delivery-scheduler.ts'
+import { DurableEntities, type RestoredEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { MemoryAlarm } from './memory-alarm.ts'
 import { Vhost } from './vhost.ts'
@@ -20,10 +22,12 @@ export class Broker {
   readonly scheduler: DeliveryScheduler
   readonly memory: MemoryAlarm
   readonly #storage: Storage
+  readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
+    this.#entities = new DurableEntities(options.storage)
     this.scheduler = new DeliveryScheduler(options.nextTurn, options.onDefect)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse,
@@ -31,12 +35,30 @@ export class Broker {
     })
   }
 
+  /** What makes changes durable. */
+  get journal(): Journal {
+    return this.#storage.journal
+  }
+
+  get storageIsDurable(): boolean {
+    return this.#storage.isDurable
+  }
+
+  /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings. */
+  restore(recovery: Recovery): RestoredEntities {
+    const restored = this.#entities.restore(recovery.entities, (name) => this.createVhost(name))
+    const unclaimed = this.#storage.dropUnclaimed()
+    if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
+    return restored
+  }
+
   /** The vhost of that name, made if there is none. */
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      vhost = new Vhost(name, this.scheduler, () => this.#storage.createQueueLog())
+      vhost = new Vhost(name, this.scheduler, this.#storage, this.#entities)
       this.#vhosts.set(name, vhost)
+      this.#entities.vhostAdded(name)
     }
     return vhost
   }
@@ -60,7 +82,8 @@ export class Broker {
     const vhost = this.#vhosts.get(name)
     if (vhost === undefined) return false
     this.#vhosts.delete(name)
-    vhost.close()
+    vhost.clear()
+    this.#entities.vhostRemoved(name)
     return true
   }
 

@@ -53,13 +53,13 @@ export class Exchange {
     return true
   }
 
-  /** False when there is no such binding. */
-  removeBinding(id: string): boolean {
+  /** The binding that was removed; undefined when there is none. */
+  removeBinding(id: string): Binding | undefined {
     const binding = this.outgoing.get(id)
-    if (binding === undefined) return false
+    if (binding === undefined) return undefined
     this.outgoing.delete(id)
     this.routingTable.remove(binding)
     binding.destination.incoming.delete(binding)
-    return true
+    return binding
   }
 }

@@ -19,6 +19,7 @@ export class Message implements RecordSource {
   body: Block = EMPTY_BLOCK
   bodyStart = 0
   bodyEnd = 0
+  isDurable = false
   /** The body as a block that is never written again, once somebody has asked for it. */
   #ownedBody: Block | undefined
 
@@ -76,6 +77,7 @@ export class Message implements RecordSource {
     const copy = new Message()
     copy.setInPlace(head, 0, keyBytes, keyBytes, head.size)
     copy.setOwnBody(this.ownBody())
+    copy.isDurable = this.isDurable
     return copy
   }
 
@@ -91,6 +93,7 @@ export class Message implements RecordSource {
     changed.bodyStart = this.bodyStart
     changed.bodyEnd = this.bodyEnd
     changed.#ownedBody = this.#ownedBody
+    changed.isDurable = this.isDurable
     return changed
   }
 }

@@ -6,6 +6,7 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import {
   decodeContentHeader,
   encodeContentHeader,
+  findProperty,
   PROPERTY_FLAGS,
   type Properties,
   validateProperties,
@@ -23,6 +24,7 @@ const { headers: HEADERS, replyTo: REPLY_TO, expiration: EXPIRATION, userId: USE
 const INSPECTED_FLAGS = REPLY_TO.flag | EXPIRATION.flag | USER_ID.flag
 const NO_HEADERS: FieldTable = new Map()
 const LETTER_C = 0x43
+const PERSISTENT = 2
 
 /** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
 const BARE_HEADER_BYTES = 14
@@ -51,6 +53,7 @@ export class Publisher {
   readonly #vhost: Vhost
   readonly #user: PublisherUser
   readonly #messageBytesMax: number
+  readonly #isStorageDurable: boolean
   #lastRoute: Route | undefined
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
@@ -59,6 +62,7 @@ export class Publisher {
     this.#vhost = vhost
     this.#user = user
     this.#messageBytesMax = messageBytesMax
+    this.#isStorageDurable = vhost.isStorageDurable
   }
 
   /** Throws BrokerError when a body of this size is refused. */
@@ -68,6 +72,7 @@ export class Publisher {
 
   /** Puts the message into the queues it is routed to; false when there is none. Throws BrokerError. */
   publish(message: Message): boolean {
+    message.isDurable = this.#isStorageDurable && isPersistent(message)
     if (message.bodyEnd - message.bodyStart > this.#messageBytesMax) this.checkSize(message.bodyBytes)
     const route = this.#route(message)
     if (route.usesHeaders || !isPlain(message)) {
@@ -82,6 +87,7 @@ export class Publisher {
   /** Checks and routes now what is to be enqueued later. The publication owns its bytes. */
   prepare(message: Message): Publication {
     this.checkSize(message.bodyBytes)
+    message.isDurable = this.#isStorageDurable && isPersistent(message)
     const route = this.#route(message)
     const publication = route.usesHeaders || !isPlain(message) ? this.#inspect(message, route) : { ...route, message }
     return { ...publication, message: publication.message.copy() }
@@ -156,6 +162,20 @@ function isPlain(message: Message): boolean {
   if ((flags & INSPECTED_FLAGS) !== 0) return false
   if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
   return (flags & HEADERS.flag) === 0 || !mayCopy(head, headerStart + BARE_HEADER_BYTES, headerEnd)
+}
+
+/** Whether the delivery mode is 2. Malformed properties are found out later; these looks stay within the header. */
+function isPersistent(message: Message): boolean {
+  const { head, headerStart, headerEnd } = message
+  const flags = message.propertyFlags
+  if ((flags & deliveryMode.flag) === 0) return false
+  const at =
+    flags === deliveryMode.flag ? headerStart + BARE_HEADER_BYTES : deliveryModeAt(head, headerStart, headerEnd)
+  return at >= 0 && at < headerEnd && head.bytes[at] === PERSISTENT
+}
+
+function deliveryModeAt(head: Block, headerStart: number, headerEnd: number): number {
+  return findProperty(head.bytes, headerStart, headerEnd, deliveryMode.flag)
 }
 
 /** Whether the letters CC occur: the quick check for the headers CC and BCC. */

@@ -35,6 +35,7 @@ export class Queue {
   deliveredCount = 0
   isDeleted = false
   #isScheduled = false
+  readonly #wake = (): void => this.wake()
   #isCancelling = false
   readonly #log: QueueLog
   readonly #scheduler: DeliveryScheduler
@@ -72,7 +73,7 @@ export class Queue {
     this.#isScheduled = false
     const log = this.#log
     const consumers = this.consumers
-    for (let left = limit; log.readyCount > 0; left--) {
+    for (let left = limit; log.readyCount > 0 && (!log.isKept || log.isReadable(this.#wake)); left--) {
       const consumer = consumers.next()
       if (consumer === undefined) return
       if (left === 0) {
@@ -100,6 +101,9 @@ export class Queue {
    */
   get(isNoAck: boolean, read: (segment: Segment, index: number, isRedelivered: boolean) => void): boolean {
     const log = this.#log
+    if (log.readyCount === 0) return false
+    log.makeReadable()
+    // What had to be read back may have turned out to be damaged.
     if (log.readyCount === 0) return false
     log.take()
     const segment = log.segment as Segment

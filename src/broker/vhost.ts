@@ -1,8 +1,9 @@
 /** A virtual host: its exchanges, queues and bindings, and the routes through them. */
 import type { FieldTable } from '../../protocol/field-table.ts'
-import type { QueueLog } from '../../storage/queue-log.ts'
+import type { Storage } from '../../storage/storage.ts'
 import type { Binding } from './binding.ts'
 import type { DeliveryScheduler } from './delivery-scheduler.ts'
+import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { Exchange, type ExchangeSpec } from './exchange.ts'
 import type { ExchangeTypeName } from './exchange-types/exchange-types.ts'
@@ -34,17 +35,24 @@ export class Vhost implements Topology {
   readonly #queues = new Map<string, Queue>()
   readonly #routes = new RouteCache()
   readonly #scheduler: DeliveryScheduler
-  readonly #createLog: () => QueueLog
+  readonly #storage: Storage
+  readonly #entities: DurableEntities
   /** Raised by every change that may lead a message elsewhere. */
   #topologyVersion = 0
 
-  constructor(name: string, scheduler: DeliveryScheduler, createLog: () => QueueLog) {
+  constructor(name: string, scheduler: DeliveryScheduler, storage: Storage, entities: DurableEntities) {
     this.name = name
     this.#scheduler = scheduler
-    this.#createLog = createLog
+    this.#storage = storage
+    this.#entities = entities
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
     }
+  }
+
+  /** Whether messages can survive a restart. */
+  get isStorageDurable(): boolean {
+    return this.#storage.isDurable
   }
 
   get topologyVersion(): number {
@@ -91,22 +99,28 @@ export class Vhost implements Topology {
     const exchange = new Exchange(this.name, spec)
     this.#exchanges.set(spec.name, exchange)
     this.#topologyVersion++
+    this.#entities.exchangeAdded(exchange)
     return exchange
   }
 
-  addQueue(spec: QueueSpec): Queue {
-    const queue = new Queue(this.name, spec, this.#createLog(), this.#scheduler)
+  /** `keptAs`: the number under which the storage kept the messages of this queue. */
+  addQueue(spec: QueueSpec, keptAs?: number): Queue {
+    const queueId = spec.durable ? (keptAs ?? this.#storage.newQueueId()) : undefined
+    const queue = new Queue(this.name, spec, this.#storage.createQueueLog(queueId), this.#scheduler)
     this.#queues.set(spec.name, queue)
     this.#topologyVersion++
+    if (queueId !== undefined) this.#entities.queueAdded(queue, queueId)
     return queue
   }
 
   addBinding(binding: Binding): void {
-    if (binding.source.addBinding(binding)) this.#topologyVersion++
+    if (!binding.source.addBinding(binding)) return
+    this.#topologyVersion++
+    this.#entities.bindingAdded(binding)
   }
 
   removeBinding(source: Exchange, id: string): void {
-    if (!source.removeBinding(id)) return
+    if (!this.#dropBinding(source, id)) return
     this.#topologyVersion++
     if (isUnused(source)) this.removeExchange(source)
   }
@@ -117,7 +131,8 @@ export class Vhost implements Topology {
     for (let next = doomed.pop(); next !== undefined; next = doomed.pop()) {
       if (this.#exchanges.get(next.name) !== next) continue
       this.#exchanges.delete(next.name)
-      for (const id of [...next.outgoing.keys()]) next.removeBinding(id)
+      for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
+      this.#entities.exchangeRemoved(next)
       this.#topologyVersion++
       for (const unused of this.#unbind(next)) doomed.push(unused)
     }
@@ -132,6 +147,7 @@ export class Vhost implements Topology {
     this.removedQueues.publishedCount += queue.publishedCount
     this.removedQueues.deliveredCount += queue.deliveredCount
     for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
+    this.#entities.queueRemoved(queue)
     queue.close()
     return readyCount
   }
@@ -156,6 +172,13 @@ export class Vhost implements Topology {
     return [...routing.queues]
   }
 
+  /** Removes everything, for good. */
+  clear(): void {
+    for (const queue of [...this.#queues.values()]) this.removeQueue(queue)
+    for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
+  }
+
+  /** Lets go of everything; what is durable stays in the storage, which is closed already. */
   close(): void {
     for (const queue of this.#queues.values()) queue.close()
     this.#queues.clear()
@@ -182,11 +205,17 @@ export class Vhost implements Topology {
     return route
   }
 
+  #dropBinding(source: Exchange, id: string): boolean {
+    const binding = source.removeBinding(id)
+    if (binding !== undefined) this.#entities.bindingRemoved(binding)
+    return binding !== undefined
+  }
+
   /** Takes away the bindings that lead here; the exchanges that must go with them. */
   #unbind(destination: Queue | Exchange): Exchange[] {
     const unused = new Set<Exchange>()
     for (const { source, id } of [...destination.incoming]) {
-      source.removeBinding(id)
+      this.#dropBinding(source, id)
       if (isUnused(source)) unused.add(source)
     }
     return [...unused]

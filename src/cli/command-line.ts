@@ -6,6 +6,9 @@ import { ExitCode } from './exit-code.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
 import type { ServeContext } from './serve.ts'
 
+/** Words that make the modules of these commands worth loading. */
+const STORE_COMMANDS: readonly string[] = ['check', 'backup', 'restore', '--help']
+
 /**
  * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
  * What a command needs is loaded when it runs, so that none waits for another's modules.
@@ -19,6 +22,13 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
   if (args.includes('perf') || args.includes('--help')) {
     const { perfCommand } = await import('./perf/command.ts')
     cli.command(perfCommand)
+  }
+  if (args.some((arg) => STORE_COMMANDS.includes(arg))) {
+    const { storeCommands } = await import('./store-commands.ts')
+    const onExit = (code: number): void => {
+      exitCode = code
+    }
+    for (const command of storeCommands(context, onExit)) cli.command(command)
   }
   try {
     await cli.parseAsync([...args], {}, (_error, _parsed, output) => {

@@ -1,10 +1,39 @@
 import type { Config } from '../../config/options.ts'
+import type { Durability } from '../../storage/level/level-journal.ts'
+import type { Storage } from '../../storage/storage.ts'
 import type { Logger } from '../lib/logger.ts'
 import { ServerBuilder } from '../server-builder.ts'
+import { ExitCode } from './exit-code.ts'
 import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
 
+/** Share of the memory limit that messages may take before what is safe on disk leaves memory. */
+const RESIDENT_SHARE = 0.5
+
 /** The server that the options describe, not listening yet. */
-export function createServer(config: Config, memoryBytes: number, logger: Logger): ServedServer {
-  return new ServerBuilder().withConfig(serverConfig(config, memoryBytes)).withLogger(logger).build()
+export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
+  const settings = serverConfig(config, memoryBytes)
+  const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
+  if (config.storage === 'leveldb')
+    builder.withStorage(await levelStorage(config, settings.memoryLimitBytes ?? 0, logger))
+  return builder.build()
+}
+
+/** Loaded only when it is used: a broker in memory needs no native code. */
+async function levelStorage(config: Config, memoryLimitBytes: number, logger: Logger): Promise<Storage> {
+  const { LevelStorage } = await import('../../storage/level/level-storage.ts')
+  return new LevelStorage({
+    folder: config.dataDir,
+    durability: config.durability as Durability, // the parser takes no other values
+    syncIntervalMs: config.syncIntervalMs,
+    memoryBytes: Math.floor(memoryLimitBytes * RESIDENT_SHARE),
+    onDamage: (text) => logger.error({}, text),
+    onFatal: (error) => {
+      logger.error(
+        { err: error },
+        'the store cannot be trusted any more: the broker stops; check the disk, then start it again',
+      )
+      process.exit(ExitCode.storage)
+    },
+  })
 }

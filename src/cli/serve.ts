@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
 import type { Config, OptionName } from '../../config/options.ts'
-import { configFilePath, type Resolution, resolveConfig } from '../../config/resolve.ts'
 import { processMemoryBytes } from '../lib/process-memory.ts'
 import { ExitCode } from './exit-code.ts'
 import { listenFailure } from './listen-failure.ts'
 import { createLogger, type LogOutput } from './logging.ts'
-import { logListening, logStart } from './start-log.ts'
+import { readConfig } from './read-config.ts'
+import { logListening, logRecovery, logStart } from './start-log.ts'
+import { storeFailure } from './store-failure.ts'
 
 /** The server gives up on its clients after the grace period; this much later the process gives up on the server. */
 const OVERTIME_MS = 2000
@@ -14,6 +14,8 @@ const SAME_SIGNAL_MS = 500
 
 /** What `serve` needs of a server. */
 export interface ServedServer {
+  /** Opens the storage. */
+  start(): Promise<void>
   listen(): Promise<readonly { readonly host: string; readonly port: number }[]>
   shutdown(options: { readonly graceMs: number }): Promise<void>
 }
@@ -32,7 +34,7 @@ export interface ServeContext {
 
 /** Runs the broker until a signal stops it. What keeps it from starting is said on standard error, before any log. */
 export async function serve(flags: ReadonlyMap<OptionName, string>, context: ServeContext): Promise<number> {
-  const resolution = readConfig(flags, context)
+  const resolution = readConfig(flags, context.environment)
   if (!resolution.isValid) {
     for (const text of [...resolution.warnings, ...resolution.errors]) context.printError(`leveret: ${text}`)
     return ExitCode.usage
@@ -42,19 +44,6 @@ export async function serve(flags: ReadonlyMap<OptionName, string>, context: Ser
     return await run(resolution.config, resolution.warnings, output, context)
   } finally {
     await output.flush()
-  }
-}
-
-function readConfig(flags: ReadonlyMap<OptionName, string>, { environment }: ServeContext): Resolution {
-  const name = configFilePath({ flags, environment })
-  if (name === undefined) return resolveConfig({ flags, environment })
-  try {
-    return resolveConfig({ flags, environment, file: { name, text: readFileSync(name, 'utf8') } })
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    const others = resolveConfig({ flags, environment })
-    const errors = [`the config file cannot be read: ${reason}`, ...(others.isValid ? [] : others.errors)]
-    return { isValid: false, errors, warnings: others.warnings }
   }
 }
 
@@ -81,10 +70,9 @@ async function run(
   context.signals.on('uncaughtException', onDefect)
   try {
     const server = await context.createServer(config, memoryBytes, logger)
-    try {
-      logListening(logger, await server.listen())
-    } catch (error) {
-      context.printError(`leveret: ${listenFailure(error, config)}`)
+    const failure = await start(server, config, logger)
+    if (failure !== undefined) {
+      context.printError(`leveret: ${failure}`)
       return ExitCode.failure
     }
     const signal = await stop.requested
@@ -102,6 +90,29 @@ async function run(
   } finally {
     stop.ignore()
     context.signals.off('uncaughtException', onDefect)
+  }
+}
+
+/** Opens the store, then the listeners; why that cannot be, or undefined when it is done. */
+async function start(
+  server: ServedServer,
+  config: Config,
+  logger: ReturnType<typeof createLogger>,
+): Promise<string | undefined> {
+  const stopLines = logRecovery(logger)
+  try {
+    await server.start()
+  } catch (error) {
+    return storeFailure(error, config.dataDir)
+  } finally {
+    stopLines()
+  }
+  try {
+    logListening(logger, await server.listen())
+    return undefined
+  } catch (error) {
+    await server.shutdown({ graceMs: 0 })
+    return listenFailure(error, config)
   }
 }
 

@@ -1,18 +1,20 @@
+import { resolve } from 'node:path'
 import type { Config } from '../../config/options.ts'
 import { memoryLimitBytes } from '../../config/parsers.ts'
+import type { Durability } from '../../storage/level/level-journal.ts'
 import type { Logger } from '../lib/logger.ts'
 import { leveretVersion } from '../lib/version.ts'
 import { addressText } from './listen-failure.ts'
+import { sizeText } from './size-text.ts'
+
+const RECOVERY_LINE_MS = 2000
 
 /** What somebody who reads the log later wants to know about this process. */
 export function logStart(logger: Logger, config: Config, memoryBytes: number): void {
   // The process id is in every line of the log.
   const versions = { version: leveretVersion(), node: process.version }
   logger.info(versions, `Leveret ${versions.version} starts on Node.js ${versions.node}, process ${process.pid}`)
-  logger.info(
-    { storage: config.storage },
-    `storage is ${config.storage}: messages live as long as this process, and --data-dir is unused`,
-  )
+  logStorage(logger, config)
   const limitBytes = memoryLimitBytes(config.memoryLimit, memoryBytes)
   logger.info({ limitBytes, memoryBytes }, `memory limit is ${sizeText(limitBytes)} of ${sizeText(memoryBytes)}`)
   if (hasWellKnownLogin(config)) {
@@ -21,6 +23,36 @@ export function logStart(logger: Logger, config: Config, memoryBytes: number): v
       'everybody knows the password of the default user, who may connect from anywhere',
     )
   }
+}
+
+/** What is promised to somebody whose message is confirmed. */
+const PROMISES: Readonly<Record<Durability, string>> = {
+  sync: 'what is confirmed survives a crash and a power loss',
+  interval: 'what is confirmed survives a crash; a power loss takes at most what came since the last sync',
+  os: 'what is confirmed survives a crash of the broker, but no power loss',
+}
+
+function logStorage(logger: Logger, { storage, dataDir, durability, syncIntervalMs }: Config): void {
+  if (storage === 'memory') {
+    logger.info({ storage }, 'storage is memory: messages live as long as this process, and --data-dir is unused')
+    return
+  }
+  const folder = resolve(dataDir)
+  const how = durability === 'interval' ? `interval (${syncIntervalMs} ms)` : durability
+  logger.info(
+    { storage, folder, durability },
+    `storage is ${storage} in ${folder}, durability is ${how}: ${PROMISES[durability as Durability]}`,
+  )
+}
+
+/** Says that the start goes on while the store is being read, every few seconds. */
+export function logRecovery(logger: Logger): () => void {
+  const startedAtMs = performance.now()
+  const timer = setInterval(() => {
+    const seconds = Math.round((performance.now() - startedAtMs) / 1000)
+    logger.info({ seconds }, `the store is being read for ${seconds} s now; clients can connect when that is done`)
+  }, RECOVERY_LINE_MS)
+  return () => clearInterval(timer)
 }
 
 export function logListening(
@@ -36,8 +68,4 @@ export function logListening(
 function hasWellKnownLogin({ bind, defaultUser, defaultPass, loopbackUsers }: Config): boolean {
   const isLocal = bind === 'localhost' || bind === '::1' || bind.startsWith('127.')
   return defaultUser === 'guest' && defaultPass === 'guest' && !isLocal && !loopbackUsers.includes('guest')
-}
-
-function sizeText(bytes: number): string {
-  return bytes >= 1024 ** 3 ? `${(bytes / 1024 ** 3).toFixed(1)} GiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 }

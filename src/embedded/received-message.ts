@@ -1,6 +1,5 @@
 /** Messages as they are given to code in this process: copies that belong to it. */
 import { decodeContentHeader } from '../../protocol/properties.ts'
-import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import { shortString } from '../broker/message.ts'
 import { fromProperties, type MessageProperties, NO_PROPERTIES } from './message-properties.ts'
@@ -32,10 +31,9 @@ export interface DeliveryFacts {
 /** Copies a record out of its segment. */
 export function readMessage(segment: Segment, index: number, facts: DeliveryFacts): ReceivedMessage {
   const { block } = segment
-  const start = segment.offsets[index] as number // the record exists
-  const keyStart = start + RECORD_PREFIX_BYTES
-  const headerStart = keyStart + block.view.getUint16(start)
-  const bodyStart = headerStart + block.view.getUint32(start + 4)
+  const keyStart = segment.keyStart(index)
+  const headerStart = segment.headerStart(index)
+  const bodyStart = segment.bodyStart(index)
   const beside = segment.bodies?.[index]
   return {
     ...facts,

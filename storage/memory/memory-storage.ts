@@ -1,21 +1,32 @@
+import { NO_JOURNAL } from '../journal.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import type { Storage } from '../storage.ts'
+import { NOTHING_RECOVERED, type Recovery, type Storage } from '../storage.ts'
 
 /** Keeps messages in memory: they are gone when the process ends. */
 export class MemoryStorage implements Storage {
   readonly kind = 'memory'
+  readonly isDurable = false
+  readonly journal = NO_JOURNAL
   readonly #pool = new SegmentPool()
 
   get bytesInUse(): number {
     return this.#pool.bytesInUse
   }
 
-  async open(): Promise<void> {}
+  async open(): Promise<Recovery> {
+    return NOTHING_RECOVERED
+  }
 
   async close(): Promise<void> {}
 
+  newQueueId(): undefined {}
+
   createQueueLog(): QueueLog {
     return new QueueLog(this.#pool)
+  }
+
+  dropUnclaimed(): number {
+    return 0
   }
 }

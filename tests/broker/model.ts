@@ -4,6 +4,7 @@ import type { Properties } from '../../protocol/properties.ts'
 import { createBinding, type Destination } from '../../src/broker/binding.ts'
 import { Consumer, type ConsumerOptions, type DeliverySink } from '../../src/broker/consumer.ts'
 import { DeliveryScheduler } from '../../src/broker/delivery-scheduler.ts'
+import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
 import { createMessage, type Message } from '../../src/broker/message.ts'
@@ -48,7 +49,7 @@ export class Model {
     (work) => this.#turns.push(work),
     (error) => this.defects.push(error),
   )
-  readonly vhost = new Vhost('/', this.scheduler, () => this.storage.createQueueLog())
+  readonly vhost = new Vhost('/', this.scheduler, this.storage, new DurableEntities(this.storage))
 
   /** Runs the turns that are due, until there are none. */
   run(): void {

@@ -96,10 +96,7 @@ describe('Publisher', () => {
     for (const queue of [a, b, c]) {
       queue.get(true, (segment, index) => {
         const { block } = segment
-        const start = segment.offsets[index] ?? 0
-        const headerStart = start + 8 + block.view.getUint16(start)
-        const headerEnd = headerStart + block.view.getUint32(start + 4)
-        const found = decodeContentHeader(block.bytes, headerStart, headerEnd)
+        const found = decodeContentHeader(block.bytes, segment.headerStart(index), segment.bodyStart(index))
         expect([found.bodySize, found.properties.messageId]).toEqual([4, 'm'])
         expect([...(found.properties.headers ?? new Map()).keys()]).toEqual(['CC', 'other'])
       })

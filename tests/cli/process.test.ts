@@ -1,7 +1,9 @@
 // The built program as a process of its own. `npm test` builds before it tests.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -70,6 +72,28 @@ test('a broker whose port is taken says so and ends with 1', async () => {
   )
   child.kill('SIGINT')
   expect(await exitOf(child)).toBe(0)
+})
+
+test('a data folder belongs to one broker, and the second one says who has it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-process-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const flags = ['--port', '0', '--storage', 'leveldb', '--data-dir', join(folder, 'store')]
+  const { child } = await startedBroker(...flags)
+  const others = [leveret(...flags), leveret('check', '--data-dir', join(folder, 'store'))]
+  const answers = others.map(async (other) => {
+    if (other.stderr === null) throw new Error('no standard error')
+    return await Promise.all([exitOf(other), text(other.stderr)])
+  })
+  const inUse = `is in use by process ${child.pid} since `
+  expect(await Promise.all(answers)).toEqual([
+    [1, expect.stringContaining(inUse)],
+    [3, expect.stringContaining(inUse)],
+  ])
+  child.kill('SIGKILL')
+  await exitOf(child)
+  const next = await startedBroker(...flags)
+  next.child.kill('SIGTERM')
+  expect(await exitOf(next.child)).toBe(0)
 })
 
 test('wrong use ends with 2, --version with 0', async () => {

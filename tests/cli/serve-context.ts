@@ -4,10 +4,19 @@ import type { ServeContext, ServedServer } from '../../src/cli/serve.ts'
 
 /** A server that is told what happens to it, and tells. */
 class FakeServer implements ServedServer {
+  startError: Error | undefined
   listenError: Error | undefined
   /** Settles when the test wants the shutdown to be over. */
   shutdownDone: Promise<void> = Promise.resolve()
   graceMs: number | undefined
+
+  /** Settles when the test wants the store to be open. */
+  startDone: Promise<void> = Promise.resolve()
+
+  async start() {
+    if (this.startError !== undefined) throw this.startError
+    await this.startDone
+  }
 
   async listen() {
     if (this.listenError !== undefined) throw this.listenError

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { OptionName } from '../../config/options.ts'
 import { serve } from '../../src/cli/serve.ts'
@@ -39,6 +39,44 @@ describe('the start', () => {
     expect(messages[2]).toMatch(/^memory limit is 64\.0 MiB of /)
     expect(messages.slice(3)).toEqual(['listening on 127.0.0.1:41234', 'listening on [::1]:41234', READY])
     expect(JSON.parse(context.log.at(-1) ?? '').startMs).toBeGreaterThan(0)
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(await exitCode).toBe(0)
+  })
+
+  test.each([
+    [{ durability: 'sync' }, 'durability is sync: what is confirmed survives a crash and a power loss'],
+    [
+      { durability: 'interval', syncIntervalMs: '50' },
+      'durability is interval (50 ms): what is confirmed survives a crash;',
+    ],
+    [{ durability: 'os' }, 'durability is os: what is confirmed survives a crash of the broker, but no power loss'],
+  ])('says where messages are kept and what is promised: %o', async (flags, promise) => {
+    const context = new TestContext()
+    const { exitCode } = await started(context, { storage: 'leveldb', dataDir: 'some/folder', ...flags })
+    expect(context.messages()[1]).toContain(`storage is leveldb in ${resolve('some/folder')}, ${promise}`)
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(await exitCode).toBe(0)
+  })
+
+  test('goes on being told while the store is read for long', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const context = new TestContext()
+    let finish = (): void => {}
+    context.server.startDone = new Promise((resolve) => {
+      finish = resolve
+    })
+    const ready = context.logged(READY)
+    const starting = context.logged('memory limit')
+    const exitCode = start(context)
+    await starting
+    await new Promise((resolve) => setImmediate(resolve))
+    vi.advanceTimersByTime(5000)
+    const lines = context.messages().filter((message) => message.includes('the store is being read'))
+    expect(lines).toEqual([expect.stringContaining('for 2 s'), expect.stringContaining('for 4 s')])
+    finish()
+    await ready
+    expect(vi.getTimerCount()).toBe(0)
     context.signals.emit('SIGTERM', 'SIGTERM')
     expect(await exitCode).toBe(0)
   })
@@ -107,6 +145,23 @@ describe('a start that cannot be', () => {
     expect(await start(context, { port: '5999' })).toBe(1)
     expect(context.printedErrors).toHaveLength(1)
     expect(context.printedErrors[0]).toContain('leveret: cannot listen on 127.0.0.1:5999: ')
+    expect(context.printedErrors[0]).toContain(sentence)
+    expect(context.signals.eventNames()).toEqual([])
+  })
+})
+
+describe('a store that cannot be opened', () => {
+  test.each([
+    ['EACCES', 'this user may not write there'],
+    ['EROFS', 'the disk is read-only'],
+    ['ENOSPC', 'the disk is full'],
+    ['EWEIRD', 'strange things'],
+  ])('ends the start with 1 and a sentence: %s', async (code, sentence) => {
+    const context = new TestContext()
+    context.server.startError = Object.assign(new Error('strange things'), { code })
+    expect(await start(context, { storage: 'leveldb', dataDir: './data' })).toBe(1)
+    expect(context.printedErrors).toHaveLength(1)
+    expect(context.printedErrors[0]).toContain('leveret: cannot open the store in ./data: ')
     expect(context.printedErrors[0]).toContain(sentence)
     expect(context.signals.eventNames()).toEqual([])
   })

@@ -24,6 +24,7 @@ export function source({ key, header, body }: Parts): RecordSource {
     body: block,
     bodyStart,
     bodyEnd: block.size,
+    isDurable: false,
     ownBody: () => new Block(Buffer.from(body)),
   }
 }

@@ -1,5 +1,4 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import { RECORD_PREFIX_BYTES } from '../../../storage/record.ts'
 import { refuse } from '../../broker/errors.ts'
 import { integerValue } from '../../broker/fields.ts'
 import { shortString } from '../../broker/message.ts'
@@ -90,7 +89,7 @@ const get: Handler<'basic.get'> = (channel, args) => {
   const isFound = queue.get(args.noAck, (segment, index, redelivered) => {
     const deliveryTag = args.noAck ? unacked.skip() : unacked.add(new GetOwner(queue), segment, index)
     const { block } = segment
-    const keyStart = (segment.offsets[index] as number) + RECORD_PREFIX_BYTES
+    const keyStart = segment.keyStart(index)
     const exchange = shortString(block, keyStart)
     const routingKey = shortString(block, keyStart + 1 + block.view.getUint8(keyStart))
     const messageCount = queue.readyCount

@@ -8,22 +8,22 @@ const declare: Handler<'exchange.declare'> = (channel, args) => {
   const { vhost } = channel.connection
   if (args.passive) passiveExchange(vhost, args.exchange)
   else declareExchange(vhost, { ...args, name: args.exchange })
-  if (!args.nowait) channel.connection.send(channel.id, 'exchange.declare-ok', {})
+  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'exchange.declare-ok', {})
 }
 
 const remove: Handler<'exchange.delete'> = (channel, { exchange, ifUnused, nowait }) => {
   deleteExchange(channel.connection.vhost, exchange, ifUnused)
-  if (!nowait) channel.connection.send(channel.id, 'exchange.delete-ok', {})
+  if (!nowait) channel.connection.sendWhenDurable(channel.id, 'exchange.delete-ok', {})
 }
 
 const bind: Handler<'exchange.bind'> = (channel, args) => {
   change(channel, 'bind', args)
-  if (!args.nowait) channel.connection.send(channel.id, 'exchange.bind-ok', {})
+  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'exchange.bind-ok', {})
 }
 
 const unbind: Handler<'exchange.unbind'> = (channel, args) => {
   change(channel, 'unbind', args)
-  if (!args.nowait) channel.connection.send(channel.id, 'exchange.unbind-ok', {})
+  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'exchange.unbind-ok', {})
 }
 
 function change(channel: Channel, action: BindingAction, args: MethodArguments<'exchange.bind'>): void {

@@ -27,7 +27,7 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
   if (isNew) connection.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return
-  connection.send(channel.id, 'queue.declare-ok', {
+  connection.sendWhenDurable(channel.id, 'queue.declare-ok', {
     queue: queue.name,
     messageCount: queue.readyCount,
     consumerCount: queue.consumers.count,
@@ -46,23 +46,23 @@ const remove: Handler<'queue.delete'> = (channel, args) => {
   const { connection } = channel
   const name = queueName(channel, args.queue)
   const messageCount = deleteQueue(connection.vhost, name, args.ifUnused, args.ifEmpty, connection)
-  if (!args.nowait) connection.send(channel.id, 'queue.delete-ok', { messageCount })
+  if (!args.nowait) connection.sendWhenDurable(channel.id, 'queue.delete-ok', { messageCount })
 }
 
 const purge: Handler<'queue.purge'> = (channel, args) => {
   const { connection } = channel
   const messageCount = accessQueue(connection.vhost, queueName(channel, args.queue), connection).purge()
-  if (!args.nowait) connection.send(channel.id, 'queue.purge-ok', { messageCount })
+  if (!args.nowait) connection.sendWhenDurable(channel.id, 'queue.purge-ok', { messageCount })
 }
 
 const bind: Handler<'queue.bind'> = (channel, args) => {
   change(channel, 'bind', args)
-  if (!args.nowait) channel.connection.send(channel.id, 'queue.bind-ok', {})
+  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'queue.bind-ok', {})
 }
 
 const unbind: Handler<'queue.unbind'> = (channel, args) => {
   change(channel, 'unbind', args)
-  channel.connection.send(channel.id, 'queue.unbind-ok', {})
+  channel.connection.sendWhenDurable(channel.id, 'queue.unbind-ok', {})
 }
 
 function change(channel: Channel, action: BindingAction, args: MethodArguments<'queue.unbind'>): void {

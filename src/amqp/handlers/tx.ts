@@ -11,7 +11,7 @@ const select: Handler<'tx.select'> = (channel) => {
 
 const commit: Handler<'tx.commit'> = (channel) => {
   requireTransaction(channel).commit()
-  channel.connection.send(channel.id, 'tx.commit-ok', {})
+  channel.connection.sendWhenDurable(channel.id, 'tx.commit-ok', {})
 }
 
 const rollback: Handler<'tx.rollback'> = (channel) => {

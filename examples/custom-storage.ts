@@ -1,0 +1,310 @@
+// A storage of your own: messages and entities in any abstract-level database. Here that is memory-level, which keeps
+// them as long as the database object lives; with classic-level they would be on the disk. One record per message is
+// simple and slower than what Leveret brings along.
+
+import { ServerBuilder } from 'leveret'
+import {
+  type Journal,
+  type LogRecorder,
+  QueueLog,
+  type Recovery,
+  recordBytes,
+  recordSource,
+  type Segment,
+  SegmentPool,
+  type Storage,
+  type StoredEntity,
+} from 'leveret/storage'
+import { MemoryLevel } from 'memory-level'
+
+type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: string }
+
+/** What is needed of a database; its keys are texts, its values bytes. */
+export interface Database {
+  iterator(): AsyncIterable<[key: string, value: Buffer]>
+  batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>
+}
+
+// e!<kind>!<key>: an entity      m!<queue>!<number>: a message      d!<queue>: the last one delivered
+const entityKey = (kind: number, key: string): string => `e!${kind}!${key}`
+const messageKey = (queue: number, number: number): string => `m!${digits(queue)}!${digits(number)}`
+const deliveredKey = (queue: number): string => `d!${digits(queue)}`
+const NEXT_QUEUE = 'next-queue'
+const digits = (number: number): string => String(number).padStart(15, '0')
+
+/** Gathers changes; what has come together while one batch is written is the next one. */
+class BatchJournal implements Journal {
+  stagedCount = 0
+  batch = 0
+  trouble: string | undefined
+  readonly #database: Database
+  readonly #listeners = new Set<() => void>()
+  #operations = new Map<string, Operation>()
+  #waiting: (() => void)[] = []
+  #stagedBytes = 0
+  #running: Promise<void> | undefined
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  get isCongested(): boolean {
+    return this.trouble !== undefined || this.#stagedBytes > 16 * 1024 * 1024
+  }
+
+  put(kind: number, key: string, value: Uint8Array): void {
+    this.stage({ type: 'put', key: entityKey(kind, key), value: Buffer.from(value) })
+  }
+
+  remove(kind: number, key: string): void {
+    this.stage({ type: 'del', key: entityKey(kind, key) })
+  }
+
+  stage(operation: Operation): void {
+    this.#operations.set(operation.key, operation)
+    if (operation.type === 'put') this.#stagedBytes += operation.value.length
+    this.#running ??= this.#run()
+  }
+
+  /** What was settled before it was written need not be written. */
+  unstage(key: string): void {
+    if (!this.#operations.delete(key)) this.stage({ type: 'del', key })
+  }
+
+  whenDurable(callback: () => void): void {
+    if (this.#running === undefined) callback()
+    else this.#waiting.push(callback)
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async finish(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+  }
+
+  async #run(): Promise<void> {
+    // Everything of this turn of the event loop belongs together: a transaction is one turn.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (this.#operations.size + this.#waiting.length > 0) {
+      const [operations, waiting] = [[...this.#operations.values()], this.#waiting]
+      this.#operations = new Map()
+      this.#waiting = []
+      this.batch++
+      await this.#write(operations)
+      this.#stagedBytes = [...this.#operations.values()].reduce((sum, one) => sum + bytesOf(one), 0)
+      for (const listener of this.#listeners) listener()
+      for (const callback of waiting) callback()
+    }
+    this.#running = undefined
+  }
+
+  async #write(operations: Operation[]): Promise<void> {
+    for (;;) {
+      try {
+        await this.#database.batch(operations, { sync: true })
+        this.trouble = undefined
+        return
+      } catch (error) {
+        // Nobody was told that it is safe: trying again is all there is to do.
+        this.trouble = `the database cannot be written: ${String(error)}`
+        for (const listener of this.#listeners) listener()
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+      }
+    }
+  }
+}
+
+function bytesOf(operation: Operation): number {
+  return operation.type === 'put' ? operation.value.length : 0
+}
+
+/** Gives every durable message of a queue a number, and keeps it under that until it is settled. */
+class MessageRecorder implements LogRecorder {
+  readonly #storage: DatabaseStorage
+  readonly #queue: number
+  /** The numbers of the messages by segment and index; those that are not kept have none. */
+  readonly #numbers = new Map<Segment, number[]>()
+  #last = { segment: 0, index: 0 }
+  /** While a queue is filled with what was kept: the number of the message to come. */
+  #restoring: number | undefined
+
+  constructor(storage: DatabaseStorage, queue: number) {
+    this.#storage = storage
+    this.#queue = queue
+  }
+
+  /** Fills a queue with what was kept. */
+  restore(log: QueueLog, { messages, delivered }: KeptQueue): void {
+    for (const [number, record] of messages) {
+      this.#restoring = number
+      log.append(recordSource(record))
+      // Up to here, the messages are delivered once more.
+      if (number <= delivered) log.restoreCursor(this.#last.segment, this.#last.index + 1)
+    }
+    this.#restoring = undefined
+  }
+
+  appended(segment: Segment): void {
+    const index = segment.count - 1
+    const number = this.#restoring ?? this.#storage.nextNumber++
+    const numbers = this.#numbers.get(segment) ?? []
+    numbers[index] = number
+    this.#numbers.set(segment, numbers)
+    this.#last = { segment: segment.sequence, index }
+    if (this.#restoring !== undefined) return
+    this.#storage.journal.stagedCount++
+    const key = messageKey(this.#queue, number)
+    this.#storage.journal.stage({ type: 'put', key, value: recordBytes(segment, index) })
+  }
+
+  settled(segment: Segment, index: number): void {
+    const numbers = this.#numbers.get(segment)
+    const number = numbers?.[index]
+    if (numbers === undefined || number === undefined) return
+    delete numbers[index]
+    this.#storage.journal.unstage(messageKey(this.#queue, number))
+  }
+
+  settledFrom(segment: Segment, first: number): number {
+    for (let index = first; index < segment.count; index++) this.settled(segment, index)
+    return segment.count - first
+  }
+
+  delivered(segment: Segment, index: number): void {
+    const number = this.#numbers.get(segment)?.[index - 1]
+    if (number === undefined) return
+    this.#storage.journal.stage({ type: 'put', key: deliveredKey(this.#queue), value: Buffer.from(String(number)) })
+  }
+
+  released(segment: Segment): void {
+    this.#numbers.delete(segment)
+  }
+
+  cleared(): void {
+    for (const number of [...this.#numbers.values()].flat()) {
+      this.#storage.journal.unstage(messageKey(this.#queue, number))
+    }
+    this.#numbers.clear()
+    this.#storage.journal.stage({ type: 'del', key: deliveredKey(this.#queue) })
+  }
+
+  // All messages stay in memory, so none is ever read back.
+  isSafe(): boolean {
+    return false
+  }
+
+  load(): void {}
+
+  loadNow(): void {}
+}
+
+interface KeptQueue {
+  readonly messages: [number: number, record: Buffer][]
+  delivered: number
+}
+
+export class DatabaseStorage implements Storage {
+  readonly kind = 'abstract-level'
+  readonly isDurable = true
+  readonly journal: BatchJournal
+  nextNumber = 1
+  readonly #database: Database
+  readonly #pool = new SegmentPool()
+  readonly #kept = new Map<number, KeptQueue>()
+  #nextQueue = 1
+
+  constructor(database: Database) {
+    this.#database = database
+    this.journal = new BatchJournal(database)
+  }
+
+  get bytesInUse(): number {
+    return this.#pool.bytesInUse
+  }
+
+  async open(): Promise<Recovery> {
+    const startedAtMs = performance.now()
+    const entities: StoredEntity[] = []
+    let messages = 0
+    for await (const [key, value] of this.#database.iterator()) {
+      const [type, first = '', ...rest] = key.split('!')
+      if (type === 'e') entities.push({ kind: Number(first), key: rest.join('!'), value })
+      else if (type === 'd') this.#keptQueue(Number(first)).delivered = Number(value)
+      else if (type === 'm') {
+        const number = Number(rest[0])
+        this.#keptQueue(Number(first)).messages.push([number, value])
+        this.nextNumber = Math.max(this.nextNumber, number + 1)
+        messages++
+      } else if (key === NEXT_QUEUE) this.#nextQueue = Number(value)
+    }
+    const durationMs = performance.now() - startedAtMs
+    return { entities, messages, tornBytes: 0, quarantined: 0, problems: [], durationMs }
+  }
+
+  /** The database belongs to whoever has made it, and stays open. */
+  async close(): Promise<void> {
+    await this.journal.finish()
+  }
+
+  newQueueId(): number {
+    const id = this.#nextQueue++
+    this.journal.stage({ type: 'put', key: NEXT_QUEUE, value: Buffer.from(String(this.#nextQueue)) })
+    return id
+  }
+
+  createQueueLog(queue?: number): QueueLog {
+    if (queue === undefined) return new QueueLog(this.#pool)
+    const recorder = new MessageRecorder(this, queue)
+    const log = new QueueLog(this.#pool, recorder)
+    const kept = this.#kept.get(queue)
+    this.#kept.delete(queue)
+    if (kept !== undefined) recorder.restore(log, kept)
+    return log
+  }
+
+  dropUnclaimed(): number {
+    const unclaimed = [...this.#kept]
+    this.#kept.clear()
+    for (const [queue, { messages }] of unclaimed) {
+      for (const [number] of messages) this.journal.stage({ type: 'del', key: messageKey(queue, number) })
+      this.journal.stage({ type: 'del', key: deliveredKey(queue) })
+    }
+    return unclaimed.filter(([, { messages }]) => messages.length > 0).length
+  }
+
+  #keptQueue(queue: number): KeptQueue {
+    const kept = this.#kept.get(queue) ?? { messages: [], delivered: 0 }
+    this.#kept.set(queue, kept)
+    return kept
+  }
+}
+
+export async function run(address = '127.0.0.1:0', print: (line: string) => void = console.log): Promise<void> {
+  const database = new MemoryLevel<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' })
+
+  const first = new ServerBuilder().withStorage(new DatabaseStorage(database)).build()
+  await first.listenAndServe(address)
+  first.broker.declareQueue('orders', { durable: true })
+  first.broker.publish('', 'orders', 'a book', { deliveryMode: 2 })
+  first.broker.publish('', 'orders', 'a pen', { deliveryMode: 2 })
+  first.broker.get('orders') // and never acknowledged
+  await first.shutdown({ graceMs: 1000 })
+
+  const second = new ServerBuilder().withStorage(new DatabaseStorage(database)).build()
+  await second.listenAndServe(address)
+  print(`kept: ${second.recovery?.queues} queue, ${second.recovery?.messages} messages`)
+  for (let left = 2; left > 0; left--) {
+    const order = second.broker.get('orders')
+    if (order === undefined) break
+    print(`order: ${order.body}${order.redelivered ? ' (once more)' : ''}`)
+    second.broker.ack(order)
+  }
+  await second.shutdown({ graceMs: 1000 })
+}
+
+if (process.argv[1] === import.meta.filename) await run(process.argv[2])

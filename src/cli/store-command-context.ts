@@ -1,0 +1,45 @@
+import type { OptionName } from '../../config/options.ts'
+import { ExitCode } from './exit-code.ts'
+import { readConfig } from './read-config.ts'
+import type { ServeContext } from './serve.ts'
+
+/** What a command that works on a stored broker is given. */
+export interface StoreCommandContext {
+  /** The folder of the store. */
+  readonly folder: string
+  printLine(text: string): void
+  printError(text: string): void
+  /** Says how far long work is, but not more often than every two seconds. */
+  progress(text: string): void
+}
+
+const PROGRESS_MS = 2000
+
+/** Finds the folder as `serve` would, and turns what is thrown into a sentence and an exit code. */
+export async function withStoreContext(
+  flags: ReadonlyMap<OptionName, string>,
+  context: ServeContext,
+  work: (store: StoreCommandContext) => Promise<number>,
+): Promise<number> {
+  const resolution = readConfig(flags, context.environment)
+  if (!resolution.isValid) {
+    for (const text of resolution.errors) context.printError(`leveret: ${text}`)
+    return ExitCode.usage
+  }
+  let saidAtMs = performance.now()
+  try {
+    return await work({
+      folder: resolution.config.dataDir,
+      printLine: (text) => context.printLine(text),
+      printError: (text) => context.printError(`leveret: ${text}`),
+      progress(text) {
+        if (performance.now() - saidAtMs < PROGRESS_MS) return
+        saidAtMs = performance.now()
+        context.printError(text)
+      },
+    })
+  } catch (error) {
+    context.printError(`leveret: ${error instanceof Error ? error.message : String(error)}`)
+    return ExitCode.storage
+  }
+}

@@ -1,0 +1,30 @@
+/** What makes changes durable, many at a time. */
+export interface Journal {
+  /** Counts durable messages that were staged: it changes exactly when a commit has to be waited for. */
+  readonly stagedCount: number
+  /** Number of the commit that what is staged now will be in; rises when a commit starts. */
+  readonly batch: number
+  /** More is staged than the disk keeps up with: publishers should wait. */
+  readonly isCongested: boolean
+  /** Why nothing can be committed at the moment, in plain words; undefined when all is well. */
+  readonly trouble: string | undefined
+  /** Calls back when everything staged so far is durable; at once when nothing is waiting. */
+  whenDurable(callback: () => void): void
+  /** Stages an entity. */
+  put(kind: number, key: string, value: Uint8Array): void
+  remove(kind: number, key: string): void
+  /** Told when congestion or trouble begins or ends. Returns a function that ends the subscription. */
+  onChange(listener: () => void): () => void
+}
+
+/** The journal of a storage that keeps nothing: everything is as durable as it will ever be. */
+export const NO_JOURNAL: Journal = {
+  stagedCount: 0,
+  batch: 0,
+  isCongested: false,
+  trouble: undefined,
+  whenDurable: (callback) => callback(),
+  put: () => {},
+  remove: () => {},
+  onChange: () => () => {},
+}

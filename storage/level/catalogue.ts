@@ -1,0 +1,319 @@
+/**
+ * The catalogue in LevelDB: entities, which segments have which pages, what is settled in them, and messages that
+ * outlived their log file. Keys are a kind byte and fixed-width big-endian numbers, so that they sort as they count.
+ *
+ *     m                                     → format version u32 · log file u48 · offset u48 · next queue id u48
+ *                                             · next page id u48 · last commit u48
+ *     e · entity kind u8 · key              → value
+ *     s · queue u48 · segment u48           → segment (see encodeSegment)
+ *     c · queue u48                         → segment u48 · index u32: what lies before it was delivered
+ *     p · page id u48                       → bytes of a page or body whose log file is gone
+ *
+ * In front of every value but those of pages, whose segments have theirs, is the CRC-32 u32 of its key and itself.
+ */
+
+import { crc32 } from 'node:zlib'
+import { ClassicLevel } from 'classic-level'
+import type { Page, StoredBody } from '../stored-segment.ts'
+
+export const CATALOGUE_VERSION = 1
+
+const CRC_BYTES = 4
+
+/** Bytes of a page in a segment's entry without its bodies, and of one body. */
+const PAGE_BYTES = 32
+const BODY_BYTES = 18
+
+const META = 0x6d
+const CURSOR = 0x63
+const ENTITY = 0x65
+const SEGMENT = 0x73
+const PAGE = 0x70
+
+export interface LogPosition {
+  readonly file: number
+  readonly offset: number
+}
+
+export interface CatalogueMeta extends LogPosition {
+  readonly version: number
+  /** Number of the last commit that the catalogue has taken in. */
+  readonly commit: number
+  readonly nextQueueId: number
+  readonly nextPageId: number
+}
+
+export interface CatalogueSegment {
+  readonly queue: number
+  readonly sequence: number
+  readonly gathered: number
+  readonly settled: Uint8Array
+  readonly pages: readonly Page[]
+}
+
+export interface EntityChange {
+  readonly kind: number
+  readonly key: Buffer
+  /** Undefined removes it. */
+  readonly value: Buffer | undefined
+}
+
+/** Of an entity among all others, in tables. */
+export function entityId(kind: number, key: Buffer): string {
+  return `${kind}:${key.toString('latin1')}`
+}
+
+export type CatalogueOperation =
+  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+  | { readonly type: 'del'; readonly key: Buffer }
+
+export type Broken = (key: Buffer) => void
+
+type Database = ClassicLevel<Buffer, Buffer>
+
+export class Catalogue {
+  readonly #database: Database
+
+  private constructor(database: Database) {
+    this.#database = database
+  }
+
+  static async open(folder: string): Promise<Catalogue> {
+    const database: Database = new ClassicLevel(folder, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      compression: false,
+      writeBufferSize: 8 * 1024 * 1024,
+    })
+    await database.open()
+    return new Catalogue(database)
+  }
+
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+
+  /** Writes everything or nothing. */
+  write(operations: readonly CatalogueOperation[], isSynced: boolean): Promise<void> {
+    return this.#database.batch([...operations], { sync: isSynced })
+  }
+
+  /** Here as below, `broken` is called with the keys of records that are damaged. */
+  async meta(broken: Broken = () => {}): Promise<CatalogueMeta | undefined> {
+    const key = metaKey()
+    const record = await this.#database.get(key)
+    if (record === undefined) return undefined
+    if (!isIntact(key, record)) {
+      broken(key)
+      return undefined
+    }
+    const value = record.subarray(CRC_BYTES)
+    return {
+      version: value.readUInt32BE(0),
+      file: value.readUIntBE(4, 6),
+      offset: value.readUIntBE(10, 6),
+      nextQueueId: value.readUIntBE(16, 6),
+      nextPageId: value.readUIntBE(22, 6),
+      commit: value.readUIntBE(28, 6),
+    }
+  }
+
+  async *entities(broken: Broken = () => {}): AsyncIterable<{ kind: number; key: Buffer; value: Buffer }> {
+    for await (const [key, value] of this.#intact(ENTITY, broken)) {
+      yield { kind: key.readUInt8(1), key: key.subarray(2), value }
+    }
+  }
+
+  async *segments(broken: Broken = () => {}): AsyncIterable<CatalogueSegment> {
+    for await (const [key, value] of this.#intact(SEGMENT, broken)) yield decodeSegment(key, value)
+  }
+
+  async *cursors(broken: Broken = () => {}): AsyncIterable<{ queue: number; segment: number; index: number }> {
+    for await (const [key, value] of this.#intact(CURSOR, broken)) {
+      yield { queue: key.readUIntBE(1, 6), segment: value.readUIntBE(0, 6), index: value.readUInt32BE(6) }
+    }
+  }
+
+  async *#intact(kind: number, broken: Broken): AsyncIterable<[key: Buffer, value: Buffer]> {
+    for await (const [key, record] of this.#database.iterator(range(kind))) {
+      if (isIntact(key, record)) yield [key, record.subarray(CRC_BYTES)]
+      else broken(key)
+    }
+  }
+
+  async page(id: number): Promise<Buffer | undefined> {
+    return await this.#database.get(pageKey(id))
+  }
+
+  pageNow(id: number): Buffer | undefined {
+    return this.#database.getSync(pageKey(id))
+  }
+
+  /** LevelDB slows writers down at 8 of these files and stops them at 12. */
+  levelZeroFiles(): number {
+    return Number(this.#database.getProperty('leveldb.num-files-at-level0'))
+  }
+}
+
+function range(kind: number): { gte: Buffer; lt: Buffer } {
+  return { gte: Buffer.of(kind), lt: Buffer.of(kind + 1) }
+}
+
+function metaKey(): Buffer {
+  return Buffer.of(META)
+}
+
+function segmentKey(queue: number, sequence: number): Buffer {
+  const key = Buffer.alloc(13)
+  key.writeUInt8(SEGMENT)
+  key.writeUIntBE(queue, 1, 6)
+  key.writeUIntBE(sequence, 7, 6)
+  return key
+}
+
+function pageKey(id: number): Buffer {
+  const key = Buffer.alloc(7)
+  key.writeUInt8(PAGE)
+  key.writeUIntBE(id, 1, 6)
+  return key
+}
+
+function entityKey(kind: number, key: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(ENTITY, kind), key])
+}
+
+export function putMeta(meta: CatalogueMeta): CatalogueOperation {
+  const value = Buffer.alloc(34)
+  value.writeUInt32BE(meta.version)
+  value.writeUIntBE(meta.file, 4, 6)
+  value.writeUIntBE(meta.offset, 10, 6)
+  value.writeUIntBE(meta.nextQueueId, 16, 6)
+  value.writeUIntBE(meta.nextPageId, 22, 6)
+  value.writeUIntBE(meta.commit, 28, 6)
+  return put(metaKey(), value)
+}
+
+export function putEntity(kind: number, key: Uint8Array, value: Uint8Array): CatalogueOperation {
+  return put(entityKey(kind, key), value)
+}
+
+export function removeEntity(kind: number, key: Uint8Array): CatalogueOperation {
+  return { type: 'del', key: entityKey(kind, key) }
+}
+
+export function putSegment(segment: CatalogueSegment): CatalogueOperation {
+  return put(segmentKey(segment.queue, segment.sequence), encodeSegment(segment))
+}
+
+export function removeSegment(queue: number, sequence: number): CatalogueOperation {
+  return { type: 'del', key: segmentKey(queue, sequence) }
+}
+
+export function putCursor(queue: number, segment: number, index: number): CatalogueOperation {
+  const value = Buffer.alloc(10)
+  value.writeUIntBE(segment, 0, 6)
+  value.writeUInt32BE(index, 6)
+  return put(cursorKey(queue), value)
+}
+
+export function removeCursor(queue: number): CatalogueOperation {
+  return { type: 'del', key: cursorKey(queue) }
+}
+
+function cursorKey(queue: number): Buffer {
+  const key = Buffer.alloc(7)
+  key.writeUInt8(CURSOR)
+  key.writeUIntBE(queue, 1, 6)
+  return key
+}
+
+export function putPage(id: number, bytes: Buffer): CatalogueOperation {
+  return { type: 'put', key: pageKey(id), value: bytes }
+}
+
+export function removePage(id: number): CatalogueOperation {
+  return { type: 'del', key: pageKey(id) }
+}
+
+/** Whether a record is as it was written. */
+export function isIntact(key: Buffer, record: Buffer): boolean {
+  if (key[0] === PAGE) return true
+  return record.length >= CRC_BYTES && crc32(record.subarray(CRC_BYTES), crc32(key)) === record.readUInt32BE(0)
+}
+
+function put(key: Buffer, value: Uint8Array): CatalogueOperation {
+  const record = Buffer.alloc(CRC_BYTES + value.length)
+  record.set(value, CRC_BYTES)
+  record.writeUInt32BE(crc32(value, crc32(key)))
+  return { type: 'put', key, value: record }
+}
+
+/**
+ * gathered u32 · settled bytes u32 · pages u32 · settled bits
+ * · (file u48 · offset u48 · bytes u32 · first u32 · count u32 · crc u32 · bodies u32
+ *   · (index u32 · offset u48 · bytes u32 · crc u32)…)…
+ */
+function encodeSegment({ gathered, settled, pages }: CatalogueSegment): Buffer {
+  const bodies = pages.reduce((count, page) => count + page.bodies.length, 0)
+  const value = Buffer.alloc(12 + settled.length + pages.length * PAGE_BYTES + bodies * BODY_BYTES)
+  value.writeUInt32BE(gathered, 0)
+  value.writeUInt32BE(settled.length, 4)
+  value.writeUInt32BE(pages.length, 8)
+  value.set(settled, 12)
+  let at = 12 + settled.length
+  for (const page of pages) {
+    value.writeUIntBE(page.file, at, 6)
+    value.writeUIntBE(page.offset, at + 6, 6)
+    value.writeUInt32BE(page.bytes, at + 12)
+    value.writeUInt32BE(page.first, at + 16)
+    value.writeUInt32BE(page.count, at + 20)
+    value.writeUInt32BE(page.crc, at + 24)
+    value.writeUInt32BE(page.bodies.length, at + 28)
+    at += PAGE_BYTES
+    for (const body of page.bodies) {
+      value.writeUInt32BE(body.index, at)
+      value.writeUIntBE(body.offset, at + 4, 6)
+      value.writeUInt32BE(body.bytes, at + 10)
+      value.writeUInt32BE(body.crc, at + 14)
+      at += BODY_BYTES
+    }
+  }
+  return value
+}
+
+function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
+  const settledBytes = value.readUInt32BE(4)
+  const settled = Uint8Array.from(value.subarray(12, 12 + settledBytes))
+  let at = 12 + settledBytes
+  const pages: Page[] = []
+  for (let left = value.readUInt32BE(8); left > 0; left--) {
+    const bodies: StoredBody[] = []
+    const page = {
+      file: value.readUIntBE(at, 6),
+      offset: value.readUIntBE(at + 6, 6),
+      bytes: value.readUInt32BE(at + 12),
+      first: value.readUInt32BE(at + 16),
+      count: value.readUInt32BE(at + 20),
+      crc: value.readUInt32BE(at + 24),
+      bodies,
+    }
+    const bodyCount = value.readUInt32BE(at + 28)
+    at += PAGE_BYTES
+    for (let i = 0; i < bodyCount; i++, at += BODY_BYTES) {
+      bodies.push({
+        index: value.readUInt32BE(at),
+        offset: value.readUIntBE(at + 4, 6),
+        bytes: value.readUInt32BE(at + 10),
+        crc: value.readUInt32BE(at + 14),
+      })
+    }
+    pages.push(page)
+  }
+  return {
+    queue: key.readUIntBE(1, 6),
+    sequence: key.readUIntBE(7, 6),
+    gathered: value.readUInt32BE(0),
+    settled,
+    pages,
+  }
+}

@@ -1,0 +1,213 @@
+/** Gathers the entries of one commit into the pieces of a frame. Records are copied; large bodies are referenced. */
+import { crc32 } from 'node:zlib'
+import { allocateBlock, type Block, copyBytes } from '../../src/lib/block.ts'
+import {
+  CRC_OFFSET,
+  Entry,
+  frameCrc,
+  LOG_FRAME_HEADER_BYTES,
+  PAGE_BODY_BYTES,
+  PAGE_HEADER_BYTES,
+  writeFrameHeader,
+} from './log-format.ts'
+
+const FIRST_BYTES = 64 * 1024
+
+/** A body of a record, kept beside its page. */
+export interface PageBody {
+  readonly index: number
+  /** Where it begins, in bytes from the start of the frame. */
+  readonly offset: number
+  readonly bytes: number
+  readonly crc: number
+}
+
+type PlacedBody = Omit<PageBody, 'index'>
+
+/** Where the records of a page lie in the frame. */
+export interface PlacedPage {
+  readonly offset: number
+  readonly bytes: number
+  readonly crc: number
+  readonly bodies: readonly PageBody[]
+}
+
+export class FrameBuilder {
+  #block: Block = allocateBlock(FIRST_BYTES)
+  #length = 0
+  #start = 0
+  #pieces: Uint8Array[] = []
+  #piecesBytes = 0
+  #bodies = new Map<Block, PlacedBody>()
+
+  get isEmpty(): boolean {
+    return this.#length === 0
+  }
+
+  /** Payload bytes so far. */
+  get payloadBytes(): number {
+    return this.#piecesBytes + this.#length - this.#start
+  }
+
+  /** A run of records `source[start, end)`, whose large bodies were placed before. */
+  page(
+    queue: number,
+    segment: number,
+    first: number,
+    count: number,
+    bodies: readonly PageBody[],
+    source: Block,
+    start: number,
+    end: number,
+  ): PlacedPage {
+    const bytes = end - start
+    this.#reserve(PAGE_HEADER_BYTES + bodies.length * PAGE_BODY_BYTES + bytes)
+    this.#position(Entry.page, queue, segment)
+    this.#u32(first)
+    this.#u32(count)
+    this.#u32(bodies.length)
+    this.#u32(bytes)
+    const crc = crc32(source.bytes.subarray(start, end))
+    this.#u32(crc)
+    for (const body of bodies) {
+      this.#u32(body.index)
+      this.#u32(body.offset - LOG_FRAME_HEADER_BYTES)
+      this.#u32(body.bytes)
+      this.#u32(body.crc)
+    }
+    const offset = LOG_FRAME_HEADER_BYTES + this.payloadBytes
+    copyBytes(this.#block, this.#length, source, start, end)
+    this.#length += bytes
+    return { offset, bytes, crc, bodies }
+  }
+
+  /** Places a body that several pages of this frame may share. */
+  body(body: Block): PlacedBody {
+    let placed = this.#bodies.get(body)
+    if (placed === undefined) {
+      this.#reserve(5)
+      this.#u8(Entry.body)
+      this.#u32(body.size)
+      placed = { offset: LOG_FRAME_HEADER_BYTES + this.payloadBytes, bytes: body.size, crc: crc32(body.bytes) }
+      this.#seal()
+      this.#pieces.push(body.bytes)
+      this.#piecesBytes += body.size
+      this.#bodies.set(body, placed)
+    }
+    return placed
+  }
+
+  /** Indexes in rising order. */
+  settle(queue: number, segment: number, indexes: readonly number[]): void {
+    const runs = runsOf(indexes)
+    this.#reserve(17 + runs.length * 8)
+    this.#position(Entry.settle, queue, segment)
+    this.#u32(runs.length)
+    for (const [first, count] of runs) {
+      this.#u32(first)
+      this.#u32(count)
+    }
+  }
+
+  drop(queue: number, segment: number): void {
+    this.#reserve(13)
+    this.#position(Entry.drop, queue, segment)
+  }
+
+  cursor(queue: number, segment: number, index: number): void {
+    this.#reserve(17)
+    this.#position(Entry.cursor, queue, segment)
+    this.#u32(index)
+  }
+
+  dropQueue(queue: number): void {
+    this.#reserve(7)
+    this.#u8(Entry.dropQueue)
+    this.#u48(queue)
+  }
+
+  put(kind: number, key: Uint8Array, value: Uint8Array): void {
+    this.#reserve(10 + key.length + value.length)
+    this.#u8(Entry.put)
+    this.#u8(kind)
+    this.#u32(key.length)
+    this.#u32(value.length)
+    this.#raw(key)
+    this.#raw(value)
+  }
+
+  remove(kind: number, key: Uint8Array): void {
+    this.#reserve(6 + key.length)
+    this.#u8(Entry.remove)
+    this.#u8(kind)
+    this.#u32(key.length)
+    this.#raw(key)
+  }
+
+  /** The frame for the log. The builder is empty afterwards, and may be used again once the frame is written. */
+  finish(commit: number, mark: Uint8Array): Uint8Array[] {
+    this.#seal()
+    const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
+    writeFrameHeader(header, mark, commit, this.#piecesBytes)
+    header.writeUInt32BE(frameCrc(header, this.#pieces), CRC_OFFSET)
+    const frame = [header, ...this.#pieces]
+    this.#pieces = []
+    this.#piecesBytes = this.#length = this.#start = 0
+    this.#bodies.clear()
+    return frame
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#block.size) return
+    this.#seal()
+    // The old block stays with the pieces; frames that large are rare enough not to keep it.
+    this.#block = allocateBlock(Math.max(this.#block.size * 2, bytes))
+    this.#length = this.#start = 0
+  }
+
+  #seal(): void {
+    if (this.#length === this.#start) return
+    this.#pieces.push(this.#block.bytes.subarray(this.#start, this.#length))
+    this.#piecesBytes += this.#length - this.#start
+    this.#start = this.#length
+  }
+
+  #position(kind: number, queue: number, segment: number): void {
+    this.#u8(kind)
+    this.#u48(queue)
+    this.#u48(segment)
+  }
+
+  #u8(value: number): void {
+    this.#block.view.setUint8(this.#length++, value)
+  }
+
+  #u32(value: number): void {
+    this.#block.view.setUint32(this.#length, value)
+    this.#length += 4
+  }
+
+  #u48(value: number): void {
+    this.#block.bytes.writeUIntBE(value, this.#length, 6)
+    this.#length += 6
+  }
+
+  #raw(bytes: Uint8Array): void {
+    this.#block.bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+}
+
+/** Rising numbers as runs of neighbours. */
+export function runsOf(indexes: readonly number[]): [first: number, count: number][] {
+  const runs: [number, number][] = []
+  let last: [number, number] | undefined
+  for (const index of indexes) {
+    if (last !== undefined && last[0] + last[1] === index) last[1]++
+    else {
+      last = [index, 1]
+      runs.push(last)
+    }
+  }
+  return runs
+}

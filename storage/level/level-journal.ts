@@ -1,0 +1,289 @@
+/**
+ * Group commit: one commit is on its way to the disk, everything that is staged meanwhile goes into the next. A commit
+ * is one append to the log and, depending on the durability, one sync.
+ */
+import type { Journal } from '../journal.ts'
+import type { Page, StoredSegment } from '../stored-segment.ts'
+import { type EntityChange, entityId } from './catalogue.ts'
+import { FrameBuilder } from './frame-builder.ts'
+import type { LogFile, LogFiles } from './log-files.ts'
+import type { QueueRecorder } from './queue-recorder.ts'
+
+export type Durability = 'sync' | 'interval' | 'os'
+
+export interface JournalOptions {
+  readonly durability: Durability
+  /** With durability `interval`: how often the log is synced, in milliseconds. */
+  readonly syncIntervalMs: number
+  /** A log file that has grown to this size is closed and the next one started. */
+  readonly logFileBytes: number
+  /** Runs the work in the next turn of the event loop. */
+  readonly nextTurn: (work: () => void) => void
+  /** Called between two commits: the time to bring the catalogue up to date. */
+  readonly afterCommit: () => void
+  /** The store cannot be trusted any more: a sync failed, or a segment could not be read back. */
+  readonly onFatal: (error: Error) => void
+  /** Something on the disk is damaged and was left out. */
+  readonly onDamage: (text: string) => void
+}
+
+/** Staged bytes from which on publishers should wait. */
+const CONGESTED_BYTES = 32 * 1024 * 1024
+/** How long to wait before writing is tried again when the disk is full or read-only. */
+const RETRY_MS = 500
+/** Errors that go away when somebody makes room or remounts the disk; nothing was promised yet when they occur. */
+const PASSING_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'])
+
+export class LevelJournal implements Journal {
+  stagedCount = 0
+  batch = 0
+  trouble: string | undefined
+  /** Number of the commit that is on its way, or was last. */
+  commit: number
+  readonly recorders = new Set<QueueRecorder>()
+  /** Entities changed since the catalogue was last brought up to date, by kind and key. */
+  readonly changedEntities = new Map<string, EntityChange>()
+  /** Queues deleted since then, with the segments the catalogue may know of. */
+  readonly deletedQueues = new Map<number, readonly number[]>()
+  readonly #logs: LogFiles
+  readonly #options: JournalOptions
+  readonly #listeners = new Set<() => void>()
+  #builder = new FrameBuilder()
+  #waiting: (() => void)[] = []
+  #touched: QueueRecorder[] = []
+  #entities: EntityChange[] = []
+  #deleted: QueueRecorder[] = []
+  #stagedBytes = 0
+  #inFlightBytes = 0
+  #isArmed = false
+  #running: Promise<void> | undefined
+  #isClosing = false
+  #isClosed = false
+  /** Something went wrong that nobody can put right while it runs: nothing is committed any more. */
+  #isFailed = false
+  #syncTimer: NodeJS.Timeout | undefined
+  #unsyncedFile: LogFile | undefined
+
+  constructor(logs: LogFiles, lastCommit: number, options: JournalOptions) {
+    this.#logs = logs
+    this.#options = options
+    this.commit = lastCommit
+    if (options.durability === 'interval') {
+      this.#syncTimer = setInterval(() => void this.#syncLater(), options.syncIntervalMs)
+      this.#syncTimer.unref()
+    }
+  }
+
+  get isCongested(): boolean {
+    return this.#stagedBytes + this.#inFlightBytes > CONGESTED_BYTES || this.trouble !== undefined
+  }
+
+  // --- staging
+
+  /** A durable message of so many bytes was appended somewhere. */
+  staged(bytes: number): void {
+    this.stagedCount++
+    const wasCongested = this.isCongested
+    this.#stagedBytes += bytes
+    if (!wasCongested && this.isCongested) this.#changed()
+  }
+
+  touch(recorder: QueueRecorder): void {
+    if (!recorder.isWaiting) {
+      recorder.isWaiting = true
+      this.#touched.push(recorder)
+    }
+    this.#arm()
+  }
+
+  put(kind: number, key: string, value: Uint8Array): void {
+    this.#entities.push({ kind, key: Buffer.from(key), value: Buffer.from(value) })
+    this.#arm()
+  }
+
+  remove(kind: number, key: string): void {
+    this.#entities.push({ kind, key: Buffer.from(key), value: undefined })
+    this.#arm()
+  }
+
+  queueDeleted(recorder: QueueRecorder): void {
+    if (this.#isClosed) return
+    this.#deleted.push(recorder)
+    this.#arm()
+  }
+
+  pageAdded(page: Page, stored: StoredSegment): void {
+    this.#logs.pageAdded(page, stored)
+  }
+
+  whenDurable(callback: () => void): void {
+    if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
+      this.#waiting.push(callback)
+      this.#arm()
+    } else callback()
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  damaged(text: string): void {
+    this.#options.onDamage(text)
+  }
+
+  /** The disk failed to give back what is on it, or the catalogue to take what the log has. */
+  unreadable(error: unknown): void {
+    this.#fail('the store cannot be read', error)
+  }
+
+  /** Commits what is staged and stops; nothing can be staged afterwards. */
+  async close(): Promise<void> {
+    clearInterval(this.#syncTimer)
+    this.#isClosing = true
+    await this.#running
+    if (this.#hasWork() && !this.#isFailed) await this.#run()
+    this.#isClosed = true
+    await this.#syncLater()
+  }
+
+  // --- committing
+
+  #hasWork(): boolean {
+    return this.#touched.length + this.#entities.length + this.#deleted.length + this.#waiting.length > 0
+  }
+
+  #arm(): void {
+    if (this.#isArmed || this.#running !== undefined || this.#isClosed || this.#isFailed) return
+    this.#isArmed = true
+    this.#options.nextTurn(() => {
+      this.#isArmed = false
+      if (this.#running === undefined && !this.#isClosed && !this.#isFailed) void this.#run()
+    })
+  }
+
+  #run(): Promise<void> {
+    const running = this.#commitAll().then(
+      () => {
+        this.#running = undefined
+        if (this.#hasWork()) this.#arm()
+      },
+      (error: unknown) => this.#fail('the log cannot be written', error),
+    )
+    this.#running = running
+    return running
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#hasWork() && !this.#isFailed) {
+      if (this.#logs.current.bytes >= this.#options.logFileBytes) await this.#rotate()
+      const waiting = this.#waiting
+      this.#waiting = []
+      const log = this.#logs.current
+      const dropped = this.#gather(log)
+      this.batch++
+      this.#inFlightBytes = this.#stagedBytes
+      this.#stagedBytes = 0
+      if (!this.#builder.isEmpty) await this.#write(log, this.#builder.finish(++this.commit, log.mark))
+      if (this.#isFailed) return
+      const wasCongested = this.isCongested
+      this.#inFlightBytes = 0
+      for (const page of dropped) this.#logs.pageRemoved(page)
+      for (const callback of waiting) callback()
+      if (wasCongested && !this.isCongested) this.#changed()
+      this.#options.afterCommit()
+    }
+  }
+
+  /** Puts everything staged into the frame; returns the pages that are not needed once it is durable. */
+  #gather(log: LogFile): Page[] {
+    const builder = this.#builder
+    const dropped: Page[] = []
+    const changes = this.#entities
+    this.#entities = []
+    for (const { kind, key, value } of changes) {
+      if (value === undefined) builder.remove(kind, key)
+      else builder.put(kind, key, value)
+      this.changedEntities.set(entityId(kind, key), { kind, key, value })
+    }
+    const touched = this.#touched
+    this.#touched = []
+    for (const recorder of touched) {
+      recorder.isWaiting = false
+      if (!recorder.isDeleted) dropped.push(...recorder.gather(builder, log.number, log.bytes))
+    }
+    const deleted = this.#deleted
+    this.#deleted = []
+    for (const recorder of deleted) {
+      // Until now the catalogue had to follow it: a queue whose end is not on the disk comes back whole.
+      this.recorders.delete(recorder)
+      builder.dropQueue(recorder.queueId)
+      this.deletedQueues.set(recorder.queueId, [...recorder.segments.keys(), ...recorder.changed])
+      for (const { pages } of recorder.segments.values()) dropped.push(...pages)
+    }
+    return dropped
+  }
+
+  async #write(log: LogFile, frame: readonly Uint8Array[]): Promise<void> {
+    for (;;) {
+      try {
+        await log.file.write(frame, log.bytes)
+        break
+      } catch (error) {
+        if (!isPassing(error) || this.#isClosing) throw error
+        const reason = error instanceof Error ? error.message : ''
+        this.#setTrouble(`the log cannot be written (${reason}): make room on the disk or make it writable`)
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
+    }
+    if (!this.#isFailed) this.#setTrouble(undefined)
+    const bytes = frame.reduce((sum, piece) => sum + piece.length, 0)
+    log.bytes += bytes
+    this.#logs.writtenBytes += bytes
+    if (this.#options.durability === 'sync') await log.file.sync()
+    else this.#unsyncedFile = log
+  }
+
+  /** While there is no room for another file, the last one goes on growing: its writer knows how to wait. */
+  async #rotate(): Promise<void> {
+    await this.#syncLater()
+    try {
+      await this.#logs.startNext()
+    } catch (error) {
+      if (!isPassing(error)) throw error
+    }
+  }
+
+  async #syncLater(): Promise<void> {
+    const log = this.#unsyncedFile
+    this.#unsyncedFile = undefined
+    if (log === undefined || this.#options.durability === 'os') return
+    try {
+      await log.file.sync()
+    } catch (error) {
+      // The system may have dropped what it could not write: nobody knows what is on the disk.
+      this.#fail('the log cannot be synced', error)
+    }
+  }
+
+  #fail(trouble: string, error: unknown): void {
+    if (this.#isFailed) return
+    this.#isFailed = true
+    this.#setTrouble(trouble)
+    this.#options.onFatal(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  #setTrouble(trouble: string | undefined): void {
+    if (this.trouble === trouble) return
+    this.trouble = trouble
+    this.#changed()
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && PASSING_ERRORS.has(String(error.code))
+}

@@ -1,0 +1,282 @@
+/**
+ * Keeps messages and entities in a folder: a log that is synced, and a LevelDB catalogue that follows it. One process
+ * uses a folder at a time.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { QueueLog } from '../queue-log.ts'
+import { Segment } from '../segment.ts'
+import { SegmentPool } from '../segment-pool.ts'
+import type { Recovery, Storage } from '../storage.ts'
+import type { StoredSegment } from '../stored-segment.ts'
+import type { Catalogue } from './catalogue.ts'
+import { reasonOf, repairCatalogue } from './catalogue-repair.ts'
+import { type CatalogueIds, Checkpointer } from './checkpoint.ts'
+import {
+  CATALOGUE_FOLDER,
+  claimFolder,
+  LOG_FOLDER,
+  QUARANTINE_FOLDER,
+  releaseFolder,
+  requireUsableFolder,
+} from './data-folder.ts'
+import { type Files, openFolder } from './files.ts'
+import { type Durability, LevelJournal } from './level-journal.ts'
+import { LogFiles } from './log-files.ts'
+import { PageReader, type PageSource } from './page-reader.ts'
+import { QueueRecorder } from './queue-recorder.ts'
+import { type RecoveredQueue, type RecoveredStore, recover } from './recovery.ts'
+
+export interface LevelStorageOptions {
+  /** Folder of the store, made if there is none. */
+  readonly folder: string
+  /** What has to be on the disk before a publish is confirmed; `sync` when not given. */
+  readonly durability?: Durability
+  /** With durability `interval`: how often the log is synced, in milliseconds, 1–60000; 100 when not given. */
+  readonly syncIntervalMs?: number
+  /** Size of a log file in bytes, from 1 MiB; 64 MiB when not given. */
+  readonly logFileBytes?: number
+  /** Bytes of messages to keep in memory; what is beyond and safe on disk is read back when it is due. */
+  readonly memoryBytes?: number
+  /** Called when what is on disk cannot be trusted any more: nothing will be confirmed from then on. */
+  readonly onFatal?: (error: Error) => void
+  /** Told of messages that could not be read back and are left out. */
+  readonly onDamage?: (text: string) => void
+  /** The files of the log; the disk's when not given. */
+  readonly files?: Files
+}
+
+const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
+const DEFAULT_SYNC_INTERVAL_MS = 100
+const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
+/** Never evicts down to less than this share of the memory allowed. */
+const EVICT_TO_SHARE = 0.8
+
+export class LevelStorage implements Storage, PageSource {
+  readonly kind = 'leveldb'
+  readonly isDurable = true
+  readonly #options: LevelStorageOptions
+  readonly #pool = new SegmentPool()
+  readonly #reader = new PageReader(this, this.#pool)
+  readonly #ids: CatalogueIds = { nextQueueId: 1, nextPageId: 1 }
+  readonly #logsOfQueues = new Set<QueueLog>()
+  #recovered: Map<number, RecoveredQueue> = new Map()
+  #catalogue: Catalogue | undefined
+  #logs: LogFiles | undefined
+  #journal: LevelJournal | undefined
+  #checkpointer: Checkpointer | undefined
+
+  constructor(options: LevelStorageOptions) {
+    this.#options = options
+  }
+
+  get #logFileBytes(): number {
+    return this.#options.logFileBytes ?? DEFAULT_LOG_FILE_BYTES
+  }
+
+  get bytesInUse(): number {
+    return this.#pool.bytesInUse
+  }
+
+  get journal(): LevelJournal {
+    if (this.#journal === undefined) throw new Error('the storage is not open yet')
+    return this.#journal
+  }
+
+  /** Throws DataFolderError when the folder cannot be had, NewerStoreError and NewerFormatError for a store too new. */
+  async open(): Promise<Recovery> {
+    const startedAtMs = performance.now()
+    try {
+      await requireUsableFolder(this.#options.folder)
+      const { catalogue, problems } = await claimFolder(this.#options.folder)
+      this.#catalogue = catalogue
+      const files = this.#options.files ?? (await openFolder(join(this.#options.folder, LOG_FOLDER)))
+      this.#logs = new LogFiles(files)
+      await this.#logs.open()
+      const store = await this.#recover(this.#logs, [...problems])
+      await this.#begin(store, this.#logs, this.#catalogue)
+      return recoveryOf(store, performance.now() - startedAtMs)
+    } catch (error) {
+      await this.#letGo()
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#journal === undefined) return
+    await this.#journal.close()
+    if (this.#journal.trouble === undefined) {
+      await this.#checkpointer?.finish().catch((error: unknown) => this.#journal?.unreadable(error))
+    }
+    await this.#letGo()
+  }
+
+  /** A catalogue that turns out to be damaged while it is read is repaired, and the log read once more. */
+  async #recover(logs: LogFiles, problems: string[]): Promise<RecoveredStore> {
+    const folder = join(this.#options.folder, CATALOGUE_FOLDER)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const catalogue = this.#catalogue as Catalogue // open has set it
+        // A repaired catalogue may have less than it says: the whole log has its say once more.
+        const store = await recover(catalogue, logs, problems.length > 0)
+        store.findings.problems.unshift(...problems)
+        store.findings.quarantined += problems.length
+        return store
+      } catch (error) {
+        if (attempt > 2 || !isCorruption(error)) throw error
+        await this.#catalogue?.close()
+        this.#catalogue = undefined
+        // What cannot be read though it was repaired is of no use: a copy is in the quarantine.
+        if (attempt === 2) await rm(folder, { recursive: true })
+        const opened = await repairCatalogue(folder, join(this.#options.folder, QUARANTINE_FOLDER), reasonOf(error))
+        this.#catalogue = opened.catalogue
+        problems.push(...opened.problems)
+      }
+    }
+  }
+
+  async #begin(store: RecoveredStore, logs: LogFiles, catalogue: Catalogue): Promise<void> {
+    this.#recovered = store.queues
+    this.#ids.nextQueueId = store.nextQueueId
+    this.#ids.nextPageId = store.nextPageId
+    for (const { segments } of store.queues.values()) {
+      for (const stored of segments.values()) for (const page of stored.pages) logs.pageAdded(page, stored)
+    }
+    // What the last process left behind is due as if this one had written it.
+    logs.writtenBytes = store.replayedBytes
+    await logs.startNext(store.lastFile + 1)
+    this.#journal = this.#createJournal(logs, store.lastCommit)
+    for (const [id, change] of store.changedEntities) this.#journal.changedEntities.set(id, change)
+    this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, this.#logFileBytes)
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#logs?.close()
+    if (this.#catalogue === undefined) return
+    await releaseFolder(this.#options.folder)
+    await this.#catalogue.close()
+  }
+
+  newQueueId(): number {
+    return this.#ids.nextQueueId++
+  }
+
+  createQueueLog(queueId?: number): QueueLog {
+    if (queueId === undefined) return new QueueLog(this.#pool)
+    this.#ids.nextQueueId = Math.max(this.#ids.nextQueueId, queueId + 1)
+    const recovered = this.#recovered.get(queueId)
+    this.#recovered.delete(queueId)
+    const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
+    const log = new QueueLog(this.#pool, recorder)
+    recorder.log = log
+    this.journal.recorders.add(recorder)
+    this.#logsOfQueues.add(log)
+    for (const stored of [...recorder.segments.values()].sort((a, b) => a.sequence - b.sequence)) {
+      restoreSegment(log, stored, recorder)
+    }
+    if (recorder.cursor !== undefined) log.restoreCursor(recorder.cursor.segment, recorder.cursor.index)
+    return log
+  }
+
+  /** Messages of queues that no entity names any more are let go of. */
+  dropUnclaimed(): number {
+    const unclaimed = [...this.#recovered]
+    this.#recovered.clear()
+    for (const [queueId, recovered] of unclaimed) {
+      this.journal.queueDeleted(new QueueRecorder(queueId, this.journal, this.#reader, recovered))
+    }
+    return unclaimed.filter(([, { segments }]) => segments.size > 0).length
+  }
+
+  async read(file: number, buffer: Buffer, offset: number): Promise<void> {
+    if (file === 0) copyEntry(await this.#catalogue?.page(offset), buffer, offset)
+    else await this.#file(file).read(buffer, offset)
+  }
+
+  readNow(file: number, buffer: Buffer, offset: number): void {
+    if (file === 0) copyEntry(this.#catalogue?.pageNow(offset), buffer, offset)
+    else this.#file(file).readNow(buffer, offset)
+  }
+
+  #file(number: number) {
+    const log = this.#logs?.get(number)
+    if (log === undefined) throw new RangeError(`log file ${number} is missing`)
+    return log.file
+  }
+
+  #createJournal(logs: LogFiles, lastCommit: number): LevelJournal {
+    const { durability = 'sync', syncIntervalMs = DEFAULT_SYNC_INTERVAL_MS, onFatal } = this.#options
+    return new LevelJournal(logs, lastCommit, {
+      durability,
+      syncIntervalMs,
+      logFileBytes: this.#logFileBytes,
+      nextTurn: (work) => setImmediate(work),
+      afterCommit: () => this.#afterCommit(),
+      onFatal: onFatal ?? (() => {}),
+      onDamage: this.#options.onDamage ?? (() => {}),
+    })
+  }
+
+  #afterCommit(): void {
+    if (this.#checkpointer?.isDue()) {
+      this.#checkpointer.run().catch((error: unknown) => this.journal.unreadable(error))
+    }
+    const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES
+    if (this.#pool.bytesInUse > limit) this.#evict(this.#pool.bytesInUse - limit * EVICT_TO_SHARE)
+  }
+
+  #evict(bytes: number): void {
+    let left = bytes
+    for (const log of this.#logsOfQueues) {
+      if (log.isClosed) this.#logsOfQueues.delete(log)
+      else if (left > 0) left -= log.evict(left)
+    }
+  }
+}
+
+/** The segment as it was, its records still on the disk. */
+function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRecorder): void {
+  const segment = new Segment()
+  segment.sequence = stored.sequence
+  segment.count = stored.gathered
+  segment.stored = stored
+  stored.segment = segment
+  stored.settledBits = stored.settledBefore(stored.gathered)
+  stored.pages.sort((a, b) => a.first - b.first)
+  let ready = 0
+  let next = 0
+  for (const page of stored.pages) {
+    // What lies between pages was transient, or settled before it was written.
+    for (; next < page.first; next++) stored.settle(next)
+    ready += stored.unsettledIn(page)
+    next = page.first + page.count
+  }
+  for (; next < segment.count; next++) stored.settle(next)
+  segment.settledCount = segment.count - ready
+  if (ready === 0) {
+    recorder.released(segment)
+    return
+  }
+  log.restore(segment, ready)
+}
+
+function isCorruption(error: unknown): boolean {
+  return /corruption|missing files|no such file/i.test(reasonOf(error))
+}
+
+function copyEntry(entry: Buffer | undefined, buffer: Buffer, id: number): void {
+  if (entry === undefined || entry.length !== buffer.length)
+    throw new RangeError(`catalogue entry ${id} is missing or damaged`)
+  buffer.set(entry)
+}
+
+function recoveryOf(store: RecoveredStore, durationMs: number): Recovery {
+  let messages = 0
+  for (const { segments } of store.queues.values()) {
+    for (const stored of segments.values()) {
+      for (const page of stored.pages) messages += stored.unsettledIn(page)
+    }
+  }
+  const { tornBytes, quarantined, problems } = store.findings
+  return { entities: [...store.entities.values()], messages, tornBytes, quarantined, problems, durationMs }
+}

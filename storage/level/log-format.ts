@@ -1,0 +1,91 @@
+/**
+ * The log: append-only files of frames. One frame is one commit: all of it counts, or, when it is torn, none of it.
+ * Where bytes were lost, the next frame is found by the mark, which every file has its own of: nothing that a client
+ * sends can look like a frame.
+ *
+ *     file    = magic u32 · version u8 · 0 u24 · mark 8 bytes · crc u32 · 0 u32 · frame …
+ *     frame   = mark 8 bytes · payload bytes u32 · commit u48 · 0 u16 · crc u32 · payload
+ *     payload = entry …          entry = kind u8 · …
+ *
+ *     1 page      queue u48 · segment u48 · first u32 · count u32 · bodies u32 · bytes u32 · crc of the records u32
+ *                 · (index u32 · offset in payload u32 · bytes u32 · crc u32) for each body · records
+ *     2 settle    queue u48 · segment u48 · runs u32 · (first u32 · count u32) …
+ *     3 drop      queue u48 · segment u48
+ *     4 dropQueue queue u48
+ *     5 put       entity kind u8 · key bytes u32 · value bytes u32 · key · value
+ *     6 remove    entity kind u8 · key bytes u32 · key
+ *     7 body      bytes u32 · bytes
+ *     8 cursor    queue u48 · segment u48 · index u32: what lies before it was delivered
+ *
+ * The CRC-32 of a frame covers all of it but its own four bytes, that of a file what is in front of it. All numbers are
+ * big-endian.
+ */
+import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+
+const LOG_MAGIC = 0x4c56_524c
+export const LOG_VERSION = 1
+export const LOG_FILE_HEADER_BYTES = 24
+export const MARK_BYTES = 8
+const MARK_OFFSET = 8
+const FILE_CRC_OFFSET = 16
+export const LOG_FRAME_HEADER_BYTES = 24
+export const CRC_OFFSET = 20
+
+export const Entry = {
+  page: 1,
+  settle: 2,
+  drop: 3,
+  dropQueue: 4,
+  put: 5,
+  remove: 6,
+  body: 7,
+  cursor: 8,
+} as const
+
+/** Bytes of a page entry in front of its bodies and records, the kind included. */
+export const PAGE_HEADER_BYTES = 33
+export const PAGE_BODY_BYTES = 16
+
+export function frameCrc(header: Uint8Array, pieces: readonly Uint8Array[]): number {
+  let crc = crc32(header.subarray(0, CRC_OFFSET))
+  for (const piece of pieces) crc = crc32(piece, crc)
+  return crc
+}
+
+/** The start of a new log file, with a mark of its own. */
+export function createFileHeader(): Buffer {
+  const header = Buffer.alloc(LOG_FILE_HEADER_BYTES)
+  header.writeUInt32BE(LOG_MAGIC, 0)
+  header.writeUInt8(LOG_VERSION, 4)
+  header.set(randomBytes(MARK_BYTES), MARK_OFFSET)
+  header.writeUInt32BE(crc32(header.subarray(0, FILE_CRC_OFFSET)), FILE_CRC_OFFSET)
+  return header
+}
+
+export function markIn(header: Buffer): Buffer {
+  return Buffer.from(header.subarray(MARK_OFFSET, MARK_OFFSET + MARK_BYTES))
+}
+
+/** Version and mark of a log file, or undefined when this is no header, or a damaged one. */
+export function readFileHeader(header: Buffer): { readonly version: number; readonly mark: Buffer } | undefined {
+  if (header.readUInt32BE(0) !== LOG_MAGIC) return undefined
+  if (crc32(header.subarray(0, FILE_CRC_OFFSET)) !== header.readUInt32BE(FILE_CRC_OFFSET)) return undefined
+  return { version: header.readUInt8(4), mark: markIn(header) }
+}
+
+export function writeFrameHeader(header: Buffer, mark: Uint8Array, commit: number, payloadBytes: number): void {
+  header.set(mark)
+  header.writeUInt32BE(payloadBytes, 8)
+  header.writeUIntBE(commit, 12, 6)
+  header.writeUInt16BE(0, 18)
+}
+
+/** `0000000000000001.log`: file names sort as their numbers do. */
+export function logFileName(number: number): string {
+  return `${String(number).padStart(16, '0')}.log`
+}
+
+export function logFileNumber(name: string): number | undefined {
+  return /^\d{16}\.log$/.test(name) ? Number(name.slice(0, 16)) : undefined
+}

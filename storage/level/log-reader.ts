@@ -1,0 +1,239 @@
+/** Reads the frames of a log file back, and says where it stops making sense. */
+
+import { crc32 } from 'node:zlib'
+import type { Page, StoredBody } from '../stored-segment.ts'
+import type { DataFile } from './files.ts'
+import {
+  CRC_OFFSET,
+  Entry,
+  LOG_FILE_HEADER_BYTES,
+  LOG_FRAME_HEADER_BYTES,
+  LOG_VERSION,
+  MARK_BYTES,
+  PAGE_BODY_BYTES,
+  PAGE_HEADER_BYTES,
+  readFileHeader,
+} from './log-format.ts'
+
+export interface LogVisitor {
+  /** Offsets are in the file. */
+  page(queue: number, segment: number, page: Omit<Page, 'file'>): void
+  settle(queue: number, segment: number, first: number, count: number): void
+  drop(queue: number, segment: number): void
+  cursor(queue: number, segment: number, index: number): void
+  dropQueue(queue: number): void
+  put(kind: number, key: Buffer, value: Buffer): void
+  remove(kind: number, key: Buffer): void
+}
+
+export interface ScanResult {
+  /** Where the last whole frame ends. */
+  readonly end: number
+  /** Bytes behind it that are no frame. */
+  readonly tornBytes: number
+  /** Ranges of the file in front of `end` that no frame covers: something was overwritten or lost there. */
+  readonly gaps: readonly { readonly offset: number; readonly bytes: number }[]
+  /** Numbers of the first and the last commit that were read; 0 when there was none. */
+  readonly firstCommit: number
+  readonly lastCommit: number
+}
+
+const READ_BYTES = 4 * 1024 * 1024
+
+/** A file of another version of the format: newer than this program. */
+export class NewerFormatError extends Error {
+  constructor(version: number) {
+    super(`the log was written in format version ${version}; this version reads up to ${LOG_VERSION}`)
+    this.name = 'NewerFormatError'
+  }
+}
+
+/** Visits the entries of all whole frames from `start` on, frame by frame; 0 starts with the first one. */
+export async function scanLog(file: DataFile, start: number, visitor: LogVisitor): Promise<ScanResult> {
+  const fileBytes = await file.size()
+  const window = new Window(file, fileBytes)
+  const gaps: { offset: number; bytes: number }[] = []
+  let firstCommit = 0
+  let lastCommit = 0
+  const mark = await findMark(window, fileBytes)
+  let end = Math.min(Math.max(start, LOG_FILE_HEADER_BYTES), fileBytes)
+  if (mark.isDamaged && start < LOG_FILE_HEADER_BYTES) end = 0
+  let at = Math.max(end, Math.min(LOG_FILE_HEADER_BYTES, fileBytes))
+  while (at + LOG_FRAME_HEADER_BYTES <= fileBytes) {
+    const frame = await readFrame(window, mark.bytes, at, fileBytes)
+    if (frame === undefined || !isUnderstood(frame.payload)) {
+      at = await findNext(window, mark.bytes, at + 1, fileBytes)
+      continue
+    }
+    if (at > end) gaps.push({ offset: end, bytes: at - end })
+    visitPayload(frame.payload, at + LOG_FRAME_HEADER_BYTES, visitor)
+    if (firstCommit === 0) firstCommit = frame.commit
+    lastCommit = frame.commit
+    at += LOG_FRAME_HEADER_BYTES + frame.payload.length
+    end = at
+  }
+  return { end, tornBytes: fileBytes - end, gaps, firstCommit, lastCommit }
+}
+
+/** What the frames of this file begin with: the file says so twice, in its header and with the first frame. */
+async function findMark(window: Window, fileBytes: number): Promise<{ bytes: Buffer; isDamaged: boolean }> {
+  if (fileBytes < LOG_FILE_HEADER_BYTES) return { bytes: Buffer.alloc(MARK_BYTES), isDamaged: true }
+  const header = readFileHeader(await window.bytes(0, LOG_FILE_HEADER_BYTES))
+  if (header === undefined) {
+    const markBytes = Math.min(MARK_BYTES, fileBytes - LOG_FILE_HEADER_BYTES)
+    return { bytes: Buffer.from(await window.bytes(LOG_FILE_HEADER_BYTES, markBytes)), isDamaged: true }
+  }
+  if (header.version > LOG_VERSION) throw new NewerFormatError(header.version)
+  return { bytes: header.mark, isDamaged: false }
+}
+
+async function readFrame(
+  window: Window,
+  mark: Buffer,
+  at: number,
+  fileBytes: number,
+): Promise<{ payload: Buffer; commit: number } | undefined> {
+  const header = await window.bytes(at, LOG_FRAME_HEADER_BYTES)
+  if (!header.subarray(0, MARK_BYTES).equals(mark)) return undefined
+  const payloadBytes = header.readUInt32BE(8)
+  if (at + LOG_FRAME_HEADER_BYTES + payloadBytes > fileBytes) return undefined
+  const commit = header.readUIntBE(12, 6)
+  const expected = header.readUInt32BE(CRC_OFFSET)
+  const crc = crc32(header.subarray(0, CRC_OFFSET))
+  const payload = await window.bytes(at + LOG_FRAME_HEADER_BYTES, payloadBytes)
+  return crc32(payload, crc) === expected ? { payload, commit } : undefined
+}
+
+async function findNext(window: Window, mark: Buffer, from: number, fileBytes: number): Promise<number> {
+  for (let at = from; at + LOG_FRAME_HEADER_BYTES <= fileBytes; ) {
+    const bytes = await window.bytes(at, Math.min(READ_BYTES, fileBytes - at))
+    const found = bytes.indexOf(mark)
+    if (found >= 0) return at + found
+    at += Math.max(1, bytes.length - (MARK_BYTES - 1))
+  }
+  return fileBytes
+}
+
+const NOBODY: LogVisitor = {
+  page: () => {},
+  settle: () => {},
+  drop: () => {},
+  cursor: () => {},
+  dropQueue: () => {},
+  put: () => {},
+  remove: () => {},
+}
+
+/** Whether the payload, whose CRC is right, is what this version writes: all of it counts, or none. */
+function isUnderstood(payload: Buffer): boolean {
+  try {
+    visitPayload(payload, 0, NOBODY)
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
+
+/** Throws RangeError for what this version does not write. */
+function visitPayload(payload: Buffer, base: number, visitor: LogVisitor): void {
+  for (let at = 0; at < payload.length; ) at = visitEntry(payload, at, base, visitor)
+}
+
+function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisitor): number {
+  const kind = payload.readUInt8(at)
+  const queue = (): number => payload.readUIntBE(at + 1, 6)
+  const segment = (): number => payload.readUIntBE(at + 7, 6)
+  switch (kind) {
+    case Entry.page:
+      return visitPage(payload, at, base, visitor)
+    case Entry.settle: {
+      const runs = payload.readUInt32BE(at + 13)
+      for (let run = 0; run < runs; run++) {
+        const from = at + 17 + run * 8
+        visitor.settle(queue(), segment(), payload.readUInt32BE(from), payload.readUInt32BE(from + 4))
+      }
+      return at + 17 + runs * 8
+    }
+    case Entry.drop:
+      visitor.drop(queue(), segment())
+      return at + 13
+    case Entry.cursor:
+      visitor.cursor(queue(), segment(), payload.readUInt32BE(at + 13))
+      return at + 17
+    case Entry.dropQueue:
+      visitor.dropQueue(queue())
+      return at + 7
+    case Entry.put: {
+      const keyEnd = at + 10 + payload.readUInt32BE(at + 2)
+      const end = keyEnd + payload.readUInt32BE(at + 6)
+      visitor.put(
+        payload.readUInt8(at + 1),
+        Buffer.from(payload.subarray(at + 10, keyEnd)),
+        Buffer.from(payload.subarray(keyEnd, end)),
+      )
+      return end
+    }
+    case Entry.remove: {
+      const end = at + 6 + payload.readUInt32BE(at + 2)
+      visitor.remove(payload.readUInt8(at + 1), Buffer.from(payload.subarray(at + 6, end)))
+      return end
+    }
+    case Entry.body:
+      return at + 5 + payload.readUInt32BE(at + 1)
+    default:
+      throw new RangeError(`unknown log entry ${kind}`)
+  }
+}
+
+function visitPage(payload: Buffer, at: number, base: number, visitor: LogVisitor): number {
+  const bodyCount = payload.readUInt32BE(at + 21)
+  const bytes = payload.readUInt32BE(at + 25)
+  const bodies: StoredBody[] = []
+  for (let i = 0; i < bodyCount; i++) {
+    const from = at + PAGE_HEADER_BYTES + i * PAGE_BODY_BYTES
+    bodies.push({
+      index: payload.readUInt32BE(from),
+      offset: base + payload.readUInt32BE(from + 4),
+      bytes: payload.readUInt32BE(from + 8),
+      crc: payload.readUInt32BE(from + 12),
+    })
+  }
+  const records = at + PAGE_HEADER_BYTES + bodyCount * PAGE_BODY_BYTES
+  visitor.page(payload.readUIntBE(at + 1, 6), payload.readUIntBE(at + 7, 6), {
+    offset: base + records,
+    bytes,
+    first: payload.readUInt32BE(at + 13),
+    count: payload.readUInt32BE(at + 17),
+    crc: payload.readUInt32BE(at + 29),
+    bodies,
+  })
+  return records + bytes
+}
+
+/** A part of the file in memory, moved along as it is read. */
+class Window {
+  readonly #file: DataFile
+  readonly #fileBytes: number
+  #buffer: Buffer = Buffer.alloc(0)
+  #start = 0
+
+  constructor(file: DataFile, fileBytes: number) {
+    this.#file = file
+    this.#fileBytes = fileBytes
+  }
+
+  /** Valid until the next call. */
+  async bytes(offset: number, length: number): Promise<Buffer> {
+    if (offset < this.#start || offset + length > this.#start + this.#buffer.length) await this.#move(offset, length)
+    return this.#buffer.subarray(offset - this.#start, offset - this.#start + length)
+  }
+
+  async #move(offset: number, length: number): Promise<void> {
+    const wanted = Math.min(Math.max(length, READ_BYTES), this.#fileBytes - offset)
+    const buffer = Buffer.allocUnsafeSlow(wanted)
+    await this.#file.read(buffer, offset)
+    this.#buffer = buffer
+    this.#start = offset
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Checks and repairs a store that no broker uses. Looking at it must not change it, and LevelDB changes what it opens: so
+ * the catalogue is looked at in a copy, whose large files are links, while its lock keeps everybody else away.
+ */
+import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import type { StoredEntity } from '../storage.ts'
+import { Catalogue, type CatalogueOperation } from './catalogue.ts'
+import { type CatalogueKeys, catalogueKeys } from './catalogue-keys.ts'
+import { keepCopy, openCatalogue, reasonOf, repairCatalogue } from './catalogue-repair.ts'
+import {
+  CATALOGUE_FOLDER,
+  claimFolder,
+  DataFolderError,
+  folderContent,
+  inUse,
+  isLocked,
+  isOwnedHere,
+  LOG_FOLDER,
+  QUARANTINE_FOLDER,
+  releaseFolder,
+} from './data-folder.ts'
+import { openFolder } from './files.ts'
+import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
+import { damageInLevelFiles } from './leveldb-files.ts'
+import { repairStore } from './store-repair.ts'
+
+/** What the broker says of the entities; the storage does not understand them. */
+export interface EntityFindings {
+  readonly problems: readonly string[]
+  /** Those that cannot be made again. */
+  readonly refused: readonly StoredEntity[]
+  /** The numbers under which the messages of queues are kept. */
+  readonly queueIds: ReadonlySet<number>
+}
+
+export interface StoreReport {
+  readonly inspection: Inspection
+  /** Everything that is wrong, one sentence each. */
+  readonly problems: readonly string[]
+  readonly notes: readonly string[]
+}
+
+export interface CheckOptions extends InspectionOptions {
+  readonly checkEntities: (entities: readonly StoredEntity[]) => EntityFindings
+}
+
+const SCRATCH_FOLDER = '.check'
+const REMOVE_META: CatalogueOperation = { type: 'del', key: Buffer.from('m') }
+
+/** Looks, and changes nothing. Throws DataFolderError when there is no store, or somebody uses it. */
+export async function checkStore(folder: string, options: CheckOptions): Promise<StoreReport> {
+  return await withCheckedStore(folder, options, async (report) => report)
+}
+
+/** Checks a store, and lets nobody use it while work is done on it and on the copy of its catalogue. */
+export async function withCheckedStore<T>(
+  folder: string,
+  options: CheckOptions,
+  work: (report: StoreReport, catalogueCopy: string) => Promise<T>,
+): Promise<T> {
+  return await withStoreLocked(folder, async () => {
+    const scratch = join(folder, SCRATCH_FOLDER)
+    const copy = join(scratch, CATALOGUE_FOLDER)
+    await copyCatalogue(join(folder, CATALOGUE_FOLDER), copy)
+    const damage = await damageInLevelFiles(copy)
+    const opened = await openWithKeys(copy, join(scratch, QUARANTINE_FOLDER), damage)
+    let report: StoreReport
+    try {
+      report = (await inspectAll(folder, opened, options)).report
+    } finally {
+      await opened.catalogue.close()
+    }
+    return await work(report, copy)
+  })
+}
+
+/** Puts right what can be put right. Resolves to the folder that has what was taken out. Throws like `checkStore`. */
+export async function repairFolder(folder: string, options: CheckOptions): Promise<string> {
+  const catalogueFolder = join(folder, CATALOGUE_FOLDER)
+  const quarantine = join(folder, QUARANTINE_FOLDER)
+  const damage = await withStoreLocked(folder, async () => {
+    await mkdir(catalogueFolder, { recursive: true })
+    const found = await damageInLevelFiles(catalogueFolder)
+    if (found.length > 0) await keepCopy(catalogueFolder, quarantine)
+    return found
+  })
+  const claimed = await claimFolder(folder)
+  await claimed.catalogue.close()
+  const opened = await openWithKeys(catalogueFolder, quarantine, damage)
+  try {
+    const { report, entities } = await inspectAll(folder, opened, options)
+    return await repairStore(opened.catalogue, await openFolder(join(folder, LOG_FOLDER)), quarantine, {
+      inspection: report.inspection,
+      keys: opened.keys,
+      refused: entities.refused,
+      queueIds: entities.queueIds,
+      problems: [...claimed.problems, ...report.problems],
+    })
+  } finally {
+    await releaseFolder(folder)
+    await opened.catalogue.close()
+  }
+}
+
+/** Keeps every other process away from the store while the work is done. */
+async function withStoreLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  await requireStore(folder)
+  // A process can take LevelDB's lock twice, and loses it with the first of the two.
+  if (await isOwnedHere(folder)) throw await inUse(folder, undefined)
+  const scratch = join(folder, SCRATCH_FOLDER)
+  const lock = join(scratch, 'lock')
+  await mkdir(lock, { recursive: true })
+  // The same lock file, so the same lock.
+  await link(join(folder, CATALOGUE_FOLDER, 'LOCK'), join(lock, 'LOCK')).catch(() => {})
+  const guard = new ClassicLevel(lock)
+  try {
+    await guard.open()
+  } catch (error) {
+    if (isLocked(error)) throw await inUse(folder, error)
+    throw error
+  }
+  try {
+    return await work()
+  } finally {
+    await guard.close()
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function requireStore(folder: string): Promise<void> {
+  if ((await folderContent(folder)) !== 'store') throw new DataFolderError(`there is no store in the folder ${folder}`)
+}
+
+async function copyCatalogue(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true })
+  await mkdir(to, { recursive: true })
+  const entries = await readdir(from, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  for (const entry of entries) {
+    const { name } = entry
+    if (name === 'LOCK' || !entry.isFile()) continue
+    // Tables are never written to again; everything else is small.
+    if (name.endsWith('.ldb'))
+      await link(join(from, name), join(to, name)).catch(() => copyFile(join(from, name), join(to, name)))
+    else await copyFile(join(from, name), join(to, name))
+  }
+}
+
+interface OpenedWithKeys {
+  readonly catalogue: Catalogue
+  readonly keys: CatalogueKeys
+  readonly problems: readonly string[]
+}
+
+/**
+ * Opens a catalogue and reads all of it, repaired first if that is what it takes. When LevelDB's own files are damaged,
+ * nobody knows what it has lost: the whole log is to tell it again.
+ */
+async function openWithKeys(folder: string, quarantine: string, damage: readonly string[]): Promise<OpenedWithKeys> {
+  const { catalogue, problems } = await openCatalogue(folder, quarantine)
+  if (damage.length > 0) await catalogue.write([REMOVE_META], true)
+  await catalogue.close()
+  const found = [...damage.map((text) => `the catalogue is damaged: ${text}`), ...problems]
+  try {
+    const keys = await catalogueKeys(folder)
+    return { catalogue: await Catalogue.open(folder), keys, problems: found }
+  } catch (error) {
+    const repaired = await repairCatalogue(folder, quarantine, reasonOf(error))
+    await repaired.catalogue.close()
+    const keys = await catalogueKeys(folder)
+    return { catalogue: await Catalogue.open(folder), keys, problems: [...found, ...repaired.problems] }
+  }
+}
+
+async function inspectAll(
+  folder: string,
+  { catalogue, keys, problems }: OpenedWithKeys,
+  options: CheckOptions,
+): Promise<{ report: StoreReport; entities: EntityFindings }> {
+  const inspection = await inspect(catalogue, keys, await openFolder(join(folder, LOG_FOLDER)), options)
+  const { store } = inspection
+  const entities = options.checkEntities([...store.entities.values()])
+  const unclaimed: string[] = []
+  for (const [queue, { segments }] of store.queues) {
+    if (entities.queueIds.has(queue)) continue
+    let messages = 0
+    for (const stored of segments.values()) for (const page of stored.pages) messages += stored.unsettledIn(page)
+    if (messages > 0) unclaimed.push(`${messages} messages belong to queue ${queue}, which does not exist any more`)
+  }
+  return {
+    report: {
+      inspection,
+      problems: [...problems, ...inspection.problems, ...entities.problems, ...unclaimed],
+      notes: inspection.notes,
+    },
+    entities,
+  }
+}

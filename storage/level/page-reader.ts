@@ -1,0 +1,154 @@
+/** Reads segments back from their pages. */
+import { crc32 } from 'node:zlib'
+import { allocateBlock, Block, EMPTY_BLOCK } from '../../src/lib/block.ts'
+import { RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES } from '../record.ts'
+import type { Segment } from '../segment.ts'
+import type { SegmentPool } from '../segment-pool.ts'
+import type { Page, StoredSegment } from '../stored-segment.ts'
+
+/** Where the bytes of pages and bodies are. `file` 0 is the catalogue. RangeError says that they are not there. */
+export interface PageSource {
+  read(file: number, buffer: Buffer, offset: number): Promise<void>
+  readNow(file: number, buffer: Buffer, offset: number): void
+}
+
+export class PageReader {
+  readonly #source: PageSource
+  readonly #pool: SegmentPool
+
+  constructor(source: PageSource, pool: SegmentPool) {
+    this.#source = source
+    this.#pool = pool
+  }
+
+  /** Returns the records that are not what was written: they are not in the segment. */
+  async load(segment: Segment): Promise<DamagedRecords[]> {
+    const { stored } = segment
+    const gathered = stored?.gathered
+    const reads = plan(segment)
+    const read = async ({ page, buffer, offset }: Read): Promise<void> => {
+      await this.#source.read(page.file, buffer, offset)
+    }
+    await Promise.all(reads.map((one) => read(one).catch((error: unknown) => wipe(one, error))))
+    // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
+    if (segment.stored !== stored) return []
+    return stored?.gathered === gathered ? this.#admit(segment, reads) : this.load(segment)
+  }
+
+  loadNow(segment: Segment): DamagedRecords[] {
+    const reads = plan(segment)
+    for (const one of reads) {
+      try {
+        this.#source.readNow(one.page.file, one.buffer, one.offset)
+      } catch (error) {
+        wipe(one, error)
+      }
+    }
+    return this.#admit(segment, reads)
+  }
+
+  #admit(segment: Segment, reads: readonly Read[]): DamagedRecords[] {
+    // It may have been read twice, or dropped.
+    if (segment.isResident || segment.stored === undefined) return []
+    const damaged = new Set(reads.filter(({ isLost, buffer, crc }) => isLost || crc32(buffer) !== crc))
+    this.#pool.admit(segment, fill(segment, reads, damaged))
+    const damagedPages = new Set([...damaged].filter(({ bodyOf }) => bodyOf === undefined).map(({ page }) => page))
+    return [...damaged].flatMap(({ page, bodyOf }) => {
+      if (bodyOf === undefined) return [{ page, first: page.first, count: page.count }]
+      return damagedPages.has(page) ? [] : [{ page, first: bodyOf, count: 1 }]
+    })
+  }
+}
+
+/** Records of a page that could not be read back. */
+export interface DamagedRecords {
+  readonly page: Page
+  readonly first: number
+  readonly count: number
+}
+
+/** What is not there is damaged like what is wrong; other errors are the disk's. */
+function wipe(read: Read, error: unknown): void {
+  if (!(error instanceof RangeError)) throw error
+  read.isLost = true
+}
+
+interface Read {
+  readonly page: Page
+  readonly buffer: Buffer
+  readonly offset: number
+  readonly crc: number
+  /** The record whose body this is, or undefined for the records of a page. */
+  readonly bodyOf: number | undefined
+  isLost: boolean
+}
+
+/** What has to be read: every page, and the bodies of records that are not settled. */
+function plan(segment: Segment): Read[] {
+  const stored = segment.stored as StoredSegment // only segments with pages leave memory
+  const block = allocateBlock(stored.pages.reduce((bytes, page) => bytes + page.bytes, 0))
+  const reads: Read[] = []
+  let at = 0
+  for (const page of stored.pages) {
+    reads.push({
+      page,
+      buffer: block.bytes.subarray(at, at + page.bytes),
+      offset: page.offset,
+      crc: page.crc,
+      bodyOf: undefined,
+      isLost: false,
+    })
+    at += page.bytes
+    for (const body of page.bodies) {
+      if (stored.isSettled(body.index)) continue
+      reads.push({
+        page,
+        buffer: allocateBlock(body.bytes).bytes,
+        offset: body.offset,
+        crc: body.crc,
+        bodyOf: body.index,
+        isLost: false,
+      })
+    }
+  }
+  return reads
+}
+
+/**
+ * Puts what was read into the segment; the bytes of the bodies beside it. Records that are not on disk are settled and
+ * take no room.
+ */
+function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Read>): number {
+  const pages = reads.filter((read) => read.bodyOf === undefined)
+  const first = pages[0]
+  const bytes = pages.reduce((sum, { buffer }) => sum + buffer.length, 0)
+  segment.block =
+    first === undefined ? EMPTY_BLOCK : new Block(Buffer.from(first.buffer.buffer, first.buffer.byteOffset, bytes))
+  segment.offsets = new Uint32Array(segment.count)
+  segment.length = bytes
+  segment.bodies = undefined
+  let index = 0
+  let at = 0
+  for (const read of pages) {
+    const { page } = read
+    while (index < page.first) segment.offsets[index++] = at
+    const pageEnd = at + page.bytes
+    for (const end = page.first + page.count; index < end; index++) {
+      segment.offsets[index] = at
+      at = damaged.has(read) ? pageEnd : at + recordBytes(segment.block, at)
+    }
+  }
+  while (index < segment.count) segment.offsets[index++] = at
+  let besideBytes = 0
+  for (const read of reads) {
+    if (read.bodyOf === undefined || damaged.has(read)) continue
+    besideBytes += segment.keepBody(read.bodyOf, new Block(read.buffer))
+  }
+  return besideBytes
+}
+
+/** Bytes of the record at this place, its prefix included. */
+export function recordBytes({ view }: Block, at: number): number {
+  const isBeside = (view.getUint16(at + 2) & RECORD_BODY_BESIDE) !== 0
+  return RECORD_PREFIX_BYTES + view.getUint16(at) + view.getUint32(at + 4) + (isBeside ? 0 : view.getUint32(at + 8))
+}

@@ -1,0 +1,24 @@
+/** Reads the numbers of LevelDB's files: seven bits in each byte, the lowest first. */
+export class Varints {
+  at = 0
+  readonly #bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  /** Throws RangeError behind the end. */
+  number(): number {
+    let value = 0
+    for (let factor = 1; ; factor *= 128) {
+      const byte = this.#bytes.readUInt8(this.at++)
+      value += (byte & 0x7f) * factor
+      if (byte < 0x80) return value
+    }
+  }
+
+  skipText(): void {
+    const bytes = this.number()
+    this.at += bytes
+  }
+}

@@ -1,0 +1,33 @@
+/** A record by itself, for storages that keep every message apart: key, header and body behind its prefix, nothing beside. */
+import { Block } from '../src/lib/block.ts'
+import { RECORD_BODY_BESIDE, RECORD_DURABLE, RECORD_PREFIX_BYTES, type RecordSource } from './record.ts'
+import type { Segment } from './segment.ts'
+
+/** A copy of a record, its body included wherever it lies. */
+export function recordBytes(segment: Segment, index: number): Buffer {
+  const { bytes } = segment.block
+  const record = bytes.subarray(segment.offsets[index] as number, segment.recordEnd(index))
+  const body = segment.bodies?.[index]
+  const copy = Buffer.concat(body === undefined ? [record] : [record, body.bytes])
+  copy.writeUInt16BE(copy.readUInt16BE(2) & ~RECORD_BODY_BESIDE, 2)
+  return copy
+}
+
+/** What `recordBytes` has made, to be appended again. Nobody may write to the bytes afterwards. */
+export function recordSource(bytes: Buffer): RecordSource {
+  const block = new Block(bytes)
+  const keyEnd = RECORD_PREFIX_BYTES + bytes.readUInt16BE(0)
+  const headerEnd = keyEnd + bytes.readUInt32BE(4)
+  return {
+    head: block,
+    keyStart: RECORD_PREFIX_BYTES,
+    keyEnd,
+    headerStart: keyEnd,
+    headerEnd,
+    body: block,
+    bodyStart: headerEnd,
+    bodyEnd: bytes.length,
+    isDurable: (bytes.readUInt16BE(2) & RECORD_DURABLE) !== 0,
+    ownBody: () => new Block(bytes.subarray(headerEnd)),
+  }
+}

@@ -1,0 +1,110 @@
+/** What of a segment is on disk, and which of its records are settled. */
+import type { Segment } from './segment.ts'
+
+/** Bytes on the disk, and what their CRC-32 must be. */
+export interface PlacedBytes {
+  readonly offset: number
+  readonly bytes: number
+  readonly crc: number
+}
+
+/** A run of records in a log file, or in the catalogue when its log file had to go. */
+export interface Page extends PlacedBytes {
+  /** Number of the log file; 0 for the catalogue, where `offset` is the number of the entry. */
+  readonly file: number
+  readonly first: number
+  readonly count: number
+  readonly bodies: readonly StoredBody[]
+}
+
+/** A large body, in the same file as its page. */
+export interface StoredBody extends PlacedBytes {
+  readonly index: number
+}
+
+export class StoredSegment {
+  readonly sequence: number
+  /** Undefined once it was released. */
+  segment: Segment | undefined
+  pages: Page[] = []
+  /** Records in front of this index have been through a commit. */
+  gathered = 0
+  /** Settled since the last commit, of those that went through one. */
+  newlySettled: number[] = []
+  isDirty = false
+  #settled: Uint8Array = new Uint8Array(8)
+  #damaged: Set<number> | undefined
+
+  /** Where sequences are noted whose entry in the catalogue is out of date. */
+  readonly #changed: Set<number>
+
+  constructor(sequence: number, segment: Segment | undefined, changed: Set<number>) {
+    this.sequence = sequence
+    this.segment = segment
+    this.#changed = changed
+  }
+
+  /** Its entry in the catalogue is out of date. */
+  markChanged(): void {
+    this.#changed.add(this.sequence)
+  }
+
+  /** The record could not be read back. */
+  markDamaged(index: number): void {
+    this.#damaged ??= new Set()
+    this.#damaged.add(index)
+  }
+
+  isDamaged(index: number): boolean {
+    return this.#damaged?.has(index) ?? false
+  }
+
+  /** How many of the page's records are not settled. */
+  unsettledIn(page: Page): number {
+    let count = 0
+    for (let index = page.first; index < page.first + page.count; index++) if (!this.isSettled(index)) count++
+    return count
+  }
+
+  replacePage(page: Page, by: readonly Page[]): void {
+    this.pages.splice(this.pages.indexOf(page), 1, ...by)
+    this.markChanged()
+  }
+
+  isSettled(index: number): boolean {
+    return ((this.#settled[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0
+  }
+
+  /** False when it was settled before. */
+  settle(index: number): boolean {
+    const at = index >>> 3
+    if (at >= this.#settled.length) this.#grow(at + 1)
+    const bit = 1 << (index & 7)
+    const before = this.#settled[at] as number
+    this.#settled[at] = before | bit
+    return (before & bit) === 0
+  }
+
+  /** A copy of the bits of the records in front of this index: those behind it may become other records after a crash. */
+  settledBefore(end: number): Uint8Array {
+    const bits = this.#settled.slice(0, (end + 7) >>> 3)
+    const last = end >>> 3
+    if (last < bits.length) bits[last] = (bits[last] as number) & ((1 << (end & 7)) - 1)
+    return bits
+  }
+
+  /** One bit for each record, the lowest first. */
+  get settledBits(): Uint8Array {
+    return this.#settled
+  }
+
+  set settledBits(bits: Uint8Array) {
+    this.#settled = bits
+  }
+
+  #grow(bytes: number): void {
+    const larger = new Uint8Array(Math.max(bytes, this.#settled.length * 2))
+    larger.set(this.#settled)
+    this.#settled = larger
+  }
+}

@@ -1,0 +1,149 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  damage,
+  filesOf,
+  leveret,
+  logFile,
+  makeStore,
+  messagesIn,
+  startBroker,
+  temporaryFolder,
+} from './store-folder.ts'
+
+async function backup(folder: string, name: string) {
+  const to = join(temporaryFolder(), name)
+  return { to, ...(await leveret('backup', '--data-dir', folder, '--to', to)) }
+}
+
+async function restore(from: string, folder = join(temporaryFolder(), 'restored')) {
+  return { folder, ...(await leveret('restore', '--from', from, '--data-dir', folder)) }
+}
+
+/** Changes a byte in the middle of a file, or of the only file below a folder that matches. */
+function damageMiddle(path: string): void {
+  const bytes = readFileSync(path)
+  const at = Math.floor(bytes.length / 2)
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 0xff, at)
+  writeFileSync(path, bytes)
+}
+
+describe.each(['archive.tar', 'copies/today'])('a backup as %s', (name) => {
+  test('brings back every message', async () => {
+    const store = await makeStore()
+    const { to, exitCode, printed } = await backup(store, name)
+    expect(printed).toMatch(/has 190 messages: \d+ files, /)
+    expect(exitCode).toBe(0)
+    const restored = await restore(to)
+    expect(restored.errors).toBe('')
+    expect(restored.exitCode).toBe(0)
+    expect((await leveret('check', '--data-dir', restored.folder)).exitCode).toBe(0)
+    expect(await messagesIn(restored.folder)).toEqual(await messagesIn(store))
+  })
+
+  test('changes nothing in the store, and leaves nothing half done', async () => {
+    const store = await makeStore()
+    const before = filesOf(store)
+    const { to } = await backup(store, name)
+    expect(filesOf(store)).toEqual(before)
+    expect(existsSync(`${to}.part`)).toBe(false)
+    const { folder } = await restore(to)
+    expect(readdirSync(folder).sort()).toEqual(['catalogue', 'log'])
+  })
+
+  test('never takes the place of another one', async () => {
+    const store = await makeStore()
+    const { to } = await backup(store, name)
+    const again = await leveret('backup', '--data-dir', store, '--to', to)
+    expect(again.exitCode).toBe(3)
+    expect(again.errors).toContain('is there already')
+  })
+})
+
+describe('a restore', () => {
+  test('refuses a folder that is not empty', async () => {
+    const store = await makeStore()
+    const { to } = await backup(store, 'archive.tar')
+    const onTop = await restore(to, store)
+    expect(onTop).toMatchObject({ exitCode: 3, errors: expect.stringContaining('is not empty') })
+    const foreign = temporaryFolder()
+    writeFileSync(join(foreign, 'letter.txt'), 'Dear')
+    expect((await restore(to, foreign)).exitCode).toBe(3)
+    expect(readdirSync(foreign)).toEqual(['letter.txt'])
+  })
+
+  test('may use an empty folder that is there', async () => {
+    const { to } = await backup(await makeStore(), 'archive.tar')
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'lost+found'))
+    expect((await restore(to, folder)).exitCode).toBe(0)
+  })
+
+  test('finds damage in an archive and leaves the folder empty', async () => {
+    const { to } = await backup(await makeStore(), 'archive.tar')
+    damageMiddle(to)
+    const { exitCode, errors, folder } = await restore(to)
+    expect(exitCode).toBe(3)
+    expect(errors).toMatch(/is damaged: .* is not as it was/)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test.each([
+    ['a changed file', (to: string) => damageMiddle(join(to, 'catalogue', '000001.records'))],
+    ['a file too few', (to: string) => rmSync(join(to, 'log'), { recursive: true })],
+    ['a file too many', (to: string) => writeFileSync(join(to, 'log', '0000000000000009.log'), 'x')],
+    ['a foreign file', (to: string) => writeFileSync(join(to, 'letter.txt'), 'Dear')],
+    ['no manifest', (to: string) => rmSync(join(to, 'manifest.json'))],
+    ['a broken manifest', (to: string) => appendFileSync(join(to, 'manifest.json'), '}')],
+    [
+      'a newer format',
+      (to: string) => {
+        const path = join(to, 'manifest.json')
+        writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), logVersion: 99 }))
+      },
+    ],
+  ])('refuses a folder with %s', async (_, harm) => {
+    const { to } = await backup(await makeStore(), 'copy')
+    harm(to)
+    const { exitCode, errors, folder } = await restore(to)
+    expect(exitCode).toBe(3)
+    expect(errors).toMatch(/^leveret: \S+/)
+    expect(errors).toContain(to)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('says that there is no backup', async () => {
+    expect(await restore('/no/such/backup')).toMatchObject({
+      exitCode: 3,
+      errors: 'leveret: there is no backup at /no/such/backup',
+    })
+  })
+})
+
+describe('a store', () => {
+  test('that is damaged is copied as it is, and the command fails', async () => {
+    const store = await makeStore()
+    damage(logFile(store), 'message 50')
+    const { to, exitCode, errors } = await backup(store, 'archive.tar')
+    expect(exitCode).toBe(1)
+    expect(errors).toContain('cannot be read')
+    expect(errors).toContain('--repair')
+    expect(existsSync(to)).toBe(true)
+  })
+
+  test('in use is not copied', async () => {
+    const store = await makeStore()
+    const server = await startBroker(store)
+    const { to, exitCode, errors } = await backup(store, 'archive.tar')
+    await server.shutdown()
+    expect(exitCode).toBe(3)
+    expect(errors).toContain('in use')
+    expect(existsSync(to)).toBe(false)
+  })
+})
+
+test('wrong use ends with 2', async () => {
+  expect((await leveret('backup', '--data-dir', 'x')).exitCode).toBe(2)
+  expect((await leveret('restore', '--data-dir', 'x')).exitCode).toBe(2)
+})

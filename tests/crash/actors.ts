@@ -1,0 +1,280 @@
+// Clients that keep the broker busy until it is killed, and note in the model what they asked for and what they were
+// promised. Each has a connection of its own.
+import type { Random } from '../malice/random.ts'
+import type { RawChannel } from '../support/raw-channel.ts'
+import { RawClient } from '../support/raw-client.ts'
+import type { Received } from '../support/received.ts'
+import type { CrashBroker } from './crash-broker.ts'
+import { bodyOf, type CrashModel, idOf, type QueueModel, TrackedMessage } from './model.ts'
+
+/** Queues of publishers and consumers; the fanout exchange leads to the last two. */
+export const STREAM_QUEUES = ['stream-0', 'stream-1', 'stream-2', 'stream-3'] as const
+export const FANOUT = 'crash-fanout'
+const FANOUT_QUEUES = ['stream-2', 'stream-3'] as const
+export const TX_QUEUES = ['tx-0', 'tx-1', 'tx-2'] as const
+export const PURGED_QUEUE = 'purged'
+
+const CLOSED = 'the broker closed the socket'
+
+/** More than this and publishers leave a queue alone. */
+const QUEUE_LENGTH_MAX = 2500
+
+export interface Stage {
+  readonly broker: CrashBroker
+  readonly model: CrashModel
+  readonly random: Random
+}
+
+export async function connect({ broker }: Pick<Stage, 'broker'>): Promise<RawClient> {
+  return await (await RawClient.connect(broker)).handshake()
+}
+
+/** Acts until the broker is gone; whatever else goes wrong is thrown. */
+export async function untilKilled({ broker }: Stage, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    // The socket closes a moment before the process is known to be gone.
+    if (/broker closed the socket|ECONNRE|EPIPE|CONNECTION_FORCED/.test(String(error)) || !broker.isRunning) return
+    throw error
+  }
+}
+
+export async function declareQueue(channel: RawChannel, queue: string): Promise<Received> {
+  return await channel.call('queue.declare', { queue, durable: true })
+}
+
+function bodySize(random: Random): number {
+  if (random.onceIn(150)) return 200_000 + random.below(200_000)
+  if (random.onceIn(40)) return 33_000 + random.below(30_000)
+  return 12 + random.below(random.onceIn(3) ? 6000 : 300)
+}
+
+/** A channel with confirms and what waits for them. */
+class ConfirmedChannel {
+  readonly #channel: RawChannel
+  #published = 0
+  readonly #waiting = new Map<number, readonly TrackedMessage[]>()
+  readonly #publisher: number
+  readonly #stage: Stage
+
+  constructor(channel: RawChannel, stage: Stage) {
+    this.#channel = channel
+    this.#stage = stage
+    this.#publisher = stage.model.nextPublisher()
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
+  publish(exchange: string, routingKey: string, queues: readonly QueueModel[], isPersistent: boolean): void {
+    const { model, random } = this.#stage
+    const id = model.nextId()
+    const bytes = bodySize(random)
+    const messages = queues.map((queue) => {
+      const message = new TrackedMessage(id, this.#publisher, bytes, isPersistent)
+      queue.messages.set(id, message)
+      return message
+    })
+    this.#waiting.set(++this.#published, messages)
+    const properties = { deliveryMode: isPersistent ? 2 : 1 }
+    this.#channel.publish({ exchange, routingKey, body: bodyOf(id, bytes), properties })
+  }
+
+  /** Waits for one confirm, which may stand for many. */
+  async confirm(): Promise<void> {
+    const { args } = await this.#channel.expect('basic.ack')
+    const last = Number(args.deliveryTag)
+    if (last > this.#published) throw new Error(`confirm ${last} was never published`)
+    for (const [tag, messages] of this.#waiting) {
+      if (tag > last) break
+      if (!args.multiple && tag !== last) continue
+      this.#waiting.delete(tag)
+      for (const message of messages) if (message.isPersistent) message.kept = 'certain'
+    }
+  }
+}
+
+export async function publishing(stage: Stage): Promise<void> {
+  const { model, random } = stage
+  const client = await connect(stage)
+  const channel = await client.channel(1)
+  await channel.call('confirm.select')
+  const confirmed = new ConfirmedChannel(channel, stage)
+  for (;;) {
+    const window = random.below(300)
+    for (let left = random.below(40); left > 0; left--) {
+      const isFanout = random.onceIn(3)
+      const names = isFanout ? FANOUT_QUEUES : [random.pick(STREAM_QUEUES)]
+      const queues = names.map((name) => model.queue(name))
+      if (queues.some(({ messages }) => messages.size > QUEUE_LENGTH_MAX)) continue
+      confirmed.publish(isFanout ? FANOUT : '', isFanout ? '' : String(names[0]), queues, !random.onceIn(10))
+    }
+    while (confirmed.waitingCount > window) await confirmed.confirm()
+    // With nothing to wait for, the end would go unnoticed.
+    if (client.isClosed) throw new Error(CLOSED)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
+
+/** What a consumer did that is not promised to be on the disk yet. */
+class Uncertain {
+  #settled: [QueueModel, TrackedMessage][] = []
+  #delivered: TrackedMessage[] = []
+
+  settled(queue: QueueModel, message: TrackedMessage): void {
+    message.settled = 'maybe'
+    this.#settled.push([queue, message])
+  }
+
+  delivered(message: TrackedMessage): void {
+    if (message.delivered === 'no') message.delivered = 'maybe'
+    this.#delivered.push(message)
+  }
+
+  /** Waits for a commit behind everything so far. */
+  async commit(barrier: RawChannel, queue: string): Promise<void> {
+    const settled = this.#settled
+    const delivered = this.#delivered
+    this.#settled = []
+    this.#delivered = []
+    await declareQueue(barrier, queue)
+    for (const message of delivered) message.delivered = 'certain'
+    for (const [of, message] of settled) {
+      message.settled = 'certain'
+      // Kept for the next check, unless there are too many to remember.
+      if (of.messages.size > 2 * QUEUE_LENGTH_MAX) of.messages.delete(message.id)
+    }
+  }
+}
+
+function messageIn(queue: QueueModel, { content }: Received): TrackedMessage {
+  if (content === undefined) throw new Error('a delivery without content')
+  const id = idOf(content.body)
+  const message = queue.messages.get(id)
+  if (message === undefined || !content.body.equals(bodyOf(id, message.bodyBytes))) {
+    throw new Error(`${queue.name}: message ${id} was delivered, and is not what was published`)
+  }
+  return message
+}
+
+export async function consuming(stage: Stage, name: string): Promise<void> {
+  const { model, random } = stage
+  const client = await connect(stage)
+  const channel = await client.channel(1)
+  const barrier = await client.channel(2)
+  const queue = model.queue(name)
+  const uncertain = new Uncertain()
+  queue.hadConsumer = true
+  await channel.call('basic.qos', { prefetchCount: 1 + random.below(200) })
+  await channel.consume(name)
+  const held: [tag: number, message: TrackedMessage][] = []
+  for (;;) {
+    const received = await channel.expect('basic.deliver')
+    const message = messageIn(queue, received)
+    uncertain.delivered(message)
+    held.push([Number(received.args.deliveryTag), message])
+    if (held.length > random.below(20)) settleSome(channel, queue, held, uncertain, random)
+    if (random.onceIn(60)) await uncertain.commit(barrier, name)
+  }
+}
+
+function settleSome(
+  channel: RawChannel,
+  queue: QueueModel,
+  held: [number, TrackedMessage][],
+  uncertain: Uncertain,
+  random: Random,
+): void {
+  const place = random.below(held.length)
+  const [tag] = held[place] as [number, TrackedMessage]
+  const isMultiple = random.onceIn(3)
+  const isRequeued = random.onceIn(12)
+  const taken = isMultiple ? held.splice(0, place + 1) : held.splice(place, 1)
+  if (isRequeued) channel.nack(tag, { multiple: isMultiple, requeue: true })
+  else {
+    for (const [, message] of taken) uncertain.settled(queue, message)
+    if (random.onceIn(10)) channel.nack(tag, { multiple: isMultiple, requeue: false })
+    else channel.ack(tag, isMultiple)
+  }
+}
+
+/** Takes messages from one queue and puts others into several, one transaction after the other. */
+export async function transacting(stage: Stage): Promise<void> {
+  const { model, random } = stage
+  const client = await connect(stage)
+  const channel = await client.channel(1)
+  await channel.call('tx.select')
+  const publisher = model.nextPublisher()
+  for (;;) {
+    const acks: [QueueModel, TrackedMessage][] = []
+    const publishes: [QueueModel, TrackedMessage][] = []
+    for (let left = random.below(6); left > 0; left--) {
+      const queue = model.queue(random.pick(TX_QUEUES))
+      const delivery = await channel.get(queue.name)
+      if (delivery === undefined) continue
+      const message = messageIn(queue, delivery)
+      if (message.delivered === 'no') message.delivered = 'maybe'
+      channel.ack(Number(delivery.args.deliveryTag))
+      acks.push([queue, message])
+    }
+    for (let left = random.below(8); left > 0; left--) {
+      const queue = model.queue(random.pick(TX_QUEUES))
+      const message = new TrackedMessage(model.nextId(), publisher, bodySize(random), true)
+      queue.messages.set(message.id, message)
+      publishes.push([queue, message])
+      const body = bodyOf(message.id, message.bodyBytes)
+      channel.publish({ routingKey: queue.name, body, properties: { deliveryMode: 2 } })
+    }
+    if (random.onceIn(6)) await rollBack(channel, publishes)
+    else await commit(channel, model, acks, publishes)
+  }
+}
+
+async function rollBack(channel: RawChannel, publishes: readonly [QueueModel, TrackedMessage][]): Promise<void> {
+  for (const [queue, { id }] of publishes) queue.messages.delete(id)
+  await channel.call('tx.rollback')
+  // The rolled back acks leave their messages with the channel: back to the queues.
+  await channel.call('basic.recover', { requeue: true })
+}
+
+async function commit(
+  channel: RawChannel,
+  model: CrashModel,
+  acks: readonly [QueueModel, TrackedMessage][],
+  publishes: readonly [QueueModel, TrackedMessage][],
+): Promise<void> {
+  for (const [, message] of acks) message.settled = 'maybe'
+  model.openTransaction = { acks, publishes }
+  await channel.call('tx.commit')
+  model.openTransaction = undefined
+  for (const [, message] of acks) {
+    message.settled = 'certain'
+    message.delivered = 'certain'
+  }
+  for (const [, message] of publishes) message.kept = 'certain'
+}
+
+/** Fills a queue, then empties it: by purging it, or by deleting it and declaring it again. */
+export async function purging(stage: Stage): Promise<void> {
+  const { model, random } = stage
+  const client = await connect(stage)
+  const channel = await client.channel(1)
+  const admin = await client.channel(2)
+  await channel.call('confirm.select')
+  const confirmed = new ConfirmedChannel(channel, stage)
+  const queue = model.queue(PURGED_QUEUE)
+  for (;;) {
+    for (let left = random.below(60); left > 0; left--) confirmed.publish('', queue.name, [queue], !random.onceIn(10))
+    while (confirmed.waitingCount > 0) await confirmed.confirm()
+    if (random.onceIn(3)) continue
+    const dropped = [...queue.messages.values()]
+    for (const message of dropped) message.settled = 'maybe'
+    const isDeleted = random.onceIn(2)
+    await admin.call(isDeleted ? 'queue.delete' : 'queue.purge', { queue: queue.name })
+    for (const message of dropped) message.settled = 'certain'
+    if (isDeleted) await declareQueue(admin, queue.name)
+    if (queue.messages.size > QUEUE_LENGTH_MAX) for (const { id } of dropped) queue.messages.delete(id)
+  }
+}

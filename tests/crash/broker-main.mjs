@@ -1,0 +1,33 @@
+// The broker of the crash tests: the built one, with small log files and little memory, so that rotation, checkpoints,
+// moved messages, eviction and reading back all happen within seconds. Its only argument is the options as JSON.
+import { ServerBuilder } from '../../dist/src/index.js'
+import { LevelStorage } from '../../dist/storage/level/level-storage.js'
+
+const STORE_FAILED = 3
+const options = JSON.parse(process.argv[2])
+
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+
+const storage = new LevelStorage({
+  ...options,
+  onDamage: (text) => say({ damage: text }),
+  onFatal: (error) => {
+    process.stderr.write(`${error.stack}\n`)
+    process.exit(STORE_FAILED)
+  },
+})
+const silent = () => {}
+const logger = {
+  debug: silent,
+  info: silent,
+  warn: silent,
+  error: ({ err }, text) => say({ error: `${text} ${err?.stack ?? ''}` }),
+}
+const server = new ServerBuilder()
+  .withConfig({ port: 0, heartbeatSec: 0 })
+  .withStorage(storage)
+  .withLogger(logger)
+  .build()
+const [address] = await server.listen()
+process.once('SIGTERM', () => void server.shutdown({ graceMs: 100 }))
+say({ port: address.port, recovery: server.recovery })

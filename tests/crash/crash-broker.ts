@@ -1,0 +1,80 @@
+// The broker in a process of its own that is killed and started again over the same folder.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { ServerRecovery } from '../../src/server.ts'
+
+const MAIN = join(import.meta.dirname, 'broker-main.mjs')
+
+/** What the storage of the broker is made of; see LevelStorageOptions. */
+export interface CrashBrokerOptions {
+  readonly folder: string
+  readonly logFileBytes: number
+  readonly memoryBytes: number
+  readonly durability?: 'sync' | 'interval' | 'os'
+}
+
+interface Line {
+  readonly port?: number
+  readonly recovery?: ServerRecovery
+  readonly error?: string
+  readonly damage?: string
+}
+
+export class CrashBroker {
+  readonly host = '127.0.0.1'
+  port = 0
+  recovery: ServerRecovery | undefined
+  /** Internal errors and damage that it told of, and what it wrote to standard error. */
+  readonly complaints: string[] = []
+  readonly #child: ChildProcess
+  readonly #exit: Promise<unknown>
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    this.#exit = once(child, 'exit')
+    child.stderr?.on('data', (chunk: Buffer) => this.complaints.push(String(chunk)))
+  }
+
+  /** Starts the process; `listening` says when it can be used. */
+  static spawn(options: CrashBrokerOptions): CrashBroker {
+    const child = spawn(process.execPath, [MAIN, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    return new CrashBroker(child)
+  }
+
+  static async start(options: CrashBrokerOptions): Promise<CrashBroker> {
+    const broker = CrashBroker.spawn(options)
+    await broker.listening()
+    return broker
+  }
+
+  async listening(): Promise<void> {
+    const { stdout } = this.#child
+    if (stdout === null) throw new Error('the broker has no standard output')
+    const lines = createInterface({ input: stdout })
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        const { port, recovery, error, damage }: Line = JSON.parse(line)
+        for (const complaint of [error, damage]) if (complaint !== undefined) this.complaints.push(complaint)
+        if (port === undefined) return
+        this.port = port
+        this.recovery = recovery
+        resolve()
+      })
+      void this.#exit.then(() => reject(new Error(`the broker did not start: ${this.complaints.join('\n')}`)))
+    })
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Resolves once the process is gone. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    this.#child.kill(signal)
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000)
+    await this.#exit
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,72 @@
+// The broker is killed at random instants, again and again, over one data folder: what it promised must be there.
+// LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_KILLS sets how often it is killed.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Random } from '../malice/random.ts'
+import { consuming, publishing, purging, STREAM_QUEUES, type Stage, transacting, untilKilled } from './actors.ts'
+import { CrashBroker, type CrashBrokerOptions } from './crash-broker.ts'
+import { changingEntities } from './entity-actor.ts'
+import { CrashModel } from './model.ts'
+import { declareTopology, processProblems, verify } from './verify.ts'
+
+const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
+const KILLS = Number(process.env.LEVERET_CRASH_KILLS ?? 50)
+const LIFE_MS_MAX = 1500
+
+const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'))
+const options: CrashBrokerOptions = { folder, logFileBytes: 1024 * 1024, memoryBytes: 512 * 1024 }
+
+let broker: CrashBroker | undefined
+
+afterAll(async () => {
+  await broker?.kill()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Keeps the broker busy until it is killed. */
+async function live(stage: Stage): Promise<void> {
+  const { random, broker } = stage
+  const actors = [publishing, publishing, transacting, purging, changingEntities].map((act) => () => act(stage))
+  for (const queue of STREAM_QUEUES) if (!random.onceIn(3)) actors.push(() => consuming(stage, queue))
+  const acting = Promise.all(actors.map((act) => untilKilled(stage, act)))
+  const lifeMs = 20 + random.below(LIFE_MS_MAX)
+  const isGraceful = random.onceIn(8)
+  try {
+    await Promise.race([acting, new Promise((resolve) => setTimeout(resolve, lifeMs))])
+    expect(processProblems(broker)).toEqual([])
+  } catch (error) {
+    // What the broker says about it comes a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    throw new Error(processProblems(broker).join('\n'), { cause: error })
+  }
+  await broker.kill(isGraceful ? 'SIGTERM' : 'SIGKILL')
+  await acting
+}
+
+/** Kills the broker while it is starting. */
+async function killWhileStarting(random: Random): Promise<void> {
+  const broker = CrashBroker.spawn(options)
+  const listening = broker.listening().catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, random.below(400)))
+  await broker.kill()
+  await listening
+}
+
+test(`what was promised survives ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, {
+  timeout: KILLS * 20_000,
+}, async () => {
+  const random = new Random(SEED)
+  const model = new CrashModel()
+  broker = await CrashBroker.start(options)
+  await declareTopology({ broker, model, random })
+  for (let kill = 1; kill <= KILLS; kill++) {
+    await live({ broker, model, random })
+    if (random.onceIn(5)) await killWhileStarting(random)
+    broker = await CrashBroker.start(options)
+    const problems = await verify({ broker, model, random }, random.onceIn(3))
+    expect(problems.slice(0, 20), `after kill ${kill}`).toEqual([])
+  }
+  await broker.kill('SIGTERM')
+})

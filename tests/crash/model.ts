@@ -1,0 +1,151 @@
+// What the broker was told and what it has promised: the least and the most that may be there after a crash.
+
+/** `maybe`: asked for, not promised yet. */
+export type Certainty = 'no' | 'maybe' | 'certain'
+
+export class TrackedMessage {
+  readonly id: number
+  readonly publisher: number
+  readonly bodyBytes: number
+  readonly isPersistent: boolean
+  /** Whether it is on the disk, unless it was settled. */
+  kept: Certainty = 'maybe'
+  settled: Certainty = 'no'
+  /** Whether the disk knows that it was delivered. */
+  delivered: Certainty = 'no'
+
+  constructor(id: number, publisher: number, bodyBytes: number, isPersistent: boolean) {
+    this.id = id
+    this.publisher = publisher
+    this.bodyBytes = bodyBytes
+    this.isPersistent = isPersistent
+  }
+}
+
+/** The body says which message it is, all the way through. */
+export function bodyOf(id: number, bytes: number): Buffer {
+  return Buffer.alloc(bytes, `${id};`)
+}
+
+export function idOf(body: Buffer): number {
+  return Number(body.subarray(0, body.indexOf(';')).toString())
+}
+
+export interface FoundMessage {
+  readonly id: number
+  readonly body: Buffer
+  readonly isRedelivered: boolean
+}
+
+export class QueueModel {
+  readonly name: string
+  readonly messages = new Map<number, TrackedMessage>()
+  /** A consumer may have been sent more than it received. */
+  hadConsumer = false
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  /** The live messages, for those who decide how much more to publish. */
+  get unsettledCount(): number {
+    let count = 0
+    for (const { settled } of this.messages.values()) if (settled === 'no') count++
+    return count
+  }
+
+  /** What is wrong with what the queue held after a crash. */
+  problems(found: readonly FoundMessage[]): string[] {
+    const problems: string[] = []
+    const complain = (id: number, text: string): void => void problems.push(`${this.name}: message ${id} ${text}`)
+    const lastOf = new Map<number, number>()
+    const seen = new Set<number>()
+    for (const { id, body, isRedelivered } of found) {
+      const message = this.messages.get(id)
+      if (message === undefined) {
+        complain(id, 'was never published here, or is settled for long')
+        continue
+      }
+      if (seen.has(id)) complain(id, 'is there twice')
+      seen.add(id)
+      if (!body.equals(bodyOf(id, message.bodyBytes))) complain(id, 'has another body')
+      if (!message.isPersistent) complain(id, 'is transient')
+      if (message.settled === 'certain') complain(id, 'was settled')
+      if (message.delivered === 'certain' && !isRedelivered) complain(id, 'was delivered, and is not marked')
+      if (message.delivered === 'no' && !this.hadConsumer && isRedelivered) complain(id, 'is marked, and never left')
+      if (id < (lastOf.get(message.publisher) ?? 0)) complain(id, `comes after ${lastOf.get(message.publisher)}`)
+      lastOf.set(message.publisher, id)
+    }
+    for (const { id, kept, settled } of this.messages.values()) {
+      if (kept === 'certain' && settled === 'no' && !seen.has(id)) complain(id, 'is missing')
+    }
+    return problems
+  }
+
+  /** What was found is how it is from now on. */
+  accept(found: readonly FoundMessage[]): void {
+    const ids = new Set(found.map(({ id }) => id))
+    for (const message of [...this.messages.values()]) {
+      if (!ids.has(message.id)) this.messages.delete(message.id)
+      message.kept = 'certain'
+      message.settled = 'no'
+      message.delivered = 'maybe'
+    }
+    this.hadConsumer = false
+  }
+
+  /** A commit came behind everything that was delivered so far. */
+  deliveriesKept(): void {
+    for (const message of this.messages.values()) if (message.delivered === 'maybe') message.delivered = 'certain'
+  }
+}
+
+/** One transaction that was asked to commit and has not answered. */
+export interface OpenTransaction {
+  readonly publishes: readonly (readonly [QueueModel, TrackedMessage])[]
+  readonly acks: readonly (readonly [QueueModel, TrackedMessage])[]
+}
+
+/** An entity by what it takes to find it. */
+export type EntityName = `queue ${string}` | `exchange ${string}` | `binding ${string} ${string}`
+
+export class CrashModel {
+  readonly #queues = new Map<string, QueueModel>()
+  readonly entities = new Map<EntityName, Certainty>()
+  openTransaction: OpenTransaction | undefined
+  #lastId = 0
+  #lastPublisher = 0
+
+  queue(name: string): QueueModel {
+    let queue = this.#queues.get(name)
+    if (queue === undefined) {
+      queue = new QueueModel(name)
+      this.#queues.set(name, queue)
+    }
+    return queue
+  }
+
+  queues(): Iterable<QueueModel> {
+    return this.#queues.values()
+  }
+
+  nextId(): number {
+    return ++this.#lastId
+  }
+
+  nextPublisher(): number {
+    return ++this.#lastPublisher
+  }
+
+  /** The transaction that was under way happened altogether or not at all. */
+  transactionProblems(found: ReadonlyMap<string, readonly FoundMessage[]>): string[] {
+    const { openTransaction } = this
+    this.openTransaction = undefined
+    if (openTransaction === undefined) return []
+    const isThere = ([queue, { id }]: readonly [QueueModel, TrackedMessage]): boolean =>
+      found.get(queue.name)?.some((message) => message.id === id) ?? false
+    const outcomes = [...openTransaction.publishes.map(isThere), ...openTransaction.acks.map((ack) => !isThere(ack))]
+    if (new Set(outcomes).size <= 1) return []
+    return [`of ${outcomes.length} operations of a transaction, ${outcomes.filter(Boolean).length} happened`]
+  }
+}

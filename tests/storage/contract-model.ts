@@ -1,0 +1,162 @@
+// Messages for the storages under test, and the simplest thing that does what a queue log does.
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { QueueLog } from '../../storage/queue-log.ts'
+import type { RecordSource } from '../../storage/record.ts'
+import type { Segment } from '../../storage/segment.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { numbered, source, stored } from './sources.ts'
+
+/** A message that is to be kept. */
+export function durable(number: number, bodyBytes = 20): RecordSource {
+  return { ...source(numbered(number, bodyBytes)), isDurable: true }
+}
+
+export function transient(number: number, bodyBytes = 20): RecordSource {
+  return source(numbered(number, bodyBytes))
+}
+
+export function committed({ journal }: Storage): Promise<void> {
+  return new Promise((resolve) => journal.whenDurable(resolve))
+}
+
+export interface TakenMessage {
+  readonly number: number
+  readonly isRedelivered: boolean
+  readonly segment: Segment
+  readonly index: number
+}
+
+/** Takes the next ready message, whose parts must all say the same number. */
+export function takeOne(log: QueueLog): TakenMessage {
+  log.makeReadable()
+  log.take()
+  const { segment, index, isRedelivered } = log
+  if (segment === undefined) throw new Error('took nothing')
+  const parts = stored(segment, index)
+  const number = Number(parts.key.toString().slice(1))
+  const wanted = numbered(number, parts.body.length)
+  if (!parts.header.equals(wanted.header) || !parts.body.equals(wanted.body)) {
+    throw new Error(`message ${number} is not what was appended`)
+  }
+  return { number, isRedelivered, segment, index }
+}
+
+/** Takes and settles everything that is ready. */
+export function drain(log: QueueLog): number[] {
+  const numbers: number[] = []
+  for (log.makeReadable(); log.readyCount > 0; log.makeReadable()) {
+    const { number, segment, index } = takeOne(log)
+    numbers.push(number)
+    log.settle(segment, index)
+  }
+  return numbers
+}
+
+type Event =
+  | { readonly kind: 'append'; readonly count: number; readonly bytes: number; readonly isDurable: boolean }
+  | { readonly kind: 'take' | 'settle' | 'requeue'; readonly count: number; readonly place: number }
+  | { readonly kind: 'purge' }
+  | { readonly kind: 'commit' }
+  | { readonly kind: 'reopen' }
+
+export const EVENT: fc.Arbitrary<Event> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('append' as const),
+      count: fc.integer({ min: 1, max: 40 }),
+      bytes: fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.constant(40_000)),
+      isDurable: fc.boolean(),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('take' as const, 'settle' as const, 'requeue' as const),
+      count: fc.integer({ min: 1, max: 30 }),
+      place: fc.nat(1000),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constantFrom('purge' as const, 'commit' as const, 'reopen' as const) }),
+  },
+)
+
+interface Expected {
+  readonly number: number
+  readonly isDurable: boolean
+  wasTaken: boolean
+}
+
+/** One queue beside the simplest thing that does the same: a list of numbers. */
+export class Pair {
+  #log: QueueLog
+  readonly #id: number
+  #ready: Expected[] = []
+  #taken: (Expected & { readonly segment: Segment; readonly index: number })[] = []
+  #count = 0
+
+  constructor(id: number, storage: Storage) {
+    this.#id = id
+    this.#log = storage.createQueueLog(id)
+  }
+
+  async carryOut(event: Exclude<Event, { kind: 'reopen' }>, storage: Storage): Promise<void> {
+    switch (event.kind) {
+      case 'append':
+        for (let left = event.count; left > 0; left--) this.#append(event.isDurable, event.bytes)
+        break
+      case 'commit':
+        await committed(storage)
+        break
+      case 'purge':
+        expect(this.#log.purge()).toBe(this.#ready.length)
+        this.#ready = []
+        break
+      default:
+        for (let left = event.count; left > 0; left--) this.#step(event.kind, event.place)
+    }
+  }
+
+  /** The queue as it is when the storage was opened again. */
+  reopened(storage: Storage): void {
+    this.#log = storage.createQueueLog(this.#id)
+    storage.dropUnclaimed()
+    const all = [...this.#taken, ...this.#ready].filter(({ isDurable }) => isDurable)
+    this.#ready = all.map(({ number, isDurable, wasTaken }) => ({ number, isDurable, wasTaken }))
+    this.#ready.sort((a, b) => a.number - b.number)
+    this.#taken = []
+    expect(this.#log.readyCount).toBe(this.#ready.length)
+  }
+
+  expectSame(): void {
+    while (this.#ready.length > 0) this.#step('take', 0)
+    expect(this.#log.readyCount).toBe(0)
+    while (this.#taken.length > 0) this.#step('settle', 0)
+  }
+
+  #append(isDurable: boolean, bytes: number): void {
+    const number = this.#count++
+    this.#log.append(isDurable ? durable(number, bytes) : transient(number, bytes))
+    this.#ready.push({ number, isDurable, wasTaken: false })
+  }
+
+  #step(kind: 'take' | 'settle' | 'requeue', place: number): void {
+    if (kind === 'take') {
+      const wanted = this.#ready.shift()
+      if (wanted === undefined) return
+      const { number, isRedelivered, segment, index } = takeOne(this.#log)
+      expect({ number, isRedelivered }).toEqual({ number: wanted.number, isRedelivered: wanted.wasTaken })
+      this.#taken.push({ ...wanted, wasTaken: true, segment, index })
+      return
+    }
+    const [one] = this.#taken.splice(place % Math.max(1, this.#taken.length), 1)
+    if (one === undefined) return
+    this.#log[kind](one.segment, one.index)
+    if (kind === 'settle') return
+    this.#ready.push(one)
+    this.#ready.sort((a, b) => a.number - b.number)
+  }
+}

@@ -1,0 +1,292 @@
+// What every Storage promises, whatever it keeps things in. A storage that is durable is closed and opened again, too.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Block } from '../../src/lib/block.ts'
+import type { QueueLog } from '../../storage/queue-log.ts'
+import { BODY_BESIDE_BYTES_MIN, type RecordSource } from '../../storage/record.ts'
+import type { Recovery, Storage } from '../../storage/storage.ts'
+import { committed, drain, durable, EVENT, Pair, takeOne, transient } from './contract-model.ts'
+import { numbered } from './sources.ts'
+
+/** Makes a storage over the folder, which may hold what an earlier one left there; it is not open yet. */
+export type CreateStorage = (folder: string) => Storage
+
+const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i)
+
+export function testStorageContract(name: string, create: CreateStorage): void {
+  describe(`the storage contract: ${name}`, () => {
+    let folder: string
+    let storage: Storage
+    let recovery: Recovery
+
+    const open = async (): Promise<void> => {
+      storage = create(folder)
+      recovery = await storage.open()
+    }
+
+    beforeEach(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'leveret-contract-'))
+      await open()
+    })
+
+    afterEach(async () => {
+      await storage.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    describe('any storage', () => {
+      test('starts with nothing', () => {
+        const { entities, messages, tornBytes, quarantined, problems, durationMs } = recovery
+        expect({ entities, messages, tornBytes, quarantined, problems }).toEqual({
+          entities: [],
+          messages: 0,
+          tornBytes: 0,
+          quarantined: 0,
+          problems: [],
+        })
+        expect(durationMs).toBeGreaterThanOrEqual(0)
+        expect(storage.kind).not.toBe('')
+        expect(storage.bytesInUse).toBe(0)
+        expect(storage.dropUnclaimed()).toBe(0)
+      })
+
+      test('numbers durable queues if it keeps them', () => {
+        const ids = [storage.newQueueId(), storage.newQueueId()]
+        if (storage.isDurable) expect(new Set(ids).size).toBe(2)
+        else expect(ids).toEqual([undefined, undefined])
+      })
+
+      test('hands messages out in the order of their arrival, whatever their size', () => {
+        const sizes = [0, 1, 700, 9000, BODY_BESIDE_BYTES_MIN, 70_000, 3, 300_000]
+        for (const log of [storage.createQueueLog(), storage.createQueueLog(storage.newQueueId())]) {
+          for (const [i, size] of sizes.entries()) log.append(i % 2 === 0 ? durable(i, size) : transient(i, size))
+          expect(log.readyCount).toBe(sizes.length)
+          expect(drain(log)).toEqual(range(0, sizes.length))
+          expect(log.readyCount).toBe(0)
+        }
+      })
+
+      test('gives a message that came back its old place, and marks it', () => {
+        const log = storage.createQueueLog(storage.newQueueId())
+        for (const number of range(1, 5)) log.append(durable(number))
+        const [, second, third] = [takeOne(log), takeOne(log), takeOne(log)]
+        for (const { segment, index } of [third, second]) log.requeue(segment, index)
+        const taken = [takeOne(log), takeOne(log), takeOne(log)]
+        expect(taken.map(({ number, isRedelivered }) => [number, isRedelivered])).toEqual([
+          [2, true],
+          [3, true],
+          [4, false],
+        ])
+      })
+
+      test('purges what is ready, and nothing else', () => {
+        const log = storage.createQueueLog(storage.newQueueId())
+        for (const number of range(1, 6)) log.append(durable(number))
+        const first = takeOne(log)
+        const second = takeOne(log)
+        log.requeue(second.segment, second.index)
+        expect(log.purge()).toBe(5)
+        log.requeue(first.segment, first.index)
+        log.append(durable(7))
+        expect(drain(log)).toEqual([1, 7])
+      })
+
+      test('has no memory in use once nothing is kept', async () => {
+        const logs = [storage.createQueueLog(), storage.createQueueLog(storage.newQueueId())]
+        for (const log of logs) for (const number of range(1, 200)) log.append(durable(number, 5000))
+        expect(storage.bytesInUse).toBeGreaterThan(2 * 200 * 5000)
+        await committed(storage)
+        drain(logs[0] as QueueLog)
+        logs[1]?.clear()
+        expect(logs[1]?.isClosed).toBe(true)
+        logs[0]?.clear()
+        expect(storage.bytesInUse).toBe(0)
+      })
+
+      test('calls back in order when what was staged is durable, and at once when nothing was', async () => {
+        const { journal } = storage
+        const called: number[] = []
+        await committed(storage)
+        let isAtOnce = false
+        journal.whenDurable(() => {
+          isAtOnce = true
+        })
+        expect(isAtOnce).toBe(true)
+        const log = storage.createQueueLog(storage.newQueueId())
+        for (const number of range(1, 3)) {
+          log.append(durable(number))
+          journal.put(7, `k${number}`, Buffer.from('v'))
+          journal.whenDurable(() => called.push(number))
+        }
+        await committed(storage)
+        expect(called).toEqual([1, 2, 3])
+        expect(journal.isCongested).toBe(false)
+        expect(journal.trouble).toBeUndefined()
+      })
+
+      test('counts what a commit has to be waited for', () => {
+        const { journal } = storage
+        const kept = storage.createQueueLog(storage.newQueueId())
+        const other = storage.createQueueLog()
+        const before = journal.stagedCount
+        other.append(durable(1))
+        kept.append(transient(2))
+        expect(journal.stagedCount).toBe(before)
+        kept.append(durable(3))
+        expect(journal.stagedCount !== before).toBe(storage.isDurable)
+      })
+
+      test('lets go of those who do not want to know any more', () => {
+        const unsubscribe = storage.journal.onChange(() => {})
+        unsubscribe()
+        unsubscribe()
+      })
+    })
+
+    describe.runIf(create('').isDurable)('a durable storage, opened again,', () => {
+      const reopen = async (): Promise<void> => {
+        await storage.close()
+        await open()
+      }
+      const newId = (): number => {
+        const id = storage.newQueueId()
+        if (id === undefined) throw new Error('a durable storage numbers its queues')
+        return id
+      }
+
+      test('has the entities that were put last, and none that was removed', async () => {
+        const { journal } = storage
+        journal.put(1, 'a', Buffer.from('old'))
+        journal.put(1, 'b', Buffer.from('b'))
+        journal.put(2, 'a', Buffer.alloc(0))
+        journal.put(1, 'ключ/🔑', Buffer.alloc(100_000, 'x'))
+        await committed(storage)
+        journal.put(1, 'a', Buffer.from('new'))
+        journal.remove(1, 'b')
+        journal.remove(9, 'never there')
+        const texts = (): string[] =>
+          recovery.entities.map(({ kind, key, value }) => `${kind} ${key} ${value.length}`).sort()
+        const wanted = ['1 a 3', '1 ключ/🔑 100000', '2 a 0']
+        await reopen()
+        expect(texts()).toEqual(wanted)
+        expect(recovery.entities.find(({ kind, key }) => kind === 1 && key === 'a')?.value.toString()).toBe('new')
+        await reopen()
+        expect(texts()).toEqual(wanted)
+      })
+
+      test('takes a value as it was when it was put', async () => {
+        const value = Buffer.from('before')
+        storage.journal.put(1, 'a', value)
+        value.fill('x')
+        await reopen()
+        expect(recovery.entities[0]?.value.toString()).toBe('before')
+      })
+
+      test('never gives the number of a queue twice', async () => {
+        const ids = new Set<number>()
+        for (let life = 1; life <= 4; life++) {
+          for (const id of ids) storage.createQueueLog(id)
+          storage.dropUnclaimed()
+          const id = newId()
+          expect(ids).not.toContain(id)
+          ids.add(id)
+          storage.createQueueLog(id)
+          storage.journal.put(1, `queue ${id}`, Buffer.from('q'))
+          await reopen()
+        }
+      })
+
+      test('has durable messages that are not settled, in their order, and no others', async () => {
+        const id = newId()
+        const log = storage.createQueueLog(id)
+        for (const number of range(0, 300)) log.append(number % 3 === 0 ? transient(number) : durable(number))
+        for (const number of range(0, 100)) {
+          const taken = takeOne(log)
+          if (number % 2 === 0) log.settle(taken.segment, taken.index)
+          if (number === 50) await committed(storage)
+        }
+        await reopen()
+        const wanted = range(0, 300).filter((number) => number % 3 !== 0 && (number >= 100 || number % 2 !== 0))
+        expect(recovery.messages).toBe(wanted.length)
+        const again = storage.createQueueLog(id)
+        expect(storage.dropUnclaimed()).toBe(0)
+        expect(again.readyCount).toBe(wanted.length)
+        const taken = wanted.map(() => takeOne(again))
+        expect(taken.map(({ number }) => number)).toEqual(wanted)
+        expect(taken.map(({ isRedelivered }) => isRedelivered)).toEqual(wanted.map((number) => number < 100))
+        for (const { segment, index } of taken) again.settle(segment, index)
+        await reopen()
+        expect(recovery.messages).toBe(0)
+        expect(storage.createQueueLog(id).readyCount).toBe(0)
+      })
+
+      test('goes on behind what it kept', async () => {
+        const id = newId()
+        let log = storage.createQueueLog(id)
+        for (let life = 0; life < 4; life++) {
+          for (const number of range(life * 10, 10)) log.append(durable(number, 500))
+          await reopen()
+          log = storage.createQueueLog(id)
+        }
+        expect(drain(log)).toEqual(range(0, 40))
+      })
+
+      test('has large bodies, and those that several queues share', async () => {
+        const ids = [newId(), newId()]
+        const body = new Block(numbered(1, 200_000).body)
+        const shared: RecordSource = { ...durable(1, 200_000), ownBody: () => body }
+        for (const id of ids) {
+          const log = storage.createQueueLog(id)
+          log.append(durable(0, BODY_BESIDE_BYTES_MIN))
+          log.append(shared)
+          log.append(durable(2, 2_000_000))
+        }
+        await reopen()
+        for (const id of ids) expect(drain(storage.createQueueLog(id))).toEqual([0, 1, 2])
+      })
+
+      test('has nothing of what was purged or cleared', async () => {
+        const ids = [newId(), newId(), newId()]
+        const logs = ids.map((id) => storage.createQueueLog(id))
+        for (const log of logs) for (const number of range(0, 50)) log.append(durable(number))
+        await committed(storage)
+        logs[0]?.purge()
+        logs[1]?.clear()
+        await reopen()
+        expect(ids.map((id) => drain(storage.createQueueLog(id)).length)).toEqual([0, 0, 50])
+      })
+
+      test('lets go of queues that nobody asks for', async () => {
+        const ids = [newId(), newId()]
+        for (const id of ids) storage.createQueueLog(id).append(durable(id))
+        await reopen()
+        storage.createQueueLog(ids[0])
+        expect(storage.dropUnclaimed()).toBe(1)
+        await reopen()
+        expect(recovery.messages).toBe(1)
+        expect(drain(storage.createQueueLog(ids[0]))).toEqual([ids[0]])
+        expect(storage.dropUnclaimed()).toBe(0)
+      })
+
+      test('keeps what happened in any order of events', async () => {
+        await fc.assert(
+          fc.asyncProperty(fc.array(EVENT, { minLength: 1, maxLength: 60 }), async (events) => {
+            const pair = new Pair(newId(), storage)
+            for (const event of events) {
+              if (event.kind !== 'reopen') await pair.carryOut(event, storage)
+              else {
+                await reopen()
+                pair.reopened(storage)
+              }
+            }
+            pair.expectSame()
+          }),
+          { numRuns: 60 },
+        )
+      })
+    })
+  })
+}

@@ -1,0 +1,105 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import { damagedTables, isTableIntact } from '../../../storage/level/table-check.ts'
+import { committed, drain, durable } from '../contract-model.ts'
+
+let folder: string
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'leveret-repair-'))
+})
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+function flip(path: string, offset: number): void {
+  const bytes = readFileSync(path)
+  bytes.writeUInt8(bytes.readUInt8(offset) ^ 0x10, offset)
+  writeFileSync(path, bytes)
+}
+
+function namesIn(place: string, pattern: RegExp): string[] {
+  return readdirSync(place).filter((name) => pattern.test(name))
+}
+
+test('a change that is lost in the middle of the catalogue is told of, and taken from the log again', async () => {
+  const store = join(folder, 'store')
+  const storage = new LevelStorage({ folder: store, durability: 'os', logFileBytes: 64 * 1024 })
+  await storage.open()
+  const ids = Array.from({ length: 8 }, () => storage.newQueueId())
+  for (const id of ids) {
+    const log = storage.createQueueLog(id)
+    for (let number = 0; number < 20; number++) log.append(durable(number, 1000))
+    storage.journal.put(1, `queue ${id}`, Buffer.alloc(100, `${id};`))
+    // Each has its own entry in the log, and a change of the catalogue that nobody repeats.
+    await committed(storage)
+    await committed(storage)
+  }
+  const killed = join(folder, 'killed')
+  cpSync(store, killed, { recursive: true, filter: (path) => !/LOCK$|owner$/.test(path) })
+  await storage.close()
+  const [name = ''] = namesIn(join(killed, 'catalogue'), /^\d+\.log$/)
+  const path = join(killed, 'catalogue', name)
+  flip(path, Math.floor(readFileSync(path).length / 3))
+  const again = new LevelStorage({ folder: killed })
+  const { problems, entities, messages } = await again.open()
+  expect(problems.join()).toMatch(/the catalogue was damaged: \d+ bytes/)
+  expect(entities.map(({ key }) => key).sort()).toEqual(ids.map((id) => `queue ${id}`))
+  expect(messages).toBe(8 * 20)
+  for (const id of ids) expect(drain(again.createQueueLog(id))).toHaveLength(20)
+  await again.close()
+})
+
+test('every byte of a table that has a checksum is checked', async () => {
+  const place = join(folder, 'tables')
+  mkdirSync(place)
+  expect(await damagedTables(place)).toEqual([])
+  expect(await damagedTables(join(folder, 'nowhere'))).toEqual([])
+  for (let life = 0; life < 2; life++) {
+    const database = new ClassicLevel(place, { compression: false })
+    for (let i = 0; i < 300; i++) await database.put(`key ${i}`, `value ${i} `.repeat(20))
+    await database.close()
+  }
+  expect(await damagedTables(place)).toEqual([])
+  const [name = ''] = namesIn(place, /\.ldb$/)
+  const table = readFileSync(join(place, name))
+  expect(table.length).toBeGreaterThan(10_000)
+  const unseen: number[] = []
+  // Behind the handles, the footer is padding.
+  for (let offset = 0; offset < table.length - 48; offset += 7) {
+    const damaged = Buffer.from(table)
+    damaged.writeUInt8(damaged.readUInt8(offset) ^ 1, offset)
+    if (isTableIntact(damaged)) unseen.push(offset)
+  }
+  expect(unseen).toEqual([])
+  for (const length of [0, 1, 47, 48, 1000, table.length - 1]) {
+    expect(isTableIntact(table.subarray(0, length)), `${length} bytes`).toBe(false)
+  }
+  flip(join(place, name), 100)
+  expect(await damagedTables(place)).toEqual([name])
+})
+
+test('a catalogue whose tables are damaged does not take the process with it', async () => {
+  const open = async (): Promise<LevelStorage> => new LevelStorage({ folder })
+  for (let life = 0; life < 3; life++) {
+    const storage = await open()
+    await storage.open()
+    const log = storage.createQueueLog(1)
+    for (let number = 0; number < 50; number++) log.append(durable(life * 50 + number))
+    storage.journal.put(1, `life ${life}`, Buffer.from('x'))
+    await storage.close()
+  }
+  const place = join(folder, 'catalogue')
+  for (const name of namesIn(place, /\.ldb$/)) flip(join(place, name), 10)
+  const storage = await open()
+  const { problems, messages } = await storage.open()
+  expect(problems.join()).toMatch(/wrong checksums/)
+  // All of it was in log files that are still there.
+  expect(messages).toBe(150)
+  expect(drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 150 }, (_, number) => number))
+  await storage.close()
+  expect(namesIn(join(folder, 'quarantine'), /catalogue/)).toHaveLength(1)
+})

@@ -1,0 +1,285 @@
+// Log files go when nothing needs them any more, whatever is left of the messages in them stays readable, and what a
+// killed process leaves behind is recovered, once or several times over.
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { openFolder } from '../../../storage/level/files.ts'
+import { LevelStorage, type LevelStorageOptions } from '../../../storage/level/level-storage.ts'
+import type { QueueLog } from '../../../storage/queue-log.ts'
+import type { Recovery } from '../../../storage/storage.ts'
+import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { FaultyFiles } from './faulty-files.ts'
+
+const LOG_FILE_BYTES = 256 * 1024
+
+let folder: string
+let storage: LevelStorage
+let recovery: Recovery
+let fatal: Error[]
+let damage: string[]
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'leveret-checkpoint-'))
+})
+
+afterEach(async () => {
+  await storage.close()
+  expect(fatal).toEqual([])
+  expect(damage).toEqual([])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(options: Partial<LevelStorageOptions> = {}): Promise<void> {
+  fatal = []
+  damage = []
+  storage = new LevelStorage({
+    folder,
+    durability: 'os',
+    logFileBytes: LOG_FILE_BYTES,
+    onFatal: (error) => fatal.push(error),
+    onDamage: (text) => damage.push(text),
+    ...options,
+  })
+  recovery = await storage.open()
+}
+
+let kills = 0
+
+/** The process is killed: what another one would find is from now on what is opened here. */
+async function kill(): Promise<void> {
+  const copy = `${folder.replace(/~\d+$/, '')}~${++kills}`
+  cpSync(folder, copy, { recursive: true, filter: (path) => !/LOCK$|owner$/.test(path) })
+  await storage.close()
+  rmSync(folder, { recursive: true })
+  folder = copy
+}
+
+function logFiles(): string[] {
+  return readdirSync(join(folder, 'log')).sort()
+}
+
+function logBytes(): number {
+  return logFiles().reduce((sum, name) => sum + statSync(join(folder, 'log', name)).size, 0)
+}
+
+/** Appends so many messages, ten to a commit, each of them settled again but those that `keeps` names. */
+async function pass(log: QueueLog, from: number, count: number, keeps: (number: number) => boolean): Promise<void> {
+  for (let number = from; number < from + count; number++) {
+    log.append(durable(number, number % 97 === 0 ? 40_000 : 1000))
+    if (number % 10 < 9) continue
+    await committed(storage)
+    while (log.readyCount > 0) {
+      const taken = takeOne(log)
+      if (!keeps(taken.number)) log.settle(taken.segment, taken.index)
+    }
+  }
+  await committed(storage)
+}
+
+describe('the log', () => {
+  test('goes file by file when its messages are settled', async () => {
+    await open()
+    const log = storage.createQueueLog(storage.newQueueId())
+    await pass(log, 0, 3000, () => false)
+    // The last one, and what was written since the catalogue was brought up to date.
+    expect(logFiles().length).toBeLessThanOrEqual(3)
+    expect(logFiles()[0]).not.toBe('0000000000000001.log')
+    await storage.close()
+    await open()
+    expect(recovery).toMatchObject({ messages: 0, problems: [], tornBytes: 0 })
+  })
+
+  test('is not kept by a few old messages: they move, and are read where they are', async () => {
+    await open()
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    const keeps = (number: number): boolean => number % 500 === 7 || number === 97
+    await pass(log, 0, 3000, keeps)
+    const kept = Array.from({ length: 3000 }, (_, number) => number).filter(keeps)
+    expect(logFiles().length).toBeLessThanOrEqual(4)
+    expect(logFiles()[0]).not.toBe('0000000000000001.log')
+    await kill()
+    await open()
+    expect(recovery).toMatchObject({ messages: kept.length, problems: [] })
+    const again = storage.createQueueLog(id)
+    expect(drain(again)).toEqual(kept)
+    await pass(again, 3000, 1000, () => false)
+    await storage.close()
+    await open()
+    expect(recovery).toMatchObject({ messages: 0, problems: [] })
+  })
+
+  test('takes no more than twice what it holds, and three files', async () => {
+    await open()
+    const log = storage.createQueueLog(storage.newQueueId())
+    await pass(log, 0, 6000, (number) => number % 4 === 0)
+    const live = 1500 * 1000 + 16 * 40_000
+    expect(logBytes()).toBeLessThan(2 * live + 3 * LOG_FILE_BYTES)
+  })
+
+  test('lets go of what killed processes left behind', async () => {
+    await open()
+    const id = storage.newQueueId()
+    storage.createQueueLog(id)
+    for (let life = 0; life < 15; life++) {
+      const log = storage.createQueueLog(id)
+      drain(log)
+      for (let number = 0; number < 40; number++) log.append(durable(number, 1000))
+      await committed(storage)
+      await kill()
+      await open()
+      expect(recovery).toMatchObject({ messages: 40, problems: [] })
+    }
+    const log = storage.createQueueLog(id)
+    expect(drain(log)).toHaveLength(40)
+    await pass(log, 0, 300, () => false)
+    await vi.waitFor(() => expect(logFiles().length).toBeLessThanOrEqual(2))
+  })
+})
+
+describe('recovery', () => {
+  test('finds the same however often it is repeated', async () => {
+    await open()
+    const ids = [storage.newQueueId(), storage.newQueueId(), storage.newQueueId()]
+    for (const [i, id] of ids.entries()) {
+      const log = storage.createQueueLog(id)
+      await pass(log, 0, 200 * (i + 1), (number) => number % 3 === 0)
+      storage.journal.put(1, `queue ${id}`, Buffer.from(String(i)))
+      if (i === 1) log.clear()
+    }
+    await committed(storage)
+    storage.journal.remove(1, `queue ${ids[0]}`)
+    await committed(storage)
+    const found: unknown[] = []
+    for (let life = 0; life < 4; life++) {
+      await kill()
+      await open()
+      const { messages, problems, entities } = recovery
+      const texts = entities.map(({ key, value }) => `${key} ${value}`).sort()
+      found.push({ messages, problems, texts })
+    }
+    expect(found[0]).toEqual({ messages: 67 + 200, problems: [], texts: ['queue 2 1', 'queue 3 2'] })
+    for (const one of found) expect(one).toEqual(found[0])
+    for (const [i, id] of ids.entries()) {
+      const log = storage.createQueueLog(id)
+      expect(drain(log)).toHaveLength([67, 0, 200][i] as number)
+    }
+  })
+
+  test('mistakes no new message for one that was settled before it was written', async () => {
+    const files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
+    await open({ files, durability: 'sync', logFileBytes: 100 })
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    let release: () => void = () => {}
+    const isHeld = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    files.fault = (operation) => (operation === 'sync' ? isHeld : undefined)
+    const { batch } = storage.journal
+    log.append(durable(0))
+    while (storage.journal.batch === batch) await new Promise(setImmediate)
+    // The second comes and goes while the first is on its way to the disk; the catalogue follows at once.
+    takeOne(log)
+    log.append(durable(1))
+    const second = takeOne(log)
+    log.settle(second.segment, second.index)
+    release()
+    await vi.waitFor(() => expect(logFiles().length).toBeGreaterThan(1))
+    await kill()
+    await open()
+    const again = storage.createQueueLog(id)
+    expect(takeOne(again).number).toBe(0)
+    again.append(durable(2))
+    expect(takeOne(again).number).toBe(2)
+    await committed(storage)
+    await kill()
+    await open()
+    expect(recovery).toMatchObject({ messages: 2, problems: [] })
+    expect(drain(storage.createQueueLog(id))).toEqual([0, 2])
+  })
+
+  test('marks what was delivered, as far as the last commit, and nothing behind it', async () => {
+    await open()
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    for (let number = 0; number < 100; number++) log.append(durable(number, 5000))
+    await committed(storage)
+    for (let number = 0; number < 60; number++) takeOne(log)
+    await committed(storage)
+    await kill()
+    await open()
+    const again = storage.createQueueLog(id)
+    const taken = Array.from({ length: 100 }, () => takeOne(again))
+    expect(taken.filter(({ isRedelivered }) => isRedelivered).map(({ number }) => number)).toEqual(
+      Array.from({ length: 60 }, (_, number) => number),
+    )
+    await committed(storage)
+    await kill()
+    await open()
+    const all = storage.createQueueLog(id)
+    for (let number = 0; number < 100; number++) expect(takeOne(all)).toMatchObject({ number, isRedelivered: true })
+  })
+})
+
+describe('a queue that is longer than memory', () => {
+  test('is read back in order while it grows', async () => {
+    const memoryBytes = 2 * 1024 * 1024
+    await open({ memoryBytes, logFileBytes: 4 * 1024 * 1024 })
+    const log = storage.createQueueLog(storage.newQueueId())
+    let next = 0
+    let appended = 0
+    let peak = 0
+    for (let round = 0; round < 40; round++) {
+      for (let left = 0; left < 400; left++) log.append(durable(appended++, appended % 191 === 0 ? 50_000 : 1000))
+      await committed(storage)
+      for (let left = 0; left < 150; left++) {
+        const { number, segment, index } = takeOne(log)
+        expect(number).toBe(next++)
+        log.settle(segment, index)
+      }
+      peak = Math.max(peak, storage.bytesInUse)
+    }
+    expect(peak).toBeLessThan(2 * memoryBytes)
+    expect(drain(log)).toEqual(Array.from({ length: appended - next }, (_, i) => next + i))
+    expect(storage.bytesInUse).toBe(0)
+  })
+
+  test('is read ahead of need, and calls back when it can be read', async () => {
+    await open({ memoryBytes: 0 })
+    const log = storage.createQueueLog(storage.newQueueId())
+    for (let number = 0; number < 2000; number++) log.append(durable(number, 1000))
+    await committed(storage)
+    await committed(storage)
+    const numbers: number[] = []
+    let waits = 0
+    while (log.readyCount > 0) {
+      const isReady = await new Promise<boolean>((resolve) => {
+        if (log.isReadable(() => resolve(false))) resolve(true)
+      })
+      if (!isReady) waits++
+      else {
+        log.take()
+        const { segment, index } = log
+        if (segment === undefined) throw new Error('took nothing')
+        numbers.push(numbers.length)
+        log.settle(segment, index)
+        await new Promise(setImmediate)
+      }
+    }
+    expect(numbers).toHaveLength(2000)
+    // Eight segments: the first has to be waited for, hardly another one.
+    expect(waits).toBeLessThanOrEqual(3)
+  })
+
+  test('keeps transient messages in memory, where alone they are', async () => {
+    await open({ memoryBytes: 0 })
+    const log = storage.createQueueLog(storage.newQueueId())
+    for (let number = 0; number < 1000; number++) {
+      log.append(number % 2 === 0 ? durable(number, 1000) : { ...durable(number, 1000), isDurable: false })
+    }
+    await committed(storage)
+    expect(drain(log)).toEqual(Array.from({ length: 1000 }, (_, number) => number))
+  })
+})

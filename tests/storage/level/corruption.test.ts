@@ -1,0 +1,215 @@
+// Any byte of a store may be wrong, and any file of it may end too early: it opens, keeps what can be read, and reports
+// the rest; a message that comes back is the one that was sent.
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import { committed, drain, durable, takeOne } from '../contract-model.ts'
+
+const QUEUES = [1, 2, 3] as const
+const RUNS = Number(process.env.LEVERET_CORRUPTION_RUNS ?? 20)
+const PER_COMMIT = 10
+const LOG_FILE_BYTES = 128 * 1024
+
+const root = mkdtempSync(join(tmpdir(), 'leveret-corruption-'))
+const template = join(root, 'template')
+/** What the undamaged store has. */
+const wanted = new Map<number, readonly number[]>()
+const entities = new Map<string, string>()
+/** Files of the store, below its folder. */
+let paths: string[] = []
+
+beforeAll(async () => {
+  // Twice: LevelDB puts into a table what it finds in its log.
+  for (let life = 0; life < 2; life++) await fill(life)
+  // Closing has brought the catalogue up to date: what is killed now leaves something to replay.
+  const storage = open(template, () => {})
+  const { entities: found } = await storage.open()
+  for (const { kind, key, value } of found) entities.set(`${kind} ${key}`, value.toString())
+  const logs = QUEUES.map((id) => storage.createQueueLog(id))
+  for (let number = 1000; number < 1040; number++) {
+    for (const log of logs) log.append(durable(number, number % 8 === 0 ? 40_000 : 200))
+    if (number % PER_COMMIT === 0) await committed(storage)
+  }
+  storage.journal.put(2, 'late', Buffer.from('late value'))
+  entities.set('2 late', 'late value')
+  await committed(storage)
+  cpSync(template, join(root, 'killed'), { recursive: true })
+  await storage.close()
+  rmSync(template, { recursive: true })
+  cpSync(join(root, 'killed'), template, { recursive: true })
+  rmSync(join(template, 'catalogue', 'LOCK'))
+  const { numbers } = await readAll(copyOf('intact'))
+  for (const [id, found] of numbers) wanted.set(id, found)
+  paths = readdirSync(template, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).length > 0)
+    .map((entry) => join(entry.parentPath, entry.name).slice(template.length + 1))
+    .filter((path) => path !== 'owner')
+    .sort()
+})
+
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+function open(folder: string, report: (text: string) => void): LevelStorage {
+  return new LevelStorage({
+    folder,
+    logFileBytes: LOG_FILE_BYTES,
+    onDamage: report,
+    onFatal: (error) => {
+      throw error
+    },
+  })
+}
+
+/** Several log files, some of whose messages have moved into the catalogue; three queues, entities. */
+async function fill(life: number): Promise<void> {
+  const storage = open(template, () => {})
+  await storage.open()
+  const logs = QUEUES.map((id) => storage.createQueueLog(id))
+  for (let number = 0; number < 300; number++) {
+    for (const log of logs) log.append(durable(life * 300 + number, number % 29 === 0 ? 40_000 : 300))
+    if (number % PER_COMMIT > 0) continue
+    storage.journal.put(1, `entity ${life} ${number}`, Buffer.alloc(40, `value ${number};`))
+    await committed(storage)
+  }
+  for (const log of logs) {
+    for (let left = 0; left < 300; left++) {
+      const { number, segment, index } = takeOne(log)
+      // A few of the oldest stay, and keep nothing but themselves.
+      if (number % 20 !== 0 && number % 29 !== 0) log.settle(segment, index)
+    }
+  }
+  await committed(storage)
+  await storage.close()
+}
+
+let copies = 0
+function copyOf(name: string): string {
+  const folder = join(root, `${name}-${++copies}`)
+  cpSync(template, folder, { recursive: true })
+  return folder
+}
+
+/** Opens the store and takes everything that it has, without settling it. */
+async function readAll(folder: string) {
+  const reports: string[] = []
+  const storage = open(folder, (text) => reports.push(text))
+  const recovery = await storage.open()
+  const numbers = new Map<number, number[]>()
+  for (const id of QUEUES) {
+    const log = storage.createQueueLog(id)
+    const found: number[] = []
+    for (log.makeReadable(); log.readyCount > 0; log.makeReadable()) found.push(takeOne(log).number)
+    numbers.set(id, found)
+  }
+  await storage.close()
+  return { recovery, reports: [...recovery.problems, ...reports], numbers }
+}
+
+/** Messages of each queue that the undamaged store has, and this one has not. */
+function lostIn(numbers: ReadonlyMap<number, readonly number[]>): number {
+  let lost = 0
+  for (const [id, found] of numbers) {
+    const all = new Set(wanted.get(id))
+    expect(found).toEqual([...found].sort((a, b) => a - b))
+    expect(new Set(found).size).toBe(found.length)
+    for (const number of found) all.delete(number)
+    lost += all.size
+  }
+  return lost
+}
+
+async function expectHonest(folder: string, path: string): Promise<void> {
+  const { recovery, reports, numbers } = await readAll(folder)
+  for (const { kind, key, value } of recovery.entities) {
+    const known = entities.get(`${kind} ${key}`)
+    if (known !== undefined) expect(value.toString()).toBe(known)
+    else expect.fail(`${path}: an entity ${kind} ${key} that was never put`)
+  }
+  const lost = lostIn(numbers)
+  const isReported = reports.length > 0 || recovery.tornBytes > 0
+  if (lost > 0 || recovery.entities.length !== entities.size) expect(isReported, `${path}: lost ${lost}`).toBe(true)
+  // One place of a log is one commit of three queues, or the pages of it.
+  if (path.startsWith('log')) expect(lost, path).toBeLessThanOrEqual(3 * 2 * PER_COMMIT)
+  // What was left out is left out for good, and the store is whole again.
+  const again = await readAll(folder)
+  expect(again.numbers).toEqual(numbers)
+  rmSync(folder, { recursive: true })
+}
+
+test('a store without damage says so', async () => {
+  const { recovery, reports, numbers } = await readAll(copyOf('whole'))
+  expect(reports).toEqual([])
+  expect(recovery).toMatchObject({ tornBytes: 0, quarantined: 0 })
+  expect(new Map(recovery.entities.map(({ kind, key, value }) => [`${kind} ${key}`, value.toString()]))).toEqual(
+    entities,
+  )
+  for (const id of QUEUES) expect(numbers.get(id)?.length).toBeGreaterThan(60)
+  expect(paths.filter((path) => path.startsWith('log')).length).toBeGreaterThan(2)
+  expect(paths.some((path) => path.endsWith('.ldb'))).toBe(true)
+})
+
+for (const part of ['log', 'catalogue'] as const) {
+  test(`any wrong byte in the ${part} is survived`, { timeout: 120_000 }, async () => {
+    const ours = paths.filter((path) => path.startsWith(part))
+    const place = fc.record({
+      file: fc.nat(1000),
+      at: fc.double({ min: 0, max: 0.999, noNaN: true }),
+      flip: fc.integer({ min: 1, max: 255 }),
+    })
+    const property = fc.asyncProperty(place, async ({ file, at, flip }) => {
+      const folder = copyOf('flipped')
+      const path = ours[file % ours.length] as string
+      const bytes = readFileSync(join(folder, path))
+      const offset = Math.floor(bytes.length * at)
+      bytes.writeUInt8(bytes.readUInt8(offset) ^ flip, offset)
+      writeFileSync(join(folder, path), bytes)
+      await expectHonest(folder, path)
+    })
+    await fc.assert(property, { numRuns: RUNS })
+  })
+}
+
+test('any file may end too early', { timeout: 120_000 }, async () => {
+  const place = fc.record({ file: fc.nat(1000), share: fc.double({ min: 0, max: 1, noNaN: true }) })
+  const property = fc.asyncProperty(place, async ({ file, share }) => {
+    const folder = copyOf('cut')
+    const path = paths[file % paths.length] as string
+    truncateSync(join(folder, path), Math.floor(readFileSync(join(folder, path)).length * share))
+    await expectHonest(folder, 'cut')
+  })
+  await fc.assert(property, { numRuns: RUNS })
+})
+
+test('a log file may be gone, and so may the catalogue', async () => {
+  for (const path of [...paths, 'catalogue']) {
+    const folder = copyOf('gone')
+    rmSync(join(folder, path), { recursive: true })
+    await expectHonest(folder, 'gone')
+  }
+})
+
+test('what is damaged is left out when it is settled, too', async () => {
+  const folder = copyOf('drained')
+  const logs = paths.filter((path) => path.startsWith('log'))
+  for (const path of logs) {
+    const bytes = readFileSync(join(folder, path))
+    const middle = Math.floor(bytes.length / 2)
+    bytes.fill(0, middle, middle + 10)
+    writeFileSync(join(folder, path), bytes)
+  }
+  const reports: string[] = []
+  const storage = open(folder, (text) => reports.push(text))
+  const { problems } = await storage.open()
+  for (const id of QUEUES) {
+    const log = storage.createQueueLog(id)
+    drain(log)
+    expect(log.readyCount).toBe(0)
+  }
+  await storage.close()
+  expect(reports.length + problems.length).toBeGreaterThan(0)
+  const { numbers } = await readAll(folder)
+  for (const found of numbers.values()) expect(found).toEqual([])
+})
