@@ -179,8 +179,7 @@ export class QueueLog {
 
   #makeRoom(recordBytes: number): Segment {
     const tail = this.#tail
-    const isOpen = tail !== undefined && tail.isResident && tail.count < SEGMENT_RECORDS_MAX
-    if (isOpen && tail.length + recordBytes <= SEGMENT_BYTES) {
+    if (tail?.isResident && tail.count < SEGMENT_RECORDS_MAX && tail.length + recordBytes <= SEGMENT_BYTES) {
       this.#pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
       return tail
     }
