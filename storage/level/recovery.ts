@@ -53,7 +53,7 @@ export interface RecoveredStore {
   readonly nextPageId: number
 }
 
-export class NewerStoreError extends Error {
+class NewerStoreError extends Error {
   constructor(what: string, version: number, known: number) {
     super(
       `the ${what} was written in format version ${version}; this version of Leveret reads up to ${known}: use a newer one`,
