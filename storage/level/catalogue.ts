@@ -19,6 +19,7 @@ import type { Page, StoredBody } from '../stored-segment.ts'
 export const CATALOGUE_VERSION = 1
 
 const CRC_BYTES = 4
+const PAGE_KEY_BYTES = 7
 
 /** Bytes of a page in a segment's entry without its bodies, and of one body. */
 const PAGE_BYTES = 32
@@ -145,6 +146,14 @@ export class Catalogue {
     return await this.#database.get(pageKey(id))
   }
 
+  /** The highest number of an entry with a page or body; 0 when there is none. */
+  async lastPageId(): Promise<number> {
+    for await (const key of this.#database.keys({ ...range(PAGE), reverse: true, limit: 1 })) {
+      if (key.length === PAGE_KEY_BYTES) return key.readUIntBE(1, 6)
+    }
+    return 0
+  }
+
   pageNow(id: number): Buffer | undefined {
     return this.#database.getSync(pageKey(id))
   }
@@ -172,7 +181,7 @@ function segmentKey(queue: number, sequence: number): Buffer {
 }
 
 function pageKey(id: number): Buffer {
-  const key = Buffer.alloc(7)
+  const key = Buffer.alloc(PAGE_KEY_BYTES)
   key.writeUInt8(PAGE)
   key.writeUIntBE(id, 1, 6)
   return key

@@ -101,7 +101,8 @@ export async function recover(catalogue: Catalogue, logs: LogFiles, readsWholeLo
     replayedBytes,
     lastFile: meta?.file ?? 0,
     nextQueueId: Math.max(meta?.nextQueueId ?? 1, model.nextQueueId),
-    nextPageId: meta?.nextPageId ?? 1,
+    // What is there must not be written over, whatever the catalogue says of itself.
+    nextPageId: Math.max(meta?.nextPageId ?? 1, isWhole && meta !== undefined ? 1 : (await catalogue.lastPageId()) + 1),
   }
 }
 

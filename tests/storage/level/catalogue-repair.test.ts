@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Catalogue } from '../../../storage/level/catalogue.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { damagedTables, isTableIntact } from '../../../storage/level/table-check.ts'
-import { committed, drain, durable } from '../contract-model.ts'
+import { committed, drain, durable, takeOne } from '../contract-model.ts'
 
 let folder: string
 
@@ -102,4 +103,52 @@ test('a catalogue whose tables are damaged does not take the process with it', a
   expect(drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 150 }, (_, number) => number))
   await storage.close()
   expect(namesIn(join(folder, 'quarantine'), /catalogue/)).toHaveLength(1)
+})
+
+test('a table that LevelDB was writing when it was killed is no damage', async () => {
+  const storage = new LevelStorage({ folder })
+  await storage.open()
+  storage.journal.put(1, 'kept', Buffer.from('x'))
+  await storage.close()
+  writeFileSync(join(folder, 'catalogue', '000099.ldb'), Buffer.alloc(5000, 'half a table'))
+  const again = new LevelStorage({ folder })
+  expect(await again.open()).toMatchObject({ problems: [], quarantined: 0 })
+  await again.close()
+})
+
+test('a catalogue that does not know how far it has come writes over nothing', async () => {
+  const open = async (): Promise<LevelStorage> => {
+    const storage = new LevelStorage({ folder, durability: 'os', logFileBytes: 20_000 })
+    await storage.open()
+    return storage
+  }
+  const first = await open()
+  const log = first.createQueueLog(1)
+  // One of a hundred stays: it moves into the catalogue.
+  let next = 0
+  const pass = async (count: number): Promise<void> => {
+    for (let left = count; left > 0; left--) {
+      log.append(durable(next++, 500))
+      await committed(first)
+      const { number, segment, index } = takeOne(log)
+      if (number % 100 > 0) log.settle(segment, index)
+    }
+  }
+  await pass(600)
+  await first.close()
+  const catalogue = await Catalogue.open(join(folder, 'catalogue'))
+  const before = await catalogue.lastPageId()
+  expect(before).toBeGreaterThan(0)
+  await catalogue.write([{ type: 'del', key: Buffer.from('m') }], true)
+  await catalogue.close()
+  const second = await open()
+  const again = second.createQueueLog(1)
+  for (let number = 1000; number < 1400; number++) {
+    again.append(durable(number, 500))
+    await committed(second)
+  }
+  const numbers = drain(again)
+  for (let number = 0; number < 600; number += 100) expect(numbers).toContain(number)
+  for (let number = 1000; number < 1400; number++) expect(numbers).toContain(number)
+  await second.close()
 })
