@@ -166,8 +166,9 @@ export async function consuming(stage: Stage, name: string): Promise<void> {
   const barrier = await client.channel(2)
   const queue = model.queue(name)
   const uncertain = new Uncertain()
-  queue.hadConsumer = true
-  await channel.call('basic.qos', { prefetchCount: 1 + random.below(200) })
+  const prefetchCount = 1 + random.below(200)
+  queue.sentUnseenMax = prefetchCount
+  await channel.call('basic.qos', { prefetchCount })
   await channel.consume(name)
   const held: [tag: number, message: TrackedMessage][] = []
   for (;;) {
@@ -212,7 +213,9 @@ export async function transacting(stage: Stage): Promise<void> {
     const publishes: [QueueModel, TrackedMessage][] = []
     for (let left = random.below(6); left > 0; left--) {
       const queue = model.queue(random.pick(TX_QUEUES))
+      queue.sentUnseenMax = 1
       const delivery = await channel.get(queue.name)
+      queue.sentUnseenMax = 0
       if (delivery === undefined) continue
       const message = messageIn(queue, delivery)
       if (message.delivered === 'no') message.delivered = 'maybe'

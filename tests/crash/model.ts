@@ -40,8 +40,8 @@ export interface FoundMessage {
 export class QueueModel {
   readonly name: string
   readonly messages = new Map<number, TrackedMessage>()
-  /** A consumer may have been sent more than it received. */
-  hadConsumer = false
+  /** How many messages may have been sent without being received, because the broker was killed in between. */
+  sentUnseenMax = 0
 
   constructor(name: string) {
     this.name = name
@@ -60,6 +60,7 @@ export class QueueModel {
     const complain = (id: number, text: string): void => void problems.push(`${this.name}: message ${id} ${text}`)
     const lastOf = new Map<number, number>()
     const seen = new Set<number>()
+    const marked: number[] = []
     for (const { id, body, isRedelivered } of found) {
       const message = this.messages.get(id)
       if (message === undefined) {
@@ -72,10 +73,11 @@ export class QueueModel {
       if (!message.isPersistent) complain(id, 'is transient')
       if (message.settled === 'certain') complain(id, 'was settled')
       if (message.delivered === 'certain' && !isRedelivered) complain(id, 'was delivered, and is not marked')
-      if (message.delivered === 'no' && !this.hadConsumer && isRedelivered) complain(id, 'is marked, and never left')
+      if (message.delivered === 'no' && isRedelivered) marked.push(id)
       if (id < (lastOf.get(message.publisher) ?? 0)) complain(id, `comes after ${lastOf.get(message.publisher)}`)
       lastOf.set(message.publisher, id)
     }
+    for (const id of marked.slice(this.sentUnseenMax)) complain(id, 'is marked, and never left')
     for (const { id, kept, settled } of this.messages.values()) {
       if (kept === 'certain' && settled === 'no' && !seen.has(id)) complain(id, 'is missing')
     }
@@ -91,7 +93,7 @@ export class QueueModel {
       message.settled = 'no'
       message.delivered = 'maybe'
     }
-    this.hadConsumer = false
+    this.sentUnseenMax = 0
   }
 
   /** A commit came behind everything that was delivered so far. */
