@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config'
 // The suites that `npm test` leaves out, chosen by folder on the command line.
 export default defineConfig({
   test: {
-    include: ['tests/interop/**/*.test.ts', 'tests/fuzz/**/*.test.ts', 'tests/crash/**/*.test.ts'],
+    include: [
+      'tests/interop/**/*.test.ts',
+      'tests/fuzz/**/*.test.ts',
+      'tests/crash/**/*.test.ts',
+      'tests/soak/soak.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 300_000,
     hookTimeout: 60_000,

@@ -1,11 +1,15 @@
+import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Generator } from './compare/generator.ts'
 import { LeveretProcess } from './compare/leveret-process.ts'
 import { BROKER_PROCESSOR, canPin, GENERATOR_PROCESSOR, pinProcess } from './compare/pinning.ts'
-import { evaluate, type ScenarioResult } from './compare/results.ts'
+import type { ScenarioResult } from './compare/results.ts'
+import { type RoundsPlan, runRounds } from './compare/rounds.ts'
 import { SCENARIOS, type Scenario } from './compare/scenarios.ts'
 import { tableLines } from './compare/table.ts'
 import { environmentLine } from './environment.ts'
+import { onInterruption, temporaryFolder } from './leftovers.ts'
+import { chosen, numberOption } from './options.ts'
 
 // npm run bench:compare -- --against amqp://guest:guest@127.0.0.1:5673 [--against-pid PID]
 //
@@ -19,6 +23,7 @@ const USAGE = `Usage: npm run bench:compare -- [options]
   --seconds N          length of a run (default 10)
   --warmup N           seconds before each run (default 2)
   --only NAMES         scenarios, with commas between: ${SCENARIOS.map(({ name }) => name).join(', ')}
+  --data-dir FOLDER    where the durable scenarios keep their messages, on the disk to measure (default: ${tmpdir()})
   --json               print everything as JSON`
 
 interface Comparison {
@@ -27,6 +32,7 @@ interface Comparison {
   readonly againstPid: number | undefined
   readonly rounds: number
   readonly length: { readonly seconds: number; readonly warmupSeconds: number }
+  readonly dataDir: string
   readonly json: boolean
 }
 
@@ -39,89 +45,77 @@ function readArguments(): Comparison {
       seconds: { type: 'string', default: '10' },
       warmup: { type: 'string', default: '2' },
       only: { type: 'string' },
+      'data-dir': { type: 'string', default: tmpdir() },
       json: { type: 'boolean', default: false },
     },
   })
-  const names = values.only?.split(',')
-  const unknown = names?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
-  if (unknown !== undefined) throw new Error(`no scenario is called '${unknown}'`)
   const pid = values['against-pid']
   return {
-    scenarios: SCENARIOS.filter(({ name }) => names === undefined || names.includes(name)),
+    scenarios: chosen(SCENARIOS, values.only),
     against: values.against,
-    againstPid: pid === undefined ? undefined : number('against-pid', pid, 1, 2 ** 31),
-    rounds: number('rounds', values.rounds, 1, 100),
+    againstPid: pid === undefined ? undefined : numberOption('against-pid', pid, 1, 2 ** 31),
+    rounds: numberOption('rounds', values.rounds, 1, 100),
     length: {
-      seconds: number('seconds', values.seconds, 1, 3600),
-      warmupSeconds: number('warmup', values.warmup, 0, 3600),
+      seconds: numberOption('seconds', values.seconds, 1, 3600),
+      warmupSeconds: numberOption('warmup', values.warmup, 0, 3600),
     },
+    dataDir: values['data-dir'],
     json: values.json,
   }
-}
-
-function number(option: string, text: string, min: number, max: number): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= min && value <= max)) {
-    throw new Error(`--${option} is a number from ${min} to ${max}, not '${text}'`)
-  }
-  return value
-}
-
-/** Runs all rounds of one scenario, both brokers in turn. */
-async function compareScenario(
-  comparison: Comparison,
-  scenario: Scenario,
-  leveret: LeveretProcess,
-  generator: Generator,
-  pins: boolean,
-): Promise<ScenarioResult> {
-  const leveretRuns = []
-  const otherRuns = []
-  for (let round = 1; round <= comparison.rounds; round++) {
-    console.error(`${scenario.name}: round ${round} of ${comparison.rounds}`)
-    leveretRuns.push(await generator.run(scenario, leveret, comparison.length, pins))
-    if (comparison.against === undefined) continue
-    const other = { url: comparison.against, pid: comparison.againstPid }
-    otherRuns.push(await generator.run(scenario, other, comparison.length, pins))
-  }
-  return evaluate(scenario, leveretRuns, otherRuns)
 }
 
 async function compare(comparison: Comparison): Promise<void> {
   const pins = canPin()
   if (!pins) console.error('warning: without two processors and taskset, broker and generator get in each other’s way')
-  const unpin =
-    pins && comparison.againstPid !== undefined ? pinProcess(comparison.againstPid, BROKER_PROCESSOR) : () => undefined
-  const generator = new Generator()
-  const leveret = await LeveretProcess.start(pins)
-  let interrupted = false
-  const interrupt = (): void => {
-    interrupted = true
-    generator.stop()
+  const { against, againstPid, scenarios, dataDir } = comparison
+  const unpin = pins && againstPid !== undefined ? pinProcess(againstPid, BROKER_PROCESSOR) : () => undefined
+  const plan: RoundsPlan = {
+    generator: new Generator(),
+    rounds: comparison.rounds,
+    length: comparison.length,
+    pins,
+    other: against === undefined ? undefined : { url: against, pid: againstPid },
   }
-  process.on('SIGINT', interrupt)
-  process.on('SIGTERM', interrupt)
+  let interrupted = false
+  const heed = onInterruption(() => {
+    interrupted = true
+    plan.generator.stop()
+  })
   const results: ScenarioResult[] = []
   try {
-    for (const scenario of comparison.scenarios) {
-      results.push(await compareScenario(comparison, scenario, leveret, generator, pins))
+    for (const isDurable of [false, true]) {
+      const ofKind = scenarios.filter((scenario) => scenario.isDurable === isDurable)
+      if (ofKind.length > 0) await compareOn(isDurable ? temporaryFolder(dataDir) : undefined, ofKind, plan, results)
     }
   } catch (error) {
     if (!interrupted) throw error
   } finally {
-    process.off('SIGINT', interrupt)
-    process.off('SIGTERM', interrupt)
+    heed()
     unpin()
-    await leveret.stop()
   }
   print(comparison, results, pins)
   if (interrupted) process.exitCode = 130
 }
 
+/** Runs these scenarios on one Leveret and adds to the results. */
+async function compareOn(
+  folder: string | undefined,
+  scenarios: readonly Scenario[],
+  plan: RoundsPlan,
+  results: ScenarioResult[],
+): Promise<void> {
+  const leveret = await LeveretProcess.start(plan.pins, folder)
+  try {
+    for (const scenario of scenarios) results.push(await runRounds(scenario, leveret, plan))
+  } finally {
+    await leveret.stop()
+  }
+}
+
 function print(comparison: Comparison, results: readonly ScenarioResult[], pins: boolean): void {
   const { rounds, length } = comparison
   const place = pins ? `broker on processor ${BROKER_PROCESSOR}, generator on ${GENERATOR_PROCESSOR}` : 'not pinned'
-  const setup = `${place}; medians of ${rounds} × ${length.seconds} s; transient messages in transient queues, memory only`
+  const setup = `${place}; medians of ${rounds} × ${length.seconds} s; in memory, but for the durable: LevelDB, durability sync`
   if (comparison.json) {
     console.log(JSON.stringify({ environment: environmentLine(), setup, results }, undefined, 2))
     return

@@ -83,9 +83,9 @@ export const OPTIONS = {
     isSwitch: true,
   }),
   storage: option(
-    'memory',
-    choice({ memory: 'memory', leveldb: 'leveldb' }),
-    'where messages are kept: in memory, or durably in --data-dir',
+    'leveldb',
+    choice({ leveldb: 'leveldb', memory: 'memory' }),
+    'where messages are kept: durably in --data-dir, or in memory, where all is gone when the broker stops',
     { group: 'Storage' },
   ),
   dataDir: option('./leveret-data', text(4096), 'folder of the stored data; unused with memory storage', {

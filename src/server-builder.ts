@@ -1,7 +1,6 @@
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Authenticator } from './auth/authenticator.ts'
-import { UserList } from './auth/user-list.ts'
 import { type Logger, silentLogger } from './lib/logger.ts'
 import { processMemoryBytes } from './lib/process-memory.ts'
 import { Server, type ServerHooks } from './server.ts'
@@ -50,7 +49,7 @@ export class ServerBuilder {
     return this
   }
 
-  /** Who may connect; the default user alone when not given. */
+  /** Who may connect; the users in the storage when not given: see `Server.users`. */
   withAuthenticator(authenticator: Authenticator): this {
     this.#authenticator = authenticator
     return this
@@ -71,17 +70,10 @@ export class ServerBuilder {
       config,
       storage: this.#storage ?? new MemoryStorage(),
       logger: this.#logger,
-      authenticator: this.#authenticator ?? defaultUsers(config),
+      authenticator: this.#authenticator,
       hooks: this.#hooks,
     })
   }
-}
-
-function defaultUsers(config: ServerConfig): UserList {
-  const { defaultUser, defaultPass, loopbackUsers, allowAnonymous } = config
-  const users = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
-  users.add(defaultUser, defaultPass, ['administrator'])
-  return users
 }
 
 const RANGES: readonly (readonly [field: keyof ServerConfig, min: number, max: number])[] = [
@@ -96,6 +88,9 @@ const RANGES: readonly (readonly [field: keyof ServerConfig, min: number, max: n
   ['shutdownGraceMs', 0, 3_600_000],
 ]
 
+/** Names travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
+const NAME_BYTES_MAX = 255
+
 /** Without the fields that are there and undefined: those mean the default too. */
 function given(config: Partial<ServerConfig>): Partial<ServerConfig> {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
@@ -108,4 +103,10 @@ function checkConfig(config: ServerConfig): void {
       throw new RangeError(`${field} is ${String(value)}; it must be a whole number from ${min} to ${max}`)
     }
   }
+  for (const field of ['defaultUser', 'defaultVhost'] as const) {
+    if (config[field] === '' || Buffer.byteLength(config[field]) > NAME_BYTES_MAX) {
+      throw new RangeError(`${field} must have 1 to ${NAME_BYTES_MAX} bytes`)
+    }
+  }
+  if (config.defaultPass === '') throw new RangeError('defaultPass is empty; nobody can log in with an empty password')
 }

@@ -7,19 +7,23 @@ import { OutboxFlusher } from './amqp/outbox.ts'
 import { serverProperties } from './amqp/server-properties.ts'
 import { ReadBuffer } from './amqp/transport.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import { USER_KIND, UserList } from './auth/user-list.ts'
 import { Broker } from './broker/broker.ts'
-import type { RestoredEntities } from './broker/durable-entities.ts'
 import { type BrokerStats, brokerStats } from './embedded/broker-stats.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import type { Transactions } from './embedded/transactions.ts'
 import type { Logger } from './lib/logger.ts'
 import { leveretVersion } from './lib/version.ts'
+import { parseAddress } from './server-address.ts'
 import type { ServerConfig } from './server-config.ts'
+import { reportRecovery, restoreEntities, type ServerRecovery } from './server-recovery.ts'
 
 const MEMORY_SAMPLE_MS = 1000
 /** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */
 const ALARM_SAMPLE_MS = 50
+const NOT_RUNNING = 'the server is not running: call start() or listen() first'
 
 /** Called as the server and its connections come and go. An error thrown by one is logged and otherwise ignored. */
 export interface ServerHooks {
@@ -32,28 +36,14 @@ export interface ServerHooks {
 }
 
 /** A server goes from `stopped` to `running` once, and back once. */
-/** What a server found in its storage. */
-export interface ServerRecovery {
-  readonly exchanges: number
-  readonly queues: number
-  readonly bindings: number
-  readonly messages: number
-  /** Bytes of commits that were not finished, and never confirmed. */
-  readonly tornBytes: number
-  /** Damaged places in the store that were left out. */
-  readonly quarantined: number
-  /** What was damaged or left out, one sentence each. */
-  readonly problems: readonly string[]
-  readonly durationMs: number
-}
-
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
 
 export interface ServerParts {
   readonly config: ServerConfig
   readonly storage: Storage
   readonly logger: Logger
-  readonly authenticator: Authenticator
+  /** Undefined for the users in the storage. */
+  readonly authenticator: Authenticator | undefined
   readonly hooks: ServerHooks
 }
 
@@ -87,6 +77,8 @@ export class Server {
   readonly #parts: ServerParts
   readonly #listener: AmqpListener
   readonly #vhosts: EmbeddedVhosts
+  readonly #userList: UserList
+  readonly #users: EmbeddedUsers
   #state: ServerState = 'stopped'
   #start: Promise<void> | undefined
   #shutdown: Promise<void> | undefined
@@ -111,6 +103,9 @@ export class Server {
       },
     })
     this.core.memory.onChange((isActive) => this.#memoryAlarmChanged(isActive))
+    const { loopbackUsers, allowAnonymous, defaultUser } = config
+    this.#userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
+    this.#userList.keepIn(this.core.kinds)
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
     this.#vhosts = new EmbeddedVhosts({
       core: this.core,
@@ -118,16 +113,22 @@ export class Server {
       maxMessageSizeBytes: config.maxMessageSizeBytes,
       closeConnectionsOf: (vhost) => this.#listener.closeConnectionsOf(vhost, `vhost '${vhost}' is deleted`),
     })
+    this.#users = new EmbeddedUsers({
+      core: this.core,
+      list: this.#userList,
+      requireRunning: () => {
+        if (this.#state !== 'running') throw new Error(NOT_RUNNING)
+      },
+      closeConnectionsOf: (user) => this.#closeConnectionsOfUser(user),
+    })
   }
 
   /**
    * The default virtual host, for code in this process. It sees what AMQP clients see. Throws Error while the server is
-   * not running, BrokerError `not-allowed` when the default virtual host was deleted.
+   * not running, BrokerError `not-allowed` when there is no virtual host of that name: the storage has others.
    */
   get broker(): EmbeddedBroker {
-    if (this.#state === 'stopped' || this.#state === 'starting') {
-      throw new Error('the server is not running: call start() or listen() first')
-    }
+    this.#requireRunning()
     const { name } = this.core.requireVhost(this.#parts.config.defaultVhost)
     return this.#vhosts.at(name) as EmbeddedBroker // the vhost is there
   }
@@ -135,6 +136,16 @@ export class Server {
   /** Transactions of code in this process, in the default virtual host. Throws like `broker`. */
   get transactions(): Transactions {
     return this.broker.transactions
+  }
+
+  /**
+   * Who may connect: changes are durable with the storage. Throws Error while the server is not running, and when it asks
+   * an authenticator of its own instead (`withAuthenticator`).
+   */
+  get users(): EmbeddedUsers {
+    this.#requireRunning()
+    if (this.#parts.authenticator === undefined) return this.#users
+    throw new Error('this server was built with an authenticator of its own: that one knows the users')
   }
 
   /** `starting` and `stopping` are what `start`, `listen` and `shutdown` wait for. */
@@ -237,11 +248,9 @@ export class Server {
 
   async #open(): Promise<void> {
     this.#state = 'starting'
-    const { storage, config } = this.#parts
+    const { storage } = this.#parts
     try {
-      const recovery = await storage.open()
-      this.#recovered(recovery, this.core.restore(recovery))
-      this.core.createVhost(config.defaultVhost)
+      this.#restore(await storage.open())
       this.#unsubscribe = storage.journal.onChange(() => this.#journalChanged())
     } catch (error) {
       this.#state = 'stopped'
@@ -273,16 +282,22 @@ export class Server {
     this.#callHook('onStop')
   }
 
-  #recovered({ messages, tornBytes, quarantined, problems, durationMs }: Recovery, restored: RestoredEntities): void {
-    const { exchanges, queues, bindings } = restored
-    const allProblems = [...problems, ...restored.problems]
-    this.recovery = { exchanges, queues, bindings, messages, tornBytes, quarantined, problems: allProblems, durationMs }
-    const { logger, storage } = this.#parts
-    if (!storage.isDurable) return
-    for (const text of allProblems) logger.warn({}, `recovery: ${text}`)
-    const counts = `${exchanges} exchanges, ${queues} queues, ${bindings} bindings, ${messages} messages`
-    const damage = allProblems.length === 0 ? 'nothing damaged' : `${allProblems.length} damaged or left out`
-    logger.info({ ...this.recovery, problems: allProblems.length }, `recovered ${counts}; ${damage}`)
+  /** Makes what the storage has, and in a new one what everybody starts with. */
+  #restore(found: Recovery): void {
+    const { logger, storage, config, authenticator } = this.#parts
+    const { defaultUser, defaultPass, defaultVhost } = config
+    const users = this.#userList
+    this.recovery = restoreEntities(found, this.core, users)
+    if (storage.isDurable) reportRecovery(this.recovery, logger)
+    if (this.recovery.vhosts === 0) this.core.createVhost(defaultVhost)
+    if (authenticator !== undefined) return
+    // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
+    const isNew = found.entities.every(({ kind }) => kind !== USER_KIND)
+    if (isNew) users.add(defaultUser, defaultPass, ['administrator'])
+    else if (this.recovery.users === 0) logger.warn({}, 'there are no users in the storage: nobody can log in')
+    else if ('refusal' in users.authenticate({ name: defaultUser, password: Buffer.from(defaultPass) }, '127.0.0.1')) {
+      logger.info({}, `user '${defaultUser}' is not as configured: the storage has users already, and they stay`)
+    }
   }
 
   #journalChanged(): void {
@@ -296,6 +311,17 @@ export class Server {
     if (!storage.journal.isCongested) this.#listener.resumePublishers()
   }
 
+  #requireRunning(): void {
+    if (this.#state === 'stopped' || this.#state === 'starting') throw new Error(NOT_RUNNING)
+  }
+
+  // One that has logged in may not have opened its connection yet: it has a name, and no details.
+  #closeConnectionsOfUser(user: string): void {
+    for (const connection of this.#listener.connections) {
+      if (connection.handshake.userName === user) connection.force(`user '${user}' is deleted`)
+    }
+  }
+
   #uptimeMs(): number {
     return this.#state === 'stopped' || this.#state === 'starting'
       ? 0
@@ -306,7 +332,7 @@ export class Server {
     const { config, logger, authenticator } = this.#parts
     return {
       broker: this.core,
-      authenticator,
+      authenticator: authenticator ?? this.#userList,
       logger,
       limits: config,
       mechanisms: ['PLAIN', 'AMQPLAIN', ...(config.allowAnonymous ? ['ANONYMOUS'] : [])],
@@ -354,17 +380,4 @@ export class Server {
 
 function logged({ id, peerAddress, peerPort, user, vhost }: ConnectionDetails): object {
   return { connection: id, peer: `${peerAddress}:${peerPort}`, user: user.name, vhost }
-}
-
-/** No host stands for all interfaces. */
-function parseAddress(address: string | number, bind: string): { host: string | undefined; port: number } {
-  if (typeof address === 'number') return { host: bind, port: address }
-  const colon = address.lastIndexOf(':')
-  const host = address.slice(0, Math.max(0, colon)).replace(/^\[(.*)\]$/, '$1')
-  const digits = address.slice(colon + 1)
-  const port = Number(digits)
-  if (colon < 0 || !/^\d+$/.test(digits) || port > 65_535) {
-    throw new RangeError(`'${address}' is no address to listen on: write host:port or :port, port 0 to 65535`)
-  }
-  return { host: host === '' ? undefined : host, port }
 }

@@ -13,6 +13,8 @@ import { SEGMENT_RECORDS_MAX, Segment } from './segment.ts'
 import { SEGMENT_BYTES, type SegmentPool } from './segment-pool.ts'
 
 const FIRST_SEGMENT_BYTES = 1024
+/** No message is added to a segment that has so many bytes of bodies beside it. */
+const BESIDE_BYTES_MAX = 4 * 1024 * 1024
 
 export class QueueLog {
   readyCount = 0
@@ -49,7 +51,7 @@ export class QueueLog {
   append(source: RecordSource): void {
     const recordBytes = Segment.recordBytes(source)
     let tail = this.#tail
-    if (tail === undefined || tail.length + recordBytes > tail.block.size || tail.count === SEGMENT_RECORDS_MAX) {
+    if (tail === undefined || tail.length + recordBytes > tail.block.size || isFull(tail)) {
       tail = this.#makeRoom(recordBytes)
     }
     const besideBytes = tail.append(source)
@@ -179,11 +181,13 @@ export class QueueLog {
 
   #makeRoom(recordBytes: number): Segment {
     const tail = this.#tail
-    if (tail?.isResident && tail.count < SEGMENT_RECORDS_MAX && tail.length + recordBytes <= SEGMENT_BYTES) {
+    if (tail?.isResident && !isFull(tail) && tail.length + recordBytes <= SEGMENT_BYTES) {
       this.#pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
       return tail
     }
-    if (tail !== undefined) this.#sizeHint = SEGMENT_BYTES
+    if (tail !== undefined) {
+      this.#sizeHint = tail.besideBytes < BESIDE_BYTES_MAX ? SEGMENT_BYTES : Math.max(FIRST_SEGMENT_BYTES, tail.length)
+    }
     const segment = this.#pool.take(Math.max(recordBytes, this.#sizeHint))
     segment.sequence = this.#sequence++
     segment.previous = tail
@@ -272,6 +276,11 @@ export class QueueLog {
     if (this.segment === segment) this.segment = undefined
     this.#pool.give(segment)
   }
+}
+
+/** A segment is read back as a whole: large bodies beside it are limited, too. */
+function isFull(segment: Segment): boolean {
+  return segment.count === SEGMENT_RECORDS_MAX || segment.besideBytes >= BESIDE_BYTES_MAX
 }
 
 /** Whether the body of this record is kept by reference. */

@@ -9,36 +9,60 @@ const SMALLEST_BYTES = 1024
 export const SEGMENT_BYTES = 256 * 1024
 const CLASSES = Math.log2(SEGMENT_BYTES / SMALLEST_BYTES) + 1
 
-/** How many bytes of free segments each size class keeps for reuse. */
-const FREE_BYTES_PER_CLASS = 8 * 1024 * 1024
+/** Bytes of free segments each size class keeps for reuse: so many at the most, and so many for good. */
+const FREE_BYTES_MAX = 256 * 1024 * 1024
+const FREE_BYTES_MIN = 8 * 1024 * 1024
+/** Of the free segments that nobody asked for in so long, half are let go of. */
+const TRIM_MS = 1000
 
 export class SegmentPool {
   /** Bytes of segments and of bodies beside them that queues hold now. */
   bytesInUse = 0
   readonly #free: Segment[][] = Array.from({ length: CLASSES }, () => [])
+  /** Given back while they were being written to the disk. */
+  readonly #pinned: Segment[] = []
+  /** The fewest free segments there have been of each class since the last trim. */
+  readonly #fewest = new Uint32Array(CLASSES)
+  #trimTimer: NodeJS.Timeout | undefined
+
+  /** Bytes of segments that are kept for reuse. */
+  get freeBytes(): number {
+    return this.#free.flat().reduce((sum, { block }) => sum + block.size, 0)
+  }
 
   /** A segment with room for at least `sizeBytes`. */
   take(sizeBytes: number): Segment {
     const sizeClass = classOf(sizeBytes)
     const free = this.#free[sizeClass]
+    if (free?.length === 0) this.#reclaim()
     let segment = free?.pop()
     if (segment === undefined) {
       segment = new Segment()
       segment.block = allocateBlock(free === undefined ? sizeBytes : SMALLEST_BYTES << sizeClass)
+    } else if (free !== undefined && free.length < (this.#fewest[sizeClass] as number)) {
+      this.#fewest[sizeClass] = free.length
     }
     this.bytesInUse += segment.block.size
     return segment
   }
 
   give(segment: Segment): void {
-    const size = segment.block.size
-    this.bytesInUse -= size + segment.dropBodies()
+    const { block } = segment
+    this.bytesInUse -= block.size + segment.dropBodies()
     segment.clear()
+    if (block.pins > 0) this.#pinned.push(segment)
+    else this.#keep(segment)
+  }
+
+  #keep(segment: Segment): void {
+    const { size } = segment.block
     const sizeClass = classOf(size)
     const free = this.#free[sizeClass]
     // What was read back from the disk is exactly as large as it was there: no size for others.
     if (free === undefined || size !== SMALLEST_BYTES << sizeClass) return
-    if ((free.length + 1) * size <= FREE_BYTES_PER_CLASS) free.push(segment)
+    if ((free.length + 1) * size > FREE_BYTES_MAX) return
+    free.push(segment)
+    if (free.length * size > FREE_BYTES_MIN) this.#armTrim()
   }
 
   /** Takes the records of a segment that are safe on disk out of memory; the bytes this frees. */
@@ -48,12 +72,41 @@ export class SegmentPool {
     segment.block = EMPTY_BLOCK
     segment.offsets = new Uint32Array(0)
     segment.bodies = undefined
+    segment.besideBytes = 0
     return freed
   }
 
   /** A segment that was read back counts again, with so many bytes beside its block. */
   admit(segment: Segment, besideBytes: number): void {
     this.bytesInUse += segment.block.size + besideBytes
+  }
+
+  /** Takes back those that are not being written any more: writes end in order. */
+  #reclaim(): void {
+    let ended = 0
+    for (let segment = this.#pinned[0]; segment?.block.pins === 0; segment = this.#pinned[++ended]) this.#keep(segment)
+    if (ended > 0) this.#pinned.splice(0, ended)
+  }
+
+  #armTrim(): void {
+    if (this.#trimTimer !== undefined) return
+    this.#trimTimer = setTimeout(() => {
+      this.#trimTimer = undefined
+      this.#trim()
+    }, TRIM_MS)
+    this.#trimTimer.unref()
+  }
+
+  /** What a burst has left behind goes back to the system by and by. */
+  #trim(): void {
+    for (const [sizeClass, free] of this.#free.entries()) {
+      const size = SMALLEST_BYTES << sizeClass
+      const kept = FREE_BYTES_MIN / size
+      const unused = Math.ceil((this.#fewest[sizeClass] as number) / 2)
+      if (free.length > kept) free.splice(0, Math.min(unused, free.length - kept))
+      this.#fewest[sizeClass] = free.length
+      if (free.length > kept) this.#armTrim()
+    }
   }
 
   /** Moves the segment to a larger block. */

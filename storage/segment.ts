@@ -27,6 +27,8 @@ export class Segment {
   offsets = new Uint32Array(32)
   /** Bodies kept by reference, by record index. */
   bodies: (Block | undefined)[] | undefined
+  /** Bytes of all bodies that it was given by reference. */
+  besideBytes = 0
   previous: Segment | undefined
   next: Segment | undefined
   /** What of it is on disk; only segments of durable queues have this. */
@@ -80,6 +82,7 @@ export class Segment {
     this.bodies ??= []
     while (this.bodies.length < index) this.bodies.push(undefined)
     this.bodies[index] = body
+    this.besideBytes += body.size
     return body.keepers++ === 0 ? body.size : 0
   }
 
@@ -132,6 +135,7 @@ export class Segment {
     this.settledCount = 0
     this.length = 0
     this.bodies = undefined
+    this.besideBytes = 0
     this.stored = undefined
     this.previous = undefined
     this.next = undefined

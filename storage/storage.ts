@@ -31,6 +31,20 @@ export const NOTHING_RECOVERED: Recovery = {
   durationMs: 0,
 }
 
+/** How far a storage is that takes long to open. */
+export interface RecoveryProgress {
+  /** What is being done, in words that a number can follow: `reading the log`. */
+  readonly step: string
+  /** Of this step. */
+  readonly readBytes: number
+  readonly totalBytes: number
+}
+
+export interface OpenOptions {
+  /** Called while it takes longer than a second, once a second at most. */
+  readonly onProgress?: (progress: RecoveryProgress) => void
+}
+
 /** Where messages and entities are kept. */
 export interface Storage {
   /** For logs and statistics: `memory`, `leveldb`. */
@@ -41,7 +55,7 @@ export interface Storage {
   readonly bytesInUse: number
   readonly journal: Journal
   /** Called once before anything else. */
-  open(): Promise<Recovery>
+  open(options?: OpenOptions): Promise<Recovery>
   /** Called once, when nobody uses it any more. What is staged is committed first. */
   close(): Promise<void>
   /** A number for a new durable queue; undefined when nothing is kept. */

@@ -59,11 +59,21 @@ export class StoredSegment {
     return this.#damaged?.has(index) ?? false
   }
 
-  /** How many of the page's records are not settled. */
-  unsettledIn(page: Page): number {
-    let count = 0
-    for (let index = page.first; index < page.first + page.count; index++) if (!this.isSettled(index)) count++
-    return count
+  /** How many of these records are not settled. */
+  unsettledIn({ first, count }: { readonly first: number; readonly count: number }): number {
+    const bits = this.#settled
+    const end = first + count
+    let unsettled = count
+    for (let index = first; index < end; ) {
+      const byte = bits[index >>> 3] ?? 0
+      if (byte === 0) {
+        index = (index | 7) + 1
+        continue
+      }
+      if ((byte & (1 << (index & 7))) !== 0) unsettled--
+      index++
+    }
+    return unsettled
   }
 
   replacePage(page: Page, by: readonly Page[]): void {

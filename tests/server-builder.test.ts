@@ -26,6 +26,17 @@ describe('a configuration', () => {
     expect(() => builder.build()).toThrow(`${field} is ${value}`)
   })
 
+  test.each([
+    ['defaultUser', '', 'must have 1 to 255 bytes'],
+    ['defaultUser', 'ü'.repeat(128), 'must have 1 to 255 bytes'],
+    ['defaultVhost', '', 'must have 1 to 255 bytes'],
+    ['defaultPass', '', 'is empty'],
+  ])('with %s %j is refused by name', (field, value, why) => {
+    const builder = new ServerBuilder().withConfig({ [field]: value })
+    expect(() => builder.build()).toThrow(RangeError)
+    expect(() => builder.build()).toThrow(`${field} ${why}`)
+  })
+
   test('is gathered from several calls, the later ones winning', async () => {
     const builder = new ServerBuilder().withConfig({ port: 1, channelMax: 5 }).withConfig({ port: 0 })
     const server = builder.build()

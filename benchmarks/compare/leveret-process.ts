@@ -1,52 +1,85 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { startChild } from '../leftovers.ts'
 import { BROKER_PROCESSOR, pinned } from './pinning.ts'
 
 /** The built program; this file runs from dist, too. */
 export const LEVERET = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
-const STOP_MS_MAX = 15_000
+const STOP_MS_MAX = 60_000
 
-/** A Leveret of its own for the comparison, on a free port. */
+/** What it said it had found in its folder. */
+export interface FoundInStore {
+  readonly exchanges: number
+  readonly queues: number
+  readonly messages: number
+}
+
+/** What its log says until it listens. */
+interface StartLog {
+  readonly port: number
+  readonly found: FoundInStore | undefined
+}
+
+/** A Leveret of its own, on a free port. */
 export class LeveretProcess {
   readonly url: string
   readonly pid: number
+  /** From before the process was made until its log said that it listens. */
+  readonly startMs: number
+  readonly found: FoundInStore | undefined
   readonly #child: ChildProcess
 
-  private constructor(child: ChildProcess, pid: number, port: number) {
+  private constructor(child: ChildProcess, pid: number, startMs: number, { port, found }: StartLog) {
     this.#child = child
     this.pid = pid
+    this.startMs = startMs
+    this.found = found
     this.url = `amqp://guest:guest@127.0.0.1:${port}/`
   }
 
-  static async start(pins: boolean): Promise<LeveretProcess> {
+  /** Keeps everything in memory, or with a folder durably in there, synced before each confirm. */
+  static async start(pins: boolean, folder?: string): Promise<LeveretProcess> {
+    const storage = folder === undefined ? ['memory'] : ['leveldb', '--data-dir', folder, '--durability', 'sync']
     const args = ['serve', '--port', '0', '--bind', '127.0.0.1', '--log-format', 'json', '--log-level', 'info']
-    const [program = '', ...rest] = pinned(BROKER_PROCESSOR, [process.execPath, LEVERET, ...args], pins)
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
-    const port = await listeningPort(child)
-    if (child.pid === undefined || port === undefined) throw new Error('Leveret did not start; was it built?')
+    const command = [process.execPath, LEVERET, ...args, '--storage', ...storage]
+    const startedAtMs = performance.now()
+    const child = startChild(pinned(BROKER_PROCESSOR, command, pins), ['ignore', 'pipe', 'inherit'])
+    const log = await startLog(child)
+    const startMs = performance.now() - startedAtMs
+    if (child.pid === undefined || log === undefined) throw new Error('Leveret did not start; was it built?')
     child.stdout?.resume()
-    return new LeveretProcess(child, child.pid, port)
+    return new LeveretProcess(child, child.pid, startMs, log)
   }
 
   async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  /** Without a chance to finish anything. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const exited = once(this.#child, 'exit')
-    this.#child.kill('SIGTERM')
+    this.#child.kill(signal)
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS_MAX)
     await exited
     clearTimeout(timer)
   }
 }
 
-/** From the log lines of the start. */
-async function listeningPort(child: ChildProcess): Promise<number | undefined> {
+async function startLog(child: ChildProcess): Promise<StartLog | undefined> {
   if (child.stdout === null) return undefined
+  let found: FoundInStore | undefined
   for await (const line of createInterface({ input: child.stdout })) {
-    const port: unknown = JSON.parse(line).port
-    if (typeof port === 'number') return port
+    const { port, messages, queues, exchanges } = JSON.parse(line)
+    if (typeof messages === 'number') found = { exchanges, queues, messages }
+    if (typeof port === 'number') return { port, found }
   }
   return undefined
 }

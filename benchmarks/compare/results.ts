@@ -19,23 +19,32 @@ export interface ScenarioResult {
   readonly other: Medians | null
   /** How many times as good Leveret is: rates, or for latency the median times. */
   readonly ratio: number | null
-  readonly runs: { readonly leveret: readonly PerfReport[]; readonly other: readonly PerfReport[] }
+  /** What Leveret reaches under the scenario's yardstick, and which share of that in the scenario. */
+  readonly yardstick: Medians | null
+  readonly share: number | null
+  readonly runs: Runs
 }
 
-export function evaluate(
-  scenario: Scenario,
-  leveretRuns: readonly PerfReport[],
-  otherRuns: readonly PerfReport[],
-): ScenarioResult {
-  const leveret = medians(scenario, leveretRuns)
-  const other = otherRuns.length > 0 ? medians(scenario, otherRuns) : null
+/** The reports of all rounds. */
+export interface Runs {
+  readonly leveret: readonly PerfReport[]
+  readonly other: readonly PerfReport[]
+  readonly yardstick: readonly PerfReport[]
+}
+
+export function evaluate(scenario: Scenario, runs: Runs): ScenarioResult {
+  const leveret = medians(scenario, runs.leveret)
+  const other = runs.other.length > 0 ? medians(scenario, runs.other) : null
+  const yardstick = runs.yardstick.length > 0 ? medians(scenario, runs.yardstick) : null
   return {
     scenario: scenario.name,
     description: scenario.description,
     leveret,
     other,
     ratio: other === null ? null : ratio(scenario, leveret, other),
-    runs: { leveret: leveretRuns, other: otherRuns },
+    yardstick,
+    share: yardstick === null ? null : quotient(leveret.perSecond, yardstick.perSecond),
+    runs,
   }
 }
 
@@ -54,11 +63,15 @@ function medians(scenario: Scenario, runs: readonly PerfReport[]): Medians {
 function ratio(scenario: Scenario, leveret: Medians, other: Medians): number | null {
   const [above, below] =
     scenario.measure === 'latency' ? [other.latencyP50Us, leveret.latencyP50Us] : [leveret.perSecond, other.perSecond]
+  return quotient(above, below)
+}
+
+function quotient(above: number | null, below: number | null): number | null {
   return above === null || below === null || below === 0 ? null : Number((above / below).toPrecision(3))
 }
 
 /** The value in the middle, of an even number the mean of both; `null` when a value is missing. */
-function median(values: readonly (number | null | undefined)[]): number | null {
+export function median(values: readonly (number | null | undefined)[]): number | null {
   const present = values.filter((value) => typeof value === 'number').toSorted((a, b) => a - b)
   const [low, high] = [present[(present.length - 1) >> 1], present[present.length >> 1]]
   return low === undefined || high === undefined ? null : (low + high) / 2

@@ -1,9 +1,13 @@
+import type { Load } from './generator.ts'
+
 /** One row of the comparison: options of `leveret perf`, and the number that counts. */
-export interface Scenario {
-  readonly name: string
+export interface Scenario extends Load {
   readonly description: string
   readonly measure: 'published' | 'consumed' | 'latency'
-  readonly options: readonly string[]
+  /** Leveret keeps on the disk what is durable, instead of everything in memory. */
+  readonly isDurable: boolean
+  /** Options of another load that Leveret gets in the same rounds: which share of its rate this one reaches is told. */
+  readonly yardstick?: readonly string[]
 }
 
 const PURGED = ['--consumers', '0', '--purge-ms', '100']
@@ -12,60 +16,92 @@ const TOPIC = [
   ...['--routing-key', 'dev.{0000..0999}.room.temp', '--binding-key', 'dev.{0000..0999}.*.temp'],
 ]
 
-/** All transient messages in transient queues. */
+const DURABLE_1K = ['--size', '1024', '--durable', '--persistent', '--confirm', '1000']
+const PURGED_SLOWLY = ['--consumers', '0', '--purge-ms', '1000']
+
+/** Persistent messages in a durable queue, confirmed when they are on the disk. */
+export const DURABLE_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'durable-confirmed',
+    description: 'durable, 1 → 1, 1000 confirms in flight, every message acked, prefetch 1000, 1 KiB',
+    measure: 'consumed',
+    isDurable: true,
+    options: [...DURABLE_1K, '--ack-every', '1', '--prefetch', '1000'],
+  },
+  {
+    name: 'durable-publish',
+    description: 'durable, publish only, 1000 confirms in flight, 1 KiB, purged every second',
+    measure: 'published',
+    isDurable: true,
+    options: [...DURABLE_1K, ...PURGED_SLOWLY],
+    yardstick: ['--size', '1024', ...PURGED_SLOWLY],
+  },
+]
+
+/** Transient messages in transient queues, and the durable ones. */
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'publish',
     description: 'publish only, 16 B, purged every 100 ms',
     measure: 'published',
+    isDurable: false,
     options: ['--size', '16', ...PURGED],
   },
   {
     name: 'publish-1k',
     description: 'publish only, 1 KiB, purged every 100 ms',
     measure: 'published',
+    isDurable: false,
     options: ['--size', '1024', ...PURGED],
   },
   {
     name: 'one-to-one',
     description: '1 publisher → 1 consumer, no ack, 16 B',
     measure: 'consumed',
+    isDurable: false,
     options: ['--size', '16'],
   },
   {
     name: 'single-writes',
     description: 'the same, one write per message',
     measure: 'consumed',
+    isDurable: false,
     options: ['--size', '16', '--write-bytes', '1'],
   },
   {
     name: 'one-to-one-1k',
     description: '1 publisher → 1 consumer, no ack, 1 KiB',
     measure: 'consumed',
+    isDurable: false,
     options: ['--size', '1024'],
   },
   {
     name: 'ten-to-ten',
     description: '10 publishers → 10 consumers, one queue, no ack, 16 B',
     measure: 'consumed',
+    isDurable: false,
     options: ['--size', '16', '--publishers', '10', '--consumers', '10'],
   },
   {
     name: 'confirmed',
     description: '1 → 1, 1000 confirms in flight, every message acked, prefetch 1000, 1 KiB',
     measure: 'consumed',
+    isDurable: false,
     options: ['--size', '1024', '--confirm', '1000', '--ack-every', '1', '--prefetch', '1000'],
   },
   {
     name: 'topic',
     description: 'topic exchange, 1000 bindings, keys in turn, 16 B',
     measure: 'consumed',
+    isDurable: false,
     options: ['--size', '16', ...TOPIC],
   },
   {
     name: 'latency',
     description: 'latency at 5000 msg/s, 16 B',
     measure: 'latency',
+    isDurable: false,
     options: ['--size', '16', '--rate', '5000', '--latency'],
   },
+  ...DURABLE_SCENARIOS,
 ]

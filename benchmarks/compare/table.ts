@@ -1,7 +1,7 @@
 import type { Medians, ScenarioResult } from './results.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-const HEAD = ['scenario', 'Leveret', 'µs CPU', 'other', 'µs CPU', 'ratio', 'generator']
+const HEAD = ['scenario', 'Leveret', 'µs CPU', 'other', 'µs CPU', 'ratio', 'transient', 'share', 'generator']
 
 /** The results as a Markdown table. */
 export function tableLines(results: readonly ScenarioResult[]): string[] {
@@ -12,15 +12,22 @@ export function tableLines(results: readonly ScenarioResult[]): string[] {
     result.other === null ? '' : headline(result, result.other),
     result.other === null ? '' : cpu(result.other),
     result.ratio === null ? '' : `${result.ratio}×`,
+    result.yardstick === null ? '' : headline(result, result.yardstick),
+    result.share === null ? '' : String(result.share),
     `${Math.max(result.leveret.generatorCpuPercent, result.other?.generatorCpuPercent ?? 0)} %`,
   ])
-  const widths = HEAD.map((title, column) => {
+  return markdownTable(HEAD, rows)
+}
+
+/** Lines of equal length. */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, column) => {
     return Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0))
   })
   const line = (cells: readonly string[]): string => {
     return `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
   }
-  return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)]
 }
 
 function headline(result: ScenarioResult, medians: Medians): string {

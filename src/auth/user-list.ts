@@ -1,7 +1,10 @@
-/** The users of a broker, held in memory. */
+/** The users of a broker: held in memory, and in a storage if it is told to. */
 import { isIPv4 } from 'node:net'
+import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
+import { refuse } from '../broker/errors.ts'
 import type { Authenticator, Credentials, User, Verdict } from './authenticator.ts'
 import { hashPassword, isPassword } from './passwords.ts'
+import { checkTags, checkUserName, decodeUser, encodeUser, type KnownUser } from './user-record.ts'
 
 export interface UserListOptions {
   /** Users that may only connect from this machine. RabbitMQ: `loopback_users`. */
@@ -10,27 +13,75 @@ export interface UserListOptions {
   readonly anonymousUser?: string | undefined
 }
 
+/** The number of users among the kinds of entities on disk. */
+export const USER_KIND = 5
+
+/**
+ * The record of a list that was emptied. A store without any record of users is new, and gets the default user; in this
+ * one all users were deleted, and stay so.
+ */
+const NOBODY: readonly string[] = []
+
 /** Compared with when there is no such user, so that guessing names by time does not work. */
 const NOBODY_HASH = hashPassword('')
 
 export class UserList implements Authenticator {
-  readonly #users = new Map<string, { readonly user: User; readonly hash: string }>()
+  readonly #users = new Map<string, KnownUser>()
   readonly #loopbackUsers: ReadonlySet<string>
   readonly #anonymousUser: string | undefined
+  #records: EntityRecords | undefined
 
   constructor(options: UserListOptions) {
     this.#loopbackUsers = new Set(options.loopbackUsers)
     this.#anonymousUser = options.anonymousUser
   }
 
-  /** Adds a user, or changes one of that name. The password is kept as a salted hash. */
+  /** Users are durable entities from now on, and those that the storage has are restored with all others. */
+  keepIn(kinds: EntityRegistry): void {
+    this.#records = kinds.register({
+      number: USER_KIND,
+      name: 'user',
+      restore: ([name], value) => {
+        if (name !== undefined) this.#users.set(name, decodeUser(name, value))
+      },
+    })
+  }
+
+  /**
+   * Adds a user, or changes one of that name. The password is kept as a salted hash. Throws RangeError for an empty
+   * password and for names and tags that do not have 1 to 255 bytes.
+   */
   add(name: string, password: string, tags: readonly string[] = []): void {
-    this.#users.set(name, { user: { name, tags }, hash: hashPassword(password) })
+    const user = { name: checkUserName(name), tags: checkTags(tags) }
+    this.#put({ user, hash: hashOf(name, password) })
+  }
+
+  /** Connections that are open stay so. Throws RangeError for an empty password, BrokerError `not-found`. */
+  changePassword(name: string, password: string): void {
+    const { user } = this.#require(name)
+    this.#put({ user, hash: hashOf(name, password) })
+  }
+
+  /** These tags instead of the old ones. Throws RangeError like `add`, BrokerError `not-found`. */
+  setTags(name: string, tags: readonly string[]): void {
+    const { hash } = this.#require(name)
+    this.#put({ user: { name, tags: checkTags(tags) }, hash })
   }
 
   /** False when there is no such user. Connections that are open stay so. */
   remove(name: string): boolean {
-    return this.#users.delete(name)
+    if (!this.#users.delete(name)) return false
+    this.#records?.remove([name])
+    if (this.#users.size === 0) this.#records?.put(NOBODY, () => new Uint8Array())
+    return true
+  }
+
+  has(name: string): boolean {
+    return this.#users.has(name)
+  }
+
+  list(): User[] {
+    return Array.from(this.#users.values(), ({ user }) => ({ name: user.name, tags: [...user.tags] }))
   }
 
   authenticate({ name, password }: Credentials, peerAddress: string): Verdict {
@@ -48,12 +99,30 @@ export class UserList implements Authenticator {
     return this.#admit(known.user, peerAddress)
   }
 
+  #put(known: KnownUser): void {
+    if (this.#users.size === 0) this.#records?.remove(NOBODY)
+    this.#users.set(known.user.name, known)
+    this.#records?.put([known.user.name], () => encodeUser(known))
+  }
+
+  #require(name: string): KnownUser {
+    const known = this.#users.get(name)
+    if (known === undefined) throw refuse.missingUser(name)
+    return known
+  }
+
   #admit(user: User, peerAddress: string): Verdict {
     if (this.#loopbackUsers.has(user.name) && !isLoopback(peerAddress)) {
       return { refusal: `user '${user.name}' can only connect via localhost` }
     }
     return { user }
   }
+}
+
+// RabbitMQ never lets anybody in with a blank password, so nobody is to rely on one.
+function hashOf(name: string, password: string): string {
+  if (password === '') throw new RangeError(`user '${name}' needs a password: nobody can log in with an empty one`)
+  return hashPassword(password)
 }
 
 /** Whether an IP address is this machine's own, in any of its spellings. */

@@ -1,8 +1,9 @@
 /** The root of the model: virtual hosts over one storage. It would run the same without a network. */
+import { EntityRegistry, type RestoredEntities } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
 import { DeliveryScheduler } from './delivery-scheduler.ts'
-import { DurableEntities, type RestoredEntities } from './durable-entities.ts'
+import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { MemoryAlarm } from './memory-alarm.ts'
 import { Vhost } from './vhost.ts'
@@ -21,13 +22,16 @@ export interface BrokerOptions {
 export class Broker {
   readonly scheduler: DeliveryScheduler
   readonly memory: MemoryAlarm
+  /** For kinds of entities that are not the model's: register them before `restore`. */
+  readonly kinds: EntityRegistry
   readonly #storage: Storage
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
-    this.#entities = new DurableEntities(options.storage)
+    this.kinds = new EntityRegistry(options.storage)
+    this.#entities = new DurableEntities(this.kinds, (name) => this.createVhost(name))
     this.scheduler = new DeliveryScheduler(options.nextTurn, options.onDefect)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse,
@@ -44,9 +48,9 @@ export class Broker {
     return this.#storage.isDurable
   }
 
-  /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings. */
+  /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
   restore(recovery: Recovery): RestoredEntities {
-    const restored = this.#entities.restore(recovery.entities, (name) => this.createVhost(name))
+    const restored = this.kinds.restore(recovery.entities)
     const unclaimed = this.#storage.dropUnclaimed()
     if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
     return restored

@@ -1,10 +1,10 @@
 /**
- * Keeps the durable entities in the storage, one record each, and makes them again after a restart. Messages are not its
- * business: a queue's record has the number under which the storage keeps them.
+ * Keeps the durable entities of the model in the storage, one record each, and makes them again after a restart. Messages
+ * are not its business: a queue's record has the number under which the storage keeps them.
  */
 import { decodeFieldTable, encodeFieldTable, type Field, type FieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
-import type { Storage, StoredEntity } from '../../storage/storage.ts'
+import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
 import { type Binding, createBinding } from './binding.ts'
 import type { Exchange } from './exchange.ts'
 import { isExchangeType } from './exchange-types/exchange-types.ts'
@@ -12,38 +12,42 @@ import { isReserved } from './names.ts'
 import type { Queue } from './queue.ts'
 import type { Vhost } from './vhost.ts'
 
-/** Numbers on disk: never reuse one. */
-const Kind = { vhost: 1, exchange: 2, queue: 3, binding: 4 } as const
+/** Finds a vhost, or makes it: one whose record was lost is there again with the first of what is in it. */
+type FindVhost = (name: string) => Vhost
 
-/** What was made again, and what could not be. */
-export interface RestoredEntities {
-  exchanges: number
-  queues: number
-  bindings: number
-  readonly problems: string[]
-}
+type Restore = (vhost: FindVhost, key: readonly string[], fields: FieldTable) => void
 
 export class DurableEntities {
-  readonly #storage: Storage
-  /** What is being made again is in the storage already. */
-  #isRestoring = false
+  readonly #vhosts: EntityRecords
+  readonly #exchanges: EntityRecords
+  readonly #queues: EntityRecords
+  readonly #bindings: EntityRecords
 
-  constructor(storage: Storage) {
-    this.#storage = storage
+  constructor(registry: EntityRegistry, vhost: FindVhost) {
+    const register = (number: number, name: string, restore: Restore): EntityRecords =>
+      registry.register({
+        number,
+        name,
+        restore: (key, value) => restore(vhost, key, decodeFieldTable(new Reader(value))),
+      })
+    this.#vhosts = register(1, 'vhost', restoreVhost)
+    this.#exchanges = register(2, 'exchange', restoreExchange)
+    this.#queues = register(3, 'queue', restoreQueue)
+    this.#bindings = register(4, 'binding', restoreBinding)
   }
 
   vhostAdded(name: string): void {
-    this.#put(Kind.vhost, [name], [])
+    put(this.#vhosts, [name], [])
   }
 
   vhostRemoved(name: string): void {
-    this.#remove(Kind.vhost, [name])
+    this.#vhosts.remove([name])
   }
 
   exchangeAdded(exchange: Exchange): void {
     if (!isKept(exchange)) return
-    this.#put(
-      Kind.exchange,
+    put(
+      this.#exchanges,
       [exchange.vhostName, exchange.name],
       [
         ['type', text(exchange.type)],
@@ -55,12 +59,12 @@ export class DurableEntities {
   }
 
   exchangeRemoved(exchange: Exchange): void {
-    if (isKept(exchange)) this.#remove(Kind.exchange, [exchange.vhostName, exchange.name])
+    if (isKept(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
   queueAdded(queue: Queue, queueId: number): void {
-    this.#put(
-      Kind.queue,
+    put(
+      this.#queues,
       [queue.vhostName, queue.name],
       [
         ['id', { type: 'l', value: BigInt(queueId) }],
@@ -71,14 +75,14 @@ export class DurableEntities {
   }
 
   queueRemoved(queue: Queue): void {
-    if (queue.durable) this.#remove(Kind.queue, [queue.vhostName, queue.name])
+    if (queue.durable) this.#queues.remove([queue.vhostName, queue.name])
   }
 
   bindingAdded(binding: Binding): void {
     if (!isDurableBinding(binding)) return
     const { source, destination, routingKey } = binding
-    this.#put(
-      Kind.binding,
+    put(
+      this.#bindings,
       [source.vhostName, source.name, binding.id],
       [
         ['kind', text(destination.kind)],
@@ -90,58 +94,12 @@ export class DurableEntities {
   }
 
   bindingRemoved(binding: Binding): void {
-    if (isDurableBinding(binding))
-      this.#remove(Kind.binding, [binding.source.vhostName, binding.source.name, binding.id])
+    if (isDurableBinding(binding)) this.#bindings.remove([binding.source.vhostName, binding.source.name, binding.id])
   }
+}
 
-  /** Makes everything again: `vhost` finds or makes the one of that name. */
-  restore(entities: readonly StoredEntity[], vhost: (name: string) => Vhost): RestoredEntities {
-    const restored: RestoredEntities = { exchanges: 0, queues: 0, bindings: 0, problems: [] }
-    this.#isRestoring = true
-    // In the order of their kinds, everything finds what it refers to.
-    for (const entity of [...entities].sort((a, b) => a.kind - b.kind)) {
-      try {
-        this.#restoreOne(entity, vhost, restored)
-      } catch (error) {
-        restored.problems.push(`entity ${entity.kind} ${entity.key} is left out: ${String(error)}`)
-      }
-    }
-    this.#isRestoring = false
-    return restored
-  }
-
-  #restoreOne(entity: StoredEntity, findVhost: (name: string) => Vhost, restored: RestoredEntities): void {
-    const [vhostName, name = ''] = JSON.parse(entity.key) as [string, string?]
-    const vhost = findVhost(vhostName)
-    const fields = decodeFieldTable(new Reader(entity.value))
-    switch (entity.kind) {
-      case Kind.vhost:
-        return
-      case Kind.exchange:
-        restoreExchange(vhost, name, fields)
-        restored.exchanges++
-        return
-      case Kind.queue:
-        restoreQueue(vhost, name, fields)
-        restored.queues++
-        return
-      case Kind.binding:
-        restoreBinding(vhost, name, fields)
-        restored.bindings++
-        return
-      default:
-        throw new Error('a kind this version does not know')
-    }
-  }
-
-  #put(kind: number, key: readonly string[], fields: readonly (readonly [string, Field])[]): void {
-    if (this.#isRestoring || !this.#storage.isDurable) return
-    this.#storage.journal.put(kind, JSON.stringify(key), encodeFieldTable(new Map(fields)))
-  }
-
-  #remove(kind: number, key: readonly string[]): void {
-    if (this.#storage.isDurable) this.#storage.journal.remove(kind, JSON.stringify(key))
-  }
+function put(records: EntityRecords, key: readonly string[], fields: readonly (readonly [string, Field])[]): void {
+  records.put(key, () => encodeFieldTable(new Map(fields)))
 }
 
 /** Predeclared exchanges are there anyway. */
@@ -154,11 +112,15 @@ function isDurableBinding({ source, destination }: Binding): boolean {
   return source.durable && destination.durable
 }
 
-function restoreExchange(vhost: Vhost, name: string, fields: FieldTable): void {
+const restoreVhost: Restore = (vhost, key) => {
+  vhost(nameIn(key, 0))
+}
+
+const restoreExchange: Restore = (vhost, key, fields) => {
   const type = textIn(fields, 'type')
   if (!isExchangeType(type)) throw new Error(`unknown exchange type '${type}'`)
-  vhost.addExchange({
-    name,
+  vhost(nameIn(key, 0)).addExchange({
+    name: nameIn(key, 1),
     type,
     durable: true,
     autoDelete: flagIn(fields, 'autoDelete'),
@@ -167,12 +129,12 @@ function restoreExchange(vhost: Vhost, name: string, fields: FieldTable): void {
   })
 }
 
-function restoreQueue(vhost: Vhost, name: string, fields: FieldTable): void {
+const restoreQueue: Restore = (vhost, key, fields) => {
   const id = fields.get('id')
   if (id?.type !== 'l') throw new Error('its number is missing')
-  vhost.addQueue(
+  vhost(nameIn(key, 0)).addQueue(
     {
-      name,
+      name: nameIn(key, 1),
       durable: true,
       autoDelete: flagIn(fields, 'autoDelete'),
       arguments: tableIn(fields, 'arguments'),
@@ -182,11 +144,18 @@ function restoreQueue(vhost: Vhost, name: string, fields: FieldTable): void {
   )
 }
 
-function restoreBinding(vhost: Vhost, sourceName: string, fields: FieldTable): void {
-  const source = vhost.requireExchange(sourceName)
+const restoreBinding: Restore = (findVhost, key, fields) => {
   const name = textIn(fields, 'destination')
+  const vhost = findVhost(nameIn(key, 0))
+  const source = vhost.requireExchange(nameIn(key, 1))
   const destination = textIn(fields, 'kind') === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
   vhost.addBinding(createBinding(source, destination, textIn(fields, 'routingKey'), tableIn(fields, 'arguments')))
+}
+
+function nameIn(key: readonly string[], at: number): string {
+  const name = key[at]
+  if (name === undefined) throw new Error('its key is too short')
+  return name
 }
 
 function text(value: string): Field {

@@ -43,6 +43,8 @@ export const refuse = {
   missing: refusal('not-found', (...of: Resource) => `no ${resourceText(...of)}`),
   noPreviousQueue: refusal('not-found', () => 'no previously declared queue'),
   missingVhost: refusal('not-allowed', (vhost: string) => `vhost ${vhost} not found`),
+  missingUser: refusal('not-found', (user: string) => `user '${user}' does not exist`),
+  existingUser: refusal('precondition-failed', (user: string) => `user '${user}' already exists`),
   defaultExchange: refusal('access-refused', () => 'operation not permitted on the default exchange'),
   reservedName: refusal(
     'access-refused',

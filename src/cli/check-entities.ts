@@ -3,27 +3,24 @@ import type { EntityFindings } from '../../storage/level/offline-store.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { SegmentPool } from '../../storage/segment-pool.ts'
 import { NOTHING_RECOVERED, type Storage, type StoredEntity } from '../../storage/storage.ts'
+import { UserList } from '../auth/user-list.ts'
 import { Broker } from '../broker/broker.ts'
 
-/** Makes the entities as a start would, one by one in the order of their kinds, and notes what goes wrong. */
+/** Makes the entities as a start would, and notes what goes wrong. */
 export function checkEntities(entities: readonly StoredEntity[]): EntityFindings {
   const storage = new QueueNumbers()
-  const problems: string[] = []
+  const defects: string[] = []
   const broker = new Broker({
     storage,
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
-    onDefect: (error) => problems.push(String(error)),
+    onDefect: (error) => defects.push(String(error)),
   })
-  const refused: StoredEntity[] = []
-  for (const entity of [...entities].sort((a, b) => a.kind - b.kind)) {
-    const restored = broker.restore({ ...NOTHING_RECOVERED, entities: [entity] })
-    problems.push(...restored.problems)
-    if (restored.problems.length > 0) refused.push(entity)
-  }
+  new UserList({ loopbackUsers: [] }).keepIn(broker.kinds)
+  const { problems, refused } = broker.restore({ ...NOTHING_RECOVERED, entities })
   broker.close()
-  return { problems, refused, queueIds: storage.queueIds }
+  return { problems: [...problems, ...defects], refused, queueIds: storage.queueIds }
 }
 
 /** Has no messages; it only sees which queues ask for theirs. */

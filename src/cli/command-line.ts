@@ -50,7 +50,9 @@ function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>
   return cli
     .scriptName('leveret')
     .detectLocale(false)
-    .usage('$0 [command] [options]\n\nAn AMQP 0.9.1 broker. Messages live in memory, as long as the process does.')
+    .usage(
+      '$0 [command] [options]\n\nAn AMQP 0.9.1 broker. It keeps what is durable in --data-dir; --storage memory runs it without disk.',
+    )
     .command(
       ['serve', '$0'],
       'run the broker (default)',

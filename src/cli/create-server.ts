@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Config } from '../../config/options.ts'
 import type { Durability } from '../../storage/level/level-journal.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -23,7 +24,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
 async function levelStorage(config: Config, memoryLimitBytes: number, logger: Logger): Promise<Storage> {
   const { LevelStorage } = await import('../../storage/level/level-storage.ts')
   return new LevelStorage({
-    folder: config.dataDir,
+    folder: resolve(config.dataDir),
     durability: config.durability as Durability, // the parser takes no other values
     syncIntervalMs: config.syncIntervalMs,
     memoryBytes: Math.floor(memoryLimitBytes * RESIDENT_SHARE),

@@ -43,6 +43,7 @@ function logStorage(logger: Logger, { storage, dataDir, durability, syncInterval
     { storage, folder, durability },
     `storage is ${storage} in ${folder}, durability is ${how}: ${PROMISES[durability as Durability]}`,
   )
+  logger.info({}, 'to run without disk: --storage memory')
 }
 
 /** Says that the start goes on while the store is being read, every few seconds. */

@@ -9,6 +9,8 @@ export class Block {
   readonly size: number
   /** How many segments keep it by reference: it counts once, however many there are. */
   keepers = 0
+  /** How many writes to the disk that are under way refer to it: it must not change meanwhile. */
+  pins = 0
 
   constructor(bytes: Buffer) {
     this.bytes = bytes

@@ -2,11 +2,16 @@
  * Opens a catalogue, and puts a damaged one right as far as that is possible: a copy is kept in the quarantine, LevelDB
  * salvages its tables, and what cannot be salvaged starts empty, to be filled again from the log.
  */
-import { cp, link, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { syncFolder } from './backup-files.ts'
 import { Catalogue } from './catalogue.ts'
-import { damagedTables } from './table-check.ts'
+import { damageInLevelFiles } from './leveldb-files.ts'
+import type { ReadProgress } from './read-progress.ts'
+
+/** In the quarantine, while a repair is not done. */
+const UNFINISHED = 'unfinished-repair'
 
 export interface OpenedCatalogue {
   readonly catalogue: Catalogue
@@ -14,45 +19,52 @@ export interface OpenedCatalogue {
   readonly problems: readonly string[]
 }
 
-/** Throws what LevelDB says when it is locked, or the disk fails; damage alone never keeps it from opening. */
-export async function openCatalogue(folder: string, quarantine: string): Promise<OpenedCatalogue> {
+/**
+ * To be called by the one process that has the folder. Damage never keeps the catalogue from opening; throws what LevelDB
+ * says when the disk fails. When there are problems, the catalogue may have lost anything, and `repairDone` is to be
+ * called once the log has told it again.
+ */
+export async function openCatalogue(
+  folder: string,
+  quarantine: string,
+  progress?: ReadProgress,
+): Promise<OpenedCatalogue> {
   // Without its file CURRENT, LevelDB would take the folder for a new one and delete the rest.
   if (await isHeadless(folder)) return await repairCatalogue(folder, quarantine, 'its file CURRENT is missing')
-  const damaged = await damagedTables(folder)
-  if (damaged.length > 0) {
-    // A table that somebody is writing looks the same.
-    await requireUnused(folder)
-    return await repairCatalogue(folder, quarantine, `${damaged.length} of its tables have wrong checksums`)
-  }
+  const { tables, problems } = await damageInLevelFiles(folder, progress)
+  if (tables.length > 0) return await repairCatalogue(folder, quarantine, problems.join(', '))
+  const unfinished = await unfinishedRepair(quarantine)
+  if (problems.length > 0) await repairBegins(folder, quarantine, problems.join(', '))
   try {
+    // What is damaged of its log LevelDB leaves out, without a word.
     const catalogue = await Catalogue.open(folder)
-    const droppedBytes = await droppedOnOpening(folder)
-    if (droppedBytes === 0) return { catalogue, problems: [] }
-    return { catalogue, problems: [`the catalogue was damaged: ${droppedBytes} bytes of its last changes are dropped`] }
+    const found = unfinished === undefined ? problems : [...problems, `${unfinished}; that was not put right before`]
+    return { catalogue, problems: found.map((text) => `the catalogue was damaged: ${text}`) }
   } catch (error) {
     const reason = reasonOf(error)
     if (!(await isDamage(folder, reason))) throw error
-    return await repairCatalogue(folder, quarantine, reason)
+    return await repairCatalogue(folder, quarantine, [...problems, reason].join(', '))
   }
 }
 
-/** What LevelDB leaves out of its own log when it opens is told nowhere but in its file LOG, which starts anew each time. */
-async function droppedOnOpening(folder: string): Promise<number> {
-  const text = await readFile(join(folder, 'LOG'), 'utf8').catch(() => '')
-  return [...text.matchAll(/dropping (\d+) bytes/g)].reduce((sum, [, bytes]) => sum + Number(bytes), 0)
+/** Says that what the catalogue has lost is in it again. */
+export async function repairDone(quarantine: string): Promise<void> {
+  await rm(join(quarantine, UNFINISHED), { force: true })
 }
 
-/** Throws what LevelDB says when somebody has the catalogue open: the lock is taken in another folder, by a link. */
-async function requireUnused(folder: string): Promise<void> {
-  const place = `${folder}.lock`
-  await mkdir(place, { recursive: true })
+/** A catalogue that is repaired looks whole: until it is, a note says that it is not. */
+async function repairBegins(folder: string, quarantine: string, reason: string): Promise<void> {
+  if ((await unfinishedRepair(quarantine)) === undefined) await keepCopy(folder, quarantine)
+  await writeFile(join(quarantine, UNFINISHED), reason, { flush: true })
+  await syncFolder(quarantine)
+}
+
+async function unfinishedRepair(quarantine: string): Promise<string | undefined> {
   try {
-    await link(join(folder, 'LOCK'), join(place, 'LOCK')).catch(() => {}) // never opened: nobody has it
-    const guard = new ClassicLevel(place)
-    await guard.open()
-    await guard.close()
-  } finally {
-    await rm(place, { recursive: true, force: true })
+    return await readFile(join(quarantine, UNFINISHED), 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
   }
 }
 
@@ -77,9 +89,9 @@ async function isDamage(folder: string, reason: string): Promise<boolean> {
 
 /** For a catalogue that is not open and that cannot be read. As it was, it goes into the quarantine. */
 export async function repairCatalogue(folder: string, quarantine: string, reason: string): Promise<OpenedCatalogue> {
-  await keepCopy(folder, quarantine)
+  await repairBegins(folder, quarantine, reason)
   try {
-    for (const name of await damagedTables(folder)) await rm(join(folder, name))
+    for (const name of (await damageInLevelFiles(folder)).tables) await rm(join(folder, name))
     await ClassicLevel.repair(folder)
     // What it could not use; the copy has that too.
     await rm(join(folder, 'lost'), { recursive: true, force: true })
@@ -91,8 +103,7 @@ export async function repairCatalogue(folder: string, quarantine: string, reason
   }
 }
 
-/** Copies a catalogue that nobody has open into the quarantine. */
-export async function keepCopy(folder: string, quarantine: string): Promise<void> {
+async function keepCopy(folder: string, quarantine: string): Promise<void> {
   await cp(folder, await freePlace(quarantine, basename(folder)), { recursive: true })
 }
 

@@ -142,6 +142,15 @@ export class Catalogue {
     }
   }
 
+  /** The records under these keys as they are, damaged or not. */
+  async records(keys: readonly Buffer[]): Promise<{ readonly key: Buffer; readonly value: Buffer }[]> {
+    const values = await this.#database.getMany([...keys])
+    return keys.flatMap((key, at) => {
+      const value = values[at]
+      return value === undefined ? [] : [{ key, value }]
+    })
+  }
+
   async page(id: number): Promise<Buffer | undefined> {
     return await this.#database.get(pageKey(id))
   }

@@ -24,7 +24,7 @@ import { type LogFile, type LogFiles, liveBytes } from './log-files.ts'
 import { recordBytes } from './page-reader.ts'
 
 /** Log bytes written since the last time that make another one due, as a share of a log file. */
-const DUE_SHARE = 0.25
+const DUE_SHARE = 0.5
 /** The log may take this many times the bytes of its unsettled messages, and one log file more. */
 const LOG_SHARE_MAX = 2
 /** A log file in which less than this share is needed is emptied in any case. */

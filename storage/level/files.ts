@@ -1,11 +1,13 @@
 /** The few things the store does with files. Tests put faults in between. */
-import { closeSync, fsyncSync, openSync, readSync } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
+import { constants, readSync } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface DataFile {
   /** Writes all of it at this offset. */
   write(pieces: readonly Uint8Array[], offset: number): Promise<void>
+  /** Writes all of it at this offset so that it survives a power loss. What was written otherwise need not. */
+  writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void>
   /** Makes everything written so far survive a power loss. */
   sync(): Promise<void>
   /** Fills the buffer from this offset; rejects when the file is shorter. */
@@ -13,6 +15,8 @@ export interface DataFile {
   readNow(buffer: Uint8Array, offset: number): void
   size(): Promise<number>
   truncate(bytes: number): Promise<void>
+  /** Gives it another name in its folder, which no file has. */
+  rename(name: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -37,16 +41,16 @@ export async function openFolder(folder: string): Promise<Files> {
         if (error.code !== 'ENOENT') throw error
         return open(join(folder, name), 'w+')
       })
-      return new DiskFile(handle)
+      return new DiskFile(handle, folder, name)
     },
     names: () => readdir(folder),
     remove: (name) => rm(join(folder, name), { force: true }),
     async syncFolder() {
-      const handle = openSync(folder, 'r')
+      const handle = await open(folder, 'r')
       try {
-        fsyncSync(handle)
+        await handle.sync()
       } finally {
-        closeSync(handle)
+        await handle.close()
       }
     },
     async freeBytes() {
@@ -58,19 +62,24 @@ export async function openFolder(folder: string): Promise<Files> {
 
 class DiskFile implements DataFile {
   readonly #handle: FileHandle
+  readonly #folder: string
+  #name: string
+  /** The same file, opened so that a write returns when it is safe: one call where a write and a sync are two. */
+  #through: FileHandle | undefined
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, folder: string, name: string) {
     this.#handle = handle
+    this.#folder = folder
+    this.#name = name
   }
 
-  async write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
-    const total = pieces.reduce((sum, piece) => sum + piece.length, 0)
-    let left: Uint8Array[] = [...pieces]
-    for (let written = 0; written < total; ) {
-      const { bytesWritten } = await this.#handle.writev(left, offset + written)
-      written += bytesWritten
-      if (written < total) left = behind(left, bytesWritten)
-    }
+  write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    return writeAll(this.#handle, pieces, offset)
+  }
+
+  async writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    this.#through ??= await open(join(this.#folder, this.#name), constants.O_RDWR | constants.O_DSYNC)
+    await writeAll(this.#through, pieces, offset)
   }
 
   sync(): Promise<void> {
@@ -101,8 +110,24 @@ class DiskFile implements DataFile {
     return this.#handle.truncate(bytes)
   }
 
-  close(): Promise<void> {
-    return this.#handle.close()
+  async rename(name: string): Promise<void> {
+    await rename(join(this.#folder, this.#name), join(this.#folder, name))
+    this.#name = name
+  }
+
+  async close(): Promise<void> {
+    await this.#through?.close()
+    await this.#handle.close()
+  }
+}
+
+async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[], offset: number): Promise<void> {
+  const total = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  let left = pieces
+  for (let written = 0; written < total; ) {
+    const { bytesWritten } = await handle.writev(left, offset + written)
+    written += bytesWritten
+    if (written < total) left = behind(left, bytesWritten)
   }
 }
 

@@ -1,10 +1,10 @@
-/** Gathers the entries of one commit into the pieces of a frame. Records are copied; large bodies are referenced. */
+/** Gathers the entries of one commit into the pieces of a frame. Short pages are copied; long ones and bodies are referenced. */
 import { crc32 } from 'node:zlib'
 import { allocateBlock, type Block, copyBytes } from '../../src/lib/block.ts'
 import {
+  BODY_HEADER_BYTES,
   CRC_OFFSET,
   Entry,
-  frameCrc,
   LOG_FRAME_HEADER_BYTES,
   PAGE_BODY_BYTES,
   PAGE_HEADER_BYTES,
@@ -12,6 +12,8 @@ import {
 } from './log-format.ts'
 
 const FIRST_BYTES = 64 * 1024
+/** From this length on, referencing the records of a page costs less than copying them. */
+const LONG_PAGE_BYTES = 8 * 1024
 
 /** A body of a record, kept beside its page. */
 export interface PageBody {
@@ -38,6 +40,10 @@ export class FrameBuilder {
   #start = 0
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
+  /** Those of them that the CRC of the frame covers: the others have their own. */
+  readonly #covered: Uint8Array[] = []
+  /** Blocks of segments that pieces refer to. */
+  #pinned: Block[] = []
   #bodies = new Map<Block, PlacedBody>()
 
   get isEmpty(): boolean {
@@ -61,13 +67,15 @@ export class FrameBuilder {
     end: number,
   ): PlacedPage {
     const bytes = end - start
-    this.#reserve(PAGE_HEADER_BYTES + bodies.length * PAGE_BODY_BYTES + bytes)
-    this.#position(Entry.page, queue, segment)
+    const isLong = bytes >= LONG_PAGE_BYTES
+    this.#reserve(PAGE_HEADER_BYTES + bodies.length * PAGE_BODY_BYTES + (isLong ? 0 : bytes))
+    this.#position(isLong ? Entry.longPage : Entry.page, queue, segment)
     this.#u32(first)
     this.#u32(count)
     this.#u32(bodies.length)
     this.#u32(bytes)
-    const crc = crc32(source.bytes.subarray(start, end))
+    const records = source.bytes.subarray(start, end)
+    const crc = crc32(records)
     this.#u32(crc)
     for (const body of bodies) {
       this.#u32(body.index)
@@ -76,8 +84,14 @@ export class FrameBuilder {
       this.#u32(body.crc)
     }
     const offset = LOG_FRAME_HEADER_BYTES + this.payloadBytes
-    copyBytes(this.#block, this.#length, source, start, end)
-    this.#length += bytes
+    if (isLong) {
+      this.#refer(records)
+      source.pins++
+      this.#pinned.push(source)
+    } else {
+      copyBytes(this.#block, this.#length, source, start, end)
+      this.#length += bytes
+    }
     return { offset, bytes, crc, bodies }
   }
 
@@ -85,13 +99,13 @@ export class FrameBuilder {
   body(body: Block): PlacedBody {
     let placed = this.#bodies.get(body)
     if (placed === undefined) {
-      this.#reserve(5)
+      const crc = crc32(body.bytes)
+      this.#reserve(BODY_HEADER_BYTES)
       this.#u8(Entry.body)
       this.#u32(body.size)
-      placed = { offset: LOG_FRAME_HEADER_BYTES + this.payloadBytes, bytes: body.size, crc: crc32(body.bytes) }
-      this.#seal()
-      this.#pieces.push(body.bytes)
-      this.#piecesBytes += body.size
+      this.#u32(crc)
+      placed = { offset: LOG_FRAME_HEADER_BYTES + this.payloadBytes, bytes: body.size, crc }
+      this.#refer(body.bytes)
       this.#bodies.set(body, placed)
     }
     return placed
@@ -144,17 +158,32 @@ export class FrameBuilder {
     this.#raw(key)
   }
 
-  /** The frame for the log. The builder is empty afterwards, and may be used again once the frame is written. */
+  /** The frame for the log. The builder is empty afterwards, and may be used again once the frame was `written`. */
   finish(commit: number, mark: Uint8Array): Uint8Array[] {
     this.#seal()
     const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
     writeFrameHeader(header, mark, commit, this.#piecesBytes)
-    header.writeUInt32BE(frameCrc(header, this.#pieces), CRC_OFFSET)
+    let crc = crc32(header.subarray(0, CRC_OFFSET))
+    for (const piece of this.#covered) crc = crc32(piece, crc)
+    header.writeUInt32BE(crc, CRC_OFFSET)
     const frame = [header, ...this.#pieces]
     this.#pieces = []
+    this.#covered.length = 0
     this.#piecesBytes = this.#length = this.#start = 0
     this.#bodies.clear()
     return frame
+  }
+
+  /** The frame is on its way no more: the segments in it may be reused. */
+  written(): void {
+    for (const block of this.#pinned) block.pins--
+    this.#pinned = []
+  }
+
+  #refer(bytes: Uint8Array): void {
+    this.#seal()
+    this.#pieces.push(bytes)
+    this.#piecesBytes += bytes.length
   }
 
   #reserve(bytes: number): void {
@@ -167,7 +196,9 @@ export class FrameBuilder {
 
   #seal(): void {
     if (this.#length === this.#start) return
-    this.#pieces.push(this.#block.bytes.subarray(this.#start, this.#length))
+    const piece = this.#block.bytes.subarray(this.#start, this.#length)
+    this.#pieces.push(piece)
+    this.#covered.push(piece)
     this.#piecesBytes += this.#length - this.#start
     this.#start = this.#length
   }

@@ -93,6 +93,8 @@ function readOnly(files: Files): Files {
       const file = await files.open(name)
       return {
         write: (pieces, offset) => file.write(pieces, offset),
+        writeThrough: (pieces, offset) => file.writeThrough(pieces, offset),
+        rename: (to) => file.rename(to),
         sync: () => file.sync(),
         read: (buffer, offset) => file.read(buffer, offset),
         readNow: (buffer, offset) => file.readNow(buffer, offset),

@@ -15,8 +15,6 @@ export interface JournalOptions {
   readonly durability: Durability
   /** With durability `interval`: how often the log is synced, in milliseconds. */
   readonly syncIntervalMs: number
-  /** A log file that has grown to this size is closed and the next one started. */
-  readonly logFileBytes: number
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
   /** Called between two commits: the time to bring the catalogue up to date. */
@@ -176,7 +174,7 @@ export class LevelJournal implements Journal {
 
   async #commitAll(): Promise<void> {
     while (this.#hasWork() && !this.#isFailed) {
-      if (this.#logs.current.bytes >= this.#options.logFileBytes) await this.#rotate()
+      if (this.#logs.isFull) await this.#rotate()
       const waiting = this.#waiting
       this.#waiting = []
       const log = this.#logs.current
@@ -210,7 +208,8 @@ export class LevelJournal implements Journal {
     this.#touched = []
     for (const recorder of touched) {
       recorder.isWaiting = false
-      if (!recorder.isDeleted) dropped.push(...recorder.gather(builder, log.number, log.bytes))
+      if (recorder.isDeleted) continue
+      for (const page of recorder.gather(builder, log.number, log.bytes)) dropped.push(page)
     }
     const deleted = this.#deleted
     this.#deleted = []
@@ -219,7 +218,7 @@ export class LevelJournal implements Journal {
       this.recorders.delete(recorder)
       builder.dropQueue(recorder.queueId)
       this.deletedQueues.set(recorder.queueId, [...recorder.segments.keys(), ...recorder.changed])
-      for (const { pages } of recorder.segments.values()) dropped.push(...pages)
+      for (const { pages } of recorder.segments.values()) for (const page of pages) dropped.push(page)
     }
     return dropped
   }
@@ -227,7 +226,7 @@ export class LevelJournal implements Journal {
   async #write(log: LogFile, frame: readonly Uint8Array[]): Promise<void> {
     for (;;) {
       try {
-        await log.file.write(frame, log.bytes)
+        await this.#logs.append(frame, this.#options.durability === 'sync')
         break
       } catch (error) {
         if (!isPassing(error) || this.#isClosing) throw error
@@ -237,11 +236,8 @@ export class LevelJournal implements Journal {
       }
     }
     if (!this.#isFailed) this.#setTrouble(undefined)
-    const bytes = frame.reduce((sum, piece) => sum + piece.length, 0)
-    log.bytes += bytes
-    this.#logs.writtenBytes += bytes
-    if (this.#options.durability === 'sync') await log.file.sync()
-    else this.#unsyncedFile = log
+    this.#builder.written()
+    if (this.#options.durability !== 'sync') this.#unsyncedFile = log
   }
 
   /** While there is no room for another file, the last one goes on growing: its writer knows how to wait. */

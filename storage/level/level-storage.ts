@@ -7,25 +7,28 @@ import { join } from 'node:path'
 import { QueueLog } from '../queue-log.ts'
 import { Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import type { Recovery, Storage } from '../storage.ts'
+import type { OpenOptions, Recovery, Storage } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
-import type { Catalogue } from './catalogue.ts'
-import { reasonOf, repairCatalogue } from './catalogue-repair.ts'
+import type { Catalogue, LogPosition } from './catalogue.ts'
+import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
 import { type CatalogueIds, Checkpointer } from './checkpoint.ts'
 import {
   CATALOGUE_FOLDER,
+  type ClaimedFolder,
   claimFolder,
   LOG_FOLDER,
   QUARANTINE_FOLDER,
-  releaseFolder,
   requireUsableFolder,
 } from './data-folder.ts'
 import { type Files, openFolder } from './files.ts'
 import { type Durability, LevelJournal } from './level-journal.ts'
 import { LogFiles } from './log-files.ts'
 import { PageReader, type PageSource } from './page-reader.ts'
+import { Quarantine } from './quarantine.ts'
 import { QueueRecorder } from './queue-recorder.ts'
+import { ReadProgress } from './read-progress.ts'
 import { type RecoveredQueue, type RecoveredStore, recover } from './recovery.ts'
+import { completeCatalogue } from './store-state.ts'
 
 export interface LevelStorageOptions {
   /** Folder of the store, made if there is none. */
@@ -61,6 +64,11 @@ export class LevelStorage implements Storage, PageSource {
   readonly #ids: CatalogueIds = { nextQueueId: 1, nextPageId: 1 }
   readonly #logsOfQueues = new Set<QueueLog>()
   #recovered: Map<number, RecoveredQueue> = new Map()
+  /** Queues that have their logs, until all have. */
+  readonly #claimedQueues = new Set<number>()
+  #isClaimed = false
+  #quarantining: Promise<void> | undefined
+  #folder: ClaimedFolder | undefined
   #catalogue: Catalogue | undefined
   #logs: LogFiles | undefined
   #journal: LevelJournal | undefined
@@ -83,17 +91,20 @@ export class LevelStorage implements Storage, PageSource {
     return this.#journal
   }
 
-  /** Throws DataFolderError when the folder cannot be had, NewerStoreError and NewerFormatError for a store too new. */
-  async open(): Promise<Recovery> {
+  /** Throws DataFolderError when the folder cannot be had, StoreVersionError and NewerFormatError for a store too new. */
+  async open({ onProgress = () => {} }: OpenOptions = {}): Promise<Recovery> {
     const startedAtMs = performance.now()
+    const progress = new ReadProgress(onProgress)
+    const { folder } = this.#options
     try {
-      await requireUsableFolder(this.#options.folder)
-      const { catalogue, problems } = await claimFolder(this.#options.folder)
-      this.#catalogue = catalogue
-      const files = this.#options.files ?? (await openFolder(join(this.#options.folder, LOG_FOLDER)))
-      this.#logs = new LogFiles(files)
+      await requireUsableFolder(folder)
+      this.#folder = await claimFolder(folder)
+      const opened = await openCatalogue(join(folder, CATALOGUE_FOLDER), this.#quarantine, progress)
+      this.#catalogue = opened.catalogue
+      const files = this.#options.files ?? (await openFolder(join(folder, LOG_FOLDER)))
+      this.#logs = new LogFiles(files, this.#logFileBytes)
       await this.#logs.open()
-      const store = await this.#recover(this.#logs, [...problems])
+      const store = await this.#recover(this.#logs, [...opened.problems], progress)
       await this.#begin(store, this.#logs, this.#catalogue)
       return recoveryOf(store, performance.now() - startedAtMs)
     } catch (error) {
@@ -104,6 +115,7 @@ export class LevelStorage implements Storage, PageSource {
 
   async close(): Promise<void> {
     if (this.#journal === undefined) return
+    await this.#quarantining
     await this.#journal.close()
     if (this.#journal.trouble === undefined) {
       await this.#checkpointer?.finish().catch((error: unknown) => this.#journal?.unreadable(error))
@@ -111,14 +123,18 @@ export class LevelStorage implements Storage, PageSource {
     await this.#letGo()
   }
 
+  get #quarantine(): string {
+    return join(this.#options.folder, QUARANTINE_FOLDER)
+  }
+
   /** A catalogue that turns out to be damaged while it is read is repaired, and the log read once more. */
-  async #recover(logs: LogFiles, problems: string[]): Promise<RecoveredStore> {
+  async #recover(logs: LogFiles, problems: string[], progress: ReadProgress): Promise<RecoveredStore> {
     const folder = join(this.#options.folder, CATALOGUE_FOLDER)
     for (let attempt = 1; ; attempt++) {
       try {
         const catalogue = this.#catalogue as Catalogue // open has set it
         // A repaired catalogue may have less than it says: the whole log has its say once more.
-        const store = await recover(catalogue, logs, problems.length > 0)
+        const store = await recover(catalogue, logs, { readsWholeLog: problems.length > 0, progress })
         store.findings.problems.unshift(...problems)
         store.findings.quarantined += problems.length
         return store
@@ -128,7 +144,7 @@ export class LevelStorage implements Storage, PageSource {
         this.#catalogue = undefined
         // What cannot be read though it was repaired is of no use: a copy is in the quarantine.
         if (attempt === 2) await rm(folder, { recursive: true })
-        const opened = await repairCatalogue(folder, join(this.#options.folder, QUARANTINE_FOLDER), reasonOf(error))
+        const opened = await repairCatalogue(folder, this.#quarantine, reasonOf(error))
         this.#catalogue = opened.catalogue
         problems.push(...opened.problems)
       }
@@ -144,25 +160,42 @@ export class LevelStorage implements Storage, PageSource {
     }
     // What the last process left behind is due as if this one had written it.
     logs.writtenBytes = store.replayedBytes
-    await logs.startNext(store.lastFile + 1)
+    const { number, bytes } = await logs.startNext(store.lastFile + 1)
+    if (store.isIncomplete) await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
     this.#journal = this.#createJournal(logs, store.lastCommit)
     for (const [id, change] of store.changedEntities) this.#journal.changedEntities.set(id, change)
     this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, this.#logFileBytes)
   }
 
+  /** What is damaged goes into the quarantine, what the log has told again into the catalogue. */
+  async #complete(store: RecoveredStore, catalogue: Catalogue, logs: LogFiles, position: LogPosition): Promise<void> {
+    if (store.damagedKeys.length > 0) {
+      const quarantine = await Quarantine.create(this.#quarantine, catalogue, logs)
+      await quarantine.keepRecords(await catalogue.records(store.damagedKeys))
+      await quarantine.sync()
+    }
+    await completeCatalogue(catalogue, store, position)
+    await repairDone(this.#quarantine)
+  }
+
   async #letGo(): Promise<void> {
-    await this.#logs?.close()
-    if (this.#catalogue === undefined) return
-    await releaseFolder(this.#options.folder)
-    await this.#catalogue.close()
+    try {
+      await this.#logs?.close()
+      await this.#catalogue?.close()
+    } finally {
+      await this.#folder?.release()
+    }
   }
 
   newQueueId(): number {
     return this.#ids.nextQueueId++
   }
 
+  /** Throws Error when two queues of the store have the same number: the first of them has the messages. */
   createQueueLog(queueId?: number): QueueLog {
     if (queueId === undefined) return new QueueLog(this.#pool)
+    if (this.#claimedQueues.has(queueId)) throw new Error(`another queue has its number ${queueId} too`)
+    if (!this.#isClaimed) this.#claimedQueues.add(queueId)
     this.#ids.nextQueueId = Math.max(this.#ids.nextQueueId, queueId + 1)
     const recovered = this.#recovered.get(queueId)
     this.#recovered.delete(queueId)
@@ -178,30 +211,48 @@ export class LevelStorage implements Storage, PageSource {
     return log
   }
 
-  /** Messages of queues that no entity names any more are let go of. */
+  /** Messages of queues that no entity names any more go into the quarantine. */
   dropUnclaimed(): number {
+    // New queues have new numbers.
+    this.#isClaimed = true
+    this.#claimedQueues.clear()
     const unclaimed = [...this.#recovered]
     this.#recovered.clear()
-    for (const [queueId, recovered] of unclaimed) {
-      this.journal.queueDeleted(new QueueRecorder(queueId, this.journal, this.#reader, recovered))
+    const withMessages = unclaimed.filter(([, { segments }]) => segments.size > 0)
+    for (const [queueId, recovered] of unclaimed) if (recovered.segments.size === 0) this.#drop(queueId, recovered)
+    if (withMessages.length > 0) {
+      this.#quarantining = this.#quarantineQueues(withMessages).finally(() => {
+        this.#quarantining = undefined
+      })
     }
-    return unclaimed.filter(([, { segments }]) => segments.size > 0).length
+    return withMessages.length
+  }
+
+  async #quarantineQueues(queues: readonly (readonly [number, RecoveredQueue])[]): Promise<void> {
+    try {
+      const { catalogue, logs } = { catalogue: this.#catalogue as Catalogue, logs: this.#logs as LogFiles } // it is open
+      const quarantine = await Quarantine.create(this.#quarantine, catalogue, logs)
+      for (const [queueId, recovered] of queues) await quarantine.keepQueue(queueId, recovered)
+      await quarantine.sync()
+      for (const [queueId, recovered] of queues) this.#drop(queueId, recovered)
+    } catch (error) {
+      // They stay where they are: the next start tries again.
+      this.#options.onDamage?.(`messages of unknown queues could not be put into the quarantine: ${reasonOf(error)}`)
+    }
+  }
+
+  #drop(queueId: number, recovered: RecoveredQueue): void {
+    this.journal.queueDeleted(new QueueRecorder(queueId, this.journal, this.#reader, recovered))
   }
 
   async read(file: number, buffer: Buffer, offset: number): Promise<void> {
     if (file === 0) copyEntry(await this.#catalogue?.page(offset), buffer, offset)
-    else await this.#file(file).read(buffer, offset)
+    else await this.#logs?.read(file, buffer, offset)
   }
 
   readNow(file: number, buffer: Buffer, offset: number): void {
     if (file === 0) copyEntry(this.#catalogue?.pageNow(offset), buffer, offset)
-    else this.#file(file).readNow(buffer, offset)
-  }
-
-  #file(number: number) {
-    const log = this.#logs?.get(number)
-    if (log === undefined) throw new RangeError(`log file ${number} is missing`)
-    return log.file
+    else this.#logs?.readNow(file, buffer, offset)
   }
 
   #createJournal(logs: LogFiles, lastCommit: number): LevelJournal {
@@ -209,7 +260,6 @@ export class LevelStorage implements Storage, PageSource {
     return new LevelJournal(logs, lastCommit, {
       durability,
       syncIntervalMs,
-      logFileBytes: this.#logFileBytes,
       nextTurn: (work) => setImmediate(work),
       afterCommit: () => this.#afterCommit(),
       onFatal: onFatal ?? (() => {}),
@@ -218,7 +268,8 @@ export class LevelStorage implements Storage, PageSource {
   }
 
   #afterCommit(): void {
-    if (this.#checkpointer?.isDue()) {
+    // What is copied into the quarantine must not move meanwhile.
+    if (this.#quarantining === undefined && this.#checkpointer?.isDue()) {
       this.#checkpointer.run().catch((error: unknown) => this.journal.unreadable(error))
     }
     const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES

@@ -1,51 +1,66 @@
 /**
- * Looks at the checksums in LevelDB's own files. LevelDB does not: it skips a damaged piece of its log without a word.
- * A log, as the MANIFEST is one too, has blocks of 32 KiB of records:
- *
- *     record = masked CRC-32C u32 of all behind the length · length u16 · type u8 · bytes
- *
- * All numbers are little-endian (google/leveldb, doc/log_format.md). For the tables see table-check.ts.
+ * Looks at the checksums in LevelDB's own files. LevelDB does not: it takes the bytes of a table as they are, ends the
+ * process over some that cannot be, and skips a damaged piece of its log without a word.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32c } from '../../src/lib/crc32c.ts'
-import { damagedTables } from './table-check.ts'
+import { damageInLog } from './leveldb-log.ts'
+import type { ReadProgress } from './read-progress.ts'
+import { isTableIntact } from './table-check.ts'
+import { tablesIn } from './table-manifest.ts'
 
-const BLOCK_BYTES = 32 * 1024
-const RECORD_HEADER_BYTES = 7
+export interface LevelDamage {
+  /** Names of tables that are not what LevelDB wrote. What is missing altogether it finds by itself. */
+  readonly tables: readonly string[]
+  /** What is damaged, one clause each. */
+  readonly problems: readonly string[]
+}
+
+const LOG_NAME = /^(?:\d+\.log|MANIFEST-\d+)$/
+const TABLE_NAME = /^(\d+)\.(?:ldb|sst)$/
 
 /** What is damaged in the files of a database that nobody has open. */
-export async function damageInLevelFiles(folder: string): Promise<string[]> {
+export async function damageInLevelFiles(folder: string, progress?: ReadProgress): Promise<LevelDamage> {
+  const known = await knownTables(folder)
+  const names = (await readdir(folder).catch(ifMissing)).sort().filter((name) => {
+    const table = TABLE_NAME.exec(name)?.[1]
+    // A table that LevelDB does not know of it was writing when it was killed; it removes it.
+    return LOG_NAME.test(name) || (table !== undefined && known.has(Number(table)))
+  })
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size))
+  progress?.begin(
+    'checking the catalogue',
+    sizes.reduce((sum, size) => sum + size, 0),
+  )
+  const tables: string[] = []
   const problems: string[] = []
-  for (const name of await damagedTables(folder)) problems.push(`its table ${name} is not what was written`)
-  for (const name of (await readdir(folder)).sort()) {
-    if (/^(?:\d+\.log|MANIFEST-\d+)$/.test(name)) {
-      const at = damageInLog(await readFile(join(folder, name)))
+  for (const name of names) {
+    const bytes = await readFile(join(folder, name))
+    if (!LOG_NAME.test(name)) {
+      if (!isTableIntact(bytes)) {
+        tables.push(name)
+        problems.push(`its table ${name} is not what was written`)
+      }
+    } else {
+      const at = damageInLog(bytes)
       if (at !== undefined) problems.push(`its file ${name} is damaged at ${at}`)
     }
+    progress?.read(bytes.length)
   }
-  return problems
+  return { tables, problems }
 }
 
-/** Where the first damaged record is. One that is cut off at the end of the file was never whole. */
-function damageInLog(bytes: Buffer): number | undefined {
-  for (let at = 0; at + RECORD_HEADER_BYTES <= bytes.length; ) {
-    const leftInBlock = BLOCK_BYTES - (at % BLOCK_BYTES)
-    if (leftInBlock < RECORD_HEADER_BYTES) {
-      at += leftInBlock
-      continue
-    }
-    const length = bytes.readUInt16LE(at + 4)
-    const end = at + RECORD_HEADER_BYTES + length
-    if (RECORD_HEADER_BYTES + length > leftInBlock) return at
-    if (end > bytes.length) return undefined
-    if (crc32c(bytes.subarray(at + 6, end)) !== unmasked(bytes.readUInt32LE(at))) return at
-    at = end
+/** Numbers of the tables that the manifest names; none when it cannot be read, which LevelDB will tell of. */
+async function knownTables(folder: string): Promise<ReadonlySet<number>> {
+  try {
+    const manifest = (await readFile(join(folder, 'CURRENT'), 'utf8')).trim()
+    return tablesIn(await readFile(join(folder, manifest)))
+  } catch {
+    return new Set()
   }
-  return undefined
 }
 
-function unmasked(masked: number): number {
-  const rotated = (masked - 0xa282_ead8) >>> 0
-  return ((rotated >>> 17) | (rotated << 15)) >>> 0
+function ifMissing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return []
+  throw error
 }

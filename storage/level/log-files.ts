@@ -2,9 +2,19 @@
 
 import type { Page, StoredSegment } from '../stored-segment.ts'
 import type { DataFile, Files } from './files.ts'
-import { createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
+import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
+import { SpareFiles } from './spare-files.ts'
 
 const NO_MARK = new Uint8Array(0)
+/**
+ * A commit that makes its file longer costs the disk far more than one into room that is there: the length has to be
+ * written, too. Small commits make room for those that follow.
+ */
+const SMALL_COMMIT_BYTES = 32 * 1024
+const ROOM_BYTES = 256 * 1024
+const ROOM = Buffer.alloc(ROOM_BYTES)
+/** The next file is made when this share of the current one is used up. */
+const PREPARE_SHARE = 0.5
 
 export interface LogFile {
   readonly number: number
@@ -13,27 +23,46 @@ export interface LogFile {
   readonly mark: Uint8Array
   /** Bytes written: the header and whole frames. */
   bytes: number
+  /** Length of the file on the disk. */
+  roomBytes: number
+  /** Reads that are under way. */
+  reads: number
   /** Pages that may hold unsettled messages, with the segment each belongs to. */
   readonly pages: Map<Page, StoredSegment>
 }
 
 export class LogFiles {
   readonly #files: Files
+  readonly #fileBytes: number
   readonly #byNumber = new Map<number, LogFile>()
+  readonly #spares: SpareFiles
+  #namesAtOpen: readonly string[] = []
   #current: LogFile | undefined
+  /** What stands behind the last frame of the current file. */
+  #end: Uint8Array = NO_MARK
+  /** The file after the current one; undefined inside when it could not be made. */
+  #next: Promise<LogFile | undefined> | undefined
   /** Bytes written since the store was opened. */
   writtenBytes = 0
   /** Catalogue entries of pages that are not needed any more. */
   unneededEntries: number[] = []
 
-  constructor(files: Files) {
+  /** A file that has grown to `fileBytes` is full. */
+  constructor(files: Files, fileBytes: number = Number.POSITIVE_INFINITY) {
     this.#files = files
+    this.#fileBytes = fileBytes
+    this.#spares = new SpareFiles(files, fileBytes)
   }
 
   /** Opens all that there are. */
   async open(): Promise<void> {
-    const numbers = (await this.#files.names()).map(logFileNumber).filter((number) => number !== undefined)
-    for (const number of numbers.sort((a, b) => a - b)) await this.#add(number)
+    this.#namesAtOpen = await this.#files.names()
+    const numbers = this.#namesAtOpen.map(logFileNumber).filter((number) => number !== undefined)
+    for (const number of numbers.sort((a, b) => a - b)) {
+      const log = createLogFile(number, await this.#files.open(logFileName(number)), NO_MARK)
+      log.bytes = log.roomBytes = await log.file.size()
+      this.#byNumber.set(number, log)
+    }
   }
 
   /** In order of their numbers. */
@@ -51,25 +80,58 @@ export class LogFiles {
     return this.#current
   }
 
+  get isFull(): boolean {
+    return this.current.bytes >= this.#fileBytes
+  }
+
   /** Starts the next file; what is written from now on goes there. */
   async startNext(numberMin = 1): Promise<LogFile> {
-    const last = this.all().at(-1)
-    const header = createFileHeader()
-    const next = await this.#add(Math.max(numberMin, (last?.number ?? 0) + 1), markIn(header))
-    try {
-      await next.file.write([header], 0)
-      await this.#files.syncFolder()
-    } catch (error) {
-      await this.remove(next).catch(() => {}) // an empty file is in nobody's way
-      throw error
-    }
-    next.bytes = header.length
+    if (this.#current === undefined) this.#spares.removeForgotten(this.#namesAtOpen)
+    const prepared = this.#next
+    this.#next = undefined
+    const next = (await prepared) ?? (await this.#create(numberMin))
+    this.#byNumber.set(next.number, next)
     this.#current = next
+    this.#end = createEnd(next.mark)
     return next
   }
 
+  /** Appends a frame to the current file. With `isThrough` it is safe once this resolves, else after the next sync. */
+  async append(frame: readonly Uint8Array[], isThrough: boolean): Promise<void> {
+    const log = this.current
+    const bytes = frame.reduce((sum, piece) => sum + piece.length, 0)
+    const pieces = [...frame, this.#end]
+    let end = log.bytes + bytes + this.#end.length
+    if (end > log.roomBytes && bytes <= SMALL_COMMIT_BYTES) {
+      const room = ROOM.subarray(0, Math.max(0, Math.min(ROOM_BYTES, this.#fileBytes - end)))
+      pieces.push(room)
+      end += room.length
+    }
+    await (isThrough ? log.file.writeThrough(pieces, log.bytes) : log.file.write(pieces, log.bytes))
+    log.roomBytes = Math.max(log.roomBytes, end)
+    log.bytes += bytes
+    this.writtenBytes += bytes
+    if (log.bytes > this.#fileBytes * PREPARE_SHARE) this.#next ??= this.#create(1).catch(() => undefined)
+  }
+
+  async read(number: number, buffer: Uint8Array, offset: number): Promise<void> {
+    const log = this.#required(number)
+    log.reads++
+    try {
+      await log.file.read(buffer, offset)
+    } finally {
+      log.reads--
+    }
+  }
+
+  readNow(number: number, buffer: Uint8Array, offset: number): void {
+    this.#required(number).file.readNow(buffer, offset)
+  }
+
+  /** Lets go of a file that holds nothing that is needed. */
   async remove(log: LogFile): Promise<void> {
     this.#byNumber.delete(log.number)
+    if (log.reads === 0 && (await this.#spares.keep(log))) return
     await log.file.close()
     await this.#files.remove(logFileName(log.number))
   }
@@ -88,16 +150,50 @@ export class LogFiles {
   }
 
   async close(): Promise<void> {
+    const next = await this.#next
+    if (next !== undefined) {
+      await next.file.close()
+      await this.#files.remove(logFileName(next.number))
+    }
+    await this.#spares.close()
     for (const { file } of this.#byNumber.values()) await file.close()
     this.#byNumber.clear()
   }
 
-  async #add(number: number, mark: Uint8Array = NO_MARK): Promise<LogFile> {
-    const file = await this.#files.open(logFileName(number))
-    const log = { number, file, mark, bytes: await file.size(), pages: new Map<Page, StoredSegment>() }
-    this.#byNumber.set(number, log)
+  #required(number: number): LogFile {
+    const log = this.#byNumber.get(number)
+    if (log === undefined) throw new RangeError(`log file ${number} is missing`)
     return log
   }
+
+  async #create(numberMin: number): Promise<LogFile> {
+    const number = Math.max(numberMin, (this.all().at(-1)?.number ?? 0) + 1)
+    const name = logFileName(number)
+    const spare = this.#spares.take()
+    const header = createFileHeader(spare !== undefined)
+    const file = spare?.file ?? (await this.#files.open(name))
+    const log = createLogFile(number, file, markIn(header))
+    log.bytes = header.length
+    try {
+      await file.write([header, createEnd(log.mark)], 0)
+      log.roomBytes = await file.size()
+      // What a file was before must be gone when it appears under its new name.
+      await file.sync()
+      await spare?.file.rename(name)
+      await this.#files.syncFolder()
+    } catch (error) {
+      // An empty file is in nobody's way.
+      await file.close().catch(() => {})
+      for (const left of [name, ...(spare === undefined ? [] : [spare.name])])
+        await this.#files.remove(left).catch(() => {})
+      throw error
+    }
+    return log
+  }
+}
+
+function createLogFile(number: number, file: DataFile, mark: Uint8Array): LogFile {
+  return { number, file, mark, bytes: 0, roomBytes: 0, reads: 0, pages: new Map() }
 }
 
 /** Bytes of the messages in a log file that are not settled; pages without any are forgotten. */

@@ -1,9 +1,10 @@
 /**
  * The log: append-only files of frames. One frame is one commit: all of it counts, or, when it is torn, none of it.
  * Where bytes were lost, the next frame is found by the mark, which every file has its own of: nothing that a client
- * sends can look like a frame.
+ * sends can look like a frame, and neither can what is left in a file that is used once more.
  *
- *     file    = magic u32 · version u8 · 0 u24 · mark 8 bytes · crc u32 · 0 u32 · frame …
+ *     file    = magic u32 · version u8 · reused u8 · 0 u16 · mark 8 bytes · crc u32 · 0 u32 · frame … · end · anything
+ *     end     = a frame without payload; the next frame takes its place
  *     frame   = mark 8 bytes · payload bytes u32 · commit u48 · 0 u16 · crc u32 · payload
  *     payload = entry …          entry = kind u8 · …
  *
@@ -14,11 +15,12 @@
  *     4 dropQueue queue u48
  *     5 put       entity kind u8 · key bytes u32 · value bytes u32 · key · value
  *     6 remove    entity kind u8 · key bytes u32 · key
- *     7 body      bytes u32 · bytes
+ *     7 body      bytes u32 · crc of the bytes u32 · bytes
  *     8 cursor    queue u48 · segment u48 · index u32: what lies before it was delivered
+ *     9 longPage  as page
  *
- * The CRC-32 of a frame covers all of it but its own four bytes, that of a file what is in front of it. All numbers are
- * big-endian.
+ * The CRC-32 of a frame covers all of it but its own four bytes, the records of long pages and the bytes of bodies, which
+ * have their own; that of a file covers what is in front of it. All numbers are big-endian.
  */
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -41,23 +43,22 @@ export const Entry = {
   remove: 6,
   body: 7,
   cursor: 8,
+  longPage: 9,
 } as const
+
+/** Bytes of a body entry in front of the body, the kind included. */
+export const BODY_HEADER_BYTES = 9
 
 /** Bytes of a page entry in front of its bodies and records, the kind included. */
 export const PAGE_HEADER_BYTES = 33
 export const PAGE_BODY_BYTES = 16
 
-export function frameCrc(header: Uint8Array, pieces: readonly Uint8Array[]): number {
-  let crc = crc32(header.subarray(0, CRC_OFFSET))
-  for (const piece of pieces) crc = crc32(piece, crc)
-  return crc
-}
-
-/** The start of a new log file, with a mark of its own. */
-export function createFileHeader(): Buffer {
+/** The start of a log file, with a mark of its own. */
+export function createFileHeader(isReused = false): Buffer {
   const header = Buffer.alloc(LOG_FILE_HEADER_BYTES)
   header.writeUInt32BE(LOG_MAGIC, 0)
   header.writeUInt8(LOG_VERSION, 4)
+  header.writeUInt8(isReused ? 1 : 0, 5)
   header.set(randomBytes(MARK_BYTES), MARK_OFFSET)
   header.writeUInt32BE(crc32(header.subarray(0, FILE_CRC_OFFSET)), FILE_CRC_OFFSET)
   return header
@@ -67,11 +68,26 @@ export function markIn(header: Buffer): Buffer {
   return Buffer.from(header.subarray(MARK_OFFSET, MARK_OFFSET + MARK_BYTES))
 }
 
-/** Version and mark of a log file, or undefined when this is no header, or a damaged one. */
-export function readFileHeader(header: Buffer): { readonly version: number; readonly mark: Buffer } | undefined {
+interface FileHeader {
+  readonly version: number
+  /** It was another log file before: behind the end there is what that one held. */
+  readonly isReused: boolean
+  readonly mark: Buffer
+}
+
+/** What the header of a log file says, or undefined when this is no header, or a damaged one. */
+export function readFileHeader(header: Buffer): FileHeader | undefined {
   if (header.readUInt32BE(0) !== LOG_MAGIC) return undefined
   if (crc32(header.subarray(0, FILE_CRC_OFFSET)) !== header.readUInt32BE(FILE_CRC_OFFSET)) return undefined
-  return { version: header.readUInt8(4), mark: markIn(header) }
+  return { version: header.readUInt8(4), isReused: header.readUInt8(5) === 1, mark: markIn(header) }
+}
+
+/** What stands behind the last frame. */
+export function createEnd(mark: Uint8Array): Buffer {
+  const end = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
+  writeFrameHeader(end, mark, 0, 0)
+  end.writeUInt32BE(crc32(end.subarray(0, CRC_OFFSET)), CRC_OFFSET)
+  return end
 }
 
 export function writeFrameHeader(header: Buffer, mark: Uint8Array, commit: number, payloadBytes: number): void {
@@ -84,6 +100,15 @@ export function writeFrameHeader(header: Buffer, mark: Uint8Array, commit: numbe
 /** `0000000000000001.log`: file names sort as their numbers do. */
 export function logFileName(number: number): string {
   return `${String(number).padStart(16, '0')}.log`
+}
+
+/** What a log file is called that is not needed any more, and waits to become another one. */
+export function spareFileName(number: number): string {
+  return `${String(number).padStart(16, '0')}.spare`
+}
+
+export function isSpareFileName(name: string): boolean {
+  return /^\d{16}\.spare$/.test(name)
 }
 
 export function logFileNumber(name: string): number | undefined {

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import type { Page, StoredBody } from '../stored-segment.ts'
 import type { DataFile } from './files.ts'
 import {
+  BODY_HEADER_BYTES,
   CRC_OFFSET,
   Entry,
   LOG_FILE_HEADER_BYTES,
@@ -29,7 +30,7 @@ export interface LogVisitor {
 export interface ScanResult {
   /** Where the last whole frame ends. */
   readonly end: number
-  /** Bytes behind it that are no frame. */
+  /** Bytes behind it of a frame that is not whole; 0 when the file ends as it should. */
   readonly tornBytes: number
   /** Ranges of the file in front of `end` that no frame covers: something was overwritten or lost there. */
   readonly gaps: readonly { readonly offset: number; readonly bytes: number }[]
@@ -55,16 +56,19 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
   const gaps: { offset: number; bytes: number }[] = []
   let firstCommit = 0
   let lastCommit = 0
-  const mark = await findMark(window, fileBytes)
+  const { mark, isDamaged, isReused } = await readHeader(window, fileBytes)
   let end = Math.min(Math.max(start, LOG_FILE_HEADER_BYTES), fileBytes)
-  if (mark.isDamaged && start < LOG_FILE_HEADER_BYTES) end = 0
+  if (isDamaged && start < LOG_FILE_HEADER_BYTES) end = 0
   let at = Math.max(end, Math.min(LOG_FILE_HEADER_BYTES, fileBytes))
+  let isEnded = false
   while (at + LOG_FRAME_HEADER_BYTES <= fileBytes) {
-    const frame = await readFrame(window, mark.bytes, at, fileBytes)
-    if (frame === undefined || !isUnderstood(frame.payload)) {
-      at = await findNext(window, mark.bytes, at + 1, fileBytes)
+    const frame = await readFrame(window, mark, at, fileBytes)
+    if (frame === undefined) {
+      at = await findNext(window, mark, at + 1, fileBytes)
       continue
     }
+    isEnded = frame.payload.length === 0
+    if (isEnded) break
     if (at > end) gaps.push({ offset: end, bytes: at - end })
     visitPayload(frame.payload, at + LOG_FRAME_HEADER_BYTES, visitor)
     if (firstCommit === 0) firstCommit = frame.commit
@@ -72,19 +76,42 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
     at += LOG_FRAME_HEADER_BYTES + frame.payload.length
     end = at
   }
-  return { end, tornBytes: fileBytes - end, gaps, firstCommit, lastCommit }
+  if (isEnded && at > end) gaps.push({ offset: end, bytes: at - end })
+  const tornBytes = isEnded ? 0 : await tornAt(window, mark, end, fileBytes, isReused)
+  return { end: isEnded ? at : end, tornBytes, gaps, firstCommit, lastCommit }
+}
+
+/** How much there is of a frame that was not finished. In a file that is used once more, anything may lie behind it. */
+async function tornAt(
+  window: Window,
+  mark: Buffer,
+  end: number,
+  fileBytes: number,
+  isReused: boolean,
+): Promise<number> {
+  const left = fileBytes - end
+  if (left < LOG_FRAME_HEADER_BYTES) return left
+  const header = await window.bytes(end, LOG_FRAME_HEADER_BYTES)
+  if (header.subarray(0, MARK_BYTES).equals(mark)) {
+    return Math.min(left, LOG_FRAME_HEADER_BYTES + header.readUInt32BE(8))
+  }
+  return isReused ? LOG_FRAME_HEADER_BYTES : left
 }
 
 /** What the frames of this file begin with: the file says so twice, in its header and with the first frame. */
-async function findMark(window: Window, fileBytes: number): Promise<{ bytes: Buffer; isDamaged: boolean }> {
-  if (fileBytes < LOG_FILE_HEADER_BYTES) return { bytes: Buffer.alloc(MARK_BYTES), isDamaged: true }
+async function readHeader(
+  window: Window,
+  fileBytes: number,
+): Promise<{ mark: Buffer; isDamaged: boolean; isReused: boolean }> {
+  if (fileBytes < LOG_FILE_HEADER_BYTES) return { mark: Buffer.alloc(MARK_BYTES), isDamaged: true, isReused: false }
   const header = readFileHeader(await window.bytes(0, LOG_FILE_HEADER_BYTES))
   if (header === undefined) {
     const markBytes = Math.min(MARK_BYTES, fileBytes - LOG_FILE_HEADER_BYTES)
-    return { bytes: Buffer.from(await window.bytes(LOG_FILE_HEADER_BYTES, markBytes)), isDamaged: true }
+    const mark = Buffer.from(await window.bytes(LOG_FILE_HEADER_BYTES, markBytes))
+    return { mark, isDamaged: true, isReused: false }
   }
   if (header.version > LOG_VERSION) throw new NewerFormatError(header.version)
-  return { bytes: header.mark, isDamaged: false }
+  return { mark: header.mark, isDamaged: false, isReused: header.isReused }
 }
 
 async function readFrame(
@@ -101,7 +128,38 @@ async function readFrame(
   const expected = header.readUInt32BE(CRC_OFFSET)
   const crc = crc32(header.subarray(0, CRC_OFFSET))
   const payload = await window.bytes(at + LOG_FRAME_HEADER_BYTES, payloadBytes)
-  return crc32(payload, crc) === expected ? { payload, commit } : undefined
+  return isWhole(payload, crc, expected) ? { payload, commit } : undefined
+}
+
+/** Whether the payload is what was written: all of it counts, or none. Long pages and bodies have a CRC of their own. */
+function isWhole(payload: Buffer, headerCrc: number, expected: number): boolean {
+  let crc = headerCrc
+  let covered = 0
+  try {
+    for (let at = 0; at < payload.length; ) {
+      const end = visitEntry(payload, at, 0, NOBODY)
+      const own = ownCrc(payload, at)
+      if (own !== undefined) {
+        const bytes = payload.subarray(end - own.bytes, end)
+        if (bytes.length !== own.bytes || crc32(bytes) !== own.crc) return false
+        crc = crc32(payload.subarray(covered, end - own.bytes), crc)
+        covered = end
+      }
+      at = end
+    }
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+  return crc32(payload.subarray(covered), crc) === expected
+}
+
+/** Of an entry that ends with bytes which the CRC of the frame does not cover: how many, and their CRC. */
+function ownCrc(payload: Buffer, at: number): { readonly bytes: number; readonly crc: number } | undefined {
+  const kind = payload.readUInt8(at)
+  if (kind === Entry.body) return { bytes: payload.readUInt32BE(at + 1), crc: payload.readUInt32BE(at + 5) }
+  if (kind === Entry.longPage) return { bytes: payload.readUInt32BE(at + 25), crc: payload.readUInt32BE(at + 29) }
+  return undefined
 }
 
 async function findNext(window: Window, mark: Buffer, from: number, fileBytes: number): Promise<number> {
@@ -124,17 +182,6 @@ const NOBODY: LogVisitor = {
   remove: () => {},
 }
 
-/** Whether the payload, whose CRC is right, is what this version writes: all of it counts, or none. */
-function isUnderstood(payload: Buffer): boolean {
-  try {
-    visitPayload(payload, 0, NOBODY)
-    return true
-  } catch (error) {
-    if (error instanceof RangeError) return false
-    throw error
-  }
-}
-
 /** Throws RangeError for what this version does not write. */
 function visitPayload(payload: Buffer, base: number, visitor: LogVisitor): void {
   for (let at = 0; at < payload.length; ) at = visitEntry(payload, at, base, visitor)
@@ -146,6 +193,7 @@ function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisit
   const segment = (): number => payload.readUIntBE(at + 7, 6)
   switch (kind) {
     case Entry.page:
+    case Entry.longPage:
       return visitPage(payload, at, base, visitor)
     case Entry.settle: {
       const runs = payload.readUInt32BE(at + 13)
@@ -180,7 +228,7 @@ function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisit
       return end
     }
     case Entry.body:
-      return at + 5 + payload.readUInt32BE(at + 1)
+      return at + BODY_HEADER_BYTES + payload.readUInt32BE(at + 1)
     default:
       throw new RangeError(`unknown log entry ${kind}`)
   }

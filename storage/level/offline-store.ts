@@ -1,29 +1,23 @@
 /**
  * Checks and repairs a store that no broker uses. Looking at it must not change it, and LevelDB changes what it opens: so
- * the catalogue is looked at in a copy, whose large files are links, while its lock keeps everybody else away.
+ * the catalogue is looked at in a copy, whose large files are links.
  */
 import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
 import type { StoredEntity } from '../storage.ts'
 import { Catalogue, type CatalogueOperation } from './catalogue.ts'
 import { type CatalogueKeys, catalogueKeys } from './catalogue-keys.ts'
-import { keepCopy, openCatalogue, reasonOf, repairCatalogue } from './catalogue-repair.ts'
+import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
 import {
   CATALOGUE_FOLDER,
   claimFolder,
   DataFolderError,
   folderContent,
-  inUse,
-  isLocked,
-  isOwnedHere,
   LOG_FOLDER,
   QUARANTINE_FOLDER,
-  releaseFolder,
 } from './data-folder.ts'
 import { openFolder } from './files.ts'
 import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
-import { damageInLevelFiles } from './leveldb-files.ts'
 import { repairStore } from './store-repair.ts'
 
 /** What the broker says of the entities; the storage does not understand them. */
@@ -64,8 +58,7 @@ export async function withCheckedStore<T>(
     const scratch = join(folder, SCRATCH_FOLDER)
     const copy = join(scratch, CATALOGUE_FOLDER)
     await copyCatalogue(join(folder, CATALOGUE_FOLDER), copy)
-    const damage = await damageInLevelFiles(copy)
-    const opened = await openWithKeys(copy, join(scratch, QUARANTINE_FOLDER), damage)
+    const opened = await openWithKeys(copy, join(scratch, QUARANTINE_FOLDER))
     let report: StoreReport
     try {
       report = (await inspectAll(folder, opened, options)).report
@@ -78,54 +71,37 @@ export async function withCheckedStore<T>(
 
 /** Puts right what can be put right. Resolves to the folder that has what was taken out. Throws like `checkStore`. */
 export async function repairFolder(folder: string, options: CheckOptions): Promise<string> {
-  const catalogueFolder = join(folder, CATALOGUE_FOLDER)
   const quarantine = join(folder, QUARANTINE_FOLDER)
-  const damage = await withStoreLocked(folder, async () => {
-    await mkdir(catalogueFolder, { recursive: true })
-    const found = await damageInLevelFiles(catalogueFolder)
-    if (found.length > 0) await keepCopy(catalogueFolder, quarantine)
-    return found
+  return await withStoreLocked(folder, async () => {
+    const opened = await openWithKeys(join(folder, CATALOGUE_FOLDER), quarantine)
+    try {
+      const { report, entities } = await inspectAll(folder, opened, options)
+      const kept = await repairStore(opened.catalogue, await openFolder(join(folder, LOG_FOLDER)), quarantine, {
+        inspection: report.inspection,
+        keys: opened.keys,
+        refused: entities.refused,
+        queueIds: entities.queueIds,
+        problems: report.problems,
+      })
+      await repairDone(quarantine)
+      return kept
+    } finally {
+      await opened.catalogue.close()
+    }
   })
-  const claimed = await claimFolder(folder)
-  await claimed.catalogue.close()
-  const opened = await openWithKeys(catalogueFolder, quarantine, damage)
-  try {
-    const { report, entities } = await inspectAll(folder, opened, options)
-    return await repairStore(opened.catalogue, await openFolder(join(folder, LOG_FOLDER)), quarantine, {
-      inspection: report.inspection,
-      keys: opened.keys,
-      refused: entities.refused,
-      queueIds: entities.queueIds,
-      problems: [...claimed.problems, ...report.problems],
-    })
-  } finally {
-    await releaseFolder(folder)
-    await opened.catalogue.close()
-  }
 }
 
-/** Keeps every other process away from the store while the work is done. */
+/** Keeps everybody else away from the store while the work is done. */
 async function withStoreLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   await requireStore(folder)
-  // A process can take LevelDB's lock twice, and loses it with the first of the two.
-  if (await isOwnedHere(folder)) throw await inUse(folder, undefined)
+  const claimed = await claimFolder(folder)
   const scratch = join(folder, SCRATCH_FOLDER)
-  const lock = join(scratch, 'lock')
-  await mkdir(lock, { recursive: true })
-  // The same lock file, so the same lock.
-  await link(join(folder, CATALOGUE_FOLDER, 'LOCK'), join(lock, 'LOCK')).catch(() => {})
-  const guard = new ClassicLevel(lock)
   try {
-    await guard.open()
-  } catch (error) {
-    if (isLocked(error)) throw await inUse(folder, error)
-    throw error
-  }
-  try {
+    await rm(scratch, { recursive: true, force: true })
     return await work()
   } finally {
-    await guard.close()
     await rm(scratch, { recursive: true, force: true })
+    await claimed.release()
   }
 }
 
@@ -134,7 +110,6 @@ async function requireStore(folder: string): Promise<void> {
 }
 
 async function copyCatalogue(from: string, to: string): Promise<void> {
-  await rm(to, { recursive: true, force: true })
   await mkdir(to, { recursive: true })
   const entries = await readdir(from, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -157,23 +132,22 @@ interface OpenedWithKeys {
 }
 
 /**
- * Opens a catalogue and reads all of it, repaired first if that is what it takes. When LevelDB's own files are damaged,
- * nobody knows what it has lost: the whole log is to tell it again.
+ * Opens a catalogue and reads all of it, repaired first if that is what it takes. Then nobody knows what it has lost: the
+ * whole log is to tell it again.
  */
-async function openWithKeys(folder: string, quarantine: string, damage: readonly string[]): Promise<OpenedWithKeys> {
-  const { catalogue, problems } = await openCatalogue(folder, quarantine)
-  if (damage.length > 0) await catalogue.write([REMOVE_META], true)
-  await catalogue.close()
-  const found = [...damage.map((text) => `the catalogue is damaged: ${text}`), ...problems]
-  try {
-    const keys = await catalogueKeys(folder)
-    return { catalogue: await Catalogue.open(folder), keys, problems: found }
-  } catch (error) {
+async function openWithKeys(folder: string, quarantine: string): Promise<OpenedWithKeys> {
+  const opened = await openCatalogue(folder, quarantine)
+  await opened.catalogue.close()
+  const problems = [...opened.problems]
+  const keys = await catalogueKeys(folder).catch(async (error: unknown) => {
     const repaired = await repairCatalogue(folder, quarantine, reasonOf(error))
     await repaired.catalogue.close()
-    const keys = await catalogueKeys(folder)
-    return { catalogue: await Catalogue.open(folder), keys, problems: [...found, ...repaired.problems] }
-  }
+    problems.push(...repaired.problems)
+    return await catalogueKeys(folder)
+  })
+  const catalogue = await Catalogue.open(folder)
+  if (problems.length > 0) await catalogue.write([REMOVE_META], true)
+  return { catalogue, keys, problems }
 }
 
 async function inspectAll(

@@ -53,6 +53,8 @@ export class QueueRecorder implements LogRecorder {
     const { stored } = segment
     if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
+    // Nobody is told of what only memory knew: after a crash, its place may be another message's.
+    if (segment.isResident && !segment.isRecordDurable(index)) return
     stored.newlySettled.push(index)
     this.#touch(stored)
   }
@@ -68,6 +70,9 @@ export class QueueRecorder implements LogRecorder {
   settledFrom(segment: Segment, first: number): number {
     const { stored } = segment
     if (stored === undefined) return segment.count - first
+    const unsettled = stored.unsettledIn({ first, count: segment.count - first })
+    // It is released as a whole then: nobody asks for its records any more.
+    if (segment.settledCount + unsettled === segment.count) return unsettled
     let count = 0
     for (let index = first; index < segment.count; index++) {
       if (stored.isSettled(index)) continue
@@ -159,7 +164,7 @@ export class QueueRecorder implements LogRecorder {
     const unneeded: Page[] = []
     for (const sequence of this.#dropped) {
       builder.drop(this.queueId, sequence)
-      unneeded.push(...(this.segments.get(sequence)?.pages ?? []))
+      for (const page of this.segments.get(sequence)?.pages ?? []) unneeded.push(page)
       this.segments.delete(sequence)
       this.changed.add(sequence)
     }
@@ -168,17 +173,23 @@ export class QueueRecorder implements LogRecorder {
     return unneeded
   }
 
-  /** Where the read cursor stood at the last commit that moved it. */
+  /** Up to where messages were delivered, as of the last commit that knew of more; before the last restart, too. */
   cursor: QueuePosition | undefined
 
   // An empty queue needs no mark: nothing before the cursor is left.
   #gatherCursor(builder: FrameBuilder): void {
     if (!this.#hasCursorMoved) return
     this.#hasCursorMoved = false
-    if (this.segments.size === 0) return
+    if (this.segments.size === 0 || !this.#isCursorAhead()) return
     builder.cursor(this.queueId, this.#cursorSegment, this.#cursorIndex)
     this.cursor = { segment: this.#cursorSegment, index: this.#cursorIndex }
     this.isCursorChanged = true
+  }
+
+  #isCursorAhead(): boolean {
+    const { cursor } = this
+    if (cursor === undefined || this.#cursorSegment > cursor.segment) return true
+    return this.#cursorSegment === cursor.segment && this.#cursorIndex > cursor.index
   }
 
   #gatherSegment(stored: StoredSegment, segment: Segment, builder: FrameBuilder, file: number, offset: number): void {

@@ -8,6 +8,8 @@ import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } fr
 import type { LogFile, LogFiles } from './log-files.ts'
 import { LOG_VERSION } from './log-format.ts'
 import { type LogVisitor, scanLog } from './log-reader.ts'
+import { migrate } from './migrations.ts'
+import type { ReadProgress } from './read-progress.ts'
 
 export interface RecoveredEntity {
   readonly kind: number
@@ -44,6 +46,10 @@ export interface RecoveredStore {
   /** What the log told of entities that the catalogue does not know yet. */
   readonly changedEntities: Map<string, EntityChange>
   readonly findings: RecoveryFindings
+  /** Keys of records in the catalogue that are not what was written. */
+  readonly damagedKeys: readonly Buffer[]
+  /** The catalogue has less than it should: what is here must be written to it before anything builds on it. */
+  readonly isIncomplete: boolean
   readonly lastCommit: number
   /** Bytes of the log that the catalogue has not taken in yet. */
   readonly replayedBytes: number
@@ -53,31 +59,53 @@ export interface RecoveredStore {
   readonly nextPageId: number
 }
 
-class NewerStoreError extends Error {
-  constructor(what: string, version: number, known: number) {
-    super(
-      `the ${what} was written in format version ${version}; this version of Leveret reads up to ${known}: use a newer one`,
-    )
-    this.name = 'NewerStoreError'
+export interface RecoverOptions {
+  /**
+   * Reads once more what the catalogue has taken in, as it is done when a part of it is damaged: what was settled long ago
+   * may come back then, but what can be read is not lost.
+   */
+  readonly readsWholeLog?: boolean
+  readonly progress?: ReadProgress | undefined
+}
+
+/** Throws StoreVersionError and NewerFormatError for a store that this version cannot read. */
+export async function recover(
+  catalogue: Catalogue,
+  logs: LogFiles,
+  { readsWholeLog = false, progress }: RecoverOptions = {},
+): Promise<RecoveredStore> {
+  const findings: RecoveryFindings = { tornBytes: 0, quarantined: 0, problems: [] }
+  const damagedKeys: Buffer[] = []
+  const broken = (key: Buffer): void => {
+    problem(findings, `catalogue entry ${key.toString('hex')} is damaged`)
+    damagedKeys.push(key)
+  }
+  const found = await catalogue.meta(broken)
+  const meta = found === undefined ? undefined : await migrate(catalogue, found)
+  const model = new StoreModel()
+  await readCatalogue(catalogue, model, broken)
+  if (meta === undefined && damagedKeys.length === 0 && !model.isEmpty) {
+    problem(findings, 'the catalogue does not say how far it has come: the whole log is read')
+  }
+  const isIncomplete = readsWholeLog || damagedKeys.length > 0 || (meta === undefined && !model.isEmpty)
+  const replayed = await replay(logs, isIncomplete ? undefined : meta, model, findings, { isIncomplete, progress })
+  checkPages(model, logs, findings)
+  return {
+    entities: model.entities,
+    queues: model.queues,
+    changedEntities: model.changedEntities,
+    findings,
+    damagedKeys,
+    isIncomplete,
+    ...replayed,
+    lastFile: meta?.file ?? 0,
+    nextQueueId: Math.max(meta?.nextQueueId ?? 1, model.nextQueueId),
+    // What is there must not be written over, whatever the catalogue says of itself.
+    nextPageId: Math.max(meta?.nextPageId ?? 1, isIncomplete ? (await catalogue.lastPageId()) + 1 : 1),
   }
 }
 
-/**
- * With `readsWholeLog`, what the catalogue has taken in is read once more, as it is when a part of it is damaged: what was
- * settled long ago may come back then, but what can be read is not lost.
- */
-export async function recover(catalogue: Catalogue, logs: LogFiles, readsWholeLog = false): Promise<RecoveredStore> {
-  const findings: RecoveryFindings = { tornBytes: 0, quarantined: 0, problems: [] }
-  let isWhole = !readsWholeLog
-  const broken = (key: Buffer): void => {
-    problem(findings, `catalogue entry ${key.toString('hex')} is damaged`)
-    isWhole = false
-  }
-  const meta = await catalogue.meta(broken)
-  if (meta !== undefined && meta.version > CATALOGUE_VERSION) {
-    throw new NewerStoreError('catalogue', meta.version, CATALOGUE_VERSION)
-  }
-  const model = new StoreModel()
+async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (key: Buffer) => void): Promise<void> {
   for await (const { kind, key, value } of catalogue.entities(broken)) {
     model.entities.set(entityId(kind, key), { kind, key: key.toString(), value })
   }
@@ -90,20 +118,12 @@ export async function recover(catalogue: Catalogue, logs: LogFiles, readsWholeLo
   }
   for await (const { queue, segment, index } of catalogue.cursors(broken))
     model.queue(queue).cursor = { segment, index }
-  const { lastCommit, replayedBytes } = await replay(logs, isWhole ? meta : undefined, model, findings, isWhole)
-  checkPages(model, logs, findings)
-  return {
-    entities: model.entities,
-    queues: model.queues,
-    changedEntities: model.changedEntities,
-    findings,
-    lastCommit,
-    replayedBytes,
-    lastFile: meta?.file ?? 0,
-    nextQueueId: Math.max(meta?.nextQueueId ?? 1, model.nextQueueId),
-    // What is there must not be written over, whatever the catalogue says of itself.
-    nextPageId: Math.max(meta?.nextPageId ?? 1, isWhole && meta !== undefined ? 1 : (await catalogue.lastPageId()) + 1),
-  }
+}
+
+interface ReplayOptions {
+  /** Files in between may have gone for good reasons; what is missing is told of otherwise. */
+  readonly isIncomplete: boolean
+  readonly progress: ReadProgress | undefined
 }
 
 async function replay(
@@ -111,7 +131,7 @@ async function replay(
   meta: CatalogueMeta | undefined,
   model: StoreModel,
   findings: RecoveryFindings,
-  isComplete: boolean,
+  { isIncomplete, progress }: ReplayOptions,
 ): Promise<{ lastCommit: number; replayedBytes: number }> {
   let lastCommit = meta?.commit ?? 0
   let replayedBytes = 0
@@ -119,18 +139,27 @@ async function replay(
   if (meta !== undefined && files[0]?.number !== meta.file) {
     problem(findings, `log file ${meta.file}, which the catalogue counts on, is missing`)
   }
+  const startOf = (log: LogFile): number => (log.number === meta?.file ? meta.offset : 0)
+  progress?.begin(
+    'reading the log',
+    files.reduce((sum, log) => sum + Math.max(0, log.bytes - startOf(log)), 0),
+  )
   for (const log of files) {
     model.log = log
-    const start = log.number === meta?.file ? meta.offset : 0
+    const start = startOf(log)
+    const fileBytes = log.bytes
     const scan = await scanLog(log.file, start, model)
     log.bytes = scan.end
     if (scan.end < start) {
       problem(findings, `log file ${log.number} ends at ${scan.end}, though it has been ${start} bytes long`)
     }
-    // Commits are numbered without gaps as long as no file in between was let go of; those of a damaged range are told of as such.
-    if (isComplete && lastCommit > 0 && scan.firstCommit > lastCommit + 1 && scan.gaps.length === 0) {
-      const lost = scan.firstCommit - lastCommit - 1
-      problem(findings, `${lost} commits in front of log file ${log.number} are missing`)
+    // Commits are numbered without gaps; those of a damaged range are told of as such.
+    const missing = scan.firstCommit - lastCommit - 1
+    if (!isIncomplete && missing > 0 && scan.gaps.length === 0) {
+      problem(findings, `${missing} commits in front of log file ${log.number} are missing`)
+    }
+    if (scan.firstCommit > 0 && missing < 0) {
+      problem(findings, `log file ${log.number} has commits that came before those of the file in front of it`)
     }
     lastCommit = Math.max(lastCommit, scan.lastCommit)
     replayedBytes += Math.max(0, scan.end - start)
@@ -140,6 +169,7 @@ async function replay(
     }
     // Whoever builds on what was read must find it after a power loss, too.
     if (scan.lastCommit > 0) await log.file.sync()
+    progress?.read(fileBytes - start)
   }
   return { lastCommit, replayedBytes }
 }
@@ -190,6 +220,10 @@ class StoreModel implements LogVisitor {
   /** The log file being read. */
   log: LogFile | undefined
 
+  get isEmpty(): boolean {
+    return this.entities.size === 0 && this.queues.size === 0
+  }
+
   sawQueue(queue: number): void {
     this.nextQueueId = Math.max(this.nextQueueId, queue + 1)
   }
@@ -231,7 +265,9 @@ class StoreModel implements LogVisitor {
   settle(queue: number, sequence: number, first: number, count: number): void {
     const stored = this.queues.get(queue)?.segments.get(sequence)
     if (stored === undefined) return
-    for (let index = first; index < first + count; index++) stored.settle(index)
+    // What comes behind was settled before it was written, and its place may be another message's now.
+    const end = Math.min(first + count, stored.gathered)
+    for (let index = first; index < end; index++) stored.settle(index)
     stored.markChanged()
   }
 

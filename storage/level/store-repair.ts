@@ -2,27 +2,15 @@
  * Puts a damaged store right: what is damaged goes into the quarantine, what is left is written to the catalogue as one
  * batch, and the log is cut where it makes no sense. Nothing is deleted that was not copied before.
  */
-import { mkdir, open, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { StoredEntity } from '../storage.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
-import {
-  CATALOGUE_VERSION,
-  type Catalogue,
-  type CatalogueOperation,
-  entityId,
-  putCursor,
-  putEntity,
-  putMeta,
-  putSegment,
-  removePage,
-} from './catalogue.ts'
+import { type Catalogue, type CatalogueOperation, entityId, type LogPosition, putMeta, removePage } from './catalogue.ts'
 import type { CatalogueKeys } from './catalogue-keys.ts'
-import { freePlace } from './catalogue-repair.ts'
 import type { Files } from './files.ts'
 import type { Inspection } from './inspection.ts'
 import { LogFiles } from './log-files.ts'
-import type { RecoveredQueue } from './recovery.ts'
+import { Quarantine } from './quarantine.ts'
+import { metaAt, removeOthers, stateOperations } from './store-state.ts'
 
 export interface RepairPlan {
   readonly inspection: Inspection
@@ -45,9 +33,8 @@ export async function repairStore(
   const logs = new LogFiles(files)
   await logs.open()
   try {
-    const kept = await freePlace(quarantine, new Date().toISOString().replaceAll(':', '-'))
-    await mkdir(kept)
-    await new Quarantine(kept, catalogue, logs).keep(plan)
+    const kept = await Quarantine.create(quarantine, catalogue, logs)
+    await keep(kept, plan)
     for (const { stored, page, body } of plan.inspection.damagedPages) leaveOut(stored, page, body?.index)
     for (const { file, offset, isTorn } of plan.inspection.ranges) {
       if (!isTorn) continue
@@ -60,7 +47,7 @@ export async function repairStore(
     await next.file.sync()
     const position = { file: next.number, offset: next.bytes }
     await catalogue.write(operations(plan, position), true)
-    return kept
+    return kept.folder
   } finally {
     await logs.close()
   }
@@ -76,109 +63,36 @@ function leaveOut(stored: StoredSegment, page: Page, bodyOf: number | undefined)
 }
 
 /** The whole state again, as it is now, at this position of the log. */
-function operations(plan: RepairPlan, position: { file: number; offset: number }): CatalogueOperation[] {
-  const { store, forgottenPages } = plan.inspection
-  const refused = new Set(plan.refused.map(({ kind, key }) => entityId(kind, Buffer.from(key))))
-  const puts: CatalogueOperation[] = []
-  for (const [id, { kind, key, value }] of store.entities) {
-    if (!refused.has(id)) puts.push(putEntity(kind, Buffer.from(key), value))
-  }
-  let nextQueueId = store.nextQueueId
-  for (const queue of plan.queueIds) nextQueueId = Math.max(nextQueueId, queue + 1)
-  for (const [queue, recovered] of store.queues) {
-    if (plan.queueIds.has(queue)) puts.push(...queueOperations(queue, recovered))
-  }
-  const nextPageId = plan.keys.pageIds.reduce((next, id) => Math.max(next, id + 1), store.nextPageId)
-  const kept = new Set(puts.map(({ key }) => key.toString('latin1')))
-  const gone = [...plan.keys.stateKeys, ...plan.keys.foreign.map(({ key }) => key)]
-    .filter((key) => !kept.has(key.toString('latin1')))
-    .map((key): CatalogueOperation => ({ type: 'del', key }))
-  return [
-    ...gone,
-    ...forgottenPages.map(removePage),
-    ...puts,
-    putMeta({ version: CATALOGUE_VERSION, ...position, nextQueueId, nextPageId, commit: store.lastCommit }),
+function operations({ inspection, keys, refused, queueIds }: RepairPlan, position: LogPosition): CatalogueOperation[] {
+  const { store, forgottenPages } = inspection
+  const refusedIds = new Set(refused.map(({ kind, key }) => entityId(kind, Buffer.from(key))))
+  const entities = [...store.entities].filter(([id]) => !refusedIds.has(id)).map(([, entity]) => entity)
+  const queues = [...store.queues].filter(([queue]) => queueIds.has(queue))
+  const nextQueueId = [...queueIds].reduce((next, id) => Math.max(next, id + 1), store.nextQueueId)
+  const nextPageId = keys.pageIds.reduce((next, id) => Math.max(next, id + 1), store.nextPageId)
+  const puts = [
+    ...stateOperations(entities, queues),
+    putMeta(metaAt(position, { nextQueueId, nextPageId, lastCommit: store.lastCommit })),
   ]
+  const there = [...keys.stateKeys, ...keys.foreign.map(({ key }) => key)]
+  return [...removeOthers(there, puts), ...forgottenPages.map(removePage), ...puts]
 }
 
-function queueOperations(queue: number, { segments, cursor }: RecoveredQueue): CatalogueOperation[] {
-  const puts: CatalogueOperation[] = []
-  for (const { sequence, gathered, settledBits, pages } of segments.values()) {
-    if (pages.length > 0) puts.push(putSegment({ queue, sequence, gathered, settled: settledBits, pages }))
+async function keep(quarantine: Quarantine, plan: RepairPlan): Promise<void> {
+  const { inspection, keys, refused, queueIds, problems } = plan
+  await quarantine.keepText('problems.txt', problems)
+  for (const { file, offset, bytes } of inspection.ranges) {
+    await quarantine.keep(file, { offset, bytes }, `log-${file}-at-${offset}`)
   }
-  if (cursor !== undefined && puts.length > 0) puts.push(putCursor(queue, cursor.segment, cursor.index))
-  return puts
-}
-
-/** One folder with copies of what is taken out of the store. */
-class Quarantine {
-  readonly #folder: string
-  readonly #catalogue: Catalogue
-  readonly #logs: LogFiles
-
-  constructor(folder: string, catalogue: Catalogue, logs: LogFiles) {
-    this.#folder = folder
-    this.#catalogue = catalogue
-    this.#logs = logs
+  for (const { queue, stored, page, body } of inspection.damagedPages) {
+    const name = `queue-${queue}-segment-${stored.sequence}-message-${body?.index ?? page.first}`
+    if (body === undefined) await quarantine.keep(page.file, page, name)
+    else await quarantine.keep(page.file, body, `${name}-body`)
   }
-
-  async keep({ inspection, keys, refused, queueIds, problems }: RepairPlan): Promise<void> {
-    await this.#write('problems.txt', `${problems.join('\n')}\n`)
-    for (const { file, offset, bytes } of inspection.ranges) {
-      await this.#copy(file, offset, bytes, `log-${file}-at-${offset}`)
-    }
-    for (const { queue, stored, page, body } of inspection.damagedPages) {
-      const name = `queue-${queue}-segment-${stored.sequence}-message-${body?.index ?? page.first}`
-      if (body === undefined) await this.#copy(page.file, page.offset, page.bytes, name)
-      else await this.#copy(page.file, body.offset, body.bytes, `${name}-body`)
-    }
-    for (const [queue, { segments }] of inspection.store.queues) {
-      if (queueIds.has(queue)) continue
-      for (const { sequence, pages } of segments.values()) {
-        for (const page of pages) await this.#copyPage(page, `queue-${queue}-segment-${sequence}-message-${page.first}`)
-      }
-    }
-    if (refused.length > 0) await this.#write('entities.jsonl', refused.map(entityLine).join(''))
-    if (keys.foreign.length > 0) await this.#write('records.jsonl', keys.foreign.map(recordLine).join(''))
+  for (const [queue, recovered] of inspection.store.queues) {
+    if (!queueIds.has(queue)) await quarantine.keepQueue(queue, recovered)
   }
-
-  async #copyPage(page: Page, name: string): Promise<void> {
-    await this.#copy(page.file, page.offset, page.bytes, name)
-    for (const body of page.bodies) await this.#copy(page.file, body.offset, body.bytes, `${name}-body-${body.index}`)
-  }
-
-  /** As much as there is of a piece of the log, or of a catalogue entry. */
-  async #copy(file: number, offset: number, bytes: number, name: string): Promise<void> {
-    if (file === 0) {
-      const entry = await this.#catalogue.page(offset)
-      if (entry !== undefined) await this.#write(name, entry)
-      return
-    }
-    const log = this.#logs.get(file)
-    if (log === undefined) return
-    const there = Math.min(bytes, (await log.file.size()) - offset)
-    if (there <= 0) return
-    const buffer = Buffer.allocUnsafeSlow(there)
-    await log.file.read(buffer, offset)
-    await this.#write(name, buffer)
-  }
-
-  async #write(name: string, content: string | Uint8Array): Promise<void> {
-    const path = join(this.#folder, name)
-    await writeFile(path, content)
-    const handle = await open(path, 'r+')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  }
-}
-
-function entityLine({ kind, key, value }: StoredEntity): string {
-  return `${JSON.stringify({ kind, key, value: Buffer.from(value).toString('base64') })}\n`
-}
-
-function recordLine({ key, value }: { readonly key: Buffer; readonly value: Buffer }): string {
-  return `${JSON.stringify({ key: key.toString('hex'), value: value.toString('base64') })}\n`
+  await quarantine.keepEntities(refused)
+  await quarantine.keepRecords(keys.foreign)
+  await quarantine.sync()
 }

@@ -1,6 +1,5 @@
 /**
- * Checks the tables of a LevelDB folder. LevelDB itself takes the bytes of a table as they are, and ends the process over
- * some that cannot be; so damaged tables are found before it sees them.
+ * Checks the checksums of a table of LevelDB.
  *
  *     table  = block … · footer                 block = contents · type u8 · masked CRC-32C u32 of both
  *     footer = the handles of metaindex and index, padded to 40 bytes · magic u64
@@ -10,9 +9,7 @@
  *
  * All numbers are little-endian.
  */
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { tablesIn } from './table-manifest.ts'
+import { maskedCrc } from './leveldb-log.ts'
 import { Varints } from './varints.ts'
 
 const FOOTER_BYTES = 48
@@ -20,33 +17,6 @@ const HANDLES_BYTES = 40
 const TRAILER_BYTES = 5
 const MAGIC = 0xdb4775248b80fb57n
 const UNCOMPRESSED = 0
-const MASK_DELTA = 0xa282ead8
-const CASTAGNOLI = 0x82f63b78
-
-/**
- * Names of the tables that are not what LevelDB wrote. Those it does not know of do not count: it was killed while it
- * wrote them, and removes them. What is missing altogether it finds by itself.
- */
-export async function damagedTables(folder: string): Promise<string[]> {
-  const known = await knownTables(folder)
-  const damaged: string[] = []
-  for (const name of await readdir(folder).catch(() => [])) {
-    const number = /^(\d+)\.(?:ldb|sst)$/.exec(name)?.[1]
-    if (number === undefined || !known.has(Number(number))) continue
-    if (!isTableIntact(await readFile(join(folder, name)))) damaged.push(name)
-  }
-  return damaged
-}
-
-/** Numbers of the tables that the manifest names; none when it cannot be read, which LevelDB will tell of. */
-async function knownTables(folder: string): Promise<ReadonlySet<number>> {
-  try {
-    const manifest = (await readFile(join(folder, 'CURRENT'), 'utf8')).trim()
-    return tablesIn(await readFile(join(folder, manifest)))
-  } catch {
-    return new Set()
-  }
-}
 
 export function isTableIntact(table: Buffer): boolean {
   try {
@@ -94,21 +64,5 @@ function blocksOf(table: Buffer, { offset, bytes }: Handle): Handle[] {
 function isBlockIntact(table: Buffer, { offset, bytes }: Handle): boolean {
   const end = offset + bytes + 1
   if (end + TRAILER_BYTES - 1 > table.length) return false
-  const crc = crc32c(table, offset, end)
-  const masked = (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0
-  return masked === table.readUInt32LE(end)
-}
-
-const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) !== 0 ? (crc >>> 1) ^ CASTAGNOLI : crc >>> 1
-  return crc
-})
-
-function crc32c(bytes: Buffer, start: number, end: number): number {
-  let crc = -1
-  for (let at = start; at < end; at++) {
-    crc = (CRC_TABLE[(crc ^ (bytes[at] as number)) & 0xff] as number) ^ (crc >>> 8)
-  }
-  return ~crc >>> 0
+  return maskedCrc(table, offset, end) === table.readUInt32LE(end)
 }

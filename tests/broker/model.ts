@@ -10,6 +10,7 @@ import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
 import { createMessage, type Message } from '../../src/broker/message.ts'
 import type { Queue, QueueSpec } from '../../src/broker/queue.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
+import { EntityRegistry } from '../../storage/entity-registry.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
@@ -49,7 +50,8 @@ export class Model {
     (work) => this.#turns.push(work),
     (error) => this.defects.push(error),
   )
-  readonly vhost = new Vhost('/', this.scheduler, this.storage, new DurableEntities(this.storage))
+  readonly #entities = new DurableEntities(new EntityRegistry(this.storage), () => this.vhost)
+  readonly vhost: Vhost = new Vhost('/', this.scheduler, this.storage, this.#entities)
 
   /** Runs the turns that are due, until there are none. */
   run(): void {

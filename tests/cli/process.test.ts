@@ -1,7 +1,7 @@
 // The built program as a process of its own. `npm test` builds before it tests.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,9 +18,21 @@ interface LogLine {
   readonly startMs?: number
 }
 
+/** A new empty folder that goes with the test. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-process-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** In a working folder of its own, where it may leave its data. */
 function leveret(...args: string[]): ChildProcess {
+  return leveretIn(temporaryFolder(), ...args)
+}
+
+function leveretIn(cwd: string, ...args: string[]): ChildProcess {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name)))
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child
 }
@@ -30,9 +42,12 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
   return code
 }
 
-/** Reads the log up to the end of the start. */
 async function startedBroker(...args: string[]) {
-  const child = leveret('--log-format', 'json', ...args)
+  return await untilStarted(leveret('--log-format', 'json', ...args))
+}
+
+/** Reads the log up to the end of the start. */
+async function untilStarted(child: ChildProcess) {
   if (child.stdout === null) throw new Error('no standard output')
   let port = 0
   for await (const line of createInterface({ input: child.stdout })) {
@@ -75,9 +90,8 @@ test('a broker whose port is taken says so and ends with 1', async () => {
 })
 
 test('a data folder belongs to one broker, and the second one says who has it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'leveret-process-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const flags = ['--port', '0', '--storage', 'leveldb', '--data-dir', join(folder, 'store')]
+  const folder = temporaryFolder()
+  const flags = ['--port', '0', '--data-dir', join(folder, 'store')]
   const { child } = await startedBroker(...flags)
   const others = [leveret(...flags), leveret('check', '--data-dir', join(folder, 'store'))]
   const answers = others.map(async (other) => {
@@ -94,6 +108,30 @@ test('a data folder belongs to one broker, and the second one says who has it', 
   const next = await startedBroker(...flags)
   next.child.kill('SIGTERM')
   expect(await exitOf(next.child)).toBe(0)
+})
+
+test('without any option the data lies in ./leveret-data, and with --storage memory nowhere', async () => {
+  const folder = temporaryFolder()
+  const inMemory = await untilStarted(leveretIn(folder, '--log-format', 'json', '--port', '0', '--storage', 'memory'))
+  expect(readdirSync(folder)).toEqual([])
+  inMemory.child.kill('SIGTERM')
+  expect(await exitOf(inMemory.child)).toBe(0)
+  const durable = await untilStarted(leveretIn(folder, '--log-format', 'json', '--port', '0'))
+  expect(readdirSync(folder)).toEqual(['leveret-data'])
+  expect(readdirSync(join(folder, 'leveret-data'))).toEqual(['catalogue', 'log', 'owner'])
+  durable.child.kill('SIGTERM')
+  expect(await exitOf(durable.child)).toBe(0)
+})
+
+test('a folder that cannot be made ends the start with 1 and says what to do', async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'leveret-data'), '')
+  const child = leveretIn(folder, '--port', '0')
+  if (child.stderr === null) throw new Error('no standard error')
+  const [code, complaint] = await Promise.all([exitOf(child), text(child.stderr)])
+  expect(code).toBe(1)
+  expect(complaint).toMatch(/^leveret: cannot open the store in .*leveret-data: that is not a folder; --data-dir /)
+  expect(complaint).toContain('--storage memory')
 })
 
 test('wrong use ends with 2, --version with 0', async () => {

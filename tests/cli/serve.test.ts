@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { OptionName } from '../../config/options.ts'
 import { serve } from '../../src/cli/serve.ts'
+import { storeFailure } from '../../src/cli/store-failure.ts'
 import { TestContext } from './serve-context.ts'
 
 const READY = 'Server startup complete'
@@ -34,10 +35,10 @@ describe('the start', () => {
     const { exitCode } = await started(context, { memoryLimit: '64MiB' })
     const messages = context.messages()
     expect(messages[0]).toMatch(/^Leveret \d+\.\d+\.\d+ starts on Node\.js v\d+.*, process \d+$/)
-    expect(messages[1]).toContain('storage is memory')
-    expect(messages[1]).toContain('--data-dir is unused')
-    expect(messages[2]).toMatch(/^memory limit is 64\.0 MiB of /)
-    expect(messages.slice(3)).toEqual(['listening on 127.0.0.1:41234', 'listening on [::1]:41234', READY])
+    expect(messages[1]).toContain(`storage is leveldb in ${resolve('leveret-data')}, durability is sync`)
+    expect(messages[2]).toBe('to run without disk: --storage memory')
+    expect(messages[3]).toMatch(/^memory limit is 64\.0 MiB of /)
+    expect(messages.slice(4)).toEqual(['listening on 127.0.0.1:41234', 'listening on [::1]:41234', READY])
     expect(JSON.parse(context.log.at(-1) ?? '').startMs).toBeGreaterThan(0)
     context.signals.emit('SIGTERM', 'SIGTERM')
     expect(await exitCode).toBe(0)
@@ -54,6 +55,17 @@ describe('the start', () => {
     const context = new TestContext()
     const { exitCode } = await started(context, { storage: 'leveldb', dataDir: 'some/folder', ...flags })
     expect(context.messages()[1]).toContain(`storage is leveldb in ${resolve('some/folder')}, ${promise}`)
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    expect(await exitCode).toBe(0)
+  })
+
+  test('says that nothing is kept when storage is memory', async () => {
+    const context = new TestContext()
+    const { exitCode } = await started(context, { storage: 'memory' })
+    expect(context.messages()[1]).toBe(
+      'storage is memory: messages live as long as this process, and --data-dir is unused',
+    )
+    expect(context.log.join()).not.toContain('to run without disk')
     context.signals.emit('SIGTERM', 'SIGTERM')
     expect(await exitCode).toBe(0)
   })
@@ -155,16 +167,24 @@ describe('a store that cannot be opened', () => {
     ['EACCES', 'this user may not write there'],
     ['EROFS', 'the disk is read-only'],
     ['ENOSPC', 'the disk is full'],
-    ['EWEIRD', 'strange things'],
-  ])('ends the start with 1 and a sentence: %s', async (code, sentence) => {
+  ])('ends the start with 1, a sentence and a way out: %s', async (code, sentence) => {
     const context = new TestContext()
     context.server.startError = Object.assign(new Error('strange things'), { code })
-    expect(await start(context, { storage: 'leveldb', dataDir: './data' })).toBe(1)
-    expect(context.printedErrors).toHaveLength(1)
-    expect(context.printedErrors[0]).toContain('leveret: cannot open the store in ./data: ')
-    expect(context.printedErrors[0]).toContain(sentence)
+    expect(await start(context, { dataDir: './data' })).toBe(1)
+    const place = `leveret: cannot open the store in ${resolve('data')}: `
+    expect(context.printedErrors).toEqual([expect.stringContaining(`${place}${sentence}`)])
+    expect(context.printedErrors[0]).toMatch(/; --data-dir .*, --storage memory runs without disk$/)
     expect(context.signals.eventNames()).toEqual([])
   })
+})
+
+test('a store that fails to open for an unknown reason is told in the words of the error', () => {
+  const unknown = Object.assign(new Error('could not open', { cause: new Error('strange things') }), { code: 'EWEIRD' })
+  expect(storeFailure(unknown, 'data')).toBe(`cannot open the store in ${resolve('data')}: strange things`)
+  const spoken = new Error('could not open', { cause: new Error('IO error: LOCK: Read-only file system') })
+  expect(storeFailure(spoken, 'data')).toContain(': the disk is read-only; --data-dir ')
+  const nested = new Error('could not open', { cause: Object.assign(new Error('mkdir'), { code: 'EACCES' }) })
+  expect(storeFailure(nested, 'data')).toContain(': this user may not write there; --data-dir ')
 })
 
 describe('a signal', () => {

@@ -16,13 +16,12 @@ export const PURGED_QUEUE = 'purged'
 
 const CLOSED = 'the broker closed the socket'
 
-/** More than this and publishers leave a queue alone. */
-const QUEUE_LENGTH_MAX = 2500
-
 export interface Stage {
   readonly broker: CrashBroker
   readonly model: CrashModel
   readonly random: Random
+  /** How long a publisher rests between its rounds; 1 when not given. */
+  readonly pauseMs?: number
 }
 
 export async function connect({ broker }: Pick<Stage, 'broker'>): Promise<RawClient> {
@@ -45,7 +44,7 @@ export async function declareQueue(channel: RawChannel, queue: string): Promise<
 }
 
 function bodySize(random: Random): number {
-  if (random.onceIn(150)) return 200_000 + random.below(200_000)
+  if (random.onceIn(150)) return 100_000 + random.below(200_000)
   if (random.onceIn(40)) return 33_000 + random.below(30_000)
   return 12 + random.below(random.onceIn(3) ? 6000 : 300)
 }
@@ -108,13 +107,13 @@ export async function publishing(stage: Stage): Promise<void> {
       const isFanout = random.onceIn(3)
       const names = isFanout ? FANOUT_QUEUES : [random.pick(STREAM_QUEUES)]
       const queues = names.map((name) => model.queue(name))
-      if (queues.some(({ messages }) => messages.size > QUEUE_LENGTH_MAX)) continue
+      if (queues.some(({ messages }) => messages.size > model.queueLengthMax)) continue
       confirmed.publish(isFanout ? FANOUT : '', isFanout ? '' : String(names[0]), queues, !random.onceIn(10))
     }
     while (confirmed.waitingCount > window) await confirmed.confirm()
     // With nothing to wait for, the end would go unnoticed.
     if (client.isClosed) throw new Error(CLOSED)
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    await new Promise((resolve) => setTimeout(resolve, stage.pauseMs ?? 1))
   }
 }
 
@@ -141,11 +140,7 @@ class Uncertain {
     this.#delivered = []
     await declareQueue(barrier, queue)
     for (const message of delivered) message.delivered = 'certain'
-    for (const [of, message] of settled) {
-      message.settled = 'certain'
-      // Kept for the next check, unless there are too many to remember.
-      if (of.messages.size > 2 * QUEUE_LENGTH_MAX) of.messages.delete(message.id)
-    }
+    for (const [of, message] of settled) of.settledForGood(message)
   }
 }
 
@@ -176,7 +171,9 @@ export async function consuming(stage: Stage, name: string): Promise<void> {
     const message = messageIn(queue, received)
     uncertain.delivered(message)
     held.push([Number(received.args.deliveryTag), message])
-    if (held.length > random.below(20)) settleSome(channel, queue, held, uncertain, random)
+    // One that holds all it may have gets no more.
+    if (held.length >= prefetchCount || held.length > random.below(20))
+      settleSome(channel, queue, held, uncertain, random)
     if (random.onceIn(60)) await uncertain.commit(barrier, name)
   }
 }
@@ -224,6 +221,7 @@ export async function transacting(stage: Stage): Promise<void> {
     }
     for (let left = random.below(8); left > 0; left--) {
       const queue = model.queue(random.pick(TX_QUEUES))
+      if (queue.messages.size > model.queueLengthMax) continue
       const message = new TrackedMessage(model.nextId(), publisher, bodySize(random), true)
       queue.messages.set(message.id, message)
       publishes.push([queue, message])
@@ -252,9 +250,9 @@ async function commit(
   model.openTransaction = { acks, publishes }
   await channel.call('tx.commit')
   model.openTransaction = undefined
-  for (const [, message] of acks) {
-    message.settled = 'certain'
+  for (const [queue, message] of acks) {
     message.delivered = 'certain'
+    queue.settledForGood(message)
   }
   for (const [, message] of publishes) message.kept = 'certain'
 }
@@ -276,8 +274,7 @@ export async function purging(stage: Stage): Promise<void> {
     for (const message of dropped) message.settled = 'maybe'
     const isDeleted = random.onceIn(2)
     await admin.call(isDeleted ? 'queue.delete' : 'queue.purge', { queue: queue.name })
-    for (const message of dropped) message.settled = 'certain'
+    for (const message of dropped) queue.settledForGood(message)
     if (isDeleted) await declareQueue(admin, queue.name)
-    if (queue.messages.size > QUEUE_LENGTH_MAX) for (const { id } of dropped) queue.messages.delete(id)
   }
 }

@@ -29,5 +29,10 @@ const server = new ServerBuilder()
   .withLogger(logger)
   .build()
 const [address] = await server.listen()
+// Whoever started it is gone: nobody else would end it.
+process.stdin
+  .once('close', () => process.exit())
+  .resume()
+  .unref()
 process.once('SIGTERM', () => void server.shutdown({ graceMs: 100 }))
 say({ port: address.port, recovery: server.recovery })

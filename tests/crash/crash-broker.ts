@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { ServerRecovery } from '../../src/server.ts'
+import type { ServerRecovery } from '../../src/server-recovery.ts'
 
 const MAIN = join(import.meta.dirname, 'broker-main.mjs')
 
@@ -39,7 +39,7 @@ export class CrashBroker {
 
   /** Starts the process; `listening` says when it can be used. */
   static spawn(options: CrashBrokerOptions): CrashBroker {
-    const child = spawn(process.execPath, [MAIN, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [MAIN, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] })
     return new CrashBroker(child)
   }
 
@@ -64,6 +64,15 @@ export class CrashBroker {
       })
       void this.#exit.then(() => reject(new Error(`the broker did not start: ${this.complaints.join('\n')}`)))
     })
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** 0 after it ended in order. */
+  get exitCode(): number | null {
+    return this.#child.exitCode
   }
 
   get isRunning(): boolean {

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
-import { consuming, publishing, purging, STREAM_QUEUES, type Stage, transacting, untilKilled } from './actors.ts'
+import { consuming, publishing, purging, STREAM_QUEUES, type Stage, transacting } from './actors.ts'
 import { CrashBroker, type CrashBrokerOptions } from './crash-broker.ts'
 import { changingEntities } from './entity-actor.ts'
+import { live } from './life.ts'
 import { CrashModel } from './model.ts'
-import { declareTopology, processProblems, verify } from './verify.ts'
+import { declareTopology, verify } from './verify.ts'
 
 const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
 const KILLS = Number(process.env.LEVERET_CRASH_KILLS ?? 50)
@@ -26,23 +27,12 @@ afterAll(async () => {
 })
 
 /** Keeps the broker busy until it is killed. */
-async function live(stage: Stage): Promise<void> {
-  const { random, broker } = stage
+async function liveShortly(stage: Stage): Promise<void> {
+  const { random } = stage
   const actors = [publishing, publishing, transacting, purging, changingEntities].map((act) => () => act(stage))
   for (const queue of STREAM_QUEUES) if (!random.onceIn(3)) actors.push(() => consuming(stage, queue))
-  const acting = Promise.all(actors.map((act) => untilKilled(stage, act)))
   const lifeMs = 20 + random.below(LIFE_MS_MAX)
-  const isGraceful = random.onceIn(8)
-  try {
-    await Promise.race([acting, new Promise((resolve) => setTimeout(resolve, lifeMs))])
-    expect(processProblems(broker)).toEqual([])
-  } catch (error) {
-    // What the broker says about it comes a moment later.
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    throw new Error(processProblems(broker).join('\n'), { cause: error })
-  }
-  await broker.kill(isGraceful ? 'SIGTERM' : 'SIGKILL')
-  await acting
+  await live(stage, actors, lifeMs, random.onceIn(8) ? 'SIGTERM' : 'SIGKILL')
 }
 
 /** Kills the broker while it is starting. */
@@ -62,7 +52,7 @@ test(`what was promised survives ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, {
   broker = await CrashBroker.start(options)
   await declareTopology({ broker, model, random })
   for (let kill = 1; kill <= KILLS; kill++) {
-    await live({ broker, model, random })
+    await liveShortly({ broker, model, random })
     if (random.onceIn(5)) await killWhileStarting(random)
     broker = await CrashBroker.start(options)
     const problems = await verify({ broker, model, random }, random.onceIn(3))

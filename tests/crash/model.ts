@@ -43,15 +43,25 @@ export class QueueModel {
   /** How many messages may have been sent without being received, because the broker was killed in between. */
   sentUnseenMax = 0
 
-  constructor(name: string) {
+  readonly #rememberedMax: number
+
+  /** What is settled is remembered until there are so many messages. */
+  constructor(name: string, rememberedMax: number) {
     this.name = name
+    this.#rememberedMax = rememberedMax
   }
 
-  /** The live messages, for those who decide how much more to publish. */
-  get unsettledCount(): number {
-    let count = 0
-    for (const { settled } of this.messages.values()) if (settled === 'no') count++
-    return count
+  /** Bytes of the bodies that may still be there. */
+  get liveBytes(): number {
+    let bytes = 0
+    for (const { settled, bodyBytes } of this.messages.values()) if (settled !== 'certain') bytes += bodyBytes
+    return bytes
+  }
+
+  /** It must not come back. That is noticed of forgotten ones, too: nobody knows them. */
+  settledForGood(message: TrackedMessage): void {
+    message.settled = 'certain'
+    if (this.messages.size > this.#rememberedMax) this.messages.delete(message.id)
   }
 
   /** What is wrong with what the queue held after a crash. */
@@ -114,14 +124,25 @@ export type EntityName = `queue ${string}` | `exchange ${string}` | `binding ${s
 export class CrashModel {
   readonly #queues = new Map<string, QueueModel>()
   readonly entities = new Map<EntityName, Certainty>()
+  /** Where there are more, publishers leave a queue alone. */
+  readonly queueLengthMax: number
   openTransaction: OpenTransaction | undefined
   #lastId = 0
   #lastPublisher = 0
 
+  constructor(queueLengthMax = 2500) {
+    this.queueLengthMax = queueLengthMax
+  }
+
+  /** How many messages were made so far. */
+  get messageCount(): number {
+    return this.#lastId
+  }
+
   queue(name: string): QueueModel {
     let queue = this.#queues.get(name)
     if (queue === undefined) {
-      queue = new QueueModel(name)
+      queue = new QueueModel(name, this.queueLengthMax / 2)
       this.#queues.set(name, queue)
     }
     return queue

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { crc32c } from '../../src/lib/crc32c.ts'
 
@@ -6,4 +7,20 @@ test('crc32c gives the check values of RFC 3720', () => {
   expect(crc32c(Buffer.alloc(32))).toBe(0x8a91_36aa)
   expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8_ab43)
   expect(crc32c(Buffer.alloc(0))).toBe(0)
+})
+
+test('crc32c of any part is what shifting bit by bit gives', () => {
+  const part = fc.tuple(fc.uint8Array({ maxLength: 64 }), fc.nat(64), fc.nat(64))
+  fc.assert(
+    fc.property(part, ([bytes, a, b]) => {
+      const end = Math.min(Math.max(a, b), bytes.length)
+      const start = Math.min(a, b, end)
+      let crc = 0xffff_ffff
+      for (const byte of bytes.subarray(start, end)) {
+        crc ^= byte
+        for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f6_3b78
+      }
+      expect(crc32c(bytes, start, end)).toBe(~crc >>> 0)
+    }),
+  )
 })

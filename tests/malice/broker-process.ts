@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -36,10 +37,16 @@ export class BrokerProcess {
 
   static async start(...options: string[]): Promise<BrokerProcess> {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name))
-    const child = spawn(process.execPath, [MAIN, '--port', '0', '--log-format', 'json', ...options], {
-      env: Object.fromEntries(inherited),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const folder = mkdtempSync(join(tmpdir(), 'leveret-broker-'))
+    const child = spawn(
+      process.execPath,
+      [MAIN, '--port', '0', '--log-format', 'json', '--data-dir', folder, ...options],
+      {
+        env: Object.fromEntries(inherited),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
+    child.once('exit', () => rmSync(folder, { recursive: true, force: true }))
     if (child.stdout === null) throw new Error('the broker has no standard output')
     const broker = new BrokerProcess(child)
     const lines = createInterface({ input: child.stdout })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { SEGMENT_BYTES, SegmentPool } from '../../storage/segment-pool.ts'
 import { numbered, source, stored } from './sources.ts'
 
@@ -34,12 +34,51 @@ describe('SegmentPool', () => {
     expect(pool.take(SEGMENT_BYTES + 1) === huge).toBe(false)
   })
 
-  test('keeps at most 8 MiB of free segments of a size', () => {
+  test('lets go of half of what nobody asked for, second by second, down to 8 MiB of a size', () => {
+    vi.useFakeTimers()
+    try {
+      const pool = new SegmentPool()
+      const freeSegments = (): number => {
+        const taken = Array.from({ length: 200 }, () => pool.take(SEGMENT_BYTES))
+        const kept = taken.filter((segment) => known.has(segment)).length
+        for (const segment of taken.slice(0, kept)) pool.give(segment)
+        return kept
+      }
+      const known = new Set(Array.from({ length: 200 }, () => pool.take(SEGMENT_BYTES)))
+      for (const segment of known) pool.give(segment)
+      expect(freeSegments()).toBe(200)
+      // In the first second, there was a moment when all were in use.
+      vi.advanceTimersByTime(1000)
+      vi.advanceTimersByTime(1000)
+      expect(pool.freeBytes).toBe(100 * SEGMENT_BYTES)
+      vi.advanceTimersByTime(60_000)
+      expect(pool.freeBytes).toBe(32 * SEGMENT_BYTES)
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('keeps at most 256 MiB of free segments of a size', () => {
     const pool = new SegmentPool()
-    const taken = Array.from({ length: 40 }, () => pool.take(SEGMENT_BYTES))
+    const taken = Array.from({ length: 1030 }, () => pool.take(SEGMENT_BYTES))
     for (const segment of taken) pool.give(segment)
-    const again = new Set(Array.from({ length: 40 }, () => pool.take(SEGMENT_BYTES)))
-    expect(taken.filter((segment) => again.has(segment))).toHaveLength(32)
+    expect(pool.freeBytes).toBe(256 * 1024 * 1024)
+  })
+
+  test('hands out no segment that is being written to the disk', () => {
+    const pool = new SegmentPool()
+    const first = pool.take(1024)
+    const second = pool.take(1024)
+    const [block] = [first.block]
+    block.pins++
+    pool.give(first)
+    pool.give(second)
+    expect(pool.bytesInUse).toBe(0)
+    expect(pool.take(1024) === second).toBe(true)
+    expect(pool.take(1024).block === block).toBe(false)
+    block.pins--
+    expect(pool.take(1024).block === block).toBe(true)
   })
 
   test('moves the records of a segment to a larger block', () => {

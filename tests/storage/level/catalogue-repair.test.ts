@@ -5,8 +5,11 @@ import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Catalogue } from '../../../storage/level/catalogue.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { damagedTables, isTableIntact } from '../../../storage/level/table-check.ts'
+import { damageInLevelFiles } from '../../../storage/level/leveldb-files.ts'
+import { isTableIntact } from '../../../storage/level/table-check.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
+
+const NO_DAMAGE = { tables: [], problems: [] }
 
 let folder: string
 
@@ -47,7 +50,7 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
   flip(path, Math.floor(readFileSync(path).length / 3))
   const again = new LevelStorage({ folder: killed })
   const { problems, entities, messages } = await again.open()
-  expect(problems.join()).toMatch(/the catalogue was damaged: \d+ bytes/)
+  expect(problems.join()).toMatch(/the catalogue was damaged: its file \d+\.log is damaged at \d+/)
   expect(entities.map(({ key }) => key).sort()).toEqual(ids.map((id) => `queue ${id}`))
   expect(messages).toBe(8 * 20)
   for (const id of ids) expect(drain(again.createQueueLog(id))).toHaveLength(20)
@@ -57,14 +60,14 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
 test('every byte of a table that has a checksum is checked', async () => {
   const place = join(folder, 'tables')
   mkdirSync(place)
-  expect(await damagedTables(place)).toEqual([])
-  expect(await damagedTables(join(folder, 'nowhere'))).toEqual([])
+  expect(await damageInLevelFiles(place)).toEqual(NO_DAMAGE)
+  expect(await damageInLevelFiles(join(folder, 'nowhere'))).toEqual(NO_DAMAGE)
   for (let life = 0; life < 2; life++) {
     const database = new ClassicLevel(place, { compression: false })
     for (let i = 0; i < 300; i++) await database.put(`key ${i}`, `value ${i} `.repeat(20))
     await database.close()
   }
-  expect(await damagedTables(place)).toEqual([])
+  expect(await damageInLevelFiles(place)).toEqual(NO_DAMAGE)
   const [name = ''] = namesIn(place, /\.ldb$/)
   const table = readFileSync(join(place, name))
   expect(table.length).toBeGreaterThan(10_000)
@@ -80,7 +83,10 @@ test('every byte of a table that has a checksum is checked', async () => {
     expect(isTableIntact(table.subarray(0, length)), `${length} bytes`).toBe(false)
   }
   flip(join(place, name), 100)
-  expect(await damagedTables(place)).toEqual([name])
+  expect(await damageInLevelFiles(place)).toEqual({
+    tables: [name],
+    problems: [`its table ${name} is not what was written`],
+  })
 })
 
 test('a catalogue whose tables are damaged does not take the process with it', async () => {
@@ -97,7 +103,7 @@ test('a catalogue whose tables are damaged does not take the process with it', a
   for (const name of namesIn(place, /\.ldb$/)) flip(join(place, name), 10)
   const storage = await open()
   const { problems, messages } = await storage.open()
-  expect(problems.join()).toMatch(/wrong checksums/)
+  expect(problems.join()).toMatch(/its table \d+\.ldb is not what was written/)
   // All of it was in log files that are still there.
   expect(messages).toBe(150)
   expect(drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 150 }, (_, number) => number))

@@ -1,7 +1,18 @@
 // The files of a log with faults in between: what a test says happens before, or instead of, each operation.
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import type { DataFile, Files } from '../../../storage/level/files.ts'
 
-export type FileOperation = 'open' | 'write' | 'sync' | 'read' | 'size' | 'truncate' | 'remove' | 'syncFolder'
+export type FileOperation =
+  | 'open'
+  | 'write'
+  | 'sync'
+  | 'read'
+  | 'size'
+  | 'truncate'
+  | 'rename'
+  | 'remove'
+  | 'syncFolder'
 
 /** May wait, or throw instead of the operation; of a write, `bytes` says how much gets through before it throws. */
 export type Fault = (operation: FileOperation, name: string) => void | Promise<void>
@@ -23,10 +34,20 @@ export class ShortWrite extends Error {
   }
 }
 
+/** A write that a power loss may still undo, sector by sector. */
+interface UnsyncedWrite {
+  name: string
+  readonly offset: number
+  readonly bytes: number
+  /** What was there before; shorter where the file was. */
+  readonly before: Buffer
+}
+
+const SECTOR_BYTES = 512
+
 export class FaultyFiles implements Files {
   fault: Fault = () => {}
-  /** How long each file was when it was last synced: what a power loss leaves of it. */
-  readonly syncedBytes = new Map<string, number>()
+  #unsynced: UnsyncedWrite[] = []
   readonly #files: () => Promise<Files>
   #opened: Promise<Files> | undefined
   readonly folder: string
@@ -38,45 +59,7 @@ export class FaultyFiles implements Files {
 
   async open(name: string): Promise<DataFile> {
     await this.fault('open', name)
-    const file = await (await this.#disk()).open(name)
-    const { syncedBytes } = this
-    const before = (operation: FileOperation): void | Promise<void> => this.fault(operation, name)
-    return {
-      async write(pieces, offset) {
-        try {
-          await before('write')
-        } catch (error) {
-          if (!(error instanceof ShortWrite)) throw error
-          const bytes = Buffer.concat(pieces)
-          await file.write([bytes.subarray(0, Math.floor(bytes.length * error.share))], offset)
-          throw error.cause
-        }
-        await file.write(pieces, offset)
-      },
-      async sync() {
-        await before('sync')
-        const bytes = await file.size()
-        await file.sync()
-        syncedBytes.set(name, bytes)
-      },
-      async read(buffer, offset) {
-        await before('read')
-        await file.read(buffer, offset)
-      },
-      readNow: (buffer, offset) => {
-        void before('read')
-        file.readNow(buffer, offset)
-      },
-      async size() {
-        await before('size')
-        return await file.size()
-      },
-      async truncate(bytes) {
-        await before('truncate')
-        await file.truncate(bytes)
-      },
-      close: () => file.close(),
-    }
+    return new FaultyFile(await (await this.#disk()).open(name), name, this)
   }
 
   async names(): Promise<string[]> {
@@ -86,6 +69,7 @@ export class FaultyFiles implements Files {
   async remove(name: string): Promise<void> {
     await this.fault('remove', name)
     await (await this.#disk()).remove(name)
+    this.#unsynced = this.#unsynced.filter((write) => write.name !== name)
   }
 
   async syncFolder(): Promise<void> {
@@ -97,8 +81,116 @@ export class FaultyFiles implements Files {
     return await (await this.#disk()).freeBytes()
   }
 
+  wrote(write: UnsyncedWrite): void {
+    this.#unsynced.push(write)
+  }
+
+  synced(name: string, offset = 0, bytes: number = Number.POSITIVE_INFINITY): void {
+    const isSynced = (write: UnsyncedWrite): boolean =>
+      write.name === name && write.offset >= offset && write.offset + write.bytes <= offset + bytes
+    this.#unsynced = this.#unsynced.filter((write) => !isSynced(write))
+  }
+
+  renamed(from: string, to: string): void {
+    for (const write of this.#unsynced) if (write.name === from) write.name = to
+  }
+
+  /** Does to a copy of the folder what a power loss does: of what was not synced, it keeps the sectors it wants to. */
+  losePower(copy: string, keepsSector: () => boolean): void {
+    for (const { name, offset, bytes, before } of this.#unsynced.toReversed()) {
+      const descriptor = openSync(join(copy, name), 'r+')
+      let kept = 0
+      for (let at = 0; at < bytes; at += SECTOR_BYTES) {
+        if (keepsSector()) kept++
+        else {
+          const sector = Buffer.alloc(Math.min(SECTOR_BYTES, bytes - at))
+          before.copy(sector, 0, Math.min(at, before.length))
+          writeSync(descriptor, sector, 0, sector.length, offset + at)
+        }
+      }
+      if (kept === 0 && before.length < bytes) ftruncateSync(descriptor, offset + before.length)
+      closeSync(descriptor)
+    }
+  }
+
   #disk(): Promise<Files> {
     this.#opened ??= this.#files()
     return this.#opened
+  }
+}
+
+class FaultyFile implements DataFile {
+  readonly #file: DataFile
+  readonly #files: FaultyFiles
+  #name: string
+
+  constructor(file: DataFile, name: string, files: FaultyFiles) {
+    this.#file = file
+    this.#name = name
+    this.#files = files
+  }
+
+  async write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    try {
+      await this.#files.fault('write', this.#name)
+    } catch (error) {
+      if (!(error instanceof ShortWrite)) throw error
+      const bytes = Buffer.concat(pieces)
+      await this.#write([bytes.subarray(0, Math.floor(bytes.length * error.share))], offset)
+      throw error.cause
+    }
+    await this.#write(pieces, offset)
+  }
+
+  async writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.write(pieces, offset)
+    await this.#files.fault('sync', this.#name)
+    await this.#file.writeThrough(pieces, offset)
+    this.#files.synced(this.#name, offset, Buffer.concat(pieces).length)
+  }
+
+  async sync(): Promise<void> {
+    await this.#files.fault('sync', this.#name)
+    await this.#file.sync()
+    this.#files.synced(this.#name)
+  }
+
+  async read(buffer: Uint8Array, offset: number): Promise<void> {
+    await this.#files.fault('read', this.#name)
+    await this.#file.read(buffer, offset)
+  }
+
+  readNow(buffer: Uint8Array, offset: number): void {
+    void this.#files.fault('read', this.#name)
+    this.#file.readNow(buffer, offset)
+  }
+
+  async size(): Promise<number> {
+    await this.#files.fault('size', this.#name)
+    return await this.#file.size()
+  }
+
+  async truncate(bytes: number): Promise<void> {
+    await this.#files.fault('truncate', this.#name)
+    await this.#file.truncate(bytes)
+  }
+
+  async rename(name: string): Promise<void> {
+    await this.#files.fault('rename', this.#name)
+    await this.#file.rename(name)
+    this.#files.renamed(this.#name, name)
+    this.#name = name
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+
+  async #write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    const bytes = Buffer.concat(pieces).length
+    const before = Buffer.alloc(Math.max(0, Math.min(bytes, (await this.#file.size()) - offset)))
+    await this.#file.read(before, offset)
+    await this.#file.write(pieces, offset)
+    this.#files.wrote({ name: this.#name, offset, bytes, before })
   }
 }

@@ -8,6 +8,7 @@ import { Block } from '../../../src/lib/block.ts'
 import { type DataFile, openFolder } from '../../../storage/level/files.ts'
 import { FrameBuilder, runsOf } from '../../../storage/level/frame-builder.ts'
 import {
+  createEnd,
   createFileHeader,
   LOG_FILE_HEADER_BYTES,
   LOG_FRAME_HEADER_BYTES,
@@ -229,6 +230,54 @@ describe('the log', () => {
     header.writeUInt32BE(crc32(header.subarray(0, 16)), 16)
     await file.write([header], 0)
     await expect(scan()).rejects.toThrow(NewerFormatError)
+  })
+
+  test('keeps long pages and bodies as they are, and notices every flipped bit of them', async () => {
+    const records = Buffer.alloc(20_000, 'records')
+    const body = new Block(Buffer.alloc(50_000, 'body'))
+    const source = new Block(Buffer.concat([records, Buffer.from('something else')]))
+    await writeFrame((builder) => {
+      const bodies = [{ index: 0, ...builder.body(body) }]
+      builder.page(7, 1, 0, 1, bodies, source, 0, records.length)
+    })
+    expect(source.pins).toBe(1)
+    const { told, pages } = await scan()
+    expect(told).toEqual([['page', 7, 1, 0, 1, [0]]])
+    const [page] = pages
+    const read = Buffer.alloc(records.length)
+    await file.read(read, page?.offset ?? 0)
+    expect(read.equals(records)).toBe(true)
+    for (const at of [page?.offset, page?.bodies[0]?.offset, bytes - 1]) {
+      const before = Buffer.alloc(1)
+      await file.read(before, at ?? 0)
+      await file.write([Buffer.of(before.readUInt8() ^ 1)], at ?? 0)
+      expect((await scan()).told).toEqual([])
+      await file.write([before], at ?? 0)
+    }
+  })
+
+  test('ends where it says, whatever an earlier life of the file has left behind', async () => {
+    const stale: string[] = []
+    for (let number = 0; number < 50; number++) {
+      stale.push(`stale ${number}`)
+      await writeFrame(put(`stale ${number}`))
+    }
+    const header = createFileHeader(true)
+    mark = markIn(header)
+    await file.write([header, createEnd(mark)], 0)
+    bytes = header.length
+    expect(await scan()).toMatchObject({ told: [], end: bytes, tornBytes: 0, gaps: [] })
+    for (const key of ['a', 'b']) {
+      const offset = await writeFrame(put(key))
+      await file.write([createEnd(mark)], bytes)
+      expect(await scan(offset)).toMatchObject({ told: [['put', 1, key, 'value']], end: bytes, tornBytes: 0, gaps: [] })
+    }
+    // A commit that was not finished: its header is there, what it says is not.
+    const torn = await writeFrame(put('torn'))
+    await overwrite(torn + LOG_FRAME_HEADER_BYTES + 3)
+    const { told, end, tornBytes } = await scan()
+    expect(told.map((one) => (one as string[])[2])).toEqual(['a', 'b'])
+    expect({ end, tornBytes }).toEqual({ end: torn, tornBytes: bytes - torn })
   })
 
   test('cannot be told anything by what clients send', async () => {

@@ -1,11 +1,12 @@
 // The power goes at any write or sync, and takes any part of what was not synced with it.
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openFolder } from '../../../storage/level/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import { Random } from '../../malice/random.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
 import { FaultyFiles } from './faulty-files.ts'
 
@@ -53,15 +54,12 @@ class DoomedDisk {
     }
   }
 
-  /** What is left of it: of each file, what was synced and this share of the rest. */
-  copy(share: number): string {
+  /** What is left of it: what was synced, and about this share of the rest. */
+  copy(share: number, seed: number): string {
     const copy = `${this.folder}-copy`
     cpSync(this.folder, copy, { recursive: true, filter: (path) => !path.endsWith('LOCK') })
-    for (const name of readdirSync(join(copy, 'log'))) {
-      const path = join(copy, 'log', name)
-      const synced = this.files.syncedBytes.get(name) ?? 0
-      truncateSync(path, synced + Math.floor((statSync(path).size - synced) * share))
-    }
+    const random = new Random(seed)
+    this.files.losePower(join(copy, 'log'), () => random.below(1000) < share * 1000)
     return copy
   }
 
@@ -103,7 +101,7 @@ class Pair {
   }
 }
 
-async function losePower(steps: readonly Step[], disk: DoomedDisk, share: number): Promise<void> {
+async function losePower(steps: readonly Step[], disk: DoomedDisk, share: number, seed: number): Promise<void> {
   const storage = new LevelStorage({ folder: disk.folder, files: disk.files, logFileBytes: 64 * 1024 })
   const opening = storage.open().then(
     () => true,
@@ -118,7 +116,7 @@ async function losePower(steps: readonly Step[], disk: DoomedDisk, share: number
     }
     // Whatever is promised from here on is none of the copy's business.
     const [confirmed, settled, forgotten] = [pair.confirmed, pair.settled, pair.forgotten].map((set) => new Set(set))
-    const copy = disk.copy(share)
+    const copy = disk.copy(share, seed)
     const second = new LevelStorage({ folder: copy })
     const { problems } = await second.open()
     const [found = [], same] = [1, 2].map((id) => drain(second.createQueueLog(id)))
@@ -142,9 +140,10 @@ test('a power loss takes nothing that was confirmed, and no commit in part', asy
     fc.array(STEP, { minLength: 1, maxLength: 25 }),
     fc.nat(60),
     fc.double({ min: 0, max: 1, noNaN: true }),
-    async (steps, lastOperation, share) => {
+    fc.nat(),
+    async (steps, lastOperation, share, seed) => {
       const folder = mkdtempSync(join(tmpdir(), 'leveret-power-'))
-      await losePower(steps, new DoomedDisk(folder, lastOperation), share)
+      await losePower(steps, new DoomedDisk(folder, lastOperation), share, seed)
       rmSync(folder, { recursive: true, force: true })
     },
   )

@@ -1,0 +1,30 @@
+import type { PerfReport } from '../../src/cli/perf/report.ts'
+import type { Broker, Generator, Load, RunLength } from './generator.ts'
+import { evaluate, type ScenarioResult } from './results.ts'
+import type { Scenario } from './scenarios.ts'
+
+export interface RoundsPlan {
+  readonly generator: Generator
+  readonly rounds: number
+  readonly length: RunLength
+  readonly pins: boolean
+  /** The broker to compare with. */
+  readonly other: Broker | undefined
+}
+
+/** Runs all rounds of one scenario: both brokers in turn, and Leveret once more with the scenario's yardstick. */
+export async function runRounds(scenario: Scenario, leveret: Broker, plan: RoundsPlan): Promise<ScenarioResult> {
+  const run = (load: Load, broker: Broker): Promise<PerfReport> => {
+    return plan.generator.run(load, broker, plan.length, plan.pins)
+  }
+  const runs = { leveret: [] as PerfReport[], other: [] as PerfReport[], yardstick: [] as PerfReport[] }
+  for (let round = 1; round <= plan.rounds; round++) {
+    console.error(`${scenario.name}: round ${round} of ${plan.rounds}`)
+    runs.leveret.push(await run(scenario, leveret))
+    if (scenario.yardstick !== undefined) {
+      runs.yardstick.push(await run({ name: `yardstick of ${scenario.name}`, options: scenario.yardstick }, leveret))
+    }
+    if (plan.other !== undefined) runs.other.push(await run(scenario, plan.other))
+  }
+  return evaluate(scenario, runs)
+}

@@ -1,0 +1,92 @@
+/**
+ * The kinds of entities that a storage keeps. A kind belongs to whoever registers it, who says how one of its entities is
+ * made again. Kinds are restored in the order in which they were registered: what an entity refers to is registered
+ * first, so that it is there.
+ */
+import type { Storage, StoredEntity } from './storage.ts'
+
+export interface EntityKind {
+  /** Its number on disk: never one that another kind has, or had. */
+  readonly number: number
+  /** For reports. */
+  readonly name: string
+  /** Makes an entity again. Throws when it makes no sense: it is left out then, and reported. */
+  restore(key: readonly string[], value: Uint8Array): void
+}
+
+/** Where the owner of a kind puts its entities. What is put or removed is durable with the next commit. */
+export interface EntityRecords {
+  /** `encode` is called only when the entity has to be written. */
+  put(key: readonly string[], encode: () => Uint8Array): void
+  remove(key: readonly string[]): void
+}
+
+/** What was made again, and what could not be. */
+export interface RestoredEntities {
+  /** Entities that were made again, by the name of their kind. */
+  readonly counts: ReadonlyMap<string, number>
+  readonly refused: readonly StoredEntity[]
+  readonly problems: string[]
+}
+
+export class EntityRegistry {
+  readonly #storage: Storage
+  readonly #kinds = new Map<number, EntityKind>()
+  #restoring: StoredEntity | undefined
+
+  constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  register(kind: EntityKind): EntityRecords {
+    if (this.#kinds.has(kind.number)) throw new RangeError(`two kinds of entities have the number ${kind.number}`)
+    this.#kinds.set(kind.number, kind)
+    return {
+      put: (key, encode) => this.#put(kind.number, JSON.stringify(key), encode),
+      remove: (key) => {
+        if (this.#storage.isDurable) this.#storage.journal.remove(kind.number, JSON.stringify(key))
+      },
+    }
+  }
+
+  /** Makes everything again that can be. */
+  restore(entities: readonly StoredEntity[]): RestoredEntities {
+    const counts = new Map<string, number>()
+    const refused: StoredEntity[] = []
+    const problems: string[] = []
+    const order = new Map([...this.#kinds.keys()].map((number, at) => [number, at]))
+    const rank = ({ kind }: StoredEntity): number => order.get(kind) ?? order.size
+    for (const entity of [...entities].sort((a, b) => rank(a) - rank(b))) {
+      const kind = this.#kinds.get(entity.kind)
+      const name = kind?.name ?? `entity of kind ${entity.kind}`
+      this.#restoring = entity
+      try {
+        if (kind === undefined) throw new Error('this version does not know its kind')
+        kind.restore(keyOf(entity), entity.value)
+        counts.set(name, (counts.get(name) ?? 0) + 1)
+      } catch (error) {
+        refused.push(entity)
+        problems.push(`${name} ${entity.key} is left out: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    this.#restoring = undefined
+    return { counts, refused, problems }
+  }
+
+  #put(kind: number, key: string, encode: () => Uint8Array): void {
+    // What is being made again is in the storage already; what it brings along may have been lost.
+    const isThere = this.#restoring?.kind === kind && this.#restoring.key === key
+    if (this.#storage.isDurable && !isThere) this.#storage.journal.put(kind, key, encode())
+  }
+}
+
+function keyOf({ key }: StoredEntity): readonly string[] {
+  let parts: unknown
+  try {
+    parts = JSON.parse(key)
+  } catch {
+    // it is no list either
+  }
+  if (Array.isArray(parts) && parts.every((part) => typeof part === 'string')) return parts
+  throw new Error('its key makes no sense')
+}

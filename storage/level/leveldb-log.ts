@@ -1,0 +1,71 @@
+/**
+ * Reads LevelDB's logs: its write-ahead log, and the manifest, which is a log of edits (google/leveldb, doc/log_format.md).
+ *
+ *     log    = block of 32 KiB …            block = record … · zeros, when less than a header is left
+ *     record = masked CRC-32C u32 of all behind the length · length u16 · type u8 (1 whole, 2 first, 3 middle, 4 last) · bytes
+ *
+ * All numbers are little-endian.
+ */
+import { crc32c } from '../../src/lib/crc32c.ts'
+
+const BLOCK_BYTES = 32 * 1024
+const HEADER_BYTES = 7
+const TYPE_OFFSET = 6
+const WHOLE = 1
+const LAST = 4
+const MASK_DELTA = 0xa282_ead8
+
+/** As LevelDB keeps a CRC beside the bytes it is of. */
+export function maskedCrc(bytes: Uint8Array, start: number, end: number): number {
+  const crc = crc32c(bytes, start, end)
+  return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0
+}
+
+/** Where the first damaged record is. One that is cut off at the end of the file was never whole. */
+export function damageInLog(log: Buffer): number | undefined {
+  for (let at = recordAt(log, 0); at !== undefined; ) {
+    const end = recordEnd(log, at)
+    if (end > blockEnd(at)) return at
+    if (end > log.length) return undefined
+    // After a power loss the file may be longer than what was written to it.
+    if (maskedCrc(log, at + TYPE_OFFSET, end) !== log.readUInt32LE(at)) return isZeroFrom(log, at) ? undefined : at
+    at = recordAt(log, end)
+  }
+  return undefined
+}
+
+/** What was written, put together again. The checksums are not looked at. */
+export function recordsInLog(log: Buffer): Buffer[] {
+  const records: Buffer[] = []
+  let parts: Buffer[] = []
+  for (let at = recordAt(log, 0); at !== undefined; ) {
+    const end = recordEnd(log, at)
+    if (end > log.length) break
+    const type = log.readUInt8(at + TYPE_OFFSET)
+    parts.push(log.subarray(at + HEADER_BYTES, end))
+    if (type === WHOLE || type === LAST) {
+      records.push(Buffer.concat(parts))
+      parts = []
+    }
+    at = recordAt(log, end)
+  }
+  return records
+}
+
+/** Where the next record begins; undefined when there is no room for one. */
+function recordAt(log: Buffer, from: number): number | undefined {
+  const at = blockEnd(from) - from < HEADER_BYTES ? blockEnd(from) : from
+  return at + HEADER_BYTES <= log.length ? at : undefined
+}
+
+function recordEnd(log: Buffer, at: number): number {
+  return at + HEADER_BYTES + log.readUInt16LE(at + 4)
+}
+
+function blockEnd(at: number): number {
+  return at - (at % BLOCK_BYTES) + BLOCK_BYTES
+}
+
+function isZeroFrom(log: Buffer, at: number): boolean {
+  return log.subarray(at).every((byte) => byte === 0)
+}

@@ -1,0 +1,77 @@
+/**
+ * Log files that nobody needs any more become the next ones: a disk writes into blocks that a file has about twice as
+ * fast as into new ones. A few are kept for a while.
+ */
+import type { DataFile, Files } from './files.ts'
+import { isSpareFileName, spareFileName } from './log-format.ts'
+
+const SPARES_MAX = 4
+/** Spares that nobody took for so long are removed. */
+const EXPIRY_MS = 30_000
+/** Only files of about the normal length are kept, as a share of it. */
+const LENGTH_SHARE_MAX = 1.25
+
+export interface SpareFile {
+  readonly name: string
+  readonly file: DataFile
+}
+
+export class SpareFiles {
+  readonly #files: Files
+  readonly #fileBytes: number
+  #spares: SpareFile[] = []
+  #expiry: NodeJS.Timeout | undefined
+  /** Removals that are under way. */
+  #removing: Promise<void> = Promise.resolve()
+
+  constructor(files: Files, fileBytes: number) {
+    this.#files = files
+    this.#fileBytes = fileBytes
+  }
+
+  /** False when this log file is not wanted as a spare one. */
+  async keep({ number, file, roomBytes }: { number: number; file: DataFile; roomBytes: number }): Promise<boolean> {
+    if (this.#spares.length >= SPARES_MAX || roomBytes > this.#fileBytes * LENGTH_SHARE_MAX) return false
+    if (roomBytes < this.#fileBytes / LENGTH_SHARE_MAX) return false
+    const name = spareFileName(number)
+    await file.rename(name)
+    this.#spares.push({ name, file })
+    clearTimeout(this.#expiry)
+    this.#expiry = setTimeout(() => this.#removeAll(), EXPIRY_MS)
+    this.#expiry.unref()
+    return true
+  }
+
+  take(): SpareFile | undefined {
+    return this.#spares.pop()
+  }
+
+  /** Removes what another process has left behind. */
+  removeForgotten(names: readonly string[]): void {
+    this.#later(async () => {
+      for (const name of names.filter(isSpareFileName)) await this.#files.remove(name)
+    })
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#expiry)
+    this.#removeAll()
+    await this.#removing
+  }
+
+  #removeAll(): void {
+    const spares = this.#spares
+    this.#spares = []
+    this.#later(async () => {
+      for (const { name, file } of spares) {
+        await file.close()
+        await this.#files.remove(name)
+      }
+    })
+  }
+
+  /** What cannot be removed now is removed at the next start. */
+  #later(remove: () => Promise<void>): void {
+    this.#removing = this.#removing.then(remove).catch(() => {})
+  }
+}

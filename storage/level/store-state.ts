@@ -1,0 +1,59 @@
+/** What a store holds, as the records that tell it in the catalogue. */
+import {
+  type Catalogue,
+  type CatalogueMeta,
+  type CatalogueOperation,
+  CATALOGUE_VERSION,
+  type LogPosition,
+  putCursor,
+  putEntity,
+  putMeta,
+  putSegment,
+} from './catalogue.ts'
+import type { RecoveredEntity, RecoveredQueue, RecoveredStore } from './recovery.ts'
+
+export function stateOperations(
+  entities: Iterable<RecoveredEntity>,
+  queues: Iterable<readonly [number, RecoveredQueue]>,
+): CatalogueOperation[] {
+  const puts: CatalogueOperation[] = []
+  for (const { kind, key, value } of entities) puts.push(putEntity(kind, Buffer.from(key), value))
+  for (const [queue, { segments, cursor }] of queues) {
+    let isEmpty = true
+    for (const { sequence, gathered, settledBits, pages } of segments.values()) {
+      if (pages.length === 0) continue
+      puts.push(putSegment({ queue, sequence, gathered, settled: settledBits, pages }))
+      isEmpty = false
+    }
+    if (cursor !== undefined && !isEmpty) puts.push(putCursor(queue, cursor.segment, cursor.index))
+  }
+  return puts
+}
+
+/** Removes those of the keys that nothing is put under. */
+export function removeOthers(keys: Iterable<Buffer>, puts: readonly CatalogueOperation[]): CatalogueOperation[] {
+  const kept = new Set(puts.map(({ key }) => key.toString('latin1')))
+  return [...keys]
+    .filter((key) => !kept.has(key.toString('latin1')))
+    .map((key): CatalogueOperation => ({ type: 'del', key }))
+}
+
+export function metaAt(
+  { file, offset }: LogPosition,
+  { nextQueueId, nextPageId, lastCommit }: Pick<RecoveredStore, 'nextQueueId' | 'nextPageId' | 'lastCommit'>,
+): CatalogueMeta {
+  return { version: CATALOGUE_VERSION, file, offset, nextQueueId, nextPageId, commit: lastCommit }
+}
+
+/**
+ * Makes a catalogue whole that was damaged: everything that was found is in it then, so that nothing in front of this
+ * position of the log has to be read again.
+ */
+export async function completeCatalogue(
+  catalogue: Catalogue,
+  store: RecoveredStore,
+  position: LogPosition,
+): Promise<void> {
+  const puts = [...stateOperations(store.entities.values(), store.queues), putMeta(metaAt(position, store))]
+  await catalogue.write([...removeOthers(store.damagedKeys, puts), ...puts], true)
+}

@@ -1,0 +1,94 @@
+// A store takes no more of the disk than twice what it holds, and a constant: some log files, and what LevelDB gathers in
+// memory and has in its log before it writes a table.
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import type { QueueLog } from '../../../storage/queue-log.ts'
+import type { Segment } from '../../../storage/segment.ts'
+import { committed, durable, takeOne } from '../contract-model.ts'
+
+const LOG_FILE_BYTES = 256 * 1024
+/** The current file, the next one, spare ones, and those that are full before the catalogue follows. */
+const LOG_FILES = 12
+/** Two of LevelDB's write buffers, each also in a log, while one becomes a table. */
+const LEVELDB_BYTES = 24 * 1024 * 1024
+const CONSTANT_BYTES = LOG_FILES * LOG_FILE_BYTES + LEVELDB_BYTES
+const BODY_BYTES = 4000
+const PER_COMMIT = 20
+
+let folder: string
+let storage: LevelStorage
+let peakExcess: number
+let liveBytes: number
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'leveret-disk-'))
+  storage = new LevelStorage({ folder, durability: 'os', logFileBytes: LOG_FILE_BYTES })
+  await storage.open()
+  peakExcess = 0
+  liveBytes = 0
+})
+
+afterEach(async () => {
+  await storage.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function diskBytes(): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => {
+      // It may be gone by now.
+      return sum + (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0)
+    }, 0)
+}
+
+type Kept = { readonly segment: Segment; readonly index: number }
+
+/** Appends so many messages; each is settled at once, but for those that are kept. */
+async function pass(log: QueueLog, count: number, keeps: (number: number) => boolean): Promise<Kept[]> {
+  const kept: Kept[] = []
+  for (let number = 0; number < count; number++) {
+    log.append(durable(number, BODY_BYTES))
+    if (number % PER_COMMIT < PER_COMMIT - 1) continue
+    await committed(storage)
+    while (log.readyCount > 0) {
+      const taken = takeOne(log)
+      if (!keeps(taken.number)) log.settle(taken.segment, taken.index)
+      else {
+        kept.push(taken)
+        liveBytes += BODY_BYTES
+      }
+    }
+    if (number % (10 * PER_COMMIT) === PER_COMMIT - 1) {
+      peakExcess = Math.max(peakExcess, diskBytes() - 2 * liveBytes)
+    }
+  }
+  return kept
+}
+
+test('the disk never has more than twice what is held, and a constant', { timeout: 60_000 }, async () => {
+  const log = storage.createQueueLog(storage.newQueueId())
+  // Sparse and dense in turn: what is written is far more than the limit.
+  await pass(log, 12_000, (number) => number % 6 === 0)
+  await pass(log, 4000, () => true)
+  await pass(log, 12_000, (number) => number % 50 === 0)
+  expect(28_000 * BODY_BYTES).toBeGreaterThan(2 * liveBytes + CONSTANT_BYTES)
+  expect(peakExcess).toBeLessThan(CONSTANT_BYTES)
+})
+
+test('what was held for long and is settled leaves the disk, too', { timeout: 60_000 }, async () => {
+  const log = storage.createQueueLog(storage.newQueueId())
+  const kept = await pass(log, 40_000, (number) => number % 4 === 0)
+  expect(diskBytes()).toBeGreaterThan(liveBytes)
+  const other = storage.createQueueLog(storage.newQueueId())
+  for (const { segment, index } of kept) log.settle(segment, index)
+  liveBytes = 0
+  const step = async (): Promise<void> => {
+    await pass(other, 400, () => false)
+    expect(diskBytes()).toBeLessThan(CONSTANT_BYTES)
+  }
+  await vi.waitFor(step, { timeout: 20_000, interval: 5 })
+})

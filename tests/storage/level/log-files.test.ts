@@ -1,0 +1,140 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { type Files, openFolder } from '../../../storage/level/files.ts'
+import { FrameBuilder } from '../../../storage/level/frame-builder.ts'
+import { LogFiles } from '../../../storage/level/log-files.ts'
+import { LOG_FILE_HEADER_BYTES, logFileName } from '../../../storage/level/log-format.ts'
+import { FaultyFiles, systemError } from './faulty-files.ts'
+
+const FILE_BYTES = 1024 * 1024
+
+let folder: string
+let files: Files
+let logs: LogFiles
+let commit: number
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'leveret-log-files-'))
+  files = await openFolder(folder)
+  logs = new LogFiles(files, FILE_BYTES)
+  await logs.open()
+  await logs.startNext()
+  commit = 0
+})
+
+afterEach(async () => {
+  await logs.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** Appends a commit of about so many bytes. */
+async function append(bytes: number): Promise<void> {
+  const builder = new FrameBuilder()
+  builder.put(1, Buffer.from('key'), Buffer.alloc(bytes))
+  await logs.append(builder.finish(++commit, logs.current.mark), true)
+}
+
+function names(): string[] {
+  return readdirSync(folder).sort()
+}
+
+test('small commits go into room that an earlier one has made', async () => {
+  await append(10)
+  const length = statSync(join(folder, logFileName(1))).size
+  expect(length).toBeGreaterThan(256 * 1024)
+  for (let left = 100; left > 0; left--) await append(10)
+  expect(statSync(join(folder, logFileName(1))).size).toBe(length)
+  expect(logs.current.bytes).toBeLessThan(10_000)
+})
+
+test('large commits, and the last ones of a file, make no room', async () => {
+  await append(100_000)
+  expect(statSync(join(folder, logFileName(1))).size).toBeLessThan(101_000)
+  await append(FILE_BYTES - 110_000)
+  await append(10)
+  expect(statSync(join(folder, logFileName(1))).size).toBe(FILE_BYTES)
+})
+
+test('the next file is made ahead of need', async () => {
+  await append(FILE_BYTES / 3)
+  expect(names()).toEqual([logFileName(1)])
+  await append(FILE_BYTES / 3)
+  await vi.waitFor(() => expect(names()).toEqual([logFileName(1), logFileName(2)]))
+  expect(logs.all().map(({ number }) => number)).toEqual([1])
+  expect((await logs.startNext()).number).toBe(2)
+  expect(logs.current.bytes).toBe(LOG_FILE_HEADER_BYTES)
+})
+
+test('a file that nobody needs any more becomes the next one', async () => {
+  await append(FILE_BYTES - 1000)
+  const [first] = logs.all()
+  await logs.startNext()
+  const inode = statSync(join(folder, logFileName(1))).ino
+  if (first !== undefined) await logs.remove(first)
+  expect(names()).toEqual([logFileName(2), '0000000000000001.spare'].sort())
+  const mark = Buffer.from(logs.current.mark)
+  const third = await logs.startNext()
+  expect(names()).toEqual([logFileName(2), logFileName(3)])
+  expect(statSync(join(folder, logFileName(3))).ino).toBe(inode)
+  expect(third.bytes).toBe(LOG_FILE_HEADER_BYTES)
+  expect(Buffer.from(third.mark).equals(mark)).toBe(false)
+  await append(10)
+  expect(readFileSync(join(folder, logFileName(3))).length).toBe(first?.roomBytes)
+})
+
+test('a file that is being read is not used again', async () => {
+  await append(FILE_BYTES - 1000)
+  const [first] = logs.all()
+  await logs.startNext()
+  const buffer = Buffer.alloc(1000)
+  const reading = logs.read(1, buffer, 100)
+  if (first !== undefined) await logs.remove(first)
+  await reading
+  expect(names()).toEqual([logFileName(2)])
+})
+
+test('no more than four spare files are kept, and none at the end', async () => {
+  for (let number = 1; number <= 7; number++) {
+    await append(FILE_BYTES - 1000)
+    await logs.startNext()
+  }
+  for (const log of logs.all()) if (log !== logs.current) await logs.remove(log)
+  expect(names().filter((name) => name.endsWith('.spare'))).toHaveLength(4)
+  await logs.close()
+  expect(names()).toEqual([logFileName(8)])
+})
+
+test('spare files that another process left behind go when the log goes on', async () => {
+  await append(FILE_BYTES - 1000)
+  const [first] = logs.all()
+  await logs.startNext()
+  if (first !== undefined) await logs.remove(first)
+  const next = new LogFiles(files, FILE_BYTES)
+  await next.open()
+  await next.startNext()
+  await next.close()
+  expect(names()).toEqual([logFileName(2), logFileName(3)])
+})
+
+test('a spare file that cannot become a log file is in nobody’s way', async () => {
+  const faulty = new FaultyFiles(folder, () => openFolder(folder))
+  const failing = new LogFiles(faulty, FILE_BYTES)
+  await failing.open()
+  await failing.startNext()
+  const builder = new FrameBuilder()
+  builder.put(1, Buffer.from('key'), Buffer.alloc(FILE_BYTES - 1000))
+  await failing.append(builder.finish(1, failing.current.mark), true)
+  const full = failing.current
+  await failing.startNext()
+  await failing.remove(full)
+  faulty.fault = (operation) => {
+    if (operation === 'rename') throw systemError('ENOSPC')
+  }
+  await expect(failing.startNext()).rejects.toThrow('ENOSPC')
+  faulty.fault = () => {}
+  expect((await failing.startNext()).number).toBe(4)
+  await failing.close()
+  expect(names()).toEqual([logFileName(1), logFileName(3), logFileName(4)])
+})
