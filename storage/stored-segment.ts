@@ -32,6 +32,8 @@ export class StoredSegment {
   /** Settled since the last commit, of those that went through one. */
   newlySettled: number[] = []
   isDirty = false
+  /** Its records were written once more, in as few pages as they need. */
+  isConsolidated = false
   #settled: Uint8Array = new Uint8Array(8)
   #damaged: Set<number> | undefined
 
@@ -76,9 +78,13 @@ export class StoredSegment {
     return unsettled
   }
 
-  replacePage(page: Page, by: readonly Page[]): void {
-    this.pages.splice(this.pages.indexOf(page), 1, ...by)
+  /** False when it is no page of this segment any more. */
+  replacePage(page: Page, by: readonly Page[]): boolean {
+    const place = this.pages.indexOf(page)
+    if (place < 0) return false
+    this.pages.splice(place, 1, ...by)
     this.markChanged()
+    return true
   }
 
   isSettled(index: number): boolean {

@@ -2,13 +2,12 @@ import { rm } from 'node:fs/promises'
 import type { LeveretProcess } from '../compare/leveret-process.ts'
 import { median } from '../compare/results.ts'
 import { type Bench, busyPercent, eachRound, type Measure, newStore, runCounted, withLeveret } from './bench.ts'
-import { commitsIn } from './commits.ts'
-import { settledDiskBytes } from './disk-bytes.ts'
 import { type Figure, figure, type Wanted } from './figure.ts'
+import { logSoFar } from './log-so-far.ts'
 import { SyncedLoop } from './synced-loop.ts'
 
 // What the broker reaches of what the disk has to give. First a broker publishes a known number of messages and stops: its
-// catalogue tells how many commits that were, /proc how many bytes, so how many bytes a commit has on average. Then the
+// catalogue tells how many commits that were and how long the log is, so how many bytes a commit has on average. Then the
 // broker and a bare loop that writes and syncs as many bytes at a time take turns of a second, on the same processor and
 // the same disk, because disks are faster now and slower then. Ratios are of neighbouring turns.
 
@@ -21,7 +20,7 @@ interface FloorLoad {
   readonly name: string
   readonly description: string
   readonly confirmsInFlight: number
-  /** From which the size of commits is learned; they are not timed. */
+  /** From which the size of commits is learned, not timed; they fit into the first log file. */
   readonly learningMessages: number
   readonly wanted?: Wanted
 }
@@ -55,7 +54,7 @@ export const floor = measure({
   name: 'floor',
   description: 'publish only, 1000 confirms in flight, 1 KiB',
   confirmsInFlight: 1000,
-  learningMessages: 300_000,
+  learningMessages: 50_000,
 })
 
 function measure(load: FloorLoad): Measure {
@@ -116,11 +115,10 @@ function figures(load: FloorLoad, commit: Commit, rounds: readonly (readonly Tur
 async function averageCommit(bench: Bench, load: FloorLoad): Promise<Commit> {
   console.error(`${load.name}: learns the size of commits`)
   const folder = newStore(bench)
-  const bytes = await withLeveret(bench, folder, async (leveret) => {
+  await withLeveret(bench, folder, async (leveret) => {
     await runCounted(bench, { name: load.name, options: options(load, DURABLE) }, leveret, load.learningMessages)
-    return (await settledDiskBytes(leveret.pid)).handed
   })
-  const commits = await commitsIn(folder)
+  const { commits, bytes } = await logSoFar(folder)
   await rm(folder, { recursive: true })
   return { messages: load.learningMessages / commits, bytes: Math.round(bytes / commits) }
 }

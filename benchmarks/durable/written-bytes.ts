@@ -50,7 +50,7 @@ function measure(
           const before = diskBytes(leveret.pid)
           await load(bench, leveret)
           const after = await settledDiskBytes(leveret.pid)
-          return (after.written - before.written) / (bench.messages * BODY_BYTES)
+          return (after - before) / (bench.messages * BODY_BYTES)
         })
         await rm(folder, { recursive: true })
         return perBodyByte

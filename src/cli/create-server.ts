@@ -29,6 +29,7 @@ async function levelStorage(config: Config, memoryLimitBytes: number, logger: Lo
     syncIntervalMs: config.syncIntervalMs,
     memoryBytes: Math.floor(memoryLimitBytes * RESIDENT_SHARE),
     onDamage: (text) => logger.error({}, text),
+    onDefect: (error) => logger.error({ err: error }, 'internal error after a commit'),
     onFatal: (error) => {
       logger.error(
         { err: error },

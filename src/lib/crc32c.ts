@@ -35,8 +35,7 @@ function makeTables(): Tables {
     for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ POLYNOMIAL
     return crc
   })
-  const behind = (table: Int32Array): Int32Array =>
-    table.map((crc) => (crc >>> 8) ^ (first[crc & 0xff] as number))
+  const behind = (table: Int32Array): Int32Array => table.map((crc) => (crc >>> 8) ^ (first[crc & 0xff] as number))
   const second = behind(first)
   const third = behind(second)
   const fourth = behind(third)

@@ -72,8 +72,17 @@ export type Broken = (key: Buffer) => void
 
 type Database = ClassicLevel<Buffer, Buffer>
 
+/** LevelDB is told to let go of what was removed when that takes more room than what is there, and this much. */
+const GARBAGE_BYTES_MIN = 8 * 1024 * 1024
+
 export class Catalogue {
   readonly #database: Database
+  /** Bytes of the entries with pages and bodies that are needed, by their numbers. */
+  readonly #entryBytes = new Map<number, number>()
+  #liveBytes = 0
+  /** Bytes of such entries that were removed and may still take room. */
+  #garbageBytes = 0
+  #compacting: Promise<void> | undefined
 
   private constructor(database: Database) {
     this.#database = database
@@ -90,13 +99,47 @@ export class Catalogue {
     return new Catalogue(database)
   }
 
-  close(): Promise<void> {
-    return this.#database.close()
+  async close(): Promise<void> {
+    await this.#compacting
+    await this.#database.close()
   }
 
   /** Writes everything or nothing. */
-  write(operations: readonly CatalogueOperation[], isSynced: boolean): Promise<void> {
-    return this.#database.batch([...operations], { sync: isSynced })
+  async write(operations: readonly CatalogueOperation[], isSynced: boolean): Promise<void> {
+    await this.#database.batch([...operations], { sync: isSynced })
+    for (const operation of operations) {
+      if (operation.key[0] !== PAGE || operation.key.length !== PAGE_KEY_BYTES) continue
+      this.#entryChanged(operation.key.readUIntBE(1, 6), operation.type === 'put' ? operation.value.length : undefined)
+    }
+    // LevelDB drops what was removed only where it writes, and where messages came and went it may never write again.
+    if (this.#garbageBytes > this.#liveBytes + GARBAGE_BYTES_MIN) this.#compacting ??= this.#compact()
+  }
+
+  /** To be told once of the pages that are needed: all other entries take room for nothing. */
+  async pagesFound(pages: Iterable<Page>): Promise<void> {
+    for (const { file, offset, bytes, bodies } of pages) {
+      if (file !== 0) continue
+      this.#entryChanged(offset, bytes)
+      for (const body of bodies) this.#entryChanged(body.offset, body.bytes)
+    }
+    const { gte, lt } = range(PAGE)
+    this.#garbageBytes = Math.max(0, (await this.#database.approximateSize(gte, lt)) - this.#liveBytes)
+  }
+
+  #entryChanged(id: number, bytes: number | undefined): void {
+    const before = this.#entryBytes.get(id) ?? 0
+    this.#garbageBytes += before
+    this.#liveBytes += (bytes ?? 0) - before
+    if (bytes === undefined) this.#entryBytes.delete(id)
+    else this.#entryBytes.set(id, bytes)
+  }
+
+  async #compact(): Promise<void> {
+    const { gte, lt } = range(PAGE)
+    this.#garbageBytes = 0
+    // It is only about room: what is wrong with the disk shows where something is written.
+    await this.#database.compactRange(gte, lt).catch(() => {})
+    this.#compacting = undefined
   }
 
   /** Here as below, `broken` is called with the keys of records that are damaged. */
@@ -153,6 +196,18 @@ export class Catalogue {
 
   async page(id: number): Promise<Buffer | undefined> {
     return await this.#database.get(pageKey(id))
+  }
+
+  /** The numbers of all entries with pages and bodies. */
+  async *pageIds(): AsyncIterable<number> {
+    for await (const key of this.#database.keys(range(PAGE))) {
+      if (key.length === PAGE_KEY_BYTES) yield key.readUIntBE(1, 6)
+    }
+  }
+
+  /** Removes the entries with this number and higher ones: they were written by a process that was killed too early. */
+  async removePagesFrom(id: number): Promise<void> {
+    await this.#database.clear({ gte: pageKey(id), lt: range(PAGE).lt })
   }
 
   /** The highest number of an entry with a page or body; 0 when there is none. */

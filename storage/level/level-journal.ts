@@ -21,12 +21,23 @@ export interface JournalOptions {
   readonly afterCommit: () => void
   /** The store cannot be trusted any more: a sync failed, or a segment could not be read back. */
   readonly onFatal: (error: Error) => void
-  /** Something on the disk is damaged and was left out. */
+  /** Something on the disk is damaged and was left out, or could not be kept. */
   readonly onDamage: (text: string) => void
+  /** A callback that waited for a commit has thrown. */
+  readonly onDefect: (error: unknown) => void
+}
+
+/** What the disk need not keep once the commit at hand is on it. */
+export interface Unneeded {
+  readonly pages: Page[]
+  /** Segments with all the pages they have. */
+  readonly segments: StoredSegment[]
 }
 
 /** Staged bytes from which on publishers should wait. */
 const CONGESTED_BYTES = 32 * 1024 * 1024
+/** What a change of an entity takes in memory, its value aside. */
+const ENTITY_BYTES = 256
 /** How long to wait before writing is tried again when the disk is full or read-only. */
 const RETRY_MS = 500
 /** Errors that go away when somebody makes room or remounts the disk; nothing was promised yet when they occur. */
@@ -35,7 +46,6 @@ const PASSING_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS'
 export class LevelJournal implements Journal {
   stagedCount = 0
   batch = 0
-  trouble: string | undefined
   /** Number of the commit that is on its way, or was last. */
   commit: number
   readonly recorders = new Set<QueueRecorder>()
@@ -53,6 +63,9 @@ export class LevelJournal implements Journal {
   #deleted: QueueRecorder[] = []
   #stagedBytes = 0
   #inFlightBytes = 0
+  #logTrouble: string | undefined
+  #catalogueTrouble: string | undefined
+  #isCatalogueBehind = false
   #isArmed = false
   #running: Promise<void> | undefined
   #isClosing = false
@@ -73,7 +86,12 @@ export class LevelJournal implements Journal {
   }
 
   get isCongested(): boolean {
-    return this.#stagedBytes + this.#inFlightBytes > CONGESTED_BYTES || this.trouble !== undefined
+    const bytes = this.#stagedBytes + this.#inFlightBytes
+    return bytes > CONGESTED_BYTES || this.#isCatalogueBehind || this.trouble !== undefined
+  }
+
+  get trouble(): string | undefined {
+    return this.#logTrouble ?? this.#catalogueTrouble
   }
 
   // --- staging
@@ -81,6 +99,10 @@ export class LevelJournal implements Journal {
   /** A durable message of so many bytes was appended somewhere. */
   staged(bytes: number): void {
     this.stagedCount++
+    this.#stage(bytes)
+  }
+
+  #stage(bytes: number): void {
     const wasCongested = this.isCongested
     this.#stagedBytes += bytes
     if (!wasCongested && this.isCongested) this.#changed()
@@ -96,11 +118,13 @@ export class LevelJournal implements Journal {
 
   put(kind: number, key: string, value: Uint8Array): void {
     this.#entities.push({ kind, key: Buffer.from(key), value: Buffer.from(value) })
+    this.#stage(ENTITY_BYTES + value.length)
     this.#arm()
   }
 
   remove(kind: number, key: string): void {
     this.#entities.push({ kind, key: Buffer.from(key), value: undefined })
+    this.#stage(ENTITY_BYTES)
     this.#arm()
   }
 
@@ -130,7 +154,21 @@ export class LevelJournal implements Journal {
     this.#options.onDamage(text)
   }
 
-  /** The disk failed to give back what is on it, or the catalogue to take what the log has. */
+  /** The catalogue cannot be written for the time being: nothing is lost, the log has it, but it grows. */
+  catalogueTrouble(trouble: string | undefined): void {
+    const before = this.trouble
+    this.#catalogueTrouble = trouble
+    if (this.trouble !== before) this.#changed()
+  }
+
+  /** The catalogue takes in less than is logged: publishers have to wait for it. */
+  catalogueBehind(isBehind: boolean): void {
+    if (this.#isCatalogueBehind === isBehind) return
+    this.#isCatalogueBehind = isBehind
+    this.#changed()
+  }
+
+  /** The disk failed to give back what is on it. */
   unreadable(error: unknown): void {
     this.#fail('the store cannot be read', error)
   }
@@ -178,25 +216,33 @@ export class LevelJournal implements Journal {
       const waiting = this.#waiting
       this.#waiting = []
       const log = this.#logs.current
-      const dropped = this.#gather(log)
+      const unneeded = this.#gather(log)
       this.batch++
       this.#inFlightBytes = this.#stagedBytes
       this.#stagedBytes = 0
-      if (!this.#builder.isEmpty) await this.#write(log, this.#builder.finish(++this.commit, log.mark))
-      if (this.#isFailed) return
+      if (!this.#builder.isEmpty && !(await this.#write(log, this.#builder.finish(++this.commit, log.mark)))) return
       const wasCongested = this.isCongested
       this.#inFlightBytes = 0
-      for (const page of dropped) this.#logs.pageRemoved(page)
-      for (const callback of waiting) callback()
+      this.#letGo(unneeded)
+      for (const callback of waiting) this.#call(callback)
       if (wasCongested && !this.isCongested) this.#changed()
       this.#options.afterCommit()
     }
   }
 
-  /** Puts everything staged into the frame; returns the pages that are not needed once it is durable. */
-  #gather(log: LogFile): Page[] {
+  #call(callback: () => void): void {
+    try {
+      callback()
+    } catch (error) {
+      // It is nobody else's fault: what waits behind it is safe, too.
+      this.#options.onDefect(error)
+    }
+  }
+
+  /** Puts everything staged into the frame; returns what is not needed once it is durable. */
+  #gather(log: LogFile): Unneeded {
     const builder = this.#builder
-    const dropped: Page[] = []
+    const unneeded: Unneeded = { pages: [], segments: [] }
     const changes = this.#entities
     this.#entities = []
     for (const { kind, key, value } of changes) {
@@ -208,8 +254,7 @@ export class LevelJournal implements Journal {
     this.#touched = []
     for (const recorder of touched) {
       recorder.isWaiting = false
-      if (recorder.isDeleted) continue
-      for (const page of recorder.gather(builder, log.number, log.bytes)) dropped.push(page)
+      if (!recorder.isDeleted) recorder.gather(builder, log, unneeded)
     }
     const deleted = this.#deleted
     this.#deleted = []
@@ -218,26 +263,45 @@ export class LevelJournal implements Journal {
       this.recorders.delete(recorder)
       builder.dropQueue(recorder.queueId)
       this.deletedQueues.set(recorder.queueId, [...recorder.segments.keys(), ...recorder.changed])
-      for (const { pages } of recorder.segments.values()) for (const page of pages) dropped.push(page)
+      for (const stored of recorder.segments.values()) unneeded.segments.push(stored)
     }
-    return dropped
+    return unneeded
   }
 
-  async #write(log: LogFile, frame: readonly Uint8Array[]): Promise<void> {
+  /** While the commit was under way, pages may have moved into the catalogue. */
+  #letGo({ pages, segments }: Unneeded): void {
+    for (const page of pages) this.#logs.pageRemoved(page)
+    for (const stored of segments) for (const page of stored.pages) this.#logs.pageRemoved(page)
+  }
+
+  /** False when the storage is closing and the frame could not be written. */
+  async #write(log: LogFile, frame: readonly Uint8Array[]): Promise<boolean> {
     for (;;) {
       try {
         await this.#logs.append(frame, this.#options.durability === 'sync')
         break
       } catch (error) {
-        if (!isPassing(error) || this.#isClosing) throw error
+        if (!isPassing(error)) throw error
         const reason = error instanceof Error ? error.message : ''
         this.#setTrouble(`the log cannot be written (${reason}): make room on the disk or make it writable`)
+        if (this.#isClosing) return this.#giveUp(reason)
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
-    if (!this.#isFailed) this.#setTrouble(undefined)
     this.#builder.written()
+    if (this.#isFailed) return false
+    this.#setTrouble(undefined)
     if (this.#options.durability !== 'sync') this.#unsyncedFile = log
+    return true
+  }
+
+  /** There is no time left to wait for room. Nothing of this was promised to anybody. */
+  #giveUp(reason: string): false {
+    this.#isFailed = true
+    this.#options.onDamage(
+      `what was not confirmed yet is lost: the log could not be written before the end (${reason})`,
+    )
+    return false
   }
 
   /** While there is no room for another file, the last one goes on growing: its writer knows how to wait. */
@@ -270,9 +334,9 @@ export class LevelJournal implements Journal {
   }
 
   #setTrouble(trouble: string | undefined): void {
-    if (this.trouble === trouble) return
-    this.trouble = trouble
-    this.#changed()
+    const before = this.trouble
+    this.#logTrouble = trouble
+    if (this.trouble !== before) this.#changed()
   }
 
   #changed(): void {

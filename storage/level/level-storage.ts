@@ -28,7 +28,7 @@ import { Quarantine } from './quarantine.ts'
 import { QueueRecorder } from './queue-recorder.ts'
 import { ReadProgress } from './read-progress.ts'
 import { type RecoveredQueue, type RecoveredStore, recover } from './recovery.ts'
-import { completeCatalogue } from './store-state.ts'
+import { completeCatalogue, pagesOf } from './store-state.ts'
 
 export interface LevelStorageOptions {
   /** Folder of the store, made if there is none. */
@@ -45,6 +45,8 @@ export interface LevelStorageOptions {
   readonly onFatal?: (error: Error) => void
   /** Told of messages that could not be read back and are left out. */
   readonly onDamage?: (text: string) => void
+  /** Told what a callback of `journal.whenDurable` has thrown. */
+  readonly onDefect?: (error: unknown) => void
   /** The files of the log; the disk's when not given. */
   readonly files?: Files
 }
@@ -117,10 +119,15 @@ export class LevelStorage implements Storage, PageSource {
     if (this.#journal === undefined) return
     await this.#quarantining
     await this.#journal.close()
-    if (this.#journal.trouble === undefined) {
+    if (this.#journal.trouble === undefined && this.#mayCheckpoint) {
       await this.#checkpointer?.finish().catch((error: unknown) => this.#journal?.unreadable(error))
     }
     await this.#letGo()
+  }
+
+  /** The catalogue is told of queues that have their logs; and what is copied into the quarantine must not move. */
+  get #mayCheckpoint(): boolean {
+    return this.#recovered.size === 0 && this.#quarantining === undefined
   }
 
   get #quarantine(): string {
@@ -162,6 +169,9 @@ export class LevelStorage implements Storage, PageSource {
     logs.writtenBytes = store.replayedBytes
     const { number, bytes } = await logs.startNext(store.lastFile + 1)
     if (store.isIncomplete) await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
+    else await catalogue.removePagesFrom(store.nextPageId)
+    await catalogue.pagesFound(pagesOf(store))
+    logs.unneededEntries.push(...store.unneededEntries)
     this.#journal = this.#createJournal(logs, store.lastCommit)
     for (const [id, change] of store.changedEntities) this.#journal.changedEntities.set(id, change)
     this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, this.#logFileBytes)
@@ -218,31 +228,32 @@ export class LevelStorage implements Storage, PageSource {
     this.#claimedQueues.clear()
     const unclaimed = [...this.#recovered]
     this.#recovered.clear()
-    const withMessages = unclaimed.filter(([, { segments }]) => segments.size > 0)
-    for (const [queueId, recovered] of unclaimed) if (recovered.segments.size === 0) this.#drop(queueId, recovered)
-    if (withMessages.length > 0) {
-      this.#quarantining = this.#quarantineQueues(withMessages).finally(() => {
+    const recorders: QueueRecorder[] = []
+    for (const [queueId, recovered] of unclaimed) {
+      const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
+      this.journal.recorders.add(recorder)
+      if (recovered.segments.size > 0) recorders.push(recorder)
+      else this.journal.queueDeleted(recorder)
+    }
+    if (recorders.length > 0) {
+      this.#quarantining = this.#quarantineQueues(recorders).finally(() => {
         this.#quarantining = undefined
       })
     }
-    return withMessages.length
+    return recorders.length
   }
 
-  async #quarantineQueues(queues: readonly (readonly [number, RecoveredQueue])[]): Promise<void> {
+  async #quarantineQueues(recorders: readonly QueueRecorder[]): Promise<void> {
     try {
       const { catalogue, logs } = { catalogue: this.#catalogue as Catalogue, logs: this.#logs as LogFiles } // it is open
       const quarantine = await Quarantine.create(this.#quarantine, catalogue, logs)
-      for (const [queueId, recovered] of queues) await quarantine.keepQueue(queueId, recovered)
+      for (const { queueId, segments } of recorders) await quarantine.keepQueue(queueId, segments.values())
       await quarantine.sync()
-      for (const [queueId, recovered] of queues) this.#drop(queueId, recovered)
+      for (const recorder of recorders) this.journal.queueDeleted(recorder)
     } catch (error) {
       // They stay where they are: the next start tries again.
       this.#options.onDamage?.(`messages of unknown queues could not be put into the quarantine: ${reasonOf(error)}`)
     }
-  }
-
-  #drop(queueId: number, recovered: RecoveredQueue): void {
-    this.journal.queueDeleted(new QueueRecorder(queueId, this.journal, this.#reader, recovered))
   }
 
   async read(file: number, buffer: Buffer, offset: number): Promise<void> {
@@ -264,12 +275,12 @@ export class LevelStorage implements Storage, PageSource {
       afterCommit: () => this.#afterCommit(),
       onFatal: onFatal ?? (() => {}),
       onDamage: this.#options.onDamage ?? (() => {}),
+      onDefect: this.#options.onDefect ?? (() => {}),
     })
   }
 
   #afterCommit(): void {
-    // What is copied into the quarantine must not move meanwhile.
-    if (this.#quarantining === undefined && this.#checkpointer?.isDue()) {
+    if (this.#mayCheckpoint && this.#checkpointer?.isDue()) {
       this.#checkpointer.run().catch((error: unknown) => this.journal.unreadable(error))
     }
     const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES

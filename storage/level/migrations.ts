@@ -4,7 +4,7 @@
  * batch that has the new version in it, so a step that was interrupted has not happened. Log files are not rewritten:
  * each tells its own version, and goes as they all go.
  */
-import { type Catalogue, type CatalogueMeta, type CatalogueOperation, CATALOGUE_VERSION, putMeta } from './catalogue.ts'
+import { CATALOGUE_VERSION, type Catalogue, type CatalogueMeta, type CatalogueOperation, putMeta } from './catalogue.ts'
 
 /** What has to be changed in a catalogue for the next version. */
 export type Migration = (catalogue: Catalogue) => Promise<readonly CatalogueOperation[]>

@@ -1,7 +1,7 @@
 /** Reads segments back from their pages. */
 import { crc32 } from 'node:zlib'
 import { allocateBlock, Block, EMPTY_BLOCK } from '../../src/lib/block.ts'
-import { RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES } from '../record.ts'
+import { RECORD_BODY_BESIDE, RECORD_DURABLE, RECORD_PREFIX_BYTES } from '../record.ts'
 import type { Segment } from '../segment.ts'
 import type { SegmentPool } from '../segment-pool.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
@@ -132,11 +132,14 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
   for (const read of pages) {
     const { page } = read
     while (index < page.first) segment.offsets[index++] = at
+    const isDamaged = damaged.has(read)
+    if (isDamaged) writeEmptyRecord(segment.block, at)
     const pageEnd = at + page.bytes
     for (const end = page.first + page.count; index < end; index++) {
       segment.offsets[index] = at
-      at = damaged.has(read) ? pageEnd : at + recordBytes(segment.block, at)
+      if (!isDamaged) at += recordBytes(segment.block, at)
     }
+    at = pageEnd
   }
   while (index < segment.count) segment.offsets[index++] = at
   let besideBytes = 0
@@ -145,6 +148,12 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
     besideBytes += segment.keepBody(read.bodyOf, new Block(read.buffer))
   }
   return besideBytes
+}
+
+/** In the place of a damaged page, for all of its records: they are left out, but what they were is known. */
+function writeEmptyRecord({ bytes, view }: Block, at: number): void {
+  bytes.fill(0, at, at + RECORD_PREFIX_BYTES)
+  view.setUint16(at + 2, RECORD_DURABLE)
 }
 
 /** Bytes of the record at this place, its prefix included. */

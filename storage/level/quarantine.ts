@@ -2,12 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredEntity } from '../storage.ts'
-import type { PlacedBytes } from '../stored-segment.ts'
+import type { PlacedBytes, StoredSegment } from '../stored-segment.ts'
+import { syncFolder } from './backup-files.ts'
 import type { Catalogue } from './catalogue.ts'
 import { freePlace } from './catalogue-repair.ts'
-import { syncFolder } from './backup-files.ts'
 import type { LogFiles } from './log-files.ts'
-import type { RecoveredQueue } from './recovery.ts'
 
 export class Quarantine {
   readonly folder: string
@@ -50,8 +49,8 @@ export class Quarantine {
   }
 
   /** The messages of a queue: a file for the pages of a segment, one after the other, and one for each large body. */
-  async keepQueue(queue: number, { segments }: RecoveredQueue): Promise<void> {
-    for (const { sequence, pages } of segments.values()) {
+  async keepQueue(queue: number, segments: Iterable<StoredSegment>): Promise<void> {
+    for (const { sequence, pages } of segments) {
       const name = `queue-${queue}-segment-${sequence}`
       const found: Buffer[] = []
       for (const page of pages) {

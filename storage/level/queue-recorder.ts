@@ -8,9 +8,14 @@ import type { Segment } from '../segment.ts'
 import { type Page, StoredSegment } from '../stored-segment.ts'
 import type { CatalogueSegment } from './catalogue.ts'
 import type { FrameBuilder, PageBody } from './frame-builder.ts'
-import type { LevelJournal } from './level-journal.ts'
+import type { LevelJournal, Unneeded } from './level-journal.ts'
+import type { LogFile } from './log-files.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
 import type { QueuePosition, RecoveredQueue } from './recovery.ts'
+
+/** A complete segment of more pages is written once more: each takes memory as long as it is needed. */
+const PAGES_MAX = 16
+const NO_BODIES: readonly PageBody[] = []
 
 export class QueueRecorder implements LogRecorder {
   readonly queueId: number
@@ -44,7 +49,11 @@ export class QueueRecorder implements LogRecorder {
   }
 
   appended(segment: Segment, messageBytes: number): void {
-    segment.stored ??= new StoredSegment(segment.sequence, segment, this.changed)
+    if (segment.stored === undefined) {
+      segment.stored = new StoredSegment(segment.sequence, segment, this.changed)
+      const complete = segment.previous?.stored
+      if (complete !== undefined && complete.pages.length + 1 > PAGES_MAX) this.#touch(complete)
+    }
     this.#touch(segment.stored)
     this.#journal.staged(messageBytes)
   }
@@ -54,7 +63,7 @@ export class QueueRecorder implements LogRecorder {
     if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
     // Nobody is told of what only memory knew: after a crash, its place may be another message's.
-    if (segment.isResident && !segment.isRecordDurable(index)) return
+    if (segment.isResident && !stored.isDamaged(index) && !segment.isRecordDurable(index)) return
     stored.newlySettled.push(index)
     this.#touch(stored)
   }
@@ -86,7 +95,7 @@ export class QueueRecorder implements LogRecorder {
     const { stored } = segment
     if (stored === undefined) return
     stored.segment = undefined
-    if (stored.pages.length === 0) return
+    if (!this.segments.has(stored.sequence)) return
     this.#dropped.push(stored.sequence)
     this.#journal.touch(this)
   }
@@ -150,27 +159,28 @@ export class QueueRecorder implements LogRecorder {
     return { queue: this.queueId, sequence, gathered, settled, pages }
   }
 
-  /**
-   * Puts what is new into the frame, which will start at `offset` of the log file. Returns the pages that are not needed
-   * any more once the frame is durable.
-   */
-  gather(builder: FrameBuilder, file: number, offset: number): Page[] {
+  /** Puts what is new into the frame that will be the next in this log file. */
+  gather(builder: FrameBuilder, log: LogFile, unneeded: Unneeded): void {
     const dirty = this.#dirty
     this.#dirty = []
     for (const stored of dirty) {
       stored.isDirty = false
-      if (stored.segment !== undefined) this.#gatherSegment(stored, stored.segment, builder, file, offset)
+      const { segment } = stored
+      if (segment === undefined) continue
+      this.#gatherSettled(stored, builder)
+      this.#writePages(segment, stored, stored.gathered, builder, log)
+      stored.gathered = segment.count
+      if (isFragmented(segment, stored)) this.#consolidate(segment, stored, builder, log, unneeded)
     }
-    const unneeded: Page[] = []
     for (const sequence of this.#dropped) {
       builder.drop(this.queueId, sequence)
-      for (const page of this.segments.get(sequence)?.pages ?? []) unneeded.push(page)
+      const stored = this.segments.get(sequence)
+      if (stored !== undefined) unneeded.segments.push(stored)
       this.segments.delete(sequence)
       this.changed.add(sequence)
     }
     this.#dropped = []
     this.#gatherCursor(builder)
-    return unneeded
   }
 
   /** Up to where messages were delivered, as of the last commit that knew of more; before the last restart, too. */
@@ -192,31 +202,47 @@ export class QueueRecorder implements LogRecorder {
     return this.#cursorSegment === cursor.segment && this.#cursorIndex > cursor.index
   }
 
-  #gatherSegment(stored: StoredSegment, segment: Segment, builder: FrameBuilder, file: number, offset: number): void {
-    if (stored.newlySettled.length > 0) {
-      stored.newlySettled.sort((a, b) => a - b)
-      builder.settle(this.queueId, stored.sequence, stored.newlySettled)
-      stored.newlySettled = []
-      stored.markChanged()
-    }
-    for (let first = stored.gathered; first < segment.count; ) {
+  #gatherSettled(stored: StoredSegment, builder: FrameBuilder): void {
+    if (stored.newlySettled.length === 0) return
+    stored.newlySettled.sort((a, b) => a - b)
+    builder.settle(this.queueId, stored.sequence, stored.newlySettled)
+    stored.newlySettled = []
+    stored.markChanged()
+  }
+
+  /** Every run of durable records from this one on that are not settled becomes a page. */
+  #writePages(segment: Segment, stored: StoredSegment, from: number, builder: FrameBuilder, log: LogFile): void {
+    for (let first = from; first < segment.count; ) {
       if (stored.isSettled(first) || !segment.isRecordDurable(first)) {
         first++
         continue
       }
       let end = first + 1
       while (end < segment.count && !stored.isSettled(end) && segment.isRecordDurable(end)) end++
-      const page = this.#writePage(segment, first, end, builder, file, offset)
+      const page = this.#writePage(segment, first, end, builder, log)
       stored.pages.push(page)
       this.#journal.pageAdded(page, stored)
       this.segments.set(stored.sequence, stored)
       stored.markChanged()
       first = end
     }
-    stored.gathered = segment.count
   }
 
-  #writePage(segment: Segment, first: number, end: number, builder: FrameBuilder, file: number, offset: number): Page {
+  /** Writes what is left of a segment that came in many small commits once more, in few pages. */
+  #consolidate(
+    segment: Segment,
+    stored: StoredSegment,
+    builder: FrameBuilder,
+    log: LogFile,
+    { pages }: Unneeded,
+  ): void {
+    stored.isConsolidated = true
+    for (const page of stored.pages) pages.push(page)
+    stored.pages = []
+    this.#writePages(segment, stored, 0, builder, log)
+  }
+
+  #writePage(segment: Segment, first: number, end: number, builder: FrameBuilder, log: LogFile): Page {
     const bodies: PageBody[] = []
     for (let index = first; segment.bodies !== undefined && index < end; index++) {
       const body = segment.bodies[index]
@@ -234,25 +260,21 @@ export class QueueRecorder implements LogRecorder {
       segment.recordEnd(end - 1),
     )
     return {
-      file,
-      offset: offset + placed.offset,
+      file: log.number,
+      offset: log.bytes + placed.offset,
       bytes: placed.bytes,
       crc: placed.crc,
       first,
       count: end - first,
-      bodies: bodies.map((body) => ({ ...body, offset: offset + body.offset })),
+      bodies: bodies.length === 0 ? NO_BODIES : bodies.map((body) => ({ ...body, offset: log.bytes + body.offset })),
     }
   }
 
   /** Whether a record that is not on disk is still unsettled: it exists in memory alone. */
   #holdsTransient(segment: Segment, stored: StoredSegment): boolean {
-    let next = 0
-    for (const page of stored.pages) {
-      for (; next < page.first; next++) if (!stored.isSettled(next)) return true
-      next = page.first + page.count
-    }
-    for (; next < segment.count; next++) if (!stored.isSettled(next)) return true
-    return false
+    let unsettled = segment.count - segment.settledCount
+    for (const page of stored.pages) unsettled -= stored.unsettledIn(page)
+    return unsettled > 0
   }
 
   #touch(stored: StoredSegment): void {
@@ -262,4 +284,10 @@ export class QueueRecorder implements LogRecorder {
     }
     if (!this.isWaiting) this.#journal.touch(this)
   }
+}
+
+/** Complete, and in so many pages that finding and reading them takes longer than it should. */
+function isFragmented(segment: Segment, stored: StoredSegment): boolean {
+  const isDue = segment.next !== undefined && !stored.isConsolidated
+  return isDue && stored.pages.length > PAGES_MAX && segment.bodies === undefined && segment.isResident
 }

@@ -46,6 +46,8 @@ export interface RecoveredStore {
   /** What the log told of entities that the catalogue does not know yet. */
   readonly changedEntities: Map<string, EntityChange>
   readonly findings: RecoveryFindings
+  /** Numbers of catalogue entries with pages that were dropped after the catalogue was last brought up to date. */
+  readonly unneededEntries: readonly number[]
   /** Keys of records in the catalogue that are not what was written. */
   readonly damagedKeys: readonly Buffer[]
   /** The catalogue has less than it should: what is here must be written to it before anything builds on it. */
@@ -94,6 +96,7 @@ export async function recover(
     entities: model.entities,
     queues: model.queues,
     changedEntities: model.changedEntities,
+    unneededEntries: model.unneededEntries,
     findings,
     damagedKeys,
     isIncomplete,
@@ -216,6 +219,7 @@ class StoreModel implements LogVisitor {
   readonly entities = new Map<string, RecoveredEntity>()
   readonly queues = new Map<number, RecoveredQueue>()
   readonly changedEntities = new Map<string, EntityChange>()
+  readonly unneededEntries: number[] = []
   nextQueueId = 1
   /** The log file being read. */
   log: LogFile | undefined
@@ -250,8 +254,14 @@ class StoreModel implements LogVisitor {
   page(queue: number, sequence: number, page: Omit<Page, 'file'>): void {
     this.sawQueue(queue)
     const stored = this.segment(queue, sequence)
-    if (page.first < stored.gathered && stored.pages.some(({ first }) => first === page.first)) return
-    stored.pages.push({ ...page, file: this.log?.number ?? 0 })
+    const file = this.log?.number ?? 0
+    // Records may have been written more than once: the last time counts.
+    if (page.first < stored.gathered) {
+      const overlapped = new Set(stored.pages.filter((known) => overlap(known, page)))
+      for (const known of overlapped) if (isNewer(known, file, page.offset)) return
+      stored.pages = stored.pages.filter((known) => !overlapped.has(known))
+    }
+    stored.pages.push({ ...page, file })
     stored.gathered = Math.max(stored.gathered, page.first + page.count)
     stored.markChanged()
   }
@@ -273,14 +283,20 @@ class StoreModel implements LogVisitor {
 
   drop(queue: number, sequence: number): void {
     const recovered = this.queues.get(queue)
-    if (recovered?.segments.delete(sequence)) recovered.changed.add(sequence)
+    if (recovered !== undefined) this.#drop(recovered, sequence)
   }
 
   dropQueue(queue: number): void {
     const recovered = this.queues.get(queue)
     if (recovered === undefined) return
-    for (const sequence of recovered.segments.keys()) recovered.changed.add(sequence)
-    recovered.segments.clear()
+    for (const sequence of [...recovered.segments.keys()]) this.#drop(recovered, sequence)
+  }
+
+  #drop({ segments, changed }: RecoveredQueue, sequence: number): void {
+    for (const { file, offset, bodies } of segments.get(sequence)?.pages ?? []) {
+      if (file === 0) this.unneededEntries.push(offset, ...bodies.map((body) => body.offset))
+    }
+    if (segments.delete(sequence)) changed.add(sequence)
   }
 
   put(kind: number, key: Buffer, value: Buffer): void {
@@ -297,3 +313,14 @@ class StoreModel implements LogVisitor {
 }
 
 export const FORMAT_VERSIONS = { catalogue: CATALOGUE_VERSION, log: LOG_VERSION } as const
+
+function overlap(a: RecordRange, b: RecordRange): boolean {
+  return a.first < b.first + b.count && b.first < a.first + a.count
+}
+
+type RecordRange = Pick<Page, 'first' | 'count'>
+
+/** Whether this page was written at this place, or behind it. What moved into the catalogue was the last to be written. */
+function isNewer(page: Page, file: number, offset: number): boolean {
+  return page.file === 0 || page.file > file || (page.file === file && page.offset >= offset)
+}

@@ -4,7 +4,14 @@
  */
 import type { StoredEntity } from '../storage.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
-import { type Catalogue, type CatalogueOperation, entityId, type LogPosition, putMeta, removePage } from './catalogue.ts'
+import {
+  type Catalogue,
+  type CatalogueOperation,
+  entityId,
+  type LogPosition,
+  putMeta,
+  removePage,
+} from './catalogue.ts'
 import type { CatalogueKeys } from './catalogue-keys.ts'
 import type { Files } from './files.ts'
 import type { Inspection } from './inspection.ts'
@@ -89,8 +96,8 @@ async function keep(quarantine: Quarantine, plan: RepairPlan): Promise<void> {
     if (body === undefined) await quarantine.keep(page.file, page, name)
     else await quarantine.keep(page.file, body, `${name}-body`)
   }
-  for (const [queue, recovered] of inspection.store.queues) {
-    if (!queueIds.has(queue)) await quarantine.keepQueue(queue, recovered)
+  for (const [queue, { segments }] of inspection.store.queues) {
+    if (!queueIds.has(queue)) await quarantine.keepQueue(queue, segments.values())
   }
   await quarantine.keepEntities(refused)
   await quarantine.keepRecords(keys.foreign)

@@ -1,14 +1,17 @@
 /** What a store holds, as the records that tell it in the catalogue. */
+
+import type { Page } from '../stored-segment.ts'
 import {
+  CATALOGUE_VERSION,
   type Catalogue,
   type CatalogueMeta,
   type CatalogueOperation,
-  CATALOGUE_VERSION,
   type LogPosition,
   putCursor,
   putEntity,
   putMeta,
   putSegment,
+  removePage,
 } from './catalogue.ts'
 import type { RecoveredEntity, RecoveredQueue, RecoveredStore } from './recovery.ts'
 
@@ -46,14 +49,28 @@ export function metaAt(
 }
 
 /**
- * Makes a catalogue whole that was damaged: everything that was found is in it then, so that nothing in front of this
- * position of the log has to be read again.
+ * Makes a catalogue whole that was damaged: everything that was found is in it then, and nothing else, so that nothing in
+ * front of this position of the log has to be read again.
  */
 export async function completeCatalogue(
   catalogue: Catalogue,
   store: RecoveredStore,
   position: LogPosition,
 ): Promise<void> {
+  const needed = new Set<number>()
+  for (const { offset, bodies } of pagesOf(store)) {
+    needed.add(offset)
+    for (const body of bodies) needed.add(body.offset)
+  }
+  const forgotten: CatalogueOperation[] = []
+  for await (const id of catalogue.pageIds()) if (!needed.has(id)) forgotten.push(removePage(id))
   const puts = [...stateOperations(store.entities.values(), store.queues), putMeta(metaAt(position, store))]
-  await catalogue.write([...removeOthers(store.damagedKeys, puts), ...puts], true)
+  await catalogue.write([...removeOthers(store.damagedKeys, puts), ...forgotten, ...puts], true)
+}
+
+/** The pages that are in the catalogue. */
+export function* pagesOf({ queues }: RecoveredStore): Iterable<Page> {
+  for (const { segments } of queues.values()) {
+    for (const { pages } of segments.values()) for (const page of pages) if (page.file === 0) yield page
+  }
 }

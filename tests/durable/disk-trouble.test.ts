@@ -80,7 +80,9 @@ describe('a disk that cannot be written for a while', () => {
     await consumer.consume(QUEUE)
     await consumer.expectBodies('before', 'first', 'second')
     await expect(publisher.client.next(undefined, 50)).rejects.toThrow('nothing arrived')
-    expect(server.errors()).toEqual([expect.stringMatching(/make room on the disk or make it writable.*publishers wait/)])
+    expect(server.errors()).toEqual([
+      expect.stringMatching(/make room on the disk or make it writable.*publishers wait/),
+    ])
     expect(server.server.health()).toMatchObject({ warnings: [expect.stringMatching('make room')] })
     expect(server.server.health().status).not.toBe('healthy')
 
@@ -173,21 +175,24 @@ describe('a disk that cannot be written for a while', () => {
     await channel.expectClose(404, /no queue/, 'queue.declare')
   })
 
-  test.each(['open', 'write', 'syncFolder'] as const)('a next log file that cannot be made (%s) stops nobody', async (operation) => {
-    const server = await start({ logFileBytes: 1024 * 1024 })
-    const publisher = await server.confirming()
-    let refused = 0
-    server.files.fault = (at, name) => {
-      if (at !== operation || name.endsWith('1.log')) return
-      refused++
-      throw systemError('ENOSPC')
-    }
-    for (let number = 1; number <= 4; number++) {
-      publisher.publish({ routingKey: QUEUE, body: Buffer.alloc(600_000, String(number)), properties: PERSISTENT })
-      await publisher.expect('basic.ack', { deliveryTag: number })
-    }
-    expect(refused).toBeGreaterThan(0)
-    expect(server.errors()).toEqual([])
-    expect((await bodiesAfterRestart(server)).map((body) => body[0])).toEqual(['1', '2', '3', '4'])
-  })
+  test.each(['open', 'write', 'syncFolder'] as const)(
+    'a next log file that cannot be made (%s) stops nobody',
+    async (operation) => {
+      const server = await start({ logFileBytes: 1024 * 1024 })
+      const publisher = await server.confirming()
+      let refused = 0
+      server.files.fault = (at, name) => {
+        if (at !== operation || name.endsWith('1.log')) return
+        refused++
+        throw systemError('ENOSPC')
+      }
+      for (let number = 1; number <= 4; number++) {
+        publisher.publish({ routingKey: QUEUE, body: Buffer.alloc(600_000, String(number)), properties: PERSISTENT })
+        await publisher.expect('basic.ack', { deliveryTag: number })
+      }
+      expect(refused).toBeGreaterThan(0)
+      expect(server.errors()).toEqual([])
+      expect((await bodiesAfterRestart(server)).map((body) => body[0])).toEqual(['1', '2', '3', '4'])
+    },
+  )
 })

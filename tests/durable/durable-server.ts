@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ServerBuilder } from '../../src/server-builder.ts'
 import type { Server } from '../../src/server.ts'
+import { ServerBuilder } from '../../src/server-builder.ts'
 import { openFolder } from '../../storage/level/files.ts'
 import { LevelStorage, type LevelStorageOptions } from '../../storage/level/level-storage.ts'
 import { FaultyFiles } from '../storage/level/faulty-files.ts'
@@ -94,7 +94,8 @@ export class DurableServer {
   async #start(): Promise<void> {
     this.fatal = []
     this.log = []
-    this.files = new FaultyFiles(this.folder, () => openFolder(join(this.folder, 'log')))
+    const folder = this.#options.folder ?? this.folder
+    this.files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
     this.storage = new LevelStorage({
       folder: this.folder,
       files: this.files,

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -8,6 +8,7 @@ import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { damageInLevelFiles } from '../../../storage/level/leveldb-files.ts'
 import { isTableIntact } from '../../../storage/level/table-check.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { copyAsKilled } from './killed-copy.ts'
 
 const NO_DAMAGE = { tables: [], problems: [] }
 
@@ -43,7 +44,7 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
     await committed(storage)
   }
   const killed = join(folder, 'killed')
-  cpSync(store, killed, { recursive: true, filter: (path) => !/LOCK$|owner$/.test(path) })
+  copyAsKilled(store, killed)
   await storage.close()
   const [name = ''] = namesIn(join(killed, 'catalogue'), /^\d+\.log$/)
   const path = join(killed, 'catalogue', name)

@@ -1,6 +1,6 @@
 // Log files go when nothing needs them any more, whatever is left of the messages in them stays readable, and what a
 // killed process leaves behind is recovered, once or several times over.
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -10,6 +10,7 @@ import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
 import { FaultyFiles } from './faulty-files.ts'
+import { copyAsKilled } from './killed-copy.ts'
 
 const LOG_FILE_BYTES = 256 * 1024
 
@@ -49,7 +50,7 @@ let kills = 0
 /** The process is killed: what another one would find is from now on what is opened here. */
 async function kill(): Promise<void> {
   const copy = `${folder.replace(/~\d+$/, '')}~${++kills}`
-  cpSync(folder, copy, { recursive: true, filter: (path) => !/LOCK$|owner$/.test(path) })
+  copyAsKilled(folder, copy)
   await storage.close()
   rmSync(folder, { recursive: true })
   folder = copy

@@ -1,15 +1,26 @@
 // Any byte of a store may be wrong, and any file of it may end too early: it opens, keeps what can be read, and reports
 // the rest; a message that comes back is the one that was sent.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { copyAsKilled } from './killed-copy.ts'
 
 const QUEUES = [1, 2, 3] as const
-const RUNS = Number(process.env.LEVERET_CORRUPTION_RUNS ?? 20)
+const RUNS = Number(process.env.LEVERET_CORRUPTION_RUNS ?? 10)
+const TIMEOUT_MS = 60_000 + RUNS * 3000
 const PER_COMMIT = 10
 const LOG_FILE_BYTES = 128 * 1024
 
@@ -36,17 +47,16 @@ beforeAll(async () => {
   storage.journal.put(2, 'late', Buffer.from('late value'))
   entities.set('2 late', 'late value')
   await committed(storage)
-  cpSync(template, join(root, 'killed'), { recursive: true })
+  copyAsKilled(template, join(root, 'killed'))
+  copyFileSync(join(template, 'owner'), join(root, 'killed', 'owner'))
   await storage.close()
   rmSync(template, { recursive: true })
   cpSync(join(root, 'killed'), template, { recursive: true })
-  rmSync(join(template, 'catalogue', 'LOCK'))
   const { numbers } = await readAll(copyOf('intact'))
   for (const [id, found] of numbers) wanted.set(id, found)
   paths = readdirSync(template, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && readFileSync(join(entry.parentPath, entry.name)).length > 0)
     .map((entry) => join(entry.parentPath, entry.name).slice(template.length + 1))
-    .filter((path) => path !== 'owner')
     .sort()
 })
 
@@ -55,6 +65,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 function open(folder: string, report: (text: string) => void): LevelStorage {
   return new LevelStorage({
     folder,
+    durability: 'os',
     logFileBytes: LOG_FILE_BYTES,
     onDamage: report,
     onFatal: (error) => {
@@ -92,8 +103,8 @@ function copyOf(name: string): string {
   return folder
 }
 
-/** Opens the store and takes everything that it has, without settling it. */
-async function readAll(folder: string) {
+/** Opens the store and takes everything that it has, without settling it. `whileOpen` is called before it is closed. */
+async function readAll(folder: string, whileOpen: () => void = () => {}) {
   const reports: string[] = []
   const storage = open(folder, (text) => reports.push(text))
   const recovery = await storage.open()
@@ -104,6 +115,7 @@ async function readAll(folder: string) {
     for (log.makeReadable(); log.readyCount > 0; log.makeReadable()) found.push(takeOne(log).number)
     numbers.set(id, found)
   }
+  whileOpen()
   await storage.close()
   return { recovery, reports: [...recovery.problems, ...reports], numbers }
 }
@@ -122,7 +134,8 @@ function lostIn(numbers: ReadonlyMap<number, readonly number[]>): number {
 }
 
 async function expectHonest(folder: string, path: string): Promise<void> {
-  const { recovery, reports, numbers } = await readAll(folder)
+  const killed = `${folder}-killed`
+  const { recovery, reports, numbers } = await readAll(folder, () => copyAsKilled(folder, killed))
   for (const { kind, key, value } of recovery.entities) {
     const known = entities.get(`${kind} ${key}`)
     if (known !== undefined) expect(value.toString()).toBe(known)
@@ -133,10 +146,15 @@ async function expectHonest(folder: string, path: string): Promise<void> {
   if (lost > 0 || recovery.entities.length !== entities.size) expect(isReported, `${path}: lost ${lost}`).toBe(true)
   // One place of a log is one commit of three queues, or the pages of it.
   if (path.startsWith('log')) expect(lost, path).toBeLessThanOrEqual(3 * 2 * PER_COMMIT)
-  // What was left out is left out for good, and the store is whole again.
-  const again = await readAll(folder)
-  expect(again.numbers).toEqual(numbers)
-  rmSync(folder, { recursive: true })
+  // What was left out is left out for good, and the store is whole again; also when the process that found it is killed.
+  for (const place of [folder, killed]) {
+    const again = await readAll(place)
+    expect(again.numbers, `${path}, once more`).toEqual(numbers)
+    expect(new Set(again.recovery.entities.map(({ key }) => key)), `${path}, once more`).toEqual(
+      new Set(recovery.entities.map(({ key }) => key)),
+    )
+    rmSync(place, { recursive: true })
+  }
 }
 
 test('a store without damage says so', async () => {
@@ -151,8 +169,8 @@ test('a store without damage says so', async () => {
   expect(paths.some((path) => path.endsWith('.ldb'))).toBe(true)
 })
 
-for (const part of ['log', 'catalogue'] as const) {
-  test(`any wrong byte in the ${part} is survived`, { timeout: 120_000 }, async () => {
+for (const part of ['log', 'catalogue', 'owner'] as const) {
+  test(`any wrong byte in the ${part} is survived`, { timeout: TIMEOUT_MS }, async () => {
     const ours = paths.filter((path) => path.startsWith(part))
     const place = fc.record({
       file: fc.nat(1000),
@@ -172,7 +190,33 @@ for (const part of ['log', 'catalogue'] as const) {
   })
 }
 
-test('any file may end too early', { timeout: 120_000 }, async () => {
+test('any parts of any files may be zero, garbage or another part', { timeout: TIMEOUT_MS }, async () => {
+  const share = fc.double({ min: 0, max: 0.999, noNaN: true })
+  const damage = fc.record({
+    file: fc.nat(1000),
+    at: share,
+    bytes: fc.constantFrom(7, 64, 512, 4096, 40_000),
+    kind: fc.constantFrom('zero' as const, 'garbage' as const, 'other' as const),
+    from: share,
+    seed: fc.nat(255),
+  })
+  const property = fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 3 }), async (all) => {
+    const folder = copyOf('overwritten')
+    for (const { file, at, bytes, kind, from, seed } of all) {
+      const path = join(folder, paths[file % paths.length] as string)
+      const content = readFileSync(path)
+      const start = Math.floor(content.length * at)
+      const end = Math.min(content.length, start + bytes)
+      if (kind === 'other') content.copy(content, start, Math.floor(content.length * from), content.length)
+      else for (let i = start; i < end; i++) content[i] = kind === 'zero' ? 0 : (i * 7919 + seed * 31) & 0xff
+      writeFileSync(path, content)
+    }
+    await expectHonest(folder, 'overwritten')
+  })
+  await fc.assert(property, { numRuns: RUNS })
+})
+
+test('any file may end too early', { timeout: TIMEOUT_MS }, async () => {
   const place = fc.record({ file: fc.nat(1000), share: fc.double({ min: 0, max: 1, noNaN: true }) })
   const property = fc.asyncProperty(place, async ({ file, share }) => {
     const folder = copyOf('cut')

@@ -1,7 +1,17 @@
 // One process has a data folder, whatever the last one left behind, and the next one is told who it is.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -68,7 +78,9 @@ test('a folder that this process has is refused, by any path', async () => {
   await storage.open()
   symlinkSync(folder, join(root, 'other name'))
   for (const path of [folder, `${folder}/../store/`, join(root, 'other name')]) {
-    await expect(new LevelStorage({ folder: path }).open()).rejects.toThrow(/is in use by this process since .*: stop it/)
+    await expect(new LevelStorage({ folder: path }).open()).rejects.toThrow(
+      /is in use by this process since .*: stop it/,
+    )
   }
   await storage.close()
   await expect(open()).resolves.toMatchObject({ problems: [] })
@@ -120,14 +132,17 @@ test('a note of a process that is gone is not believed, even when another one ha
   await claimed.release()
 })
 
-test.each(['', 'null', '[]', '{"pid":"1"}', '{', '\0\0\0'])('a note that says %j keeps nobody from anything', async (text) => {
-  mkdirSync(folder)
-  writeFileSync(join(folder, 'owner'), text)
-  const claimed = await claimFolder(folder)
-  writeFileSync(join(folder, 'owner'), text)
-  await expect(claimFolder(folder)).rejects.toThrow('is in use by another process')
-  await claimed.release()
-})
+test.each(['', 'null', '[]', '{"pid":"1"}', '{', '\0\0\0'])(
+  'a note that says %j keeps nobody from anything',
+  async (text) => {
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'owner'), text)
+    const claimed = await claimFolder(folder)
+    writeFileSync(join(folder, 'owner'), text)
+    await expect(claimFolder(folder)).rejects.toThrow('is in use by another process')
+    await claimed.release()
+  },
+)
 
 test('whatever is in the place of the note, the folder can be used', async () => {
   mkdirSync(join(folder, 'owner', 'inside'), { recursive: true })
@@ -136,7 +151,15 @@ test('whatever is in the place of the note, the folder can be used', async () =>
 })
 
 test('any bytes in the files of the lock are survived', async () => {
-  const names = fc.constantFrom('LOCK', 'CURRENT', 'MANIFEST-000001', 'MANIFEST-000002', '000003.log', '000005.ldb', 'LOG')
+  const names = fc.constantFrom(
+    'LOCK',
+    'CURRENT',
+    'MANIFEST-000001',
+    'MANIFEST-000002',
+    '000003.log',
+    '000005.ldb',
+    'LOG',
+  )
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 100 }),
     fc.constantFrom('MANIFEST-000001\n', 'MANIFEST-000002\n', 'MANIFEST-9').map((text) => Buffer.from(text)),
@@ -163,7 +186,8 @@ test('a folder with other files is refused, and nothing is put there', async () 
 })
 
 test('what a store leaves beside itself is not in the way of a new one', async () => {
-  for (const name of ['lock', 'quarantine', 'lost+found', '.snapshot']) mkdirSync(join(folder, name), { recursive: true })
+  for (const name of ['lock', 'quarantine', 'lost+found', '.snapshot'])
+    mkdirSync(join(folder, name), { recursive: true })
   writeFileSync(join(folder, 'owner'), '{}')
   expect(await folderContent(folder)).toBe('nothing')
   expect(await folderContent(join(folder, 'nowhere'))).toBe('nothing')

@@ -4,10 +4,12 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Catalogue, putPage } from '../../../storage/level/catalogue.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { committed, durable, takeOne } from '../contract-model.ts'
+import { copyAsKilled } from './killed-copy.ts'
 
 const LOG_FILE_BYTES = 256 * 1024
 /** The current file, the next one, spare ones, and those that are full before the catalogue follows. */
@@ -43,6 +45,34 @@ function diskBytes(): number {
       // It may be gone by now.
       return sum + (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0)
     }, 0)
+}
+
+async function entries(place: string): Promise<number> {
+  const catalogue = await Catalogue.open(join(place, 'catalogue'))
+  let count = 0
+  for await (const _ of catalogue.pageIds()) count++
+  await catalogue.close()
+  return count
+}
+
+function copyOfKilled(): string {
+  const copy = `${folder}+`
+  copyAsKilled(folder, copy)
+  return copy
+}
+
+async function entriesOfKilled(): Promise<number> {
+  const copy = copyOfKilled()
+  const count = await entries(copy)
+  rmSync(copy, { recursive: true })
+  return count
+}
+
+async function kill(): Promise<void> {
+  const copy = copyOfKilled()
+  await storage.close()
+  rmSync(folder, { recursive: true })
+  folder = copy
 }
 
 type Kept = { readonly segment: Segment; readonly index: number }
@@ -91,4 +121,38 @@ test('what was held for long and is settled leaves the disk, too', { timeout: 60
     expect(diskBytes()).toBeLessThan(CONSTANT_BYTES)
   }
   await vi.waitFor(step, { timeout: 20_000, interval: 5 })
+})
+
+test('entries of the catalogue go with their messages, whenever the process is killed', {
+  timeout: 60_000,
+}, async () => {
+  const id = storage.newQueueId()
+  const log = storage.createQueueLog(id)
+  const kept = await pass(log, 2000, (number) => number % 20 === 0)
+  await vi.waitFor(async () => {
+    await pass(log, 200, () => false)
+    expect(await entriesOfKilled()).toBeGreaterThanOrEqual(90)
+  })
+  for (const { segment, index } of kept) log.settle(segment, index)
+  await committed(storage)
+  // The catalogue has not followed when the process is killed, and has as soon as the next one is closed.
+  await kill()
+  storage = new LevelStorage({ folder, durability: 'os', logFileBytes: LOG_FILE_BYTES })
+  expect(await storage.open()).toMatchObject({ messages: 0, problems: [] })
+  storage.createQueueLog(id)
+  storage.dropUnclaimed()
+  await storage.close()
+  expect(await entries(folder)).toBe(0)
+})
+
+test('entries that a killed process has written for nothing go with the next start', async () => {
+  await storage.close()
+  const catalogue = await Catalogue.open(join(folder, 'catalogue'))
+  const { nextPageId } = (await catalogue.meta()) ?? { nextPageId: 0 }
+  await catalogue.write([putPage(nextPageId, Buffer.alloc(100)), putPage(nextPageId + 7, Buffer.alloc(100))], true)
+  await catalogue.close()
+  expect(await entries(folder)).toBe(2)
+  await storage.open()
+  await storage.close()
+  expect(await entries(folder)).toBe(0)
 })

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -6,11 +6,15 @@ import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { ReadProgress } from '../../../storage/level/read-progress.ts'
 import type { RecoveryProgress } from '../../../storage/storage.ts'
 import { committed, durable } from '../contract-model.ts'
+import { copyAsKilled } from './killed-copy.ts'
 
 test('nothing is said within the first second, and then one thing a second', () => {
   let nowMs = 5000
   const said: RecoveryProgress[] = []
-  const progress = new ReadProgress((one) => said.push(one), () => nowMs)
+  const progress = new ReadProgress(
+    (one) => said.push(one),
+    () => nowMs,
+  )
   progress.begin('reading', 100)
   for (let part = 0; part < 10; part++) {
     nowMs += 250
@@ -36,7 +40,7 @@ test('a storage that takes long to open says how much it has read of how much', 
     log.append(durable(number, 10_000))
     await committed(first)
   }
-  cpSync(join(folder, 'store'), join(folder, 'killed'), { recursive: true })
+  copyAsKilled(join(folder, 'store'), join(folder, 'killed'))
   await first.close()
   // Every look at the clock finds that a second has passed.
   let nowMs = performance.now()

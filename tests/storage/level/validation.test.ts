@@ -1,5 +1,14 @@
 // What is broken in a store is left out, told of once, and kept in the quarantine; what can be read around it is kept.
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -8,6 +17,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable } from '../contract-model.ts'
+import { copyAsKilled } from './killed-copy.ts'
 
 const QUEUE = 1
 const OTHER_QUEUE = 2
@@ -34,10 +44,19 @@ async function open(): Promise<Recovery> {
   return await storage.open()
 }
 
+/** The catalogue has everything then. */
+async function openAndClose(): Promise<Recovery> {
+  const recovery = await open()
+  for (const queue of [QUEUE, OTHER_QUEUE]) storage.createQueueLog(queue)
+  storage.dropUnclaimed()
+  await storage.close()
+  return recovery
+}
+
 /** What another process would find if this one was killed now. */
 async function kill(): Promise<void> {
   const copy = join(root, String(Number(folder.slice(root.length + 1)) + 1))
-  cpSync(folder, copy, { recursive: true })
+  copyAsKilled(folder, copy)
   await storage.close()
   folder = copy
 }
@@ -143,10 +162,9 @@ test('messages of a queue that nobody knows go into the quarantine, and are gone
   await storage.close()
   expect(damage).toEqual([])
   const [place = ''] = readdirSync(join(folder, 'quarantine'))
-  const [name = '', ...others] = readdirSync(join(folder, 'quarantine', place))
-  expect(name).toBe(`queue-${OTHER_QUEUE}-segment-0`)
-  expect(others).toEqual([])
-  const kept = readFileSync(join(folder, 'quarantine', place, name)).toString('latin1')
+  const names = readdirSync(join(folder, 'quarantine', place))
+  for (const name of names) expect(name).toMatch(new RegExp(`^queue-${OTHER_QUEUE}-segment-\\d+$`))
+  const kept = names.map((name) => readFileSync(join(folder, 'quarantine', place, name), 'latin1')).join()
   for (const number of numbersOf(0, 1, 2)) expect(kept).toContain(`k${number}`)
   expect(await open()).toMatchObject({ problems: [], messages: 30 })
   expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 1, 2))
@@ -163,6 +181,16 @@ test('messages of unknown queues stay where they are when there is no room in th
   expect(damage).toEqual([expect.stringContaining('could not be put into the quarantine')])
   rmSync(join(folder, 'quarantine'))
   expect(await open()).toMatchObject({ messages: 20 })
+})
+
+test('a store that is closed before anybody asked for its queues has them all', async () => {
+  await makeKilledStore(1)
+  for (let life = 0; life < 2; life++) {
+    expect(await open()).toMatchObject({ messages: 20 })
+    await storage.close()
+  }
+  await openAndClose()
+  expect(await open()).toMatchObject({ messages: 20, problems: [] })
 })
 
 test('of two queues with the same number, the first has the messages', async () => {
@@ -201,8 +229,7 @@ test('a damaged entity is told of once, and is in the quarantine then', async ()
 
 test('what the log told again of a damaged catalogue survives that the next process is killed, too', async () => {
   await makeKilledStore(2)
-  await open()
-  await storage.close() // the catalogue has it all
+  await openAndClose()
   await changeCatalogue(async (database) => {
     for await (const [key, record] of database.iterator()) {
       record.writeUInt8(record.readUInt8(record.length - 1) ^ 1, record.length - 1)
@@ -221,8 +248,7 @@ test('what the log told again of a damaged catalogue survives that the next proc
 
 test('a catalogue that does not say how far it has come is told of', async () => {
   await makeKilledStore(1)
-  await open()
-  await storage.close()
+  await openAndClose()
   await changeCatalogue((database) => database.del(Buffer.from('m')))
   const { problems, messages } = await open()
   expect(problems).toEqual(['the catalogue does not say how far it has come: the whole log is read'])
@@ -233,8 +259,7 @@ test('a catalogue that does not say how far it has come is told of', async () =>
 
 test('a repair of the catalogue that was interrupted is done once more', async () => {
   await makeKilledStore(2)
-  await open()
-  await storage.close()
+  await openAndClose()
   const place = join(folder, 'catalogue')
   // What is in a table by now is lost with it.
   await changeCatalogue(async () => {})

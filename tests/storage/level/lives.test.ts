@@ -1,0 +1,142 @@
+// What one process does and the next ones find: processes that are killed, over copies of the folder as it was then.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LevelStorage, type LevelStorageOptions } from '../../../storage/level/level-storage.ts'
+import type { QueueLog } from '../../../storage/queue-log.ts'
+import { committed, drain, durable, takeOne, transient } from '../contract-model.ts'
+
+const MIB = 1024 * 1024
+
+let root: string
+let lives: LevelStorage[]
+let fatal: Error[]
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'leveret-lives-'))
+  lives = []
+  fatal = []
+})
+
+afterEach(async () => {
+  for (const storage of lives) await storage.close()
+  rmSync(root, { recursive: true })
+  expect(fatal).toEqual([])
+})
+
+/** The next process finds what the last one, killed now, has left behind. */
+async function nextLife(options: Partial<LevelStorageOptions> = {}): Promise<{ storage: LevelStorage; log: QueueLog }> {
+  const folder = join(root, String(lives.length))
+  if (lives.length > 0) {
+    const left = join(root, String(lives.length - 1))
+    cpSync(left, folder, { recursive: true, filter: (path) => !path.endsWith('LOCK') })
+  }
+  const storage = new LevelStorage({ folder, onFatal: (error) => fatal.push(error), ...options })
+  lives.push(storage)
+  await storage.open()
+  return { storage, log: storage.createQueueLog(1) }
+}
+
+test('the place of a transient message that was settled may be taken by another one', async () => {
+  const first = await nextLife()
+  first.log.append(durable(0))
+  first.log.append(transient(1))
+  await committed(first.storage)
+  takeOne(first.log)
+  const { segment, index } = takeOne(first.log)
+  first.log.settle(segment, index)
+  await committed(first.storage)
+  const second = await nextLife()
+  expect(takeOne(second.log).number).toBe(0)
+  second.log.append(durable(2))
+  await committed(second.storage)
+  const third = await nextLife()
+  expect(drain(third.log)).toEqual([0, 2])
+})
+
+test('what was delivered stays marked, however many restarts there are', async () => {
+  const first = await nextLife()
+  for (let number = 0; number < 6; number++) first.log.append(durable(number))
+  for (let number = 0; number < 5; number++) takeOne(first.log)
+  await committed(first.storage)
+  const second = await nextLife()
+  expect(takeOne(second.log).isRedelivered).toBe(true)
+  await committed(second.storage)
+  const third = await nextLife()
+  const marks = Array.from({ length: 6 }, () => takeOne(third.log).isRedelivered)
+  expect(marks).toEqual([true, true, true, true, true, false])
+})
+
+test('a queue of very many pages can be purged, and deleted', async () => {
+  const { storage, log } = await nextLife({ durability: 'os' })
+  const fill = async (): Promise<void> => {
+    // What is transient in between makes a page of every durable message.
+    for (let number = 0; number < 150_000; number++) {
+      log.append(durable(number, 0))
+      log.append(transient(number, 0))
+    }
+    await committed(storage)
+  }
+  await fill()
+  expect(log.purge()).toBe(300_000)
+  await committed(storage)
+  await fill()
+  log.clear()
+  await committed(storage)
+})
+
+test('large bodies are in memory a few at a time, before a restart and after it', async () => {
+  const memoryBytes = 8 * MIB
+  const first = await nextLife({ memoryBytes, durability: 'os' })
+  for (let number = 0; number < 60; number++) {
+    first.log.append(durable(number, MIB))
+    await committed(first.storage)
+  }
+  expect(first.storage.bytesInUse).toBeLessThan(memoryBytes + 2 * 5 * MIB)
+  const second = await nextLife({ memoryBytes })
+  for (let number = 0; number < 60; number++) {
+    second.log.makeReadable()
+    expect(second.storage.bytesInUse).toBeLessThan(memoryBytes + 2 * 5 * MIB)
+    const taken = takeOne(second.log)
+    expect(taken.number).toBe(number)
+    second.log.settle(taken.segment, taken.index)
+  }
+})
+
+test('a message per commit takes no page of its own for good', async () => {
+  const { storage, log } = await nextLife({ durability: 'os' })
+  const count = 6000
+  for (let number = 0; number < count; number++) {
+    log.append(durable(number, 200))
+    await committed(storage)
+  }
+  const segmentCount = (count * 260) / (256 * 1024)
+  const second = await nextLife()
+  // One segment is not complete yet; the others were written once more.
+  expect(pageCount(second.storage)).toBeLessThan(256 * 5 + segmentCount * 2)
+  expect(drain(second.log)).toEqual(Array.from({ length: count }, (_, number) => number))
+})
+
+test('what was settled before a segment was written once more stays settled', async () => {
+  const { storage, log } = await nextLife({ durability: 'os' })
+  const settled = new Set<number>()
+  for (let number = 0; number < 4000; number++) {
+    log.append(number % 7 === 3 ? transient(number, 200) : durable(number, 200))
+    await committed(storage)
+    if (number % 3 !== 0) continue
+    const taken = takeOne(log)
+    settled.add(taken.number)
+    log.settle(taken.segment, taken.index)
+  }
+  await committed(storage)
+  const second = await nextLife()
+  const kept = Array.from({ length: 4000 }, (_, number) => number).filter((n) => n % 7 !== 3 && !settled.has(n))
+  expect(drain(second.log)).toEqual(kept)
+})
+
+function pageCount({ journal }: LevelStorage): number {
+  let count = 0
+  for (const { segments } of journal.recorders) for (const { pages } of segments.values()) count += pages.length
+  return count
+}
