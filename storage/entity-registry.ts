@@ -3,6 +3,7 @@
  * made again. Kinds are restored in the order in which they were registered: what an entity refers to is registered
  * first, so that it is there.
  */
+import { StagedEntities } from './staged-entities.ts'
 import type { Storage, StoredEntity } from './storage.ts'
 
 export interface EntityKind {
@@ -19,6 +20,8 @@ export interface EntityRecords {
   /** `encode` is called only when the entity has to be written. */
   put(key: readonly string[], encode: () => Uint8Array): void
   remove(key: readonly string[]): void
+  /** Whether the entity was put or removed and that is not durable yet. */
+  isStaged(key: readonly string[]): boolean
 }
 
 /** What was made again, and what could not be. */
@@ -32,10 +35,16 @@ export interface RestoredEntities {
 export class EntityRegistry {
   readonly #storage: Storage
   readonly #kinds = new Map<number, EntityKind>()
+  readonly #staged = new StagedEntities()
   #restoring: StoredEntity | undefined
 
   constructor(storage: Storage) {
     this.#storage = storage
+  }
+
+  /** Bytes of all changes there ever were: the difference of two looks is what was staged in between. */
+  get stagedBytes(): number {
+    return this.#staged.bytes
   }
 
   register(kind: EntityKind): EntityRecords {
@@ -43,9 +52,8 @@ export class EntityRegistry {
     this.#kinds.set(kind.number, kind)
     return {
       put: (key, encode) => this.#put(kind.number, JSON.stringify(key), encode),
-      remove: (key) => {
-        if (this.#storage.isDurable) this.#storage.journal.remove(kind.number, JSON.stringify(key))
-      },
+      remove: (key) => this.#remove(kind.number, JSON.stringify(key)),
+      isStaged: (key) => this.#staged.has(idOf(kind.number, JSON.stringify(key))),
     }
   }
 
@@ -76,8 +84,23 @@ export class EntityRegistry {
   #put(kind: number, key: string, encode: () => Uint8Array): void {
     // What is being made again is in the storage already; what it brings along may have been lost.
     const isThere = this.#restoring?.kind === kind && this.#restoring.key === key
-    if (this.#storage.isDurable && !isThere) this.#storage.journal.put(kind, key, encode())
+    if (!this.#storage.isDurable || isThere) return
+    const { journal } = this.#storage
+    const value = encode()
+    journal.put(kind, key, value)
+    this.#staged.add(journal, idOf(kind, key), key.length + value.length)
   }
+
+  #remove(kind: number, key: string): void {
+    if (!this.#storage.isDurable) return
+    const { journal } = this.#storage
+    journal.remove(kind, key)
+    this.#staged.add(journal, idOf(kind, key), key.length)
+  }
+}
+
+function idOf(kind: number, key: string): string {
+  return `${kind} ${key}`
 }
 
 function keyOf({ key }: StoredEntity): readonly string[] {

@@ -35,7 +35,6 @@ export class QueueLog {
   #tail: Segment | undefined
   #cursor: Segment | undefined
   #cursorIndex = 0
-  #sequence = 0
   /** Before a restart, everything in front of here was delivered. */
   #delivered: { readonly segment: number; readonly index: number } | undefined
   /** How much the last segment held: the next one starts with that size. */
@@ -189,7 +188,7 @@ export class QueueLog {
       this.#sizeHint = tail.besideBytes < BESIDE_BYTES_MAX ? SEGMENT_BYTES : Math.max(FIRST_SEGMENT_BYTES, tail.length)
     }
     const segment = this.#pool.take(Math.max(recordBytes, this.#sizeHint))
-    segment.sequence = this.#sequence++
+    segment.sequence = this.#pool.nextSequence++
     segment.previous = tail
     if (tail === undefined) this.#head = segment
     else tail.next = segment
@@ -238,7 +237,6 @@ export class QueueLog {
   /** Says that everything in front of this position was delivered before the restart. */
   restoreCursor(segment: number, index: number): void {
     this.#delivered = { segment, index }
-    this.#sequence = Math.max(this.#sequence, segment + 1)
   }
 
   #wasDelivered(segment: Segment, index: number): boolean {
@@ -256,7 +254,6 @@ export class QueueLog {
     if (tail === undefined) this.#head = this.#cursor = segment
     else tail.next = segment
     this.#tail = segment
-    this.#sequence = segment.sequence + 1
     this.readyCount += readyCount
   }
 

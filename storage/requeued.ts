@@ -2,28 +2,27 @@
  * The positions of a queue that were delivered and came back. They lie before the read cursor and are delivered first,
  * the oldest first: a binary heap, so that no order in which they come back is slow.
  */
-import { SEGMENT_RECORDS_MAX, type Segment } from './segment.ts'
+import type { Segment } from './segment.ts'
 
 export class RequeuedPositions {
-  #positions: number[] = []
   #segments: Segment[] = []
+  #indexes: number[] = []
 
   get length(): number {
-    return this.#positions.length
+    return this.#segments.length
   }
 
   insert(segment: Segment, index: number): void {
-    const position = segment.sequence * SEGMENT_RECORDS_MAX + index
-    let slot = this.#positions.push(position) - 1
-    this.#segments.push(segment)
+    let slot = this.#segments.push(segment) - 1
+    this.#indexes.push(index)
     while (slot > 0) {
       const parent = (slot - 1) >>> 1
-      if ((this.#positions[parent] as number) <= position) break
+      if (!this.#isBehind(parent, segment, index)) break
       this.#move(parent, slot)
       slot = parent
     }
-    this.#positions[slot] = position
     this.#segments[slot] = segment
+    this.#indexes[slot] = index
   }
 
   firstSegment(): Segment {
@@ -31,44 +30,52 @@ export class RequeuedPositions {
   }
 
   firstIndex(): number {
-    return (this.#positions[0] as number) % SEGMENT_RECORDS_MAX
+    return this.#indexes[0] as number
   }
 
   /** Takes the first one away. */
   shift(): void {
-    const position = this.#positions.pop() as number
     const segment = this.#segments.pop() as Segment
-    const { length } = this.#positions
+    const index = this.#indexes.pop() as number
+    const { length } = this.#segments
     if (length === 0) return
     let slot = 0
     for (let child = 1; child < length; child = slot * 2 + 1) {
       const right = child + 1
-      if (right < length && (this.#positions[right] as number) < (this.#positions[child] as number)) child = right
-      if ((this.#positions[child] as number) >= position) break
+      if (right < length && this.#isBehind(child, this.#segments[right] as Segment, this.#indexes[right] as number)) {
+        child = right
+      }
+      if (this.#isBehind(child, segment, index)) break
       this.#move(child, slot)
       slot = child
     }
-    this.#positions[slot] = position
     this.#segments[slot] = segment
+    this.#indexes[slot] = index
   }
 
   /** Takes one out of the middle; false when it is not here. */
   remove(segment: Segment, index: number): boolean {
-    const position = segment.sequence * SEGMENT_RECORDS_MAX + index
-    if (!this.#positions.includes(position)) return false
-    const others = this.#positions.map((at, i) => [at, this.#segments[i] as Segment] as const)
+    const positions = this.#segments.map((at, slot) => [at, this.#indexes[slot] as number] as const)
+    const others = positions.filter(([at, of]) => at !== segment || of !== index)
+    if (others.length === positions.length) return false
     this.clear()
-    for (const [at, of] of others) if (at !== position) this.insert(of, at % SEGMENT_RECORDS_MAX)
+    for (const [at, of] of others) this.insert(at, of)
     return true
   }
 
   clear(): void {
-    this.#positions = []
     this.#segments = []
+    this.#indexes = []
+  }
+
+  /** Whether what is in this slot comes behind the position. */
+  #isBehind(slot: number, segment: Segment, index: number): boolean {
+    const at = this.#segments[slot] as Segment
+    return at.sequence > segment.sequence || (at === segment && (this.#indexes[slot] as number) > index)
   }
 
   #move(from: number, to: number): void {
-    this.#positions[to] = this.#positions[from] as number
     this.#segments[to] = this.#segments[from] as Segment
+    this.#indexes[to] = this.#indexes[from] as number
   }
 }

@@ -18,6 +18,8 @@ const TRIM_MS = 1000
 export class SegmentPool {
   /** Bytes of segments and of bodies beside them that queues hold now. */
   bytesInUse = 0
+  /** Sequence of the next segment that is put to use. */
+  nextSequence = 0
   readonly #free: Segment[][] = Array.from({ length: CLASSES }, () => [])
   /** Given back while they were being written to the disk. */
   readonly #pinned: Segment[] = []

@@ -13,12 +13,12 @@ import {
 } from './record.ts'
 import type { StoredSegment } from './stored-segment.ts'
 
-/** More records than this never share a segment, so that (segment, index) fits into one number. */
+/** More records than this never share a segment. */
 export const SEGMENT_RECORDS_MAX = 65_536
 
 export class Segment {
   block: Block = EMPTY_BLOCK
-  /** Rises along the queue: what comes later has a larger sequence. */
+  /** Rises along the queue: what comes later has a larger sequence. No other segment of the storage ever has the same. */
   sequence = 0
   count = 0
   settledCount = 0

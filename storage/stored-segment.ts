@@ -34,6 +34,8 @@ export class StoredSegment {
   isDirty = false
   /** Its records were written once more, in as few pages as they need. */
   isConsolidated = false
+  /** Called before a commit changes it: somebody has yet to write down how it was. */
+  beforeChange: (() => void) | undefined
   #settled: Uint8Array = new Uint8Array(8)
   #damaged: Set<number> | undefined
 
@@ -106,6 +108,13 @@ export class StoredSegment {
     const bits = this.#settled.slice(0, (end + 7) >>> 3)
     const last = end >>> 3
     if (last < bits.length) bits[last] = (bits[last] as number) & ((1 << (end & 7)) - 1)
+    return bits
+  }
+
+  /** A copy of the bits as of the last commit; to be asked for between two commits only. */
+  settledInCommits(): Uint8Array {
+    const bits = this.settledBefore(this.gathered)
+    for (const index of this.newlySettled) bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
     return bits
   }
 

@@ -1,6 +1,6 @@
 /** Binding and unbinding queues and exchanges. */
 import type { FieldTable } from '../../protocol/field-table.ts'
-import { createBinding, type Destination } from './binding.ts'
+import { type Binding, createBinding, type Destination } from './binding.ts'
 import { refuse } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { refuseDefaultExchange } from './exchange-declaration.ts'
@@ -19,30 +19,42 @@ export interface BindingRequest {
 
 export type BindingAction = 'bind' | 'unbind'
 
-/** Binds a queue to an exchange, or takes such a binding away. Both are idempotent. */
-export function changeQueueBinding(vhost: Vhost, action: BindingAction, request: BindingRequest, user: object): void {
+/** Binds a queue to an exchange, or takes such a binding away. Both are idempotent. Returns the binding in question. */
+export function changeQueueBinding(
+  vhost: Vhost,
+  action: BindingAction,
+  request: BindingRequest,
+  user: object,
+): Binding {
   refuseReplyQueue(vhost, request.destination)
   const source = entityName(request.source)
   refuseDefaultExchange(source)
   vhost.requireQueue(entityName(request.destination))
   const exchange = vhost.requireExchange(source)
-  change(vhost, action, exchange, accessQueue(vhost, request.destination, user), request)
+  return change(vhost, action, exchange, accessQueue(vhost, request.destination, user), request)
 }
 
-/** Binds an exchange to another, or takes such a binding away. Both are idempotent. */
-export function changeExchangeBinding(vhost: Vhost, action: BindingAction, request: BindingRequest): void {
+/** The same for an exchange that is bound to another. */
+export function changeExchangeBinding(vhost: Vhost, action: BindingAction, request: BindingRequest): Binding {
   const source = entityName(request.source)
   const destination = entityName(request.destination)
   refuseDefaultExchange(source)
   refuseDefaultExchange(destination)
-  change(vhost, action, vhost.requireExchange(source), vhost.requireExchange(destination), request)
+  return change(vhost, action, vhost.requireExchange(source), vhost.requireExchange(destination), request)
 }
 
-function change(vhost: Vhost, action: BindingAction, source: Exchange, to: Destination, request: BindingRequest): void {
+function change(
+  vhost: Vhost,
+  action: BindingAction,
+  source: Exchange,
+  to: Destination,
+  request: BindingRequest,
+): Binding {
   if (action === 'bind') exchangeType(source.type).checkBinding?.(request.arguments)
   const binding = createBinding(source, to, request.routingKey, request.arguments)
   if (action === 'bind') vhost.addBinding(binding)
   else vhost.removeBinding(source, binding.id)
+  return binding
 }
 
 function refuseReplyQueue(vhost: Vhost, name: string): void {

@@ -36,6 +36,19 @@ export class DurableEntities {
     this.#bindings = register(4, 'binding', restoreBinding)
   }
 
+  /** Whether the disk does not know yet what became of the queue: it was made or deleted just now. */
+  isQueueStaged(vhost: string, name: string): boolean {
+    return this.#queues.isStaged([vhost, name])
+  }
+
+  isExchangeStaged(vhost: string, name: string): boolean {
+    return this.#exchanges.isStaged([vhost, name])
+  }
+
+  isBindingStaged({ source, id }: Binding): boolean {
+    return this.#bindings.isStaged([source.vhostName, source.name, id])
+  }
+
   vhostAdded(name: string): void {
     put(this.#vhosts, [name], [])
   }

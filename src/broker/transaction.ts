@@ -2,6 +2,8 @@
 
 export interface TransactionOperation {
   readonly kind: 'publish' | 'ack' | 'nack' | 'reject'
+  /** Its effect is to survive a restart. */
+  readonly isDurable?: boolean
   commit(): void
   rollback(): void
 }
@@ -17,11 +19,12 @@ export class Transaction {
     this.#operations.push(operation)
   }
 
-  /** Carries out everything; the transaction is empty and usable again. */
-  commit(): void {
+  /** Carries out everything; the transaction is empty and usable again. Whether any of it is to survive a restart. */
+  commit(): boolean {
     const operations = this.#operations
     this.#operations = []
     for (const operation of operations) operation.commit()
+    return operations.some(({ isDurable }) => isDurable)
   }
 
   /** Gives everything up, the latest first. */

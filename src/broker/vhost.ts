@@ -29,6 +29,8 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
 export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
+  /** Where its durable queues, exchanges and bindings are kept. */
+  readonly entities: DurableEntities
   /** What went through queues that are gone. */
   readonly removedQueues = { publishedCount: 0, deliveredCount: 0 }
   readonly #exchanges = new Map<string, Exchange>()
@@ -36,7 +38,6 @@ export class Vhost implements Topology {
   readonly #routes = new RouteCache()
   readonly #scheduler: DeliveryScheduler
   readonly #storage: Storage
-  readonly #entities: DurableEntities
   /** Raised by every change that may lead a message elsewhere. */
   #topologyVersion = 0
 
@@ -44,7 +45,7 @@ export class Vhost implements Topology {
     this.name = name
     this.#scheduler = scheduler
     this.#storage = storage
-    this.#entities = entities
+    this.entities = entities
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
     }
@@ -99,7 +100,7 @@ export class Vhost implements Topology {
     const exchange = new Exchange(this.name, spec)
     this.#exchanges.set(spec.name, exchange)
     this.#topologyVersion++
-    this.#entities.exchangeAdded(exchange)
+    this.entities.exchangeAdded(exchange)
     return exchange
   }
 
@@ -109,14 +110,14 @@ export class Vhost implements Topology {
     const queue = new Queue(this.name, spec, this.#storage.createQueueLog(queueId), this.#scheduler)
     this.#queues.set(spec.name, queue)
     this.#topologyVersion++
-    if (queueId !== undefined) this.#entities.queueAdded(queue, queueId)
+    if (queueId !== undefined) this.entities.queueAdded(queue, queueId)
     return queue
   }
 
   addBinding(binding: Binding): void {
     if (!binding.source.addBinding(binding)) return
     this.#topologyVersion++
-    this.#entities.bindingAdded(binding)
+    this.entities.bindingAdded(binding)
   }
 
   removeBinding(source: Exchange, id: string): void {
@@ -132,7 +133,7 @@ export class Vhost implements Topology {
       if (this.#exchanges.get(next.name) !== next) continue
       this.#exchanges.delete(next.name)
       for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
-      this.#entities.exchangeRemoved(next)
+      this.entities.exchangeRemoved(next)
       this.#topologyVersion++
       for (const unused of this.#unbind(next)) doomed.push(unused)
     }
@@ -147,7 +148,7 @@ export class Vhost implements Topology {
     this.removedQueues.publishedCount += queue.publishedCount
     this.removedQueues.deliveredCount += queue.deliveredCount
     for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
-    this.#entities.queueRemoved(queue)
+    this.entities.queueRemoved(queue)
     queue.close()
     return readyCount
   }
@@ -207,7 +208,7 @@ export class Vhost implements Topology {
 
   #dropBinding(source: Exchange, id: string): boolean {
     const binding = source.removeBinding(id)
-    if (binding !== undefined) this.#entities.bindingRemoved(binding)
+    if (binding !== undefined) this.entities.bindingRemoved(binding)
     return binding !== undefined
   }
 

@@ -12,6 +12,7 @@
  * In front of every value but those of pages, whose segments have theirs, is the CRC-32 u32 of its key and itself.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import type { Page, StoredBody } from '../stored-segment.ts'
@@ -42,6 +43,8 @@ export interface CatalogueMeta extends LogPosition {
   readonly commit: number
   readonly nextQueueId: number
   readonly nextPageId: number
+  /** No segment has had this sequence, or a larger one. */
+  readonly nextSequence: number
 }
 
 export interface CatalogueSegment {
@@ -74,15 +77,21 @@ type Database = ClassicLevel<Buffer, Buffer>
 
 /** LevelDB is told to let go of what was removed when that takes more room than what is there, and this much. */
 const GARBAGE_BYTES_MIN = 8 * 1024 * 1024
+/** Of a large batch, so many operations are handed to LevelDB in one turn of the event loop. */
+const TURN_OPERATIONS = 256
 
 export class Catalogue {
   readonly #database: Database
   /** Bytes of the entries with pages and bodies that are needed, by their numbers. */
   readonly #entryBytes = new Map<number, number>()
+  /** How many messages have the same body, by the number of its entry: of those that more than one has. */
+  readonly #sharers = new Map<number, number>()
   #liveBytes = 0
   /** Bytes of such entries that were removed and may still take room. */
   #garbageBytes = 0
   #compacting: Promise<void> | undefined
+  /** Closed for a while, to be opened again: those who wait for that. */
+  #waitingReads: (() => void)[] | undefined
 
   private constructor(database: Database) {
     this.#database = database
@@ -106,7 +115,13 @@ export class Catalogue {
 
   /** Writes everything or nothing. */
   async write(operations: readonly CatalogueOperation[], isSynced: boolean): Promise<void> {
-    await this.#database.batch([...operations], { sync: isSynced })
+    const batch = this.#database.batch()
+    for (const [at, operation] of operations.entries()) {
+      if (at > 0 && at % TURN_OPERATIONS === 0) await nextTurn()
+      if (operation.type === 'put') batch.put(operation.key, operation.value)
+      else batch.del(operation.key)
+    }
+    await batch.write({ sync: isSynced })
     for (const operation of operations) {
       if (operation.key[0] !== PAGE || operation.key.length !== PAGE_KEY_BYTES) continue
       this.#entryChanged(operation.key.readUIntBE(1, 6), operation.type === 'put' ? operation.value.length : undefined)
@@ -115,15 +130,50 @@ export class Catalogue {
     if (this.#garbageBytes > this.#liveBytes + GARBAGE_BYTES_MIN) this.#compacting ??= this.#compact()
   }
 
+  /**
+   * Once a write has failed, what LevelDB would write next may be lost: it has to be opened again. Reading waits meanwhile,
+   * also while that fails and is to be tried once more.
+   */
+  async reopen(): Promise<void> {
+    this.#waitingReads ??= []
+    await this.#compacting
+    await this.#database.close()
+    await this.#database.open()
+    const waiting = this.#waitingReads
+    this.#waitingReads = undefined
+    for (const read of waiting) read()
+  }
+
   /** To be told once of the pages that are needed: all other entries take room for nothing. */
   async pagesFound(pages: Iterable<Page>): Promise<void> {
     for (const { file, offset, bytes, bodies } of pages) {
       if (file !== 0) continue
       this.#entryChanged(offset, bytes)
-      for (const body of bodies) this.#entryChanged(body.offset, body.bytes)
+      for (const body of bodies) {
+        if (this.isNeeded(body.offset)) this.share(body.offset)
+        else this.#entryChanged(body.offset, body.bytes)
+      }
     }
     const { gte, lt } = range(PAGE)
     this.#garbageBytes = Math.max(0, (await this.#database.approximateSize(gte, lt)) - this.#liveBytes)
+  }
+
+  /** Whether a page or body that is needed has this number. */
+  isNeeded(id: number): boolean {
+    return this.#entryBytes.has(id)
+  }
+
+  /** One more message has the body with this number. */
+  share(id: number): void {
+    this.#sharers.set(id, (this.#sharers.get(id) ?? 1) + 1)
+  }
+
+  /** One message less has the page or body with this number. True when it was the last: the entry is to be removed. */
+  letGo(id: number): boolean {
+    const left = (this.#sharers.get(id) ?? 1) - 1
+    if (left > 1) this.#sharers.set(id, left)
+    else this.#sharers.delete(id)
+    return left === 0
   }
 
   #entryChanged(id: number, bytes: number | undefined): void {
@@ -159,6 +209,7 @@ export class Catalogue {
       nextQueueId: value.readUIntBE(16, 6),
       nextPageId: value.readUIntBE(22, 6),
       commit: value.readUIntBE(28, 6),
+      nextSequence: value.readUIntBE(34, 6),
     }
   }
 
@@ -195,6 +246,10 @@ export class Catalogue {
   }
 
   async page(id: number): Promise<Buffer | undefined> {
+    while (this.#waitingReads !== undefined) {
+      const waiting = this.#waitingReads
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    }
     return await this.#database.get(pageKey(id))
   }
 
@@ -255,14 +310,17 @@ function entityKey(kind: number, key: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(ENTITY, kind), key])
 }
 
+const META_BYTES = 40
+
 export function putMeta(meta: CatalogueMeta): CatalogueOperation {
-  const value = Buffer.alloc(34)
+  const value = Buffer.alloc(META_BYTES)
   value.writeUInt32BE(meta.version)
   value.writeUIntBE(meta.file, 4, 6)
   value.writeUIntBE(meta.offset, 10, 6)
   value.writeUIntBE(meta.nextQueueId, 16, 6)
   value.writeUIntBE(meta.nextPageId, 22, 6)
   value.writeUIntBE(meta.commit, 28, 6)
+  value.writeUIntBE(meta.nextSequence, 34, 6)
   return put(metaKey(), value)
 }
 

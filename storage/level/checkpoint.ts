@@ -35,6 +35,7 @@ const MOVED_BYTES_MAX = 16 * 1024 * 1024
 export interface CatalogueIds {
   nextQueueId: number
   nextPageId: number
+  readonly nextSequence: number
 }
 
 export class Checkpointer {
@@ -77,9 +78,17 @@ export class Checkpointer {
     const { number, bytes } = this.#logs.current
     const unneeded = this.#logs.all().filter((log) => log.number < number && log.pages.size === 0)
     const operations = this.#operations()
-    const { nextQueueId, nextPageId } = this.#ids
+    const { nextQueueId, nextPageId, nextSequence } = this.#ids
     const { commit } = this.#journal
-    const meta = { version: CATALOGUE_VERSION, commit, file: number, offset: bytes, nextQueueId, nextPageId }
+    const meta = {
+      version: CATALOGUE_VERSION,
+      commit,
+      file: number,
+      offset: bytes,
+      nextQueueId,
+      nextPageId,
+      nextSequence,
+    }
     // Once a file is removed, what it told is in the catalogue alone.
     await this.#catalogue.write([...operations, putMeta(meta)], unneeded.length > 0)
     for (const log of unneeded) await this.#logs.remove(log)

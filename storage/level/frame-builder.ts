@@ -12,6 +12,8 @@ import {
 } from './log-format.ts'
 
 const FIRST_BYTES = 64 * 1024
+/** A larger block than this is not kept for the next frame. */
+const KEPT_BYTES_MAX = 1024 * 1024
 /** From this length on, referencing the records of a page costs less than copying them. */
 const LONG_PAGE_BYTES = 8 * 1024
 
@@ -178,6 +180,7 @@ export class FrameBuilder {
   written(): void {
     for (const block of this.#pinned) block.pins--
     this.#pinned = []
+    if (this.#block.size > KEPT_BYTES_MAX) this.#block = allocateBlock(FIRST_BYTES)
   }
 
   #refer(bytes: Uint8Array): void {

@@ -69,7 +69,8 @@ export async function inspect(
   const logs = new LogFiles(readOnly(diskFiles))
   await logs.open()
   try {
-    const store = await recover(catalogue, logs)
+    const readsWholeLog = (await catalogue.meta()) === undefined
+    const store = await recover(catalogue, logs, { readsWholeLog })
     const inspector = new Inspector(store, catalogue, logs, options)
     inspector.problems.push(...store.findings.problems.filter((text) => !FOUND_AGAIN.test(text)))
     inspector.checkKeys(keys)

@@ -168,6 +168,11 @@ export class LevelJournal implements Journal {
     this.#changed()
   }
 
+  /** The catalogue failed to take what the log has, though there is room. */
+  catalogueFailed(error: unknown): void {
+    this.#fail('the catalogue cannot be written', error)
+  }
+
   /** The disk failed to give back what is on it. */
   unreadable(error: unknown): void {
     this.#fail('the store cannot be read', error)

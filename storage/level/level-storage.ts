@@ -63,7 +63,7 @@ export class LevelStorage implements Storage, PageSource {
   readonly #options: LevelStorageOptions
   readonly #pool = new SegmentPool()
   readonly #reader = new PageReader(this, this.#pool)
-  readonly #ids: CatalogueIds = { nextQueueId: 1, nextPageId: 1 }
+  readonly #ids: CatalogueIds = firstIds(this.#pool)
   readonly #logsOfQueues = new Set<QueueLog>()
   #recovered: Map<number, RecoveredQueue> = new Map()
   /** Queues that have their logs, until all have. */
@@ -74,6 +74,7 @@ export class LevelStorage implements Storage, PageSource {
   #catalogue: Catalogue | undefined
   #logs: LogFiles | undefined
   #journal: LevelJournal | undefined
+  #isClosed = false
   #checkpointer: Checkpointer | undefined
 
   constructor(options: LevelStorageOptions) {
@@ -116,7 +117,8 @@ export class LevelStorage implements Storage, PageSource {
   }
 
   async close(): Promise<void> {
-    if (this.#journal === undefined) return
+    if (this.#journal === undefined || this.#isClosed) return
+    this.#isClosed = true
     await this.#quarantining
     await this.#journal.close()
     if (this.#journal.trouble === undefined && this.#mayCheckpoint) {
@@ -162,6 +164,7 @@ export class LevelStorage implements Storage, PageSource {
     this.#recovered = store.queues
     this.#ids.nextQueueId = store.nextQueueId
     this.#ids.nextPageId = store.nextPageId
+    this.#pool.nextSequence = store.nextSequence
     for (const { segments } of store.queues.values()) {
       for (const stored of segments.values()) for (const page of stored.pages) logs.pageAdded(page, stored)
     }
@@ -171,7 +174,7 @@ export class LevelStorage implements Storage, PageSource {
     if (store.isIncomplete) await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
     else await catalogue.removePagesFrom(store.nextPageId)
     await catalogue.pagesFound(pagesOf(store))
-    logs.unneededEntries.push(...store.unneededEntries)
+    for (const entry of store.unneededEntries) logs.unneededEntries.push(entry)
     this.#journal = this.#createJournal(logs, store.lastCommit)
     for (const [id, change] of store.changedEntities) this.#journal.changedEntities.set(id, change)
     this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, this.#logFileBytes)
@@ -293,6 +296,16 @@ export class LevelStorage implements Storage, PageSource {
       if (log.isClosed) this.#logsOfQueues.delete(log)
       else if (left > 0) left -= log.evict(left)
     }
+  }
+}
+
+function firstIds(pool: SegmentPool): CatalogueIds {
+  return {
+    nextQueueId: 1,
+    nextPageId: 1,
+    get nextSequence() {
+      return pool.nextSequence
+    },
   }
 }
 

@@ -13,7 +13,7 @@ export type Migration = (catalogue: Catalogue) => Promise<readonly CatalogueOper
 const MIGRATIONS: ReadonlyMap<number, Migration> = new Map()
 
 /** The store has a format that this program does not know. */
-export class StoreVersionError extends Error {
+class StoreVersionError extends Error {
   constructor(what: string, version: number, known: number) {
     const remedy = version > known ? `reads up to ${known}: use a newer one` : 'does not know it any more'
     super(`the ${what} was written in format version ${version}; this version of Leveret ${remedy}`)

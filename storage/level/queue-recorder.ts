@@ -152,11 +152,8 @@ export class QueueRecorder implements LogRecorder {
 
   /** What the catalogue is to know of a segment: the state of the last commit. */
   catalogued(stored: StoredSegment): CatalogueSegment {
-    const settled = stored.settledBefore(stored.gathered)
-    for (const index of stored.newlySettled)
-      settled[index >>> 3] = (settled[index >>> 3] as number) & ~(1 << (index & 7))
     const { sequence, gathered, pages } = stored
-    return { queue: this.queueId, sequence, gathered, settled, pages }
+    return { queue: this.queueId, sequence, gathered, settled: stored.settledInCommits(), pages }
   }
 
   /** Puts what is new into the frame that will be the next in this log file. */
@@ -167,6 +164,7 @@ export class QueueRecorder implements LogRecorder {
       stored.isDirty = false
       const { segment } = stored
       if (segment === undefined) continue
+      stored.beforeChange?.()
       this.#gatherSettled(stored, builder)
       this.#writePages(segment, stored, stored.gathered, builder, log)
       stored.gathered = segment.count

@@ -59,6 +59,7 @@ export interface RecoveredStore {
   readonly lastFile: number
   readonly nextQueueId: number
   readonly nextPageId: number
+  readonly nextSequence: number
 }
 
 export interface RecoverOptions {
@@ -86,7 +87,7 @@ export async function recover(
   const meta = found === undefined ? undefined : await migrate(catalogue, found)
   const model = new StoreModel()
   await readCatalogue(catalogue, model, broken)
-  if (meta === undefined && damagedKeys.length === 0 && !model.isEmpty) {
+  if (meta === undefined && !readsWholeLog && damagedKeys.length === 0 && !model.isEmpty) {
     problem(findings, 'the catalogue does not say how far it has come: the whole log is read')
   }
   const isIncomplete = readsWholeLog || damagedKeys.length > 0 || (meta === undefined && !model.isEmpty)
@@ -103,6 +104,7 @@ export async function recover(
     ...replayed,
     lastFile: meta?.file ?? 0,
     nextQueueId: Math.max(meta?.nextQueueId ?? 1, model.nextQueueId),
+    nextSequence: Math.max(meta?.nextSequence ?? 0, model.nextSequence),
     // What is there must not be written over, whatever the catalogue says of itself.
     nextPageId: Math.max(meta?.nextPageId ?? 1, isIncomplete ? (await catalogue.lastPageId()) + 1 : 1),
   }
@@ -119,8 +121,7 @@ async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (k
     stored.pages = [...pages]
     model.sawQueue(queue)
   }
-  for await (const { queue, segment, index } of catalogue.cursors(broken))
-    model.queue(queue).cursor = { segment, index }
+  for await (const { queue, segment, index } of catalogue.cursors(broken)) model.cursor(queue, segment, index, false)
 }
 
 interface ReplayOptions {
@@ -221,6 +222,7 @@ class StoreModel implements LogVisitor {
   readonly changedEntities = new Map<string, EntityChange>()
   readonly unneededEntries: number[] = []
   nextQueueId = 1
+  nextSequence = 0
   /** The log file being read. */
   log: LogFile | undefined
 
@@ -242,6 +244,7 @@ class StoreModel implements LogVisitor {
   }
 
   segment(queue: number, sequence: number): StoredSegment {
+    this.nextSequence = Math.max(this.nextSequence, sequence + 1)
     const recovered = this.queue(queue)
     let stored = recovered.segments.get(sequence)
     if (stored === undefined) {
@@ -266,10 +269,11 @@ class StoreModel implements LogVisitor {
     stored.markChanged()
   }
 
-  cursor(queue: number, segment: number, index: number): void {
+  cursor(queue: number, segment: number, index: number, isChanged = true): void {
     const recovered = this.queue(queue)
+    this.nextSequence = Math.max(this.nextSequence, segment + 1)
     recovered.cursor = { segment, index }
-    recovered.isCursorChanged = true
+    recovered.isCursorChanged = isChanged
   }
 
   settle(queue: number, sequence: number, first: number, count: number): void {

@@ -77,10 +77,7 @@ function operations({ inspection, keys, refused, queueIds }: RepairPlan, positio
   const queues = [...store.queues].filter(([queue]) => queueIds.has(queue))
   const nextQueueId = [...queueIds].reduce((next, id) => Math.max(next, id + 1), store.nextQueueId)
   const nextPageId = keys.pageIds.reduce((next, id) => Math.max(next, id + 1), store.nextPageId)
-  const puts = [
-    ...stateOperations(entities, queues),
-    putMeta(metaAt(position, { nextQueueId, nextPageId, lastCommit: store.lastCommit })),
-  ]
+  const puts = [...stateOperations(entities, queues), putMeta(metaAt(position, { ...store, nextQueueId, nextPageId }))]
   const there = [...keys.stateKeys, ...keys.foreign.map(({ key }) => key)]
   return [...removeOthers(there, puts), ...forgottenPages.map(removePage), ...puts]
 }

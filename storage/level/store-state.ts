@@ -41,11 +41,13 @@ export function removeOthers(keys: Iterable<Buffer>, puts: readonly CatalogueOpe
     .map((key): CatalogueOperation => ({ type: 'del', key }))
 }
 
+type Counters = Pick<RecoveredStore, 'nextQueueId' | 'nextPageId' | 'nextSequence' | 'lastCommit'>
+
 export function metaAt(
   { file, offset }: LogPosition,
-  { nextQueueId, nextPageId, lastCommit }: Pick<RecoveredStore, 'nextQueueId' | 'nextPageId' | 'lastCommit'>,
+  { nextQueueId, nextPageId, nextSequence, lastCommit }: Counters,
 ): CatalogueMeta {
-  return { version: CATALOGUE_VERSION, file, offset, nextQueueId, nextPageId, commit: lastCommit }
+  return { version: CATALOGUE_VERSION, file, offset, nextQueueId, nextPageId, nextSequence, commit: lastCommit }
 }
 
 /**

@@ -172,6 +172,7 @@ describe("damage in LevelDB's own files", () => {
     damage(join(catalogue, log), 'page 5')
     const { exitCode, result } = await check(folder)
     expect(exitCode).toBe(1)
+    expect(result.problems).toHaveLength(1)
     expect(result.problems[0]).toMatch(/the catalogue was damaged: its file \d+\.log is damaged at \d+/)
     expect(result.messages).toBe(ALL)
     expect((await check(folder, '--repair')).result).toMatchObject({ status: 'repaired' })

@@ -27,6 +27,7 @@ export class DurableServer {
   host = ''
   port = 0
   fatal: Error[] = []
+  damage: string[] = []
   log: LogLine[] = []
 
   private constructor(options: Partial<LevelStorageOptions>) {
@@ -93,6 +94,7 @@ export class DurableServer {
 
   async #start(): Promise<void> {
     this.fatal = []
+    this.damage = []
     this.log = []
     const folder = this.#options.folder ?? this.folder
     this.files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
@@ -100,6 +102,7 @@ export class DurableServer {
       folder: this.folder,
       files: this.files,
       onFatal: (error) => this.fatal.push(error),
+      onDamage: (text) => this.damage.push(text),
       ...this.#options,
     })
     const note = (level: LogLine['level']) => (_: object, text: string) => void this.log.push({ level, text })

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Catalogue } from '../../../storage/level/catalogue.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { damageInLevelFiles } from '../../../storage/level/leveldb-files.ts'
+import { damageInLog } from '../../../storage/level/leveldb-log.ts'
 import { isTableIntact } from '../../../storage/level/table-check.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
@@ -90,13 +91,39 @@ test('every byte of a table that has a checksum is checked', async () => {
   })
 })
 
+test('every byte of a log of LevelDB is checked, and what was never written is no damage', async () => {
+  const place = join(folder, 'logs')
+  const database = new ClassicLevel(place)
+  for (let i = 0; i < 60; i++) await database.put(`key ${i}`, `value ${i} `.repeat(i % 7 === 0 ? 2000 : 20))
+  const [name = ''] = namesIn(place, /^\d+\.log$/)
+  const log = readFileSync(join(place, name))
+  await database.close()
+  // Three blocks, and records that go from one to the next.
+  expect(log.length).toBeGreaterThan(3 * 32 * 1024)
+  expect(damageInLog(log)).toBeUndefined()
+  const unseen: number[] = []
+  for (let offset = 0; offset < log.length; offset += 11) {
+    const damaged = Buffer.from(log)
+    damaged.writeUInt8(damaged.readUInt8(offset) ^ 1, offset)
+    if (damageInLog(damaged) === undefined) unseen.push(offset)
+  }
+  // A length that leads behind the end of the file looks like a record that was never finished.
+  expect(unseen.filter((offset) => offset < log.length - 32 * 1024)).toEqual([])
+  for (let cut = 0; cut < log.length; cut += 997) {
+    expect(damageInLog(log.subarray(0, cut))).toBeUndefined()
+    expect(damageInLog(Buffer.concat([log.subarray(0, cut), Buffer.alloc(100_000)])) ?? cut).toBeLessThanOrEqual(cut)
+  }
+  expect(damageInLog(Buffer.concat([log, Buffer.alloc(100_000)]))).toBeUndefined()
+})
+
 test('a catalogue whose tables are damaged does not take the process with it', async () => {
-  const open = async (): Promise<LevelStorage> => new LevelStorage({ folder })
+  // Log files that are nearly full of what is needed: they stay.
+  const open = async (): Promise<LevelStorage> => new LevelStorage({ folder, logFileBytes: 20_000 })
   for (let life = 0; life < 3; life++) {
     const storage = await open()
     await storage.open()
     const log = storage.createQueueLog(1)
-    for (let number = 0; number < 50; number++) log.append(durable(life * 50 + number))
+    for (let number = 0; number < 50; number++) log.append(durable(life * 50 + number, 300))
     storage.journal.put(1, `life ${life}`, Buffer.from('x'))
     await storage.close()
   }

@@ -140,3 +140,23 @@ function pageCount({ journal }: LevelStorage): number {
   for (const { segments } of journal.recorders) for (const { pages } of segments.values()) count += pages.length
   return count
 }
+
+test('no two segments ever have the same sequence, whatever came in between', async () => {
+  const sequences = new Set<number>()
+  const empty = async ({ storage, log }: { storage: LevelStorage; log: QueueLog }): Promise<void> => {
+    log.append(durable(0))
+    await committed(storage)
+    const { segment, index } = takeOne(log)
+    expect(sequences).not.toContain(segment.sequence)
+    sequences.add(segment.sequence)
+    log.settle(segment, index)
+    await committed(storage)
+  }
+  await empty(await nextLife())
+  await empty(await nextLife())
+  const third = await nextLife()
+  await empty(third)
+  await third.storage.close()
+  await empty(await nextLife())
+  expect(sequences.size).toBe(4)
+})

@@ -6,7 +6,7 @@ import { CATALOGUE_VERSION, Catalogue, putEntity, putMeta } from '../../../stora
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { type Migration, migrate } from '../../../storage/level/migrations.ts'
 
-const META = { version: 1, commit: 7, file: 3, offset: 24, nextQueueId: 5, nextPageId: 6 }
+const META = { version: 1, commit: 7, file: 3, offset: 24, nextQueueId: 5, nextPageId: 6, nextSequence: 0 }
 
 let folder: string
 let catalogue: Catalogue

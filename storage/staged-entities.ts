@@ -1,0 +1,42 @@
+/**
+ * The entities whose last change is on its way to the disk, commit by commit: who is told of such a change, or that it
+ * was made before, has to wait for it.
+ */
+import type { Journal } from './journal.ts'
+
+/** What an entity takes in memory besides its key and its record, about. */
+const ENTITY_BYTES = 256
+
+interface Batch {
+  readonly number: number
+  readonly ids: Set<string>
+}
+
+export class StagedEntities {
+  /** Bytes of all changes there ever were, in memory rather than on the disk. */
+  bytes = 0
+  #batches: Batch[] = []
+
+  /** A change was handed to the journal. */
+  add(journal: Journal, id: string, bytes: number): void {
+    this.bytes += bytes + ENTITY_BYTES
+    let batch = this.#batches.at(-1)
+    if (batch?.number !== journal.batch) {
+      batch = { number: journal.batch, ids: new Set() }
+      this.#await(batch, journal)
+    }
+    batch.ids.add(id)
+  }
+
+  has(id: string): boolean {
+    for (const { ids } of this.#batches) if (ids.has(id)) return true
+    return false
+  }
+
+  #await(batch: Batch, journal: Journal): void {
+    this.#batches.push(batch)
+    journal.whenDurable(() => {
+      this.#batches = this.#batches.filter((other) => other !== batch)
+    })
+  }
+}
