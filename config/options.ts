@@ -61,7 +61,7 @@ export const OPTIONS = {
       defaultText: '0.6',
     },
   ),
-  defaultUser: option('guest', text(255), 'user that exists from the start, with all rights', {
+  defaultUser: option('guest', text(255), 'user that a new store begins with', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_USER'],
   }),
@@ -70,7 +70,7 @@ export const OPTIONS = {
     environment: ['RABBITMQ_DEFAULT_PASS'],
     isSecret: true,
   }),
-  defaultVhost: option('/', text(255), 'virtual host that exists from the start', {
+  defaultVhost: option('/', text(255), 'virtual host that a new store begins with', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_VHOST'],
   }),
@@ -100,6 +100,12 @@ export const OPTIONS = {
   syncIntervalMs: option(100, integer(1, 60_000), 'time between syncs with --durability interval, in milliseconds', {
     group: 'Storage',
   }),
+  diskFreeLimitBytes: option(
+    67_108_864,
+    byteSize(1, 1_099_511_627_776),
+    'what the disk of --data-dir must have left, in bytes; publishers wait while it has less',
+    { group: 'Storage', fileKeys: ['disk_free_limit.absolute'] },
+  ),
   config: option<string | undefined>(undefined, text(4096), 'file with settings, as in rabbitmq.conf', {
     group: 'Operation',
     defaultText: 'none',

@@ -1,6 +1,6 @@
 /** Makes all the parts, wires them, and takes them down in reverse order. */
 import { hostname } from 'node:os'
-import type { Recovery, Storage } from '../storage/storage.ts'
+import type { Recovery, RecoveryProgress, Storage } from '../storage/storage.ts'
 import type { AmqpContext, ConnectionDetails } from './amqp/context.ts'
 import { AmqpListener, type ListenAddress } from './amqp/listener.ts'
 import { OutboxFlusher } from './amqp/outbox.ts'
@@ -49,8 +49,11 @@ export interface ServerParts {
 
 /** How the server is doing. */
 export interface Health {
-  /** `degraded`: it works, but something is held back; see `warnings`. */
-  readonly status: 'healthy' | 'degraded' | 'stopped'
+  /**
+   * `degraded`: it works, but something is held back. `unhealthy`: nothing durable can be kept, and somebody has to do
+   * something about the disk. See `warnings`.
+   */
+  readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'stopped'
   readonly uptimeMs: number
   /** What is wrong, in plain words; empty when all is well. */
   readonly warnings: readonly string[]
@@ -217,7 +220,9 @@ export class Server {
     if (this.core.memory.isActive) warnings.push('low on memory: publishers are blocked')
     const { trouble } = this.#parts.storage.journal
     if (trouble !== undefined) warnings.push(trouble)
-    return { status: warnings.length === 0 ? 'healthy' : 'degraded', uptimeMs: this.#uptimeMs(), warnings }
+    let status: Health['status'] = warnings.length === 0 ? 'healthy' : 'degraded'
+    if (trouble !== undefined) status = 'unhealthy'
+    return { status, uptimeMs: this.#uptimeMs(), warnings }
   }
 
   /** The server in numbers. Walks over all queues and connections. */
@@ -250,7 +255,7 @@ export class Server {
     this.#state = 'starting'
     const { storage } = this.#parts
     try {
-      this.#restore(await storage.open())
+      this.#restore(await storage.open({ onProgress: (progress) => this.#tellProgress(progress) }))
       this.#unsubscribe = storage.journal.onChange(() => this.#journalChanged())
     } catch (error) {
       this.#state = 'stopped'
@@ -263,6 +268,11 @@ export class Server {
     this.#startedAtMs = performance.now()
     this.#state = 'running'
     this.#callHook('onStart')
+  }
+
+  #tellProgress({ step, readBytes, totalBytes }: RecoveryProgress): void {
+    const percent = totalBytes === 0 ? 100 : Math.floor((readBytes / totalBytes) * 100)
+    this.#parts.logger.info({ readBytes, totalBytes }, `${step}: ${percent} %`)
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -307,6 +317,7 @@ export class Server {
       if (trouble === undefined) logger.info({}, 'the disk can be written again: publishers go on')
       else logger.error({}, `${trouble}; publishers wait, nothing is confirmed, consumers go on`)
       this.#trouble = trouble
+      if (trouble !== undefined) this.#listener.diskFailed()
     }
     if (!storage.journal.isCongested) this.#listener.resumePublishers()
   }

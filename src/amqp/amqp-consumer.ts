@@ -16,7 +16,7 @@ export class AmqpConsumer implements DeliverySink {
   }
 
   get isOpen(): boolean {
-    return this.#channel.isBelowLimit && !this.#channel.target.outbox.isBlocked
+    return this.#channel.takesDeliveries && !this.#channel.target.outbox.isBlocked
   }
 
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {

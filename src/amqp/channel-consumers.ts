@@ -1,5 +1,6 @@
-/** The consumers of one channel, and the prefetch limits they are under. */
+/** The consumers of one channel, the prefetch limits they are under, and whether answers have to leave before deliveries. */
 import type { FieldTable } from '../../protocol/field-table.ts'
+import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import { Consumer } from '../broker/consumer.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Message } from '../broker/message.ts'
@@ -27,6 +28,8 @@ export class ChannelConsumers implements ReplySink {
   /** Limit shared by all consumers of the channel; 0 for none. */
   #sharedLimit = 0
   #unackedCount = 0
+  /** An answer waits for the disk that has to come before the next delivery. */
+  #isHeld = false
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -50,12 +53,15 @@ export class ChannelConsumers implements ReplySink {
     queue.addConsumer(consumer)
     this.#byTag.set(request.tag, consumer)
     beforeDelivery()
+    this.holdBehindAnswers()
   }
 
-  addReplyConsumer(tag: string): void {
+  addReplyConsumer(tag: string, beforeDelivery: () => void): void {
     if (this.#replyConsumer !== undefined) throw refuse.replyConsumerExists()
     this.#replyConsumer = this.#channel.connection.vhost.replyConsumers.add(tag, this)
     this.#channel.publisher.replyConsumer = this.#replyConsumer
+    beforeDelivery()
+    this.holdBehindAnswers()
   }
 
   cancel(tag: string): void {
@@ -74,6 +80,17 @@ export class ChannelConsumers implements ReplySink {
     connection.afterInput(() => {
       if (!channel.isClosing) connection.send(id, 'basic.cancel', { consumerTag: consumer.tag, nowait: true })
     })
+  }
+
+  /** What the channel has just answered comes before any further delivery: should it have to wait, so do they. */
+  holdBehindAnswers(): void {
+    const { connection, id } = this.#channel
+    if (connection.answers.keepBeforeDeliveries(id)) this.hold(true)
+  }
+
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld
+    this.#checkLimit()
   }
 
   /** basic.qos with the global bit: one limit for all consumers of the channel. */
@@ -100,16 +117,18 @@ export class ChannelConsumers implements ReplySink {
   /** Replies are delivered at most once: a requester that does not read them loses them. */
   deliverReply(consumer: ReplyConsumer, message: Message): void {
     const channel = this.#channel
-    if (channel.target.outbox.isBlocked || consumer !== this.#replyConsumer) return
-    channel.connection.send(channel.id, 'basic.deliver', {
+    const target = this.#isHeld ? channel.answering : channel.target
+    if (target.outbox.isBlocked || consumer !== this.#replyConsumer) return
+    const method = {
       consumerTag: consumer.tag,
       deliveryTag: channel.unacked.skip(),
       redelivered: false,
       exchange: '',
       routingKey: message.routingKey,
-    })
+    }
+    target.outbox.write(encodeMethodFrame(channel.id, 'basic.deliver', method))
     const { head, headerStart, headerEnd, body, bodyStart, bodyEnd } = message
-    writeContent(channel.target, head, headerStart, headerEnd, body, bodyStart, bodyEnd)
+    writeContent(target, head, headerStart, headerEnd, body, bodyStart, bodyEnd)
   }
 
   close(): void {
@@ -121,9 +140,10 @@ export class ChannelConsumers implements ReplySink {
 
   #checkLimit(): void {
     const isBelowLimit = this.#sharedLimit === 0 || this.#unackedCount < this.#sharedLimit
-    if (this.#channel.isBelowLimit === isBelowLimit) return
-    this.#channel.isBelowLimit = isBelowLimit
-    if (isBelowLimit) this.wake()
+    const takesDeliveries = isBelowLimit && !this.#isHeld
+    if (this.#channel.takesDeliveries === takesDeliveries) return
+    this.#channel.takesDeliveries = takesDeliveries
+    if (takesDeliveries) this.wake()
   }
 
   #detach(consumer: Consumer): void {

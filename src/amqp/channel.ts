@@ -36,8 +36,8 @@ export class Channel {
   readonly publisher: Publisher
   readonly unacked = new Unacked()
   readonly consumers: ChannelConsumers
-  /** False while the prefetch limit that its consumers share is used up. */
-  isBelowLimit = true
+  /** False while its consumers have to wait, see ChannelConsumers. */
+  takesDeliveries = true
   /** Set once the channel confirms publishes. */
   confirms: Confirms | undefined
   /** Set once the channel is transactional. */
@@ -55,6 +55,12 @@ export class Channel {
     this.publisher = publisher
     this.target = { outbox: connection.outbox, channel: id, frameMaxBytes: connection.frameMaxBytes }
     this.consumers = new ChannelConsumers(this)
+  }
+
+  /** For content that belongs to an answer. */
+  get answering(): DeliveryTarget {
+    const outbox = this.connection.output(this.id)
+    return outbox === this.target.outbox ? this.target : { ...this.target, outbox }
   }
 
   /** A method other than the ones below must not come between the frames of a content. */
@@ -154,6 +160,7 @@ export class Channel {
     }
     this.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
+      isDurable: settlement !== 'requeue' && owner.queue.durable && isKept(segment, index),
       commit: () => this.#finish(owner, segment, index, settlement),
       rollback: () => this.unacked.restore(tag, owner, segment, index),
     })
@@ -213,6 +220,7 @@ export class Channel {
     this.connection.intake.hold(bytes)
     transaction.add({
       kind: 'publish',
+      isDurable: publication.message.isDurable && publication.queues.some(({ durable }) => durable),
       commit: () => {
         this.connection.intake.hold(-bytes)
         if (!enqueue(publication) && isMandatory) this.#return(publication.message)
@@ -225,7 +233,7 @@ export class Channel {
     const { exchange, routingKey } = message
     this.connection.send(this.id, 'basic.return', { replyCode: NO_ROUTE, replyText: 'NO_ROUTE', exchange, routingKey })
     writeContent(
-      this.target,
+      this.answering,
       message.head,
       message.headerStart,
       message.headerEnd,
@@ -234,6 +242,11 @@ export class Channel {
       message.bodyEnd,
     )
   }
+}
+
+/** What is not in memory is on the disk. */
+function isKept(segment: Segment, index: number): boolean {
+  return !segment.isResident || segment.isRecordDurable(index)
 }
 
 /** A content frame that no publish announced. */

@@ -23,8 +23,9 @@ import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './conte
 import { FrameRouter } from './frame-router.ts'
 import { Handshake, isOurProtocol } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { HeldAnswers } from './held-answers.ts'
 import { Intake } from './intake.ts'
-import type { Outbox } from './outbox.ts'
+import type { Outbox, Output } from './outbox.ts'
 import { Reading } from './reading.ts'
 import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
 import { type Receiver, Transport } from './transport.ts'
@@ -43,6 +44,8 @@ export class Connection implements Receiver {
   readonly peerAddress: string
   readonly peerPort: number
   readonly outbox: Outbox
+  /** Answers to durable changes that are not on the disk yet. */
+  readonly answers: HeldAnswers
   frameMaxBytes: number
   readonly #context: AmqpContext
   readonly #transport: Transport
@@ -88,6 +91,7 @@ export class Connection implements Receiver {
     this.intake = new Intake(this, context.broker, context.limits.maxMessageSizeBytes)
     this.#heartbeat = new Heartbeat(this.#transport, nowMs)
     this.outbox = this.#transport.outbox
+    this.answers = new HeldAnswers(context.broker, this.outbox, (channelIds) => this.#answered(channelIds))
   }
 
   get journal(): Journal {
@@ -115,6 +119,7 @@ export class Connection implements Receiver {
   receive(block: Block, start: number, end: number): number {
     this.#isInInput = true
     this.#context.flusher.hasInput = true
+    this.intake.beforeInput()
     try {
       let at = start
       if (this.phase === 'header') {
@@ -157,8 +162,12 @@ export class Connection implements Receiver {
     this.#confirming = []
   }
 
-  /** Looks at nothing more while the client leaves our answers unread. */
+  /** Looks at nothing more while the client leaves our answers unread, or too much waits for the disk. */
   #checkUnread(): void {
+    if (this.answers.isFull) {
+      this.reading.pause('commit')
+      this.#scanner.hold()
+    }
     if (this.outbox.pendingBytes <= UNREAD_BYTES_MAX) return
     this.outbox.flush()
     if (!this.outbox.isBlocked) return
@@ -168,23 +177,29 @@ export class Connection implements Receiver {
 
   // --- frames out
 
+  /** Where a channel's answers are written: behind those that wait for the disk, if there are any. */
+  output(channelId: number): Output {
+    return this.answers.isEmpty ? this.outbox : (this.answers.behind(channelId) ?? this.outbox)
+  }
+
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void {
-    this.outbox.write(encodeMethodFrame(channelId, name, args))
+    this.output(channelId).write(encodeMethodFrame(channelId, name, args))
     this.#checkUnread()
   }
 
   /**
-   * Sends the answer to a durable change: it leaves once the change is on the disk, and so does everything after it.
-   * What comes meanwhile goes on being carried out, so that changes in a row share a commit.
+   * Sends the answer to a change: it leaves once the change is durable. `isStaged` says that it is on its way to the disk,
+   * even if somebody else asked for it before. What comes meanwhile goes on being carried out, so that changes in a row share a commit.
    */
-  sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void {
-    if (this.#context.broker.storageIsDurable) this.outbox.holdUntil((release) => this.journal.whenDurable(release))
+  sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>, isStaged: boolean): void {
+    if (isStaged || this.answers.hasStaged) this.answers.hold(channelId)
     this.send(channelId, name, args)
   }
 
   sendAck(channelId: number, sequence: number, isMultiple: boolean): void {
-    const block = this.outbox.reserve(ACK_FRAME_BYTES)
-    this.outbox.length = writeSettle(block, this.outbox.length, channelId, BASIC_ACK, sequence, isMultiple ? 1 : 0)
+    const output = this.output(channelId)
+    const block = output.reserve(ACK_FRAME_BYTES)
+    output.length = writeSettle(block, output.length, channelId, BASIC_ACK, sequence, isMultiple ? 1 : 0)
   }
 
   /** Acts now, or behind the answers to the input that is being looked at. */
@@ -330,9 +345,10 @@ export class Connection implements Receiver {
     this.#onClosed(this)
   }
 
-  /** Ends all channels, then deletes the queues that are exclusive to this connection. */
+  /** Ends all channels, then deletes the queues that are exclusive to this connection. What waits is said to nobody. */
   #release(): void {
     this.channels.closeAll()
+    this.answers.clear()
     for (const queue of this.channels.takeExclusiveQueues()) this.vhost.removeQueue(queue)
     const details = this.#details
     this.#details = undefined
@@ -364,6 +380,13 @@ export class Connection implements Receiver {
   unblocked(): void {
     this.reading.resume('unread')
     this.channels.outboxUnblocked()
+  }
+
+  /** Answers of these channels that had to wait have left. */
+  #answered(channelIds: Iterable<number>): void {
+    for (const id of channelIds) this.channels.open[id]?.consumers.hold(this.answers.areBeforeDeliveries(id))
+    // In the next turn: whoever else waited for this commit comes first.
+    if (!this.answers.isFull && this.reading.isPausedFor('commit')) setImmediate(() => this.reading.resume('commit'))
   }
 
   /** Ends the connection because what it holds is memory that only its client could free, and nobody else can go on. */

@@ -9,7 +9,7 @@ import {
 } from '../../protocol/constants.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Block } from '../lib/block.ts'
-import type { Outbox } from './outbox.ts'
+import type { Output } from './outbox.ts'
 
 /** Body pieces of at least this size go to the socket by reference. */
 const REFERENCE_BYTES_MIN = 16 * 1024
@@ -17,7 +17,7 @@ const FRAME_END_BYTE = Buffer.of(FRAME_END)
 
 /** Where a receiver's messages go, and how large its frames may be. */
 export interface DeliveryTarget {
-  readonly outbox: Outbox
+  readonly outbox: Output
   readonly channel: number
   /** Largest frame, 8 bytes of frame included; 0 for no limit. */
   readonly frameMaxBytes: number

@@ -60,7 +60,8 @@ export function dispatchMethod(channel: Channel, block: Block, start: number, en
     throw new FrameError(503, 'unimplemented method', classId, methodId)
   }
   // Name and arguments belong together, which the compiler cannot follow through the look-up.
-  ;(HANDLERS[method.name] as Handler<MethodName>)(channel, method.args as never)
+  const handle = HANDLERS[method.name] as Handler<MethodName>
+  channel.connection.answers.carryOut(() => handle(channel, method.args as never))
 }
 
 function isHandled(name: MethodName): name is ChannelMethod {

@@ -22,6 +22,7 @@ export class Intake {
   readonly #broker: Broker
   readonly #contentBytesMax: number
   #contentBytes = 0
+  #stagedBefore = 0
   #isBlockedSent = false
 
   constructor(connection: Connection, broker: Broker, messageBytesMax: number) {
@@ -56,15 +57,25 @@ export class Intake {
     if (this.#broker.memory.isActive) throw refuse.memoryAlarm()
   }
 
+  /** A piece of input is about to be looked at. */
+  beforeInput(): void {
+    this.#stagedBefore = this.#broker.journal.stagedCount
+  }
+
   /** A piece of input is used up: whoever published in it may have to wait now. */
   afterInput(): void {
     this.#broker.memory.check()
     const { memory, journal } = this.#broker
     if (this.hasPublished && memory.isActive) this.#block('memory')
     if (this.hasPublished && journal.trouble !== undefined) this.#block('disk')
-    // A disk that is merely slow is no alarm: the publisher waits for a moment.
-    else if (this.hasPublished && journal.isCongested) this.#connection.reading.pause('disk')
+    // A disk that is merely slow is no alarm: who gave it more to do waits for a moment.
+    else if (journal.stagedCount !== this.#stagedBefore && journal.isCongested) this.#connection.reading.pause('disk')
     this.hasPublished = false
+  }
+
+  /** The disk is in trouble: tells a publisher that was waiting because it was slow. */
+  diskFailed(): void {
+    if (this.#connection.reading.isPausedFor('disk')) this.#tellBlocked('disk')
   }
 
   /** Memory, or the disk, is as it should be again. */
@@ -77,12 +88,16 @@ export class Intake {
   }
 
   #block(reason: BlockReason): void {
+    const { phase, reading } = this.#connection
+    if (phase !== 'open' || reading.isPausedFor(reason)) return
+    this.#tellBlocked(reason)
+    reading.pause(reason)
+  }
+
+  #tellBlocked(reason: BlockReason): void {
     const connection = this.#connection
-    if (connection.phase !== 'open' || connection.reading.isPausedFor(reason)) return
-    if (connection.clientCapabilities.connectionBlocked && !this.#isBlockedSent) {
-      connection.send(0, 'connection.blocked', { reason: `low on ${reason}` })
-      this.#isBlockedSent = true
-    }
-    connection.reading.pause(reason)
+    if (connection.phase !== 'open' || !connection.clientCapabilities.connectionBlocked || this.#isBlockedSent) return
+    connection.send(0, 'connection.blocked', { reason: `low on ${reason}` })
+    this.#isBlockedSent = true
   }
 }

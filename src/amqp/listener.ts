@@ -49,6 +49,11 @@ export class AmqpListener {
     for (const connection of this.#connections) connection.intake.unblock('disk')
   }
 
+  /** The disk is in trouble: publishers that wait because it was slow will wait longer, and are told. */
+  diskFailed(): void {
+    for (const connection of this.#connections) connection.intake.diskFailed()
+  }
+
   get connections(): Iterable<Connection> {
     return this.#connections
   }
@@ -90,10 +95,10 @@ export class AmqpListener {
     largest?.sacrifice()
   }
 
-  /** Bytes of answers and deliveries that clients have not taken yet. */
+  /** Bytes of answers and deliveries that clients have not taken yet, or that wait for the disk. */
   get pendingBytes(): number {
     let bytes = 0
-    for (const { outbox } of this.#connections) bytes += outbox.pendingBytes
+    for (const { outbox, answers } of this.#connections) bytes += outbox.pendingBytes + answers.frameBytes
     return bytes
   }
 

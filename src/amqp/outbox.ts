@@ -56,12 +56,21 @@ export class OutboxFlusher {
   }
 }
 
-/** Holds back the pieces behind it until it is open. */
-interface Gate {
-  isOpen: boolean
+/** Where frames are written. */
+export interface Output {
+  /** Write at this place of the block that `reserve` returned, then move it. */
+  length: number
+  /** No more deliveries should be written. */
+  readonly isBlocked: boolean
+  /** Makes room for this many bytes behind `length`. */
+  reserve(sizeBytes: number): Block
+  /** Appends a copy of these bytes. */
+  write(bytes: Uint8Array): void
+  /** Appends bytes that nobody will change, without copying them. */
+  writeReference(bytes: Uint8Array): void
 }
 
-export class Outbox {
+export class Outbox implements Output {
   /** The block being filled; write at `length` after `reserve`, then move `length`. */
   block: Block = EMPTY_BLOCK
   length = 0
@@ -74,7 +83,7 @@ export class Outbox {
   readonly #flusher: OutboxFlusher
   readonly #onUnblocked: () => void
   /** Pieces in front of the current block that the socket has not been given yet. */
-  #pieces: (Uint8Array | Gate)[] = []
+  #pieces: Uint8Array[] = []
   #piecesBytes = 0
   /** Where the part of the block begins that is not among the pieces yet. */
   #start = 0
@@ -97,7 +106,6 @@ export class Outbox {
     return this.bytesWritten - this.#socket.writableLength
   }
 
-  /** Makes room for this many bytes in `block`, at `length`. */
   reserve(sizeBytes: number): Block {
     if (this.length + sizeBytes > this.block.size) this.#makeRoom(sizeBytes)
     if (!this.isWaiting) {
@@ -107,34 +115,16 @@ export class Outbox {
     return this.block
   }
 
-  /** Appends a copy of these bytes. */
   write(bytes: Uint8Array): void {
     this.reserve(bytes.length).bytes.set(bytes, this.length)
     this.length += bytes.length
   }
 
-  /** Appends bytes that nobody will change, without copying them. */
   writeReference(bytes: Uint8Array): void {
     this.#seal()
     this.#pieces.push(bytes)
     this.#piecesBytes += bytes.length
     this.reserve(0)
-  }
-
-  /**
-   * What is written from now on leaves only once `release` is called; `start` is given it, and may call it at once.
-   */
-  holdUntil(start: (release: () => void) => void): void {
-    const gate: Gate = { isOpen: false }
-    start(() => {
-      gate.isOpen = true
-      if (!this.#pieces.includes(gate)) return
-      this.flush()
-      if (!this.isBlocked) this.#onUnblocked()
-    })
-    if (gate.isOpen) return
-    this.#seal()
-    this.#pieces.push(gate)
   }
 
   /** Hands everything to the socket, unless it is still busy with what it has. */
@@ -157,13 +147,10 @@ export class Outbox {
     this.#piecesBytes = this.#start = this.length = 0
   }
 
-  /** Writes the pieces in front of the first gate that is shut. */
   #writePieces(): void {
     this.#seal()
-    const shut = this.#pieces.findIndex((piece) => 'isOpen' in piece && !piece.isOpen)
-    const leaving = shut < 0 ? this.#pieces : this.#pieces.slice(0, shut)
-    const pieces = leaving.filter((piece) => !('isOpen' in piece)) as Uint8Array[] // gates are no bytes
-    this.#pieces = shut < 0 ? [] : this.#pieces.slice(shut)
+    const pieces = this.#pieces
+    this.#pieces = []
     const last = pieces.pop()
     if (last === undefined) return
     this.#socket.cork()

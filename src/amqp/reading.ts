@@ -1,7 +1,10 @@
 import type { Transport } from './transport.ts'
 
-/** Why a connection is not read from: its client reads too little, memory is short, it is being checked, it is over. */
-export type PauseReason = 'unread' | 'memory' | 'disk' | 'authentication' | 'ended'
+/**
+ * Why a connection is not read from: its client reads too little, memory is short, the disk is slow or full, too much that
+ * it asked for waits for a commit, it is being checked, it is over.
+ */
+export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'authentication' | 'ended'
 
 /** Whether a connection is read from: only while there is no reason not to. */
 export class Reading {

@@ -120,5 +120,6 @@ export const refuse = {
   txToConfirm: refusal('precondition-failed', () => 'cannot switch from tx to confirm mode'),
   notTransactional: refusal('precondition-failed', () => 'channel is not transactional'),
   memoryAlarm: refusal('resource-error', () => 'low on memory'),
+  diskAlarm: refusal('resource-error', () => 'low on disk'),
   secretRefused: refusal('not-allowed', () => 'New secret was refused by one of the backends'),
 } as const

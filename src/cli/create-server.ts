@@ -27,6 +27,7 @@ async function levelStorage(config: Config, memoryLimitBytes: number, logger: Lo
     folder: resolve(config.dataDir),
     durability: config.durability as Durability, // the parser takes no other values
     syncIntervalMs: config.syncIntervalMs,
+    freeBytesMin: config.diskFreeLimitBytes,
     memoryBytes: Math.floor(memoryLimitBytes * RESIDENT_SHARE),
     onDamage: (text) => logger.error({}, text),
     onDefect: (error) => logger.error({ err: error }, 'internal error after a commit'),

@@ -58,8 +58,9 @@ export class EmbeddedBroker {
     this.#vhost = vhost
     this.#vhosts = vhosts
     this.#deliveries = new Deliveries(vhosts.nextTag)
-    this.#publisher = new EmbeddedPublisher(vhost, core.memory, maxMessageSizeBytes)
-    this.transactions = new Transactions(() => this.#requireVhost() && this.#publisher, this.#deliveries)
+    this.#publisher = new EmbeddedPublisher(vhost, core, maxMessageSizeBytes)
+    const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
+    this.transactions = new Transactions(publisher, this.#deliveries, () => this.whenDurable())
   }
 
   /** The name of the virtual host. */
@@ -125,12 +126,21 @@ export class EmbeddedBroker {
     this.#changeExchangeBinding('unbind', destination, source, routingKey, bindingArguments)
   }
 
+  /**
+   * Resolves when everything done so far is as safe as the durability of the storage says: what a confirm tells a client.
+   * While the disk makes trouble that may take until somebody has looked after it.
+   */
+  whenDurable(): Promise<void> {
+    const { journal } = this.#vhosts.context.core
+    return new Promise((resolve) => journal.whenDurable(resolve))
+  }
+
   // --- messages in
 
   /**
    * Publishes a message. Throws BrokerError: `not-found` for an unknown exchange, `access-refused` for an internal one,
    * `precondition-failed` for a body over the size limit or a malformed property, `resource-error` while the server is
-   * short of memory; RangeError or TypeError for values that AMQP cannot carry.
+   * short of memory or its disk makes trouble; RangeError or TypeError for values that AMQP cannot carry.
    */
   publish(
     exchange: string,

@@ -17,10 +17,10 @@ const UTF8_BYTES_MAX = 3
 const BODY_SIZE_OFFSET = 4
 const TWO_TO_32 = 0x1_0000_0000
 
-/** Publishing from this process. It cannot be made to wait while memory is short, so it is refused. */
+/** Publishing from this process. It cannot be made to wait while memory or the disk is short, so it is refused. */
 export class EmbeddedPublisher {
   readonly #publisher: Publisher
-  readonly #memory: Broker['memory']
+  readonly #core: Broker
   /** The message of the last publish without properties: the next one often differs in its body alone. */
   readonly #message = new Message()
   readonly #scratch = allocateBlock(SCRATCH_BYTES)
@@ -29,14 +29,14 @@ export class EmbeddedPublisher {
   #exchange: string | undefined
   #routingKey = ''
 
-  constructor(vhost: Vhost, memory: Broker['memory'], maxMessageSizeBytes: number) {
+  constructor(vhost: Vhost, core: Broker, maxMessageSizeBytes: number) {
     this.#publisher = new Publisher(vhost, IN_PROCESS_USER, maxMessageSizeBytes)
-    this.#memory = memory
+    this.#core = core
   }
 
   /** Whether the message was put into at least one queue. Throws BrokerError. */
   publish(exchange: string, routingKey: string, outgoing: OutgoingMessage): boolean {
-    this.#requireMemory()
+    this.#requireRoom()
     // A waiting requester may be given the body by reference: it must not change any more.
     const isBare = outgoing.properties === undefined && !isReplyAddress(routingKey)
     if (!isBare) return this.#publisher.publish(encodeMessage(exchange, routingKey, outgoing))
@@ -46,13 +46,15 @@ export class EmbeddedPublisher {
 
   /** Makes sure that the message can be published. Throws BrokerError. */
   prepare(message: Message): Publication {
-    this.#requireMemory()
+    this.#requireRoom()
     return this.#publisher.prepare(message)
   }
 
-  #requireMemory(): void {
-    this.#memory.check()
-    if (this.#memory.isActive) throw refuse.memoryAlarm()
+  #requireRoom(): void {
+    const { memory, journal } = this.#core
+    memory.check()
+    if (memory.isActive) throw refuse.memoryAlarm()
+    if (journal.trouble !== undefined) throw refuse.diskAlarm()
   }
 
   #prepareHead(exchange: string, routingKey: string): void {

@@ -33,14 +33,16 @@ interface Entry {
 export class Transactions {
   readonly #publisher: () => EmbeddedPublisher
   readonly #deliveries: Deliveries
+  readonly #whenDurable: () => Promise<void>
   readonly #channels = new Map<number, Entry[]>()
   readonly #counts: Record<TransactionOperation['kind'], number> = { publish: 0, ack: 0, nack: 0, reject: 0 }
   #totalCommits = 0
   #totalRollbacks = 0
 
   /** `publisher` throws BrokerError when the virtual host is gone. */
-  constructor(publisher: () => EmbeddedPublisher, deliveries: Deliveries) {
+  constructor(publisher: () => EmbeddedPublisher, deliveries: Deliveries, whenDurable: () => Promise<void>) {
     this.#publisher = publisher
+    this.#whenDurable = whenDurable
     this.#deliveries = deliveries
   }
 
@@ -83,19 +85,21 @@ export class Transactions {
   }
 
   /**
-   * Commits what the function adds, or nothing when it throws or rejects; passes on what it returns. Needs no channel.
-   * Throws like `commit`.
+   * Commits what the function adds, or nothing when it throws or rejects; passes on what it returns once it is durable.
+   * Needs no channel. Throws like `commit`.
    */
   async executeAtomic<T>(work: (add: (operation: TransactionOperation) => void) => T | Promise<T>): Promise<T> {
     const entries: Entry[] = []
+    let result: T
     try {
-      const result = await work((operation) => entries.push(entryOf(operation)))
+      result = await work((operation) => entries.push(entryOf(operation)))
       this.#carryOut(entries)
-      return result
     } catch (error) {
       this.#totalRollbacks++
       throw error
     }
+    await this.#whenDurable()
+    return result
   }
 
   isTransactional(channelId: number): boolean {

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { syncFolder } from './backup-files.ts'
 import { Catalogue } from './catalogue.ts'
-import { damageInLevelFiles } from './leveldb-files.ts'
+import { damagedTables, damageInLevelFiles } from './leveldb-files.ts'
 import type { ReadProgress } from './read-progress.ts'
 
 /** In the quarantine, while a repair is not done. */
@@ -91,7 +91,7 @@ async function isDamage(folder: string, reason: string): Promise<boolean> {
 export async function repairCatalogue(folder: string, quarantine: string, reason: string): Promise<OpenedCatalogue> {
   await repairBegins(folder, quarantine, reason)
   try {
-    for (const name of (await damageInLevelFiles(folder)).tables) await rm(join(folder, name))
+    for (const name of await damagedTables(folder)) await rm(join(folder, name))
     await ClassicLevel.repair(folder)
     // What it could not use; the copy has that too.
     await rm(join(folder, 'lost'), { recursive: true, force: true })

@@ -15,16 +15,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
-import type { Page, StoredBody } from '../stored-segment.ts'
+import type { Page } from '../stored-segment.ts'
+import { EntryUse } from './entry-use.ts'
+import { type CatalogueSegment, decodeSegment, encodeSegment } from './segment-entry.ts'
 
 export const CATALOGUE_VERSION = 1
 
 const CRC_BYTES = 4
 const PAGE_KEY_BYTES = 7
-
-/** Bytes of a page in a segment's entry without its bodies, and of one body. */
-const PAGE_BYTES = 32
-const BODY_BYTES = 18
 
 const META = 0x6d
 const CURSOR = 0x63
@@ -45,14 +43,6 @@ export interface CatalogueMeta extends LogPosition {
   readonly nextPageId: number
   /** No segment has had this sequence, or a larger one. */
   readonly nextSequence: number
-}
-
-export interface CatalogueSegment {
-  readonly queue: number
-  readonly sequence: number
-  readonly gathered: number
-  readonly settled: Uint8Array
-  readonly pages: readonly Page[]
 }
 
 export interface EntityChange {
@@ -77,20 +67,16 @@ type Database = ClassicLevel<Buffer, Buffer>
 
 /** LevelDB is told to let go of what was removed when that takes more room than what is there, and this much. */
 const GARBAGE_BYTES_MIN = 8 * 1024 * 1024
+/** LevelDB slows writers down at so many unsorted files, and stops them at 12. */
+const LEVEL_ZERO_FILES_MAX = 8
 /** Of a large batch, so many operations are handed to LevelDB in one turn of the event loop. */
 const TURN_OPERATIONS = 256
 
 export class Catalogue {
   readonly #database: Database
-  /** Bytes of the entries with pages and bodies that are needed, by their numbers. */
-  readonly #entryBytes = new Map<number, number>()
-  /** How many messages have the same body, by the number of its entry: of those that more than one has. */
-  readonly #sharers = new Map<number, number>()
-  #liveBytes = 0
-  /** Bytes of such entries that were removed and may still take room. */
-  #garbageBytes = 0
+  readonly entries = new EntryUse()
   #compacting: Promise<void> | undefined
-  /** Closed for a while, to be opened again: those who wait for that. */
+  /** While it is closed to be opened again: those who wait for that. When it is not, nobody needs them any more. */
   #waitingReads: (() => void)[] | undefined
 
   private constructor(database: Database) {
@@ -124,10 +110,12 @@ export class Catalogue {
     await batch.write({ sync: isSynced })
     for (const operation of operations) {
       if (operation.key[0] !== PAGE || operation.key.length !== PAGE_KEY_BYTES) continue
-      this.#entryChanged(operation.key.readUIntBE(1, 6), operation.type === 'put' ? operation.value.length : undefined)
+      const id = operation.key.readUIntBE(1, 6)
+      if (operation.type === 'put') this.entries.written(id, operation.value.length)
+      else this.entries.removed(id)
     }
     // LevelDB drops what was removed only where it writes, and where messages came and went it may never write again.
-    if (this.#garbageBytes > this.#liveBytes + GARBAGE_BYTES_MIN) this.#compacting ??= this.#compact()
+    if (this.entries.garbageBytes > this.entries.liveBytes + GARBAGE_BYTES_MIN) this.#compacting ??= this.#compact()
   }
 
   /**
@@ -146,47 +134,14 @@ export class Catalogue {
 
   /** To be told once of the pages that are needed: all other entries take room for nothing. */
   async pagesFound(pages: Iterable<Page>): Promise<void> {
-    for (const { file, offset, bytes, bodies } of pages) {
-      if (file !== 0) continue
-      this.#entryChanged(offset, bytes)
-      for (const body of bodies) {
-        if (this.isNeeded(body.offset)) this.share(body.offset)
-        else this.#entryChanged(body.offset, body.bytes)
-      }
-    }
+    for (const page of pages) if (page.file === 0) this.entries.found(page)
     const { gte, lt } = range(PAGE)
-    this.#garbageBytes = Math.max(0, (await this.#database.approximateSize(gte, lt)) - this.#liveBytes)
-  }
-
-  /** Whether a page or body that is needed has this number. */
-  isNeeded(id: number): boolean {
-    return this.#entryBytes.has(id)
-  }
-
-  /** One more message has the body with this number. */
-  share(id: number): void {
-    this.#sharers.set(id, (this.#sharers.get(id) ?? 1) + 1)
-  }
-
-  /** One message less has the page or body with this number. True when it was the last: the entry is to be removed. */
-  letGo(id: number): boolean {
-    const left = (this.#sharers.get(id) ?? 1) - 1
-    if (left > 1) this.#sharers.set(id, left)
-    else this.#sharers.delete(id)
-    return left === 0
-  }
-
-  #entryChanged(id: number, bytes: number | undefined): void {
-    const before = this.#entryBytes.get(id) ?? 0
-    this.#garbageBytes += before
-    this.#liveBytes += (bytes ?? 0) - before
-    if (bytes === undefined) this.#entryBytes.delete(id)
-    else this.#entryBytes.set(id, bytes)
+    this.entries.garbageBytes = Math.max(0, (await this.#database.approximateSize(gte, lt)) - this.entries.liveBytes)
   }
 
   async #compact(): Promise<void> {
     const { gte, lt } = range(PAGE)
-    this.#garbageBytes = 0
+    this.entries.garbageBytes = 0
     // It is only about room: what is wrong with the disk shows where something is written.
     await this.#database.compactRange(gte, lt).catch(() => {})
     this.#compacting = undefined
@@ -201,7 +156,9 @@ export class Catalogue {
       broken(key)
       return undefined
     }
-    const value = record.subarray(CRC_BYTES)
+    // Another version may have less to say: who asks for it refuses it, or migrates it.
+    const value = Buffer.alloc(Math.max(META_BYTES, record.length))
+    record.copy(value, 0, CRC_BYTES)
     return {
       version: value.readUInt32BE(0),
       file: value.readUIntBE(4, 6),
@@ -277,9 +234,10 @@ export class Catalogue {
     return this.#database.getSync(pageKey(id))
   }
 
-  /** LevelDB slows writers down at 8 of these files and stops them at 12. */
-  levelZeroFiles(): number {
-    return Number(this.#database.getProperty('leveldb.num-files-at-level0'))
+  /** LevelDB slows writers down, or will soon: it has more to sort than it can. */
+  get isBehind(): boolean {
+    if (this.#waitingReads !== undefined) return false
+    return Number(this.#database.getProperty('leveldb.num-files-at-level0')) >= LEVEL_ZERO_FILES_MAX
   }
 }
 
@@ -377,74 +335,4 @@ function put(key: Buffer, value: Uint8Array): CatalogueOperation {
   record.set(value, CRC_BYTES)
   record.writeUInt32BE(crc32(value, crc32(key)))
   return { type: 'put', key, value: record }
-}
-
-/**
- * gathered u32 · settled bytes u32 · pages u32 · settled bits
- * · (file u48 · offset u48 · bytes u32 · first u32 · count u32 · crc u32 · bodies u32
- *   · (index u32 · offset u48 · bytes u32 · crc u32)…)…
- */
-function encodeSegment({ gathered, settled, pages }: CatalogueSegment): Buffer {
-  const bodies = pages.reduce((count, page) => count + page.bodies.length, 0)
-  const value = Buffer.alloc(12 + settled.length + pages.length * PAGE_BYTES + bodies * BODY_BYTES)
-  value.writeUInt32BE(gathered, 0)
-  value.writeUInt32BE(settled.length, 4)
-  value.writeUInt32BE(pages.length, 8)
-  value.set(settled, 12)
-  let at = 12 + settled.length
-  for (const page of pages) {
-    value.writeUIntBE(page.file, at, 6)
-    value.writeUIntBE(page.offset, at + 6, 6)
-    value.writeUInt32BE(page.bytes, at + 12)
-    value.writeUInt32BE(page.first, at + 16)
-    value.writeUInt32BE(page.count, at + 20)
-    value.writeUInt32BE(page.crc, at + 24)
-    value.writeUInt32BE(page.bodies.length, at + 28)
-    at += PAGE_BYTES
-    for (const body of page.bodies) {
-      value.writeUInt32BE(body.index, at)
-      value.writeUIntBE(body.offset, at + 4, 6)
-      value.writeUInt32BE(body.bytes, at + 10)
-      value.writeUInt32BE(body.crc, at + 14)
-      at += BODY_BYTES
-    }
-  }
-  return value
-}
-
-function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
-  const settledBytes = value.readUInt32BE(4)
-  const settled = Uint8Array.from(value.subarray(12, 12 + settledBytes))
-  let at = 12 + settledBytes
-  const pages: Page[] = []
-  for (let left = value.readUInt32BE(8); left > 0; left--) {
-    const bodies: StoredBody[] = []
-    const page = {
-      file: value.readUIntBE(at, 6),
-      offset: value.readUIntBE(at + 6, 6),
-      bytes: value.readUInt32BE(at + 12),
-      first: value.readUInt32BE(at + 16),
-      count: value.readUInt32BE(at + 20),
-      crc: value.readUInt32BE(at + 24),
-      bodies,
-    }
-    const bodyCount = value.readUInt32BE(at + 28)
-    at += PAGE_BYTES
-    for (let i = 0; i < bodyCount; i++, at += BODY_BYTES) {
-      bodies.push({
-        index: value.readUInt32BE(at),
-        offset: value.readUIntBE(at + 4, 6),
-        bytes: value.readUInt32BE(at + 10),
-        crc: value.readUInt32BE(at + 14),
-      })
-    }
-    pages.push(page)
-  }
-  return {
-    queue: key.readUIntBE(1, 6),
-    sequence: key.readUIntBE(7, 6),
-    gathered: value.readUInt32BE(0),
-    settled,
-    pages,
-  }
 }

@@ -65,6 +65,7 @@ export class LevelJournal implements Journal {
   #inFlightBytes = 0
   #logTrouble: string | undefined
   #catalogueTrouble: string | undefined
+  #roomTrouble: string | undefined
   #isCatalogueBehind = false
   #isArmed = false
   #running: Promise<void> | undefined
@@ -91,7 +92,12 @@ export class LevelJournal implements Journal {
   }
 
   get trouble(): string | undefined {
-    return this.#logTrouble ?? this.#catalogueTrouble
+    return this.#logTrouble ?? this.#catalogueTrouble ?? this.#roomTrouble
+  }
+
+  /** No commit is on its way, and all that there was is durable. */
+  get isIdle(): boolean {
+    return this.#running === undefined && !this.#isClosing && !this.#isFailed && !this.#hasWork()
   }
 
   // --- staging
@@ -158,6 +164,13 @@ export class LevelJournal implements Journal {
   catalogueTrouble(trouble: string | undefined): void {
     const before = this.trouble
     this.#catalogueTrouble = trouble
+    if (this.trouble !== before) this.#changed()
+  }
+
+  /** The disk is nearly full: what makes room again must still fit. */
+  roomTrouble(trouble: string | undefined): void {
+    const before = this.trouble
+    this.#roomTrouble = trouble
     if (this.trouble !== before) this.#changed()
   }
 
@@ -331,11 +344,12 @@ export class LevelJournal implements Journal {
     }
   }
 
-  #fail(trouble: string, error: unknown): void {
+  #fail(what: string, error: unknown): void {
     if (this.#isFailed) return
     this.#isFailed = true
-    this.#setTrouble(trouble)
-    this.#options.onFatal(error instanceof Error ? error : new Error(String(error)))
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#setTrouble(`${what} (${reason}): check the disk, then start the broker again`)
+    this.#options.onFatal(error instanceof Error ? error : new Error(reason))
   }
 
   #setTrouble(trouble: string | undefined): void {

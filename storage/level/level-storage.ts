@@ -11,7 +11,8 @@ import type { OpenOptions, Recovery, Storage } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
 import type { Catalogue, LogPosition } from './catalogue.ts'
 import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
-import { type CatalogueIds, Checkpointer } from './checkpoint.ts'
+import type { CatalogueIds } from './catalogue-update.ts'
+import { Checkpointer } from './checkpoint.ts'
 import {
   CATALOGUE_FOLDER,
   type ClaimedFolder,
@@ -20,6 +21,7 @@ import {
   QUARANTINE_FOLDER,
   requireUsableFolder,
 } from './data-folder.ts'
+import { DiskRoom } from './disk-room.ts'
 import { type Files, openFolder } from './files.ts'
 import { type Durability, LevelJournal } from './level-journal.ts'
 import { LogFiles } from './log-files.ts'
@@ -41,6 +43,8 @@ export interface LevelStorageOptions {
   readonly logFileBytes?: number
   /** Bytes of messages to keep in memory; what is beyond and safe on disk is read back when it is due. */
   readonly memoryBytes?: number
+  /** Publishers wait while the disk has less left than this, so that the rest can go on; 64 MiB when not given. */
+  readonly freeBytesMin?: number
   /** Called when what is on disk cannot be trusted any more: nothing will be confirmed from then on. */
   readonly onFatal?: (error: Error) => void
   /** Told of messages that could not be read back and are left out. */
@@ -53,6 +57,7 @@ export interface LevelStorageOptions {
 
 const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
 const DEFAULT_SYNC_INTERVAL_MS = 100
+const DEFAULT_FREE_BYTES_MIN = 64 * 1024 * 1024
 const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
 /** Never evicts down to less than this share of the memory allowed. */
 const EVICT_TO_SHARE = 0.8
@@ -75,10 +80,16 @@ export class LevelStorage implements Storage, PageSource {
   #logs: LogFiles | undefined
   #journal: LevelJournal | undefined
   #isClosed = false
+  #room: DiskRoom | undefined
+  #isRoomShort = false
   #checkpointer: Checkpointer | undefined
 
   constructor(options: LevelStorageOptions) {
     this.#options = options
+  }
+
+  get #freeBytesMin(): number {
+    return this.#options.freeBytesMin ?? DEFAULT_FREE_BYTES_MIN
   }
 
   get #logFileBytes(): number {
@@ -108,7 +119,9 @@ export class LevelStorage implements Storage, PageSource {
       this.#logs = new LogFiles(files, this.#logFileBytes)
       await this.#logs.open()
       const store = await this.#recover(this.#logs, [...opened.problems], progress)
-      await this.#begin(store, this.#logs, this.#catalogue)
+      await this.#begin(store, this.#logs, this.#catalogue, files)
+      this.#room = new DiskRoom(files, this.#freeBytesMin, (isShort) => this.#roomSeen(isShort))
+      await this.#room.start()
       return recoveryOf(store, performance.now() - startedAtMs)
     } catch (error) {
       await this.#letGo()
@@ -121,9 +134,9 @@ export class LevelStorage implements Storage, PageSource {
     this.#isClosed = true
     await this.#quarantining
     await this.#journal.close()
-    if (this.#journal.trouble === undefined && this.#mayCheckpoint) {
-      await this.#checkpointer?.finish().catch((error: unknown) => this.#journal?.unreadable(error))
-    }
+    this.#room?.stop()
+    const isWhole = this.#journal.trouble === undefined && this.#mayCheckpoint
+    await (isWhole ? this.#checkpointer?.finish() : this.#checkpointer?.stop())
     await this.#letGo()
   }
 
@@ -160,7 +173,7 @@ export class LevelStorage implements Storage, PageSource {
     }
   }
 
-  async #begin(store: RecoveredStore, logs: LogFiles, catalogue: Catalogue): Promise<void> {
+  async #begin(store: RecoveredStore, logs: LogFiles, catalogue: Catalogue, files: Files): Promise<void> {
     this.#recovered = store.queues
     this.#ids.nextQueueId = store.nextQueueId
     this.#ids.nextPageId = store.nextPageId
@@ -174,10 +187,14 @@ export class LevelStorage implements Storage, PageSource {
     if (store.isIncomplete) await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
     else await catalogue.removePagesFrom(store.nextPageId)
     await catalogue.pagesFound(pagesOf(store))
-    for (const entry of store.unneededEntries) logs.unneededEntries.push(entry)
+    // Bodies that were shared may be needed still.
+    for (const entry of store.unneededEntries) if (!catalogue.entries.isNeeded(entry)) logs.unneededEntries.push(entry)
     this.#journal = this.#createJournal(logs, store.lastCommit)
     for (const [id, change] of store.changedEntities) this.#journal.changedEntities.set(id, change)
-    this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, this.#logFileBytes)
+    this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, {
+      logFileBytes: this.#logFileBytes,
+      freeBytes: () => files.freeBytes(),
+    })
   }
 
   /** What is damaged goes into the quarantine, what the log has told again into the catalogue. */
@@ -282,10 +299,19 @@ export class LevelStorage implements Storage, PageSource {
     })
   }
 
+  /** With little room, what consumers free is given back at once: publishers wait for it. */
+  #roomSeen(isShort: boolean): void {
+    const { journal } = this
+    this.#isRoomShort = isShort
+    this.#logs?.keepSpares(!isShort)
+    const mebibytes = Math.ceil(this.#freeBytesMin / 1024 / 1024)
+    journal.roomTrouble(isShort ? `the disk has less than ${mebibytes} MiB left: make room on the disk` : undefined)
+    if (isShort && journal.isIdle) this.#afterCommit()
+  }
+
   #afterCommit(): void {
-    if (this.#mayCheckpoint && this.#checkpointer?.isDue()) {
-      this.#checkpointer.run().catch((error: unknown) => this.journal.unreadable(error))
-    }
+    this.#room?.written(this.#logs?.writtenBytes ?? 0)
+    if (this.#mayCheckpoint) this.#checkpointer?.afterCommit(this.#isRoomShort)
     const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES
     if (this.#pool.bytesInUse > limit) this.#evict(this.#pool.bytesInUse - limit * EVICT_TO_SHARE)
   }

@@ -25,7 +25,7 @@ export async function damageInLevelFiles(folder: string, progress?: ReadProgress
   const names = (await readdir(folder).catch(ifMissing)).sort().filter((name) => {
     const table = TABLE_NAME.exec(name)?.[1]
     // A table that LevelDB does not know of it was writing when it was killed; it removes it.
-    return LOG_NAME.test(name) || (table !== undefined && known.has(Number(table)))
+    return LOG_NAME.test(name) || (table !== undefined && known?.has(Number(table)) !== false)
   })
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size))
   progress?.begin(
@@ -50,13 +50,22 @@ export async function damageInLevelFiles(folder: string, progress?: ReadProgress
   return { tables, problems }
 }
 
-/** Numbers of the tables that the manifest names; none when it cannot be read, which LevelDB will tell of. */
-async function knownTables(folder: string): Promise<ReadonlySet<number>> {
+/** Names of all damaged tables, whether LevelDB knows of them or not: when it repairs a database, it reads every one. */
+export async function damagedTables(folder: string): Promise<string[]> {
+  const damaged: string[] = []
+  for (const name of (await readdir(folder)).sort()) {
+    if (TABLE_NAME.test(name) && !isTableIntact(await readFile(join(folder, name)))) damaged.push(name)
+  }
+  return damaged
+}
+
+/** Numbers of the tables that the manifest names; undefined when it cannot be read, which LevelDB will tell of. */
+async function knownTables(folder: string): Promise<ReadonlySet<number> | undefined> {
   try {
     const manifest = (await readFile(join(folder, 'CURRENT'), 'utf8')).trim()
     return tablesIn(await readFile(join(folder, manifest)))
   } catch {
-    return new Set()
+    return undefined
   }
 }
 

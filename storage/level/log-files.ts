@@ -114,6 +114,12 @@ export class LogFiles {
     if (log.bytes > this.#fileBytes * PREPARE_SHARE) this.#next ??= this.#create(1).catch(() => undefined)
   }
 
+  /** Whether files that are not needed wait to become the next ones. */
+  keepSpares(isWanted: boolean): void {
+    this.#spares.isWanted = isWanted
+    if (!isWanted) this.#spares.removeAll()
+  }
+
   async read(number: number, buffer: Uint8Array, offset: number): Promise<void> {
     const log = this.#required(number)
     log.reads++
@@ -194,14 +200,4 @@ export class LogFiles {
 
 function createLogFile(number: number, file: DataFile, mark: Uint8Array): LogFile {
   return { number, file, mark, bytes: 0, roomBytes: 0, reads: 0, pages: new Map() }
-}
-
-/** Bytes of the messages in a log file that are not settled; pages without any are forgotten. */
-export function liveBytes(log: LogFile): number {
-  let live = 0
-  for (const [page, stored] of log.pages) {
-    const bytes = page.bodies.reduce((sum, body) => sum + (stored.isSettled(body.index) ? 0 : body.bytes), 0)
-    live += bytes + (page.bytes * stored.unsettledIn(page)) / page.count
-  }
-  return live
 }

@@ -5,8 +5,9 @@ import { RECORD_BODY_BESIDE, RECORD_DURABLE, RECORD_PREFIX_BYTES } from '../reco
 import type { Segment } from '../segment.ts'
 import type { SegmentPool } from '../segment-pool.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
+import { ReadBodies } from './read-bodies.ts'
 
-/** Where the bytes of pages and bodies are. `file` 0 is the catalogue. RangeError says that they are not there. */
+/** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
 export interface PageSource {
   read(file: number, buffer: Buffer, offset: number): Promise<void>
   readNow(file: number, buffer: Buffer, offset: number): void
@@ -15,6 +16,7 @@ export interface PageSource {
 export class PageReader {
   readonly #source: PageSource
   readonly #pool: SegmentPool
+  readonly #bodies = new ReadBodies()
 
   constructor(source: PageSource, pool: SegmentPool) {
     this.#source = source
@@ -25,9 +27,9 @@ export class PageReader {
   async load(segment: Segment): Promise<DamagedRecords[]> {
     const { stored } = segment
     const gathered = stored?.gathered
-    const reads = plan(segment)
-    const read = async ({ page, buffer, offset }: Read): Promise<void> => {
-      await this.#source.read(page.file, buffer, offset)
+    const reads = plan(segment, this.#bodies)
+    const read = async ({ page, buffer, offset, known }: Read): Promise<void> => {
+      if (known === undefined) await this.#source.read(page.file, buffer, offset)
     }
     await Promise.all(reads.map((one) => read(one).catch((error: unknown) => wipe(one, error))))
     // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
@@ -36,8 +38,9 @@ export class PageReader {
   }
 
   loadNow(segment: Segment): DamagedRecords[] {
-    const reads = plan(segment)
+    const reads = plan(segment, this.#bodies)
     for (const one of reads) {
+      if (one.known !== undefined) continue
       try {
         this.#source.readNow(one.page.file, one.buffer, one.offset)
       } catch (error) {
@@ -50,8 +53,10 @@ export class PageReader {
   #admit(segment: Segment, reads: readonly Read[]): DamagedRecords[] {
     // It may have been read twice, or dropped.
     if (segment.isResident || segment.stored === undefined) return []
-    const damaged = new Set(reads.filter(({ isLost, buffer, crc }) => isLost || crc32(buffer) !== crc))
-    this.#pool.admit(segment, fill(segment, reads, damaged))
+    const damaged = new Set(
+      reads.filter(({ known, isLost, buffer, crc }) => known === undefined && (isLost || crc32(buffer) !== crc)),
+    )
+    this.#pool.admit(segment, fill(segment, reads, damaged, this.#bodies))
     const damagedPages = new Set([...damaged].filter(({ bodyOf }) => bodyOf === undefined).map(({ page }) => page))
     return [...damaged].flatMap(({ page, bodyOf }) => {
       if (bodyOf === undefined) return [{ page, first: page.first, count: page.count }]
@@ -67,9 +72,21 @@ export interface DamagedRecords {
   readonly count: number
 }
 
-/** What is not there is damaged like what is wrong; other errors are the disk's. */
+/** What the system says of a place on the disk that cannot be read any more. */
+const DAMAGE_CODES: ReadonlySet<string> = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'LEVEL_CORRUPTION'])
+/** LevelDB repeats it in words; a table of it may be gone, too. */
+const DAMAGE_WORDS = /input\/output error|i\/o error|structure needs cleaning|bad message|no such file/i
+
+/** Whether bytes are not there, or cannot be read where they are: only they are lost then. Other errors concern all. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof RangeError) return true
+  if (!(error instanceof Error) || !('code' in error)) return false
+  const code = String(error.code)
+  return DAMAGE_CODES.has(code) || (code === 'LEVEL_IO_ERROR' && DAMAGE_WORDS.test(error.message))
+}
+
 function wipe(read: Read, error: unknown): void {
-  if (!(error instanceof RangeError)) throw error
+  if (!isDamage(error)) throw error
   read.isLost = true
 }
 
@@ -80,11 +97,13 @@ interface Read {
   readonly crc: number
   /** The record whose body this is, or undefined for the records of a page. */
   readonly bodyOf: number | undefined
+  /** This body, which another queue has read. */
+  readonly known: Block | undefined
   isLost: boolean
 }
 
 /** What has to be read: every page, and the bodies of records that are not settled. */
-function plan(segment: Segment): Read[] {
+function plan(segment: Segment, bodies: ReadBodies): Read[] {
   const stored = segment.stored as StoredSegment // only segments with pages leave memory
   const block = allocateBlock(stored.pages.reduce((bytes, page) => bytes + page.bytes, 0))
   const reads: Read[] = []
@@ -96,17 +115,20 @@ function plan(segment: Segment): Read[] {
       offset: page.offset,
       crc: page.crc,
       bodyOf: undefined,
+      known: undefined,
       isLost: false,
     })
     at += page.bytes
     for (const body of page.bodies) {
       if (stored.isSettled(body.index)) continue
+      const known = bodies.find(page.file, body.offset)
       reads.push({
         page,
-        buffer: allocateBlock(body.bytes).bytes,
+        buffer: known?.bytes ?? allocateBlock(body.bytes).bytes,
         offset: body.offset,
         crc: body.crc,
         bodyOf: body.index,
+        known,
         isLost: false,
       })
     }
@@ -118,7 +140,7 @@ function plan(segment: Segment): Read[] {
  * Puts what was read into the segment; the bytes of the bodies beside it. Records that are not on disk are settled and
  * take no room.
  */
-function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Read>): number {
+function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Read>, bodies: ReadBodies): number {
   const pages = reads.filter((read) => read.bodyOf === undefined)
   const first = pages[0]
   const bytes = pages.reduce((sum, { buffer }) => sum + buffer.length, 0)
@@ -145,7 +167,10 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
   let besideBytes = 0
   for (const read of reads) {
     if (read.bodyOf === undefined || damaged.has(read)) continue
-    besideBytes += segment.keepBody(read.bodyOf, new Block(read.buffer))
+    // Another queue may have read it meanwhile.
+    const block = read.known ?? bodies.find(read.page.file, read.offset) ?? new Block(read.buffer)
+    besideBytes += segment.keepBody(read.bodyOf, block)
+    bodies.keep(read.page.file, read.offset, block)
   }
   return besideBytes
 }

@@ -6,12 +6,12 @@ import type { LogRecorder } from '../log-recorder.ts'
 import type { QueueLog } from '../queue-log.ts'
 import type { Segment } from '../segment.ts'
 import { type Page, StoredSegment } from '../stored-segment.ts'
-import type { CatalogueSegment } from './catalogue.ts'
 import type { FrameBuilder, PageBody } from './frame-builder.ts'
 import type { LevelJournal, Unneeded } from './level-journal.ts'
 import type { LogFile } from './log-files.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
 import type { QueuePosition, RecoveredQueue } from './recovery.ts'
+import type { CatalogueSegment } from './segment-entry.ts'
 
 /** A complete segment of more pages is written once more: each takes memory as long as it is needed. */
 const PAGES_MAX = 16

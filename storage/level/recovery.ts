@@ -6,7 +6,7 @@ import { type Page, StoredSegment } from '../stored-segment.ts'
 import type { Catalogue } from './catalogue.ts'
 import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from './catalogue.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
-import { LOG_VERSION } from './log-format.ts'
+import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from './log-format.ts'
 import { type LogVisitor, scanLog } from './log-reader.ts'
 import { migrate } from './migrations.ts'
 import type { ReadProgress } from './read-progress.ts'
@@ -170,6 +170,10 @@ async function replay(
     findings.tornBytes += scan.tornBytes
     for (const { offset, bytes } of scan.gaps) {
       problem(findings, `log file ${log.number}: ${bytes} bytes at ${offset} are damaged`)
+    }
+    // Every commit is written with the mark of an end behind it. A file that was only just made may be empty.
+    if (fileBytes > 0 && scan.tornBytes === 0 && fileBytes - scan.end < LOG_FRAME_HEADER_BYTES) {
+      problem(findings, `log file ${log.number} was cut off at ${fileBytes}: commits may be missing`)
     }
     // Whoever builds on what was read must find it after a power loss, too.
     if (scan.lastCommit > 0) await log.file.sync()

@@ -17,6 +17,7 @@ export interface SpareFile {
 }
 
 export class SpareFiles {
+  isWanted = true
   readonly #files: Files
   readonly #fileBytes: number
   #spares: SpareFile[] = []
@@ -31,13 +32,17 @@ export class SpareFiles {
 
   /** False when this log file is not wanted as a spare one. */
   async keep({ number, file, roomBytes }: { number: number; file: DataFile; roomBytes: number }): Promise<boolean> {
-    if (this.#spares.length >= SPARES_MAX || roomBytes > this.#fileBytes * LENGTH_SHARE_MAX) return false
+    if (!this.isWanted || this.#spares.length >= SPARES_MAX || roomBytes > this.#fileBytes * LENGTH_SHARE_MAX) return false
     if (roomBytes < this.#fileBytes / LENGTH_SHARE_MAX) return false
     const name = spareFileName(number)
-    await file.rename(name)
+    try {
+      await file.rename(name)
+    } catch {
+      return false
+    }
     this.#spares.push({ name, file })
     clearTimeout(this.#expiry)
-    this.#expiry = setTimeout(() => this.#removeAll(), EXPIRY_MS)
+    this.#expiry = setTimeout(() => this.removeAll(), EXPIRY_MS)
     this.#expiry.unref()
     return true
   }
@@ -55,11 +60,11 @@ export class SpareFiles {
 
   async close(): Promise<void> {
     clearTimeout(this.#expiry)
-    this.#removeAll()
+    this.removeAll()
     await this.#removing
   }
 
-  #removeAll(): void {
+  removeAll(): void {
     const spares = this.#spares
     this.#spares = []
     this.#later(async () => {

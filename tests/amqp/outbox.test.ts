@@ -97,7 +97,6 @@ class Room {
   unblocked = 0
   written = Buffer.alloc(0)
   #count = 0
-  readonly #gates: { readonly at: number; readonly release: () => void }[] = []
   readonly outbox = new Outbox(this.socket as unknown as Socket, this.flusher, () => {
     expect(this.outbox.isBlocked).toBe(false)
     this.unblocked++
@@ -123,20 +122,6 @@ class Room {
     this.outbox.writeReference(this.#next(length))
   }
 
-  /** With a detail of 0, what is written from now on waits for nothing. */
-  hold(detail: number): void {
-    this.outbox.holdUntil((release) => {
-      if (detail === 0) release()
-      else this.#gates.push({ at: this.written.length, release })
-    })
-  }
-
-  /** Commits end in order, but nobody relies on it. */
-  release(place: number): void {
-    const [gate] = this.#gates.splice(place % Math.max(1, this.#gates.length), 1)
-    gate?.release()
-  }
-
   /** What happens between two events: callbacks of the socket, then the flusher's turn. */
   turn(): void {
     for (const callback of this.socket.turns.splice(0)) callback()
@@ -150,13 +135,9 @@ class Room {
   check(): void {
     expect(this.written.subarray(0, this.socket.taken.length).equals(this.socket.taken)).toBe(true)
     expect(this.outbox.pendingBytes).toBe(this.written.length - this.socket.taken.length)
-    expect(this.socket.taken.length).toBeLessThanOrEqual(
-      Math.min(...this.#gates.map(({ at }) => at), Number.MAX_SAFE_INTEGER),
-    )
   }
 
   finish(): void {
-    while (this.#gates.length > 0) this.release(1)
     this.socket.drain(Number.MAX_SAFE_INTEGER)
     for (let i = 0; i < 4; i++) this.turn()
     expect(this.socket.taken.equals(this.written)).toBe(true)
@@ -177,7 +158,6 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.tuple(fc.constant('drain' as const), fc.oneof(fc.nat(500), fc.nat(400_000))) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('turn' as const), fc.constant(0)) },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('hold' as const, 'release' as const), fc.nat(3)) },
 )
 
 describe('Outbox', () => {
@@ -228,37 +208,6 @@ describe('Outbox', () => {
     expect(room.flusher.lent.size).toBe(0)
     room.write(10)
     expect(room.flusher.lent.size).toBe(1)
-    room.finish()
-  })
-
-  test('holds back what is written behind a gate until it is opened, and nothing in front of it', () => {
-    const room = new Room()
-    room.drain(1e12)
-    room.write(10)
-    room.hold(1)
-    room.write(20)
-    room.hold(1)
-    room.write(30)
-    room.turn()
-    expect(room.socket.taken.length).toBe(10)
-    room.release(1)
-    room.turn()
-    expect(room.socket.taken.length).toBe(10)
-    room.release(0)
-    expect(room.socket.taken.length).toBe(60)
-    room.finish()
-  })
-
-  test('writes nothing twice when a gate has nothing behind it', () => {
-    const room = new Room()
-    room.drain(1e12)
-    room.write(10)
-    room.hold(1)
-    room.turn()
-    room.release(0)
-    room.write(5)
-    room.turn()
-    expect(room.socket.taken.length).toBe(15)
     room.finish()
   })
 

@@ -107,8 +107,8 @@ describe('other keys', () => {
       warnings: ['unknown key framemax in rabbitmq.conf, line 2 is ignored; did you mean frame_max?'],
       config: { frameMaxBytes: 131_072 },
     })
-    expect(read('disk_free_limit.absolute = 1GB').warnings[0]).toBe(
-      'unknown key disk_free_limit.absolute in rabbitmq.conf, line 1 is ignored',
+    expect(read('cluster_name = one').warnings[0]).toBe(
+      'unknown key cluster_name in rabbitmq.conf, line 1 is ignored',
     )
   })
 

@@ -55,7 +55,7 @@ describe('a server inside a program', () => {
     await publisher.client.expect(0, 'connection.blocked', { reason: 'low on disk' })
     expect(disk.fatal).toHaveLength(1)
     expect(disk.errors()).toEqual([expect.stringMatching(/^the log cannot be (?:synced|written)/)])
-    expect(disk.server.health().status).not.toBe('healthy')
+    expect(disk.server.health().status).toBe('unhealthy')
 
     const consumer = await disk.channel()
     await consumer.consume(QUEUE)

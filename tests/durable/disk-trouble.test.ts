@@ -84,7 +84,7 @@ describe('a disk that cannot be written for a while', () => {
       expect.stringMatching(/make room on the disk or make it writable.*publishers wait/),
     ])
     expect(server.server.health()).toMatchObject({ warnings: [expect.stringMatching('make room')] })
-    expect(server.server.health().status).not.toBe('healthy')
+    expect(server.server.health().status).toBe('unhealthy')
 
     server.files.fault = () => {}
     await publisher.client.expect(0, 'connection.unblocked')

@@ -44,8 +44,7 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
   if (name === REPLY_QUEUE) {
     if (!args.noAck) throw refuse.replyConsumerAcks()
     const tag = consumers.newTag(args.consumerTag)
-    consumers.addReplyConsumer(tag)
-    sendOk(tag)
+    consumers.addReplyConsumer(tag, () => sendOk(tag))
     return
   }
   const tag = consumers.newTag(args.consumerTag)
@@ -94,7 +93,8 @@ const get: Handler<'basic.get'> = (channel, args) => {
     const routingKey = shortString(block, keyStart + 1 + block.view.getUint8(keyStart))
     const messageCount = queue.readyCount
     connection.send(channel.id, 'basic.get-ok', { deliveryTag, redelivered, exchange, routingKey, messageCount })
-    writeStoredContent(channel.target, segment, index)
+    writeStoredContent(channel.answering, segment, index)
+    channel.consumers.holdBehindAnswers()
   })
   if (!isFound) connection.send(channel.id, 'basic.get-empty', {})
 }
@@ -102,6 +102,7 @@ const get: Handler<'basic.get'> = (channel, args) => {
 const recover: Handler<'basic.recover'> = (channel, args) => {
   recoverAsync(channel, args)
   channel.connection.send(channel.id, 'basic.recover-ok', {})
+  channel.consumers.holdBehindAnswers()
 }
 
 const recoverAsync: Handler<'basic.recover-async'> = (channel, { requeue }) => {

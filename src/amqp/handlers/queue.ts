@@ -1,6 +1,7 @@
 import type { MethodArguments } from '../../../protocol/methods.ts'
 import { type BindingAction, changeQueueBinding } from '../../broker/binding-operations.ts'
 import { refuse } from '../../broker/errors.ts'
+import { entityName } from '../../broker/names.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../../broker/queue-declaration.ts'
 import { isReplyAddress, REPLY_QUEUE } from '../../broker/reply-to.ts'
 import type { Channel } from '../channel.ts'
@@ -27,11 +28,9 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
   if (isNew) connection.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return
-  connection.sendWhenDurable(channel.id, 'queue.declare-ok', {
-    queue: queue.name,
-    messageCount: queue.readyCount,
-    consumerCount: queue.consumers.count,
-  })
+  const isStaged = !args.passive && connection.vhost.entities.isQueueStaged(queue.vhostName, queue.name)
+  const counts = { messageCount: queue.readyCount, consumerCount: queue.consumers.count }
+  connection.sendWhenDurable(channel.id, 'queue.declare-ok', { queue: queue.name, ...counts }, isStaged)
 }
 
 /** A replier may ask whether the requester is still there; the pseudo-queue itself always is. */
@@ -46,32 +45,38 @@ const remove: Handler<'queue.delete'> = (channel, args) => {
   const { connection } = channel
   const name = queueName(channel, args.queue)
   const messageCount = deleteQueue(connection.vhost, name, args.ifUnused, args.ifEmpty, connection)
-  if (!args.nowait) connection.sendWhenDurable(channel.id, 'queue.delete-ok', { messageCount })
+  if (args.nowait) return
+  const isStaged = connection.vhost.entities.isQueueStaged(connection.vhost.name, entityName(name))
+  connection.sendWhenDurable(channel.id, 'queue.delete-ok', { messageCount }, isStaged)
 }
 
 const purge: Handler<'queue.purge'> = (channel, args) => {
   const { connection } = channel
-  const messageCount = accessQueue(connection.vhost, queueName(channel, args.queue), connection).purge()
-  if (!args.nowait) connection.sendWhenDurable(channel.id, 'queue.purge-ok', { messageCount })
+  const queue = accessQueue(connection.vhost, queueName(channel, args.queue), connection)
+  const messageCount = queue.purge()
+  if (args.nowait) return
+  connection.sendWhenDurable(channel.id, 'queue.purge-ok', { messageCount }, queue.durable && messageCount > 0)
 }
 
 const bind: Handler<'queue.bind'> = (channel, args) => {
-  change(channel, 'bind', args)
-  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'queue.bind-ok', {})
+  const isStaged = change(channel, 'bind', args)
+  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'queue.bind-ok', {}, isStaged)
 }
 
 const unbind: Handler<'queue.unbind'> = (channel, args) => {
-  change(channel, 'unbind', args)
-  channel.connection.sendWhenDurable(channel.id, 'queue.unbind-ok', {})
+  const isStaged = change(channel, 'unbind', args)
+  channel.connection.sendWhenDurable(channel.id, 'queue.unbind-ok', {}, isStaged)
 }
 
-function change(channel: Channel, action: BindingAction, args: MethodArguments<'queue.unbind'>): void {
+/** Whether the disk does not know of the change yet. */
+function change(channel: Channel, action: BindingAction, args: MethodArguments<'queue.unbind'>): boolean {
   const { connection } = channel
   const destination = queueName(channel, args.queue)
   // AMQP 0-9-1: with neither name given, the routing key is the name of the last queue.
   const routingKey = args.queue === '' && args.routingKey === '' ? destination : args.routingKey
   const request = { source: args.exchange, destination, routingKey, arguments: args.arguments }
-  changeQueueBinding(connection.vhost, action, request, connection)
+  const binding = changeQueueBinding(connection.vhost, action, request, connection)
+  return connection.vhost.entities.isBindingStaged(binding)
 }
 
 export const queueHandlers = {

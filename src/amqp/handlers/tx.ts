@@ -10,8 +10,8 @@ const select: Handler<'tx.select'> = (channel) => {
 }
 
 const commit: Handler<'tx.commit'> = (channel) => {
-  requireTransaction(channel).commit()
-  channel.connection.sendWhenDurable(channel.id, 'tx.commit-ok', {})
+  const isDurable = requireTransaction(channel).commit()
+  channel.connection.sendWhenDurable(channel.id, 'tx.commit-ok', {}, isDurable)
 }
 
 const rollback: Handler<'tx.rollback'> = (channel) => {

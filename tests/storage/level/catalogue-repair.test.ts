@@ -139,6 +139,32 @@ test('a catalogue whose tables are damaged does not take the process with it', a
   expect(namesIn(join(folder, 'quarantine'), /catalogue/)).toHaveLength(1)
 })
 
+test.each(['CURRENT', 'MANIFEST-000002', 'nothing else'])(
+  'damaged tables are taken out when %s is damaged, too',
+  async (other) => {
+    for (let life = 0; life < 2; life++) {
+      const storage = new LevelStorage({ folder })
+      await storage.open()
+      for (let number = 0; number < 20; number++)
+        storage.journal.put(1, `entity ${life} ${number}`, Buffer.alloc(500, 'x'))
+      await storage.close()
+    }
+    const place = join(folder, 'catalogue')
+    const [table = ''] = namesIn(place, /\.ldb$/)
+    // Every length that an entry of its index gives is wrong: LevelDB would end the process.
+    const bytes = readFileSync(join(place, table))
+    writeFileSync(join(place, table), bytes.fill(0xee, bytes.length - 400, bytes.length - 48))
+    // And one that it was writing when it was killed.
+    writeFileSync(join(place, '000099.ldb'), bytes.subarray(bytes.length - 300))
+    for (const name of namesIn(place, /^(?:CURRENT|MANIFEST-\d+)$/)) {
+      if (name.startsWith(other.slice(0, 7))) writeFileSync(join(place, name), Buffer.alloc(50, 0x5a))
+    }
+    const storage = new LevelStorage({ folder })
+    expect((await storage.open()).problems.join()).toContain('the catalogue was damaged')
+    await storage.close()
+  },
+)
+
 test('a table that LevelDB was writing when it was killed is no damage', async () => {
   const storage = new LevelStorage({ folder })
   await storage.open()

@@ -4,12 +4,14 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Catalogue } from '../../../storage/level/catalogue.ts'
 import { openFolder } from '../../../storage/level/files.ts'
 import { LevelStorage, type LevelStorageOptions } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
 import { FaultyFiles } from './faulty-files.ts'
+import { gate, watchCatalogue } from './gate.ts'
 import { copyAsKilled } from './killed-copy.ts'
 
 const LOG_FILE_BYTES = 256 * 1024
@@ -25,6 +27,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   await storage.close()
   expect(fatal).toEqual([])
   expect(damage).toEqual([])
@@ -233,63 +236,110 @@ describe('recovery', () => {
   })
 })
 
-describe('a queue that is longer than memory', () => {
-  test('is read back in order while it grows', async () => {
-    const memoryBytes = 2 * 1024 * 1024
-    await open({ memoryBytes, logFileBytes: 4 * 1024 * 1024 })
-    const log = storage.createQueueLog(storage.newQueueId())
-    let next = 0
-    let appended = 0
-    let peak = 0
-    for (let round = 0; round < 40; round++) {
-      for (let left = 0; left < 400; left++) log.append(durable(appended++, appended % 191 === 0 ? 50_000 : 1000))
-      await committed(storage)
-      for (let left = 0; left < 150; left++) {
-        const { number, segment, index } = takeOne(log)
-        expect(number).toBe(next++)
+describe('the catalogue', () => {
+  test('is told of one moment, though the commits go on while it is written down', async () => {
+    const files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
+    await open({ files, logFileBytes: 2 * LOG_FILE_BYTES })
+    const ids = Array.from({ length: 1000 }, () => storage.newQueueId())
+    const logs = ids.map((id) => storage.createQueueLog(id))
+    for (const log of logs) for (const number of [1, 2]) log.append(durable(number, 100))
+    const batches = watchCatalogue()
+    const held = gate()
+    storage.journal.whenDurable(() => {
+      // The checkpoint begins now, and behind it a commit that does not come to the disk.
+      for (const log of logs) {
+        const { segment, index } = takeOne(log)
         log.settle(segment, index)
       }
-      peak = Math.max(peak, storage.bytesInUse)
-    }
-    expect(peak).toBeLessThan(2 * memoryBytes)
-    expect(drain(log)).toEqual(Array.from({ length: appended - next }, (_, i) => next + i))
-    expect(storage.bytesInUse).toBe(0)
+      files.fault = (operation) => (operation === 'write' ? held.opened : undefined)
+    })
+    const { batch } = storage.journal
+    await vi.waitFor(() => expect(batches.some(({ isCheckpoint }) => isCheckpoint)).toBe(true))
+    expect(storage.journal.batch).toBe(batch + 2)
+    const copy = `${folder}~`
+    copyAsKilled(folder, copy)
+    held.open()
+    await storage.close()
+    rmSync(folder, { recursive: true })
+    folder = copy
+    await open()
+    expect(recovery).toMatchObject({ messages: 2 * ids.length, problems: [] })
   })
 
-  test('is read ahead of need, and calls back when it can be read', async () => {
-    await open({ memoryBytes: 0 })
-    const log = storage.createQueueLog(storage.newQueueId())
-    for (let number = 0; number < 2000; number++) log.append(durable(number, 1000))
-    await committed(storage)
-    await committed(storage)
-    const numbers: number[] = []
-    let waits = 0
-    while (log.readyCount > 0) {
-      const isReady = await new Promise<boolean>((resolve) => {
-        if (log.isReadable(() => resolve(false))) resolve(true)
-      })
-      if (!isReady) waits++
-      else {
-        log.take()
-        const { segment, index } = log
-        if (segment === undefined) throw new Error('took nothing')
-        numbers.push(numbers.length)
-        log.settle(segment, index)
-        await new Promise(setImmediate)
-      }
-    }
-    expect(numbers).toHaveLength(2000)
-    // Eight segments: the first has to be waited for, hardly another one.
-    expect(waits).toBeLessThanOrEqual(3)
+  test('is written again when the disk was full, and nothing is lost', async () => {
+    await open()
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    let failures = 0
+    let isFull = true
+    const batches = watchCatalogue(() => {
+      if (!isFull) return
+      failures++
+      throw Object.assign(new Error('IO error: 000005.log: No space left on device'), { code: 'LEVEL_IO_ERROR' })
+    })
+    storage.journal.put(1, 'entity', Buffer.from('value'))
+    await pass(log, 0, 500, (number) => number % 10 === 0)
+    await vi.waitFor(() => expect(storage.journal.trouble).toMatch(/^the catalogue cannot be written .*No space left/))
+    expect(storage.journal.isCongested).toBe(true)
+    // What is not published can go on.
+    await pass(log, 500, 500, (number) => number % 10 === 0)
+    await vi.waitFor(() => expect(failures).toBeGreaterThan(1), { timeout: 5000 })
+    expect(batches).toEqual([])
+    isFull = false
+    await vi.waitFor(() => expect(storage.journal.trouble).toBeUndefined(), { timeout: 5000 })
+    await vi.waitFor(() => expect(batches.length).toBeGreaterThan(1))
+    await kill()
+    await open()
+    expect(recovery).toMatchObject({ messages: 100, problems: [] })
+    expect(recovery.entities.map(({ key }) => key)).toEqual(['entity'])
+    expect(drain(storage.createQueueLog(id))).toEqual(Array.from({ length: 100 }, (_, i) => i * 10))
   })
 
-  test('keeps transient messages in memory, where alone they are', async () => {
-    await open({ memoryBytes: 0 })
+  test('does not keep the storage from closing while the disk is full', async () => {
+    await open()
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    watchCatalogue(() => {
+      throw Object.assign(new Error('IO error: 000005.log: No space left on device'), { code: 'LEVEL_IO_ERROR' })
+    })
+    await pass(log, 0, 500, (number) => number % 10 === 0)
+    await vi.waitFor(() => expect(storage.journal.trouble).toBeDefined())
+    await storage.close()
+    vi.restoreAllMocks()
+    await open()
+    expect(recovery).toMatchObject({ messages: 50, problems: [] })
+  })
+
+  test('is brought up to the end of the log when the storage closes, whatever was under way', async () => {
+    await open()
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    const slow = gate()
+    const batches = watchCatalogue(() => slow.opened)
+    await pass(log, 0, 2000, (number) => number % 10 === 0)
+    const closed = storage.close()
+    slow.open()
+    await closed
+    // The one that was under way, and the last.
+    expect(batches.filter(({ isCheckpoint }) => isCheckpoint)).toHaveLength(2)
+    const catalogue = await Catalogue.open(join(folder, 'catalogue'))
+    expect(await catalogue.meta()).toMatchObject({ commit: storage.journal.commit })
+    await catalogue.close()
+    await open()
+    expect(recovery).toMatchObject({ messages: 200, problems: [] })
+  })
+
+  test('that is slow makes publishers wait, until it has caught up', async () => {
+    await open()
     const log = storage.createQueueLog(storage.newQueueId())
-    for (let number = 0; number < 1000; number++) {
-      log.append(number % 2 === 0 ? durable(number, 1000) : { ...durable(number, 1000), isDurable: false })
-    }
-    await committed(storage)
-    expect(drain(log)).toEqual(Array.from({ length: 1000 }, (_, number) => number))
+    const slow = gate()
+    watchCatalogue(() => slow.opened)
+    await pass(log, 0, 500, () => false)
+    expect(storage.journal.isCongested).toBe(false)
+    await pass(log, 500, 1500, () => false)
+    expect(storage.journal.isCongested).toBe(true)
+    expect(storage.journal.trouble).toBeUndefined()
+    slow.open()
+    await vi.waitFor(() => expect(storage.journal.isCongested).toBe(false))
   })
 })

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -133,6 +134,11 @@ function lostIn(numbers: ReadonlyMap<number, readonly number[]>): number {
   return lost
 }
 
+/** Nothing else in a store tells of its last log file: a process may have been killed just before it wrote to one. */
+function isLastOfLog(path: string): boolean {
+  return path === `gone: ${paths.filter((one) => one.startsWith('log')).at(-1)}`
+}
+
 async function expectHonest(folder: string, path: string): Promise<void> {
   const killed = `${folder}-killed`
   const { recovery, reports, numbers } = await readAll(folder, () => copyAsKilled(folder, killed))
@@ -143,7 +149,8 @@ async function expectHonest(folder: string, path: string): Promise<void> {
   }
   const lost = lostIn(numbers)
   const isReported = reports.length > 0 || recovery.tornBytes > 0
-  if (lost > 0 || recovery.entities.length !== entities.size) expect(isReported, `${path}: lost ${lost}`).toBe(true)
+  const isWhole = lost === 0 && recovery.entities.length === entities.size
+  if (!isWhole && !isLastOfLog(path)) expect(isReported, `${path}: lost ${lost}`).toBe(true)
   // One place of a log is one commit of three queues, or the pages of it.
   if (path.startsWith('log')) expect(lost, path).toBeLessThanOrEqual(3 * 2 * PER_COMMIT)
   // What was left out is left out for good, and the store is whole again; also when the process that found it is killed.
@@ -222,7 +229,7 @@ test('any file may end too early', { timeout: TIMEOUT_MS }, async () => {
     const folder = copyOf('cut')
     const path = paths[file % paths.length] as string
     truncateSync(join(folder, path), Math.floor(readFileSync(join(folder, path)).length * share))
-    await expectHonest(folder, 'cut')
+    await expectHonest(folder, `${statSync(join(folder, path)).size === 0 ? 'gone' : 'cut'}: ${path}`)
   })
   await fc.assert(property, { numRuns: RUNS })
 })
@@ -231,7 +238,7 @@ test('a log file may be gone, and so may the catalogue', async () => {
   for (const path of [...paths, 'catalogue']) {
     const folder = copyOf('gone')
     rmSync(join(folder, path), { recursive: true })
-    await expectHonest(folder, 'gone')
+    await expectHonest(folder, `gone: ${path}`)
   }
 })
 

@@ -152,6 +152,7 @@ test('entries that a killed process has written for nothing go with the next sta
   await catalogue.write([putPage(nextPageId, Buffer.alloc(100)), putPage(nextPageId + 7, Buffer.alloc(100))], true)
   await catalogue.close()
   expect(await entries(folder)).toBe(2)
+  storage = new LevelStorage({ folder, durability: 'os', logFileBytes: LOG_FILE_BYTES })
   await storage.open()
   await storage.close()
   expect(await entries(folder)).toBe(0)

@@ -179,7 +179,7 @@ describe('a disk that fails', () => {
     for (let number = 0; number < 20; number++) log.append(durable(number))
     await storage.close()
     await open({ files })
-    files.fault = failing('read', systemError('EIO'))
+    files.fault = failing('read', systemError('ENOMEM'))
     await new Promise<void>((resolve) => {
       log.isReadable(() => {})
       void whenFatal().then(resolve)

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { CATALOGUE_VERSION, Catalogue, putEntity, putMeta } from '../../../storage/level/catalogue.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
@@ -83,4 +85,19 @@ test.each([
   await expect(new LevelStorage({ folder }).open()).rejects.toThrow(text)
   catalogue = await Catalogue.open(join(folder, 'catalogue'))
   expect(await catalogue.meta()).toEqual(meta)
+})
+
+test('a newer version is known by its number, whatever else it says', async () => {
+  await catalogue.close()
+  const database: ClassicLevel<Buffer, Buffer> = new ClassicLevel(join(folder, 'catalogue'), {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+  })
+  const [key, version] = [Buffer.from('m'), Buffer.from('00000063', 'hex')]
+  const crc = Buffer.alloc(4)
+  crc.writeUInt32BE(crc32(version, crc32(key)))
+  await database.put(key, Buffer.concat([crc, version]))
+  await database.close()
+  await expect(new LevelStorage({ folder }).open()).rejects.toThrow('format version 99')
+  catalogue = await Catalogue.open(join(folder, 'catalogue'))
 })

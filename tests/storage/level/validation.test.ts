@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,11 +15,22 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openFolder } from '../../../storage/level/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import { type LogVisitor, scanLog } from '../../../storage/level/log-reader.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
 
+const NOBODY: LogVisitor = {
+  page: () => {},
+  settle: () => {},
+  drop: () => {},
+  cursor: () => {},
+  dropQueue: () => {},
+  put: () => {},
+  remove: () => {},
+}
 const QUEUE = 1
 const OTHER_QUEUE = 2
 const PER_LIFE = 10
@@ -134,6 +146,19 @@ test('a catalogue that is missing is told of', async () => {
   rmSync(join(folder, 'catalogue'), { recursive: true })
   const { problems } = await open()
   expect(problems).toEqual([expect.stringMatching(/commits in front of log file \d+ are missing/)])
+})
+
+test('a log file that was cut off between two commits is told of', async () => {
+  await makeKilledStore(1)
+  const [path = ''] = logFiles()
+  const file = await (await openFolder(join(folder, 'log'))).open('0000000000000001.log')
+  const { end } = await scanLog(file, 0, NOBODY)
+  await file.close()
+  truncateSync(path, end)
+  expect(await open()).toMatchObject({
+    problems: [`log file 1 was cut off at ${end}: commits may be missing`],
+    messages: 20,
+  })
 })
 
 test('a log file that is there twice is told of', async () => {

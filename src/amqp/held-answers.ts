@@ -1,0 +1,215 @@
+/**
+ * Answers that wait for a commit, and what their channels say after them. AMQP keeps order within a channel, and only
+ * there: while an answer waits, whatever else its channel answers goes behind it; other channels, channel 0 and
+ * heartbeats go past it. Deliveries go past it as well, unless one of the answers that wait has to come before them.
+ * What waits for the same commit leaves together, and how much a connection has waiting is limited.
+ */
+import type { Broker } from '../broker/broker.ts'
+import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
+import type { Output } from './outbox.ts'
+
+/** A connection with more than this on its way to the disk is not read from. */
+const HELD_BYTES_MAX = 1024 * 1024
+const FIRST_BLOCK_BYTES = 256
+const BLOCK_BYTES_MAX = 64 * 1024
+/** Pieces of at least this size leave without being copied. */
+const REFERENCE_BYTES_MIN = 16 * 1024
+
+/** What of a connection waits for one commit. */
+interface Waiting {
+  readonly batch: number
+  readonly frames: HeldFrames[]
+  /** Bytes of changes that the connection has staged. */
+  changeBytes: number
+  isDurable: boolean
+}
+
+/** Frames of one channel that wait for one commit. */
+class HeldFrames implements Output {
+  readonly channelId: number
+  readonly waiting: Waiting
+  block: Block = EMPTY_BLOCK
+  length = 0
+  bytes = 0
+  areBeforeDeliveries = false
+  readonly #answers: HeldAnswers
+  readonly #pieces: Uint8Array[] = []
+  /** Where the part of the block begins that is not among the pieces yet. */
+  #start = 0
+
+  constructor(channelId: number, waiting: Waiting, answers: HeldAnswers) {
+    this.channelId = channelId
+    this.waiting = waiting
+    this.#answers = answers
+  }
+
+  get isBlocked(): boolean {
+    return this.#answers.isFull
+  }
+
+  reserve(sizeBytes: number): Block {
+    this.#count(sizeBytes)
+    if (this.length + sizeBytes > this.block.size) {
+      this.#seal()
+      const nextBytes = Math.min(BLOCK_BYTES_MAX, Math.max(FIRST_BLOCK_BYTES, this.block.size * 2))
+      this.block = allocateBlock(Math.max(sizeBytes, nextBytes))
+      this.length = this.#start = 0
+    }
+    return this.block
+  }
+
+  write(bytes: Uint8Array): void {
+    this.reserve(bytes.length).bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  writeReference(bytes: Uint8Array): void {
+    this.#seal()
+    this.#pieces.push(bytes)
+    this.#count(bytes.length)
+  }
+
+  moveTo(output: Output): void {
+    this.#seal()
+    for (const piece of this.#pieces) {
+      if (piece.length < REFERENCE_BYTES_MIN) output.write(piece)
+      else output.writeReference(piece)
+    }
+  }
+
+  #count(bytes: number): void {
+    this.bytes += bytes
+    this.#answers.frameBytes += bytes
+  }
+
+  #seal(): void {
+    if (this.length > this.#start) this.#pieces.push(this.block.bytes.subarray(this.#start, this.length))
+    this.#start = this.length
+  }
+}
+
+export class HeldAnswers {
+  /** Bytes of frames that wait. */
+  frameBytes = 0
+  readonly #broker: Broker
+  readonly #output: Output
+  readonly #onReleased: (channelIds: Iterable<number>) => void
+  #changeBytes = 0
+  /** What was staged before the method that is being carried out. */
+  #stagedBytes = 0
+  #waiting: Waiting[] = []
+  /** Where the next frame of a channel goes, by channel number. */
+  readonly #newest = new Map<number, HeldFrames>()
+  /** In how many places something waits that must come before the next delivery, by channel number. */
+  readonly #beforeDeliveries = new Map<number, number>()
+
+  /** What is released is written to `output`; `onReleased` is then told whose it was. */
+  constructor(broker: Broker, output: Output, onReleased: (channelIds: Iterable<number>) => void) {
+    this.#broker = broker
+    this.#output = output
+    this.#onReleased = onReleased
+  }
+
+  get isEmpty(): boolean {
+    return this.#newest.size === 0
+  }
+
+  get isFull(): boolean {
+    return this.frameBytes + this.#changeBytes > HELD_BYTES_MAX
+  }
+
+  /** The place behind what the channel has waiting; undefined when that is nothing. */
+  behind(channelId: number): Output | undefined {
+    return this.#newest.get(channelId)
+  }
+
+  /** What the channel says from now on waits until all that is staged is durable. */
+  hold(channelId: number): void {
+    const waiting = this.#forThisCommit()
+    if (waiting.isDurable || this.#newest.get(channelId)?.waiting === waiting) return
+    const frames = new HeldFrames(channelId, waiting, this)
+    waiting.frames.push(frames)
+    this.#newest.set(channelId, frames)
+  }
+
+  /** Carries out a method. What it changes counts until it is durable, whether it is answered or not. */
+  carryOut(method: () => void): void {
+    const { kinds } = this.#broker
+    this.#stagedBytes = kinds.stagedBytes
+    method()
+    const bytes = kinds.stagedBytes - this.#stagedBytes
+    if (bytes === 0) return
+    const waiting = this.#forThisCommit()
+    if (waiting.isDurable) return
+    waiting.changeBytes += bytes
+    this.#changeBytes += bytes
+  }
+
+  /** Whether the method that is being carried out has changed something durable. */
+  get hasStaged(): boolean {
+    return this.#broker.kinds.stagedBytes !== this.#stagedBytes
+  }
+
+  /** What the channel said last must come before its next delivery. Whether deliveries have to wait for that. */
+  keepBeforeDeliveries(channelId: number): boolean {
+    const frames = this.#newest.get(channelId)
+    if (frames === undefined) return false
+    if (!frames.areBeforeDeliveries) {
+      frames.areBeforeDeliveries = true
+      this.#beforeDeliveries.set(channelId, (this.#beforeDeliveries.get(channelId) ?? 0) + 1)
+    }
+    return true
+  }
+
+  areBeforeDeliveries(channelId: number): boolean {
+    return this.#beforeDeliveries.has(channelId)
+  }
+
+  /** The connection is over: nobody is told any more. */
+  clear(): void {
+    this.#waiting = []
+    this.#newest.clear()
+    this.#beforeDeliveries.clear()
+    this.frameBytes = this.#changeBytes = 0
+  }
+
+  #forThisCommit(): Waiting {
+    const { journal } = this.#broker
+    const { batch } = journal
+    const last = this.#waiting.at(-1)
+    if (last?.batch === batch) return last
+    const waiting: Waiting = { batch, frames: [], changeBytes: 0, isDurable: false }
+    this.#waiting.push(waiting)
+    journal.whenDurable(() => {
+      waiting.isDurable = true
+      this.#release()
+    })
+    return waiting
+  }
+
+  /** Lets go of all that is durable, the oldest first: a channel's frames never overtake each other. */
+  #release(): void {
+    if (this.#waiting[0]?.isDurable !== true) return
+    const channelIds = new Set<number>()
+    while (this.#waiting[0]?.isDurable) {
+      const [{ frames, changeBytes }] = this.#waiting.splice(0, 1) as [Waiting]
+      this.#changeBytes -= changeBytes
+      for (const held of frames) {
+        this.#leave(held)
+        channelIds.add(held.channelId)
+      }
+    }
+    this.#onReleased(channelIds)
+  }
+
+  #leave(frames: HeldFrames): void {
+    const { channelId, bytes } = frames
+    frames.moveTo(this.#output)
+    this.frameBytes -= bytes
+    if (this.#newest.get(channelId) === frames) this.#newest.delete(channelId)
+    if (!frames.areBeforeDeliveries) return
+    const left = (this.#beforeDeliveries.get(channelId) ?? 0) - 1
+    if (left > 0) this.#beforeDeliveries.set(channelId, left)
+    else this.#beforeDeliveries.delete(channelId)
+  }
+}

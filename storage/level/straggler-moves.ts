@@ -1,0 +1,192 @@
+/**
+ * Empties old log files: the few messages in them that outlive the others move into the catalogue, so that they do not
+ * keep the files. A move works on what is settled between two commits: what only memory knows to be settled moves, too,
+ * since nobody knows it after a crash.
+ */
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import type { Page, PlacedBytes, StoredSegment } from '../stored-segment.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { CatalogueIds } from './catalogue-update.ts'
+import type { CatalogueWriter } from './catalogue-writer.ts'
+import type { LevelJournal } from './level-journal.ts'
+import type { LogFile, LogFiles } from './log-files.ts'
+import { MoveBatch, type PlannedMove } from './move-batch.ts'
+import { readPieces } from './piece-reader.ts'
+
+/** The log may take this many times the bytes of its unsettled messages, and one log file more. */
+const LOG_SHARE_MAX = 2
+/** A log file in which less than this share is needed is emptied in any case. */
+const SPARSE_SHARE = 0.05
+/** The catalogue takes in so many bytes of old messages in one round … */
+const ROUND_BYTES_MAX = 16 * 1024 * 1024
+/** … and so many, or of so many pages, in one batch. */
+const BATCH_BYTES = 1024 * 1024
+const BATCH_PAGES = 1024
+/** So many pages are looked at in one turn of the event loop. */
+const TURN_PAGES = 4096
+/** How long the next batch waits for LevelDB to sort what it has. */
+const SORT_MS_MAX = 10_000
+const SORT_POLL_MS = 100
+
+export interface MoveTargets {
+  readonly catalogue: Catalogue
+  readonly writer: CatalogueWriter
+  readonly journal: LevelJournal
+  readonly logs: LogFiles
+  readonly ids: CatalogueIds
+  readonly logFileBytes: number
+}
+
+export class StragglerMoves {
+  readonly #targets: MoveTargets
+  /** Pages that cannot be read: they stay where they are, and are left out once they are due. */
+  readonly #damaged = new WeakSet<Page>()
+  readonly #stopping = new AbortController()
+
+  constructor(targets: MoveTargets) {
+    this.#targets = targets
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+  }
+
+  /**
+   * Empties files, those first of which least is needed, until the log is small enough for what it holds, or enough has
+   * been moved for now. The catalogue knows where the messages are from the next time on, and only then the files go.
+   */
+  async run(): Promise<void> {
+    const { logs, logFileBytes } = this.#targets
+    const candidates: { log: LogFile; live: number }[] = []
+    for (const log of logs.all()) {
+      if (this.#stopping.signal.aborted) return
+      if (log !== logs.current && log.bytes > 0) candidates.push({ log, live: await liveBytes(log) })
+    }
+    candidates.sort((a, b) => a.live / a.log.bytes - b.live / b.log.bytes)
+    const live = candidates.reduce((sum, candidate) => sum + candidate.live, 0)
+    let excess = logs.totalBytes - logFileBytes - LOG_SHARE_MAX * live
+    let budget = ROUND_BYTES_MAX
+    for (const { log, live } of candidates) {
+      if (budget <= 0 || (excess <= 0 && live > log.bytes * SPARSE_SHARE)) return
+      budget -= await this.#empty(log, budget)
+      excess -= log.bytes
+    }
+  }
+
+  /** Moves what is left in a log file, or about so many bytes of it; how many they were. */
+  async #empty(log: LogFile, bytesMax: number): Promise<number> {
+    const pages = log.pages.entries()
+    let bytes = 0
+    for (let isLast = log.pages.size === 0; !isLast && bytes < bytesMax; ) {
+      await this.#whenSorted()
+      const plan = await this.#betweenCommits(() => this.#plan(pages))
+      if (plan === undefined || !(await this.#move(log, plan.moves))) return bytesMax
+      bytes += plan.moves.reduce((sum, move) => sum + bytesOf(move), 0)
+      isLast = plan.isLast
+    }
+    return bytes
+  }
+
+  /** Undefined when it was stopped before. */
+  #betweenCommits<T>(look: () => T): Promise<T | undefined> {
+    const { signal } = this.#stopping
+    if (signal.aborted) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const stopped = (): void => resolve(undefined)
+      signal.addEventListener('abort', stopped)
+      // The last commit is on the disk then, and the next one has not begun.
+      this.#targets.journal.whenDurable(() => {
+        signal.removeEventListener('abort', stopped)
+        resolve(look())
+      })
+    })
+  }
+
+  #plan(pages: Iterator<[Page, StoredSegment]>): { readonly moves: PlannedMove[]; readonly isLast: boolean } {
+    const settled = new Map<StoredSegment, Uint8Array>()
+    const moves: PlannedMove[] = []
+    for (let bytes = 0; bytes < BATCH_BYTES && moves.length < BATCH_PAGES; ) {
+      const next = pages.next()
+      if (next.done) return { moves, isLast: true }
+      const [page, stored] = next.value
+      if (this.#damaged.has(page)) continue
+      const bits = settled.get(stored) ?? stored.settledInCommits()
+      settled.set(stored, bits)
+      const move = planned(page, stored, bits)
+      moves.push(move)
+      bytes += bytesOf(move)
+    }
+    return { moves, isLast: false }
+  }
+
+  /** False when the catalogue cannot be written any more. */
+  async #move(log: LogFile, moves: readonly PlannedMove[]): Promise<boolean> {
+    const { catalogue, writer, journal, logs, ids } = this.#targets
+    const found = await readPieces(logs, log.number, moves.flatMap(piecesOf))
+    const batch = new MoveBatch(ids)
+    for (const move of moves) {
+      if (piecesOf(move).every((piece) => found.has(piece))) batch.add(move, found)
+      else {
+        this.#damaged.add(move.page)
+        journal.damaged(`messages in log file ${log.number} at ${move.page.offset} are damaged: they stay there`)
+      }
+    }
+    if (batch.operations.length > 0 && !(await writer.write(batch.operations))) return false
+    for (const body of batch.sharedBodies) catalogue.entries.share(body)
+    for (const { page, stored, moved } of batch.moved) {
+      // Meanwhile it may have been dropped, or written once more.
+      if (log.pages.has(page) && stored.replacePage(page, moved)) logs.pageRemoved(page)
+      else for (const unneeded of moved) logs.pageRemoved(unneeded)
+    }
+    return true
+  }
+
+  async #whenSorted(): Promise<void> {
+    const { catalogue } = this.#targets
+    const { signal } = this.#stopping
+    // After an error LevelDB sorts nothing: the next batch finds out.
+    for (let ms = 0; ms < SORT_MS_MAX && catalogue.isBehind && !signal.aborted; ms += SORT_POLL_MS) {
+      await sleep(SORT_POLL_MS)
+    }
+  }
+}
+
+/** Bytes of the messages in a log file that are not settled. */
+async function liveBytes(log: LogFile): Promise<number> {
+  const bodies = new Set<number>()
+  let live = 0
+  let looked = 0
+  for (const [page, stored] of log.pages) {
+    if (++looked % TURN_PAGES === 0) await nextTurn()
+    live += (page.bytes * stored.unsettledIn(page)) / page.count
+    for (const { index, offset, bytes } of page.bodies) {
+      // Queues share them.
+      if (stored.isSettled(index) || bodies.has(offset)) continue
+      bodies.add(offset)
+      live += bytes
+    }
+  }
+  return live
+}
+
+function planned(page: Page, stored: StoredSegment, settled: Uint8Array): PlannedMove {
+  const isSettled = (index: number): boolean => ((settled[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0
+  const runs: [number, number][] = []
+  let run: [number, number] | undefined
+  for (let index = page.first; index < page.first + page.count; index++) {
+    if (isSettled(index)) run = undefined
+    else if (run === undefined) {
+      run = [index, 1]
+      runs.push(run)
+    } else run[1]++
+  }
+  return { page, stored, runs, bodies: page.bodies.filter(({ index }) => !isSettled(index)) }
+}
+
+function piecesOf({ page, runs, bodies }: PlannedMove): PlacedBytes[] {
+  return runs.length === 0 ? [] : [page, ...bodies]
+}
+
+function bytesOf(move: PlannedMove): number {
+  return piecesOf(move).reduce((sum, { bytes }) => sum + bytes, 0)
+}

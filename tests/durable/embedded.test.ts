@@ -1,0 +1,60 @@
+// Code in the same process over a disk that makes trouble, or takes its time.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { publishOperation } from '../../src/index.ts'
+import { systemError } from '../storage/level/faulty-files.ts'
+import { DurableServer, PERSISTENT } from './durable-server.ts'
+
+let disk: DurableServer
+
+beforeEach(async () => {
+  disk = await DurableServer.start()
+  disk.server.broker.declareQueue('orders', { durable: true })
+  await disk.server.broker.whenDurable()
+})
+
+afterEach(async () => {
+  await disk.remove()
+})
+
+/** Holds every sync back until the function that is returned is called. */
+function holdSyncs(): () => void {
+  let release = (): void => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  disk.files.fault = (operation) => (operation === 'sync' ? released : undefined)
+  return release
+}
+
+test('whenDurable and executeAtomic wait for the commit', async () => {
+  const { broker, transactions } = disk.server
+  const release = holdSyncs()
+  const done: string[] = []
+  broker.publish('', 'orders', 'one', PERSISTENT)
+  const durable = broker.whenDurable().then(() => done.push('published'))
+  const atomic = transactions
+    .executeAtomic((add) => add(publishOperation('', 'orders', { body: 'two', properties: PERSISTENT })))
+    .then(() => done.push('committed'))
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+  expect(broker.queueInfo('orders')?.messagesReady).toBe(2)
+  expect(done).toEqual([])
+  release()
+  await Promise.all([durable, atomic])
+  expect(done.sort()).toEqual(['committed', 'published'])
+  await disk.restart()
+  expect(disk.server.broker.queueInfo('orders')?.messagesReady).toBe(2)
+})
+
+test('publishing is refused while the disk makes trouble', async () => {
+  const { broker } = disk.server
+  disk.files.fault = (operation) => {
+    if (operation === 'write') throw systemError('ENOSPC')
+  }
+  broker.publish('', 'orders', 'one', PERSISTENT)
+  await disk.until(() => disk.storage.journal.trouble !== undefined)
+  expect(() => broker.publish('', 'orders', 'two', PERSISTENT)).toThrow('low on disk')
+  expect(broker.get('orders')?.body.toString()).toBe('one')
+  disk.files.fault = () => {}
+  await broker.whenDurable()
+  broker.publish('', 'orders', 'three', PERSISTENT)
+})

@@ -1,0 +1,319 @@
+// A disk that takes nothing for a while. Answers about what it does not have yet wait; everything else goes on: other
+// channels, deliveries, heartbeats, the end of a connection, and what needs no disk. What piles up is bounded.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { RawChannel } from '../support/raw-channel.ts'
+import { methodFrame } from '../support/wire-frames.ts'
+import type { MethodArguments, MethodName } from '../support/wire-methods.ts'
+import { DurableServer, PERSISTENT } from './durable-server.ts'
+
+const QUEUE = 'orders'
+const HEARTBEAT = Buffer.of(8, 0, 0, 0, 0, 0, 0, 0xce)
+const QUIET_MS = 50
+const STALL_MS = 3000
+const MANY = 100_000
+/** What one connection may have on its way to the disk is about 1 MiB; each change takes a quarter of a KiB and more. */
+const CHANGES_MAX = 5000
+
+let server: DurableServer
+/** Lets the disk go on. */
+let release: () => void
+
+beforeEach(async () => {
+  server = await DurableServer.start()
+  const owner = await server.confirming()
+  await owner.call('queue.declare', { queue: QUEUE, durable: true })
+  await owner.call('queue.bind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' })
+  owner.publish({ routingKey: QUEUE, body: 'kept', properties: PERSISTENT })
+  await owner.expect('basic.ack')
+  await owner.client.close()
+})
+
+afterEach(async () => {
+  release()
+  await server.remove()
+})
+
+/** Nothing is written from now on until `release` is called. */
+function stall(): void {
+  const isReleased = new Promise<void>((resolve) => {
+    release = () => {
+      server.files.fault = () => {}
+      resolve()
+    }
+  })
+  server.files.fault = (at) => (at === 'write' ? isReleased : undefined)
+}
+
+async function expectNothing(channel: RawChannel): Promise<void> {
+  await expect(channel.client.next(channel.id, QUIET_MS)).rejects.toThrow('nothing arrived')
+}
+
+function declareNew(channel: RawChannel, queue = 'new'): void {
+  channel.send('queue.declare', { queue, durable: true })
+}
+
+/** How many bindings start at amq.topic. */
+function bindingCount(): number {
+  return server.server.core.requireVhost('/').requireExchange('amq.topic').outgoing.size
+}
+
+/** Resolves when the broker has carried out no further change since the last look. */
+async function standstill(count: () => number): Promise<number> {
+  const other = await server.channel()
+  for (let last = -1; ; last = count()) {
+    for (let round = 0; round < 20; round++) await other.expectQuiet()
+    if (count() === last) return last
+  }
+}
+
+describe('while an answer waits for the disk', () => {
+  test('deliveries go on, on other channels and on its own', async () => {
+    const waiting = await server.channel()
+    const { client } = waiting
+    const other = await client.channel(2)
+    for (const channel of [waiting, other]) await channel.consume(await channel.queue({}, `own-${channel.id}`))
+    const publisher = await server.channel()
+    stall()
+    declareNew(waiting)
+    for (let round = 0; round < 3; round++) {
+      for (const channel of [waiting, other]) {
+        publisher.publishTo(`own-${channel.id}`, 'go on')
+        const [tag] = await channel.expectBodies('go on')
+        channel.ack(Number(tag))
+      }
+    }
+    await other.expectCounts('own-2', 0, 1)
+    await expectNothing(waiting)
+    release()
+    await waiting.expect('queue.declare-ok', { queue: 'new' })
+  })
+
+  test('what its channel publishes is returned and confirmed behind it', async () => {
+    const channel = await server.confirming()
+    stall()
+    declareNew(channel)
+    channel.publish({ routingKey: 'nowhere', body: 'returned', mandatory: true })
+    await expectNothing(channel)
+    release()
+    await channel.expect('queue.declare-ok', { queue: 'new' })
+    await channel.returned({ replyText: 'NO_ROUTE' })
+    await channel.expect('basic.ack', { deliveryTag: 1 })
+  })
+
+  test('its channel answers in order, deliveries that belong to an answer come after it', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.send('basic.get', { queue: QUEUE, noAck: true })
+    channel.send('queue.declare', { queue: 'temporary', exclusive: true })
+    channel.send('basic.consume', { queue: 'temporary', consumerTag: 'late', noAck: true })
+    channel.publishTo('temporary', 'a', 'b')
+    channel.send('channel.close', { replyCode: 200, replyText: '' })
+    channel.send('channel.open')
+    await expectNothing(channel)
+    // The channel that is open now has said nothing yet; others have all the while.
+    await (await server.channel()).expectQuiet(QUEUE)
+    release()
+    await channel.expect('queue.declare-ok', { queue: 'new' })
+    const { args, content } = await channel.next()
+    expect([args.messageCount, content?.body.toString()]).toEqual([0, 'kept'])
+    await channel.expect('queue.declare-ok', { queue: 'temporary' })
+    await channel.expect('basic.consume-ok', { consumerTag: 'late' })
+    await channel.expect('channel.close-ok')
+    await channel.expect('channel.open-ok')
+    await channel.expectQuiet('temporary')
+  })
+
+  test('a consumer that starts behind it is served as soon as it has left', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.send('basic.consume', { queue: QUEUE, consumerTag: 'late' })
+    await expectNothing(channel)
+    release()
+    await channel.expect('queue.declare-ok')
+    await channel.expect('basic.consume-ok')
+    await channel.expectBodies('kept')
+  })
+
+  test('heartbeats go on', async () => {
+    const { client } = await server.channel({ tune: { heartbeat: 1 } })
+    const channel = await client.channel(2)
+    stall()
+    const until = performance.now() + STALL_MS
+    declareNew(channel)
+    for (let count = client.heartbeats + 1; performance.now() < until; count++) {
+      await client.waitForHeartbeats(count)
+      client.write(HEARTBEAT)
+    }
+    expect(client.heartbeats).toBeGreaterThanOrEqual(4)
+    release()
+    await channel.expect('queue.declare-ok')
+    await client.expectUsable()
+  })
+
+  test('the client can close its connection', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    await expectNothing(channel)
+    await channel.client.close()
+  })
+
+  test('the broker can close it', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    await expectNothing(channel)
+    channel.client.send(3, 'basic.qos')
+    await channel.client.expectConnectionClose(504, /expected 'channel.open'/, 'basic.qos')
+    await channel.client.expectSocketClosed()
+  })
+
+  test('the client is told that publishers are blocked, and that they are not any more', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    await expectNothing(channel)
+    const { memory } = server.server.core
+    const limit = Object.getOwnPropertyDescriptor(memory, 'limitBytes')
+    Object.defineProperty(memory, 'limitBytes', { ...limit, value: 1 })
+    channel.publish({ routingKey: QUEUE, body: 'more' })
+    await channel.client.expect(0, 'connection.blocked')
+    Object.defineProperty(memory, 'limitBytes', { ...limit })
+    memory.sample()
+    await channel.client.expect(0, 'connection.unblocked')
+  })
+})
+
+describe('while the disk takes nothing', () => {
+  beforeEach(async () => {
+    stall()
+    const busy = await server.channel()
+    declareNew(busy, 'on its way')
+    await expectNothing(busy)
+  })
+
+  test.each<[string, MethodName, MethodArguments]>([
+    ['looks for a queue', 'queue.declare', { queue: QUEUE, passive: true }],
+    ['looks for an exchange', 'exchange.declare', { exchange: 'amq.topic', passive: true }],
+    ['declares a durable queue that is there', 'queue.declare', { queue: QUEUE, durable: true }],
+    ['declares an exchange that is there', 'exchange.declare', { exchange: 'amq.topic', type: 'topic', durable: true }],
+    ['binds what is bound', 'queue.bind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' }],
+    ['unbinds what is not bound', 'queue.unbind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'unknown' }],
+    ['deletes a queue that is not there', 'queue.delete', { queue: 'nothing' }],
+    ['declares a queue of its own', 'queue.declare', { queue: '', exclusive: true }],
+    ['declares a transient queue', 'queue.declare', { queue: 'transient', autoDelete: true }],
+    ['declares a transient exchange', 'exchange.declare', { exchange: 'transient', type: 'fanout' }],
+  ])('a consumer that %s is answered and served', async (_, name, args) => {
+    const consumer = await server.channel()
+    await consumer.call(name, args)
+    await consumer.consume(QUEUE)
+    await consumer.expectBodies('kept')
+  })
+
+  test('a queue of its own can be bound, purged, unbound and deleted', async () => {
+    const channel = await server.channel()
+    const queue = await channel.queue()
+    await channel.bind(queue, 'amq.topic', 'key')
+    channel.publish({ exchange: 'amq.topic', routingKey: 'key', body: 'a', properties: PERSISTENT })
+    await channel.call('queue.purge', { queue })
+    await channel.call('queue.unbind', { queue, exchange: 'amq.topic', routingKey: 'key' })
+    await channel.call('queue.delete', { queue })
+  })
+
+  test('transactions that leave nothing behind are committed, others wait', async () => {
+    const channel = await server.channel()
+    await channel.call('tx.select')
+    await channel.call('tx.commit')
+    const queue = await channel.queue()
+    channel.publish({ routingKey: queue, body: 'a', properties: PERSISTENT })
+    channel.publish({ routingKey: QUEUE, body: 'transient' })
+    await channel.call('tx.commit')
+    const [first, second] = [await channel.get(QUEUE), await channel.get(QUEUE)]
+    channel.ack(Number(second?.args.deliveryTag))
+    await channel.call('tx.commit')
+    channel.ack(Number(first?.args.deliveryTag))
+    channel.send('tx.commit')
+    await expectNothing(channel)
+    release()
+    await channel.expect('tx.commit-ok')
+  })
+
+  test.each<[string, MethodName, MethodArguments, MethodArguments?]>([
+    ['declares a queue', 'queue.declare', { queue: 'on its way', durable: true }],
+    ['deletes a queue', 'queue.delete', { queue: QUEUE }],
+    ['declares an exchange', 'exchange.declare', { exchange: 'events', type: 'fanout', durable: true }],
+    ['binds a queue', 'queue.bind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'new' }],
+    ['unbinds a queue', 'queue.unbind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' }],
+    ['purges a queue', 'queue.purge', { queue: QUEUE }],
+    ['binds an exchange', 'exchange.bind', { destination: 'amq.fanout', source: 'amq.topic', routingKey: 'new' }],
+  ])('who %s waits, and so does whoever asks for the same', async (_, name, args) => {
+    const channels = [await server.channel(), await server.channel()]
+    for (const channel of channels) channel.send(name, args)
+    const [first, second] = channels as [RawChannel, RawChannel]
+    await expectNothing(first)
+    // What is empty already is purged at once.
+    if (name !== 'queue.purge') await expectNothing(second)
+    release()
+    for (const channel of channels) await channel.expect(`${name}-ok` as MethodName)
+  })
+})
+
+describe('a client that does not wait for answers', () => {
+  test(`has a bounded number of changes on their way, and all ${MANY} answered in order in the end`, async () => {
+    const channel = await server.channel()
+    stall()
+    const groups = MANY / 10
+    for (let group = 0; group < groups; group++) {
+      const frames = [methodFrame(1, 'queue.declare', { queue: `q${group}`, durable: true })]
+      for (let key = 1; key < 10; key++) {
+        const routingKey = `a.rather.long.routing.key.for.queue.${group}.and.number.${key}`
+        frames.push(methodFrame(1, 'queue.bind', { queue: `q${group}`, exchange: 'amq.topic', routingKey }))
+      }
+      channel.client.write(Buffer.concat(frames))
+    }
+    const vhost = server.server.core.requireVhost('/')
+    const changes = await standstill(() => vhost.queueCount + bindingCount())
+    expect(changes).toBeGreaterThan(100)
+    expect(changes).toBeLessThan(CHANGES_MAX)
+    release()
+    for (let group = 0; group < groups; group++) {
+      await channel.expect('queue.declare-ok', { queue: `q${group}` })
+      for (let key = 1; key < 10; key++) await channel.expect('queue.bind-ok')
+    }
+    await channel.expectQuiet(`q${groups - 1}`)
+  }, 60_000)
+
+  test('has a bounded number of changes on their way that nobody answers', async () => {
+    const channel = await server.channel()
+    stall()
+    const bind = (key: number): Buffer =>
+      methodFrame(1, 'queue.bind', { queue: QUEUE, exchange: 'amq.topic', routingKey: `key.${key}`, nowait: true })
+    for (let key = 0; key < 30_000; key += 1000) {
+      channel.client.write(Buffer.concat(Array.from({ length: 1000 }, (_, at) => bind(key + at))))
+    }
+    expect(await standstill(bindingCount)).toBeLessThan(CHANGES_MAX * 2)
+    release()
+    await channel.expectQuiet(QUEUE)
+    expect(bindingCount()).toBe(30_001)
+  }, 30_000)
+
+  test('keeps a bounded number of messages behind an answer', async () => {
+    const channel = await server.channel()
+    const queue = await channel.queue({})
+    const body = Buffer.alloc(20_000, 'x')
+    for (let count = 0; count < 500; count++) channel.publish({ routingKey: queue, body })
+    await channel.expectCounts(queue, 500, 0)
+    stall()
+    declareNew(channel)
+    for (let count = 0; count < 500; count++) channel.send('basic.get', { queue, noAck: true })
+    const { readyCount } = server.server.core.requireVhost('/').requireQueue(queue)
+    const left = await standstill(() => server.server.core.requireVhost('/').requireQueue(queue).readyCount)
+    expect(left).toBeLessThan(readyCount)
+    expect((500 - left) * body.length).toBeLessThan(2 * 1024 * 1024)
+    release()
+    await channel.expect('queue.declare-ok')
+    for (let count = 499; count >= 0; count--) await channel.expect('basic.get-ok', { messageCount: count })
+  })
+})
