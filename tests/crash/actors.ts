@@ -13,6 +13,8 @@ export const FANOUT = 'crash-fanout'
 const FANOUT_QUEUES = ['stream-2', 'stream-3'] as const
 export const TX_QUEUES = ['tx-0', 'tx-1', 'tx-2'] as const
 export const PURGED_QUEUE = 'purged'
+/** Nobody publishes to it. */
+export const BARRIER = 'crash-barrier'
 
 const CLOSED = 'the broker closed the socket'
 
@@ -41,6 +43,13 @@ export async function untilKilled({ broker }: Stage, act: () => Promise<void>): 
 
 export async function declareQueue(channel: RawChannel, queue: string): Promise<Received> {
   return await channel.call('queue.declare', { queue, durable: true })
+}
+
+/** Waits for a commit behind everything so far: what is unbound was there, so that its end is on the disk. */
+export async function commitBarrier(channel: RawChannel, queue: string): Promise<void> {
+  const binding = { queue, exchange: BARRIER, routingKey: 'barrier' }
+  await channel.call('queue.bind', binding)
+  await channel.call('queue.unbind', binding)
 }
 
 function bodySize(random: Random): number {
@@ -138,7 +147,7 @@ class Uncertain {
     const delivered = this.#delivered
     this.#settled = []
     this.#delivered = []
-    await declareQueue(barrier, queue)
+    await commitBarrier(barrier, queue)
     for (const message of delivered) message.delivered = 'certain'
     for (const [of, message] of settled) of.settledForGood(message)
   }

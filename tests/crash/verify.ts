@@ -1,6 +1,6 @@
 // Reads everything the broker kept, and holds it against the model.
 
-import { connect, declareQueue, FANOUT, PURGED_QUEUE, STREAM_QUEUES, type Stage, TX_QUEUES } from './actors.ts'
+import { BARRIER, commitBarrier, connect, declareQueue, FANOUT, PURGED_QUEUE, STREAM_QUEUES, type Stage, TX_QUEUES } from './actors.ts'
 import type { CrashBroker } from './crash-broker.ts'
 import { entityProblems } from './entity-actor.ts'
 import { type FoundMessage, idOf } from './model.ts'
@@ -13,6 +13,7 @@ export async function declareTopology(stage: Stage): Promise<void> {
   const channel = await client.channel(1)
   for (const queue of QUEUES) await declareQueue(channel, queue)
   await channel.call('exchange.declare', { exchange: FANOUT, type: 'fanout', durable: true })
+  await channel.call('exchange.declare', { exchange: BARRIER, type: 'direct', durable: true })
   for (const queue of ['stream-2', 'stream-3']) await channel.bind(queue, FANOUT)
   await client.close()
 }
@@ -43,7 +44,7 @@ export async function verify(stage: Stage, isDrained: boolean): Promise<string[]
     problems.push(...queue.problems(messages))
     queue.accept(messages)
   }
-  await declareQueue(await client.channel(++channelId), PURGED_QUEUE)
+  await commitBarrier(await client.channel(++channelId), PURGED_QUEUE)
   for (const queue of model.queues()) {
     queue.deliveriesKept()
     if (isDrained) queue.messages.clear()

@@ -1,6 +1,6 @@
 // A queue that grows far beyond the broker's memory and is drained again, over and over. Its model is a few numbers,
 // however long the queue: ids have no gaps, a body says its id, and the id says how large the body is.
-import { connect, declareQueue, type Stage } from '../crash/actors.ts'
+import { commitBarrier, connect, declareQueue, type Stage } from '../crash/actors.ts'
 import { bodyOf, idOf } from '../crash/model.ts'
 import { Random } from '../malice/random.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
@@ -124,7 +124,7 @@ export async function drainingSlowQueue(stage: Stage, slow: SlowQueueModel): Pro
 
 async function commit(barrier: RawChannel, slow: SlowQueueModel): Promise<void> {
   const { ackedTo } = slow
-  await declareQueue(barrier, QUEUE)
+  await commitBarrier(barrier, QUEUE)
   slow.ackKeptTo = Math.max(slow.ackKeptTo, ackedTo)
 }
 

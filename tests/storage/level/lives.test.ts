@@ -160,3 +160,24 @@ test('no two segments ever have the same sequence, whatever came in between', as
   await empty(await nextLife())
   expect(sequences.size).toBe(4)
 })
+
+test('a message at the place of one that was never kept is not marked as delivered', async () => {
+  const first = await nextLife()
+  first.log.append(durable(0))
+  await committed(first.storage)
+  for (let number = 1; number < 5; number++) first.log.append(transient(number))
+  for (let number = 0; number < 5; number++) takeOne(first.log)
+  await committed(first.storage)
+  const second = await nextLife()
+  second.log.append(durable(5))
+  await committed(second.storage)
+  const third = await nextLife()
+  const marks = Array.from({ length: 2 }, () => takeOne(third.log)).map(({ number, isRedelivered }) => [
+    number,
+    isRedelivered,
+  ])
+  expect(marks).toEqual([
+    [0, true],
+    [5, false],
+  ])
+})
