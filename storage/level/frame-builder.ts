@@ -1,4 +1,4 @@
-/** Gathers the entries of one commit into the pieces of a frame. Short pages are copied; long ones and bodies are referenced. */
+/** Gathers the entries of one commit into the pieces of a frame, or of several when it is very large. Short pages are copied; long ones and bodies are referenced. */
 import { crc32 } from 'node:zlib'
 import { allocateBlock, type Block, copyBytes } from '../../src/lib/block.ts'
 import {
@@ -12,6 +12,8 @@ import {
 } from './log-format.ts'
 
 const FIRST_BYTES = 64 * 1024
+/** Entries behind so many bytes go into another frame: whoever reads a frame holds all of it. */
+const FRAME_BYTES_MAX = 64 * 1024 * 1024
 /** A larger block than this is not kept for the next frame. */
 const KEPT_BYTES_MAX = 1024 * 1024
 /** From this length on, referencing the records of a page costs less than copying them. */
@@ -20,7 +22,7 @@ const LONG_PAGE_BYTES = 8 * 1024
 /** A body of a record, kept beside its page. */
 export interface PageBody {
   readonly index: number
-  /** Where it begins, in bytes from the start of the frame. */
+  /** Where it begins, in bytes from the start of the commit. */
   readonly offset: number
   readonly bytes: number
   readonly crc: number
@@ -36,25 +38,42 @@ export interface PlacedPage {
   readonly bodies: readonly PageBody[]
 }
 
+interface ClosedFrame {
+  readonly pieces: readonly Uint8Array[]
+  /** Those of them that the CRC of the frame covers: the others have their own. */
+  readonly covered: readonly Uint8Array[]
+  readonly bytes: number
+}
+
 export class FrameBuilder {
   #block: Block = allocateBlock(FIRST_BYTES)
   #length = 0
   #start = 0
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
-  /** Those of them that the CRC of the frame covers: the others have their own. */
-  readonly #covered: Uint8Array[] = []
+  #covered: Uint8Array[] = []
+  /** Frames of this commit in front of the one at hand, and their bytes, headers included. */
+  #closed: ClosedFrame[] = []
+  #closedBytes = 0
   /** Blocks of segments that pieces refer to. */
   #pinned: Block[] = []
   #bodies = new Map<Block, PlacedBody>()
 
   get isEmpty(): boolean {
-    return this.#length === 0
+    return this.#length === 0 && this.#closed.length === 0
   }
 
   /** Payload bytes so far. */
   get payloadBytes(): number {
     return this.#piecesBytes + this.#length - this.#start
+  }
+
+  /** What comes next need not be in one frame with what came so far. */
+  breakHere(): void {
+    if (this.payloadBytes < FRAME_BYTES_MAX) return
+    const frame = this.#close()
+    this.#closed.push(frame)
+    this.#closedBytes += LOG_FRAME_HEADER_BYTES + frame.bytes
   }
 
   /** A run of records `source[start, end)`, whose large bodies were placed before. */
@@ -81,11 +100,11 @@ export class FrameBuilder {
     this.#u32(crc)
     for (const body of bodies) {
       this.#u32(body.index)
-      this.#u32(body.offset - LOG_FRAME_HEADER_BYTES)
+      this.#u32(body.offset - this.#payloadOffset)
       this.#u32(body.bytes)
       this.#u32(body.crc)
     }
-    const offset = LOG_FRAME_HEADER_BYTES + this.payloadBytes
+    const offset = this.#payloadOffset + this.payloadBytes
     if (isLong) {
       this.#refer(records)
       source.pins++
@@ -106,7 +125,7 @@ export class FrameBuilder {
       this.#u8(Entry.body)
       this.#u32(body.size)
       this.#u32(crc)
-      placed = { offset: LOG_FRAME_HEADER_BYTES + this.payloadBytes, bytes: body.size, crc }
+      placed = { offset: this.#payloadOffset + this.payloadBytes, bytes: body.size, crc }
       this.#refer(body.bytes)
       this.#bodies.set(body, placed)
     }
@@ -160,23 +179,37 @@ export class FrameBuilder {
     this.#raw(key)
   }
 
-  /** The frame for the log. The builder is empty afterwards, and may be used again once the frame was `written`. */
+  /** The frames for the log. The builder is empty afterwards, and may be used again once they were `written`. */
   finish(commit: number, mark: Uint8Array): Uint8Array[] {
+    const frames = [...this.#closed, this.#close()]
+    this.#closed = []
+    this.#closedBytes = this.#length = this.#start = 0
+    return frames.flatMap(({ pieces, covered, bytes }, place) => {
+      const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
+      writeFrameHeader(header, mark, commit, bytes, place + 1 < frames.length)
+      let crc = crc32(header.subarray(0, CRC_OFFSET))
+      for (const piece of covered) crc = crc32(piece, crc)
+      header.writeUInt32BE(crc, CRC_OFFSET)
+      return [header, ...pieces]
+    })
+  }
+
+  /** Where the payload of the frame at hand begins, in bytes from the start of the commit. */
+  get #payloadOffset(): number {
+    return this.#closedBytes + LOG_FRAME_HEADER_BYTES
+  }
+
+  #close(): ClosedFrame {
     this.#seal()
-    const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
-    writeFrameHeader(header, mark, commit, this.#piecesBytes)
-    let crc = crc32(header.subarray(0, CRC_OFFSET))
-    for (const piece of this.#covered) crc = crc32(piece, crc)
-    header.writeUInt32BE(crc, CRC_OFFSET)
-    const frame = [header, ...this.#pieces]
+    const frame = { pieces: this.#pieces, covered: this.#covered, bytes: this.#piecesBytes }
     this.#pieces = []
-    this.#covered.length = 0
-    this.#piecesBytes = this.#length = this.#start = 0
+    this.#covered = []
+    this.#piecesBytes = 0
     this.#bodies.clear()
     return frame
   }
 
-  /** The frame is on its way no more: the segments in it may be reused. */
+  /** The frames are on their way no more: the segments in it may be reused. */
   written(): void {
     for (const block of this.#pinned) block.pins--
     this.#pinned = []

@@ -5,6 +5,7 @@ import type { Page, StoredBody } from '../stored-segment.ts'
 import type { DataFile } from './files.ts'
 import {
   BODY_HEADER_BYTES,
+  CONTINUES_OFFSET,
   CRC_OFFSET,
   Entry,
   LOG_FILE_HEADER_BYTES,
@@ -61,6 +62,8 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
   if (isDamaged && start < LOG_FILE_HEADER_BYTES) end = 0
   let at = Math.max(end, Math.min(LOG_FILE_HEADER_BYTES, fileBytes))
   let isEnded = false
+  /** Frames of a commit whose last one has not come yet. */
+  let begun: { readonly commit: number; readonly start: number; readonly end: number } | undefined
   while (at + LOG_FRAME_HEADER_BYTES <= fileBytes) {
     const frame = await readFrame(window, mark, at, fileBytes)
     if (frame === undefined) {
@@ -69,16 +72,35 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
     }
     isEnded = frame.payload.length === 0
     if (isEnded) break
-    if (at > end) gaps.push({ offset: end, bytes: at - end })
-    visitPayload(frame.payload, at + LOG_FRAME_HEADER_BYTES, visitor)
-    if (firstCommit === 0) firstCommit = frame.commit
-    lastCommit = frame.commit
-    at += LOG_FRAME_HEADER_BYTES + frame.payload.length
-    end = at
+    const { commit, payload } = frame
+    const start = begun?.commit === commit && begun.end === at ? begun.start : at
+    const next = at + LOG_FRAME_HEADER_BYTES + payload.length
+    if (frame.continues) begun = { commit, start, end: next }
+    else {
+      if (start > end) gaps.push({ offset: end, bytes: start - end })
+      if (start < at) await visitFrames(window, start, at, visitor)
+      // What was in the window may be gone.
+      const last = start < at ? await window.bytes(at + LOG_FRAME_HEADER_BYTES, payload.length) : payload
+      visitPayload(last, at + LOG_FRAME_HEADER_BYTES, visitor)
+      if (firstCommit === 0) firstCommit = commit
+      lastCommit = commit
+      end = next
+    }
+    at = next
   }
   if (isEnded && at > end) gaps.push({ offset: end, bytes: at - end })
   const tornBytes = isEnded ? 0 : await tornAt(window, mark, end, fileBytes, isReused)
   return { end: isEnded ? at : end, tornBytes, gaps, firstCommit, lastCommit }
+}
+
+/** Visits whole frames that were looked at before. */
+async function visitFrames(window: Window, start: number, end: number, visitor: LogVisitor): Promise<void> {
+  for (let at = start; at < end; ) {
+    const payloadBytes = (await window.bytes(at, LOG_FRAME_HEADER_BYTES)).readUInt32BE(8)
+    const from = at + LOG_FRAME_HEADER_BYTES
+    visitPayload(await window.bytes(from, payloadBytes), from, visitor)
+    at = from + payloadBytes
+  }
 }
 
 /** How much there is of a frame that was not finished. In a file that is used once more, anything may lie behind it. */
@@ -119,16 +141,17 @@ async function readFrame(
   mark: Buffer,
   at: number,
   fileBytes: number,
-): Promise<{ payload: Buffer; commit: number } | undefined> {
+): Promise<{ payload: Buffer; commit: number; continues: boolean } | undefined> {
   const header = await window.bytes(at, LOG_FRAME_HEADER_BYTES)
   if (!header.subarray(0, MARK_BYTES).equals(mark)) return undefined
   const payloadBytes = header.readUInt32BE(8)
   if (at + LOG_FRAME_HEADER_BYTES + payloadBytes > fileBytes) return undefined
   const commit = header.readUIntBE(12, 6)
+  const continues = header.readUInt16BE(CONTINUES_OFFSET) !== 0
   const expected = header.readUInt32BE(CRC_OFFSET)
   const crc = crc32(header.subarray(0, CRC_OFFSET))
   const payload = await window.bytes(at + LOG_FRAME_HEADER_BYTES, payloadBytes)
-  return isWhole(payload, crc, expected) ? { payload, commit } : undefined
+  return isWhole(payload, crc, expected) ? { payload, commit, continues } : undefined
 }
 
 /** Whether the payload is what was written: all of it counts, or none. Long pages and bodies have a CRC of their own. */

@@ -203,6 +203,7 @@ export class QueueRecorder implements LogRecorder {
   #gatherSettled(stored: StoredSegment, builder: FrameBuilder): void {
     if (stored.newlySettled.length === 0) return
     stored.newlySettled.sort((a, b) => a - b)
+    builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)
     stored.newlySettled = []
     stored.markChanged()
@@ -241,6 +242,7 @@ export class QueueRecorder implements LogRecorder {
   }
 
   #writePage(segment: Segment, first: number, end: number, builder: FrameBuilder, log: LogFile): Page {
+    builder.breakHere()
     const bodies: PageBody[] = []
     for (let index = first; segment.bodies !== undefined && index < end; index++) {
       const body = segment.bodies[index]

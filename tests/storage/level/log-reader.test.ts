@@ -280,6 +280,34 @@ describe('the log', () => {
     expect({ end, tornBytes }).toEqual({ end: torn, tornBytes: bytes - torn })
   })
 
+  test('a very large commit is several frames, and counts as a whole or not at all', async () => {
+    const small = new Block(Buffer.alloc(100_000, 'small'))
+    const large = new Block(Buffer.alloc(70 * 1024 * 1024, 'large'))
+    const before = await writeFrame(put('before'))
+    await writeFrame((builder) => {
+      builder.breakHere()
+      builder.page(1, 1, 0, 1, [{ index: 0, ...builder.body(large) }], new Block(DIGITS), 0, 4)
+      builder.breakHere()
+      builder.page(2, 1, 0, 1, [{ index: 0, ...builder.body(small) }], new Block(DIGITS), 4, 8)
+      builder.breakHere()
+      builder.put(1, Buffer.from('last'), Buffer.from('value'))
+    })
+    const { told, pages, tornBytes, gaps, lastCommit } = await scan()
+    expect(told.map((one) => (one as unknown[])[0])).toEqual(['put', 'page', 'page', 'put'])
+    expect({ tornBytes, gaps, lastCommit }).toEqual({ tornBytes: 0, gaps: [], lastCommit: 2 })
+    for (const [page, text] of [
+      [pages[0], '0123large'],
+      [pages[1], '4567small'],
+    ] as const) {
+      const buffer = Buffer.alloc(9)
+      await file.read(buffer.subarray(0, 4), page?.offset ?? 0)
+      await file.read(buffer.subarray(4), page?.bodies[0]?.offset ?? 0)
+      expect(buffer.toString()).toBe(text)
+    }
+    await file.truncate(bytes - 1)
+    expect(await scan(before)).toMatchObject({ told: [['put', 1, 'before', 'value']], gaps: [], lastCommit: 1 })
+  })
+
   test('cannot be told anything by what clients send', async () => {
     const forged = new FrameBuilder()
     forged.put(1, Buffer.from('forged'), Buffer.from('value'))
