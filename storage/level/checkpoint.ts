@@ -99,7 +99,9 @@ export class Checkpointer {
     const { number } = this.#logs.current
     const unneeded = this.#logs.all().filter((log) => log.number < number && log.pages.size === 0)
     const update = new CatalogueUpdate(this.#journal, this.#logs, this.#catalogue, this.#ids)
-    if (!(await this.#writer.write(await update.operations()))) {
+    const operations = await update.operations()
+    await this.#journal.syncLog()
+    if (!(await this.#writer.write(operations))) {
       this.#hasGivenUp = true
       return
     }

@@ -1,8 +1,12 @@
 /** The few things the store does with files. Tests put faults in between. */
-import { constants, readSync } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
+import { constants, read, readSync } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { ReadDescriptor, ReadDescriptors } from './read-descriptors.ts'
+
+const readFrom = promisify(read)
 
 export interface DataFile {
   /** Writes all of it at this offset. */
@@ -18,6 +22,8 @@ export interface DataFile {
   truncate(bytes: number): Promise<void>
   /** Gives it another name in its folder, which no file has. */
   rename(name: string): Promise<void>
+  /** It is not written to for now: what that takes is let go of, once all that was written is synced. */
+  rest(): Promise<void>
   close(): Promise<void>
 }
 
@@ -38,6 +44,7 @@ const WRITES_THROUGH = platform() === 'linux'
 
 export async function openFolder(folder: string): Promise<Files> {
   await mkdir(folder, { recursive: true })
+  const descriptors = new ReadDescriptors()
   return {
     folder,
     async open(name) {
@@ -45,7 +52,7 @@ export async function openFolder(folder: string): Promise<Files> {
         if (error.code !== 'ENOENT') throw error
         return open(join(folder, name), 'w+')
       })
-      return new DiskFile(handle, folder, name)
+      return new DiskFile(handle, folder, name, descriptors)
     },
     names: () => readdir(folder),
     remove: (name) => rm(join(folder, name), { force: true }),
@@ -64,21 +71,35 @@ export async function openFolder(folder: string): Promise<Files> {
   }
 }
 
+/** Open for writing from the start until it rests; for reading, as long as others leave room for it. */
 class DiskFile implements DataFile {
-  readonly #handle: FileHandle
+  #handle: FileHandle | undefined
   readonly #folder: string
   #name: string
   /** The same file, opened so that a write returns when it is safe: one call where a write and a sync are two. */
   #through: FileHandle | undefined
+  readonly #descriptors: ReadDescriptors
+  readonly #descriptor = new ReadDescriptor()
+  #isResting = false
+  /** Writes that a sync has to follow: all there were, and those that one has followed. */
+  #writes = 0
+  #syncedWrites = 0
 
-  constructor(handle: FileHandle, folder: string, name: string) {
+  constructor(handle: FileHandle, folder: string, name: string, descriptors: ReadDescriptors) {
     this.#handle = handle
     this.#folder = folder
     this.#name = name
+    this.#descriptors = descriptors
   }
 
-  write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
-    return writeAll(this.#handle, pieces, offset)
+  get #path(): string {
+    return join(this.#folder, this.#name)
+  }
+
+  async write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    this.#isResting = false
+    this.#writes++
+    await writeAll(this.#handle ?? (await this.#reopen()), pieces, offset)
   }
 
   async writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void> {
@@ -87,46 +108,73 @@ class DiskFile implements DataFile {
       await this.sync()
       return
     }
-    this.#through ??= await open(join(this.#folder, this.#name), constants.O_RDWR | constants.O_DSYNC)
+    this.#isResting = false
+    this.#through ??= await open(this.#path, constants.O_RDWR | constants.O_DSYNC)
     await writeAll(this.#through, pieces, offset)
   }
 
-  sync(): Promise<void> {
-    return this.#handle.datasync()
+  async sync(): Promise<void> {
+    const writes = this.#writes
+    await (this.#handle ?? (await this.#reopen())).datasync()
+    this.#syncedWrites = Math.max(this.#syncedWrites, writes)
+    if (this.#isResting) await this.#closeHandles()
   }
 
   async read(buffer: Uint8Array, offset: number): Promise<void> {
-    for (let at = 0; at < buffer.length; ) {
-      const { bytesRead } = await this.#handle.read(buffer, at, buffer.length - at, offset + at)
-      if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
-      at += bytesRead
-    }
+    await this.#descriptors.use(this.#descriptor, this.#path, async (fd) => {
+      for (let at = 0; at < buffer.length; ) {
+        const { bytesRead } = await readFrom(fd, buffer, at, buffer.length - at, offset + at)
+        if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
+        at += bytesRead
+      }
+    })
   }
 
   readNow(buffer: Uint8Array, offset: number): void {
-    for (let at = 0; at < buffer.length; ) {
-      const bytesRead = readSync(this.#handle.fd, buffer, at, buffer.length - at, offset + at)
-      if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
-      at += bytesRead
-    }
+    this.#descriptors.useNow(this.#descriptor, this.#path, (fd) => {
+      for (let at = 0; at < buffer.length; ) {
+        const bytesRead = readSync(fd, buffer, at, buffer.length - at, offset + at)
+        if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
+        at += bytesRead
+      }
+    })
   }
 
   async size(): Promise<number> {
-    return (await this.#handle.stat()).size
+    return (await stat(this.#path)).size
   }
 
-  truncate(bytes: number): Promise<void> {
-    return this.#handle.truncate(bytes)
+  async truncate(bytes: number): Promise<void> {
+    await (this.#handle ?? (await this.#reopen())).truncate(bytes)
   }
 
   async rename(name: string): Promise<void> {
-    await rename(join(this.#folder, this.#name), join(this.#folder, name))
+    await rename(this.#path, join(this.#folder, name))
     this.#name = name
   }
 
+  async rest(): Promise<void> {
+    this.#isResting = true
+    // What the system could not write it tells those who had the file open then.
+    if (this.#syncedWrites === this.#writes) await this.#closeHandles()
+  }
+
   async close(): Promise<void> {
-    await this.#through?.close()
-    await this.#handle.close()
+    await this.#closeHandles()
+    await this.#descriptors.close(this.#descriptor)
+  }
+
+  async #reopen(): Promise<FileHandle> {
+    this.#handle = await open(this.#path, 'r+')
+    return this.#handle
+  }
+
+  async #closeHandles(): Promise<void> {
+    const [handle, through] = [this.#handle, this.#through]
+    this.#handle = undefined
+    this.#through = undefined
+    await through?.close()
+    await handle?.close()
   }
 }
 

@@ -74,7 +74,7 @@ export class LevelJournal implements Journal {
   /** Something went wrong that nobody can put right while it runs: nothing is committed any more. */
   #isFailed = false
   #syncTimer: NodeJS.Timeout | undefined
-  #unsyncedFile: LogFile | undefined
+  readonly #unsynced = new Set<LogFile>()
 
   constructor(logs: LogFiles, lastCommit: number, options: JournalOptions) {
     this.#logs = logs
@@ -309,7 +309,7 @@ export class LevelJournal implements Journal {
     this.#builder.written()
     if (this.#isFailed) return false
     this.#setTrouble(undefined)
-    if (this.#options.durability !== 'sync') this.#unsyncedFile = log
+    if (this.#options.durability !== 'sync') this.#unsynced.add(log)
     return true
   }
 
@@ -333,11 +333,15 @@ export class LevelJournal implements Journal {
   }
 
   async #syncLater(): Promise<void> {
-    const log = this.#unsyncedFile
-    this.#unsyncedFile = undefined
-    if (log === undefined || this.#options.durability === 'os') return
+    if (this.#options.durability !== 'os') await this.syncLog()
+  }
+
+  /** Makes safe what was written so far, whatever the durability: the catalogue must never be ahead of the log. */
+  async syncLog(): Promise<void> {
+    const logs = [...this.#unsynced]
+    this.#unsynced.clear()
     try {
-      await log.file.sync()
+      for (const log of logs) await log.file.sync()
     } catch (error) {
       // The system may have dropped what it could not write: nobody knows what is on the disk.
       this.#fail('the log cannot be synced', error)

@@ -159,7 +159,8 @@ export class LogFiles {
     const next = await this.#next
     if (next !== undefined) {
       await next.file.close()
-      await this.#files.remove(logFileName(next.number))
+      // One that stays is in nobody's way.
+      await this.#files.remove(logFileName(next.number)).catch(() => {})
     }
     await this.#spares.close()
     for (const { file } of this.#byNumber.values()) await file.close()

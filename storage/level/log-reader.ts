@@ -88,9 +88,9 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
     }
     at = next
   }
-  if (isEnded && at > end) gaps.push({ offset: end, bytes: at - end })
-  const tornBytes = isEnded ? 0 : await tornAt(window, mark, end, fileBytes, isReused)
-  return { end: isEnded ? at : end, tornBytes, gaps, firstCommit, lastCommit }
+  // Of a commit that was not finished, any part may be there, and so may what comes behind it.
+  const tornBytes = isEnded ? at - end : await tornAt(window, mark, end, fileBytes, isReused)
+  return { end, tornBytes, gaps, firstCommit, lastCommit }
 }
 
 /** Visits whole frames that were looked at before. */
@@ -286,6 +286,8 @@ function visitPage(payload: Buffer, at: number, base: number, visitor: LogVisito
 class Window {
   readonly #file: DataFile
   readonly #fileBytes: number
+  /** Grows to what was the longest frame so far, and is used again and again. */
+  #room: Buffer = Buffer.alloc(0)
   #buffer: Buffer = Buffer.alloc(0)
   #start = 0
 
@@ -302,7 +304,10 @@ class Window {
 
   async #move(offset: number, length: number): Promise<void> {
     const wanted = Math.min(Math.max(length, READ_BYTES), this.#fileBytes - offset)
-    const buffer = Buffer.allocUnsafeSlow(wanted)
+    // What it had is overwritten, also by a read that fails.
+    this.#buffer = this.#room.subarray(0, 0)
+    if (this.#room.length < wanted) this.#room = Buffer.allocUnsafeSlow(wanted)
+    const buffer = this.#room.subarray(0, wanted)
     await this.#file.read(buffer, offset)
     this.#buffer = buffer
     this.#start = offset

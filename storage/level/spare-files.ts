@@ -32,7 +32,8 @@ export class SpareFiles {
 
   /** False when this log file is not wanted as a spare one. */
   async keep({ number, file, roomBytes }: { number: number; file: DataFile; roomBytes: number }): Promise<boolean> {
-    if (!this.isWanted || this.#spares.length >= SPARES_MAX || roomBytes > this.#fileBytes * LENGTH_SHARE_MAX) return false
+    if (!this.isWanted || this.#spares.length >= SPARES_MAX || roomBytes > this.#fileBytes * LENGTH_SHARE_MAX)
+      return false
     if (roomBytes < this.#fileBytes / LENGTH_SHARE_MAX) return false
     const name = spareFileName(number)
     try {
