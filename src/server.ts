@@ -257,6 +257,7 @@ export class Server {
     try {
       this.#restore(await storage.open({ onProgress: (progress) => this.#tellProgress(progress) }))
       this.#unsubscribe = storage.journal.onChange(() => this.#journalChanged())
+      this.#journalChanged()
     } catch (error) {
       this.#state = 'stopped'
       this.#start = undefined

@@ -8,8 +8,11 @@ export interface Journal {
   readonly isCongested: boolean
   /** Why nothing can be committed at the moment, in plain words; undefined when all is well. */
   readonly trouble: string | undefined
-  /** Calls back when everything staged so far is durable; at once when nothing is waiting. */
-  whenDurable(callback: () => void): void
+  /**
+   * Calls back when everything staged so far is durable; at once when nothing is waiting. `whenLost` is called instead when
+   * the storage has ended and it will never be.
+   */
+  whenDurable(callback: () => void, whenLost?: () => void): void
   /** Stages an entity. */
   put(kind: number, key: string, value: Uint8Array): void
   remove(kind: number, key: string): void

@@ -223,13 +223,14 @@ export class QueueLog {
   evict(bytes: number): number {
     let freed = 0
     const recorder = this.#recorder
-    const first = this.#cursor?.next
-    for (let at = this.#tail?.previous; recorder !== undefined && at !== undefined && at !== first && freed < bytes; ) {
-      if (at === this.#cursor) break
-      if (at.isResident && recorder.isSafe(at)) {
-        freed += this.#pool.evict(at)
-      }
-      at = at.previous
+    if (recorder === undefined) return freed
+    const due = new Set([
+      this.#cursor,
+      this.#cursor?.next,
+      this.#requeued.length > 0 ? this.#requeued.firstSegment() : undefined,
+    ])
+    for (let at = this.#tail?.previous; at !== undefined && freed < bytes; at = at.previous) {
+      if (at.isResident && !due.has(at) && recorder.isSafe(at)) freed += this.#pool.evict(at)
     }
     return freed
   }

@@ -13,6 +13,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import { type BrokerStats, brokerStats } from './broker-stats.ts'
 import { type ConsumeOptions, checkConsumeOptions, type InProcessConsumer } from './consume-options.ts'
 import { Deliveries, type Settlement } from './deliveries.ts'
+import { durable } from './durable.ts'
 import { EmbeddedConsumer, type MessageHandler } from './embedded-consumer.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
@@ -128,11 +129,11 @@ export class EmbeddedBroker {
 
   /**
    * Resolves when everything done so far is as safe as the durability of the storage says: what a confirm tells a client.
-   * While the disk makes trouble that may take until somebody has looked after it.
+   * While the disk makes trouble that may take until somebody has looked after it. Throws Error when the storage ends
+   * before.
    */
   whenDurable(): Promise<void> {
-    const { journal } = this.#vhosts.context.core
-    return new Promise((resolve) => journal.whenDurable(resolve))
+    return durable(this.#vhosts.context.core.journal)
   }
 
   // --- messages in

@@ -3,6 +3,7 @@ import type { User } from '../auth/authenticator.ts'
 import type { UserList } from '../auth/user-list.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
+import { durable } from './durable.ts'
 
 export interface EmbeddedUsersContext {
   readonly core: Broker
@@ -65,7 +66,7 @@ export class EmbeddedUsers {
     const { list, core, requireRunning } = this.#context
     requireRunning()
     const result = change(list)
-    await new Promise<void>((resolve) => core.journal.whenDurable(resolve))
+    await durable(core.journal)
     return result
   }
 }

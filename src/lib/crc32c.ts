@@ -5,13 +5,13 @@ type Tables = readonly [Int32Array, Int32Array, Int32Array, Int32Array, Int32Arr
 
 let tables: Tables | undefined
 
-/** CRC-32C (Castagnoli) of the bytes from `start` to `end`, which Node.js does not have. */
-export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
+/** CRC-32C (Castagnoli), which Node.js does not have, of the bytes from `start` to `end`, behind those it is `of` so far. */
+export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, of = 0): number {
   tables ??= makeTables()
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables
   // All indexes are inside: `end` is not behind the bytes, and a table has an entry for every byte.
   const at8 = (offset: number): number => bytes[offset] as number
-  let crc = -1
+  let crc = ~of
   let at = start
   for (; at + 8 <= end; at += 8) {
     const low = crc ^ (at8(at) | (at8(at + 1) << 8) | (at8(at + 2) << 16) | (at8(at + 3) << 24))

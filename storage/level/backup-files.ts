@@ -22,10 +22,15 @@ export interface BackupFile {
 export async function createBackupTarget(path: string): Promise<BackupTarget> {
   if (await hasContent(path)) throw new DataFolderError(`${path} is there already: choose another name for the backup`)
   const part = `${path}.part`
-  await rm(part, { recursive: true, force: true })
   await mkdir(dirname(path), { recursive: true })
-  if (path.endsWith('.tar')) return new TarTarget(path, part, await open(part, 'w'))
-  await mkdir(part)
+  try {
+    if (path.endsWith('.tar')) return new TarTarget(path, part, await open(part, 'wx'))
+    await mkdir(part)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const text = `${part} is there already, perhaps from a backup that was cut off: remove it, or choose another name`
+    throw new DataFolderError(text, { cause: error })
+  }
   return new FolderTarget(path, part)
 }
 
@@ -48,6 +53,14 @@ export async function readWhole(content: AsyncIterable<Uint8Array>): Promise<Buf
   const pieces: Uint8Array[] = []
   for await (const piece of content) pieces.push(piece)
   return Buffer.concat(pieces)
+}
+
+/** The same content, piece by piece seen on its way. */
+export async function* through(content: AsyncIterable<Buffer>, see: (piece: Buffer) => void): AsyncIterable<Buffer> {
+  for await (const piece of content) {
+    see(piece)
+    yield piece
+  }
 }
 
 async function hasContent(path: string): Promise<boolean> {

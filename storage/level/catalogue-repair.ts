@@ -2,21 +2,33 @@
  * Opens a catalogue, and puts a damaged one right as far as that is possible: a copy is kept in the quarantine, LevelDB
  * salvages its tables, and what cannot be salvaged starts empty, to be filled again from the log.
  */
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { syncFolder } from './backup-files.ts'
 import { Catalogue } from './catalogue.ts'
+import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
 import { damagedTables, damageInLevelFiles } from './leveldb-files.ts'
+import { isDamage } from './page-reader.ts'
 import type { ReadProgress } from './read-progress.ts'
 
 /** In the quarantine, while a repair is not done. */
 const UNFINISHED = 'unfinished-repair'
+/** LevelDB has only a few codes, and words. */
+const CORRUPTION = /corruption|missing files|no such file|found no files/i
 
 export interface OpenedCatalogue {
   readonly catalogue: Catalogue
   /** What had to be done to open it, one sentence each. */
   readonly problems: readonly string[]
+  /** To be told when it is closed. */
+  readonly tables?: CheckedTables
+}
+
+export interface OpenCatalogueOptions {
+  readonly progress?: ReadProgress
+  /** Looks at every table, also at those that were as they should be before. */
+  readonly checksAll?: boolean
 }
 
 /**
@@ -27,23 +39,28 @@ export interface OpenedCatalogue {
 export async function openCatalogue(
   folder: string,
   quarantine: string,
-  progress?: ReadProgress,
+  { progress, checksAll = false }: OpenCatalogueOptions = {},
 ): Promise<OpenedCatalogue> {
   // Without its file CURRENT, LevelDB would take the folder for a new one and delete the rest.
   if (await isHeadless(folder)) return await repairCatalogue(folder, quarantine, 'its file CURRENT is missing')
-  const { tables, problems } = await damageInLevelFiles(folder, progress)
-  if (tables.length > 0) return await repairCatalogue(folder, quarantine, problems.join(', '))
+  const checkedTables = checksAll ? undefined : await CheckedTables.read(folder)
+  const found = await damageInLevelFiles(folder, { progress, tables: checkedTables })
+  if (found.tables.length > 0) return await repairCatalogue(folder, quarantine, found.problems.join(', '))
   const unfinished = await unfinishedRepair(quarantine)
-  if (problems.length > 0) await repairBegins(folder, quarantine, problems.join(', '))
+  if (found.problems.length > 0) await repairBegins(folder, quarantine, found.problems.join(', '))
+  // LevelDB may end the process over what nobody has looked at: the next one is to know that this one tried.
+  await checkedTables?.begin(found.known, found.checked)
   try {
     // What is damaged of its log LevelDB leaves out, without a word.
     const catalogue = await Catalogue.open(folder)
-    const found = unfinished === undefined ? problems : [...problems, `${unfinished}; that was not put right before`]
-    return { catalogue, problems: found.map((text) => `the catalogue was damaged: ${text}`) }
+    const again = unfinished === undefined ? [] : [`${unfinished}; that was not put right before`]
+    const problems = [...found.problems, ...again].map((text) => `the catalogue was damaged: ${text}`)
+    return { catalogue, problems, ...(checkedTables !== undefined && { tables: checkedTables }) }
   } catch (error) {
+    await checkedTables?.end()
     const reason = reasonOf(error)
-    if (!(await isDamage(folder, reason))) throw error
-    return await repairCatalogue(folder, quarantine, [...problems, reason].join(', '))
+    if (!(await isDamageOf(folder, reason))) throw error
+    return await repairCatalogue(folder, quarantine, [...found.problems, reason].join(', '))
   }
 }
 
@@ -81,30 +98,62 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-async function isDamage(folder: string, reason: string): Promise<boolean> {
+async function isDamageOf(folder: string, reason: string): Promise<boolean> {
   if (/corruption/i.test(reason)) return true
   if (!/no such file/i.test(reason)) return false
   return (await namesIn(folder)).length > 0
 }
 
-/** For a catalogue that is not open and that cannot be read. As it was, it goes into the quarantine. */
+/**
+ * For a catalogue that is not open and that cannot be read. As it was, it goes into the quarantine. Throws what the system
+ * says when it has no room, no descriptors or no permission: then nothing is lost, and the next start tries again.
+ */
 export async function repairCatalogue(folder: string, quarantine: string, reason: string): Promise<OpenedCatalogue> {
   await repairBegins(folder, quarantine, reason)
+  await forgetCheckedTables(folder)
   try {
     for (const name of await damagedTables(folder)) await rm(join(folder, name))
     await ClassicLevel.repair(folder)
     // What it could not use; the copy has that too.
     await rm(join(folder, 'lost'), { recursive: true, force: true })
     return { catalogue: await Catalogue.open(folder), problems: [`the catalogue was damaged: ${reason}`] }
-  } catch {
+  } catch (error) {
+    if (!isCorruption(error)) throw error
     await rm(folder, { recursive: true })
     const problem = `the catalogue was damaged beyond repair: ${reason}; what it alone had is lost`
     return { catalogue: await Catalogue.open(folder), problems: [problem] }
   }
 }
 
+/** LevelDB says that what it has is damaged, or that a part of it is missing. */
+export function isCorruption(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && String(at.code).startsWith('LEVEL_') && CORRUPTION.test(reasonOf(at))) return true
+  }
+  return false
+}
+
+/** What the disk cannot give back any more is not copied; the rest is. */
 async function keepCopy(folder: string, quarantine: string): Promise<void> {
-  await cp(folder, await freePlace(quarantine, basename(folder)), { recursive: true })
+  const place = await freePlace(quarantine, basename(folder))
+  try {
+    await mkdir(place)
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (entry.isFile()) await copyReadable(join(folder, entry.name), join(place, entry.name))
+    }
+  } catch (error) {
+    // A part of it helps nobody, and every start would leave another one.
+    await rm(place, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function copyReadable(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+  }
 }
 
 /** What LevelDB itself said: the innermost of the errors. */

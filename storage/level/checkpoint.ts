@@ -100,8 +100,7 @@ export class Checkpointer {
     const unneeded = this.#logs.all().filter((log) => log.number < number && log.pages.size === 0)
     const update = new CatalogueUpdate(this.#journal, this.#logs, this.#catalogue, this.#ids)
     const operations = await update.operations()
-    await this.#journal.syncLog()
-    if (!(await this.#writer.write(operations))) {
+    if (!(await this.#journal.syncLog()) || !(await this.#writer.write(operations))) {
       this.#hasGivenUp = true
       return
     }

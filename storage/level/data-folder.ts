@@ -5,13 +5,16 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { ifMissing } from './files.ts'
 import { FolderLock, isLocked, LOCK_FOLDER } from './folder-lock.ts'
 
 export const CATALOGUE_FOLDER = 'catalogue'
 export const LOG_FOLDER = 'log'
 export const QUARANTINE_FOLDER = 'quarantine'
+/** What a restore has, until all of it is in its place. */
+export const RESTORE_FOLDER = '.restore'
 const OWNER_FILE = 'owner'
-const STORE_FOLDERS: readonly string[] = [CATALOGUE_FOLDER, LOG_FOLDER]
+export const STORE_FOLDERS: readonly string[] = [CATALOGUE_FOLDER, LOG_FOLDER]
 /** What a store leaves in its folder besides. A disk of its own comes with a folder for what is found on it. */
 const HARMLESS: readonly string[] = [OWNER_FILE, LOCK_FOLDER, QUARANTINE_FOLDER, 'lost+found']
 
@@ -23,23 +26,34 @@ export class DataFolderError extends Error {
   }
 }
 
-export type FolderContent = 'nothing' | 'store' | 'foreign'
+export type FolderContent = 'nothing' | 'store' | 'half-restored' | 'foreign'
 
 /** What is in the folder. One that is not there has nothing in it. */
 export async function folderContent(folder: string): Promise<FolderContent> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const names = (await readdir(folder).catch(ifMissing)) ?? []
+  if (names.includes(RESTORE_FOLDER)) return 'half-restored'
   if (names.some((name) => STORE_FOLDERS.includes(name))) return 'store'
   // Hidden files belong to the system.
   return names.every((name) => name.startsWith('.') || HARMLESS.includes(name)) ? 'nothing' : 'foreign'
 }
 
-/** Throws DataFolderError when there is something in the folder, but no store. */
+/** Throws DataFolderError when there is something in the folder, but no store, or only a part of one. */
 export async function requireUsableFolder(folder: string): Promise<void> {
-  if ((await folderContent(folder)) !== 'foreign') return
+  const content = await folderContent(folder)
+  if (content === 'half-restored') throw unfinishedRestore(folder)
+  if (content !== 'foreign') return
   throw new DataFolderError(`the folder ${folder} has other files in it and no store: choose an empty folder`)
+}
+
+/** Throws DataFolderError when there is no store in the folder, or only a part of one. */
+export async function requireStore(folder: string): Promise<void> {
+  const content = await folderContent(folder)
+  if (content === 'half-restored') throw unfinishedRestore(folder)
+  if (content !== 'store') throw new DataFolderError(`there is no store in the folder ${folder}`)
+}
+
+function unfinishedRestore(folder: string): DataFolderError {
+  return new DataFolderError(`a restore into the folder ${folder} was cut off before its end: restore the backup again`)
 }
 
 /** A folder that this process has, and nobody else. */

@@ -39,6 +39,11 @@ export interface Files {
   freeBytes(): Promise<number>
 }
 
+/** For what need not be there: undefined then. */
+export function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
 /** Elsewhere, O_DSYNC is unknown, or promises less than a sync does. */
 const WRITES_THROUGH = platform() === 'linux'
 

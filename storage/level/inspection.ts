@@ -11,7 +11,7 @@ import type { Catalogue, LogPosition } from './catalogue.ts'
 import type { CatalogueKeys } from './catalogue-keys.ts'
 import type { Files } from './files.ts'
 import { LogFiles } from './log-files.ts'
-import { type LogVisitor, scanLog } from './log-reader.ts'
+import { NOBODY, scanLog } from './log-reader.ts'
 import { recordBytes } from './page-reader.ts'
 import { type RecoveredStore, recover } from './recovery.ts'
 
@@ -82,25 +82,30 @@ export async function inspect(
   }
 }
 
-/** The same files, never cut. */
+/** The same files, as whoever only looks at them may have them. */
 function readOnly(files: Files): Files {
+  const refuse = async (): Promise<never> => {
+    throw new Error('a store that is looked at must not be changed')
+  }
   return {
     folder: files.folder,
     names: () => files.names(),
-    remove: (name) => files.remove(name),
-    syncFolder: () => files.syncFolder(),
+    remove: refuse,
+    syncFolder: refuse,
     freeBytes: () => files.freeBytes(),
     async open(name) {
       const file = await files.open(name)
       return {
-        write: (pieces, offset) => file.write(pieces, offset),
-        writeThrough: (pieces, offset) => file.writeThrough(pieces, offset),
-        rename: (to) => file.rename(to),
+        write: refuse,
+        writeThrough: refuse,
+        truncate: refuse,
+        rename: refuse,
+        // Recovery makes safe what it has read.
         sync: () => file.sync(),
         read: (buffer, offset) => file.read(buffer, offset),
         readNow: (buffer, offset) => file.readNow(buffer, offset),
         size: () => file.size(),
-        truncate: async () => {},
+        rest: () => file.rest(),
         close: () => file.close(),
       }
     },
@@ -300,15 +305,4 @@ class Inspector {
 
 function placeOf(file: number, offset: number): string {
   return file === 0 ? `catalogue entry ${offset}` : `log file ${file} at ${offset}`
-}
-
-/** For a scan that only looks whether the frames are whole. */
-const NOBODY: LogVisitor = {
-  page: () => {},
-  settle: () => {},
-  drop: () => {},
-  cursor: () => {},
-  dropQueue: () => {},
-  put: () => {},
-  remove: () => {},
 }

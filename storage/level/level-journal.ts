@@ -8,6 +8,7 @@ import { type EntityChange, entityId } from './catalogue.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
+import { UnsyncedLogs } from './unsynced-logs.ts'
 
 export type Durability = 'sync' | 'interval' | 'os'
 
@@ -25,6 +26,12 @@ export interface JournalOptions {
   readonly onDamage: (text: string) => void
   /** A callback that waited for a commit has thrown. */
   readonly onDefect: (error: unknown) => void
+}
+
+/** Who waits for a commit: one of the two is called, once. */
+interface Waiting {
+  readonly whenDurable: () => void
+  readonly whenLost: () => void
 }
 
 /** What the disk need not keep once the commit at hand is on it. */
@@ -57,7 +64,9 @@ export class LevelJournal implements Journal {
   readonly #options: JournalOptions
   readonly #listeners = new Set<() => void>()
   #builder = new FrameBuilder()
-  #waiting: (() => void)[] = []
+  #waiting: Waiting[] = []
+  /** Those that wait for the commit that is on its way. */
+  #committing: Waiting[] = []
   #touched: QueueRecorder[] = []
   #entities: EntityChange[] = []
   #deleted: QueueRecorder[] = []
@@ -74,7 +83,7 @@ export class LevelJournal implements Journal {
   /** Something went wrong that nobody can put right while it runs: nothing is committed any more. */
   #isFailed = false
   #syncTimer: NodeJS.Timeout | undefined
-  readonly #unsynced = new Set<LogFile>()
+  readonly #unsynced = new UnsyncedLogs((error) => this.#fail('the log cannot be synced', error))
 
   constructor(logs: LogFiles, lastCommit: number, options: JournalOptions) {
     this.#logs = logs
@@ -144,11 +153,12 @@ export class LevelJournal implements Journal {
     this.#logs.pageAdded(page, stored)
   }
 
-  whenDurable(callback: () => void): void {
-    if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
-      this.#waiting.push(callback)
+  whenDurable(whenDurable: () => void, whenLost: () => void = () => {}): void {
+    if (this.#isFailed) whenLost()
+    else if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
+      this.#waiting.push({ whenDurable, whenLost })
       this.#arm()
-    } else callback()
+    } else whenDurable()
   }
 
   onChange(listener: () => void): () => void {
@@ -231,7 +241,7 @@ export class LevelJournal implements Journal {
   async #commitAll(): Promise<void> {
     while (this.#hasWork() && !this.#isFailed) {
       if (this.#logs.isFull) await this.#rotate()
-      const waiting = this.#waiting
+      this.#committing = this.#waiting
       this.#waiting = []
       const log = this.#logs.current
       const unneeded = this.#gather(log)
@@ -242,10 +252,20 @@ export class LevelJournal implements Journal {
       const wasCongested = this.isCongested
       this.#inFlightBytes = 0
       this.#letGo(unneeded)
-      for (const callback of waiting) this.#call(callback)
+      const durable = this.#committing
+      this.#committing = []
+      for (const { whenDurable } of durable) this.#call(whenDurable)
       if (wasCongested && !this.isCongested) this.#changed()
       this.#options.afterCommit()
     }
+  }
+
+  /** Nothing of what is staged will be durable any more. */
+  #lose(): void {
+    const lost = [...this.#committing, ...this.#waiting]
+    this.#committing = []
+    this.#waiting = []
+    for (const { whenLost } of lost) this.#call(whenLost)
   }
 
   #call(callback: () => void): void {
@@ -319,6 +339,7 @@ export class LevelJournal implements Journal {
     this.#options.onDamage(
       `what was not confirmed yet is lost: the log could not be written before the end (${reason})`,
     )
+    this.#lose()
     return false
   }
 
@@ -336,16 +357,9 @@ export class LevelJournal implements Journal {
     if (this.#options.durability !== 'os') await this.syncLog()
   }
 
-  /** Makes safe what was written so far, whatever the durability: the catalogue must never be ahead of the log. */
-  async syncLog(): Promise<void> {
-    const logs = [...this.#unsynced]
-    this.#unsynced.clear()
-    try {
-      for (const log of logs) await log.file.sync()
-    } catch (error) {
-      // The system may have dropped what it could not write: nobody knows what is on the disk.
-      this.#fail('the log cannot be synced', error)
-    }
+  /** Makes safe what was written so far: the catalogue must never be ahead of the log. False when that failed. */
+  syncLog(): Promise<boolean> {
+    return this.#unsynced.sync()
   }
 
   #fail(what: string, error: unknown): void {
@@ -354,6 +368,7 @@ export class LevelJournal implements Journal {
     const reason = error instanceof Error ? error.message : String(error)
     this.#setTrouble(`${what} (${reason}): check the disk, then start the broker again`)
     this.#options.onFatal(error instanceof Error ? error : new Error(reason))
+    this.#lose()
   }
 
   #setTrouble(trouble: string | undefined): void {

@@ -10,8 +10,9 @@ import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
 import type { Catalogue, LogPosition } from './catalogue.ts'
-import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
+import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
+import type { CheckedTables } from './checked-tables.ts'
 import { Checkpointer } from './checkpoint.ts'
 import {
   CATALOGUE_FOLDER,
@@ -61,6 +62,8 @@ const DEFAULT_FREE_BYTES_MIN = 64 * 1024 * 1024
 const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
 /** Never evicts down to less than this share of the memory allowed. */
 const EVICT_TO_SHARE = 0.8
+/** Looking for what can be evicted costs time: it is worth it when there is more by this share of the memory allowed. */
+const EVICT_STEP_SHARE = 0.05
 
 export class LevelStorage implements Storage, PageSource {
   readonly kind = 'leveldb'
@@ -77,10 +80,13 @@ export class LevelStorage implements Storage, PageSource {
   #quarantining: Promise<void> | undefined
   #folder: ClaimedFolder | undefined
   #catalogue: Catalogue | undefined
+  #tables: CheckedTables | undefined
   #logs: LogFiles | undefined
   #journal: LevelJournal | undefined
   #isClosed = false
   #room: DiskRoom | undefined
+  /** Bytes of messages that were left when some were evicted last. */
+  #bytesKept = 0
   #isRoomShort = false
   #checkpointer: Checkpointer | undefined
 
@@ -113,8 +119,11 @@ export class LevelStorage implements Storage, PageSource {
     try {
       await requireUsableFolder(folder)
       this.#folder = await claimFolder(folder)
-      const opened = await openCatalogue(join(folder, CATALOGUE_FOLDER), this.#quarantine, progress)
+      // Until now, somebody may have been restoring a backup into it.
+      await requireUsableFolder(folder)
+      const opened = await openCatalogue(join(folder, CATALOGUE_FOLDER), this.#quarantine, { progress })
       this.#catalogue = opened.catalogue
+      this.#tables = opened.tables
       const files = this.#options.files ?? (await openFolder(join(folder, LOG_FOLDER)))
       this.#logs = new LogFiles(files, this.#logFileBytes)
       await this.#logs.open()
@@ -163,7 +172,9 @@ export class LevelStorage implements Storage, PageSource {
       } catch (error) {
         if (attempt > 2 || !isCorruption(error)) throw error
         await this.#catalogue?.close()
+        await this.#tables?.end()
         this.#catalogue = undefined
+        this.#tables = undefined
         // What cannot be read though it was repaired is of no use: a copy is in the quarantine.
         if (attempt === 2) await rm(folder, { recursive: true })
         const opened = await repairCatalogue(folder, this.#quarantine, reasonOf(error))
@@ -212,6 +223,7 @@ export class LevelStorage implements Storage, PageSource {
     try {
       await this.#logs?.close()
       await this.#catalogue?.close()
+      await this.#tables?.end()
     } finally {
       await this.#folder?.release()
     }
@@ -313,7 +325,11 @@ export class LevelStorage implements Storage, PageSource {
     this.#room?.written(this.#logs?.writtenBytes ?? 0)
     if (this.#mayCheckpoint) this.#checkpointer?.afterCommit(this.#isRoomShort)
     const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES
-    if (this.#pool.bytesInUse > limit) this.#evict(this.#pool.bytesInUse - limit * EVICT_TO_SHARE)
+    // What could not be evicted the last time is not looked at again before there is more.
+    if (this.#pool.bytesInUse > Math.max(limit, this.#bytesKept + limit * EVICT_STEP_SHARE)) {
+      this.#evict(this.#pool.bytesInUse - limit * EVICT_TO_SHARE)
+      this.#bytesKept = this.#pool.bytesInUse
+    } else this.#bytesKept = Math.min(this.#bytesKept, this.#pool.bytesInUse)
   }
 
   #evict(bytes: number): void {
@@ -359,10 +375,6 @@ function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRec
     return
   }
   log.restore(segment, ready)
-}
-
-function isCorruption(error: unknown): boolean {
-  return /corruption|missing files|no such file/i.test(reasonOf(error))
 }
 
 function copyEntry(entry: Buffer | undefined, buffer: Buffer, id: number): void {

@@ -6,6 +6,7 @@
  *
  * All numbers are little-endian.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32c } from '../../src/lib/crc32c.ts'
 
 const BLOCK_BYTES = 32 * 1024
@@ -14,21 +15,27 @@ const TYPE_OFFSET = 6
 const WHOLE = 1
 const LAST = 4
 const MASK_DELTA = 0xa282_ead8
+/** So much is looked at in one turn of the event loop. */
+const TURN_BYTES = 4 * 1024 * 1024
 
-/** As LevelDB keeps a CRC beside the bytes it is of. */
-export function maskedCrc(bytes: Uint8Array, start: number, end: number): number {
-  const crc = crc32c(bytes, start, end)
+/** As LevelDB keeps a CRC-32C beside the bytes it is of. */
+export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0
 }
 
 /** Where the first damaged record is. One that is cut off at the end of the file was never whole. */
-export function damageInLog(log: Buffer): number | undefined {
+export async function damageInLog(log: Buffer): Promise<number | undefined> {
+  let turnEnd = TURN_BYTES
   for (let at = recordAt(log, 0); at !== undefined; ) {
+    if (at > turnEnd) {
+      await nextTurn()
+      turnEnd = at + TURN_BYTES
+    }
     const end = recordEnd(log, at)
     if (end > blockEnd(at)) return at
     if (end > log.length) return undefined
     // After a power loss the file may be longer than what was written to it.
-    if (maskedCrc(log, at + TYPE_OFFSET, end) !== log.readUInt32LE(at)) return isZeroFrom(log, at) ? undefined : at
+    if (masked(crc32c(log, at + TYPE_OFFSET, end)) !== log.readUInt32LE(at)) return isZeroFrom(log, at) ? undefined : at
     at = recordAt(log, end)
   }
   return undefined

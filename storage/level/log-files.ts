@@ -60,8 +60,10 @@ export class LogFiles {
     const numbers = this.#namesAtOpen.map(logFileNumber).filter((number) => number !== undefined)
     for (const number of numbers.sort((a, b) => a - b)) {
       const log = createLogFile(number, await this.#files.open(logFileName(number)), NO_MARK)
-      log.bytes = log.roomBytes = await log.file.size()
       this.#byNumber.set(number, log)
+      log.bytes = log.roomBytes = await log.file.size()
+      // There may be more of them than a process may have open.
+      await log.file.rest()
     }
   }
 
@@ -90,9 +92,11 @@ export class LogFiles {
     const prepared = this.#next
     this.#next = undefined
     const next = (await prepared) ?? (await this.#create(numberMin))
+    const last = this.#current
     this.#byNumber.set(next.number, next)
     this.#current = next
     this.#end = createEnd(next.mark)
+    await last?.file.rest()
     return next
   }
 

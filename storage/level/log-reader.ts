@@ -195,7 +195,8 @@ async function findNext(window: Window, mark: Buffer, from: number, fileBytes: n
   return fileBytes
 }
 
-const NOBODY: LogVisitor = {
+/** For a scan that only looks whether the frames are whole. */
+export const NOBODY: LogVisitor = {
   page: () => {},
   settle: () => {},
   drop: () => {},

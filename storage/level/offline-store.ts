@@ -8,14 +8,7 @@ import type { StoredEntity } from '../storage.ts'
 import { Catalogue, type CatalogueOperation } from './catalogue.ts'
 import { type CatalogueKeys, catalogueKeys } from './catalogue-keys.ts'
 import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
-import {
-  CATALOGUE_FOLDER,
-  claimFolder,
-  DataFolderError,
-  folderContent,
-  LOG_FOLDER,
-  QUARANTINE_FOLDER,
-} from './data-folder.ts'
+import { CATALOGUE_FOLDER, claimFolder, LOG_FOLDER, QUARANTINE_FOLDER, requireStore } from './data-folder.ts'
 import { openFolder } from './files.ts'
 import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
 import { repairStore } from './store-repair.ts'
@@ -105,10 +98,6 @@ async function withStoreLocked<T>(folder: string, work: () => Promise<T>): Promi
   }
 }
 
-async function requireStore(folder: string): Promise<void> {
-  if ((await folderContent(folder)) !== 'store') throw new DataFolderError(`there is no store in the folder ${folder}`)
-}
-
 async function copyCatalogue(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
   const entries = await readdir(from, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
@@ -136,7 +125,7 @@ interface OpenedWithKeys {
  * whole log is to tell it again.
  */
 async function openWithKeys(folder: string, quarantine: string): Promise<OpenedWithKeys> {
-  const opened = await openCatalogue(folder, quarantine)
+  const opened = await openCatalogue(folder, quarantine, { checksAll: true })
   await opened.catalogue.close()
   const problems = [...opened.problems]
   const keys = await catalogueKeys(folder).catch(async (error: unknown) => {

@@ -1,6 +1,16 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { claimFolder } from '../../storage/level/data-folder.ts'
 import {
   damage,
   filesOf,
@@ -49,7 +59,7 @@ describe.each(['archive.tar', 'copies/today'])('a backup as %s', (name) => {
     expect(filesOf(store)).toEqual(before)
     expect(existsSync(`${to}.part`)).toBe(false)
     const { folder } = await restore(to)
-    expect(readdirSync(folder).sort()).toEqual(['catalogue', 'log'])
+    expect(readdirSync(folder).sort()).toEqual(['catalogue', 'lock', 'log'])
   })
 
   test('never takes the place of another one', async () => {
@@ -80,13 +90,13 @@ describe('a restore', () => {
     expect((await restore(to, folder)).exitCode).toBe(0)
   })
 
-  test('finds damage in an archive and leaves the folder empty', async () => {
+  test('finds damage in an archive and leaves nothing but the lock', async () => {
     const { to } = await backup(await makeStore(), 'archive.tar')
     damageMiddle(to)
     const { exitCode, errors, folder } = await restore(to)
     expect(exitCode).toBe(3)
     expect(errors).toMatch(/is damaged: .* is not as it was/)
-    expect(readdirSync(folder)).toEqual([])
+    expect(readdirSync(folder)).toEqual(['lock'])
   })
 
   test.each([
@@ -96,6 +106,14 @@ describe('a restore', () => {
     ['a foreign file', (to: string) => writeFileSync(join(to, 'letter.txt'), 'Dear')],
     ['no manifest', (to: string) => rmSync(join(to, 'manifest.json'))],
     ['a broken manifest', (to: string) => appendFileSync(join(to, 'manifest.json'), '}')],
+    ['a manifest that says nothing', (to: string) => writeFileSync(join(to, 'manifest.json'), 'null')],
+    [
+      'a manifest of other things',
+      (to: string) => {
+        const path = join(to, 'manifest.json')
+        writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), files: [null] }))
+      },
+    ],
     [
       'a newer format',
       (to: string) => {
@@ -110,7 +128,7 @@ describe('a restore', () => {
     expect(exitCode).toBe(3)
     expect(errors).toMatch(/^leveret: \S+/)
     expect(errors).toContain(to)
-    expect(readdirSync(folder)).toEqual([])
+    expect(readdirSync(folder)).toEqual(['lock'])
   })
 
   test('says that there is no backup', async () => {
@@ -119,6 +137,77 @@ describe('a restore', () => {
       errors: 'leveret: there is no backup at /no/such/backup',
     })
   })
+})
+
+/** The folder as a restore leaves it that is killed when it has moved these to where they belong. */
+async function cutOffRestore(from: string, moved: readonly string[]): Promise<string> {
+  const { folder } = await restore(from)
+  mkdirSync(join(folder, '.restore'))
+  for (const name of ['catalogue', 'log']) {
+    if (!moved.includes(name)) renameSync(join(folder, name), join(folder, '.restore', name))
+  }
+  return folder
+}
+
+describe.each([[[]], [['catalogue']], [['catalogue', 'log']]])(
+  'a restore that was cut off with %j in place',
+  (moved) => {
+    test('is no store for anybody', async () => {
+      const { to } = await backup(await makeStore(), 'copy')
+      const folder = await cutOffRestore(to, moved)
+      const before = filesOf(folder)
+      const said = `a restore into the folder ${folder} was cut off before its end: restore the backup again`
+      await expect(startBroker(folder)).rejects.toThrow(said)
+      expect(await leveret('check', '--data-dir', folder)).toMatchObject({ exitCode: 3, errors: `leveret: ${said}` })
+      expect((await backup(folder, 'other')).errors).toContain(said)
+      expect(filesOf(folder)).toEqual(before)
+    })
+
+    test('is done again from the beginning', async () => {
+      const store = await makeStore()
+      const { to } = await backup(store, 'copy')
+      const folder = await cutOffRestore(to, moved)
+      expect(await restore(to, folder)).toMatchObject({ exitCode: 0, errors: '' })
+      expect(readdirSync(folder).sort()).toEqual(['catalogue', 'lock', 'log'])
+      expect(await messagesIn(folder)).toEqual(await messagesIn(store))
+    })
+
+    test('leaves nothing when it fails the next time', async () => {
+      const { to } = await backup(await makeStore(), 'copy')
+      const folder = await cutOffRestore(to, moved)
+      rmSync(join(to, 'log'), { recursive: true })
+      expect((await restore(to, folder)).exitCode).toBe(3)
+      expect(readdirSync(folder)).toEqual(['lock'])
+    })
+  },
+)
+
+test('a restore never removes a store that it has not made', async () => {
+  const { to } = await backup(await makeStore(), 'copy')
+  const store = await makeStore()
+  for (const name of ['catalogue', 'log']) mkdirSync(join(store, '.restore', name), { recursive: true })
+  const before = filesOf(store)
+  expect(await restore(to, store)).toMatchObject({ exitCode: 3, errors: expect.stringContaining('is not empty') })
+  expect(filesOf(store)).toEqual(before)
+})
+
+test('a folder is restored by one process at a time', async () => {
+  const { to } = await backup(await makeStore(), 'copy')
+  const folder = temporaryFolder()
+  const claimed = await claimFolder(folder)
+  expect(await restore(to, folder)).toMatchObject({ exitCode: 3, errors: expect.stringContaining('is in use by') })
+  await claimed.release()
+})
+
+test.each(['archive.tar', 'copy'])('what has the name of a backup that is being made stays (%s)', async (name) => {
+  const store = await makeStore()
+  const to = join(temporaryFolder(), name)
+  mkdirSync(`${to}.part`)
+  writeFileSync(join(`${to}.part`, 'letter.txt'), 'Dear')
+  const { exitCode, errors } = await leveret('backup', '--data-dir', store, '--to', to)
+  expect(exitCode).toBe(3)
+  expect(errors).toContain(`${to}.part is there already`)
+  expect(readdirSync(`${to}.part`)).toEqual(['letter.txt'])
 })
 
 describe('a store', () => {

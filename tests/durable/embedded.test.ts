@@ -58,3 +58,18 @@ test('publishing is refused while the disk makes trouble', async () => {
   await broker.whenDurable()
   broker.publish('', 'orders', 'three', PERSISTENT)
 })
+
+test('whoever waits is told when the storage ends before the commit', async () => {
+  const { broker, users } = disk.server
+  const { transactions } = broker
+  disk.files.fault = (operation) => {
+    if (operation === 'write') throw systemError('EIO')
+  }
+  broker.publish('', 'orders', 'one', PERSISTENT)
+  const add = (add: (operation: ReturnType<typeof publishOperation>) => void): void =>
+    add(publishOperation('', 'orders', { body: 'two', properties: PERSISTENT }))
+  const waiting = [broker.whenDurable(), transactions.executeAtomic(add), users.add('somebody', 'secret')]
+  const results = await Promise.allSettled(waiting)
+  expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  await expect(broker.whenDurable()).rejects.toThrow('the storage has ended')
+})

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Catalogue } from '../../../storage/level/catalogue.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { damageInLevelFiles } from '../../../storage/level/leveldb-files.ts'
@@ -12,6 +12,13 @@ import { committed, drain, durable, takeOne } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
 
 const NO_DAMAGE = { tables: [], problems: [] }
+
+function isIntact(table: Buffer): Promise<boolean> {
+  return isTableIntact({
+    bytes: table.length,
+    read: async (buffer, offset) => void table.copy(buffer, 0, offset, offset + buffer.length),
+  })
+}
 
 let folder: string
 
@@ -62,14 +69,14 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
 test('every byte of a table that has a checksum is checked', async () => {
   const place = join(folder, 'tables')
   mkdirSync(place)
-  expect(await damageInLevelFiles(place)).toEqual(NO_DAMAGE)
-  expect(await damageInLevelFiles(join(folder, 'nowhere'))).toEqual(NO_DAMAGE)
+  expect(await damageInLevelFiles(place)).toMatchObject(NO_DAMAGE)
+  expect(await damageInLevelFiles(join(folder, 'nowhere'))).toMatchObject(NO_DAMAGE)
   for (let life = 0; life < 2; life++) {
     const database = new ClassicLevel(place, { compression: false })
     for (let i = 0; i < 300; i++) await database.put(`key ${i}`, `value ${i} `.repeat(20))
     await database.close()
   }
-  expect(await damageInLevelFiles(place)).toEqual(NO_DAMAGE)
+  expect(await damageInLevelFiles(place)).toMatchObject(NO_DAMAGE)
   const [name = ''] = namesIn(place, /\.ldb$/)
   const table = readFileSync(join(place, name))
   expect(table.length).toBeGreaterThan(10_000)
@@ -78,14 +85,14 @@ test('every byte of a table that has a checksum is checked', async () => {
   for (let offset = 0; offset < table.length - 48; offset += 7) {
     const damaged = Buffer.from(table)
     damaged.writeUInt8(damaged.readUInt8(offset) ^ 1, offset)
-    if (isTableIntact(damaged)) unseen.push(offset)
+    if (await isIntact(damaged)) unseen.push(offset)
   }
   expect(unseen).toEqual([])
   for (const length of [0, 1, 47, 48, 1000, table.length - 1]) {
-    expect(isTableIntact(table.subarray(0, length)), `${length} bytes`).toBe(false)
+    expect(await isIntact(table.subarray(0, length)), `${length} bytes`).toBe(false)
   }
   flip(join(place, name), 100)
-  expect(await damageInLevelFiles(place)).toEqual({
+  expect(await damageInLevelFiles(place)).toMatchObject({
     tables: [name],
     problems: [`its table ${name} is not what was written`],
   })
@@ -100,20 +107,21 @@ test('every byte of a log of LevelDB is checked, and what was never written is n
   await database.close()
   // Three blocks, and records that go from one to the next.
   expect(log.length).toBeGreaterThan(3 * 32 * 1024)
-  expect(damageInLog(log)).toBeUndefined()
+  expect(await damageInLog(log)).toBeUndefined()
   const unseen: number[] = []
   for (let offset = 0; offset < log.length; offset += 11) {
     const damaged = Buffer.from(log)
     damaged.writeUInt8(damaged.readUInt8(offset) ^ 1, offset)
-    if (damageInLog(damaged) === undefined) unseen.push(offset)
+    if ((await damageInLog(damaged)) === undefined) unseen.push(offset)
   }
   // A length that leads behind the end of the file looks like a record that was never finished.
   expect(unseen.filter((offset) => offset < log.length - 32 * 1024)).toEqual([])
   for (let cut = 0; cut < log.length; cut += 997) {
-    expect(damageInLog(log.subarray(0, cut))).toBeUndefined()
-    expect(damageInLog(Buffer.concat([log.subarray(0, cut), Buffer.alloc(100_000)])) ?? cut).toBeLessThanOrEqual(cut)
+    expect(await damageInLog(log.subarray(0, cut))).toBeUndefined()
+    const longer = Buffer.concat([log.subarray(0, cut), Buffer.alloc(100_000)])
+    expect((await damageInLog(longer)) ?? cut).toBeLessThanOrEqual(cut)
   }
-  expect(damageInLog(Buffer.concat([log, Buffer.alloc(100_000)]))).toBeUndefined()
+  expect(await damageInLog(Buffer.concat([log, Buffer.alloc(100_000)]))).toBeUndefined()
 })
 
 test('a catalogue whose tables are damaged does not take the process with it', async () => {
@@ -174,6 +182,31 @@ test('a table that LevelDB was writing when it was killed is no damage', async (
   const again = new LevelStorage({ folder })
   expect(await again.open()).toMatchObject({ problems: [], quarantined: 0 })
   await again.close()
+})
+
+test.each([
+  ['LEVEL_IO_ERROR', 'IO error: 000012.ldb: No space left on device'],
+  ['LEVEL_IO_ERROR', 'IO error: 000012.ldb: Too many open files'],
+  ['EACCES', 'EACCES: permission denied, unlink'],
+])('a repair that the system stops (%s, %s) loses nothing', async (code, text) => {
+  for (let life = 0; life < 2; life++) {
+    const storage = new LevelStorage({ folder })
+    await storage.open()
+    storage.journal.put(1, `entity ${life}`, Buffer.alloc(500, 'x'))
+    await storage.close()
+  }
+  // What the log had is in the catalogue alone.
+  for (const name of readdirSync(join(folder, 'log')).slice(0, -1)) rmSync(join(folder, 'log', name))
+  rmSync(join(folder, 'catalogue', 'CURRENT'))
+  const repair = vi.spyOn(ClassicLevel, 'repair').mockRejectedValue(Object.assign(new Error(text), { code }))
+  await expect(new LevelStorage({ folder }).open()).rejects.toThrow(text)
+  repair.mockRestore()
+  const storage = new LevelStorage({ folder })
+  const { entities, problems } = await storage.open()
+  expect(problems.join()).not.toContain('beyond repair')
+  expect(entities.map(({ key }) => key).sort()).toEqual(['entity 0', 'entity 1'])
+  await storage.close()
+  expect(namesIn(join(folder, 'quarantine'), /^catalogue/)).toHaveLength(1)
 })
 
 test('a catalogue that does not know how far it has come writes over nothing', async () => {

@@ -182,6 +182,10 @@ class FaultyFile implements DataFile {
     this.#name = name
   }
 
+  rest(): Promise<void> {
+    return this.#file.rest()
+  }
+
   close(): Promise<void> {
     return this.#file.close()
   }

@@ -1,10 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Files, openFolder } from '../../../storage/level/files.ts'
 import { FrameBuilder } from '../../../storage/level/frame-builder.ts'
-import { LogFiles } from '../../../storage/level/log-files.ts'
+import { type LogFile, LogFiles } from '../../../storage/level/log-files.ts'
 import { LOG_FILE_HEADER_BYTES, logFileName } from '../../../storage/level/log-format.ts'
 import { FaultyFiles, systemError } from './faulty-files.ts'
 
@@ -137,4 +137,72 @@ test('a spare file that cannot become a log file is in nobody’s way', async ()
   expect((await failing.startNext()).number).toBe(4)
   await failing.close()
   expect(names()).toEqual([logFileName(1), logFileName(3), logFileName(4)])
+})
+
+/** How many descriptors this process has of files in the folder. */
+function openDescriptors(): number {
+  const own = '/proc/self/fd'
+  const target = (name: string): string => {
+    try {
+      return readlinkSync(join(own, name))
+    } catch {
+      return '' // the one that lists them
+    }
+  }
+  return readdirSync(own).filter((name) => target(name).startsWith(`${folder}/`)).length
+}
+
+describe.runIf(existsSync('/proc/self/fd'))('of many log files', () => {
+  const MANY = 150
+  const OPEN_MAX = 70
+
+  test('few are open, however many are read', async () => {
+    for (let number = 2; number <= MANY; number++) {
+      await append(10)
+      await logs.startNext()
+    }
+    // Those that are written to, and none besides.
+    expect(openDescriptors()).toBeLessThan(5)
+    const again = new LogFiles(files, FILE_BYTES)
+    await again.open()
+    expect(openDescriptors()).toBeLessThan(5)
+    const headers = again.all().map(({ file }) => ({ file, bytes: Buffer.alloc(LOG_FILE_HEADER_BYTES) }))
+    await Promise.all(headers.map(({ file, bytes }) => file.read(bytes, 0)))
+    expect(openDescriptors()).toBeLessThan(OPEN_MAX)
+    for (const { number, file } of again.all()) {
+      const header = Buffer.alloc(LOG_FILE_HEADER_BYTES)
+      file.readNow(header, 0)
+      expect(header.equals(headers[number - 1]?.bytes as Buffer)).toBe(true)
+    }
+    expect(openDescriptors()).toBeLessThan(OPEN_MAX)
+    await again.close()
+    expect(openDescriptors()).toBeLessThan(5)
+  })
+
+  test('those that were written without a sync stay open until they are synced', async () => {
+    const written: LogFile[] = []
+    for (let number = 2; number <= 10; number++) {
+      const builder = new FrameBuilder()
+      builder.put(1, Buffer.from('key'), Buffer.alloc(10))
+      await logs.append(builder.finish(++commit, logs.current.mark), false)
+      written.push(logs.current)
+      await logs.startNext()
+    }
+    expect(openDescriptors()).toBeGreaterThanOrEqual(written.length)
+    for (const { file } of written) await file.sync()
+    expect(openDescriptors()).toBeLessThan(5)
+  })
+})
+
+test('a file that is being read goes once it was read', async () => {
+  await append(1000)
+  const [first] = logs.all()
+  await logs.startNext()
+  const buffer = Buffer.alloc(500)
+  // Nobody has had it open until now.
+  const reading = logs.read(1, buffer, LOG_FILE_HEADER_BYTES)
+  if (first !== undefined) await logs.remove(first)
+  await reading
+  expect(buffer.equals(Buffer.alloc(500))).toBe(false)
+  expect(names()).toEqual([logFileName(2)])
 })

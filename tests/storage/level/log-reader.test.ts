@@ -16,7 +16,7 @@ import {
   logFileNumber,
   markIn,
 } from '../../../storage/level/log-format.ts'
-import { type LogVisitor, NewerFormatError, scanLog } from '../../../storage/level/log-reader.ts'
+import { type LogVisitor, NewerFormatError, NOBODY, scanLog } from '../../../storage/level/log-reader.ts'
 
 const DIGITS = Buffer.from('0123456789')
 
@@ -344,4 +344,23 @@ describe('the log', () => {
     await file.truncate(0)
     expect(await scan()).toMatchObject({ told: [], end: 0, tornBytes: 0 })
   })
+})
+
+test('a log of any length is read through one and the same piece of memory', async () => {
+  for (let frame = 0; frame < 6; frame++) {
+    await writeFrame((builder) => builder.put(1, Buffer.from(`key ${frame}`), Buffer.alloc(3 * 1024 * 1024, frame)))
+  }
+  const rooms = new Set<ArrayBufferLike>()
+  const watched: DataFile = {
+    ...file,
+    size: () => file.size(),
+    read: (buffer, offset) => {
+      rooms.add(buffer.buffer)
+      return file.read(buffer, offset)
+    },
+  }
+  const keys: string[] = []
+  await scanLog(watched, 0, { ...NOBODY, put: (_, key, value) => void keys.push(`${key}: ${value[value.length - 1]}`) })
+  expect(keys).toEqual([0, 1, 2, 3, 4, 5].map((frame) => `key ${frame}: ${frame}`))
+  expect(rooms.size).toBe(1)
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LevelStorage, type LevelStorageOptions } from '../../../storage/level/level-storage.ts'
-import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { committed, drain, durable, type TakenMessage, takeOne } from '../contract-model.ts'
 
 let folder: string
 let storage: LevelStorage
@@ -90,4 +90,30 @@ test('keeps transient messages in memory, where alone they are', async () => {
   }
   await committed(storage)
   expect(drain(log)).toEqual(Array.from({ length: 1000 }, (_, number) => number))
+})
+
+test('what was delivered and is not acknowledged leaves memory, too, and can be requeued and settled', async () => {
+  const memoryBytes = 1024 * 1024
+  await open({ memoryBytes, durability: 'os' })
+  const log = storage.createQueueLog(storage.newQueueId())
+  for (let number = 0; number < 10_000; number++) {
+    log.append(durable(number, 1000))
+    if (number % 500 === 0) await committed(storage)
+  }
+  const taken: TakenMessage[] = []
+  for (let number = 0; number < 9_000; number++) {
+    taken.push(takeOne(log))
+    if (number % 500 === 0) {
+      log.append(durable(10_000, 1000))
+      await committed(storage)
+    }
+  }
+  expect(storage.bytesInUse).toBeLessThan(3 * memoryBytes)
+  for (const { number, segment, index } of taken.toReversed()) {
+    if (number % 3 === 0) log.settle(segment, index)
+    else log.requeue(segment, index)
+  }
+  await committed(storage)
+  const rest = drain(log)
+  expect(rest.slice(0, 6000)).toEqual(taken.map(({ number }) => number).filter((number) => number % 3 !== 0))
 })

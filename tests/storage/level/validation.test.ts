@@ -17,20 +17,11 @@ import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openFolder } from '../../../storage/level/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { type LogVisitor, scanLog } from '../../../storage/level/log-reader.ts'
+import { NOBODY, scanLog } from '../../../storage/level/log-reader.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
 
-const NOBODY: LogVisitor = {
-  page: () => {},
-  settle: () => {},
-  drop: () => {},
-  cursor: () => {},
-  dropQueue: () => {},
-  put: () => {},
-  remove: () => {},
-}
 const QUEUE = 1
 const OTHER_QUEUE = 2
 const PER_LIFE = 10
