@@ -267,7 +267,8 @@ export class DatabaseStorage implements Storage {
     return log
   }
 
-  dropUnclaimed(): number {
+  dropUnclaimed(refused: readonly StoredEntity[] = []): number {
+    for (const { kind, key } of refused) this.journal.remove(kind, key)
     const unclaimed = [...this.#kept]
     this.#kept.clear()
     for (const [queue, { messages }] of unclaimed) {

@@ -1,4 +1,4 @@
-import type { Recovery } from '../storage/storage.ts'
+import type { OpenOptions, Recovery, Storage } from '../storage/storage.ts'
 import type { UserList } from './auth/user-list.ts'
 import type { Broker } from './broker/broker.ts'
 import type { Logger } from './lib/logger.ts'
@@ -14,17 +14,32 @@ export interface ServerRecovery {
   readonly messages: number
   /** Bytes of commits that were not finished, and never confirmed. */
   readonly tornBytes: number
-  /** Damaged places in the store that were left out. */
+  /** Damaged places in the store, and things in it that make no sense, which were left out. */
   readonly quarantined: number
-  /** What was damaged or left out, one sentence each. */
+  /** What they are, one sentence each; of very many not all. */
   readonly problems: readonly string[]
   readonly durationMs: number
+}
+
+/** Opens the storage and makes what it has. When that fails, the storage is closed: somebody else may be able to. */
+export async function openStorage(
+  storage: Storage,
+  options: OpenOptions,
+  restore: (found: Recovery) => void,
+): Promise<void> {
+  const found = await storage.open(options)
+  try {
+    restore(found)
+  } catch (error) {
+    await storage.close().catch(() => {}) // what came first says more
+    throw error
+  }
 }
 
 /** Makes what was kept. */
 export function restoreEntities(found: Recovery, core: Broker, users: UserList): ServerRecovery {
   const { counts, problems } = core.restore(found)
-  const { messages, tornBytes, quarantined, durationMs } = found
+  const { messages, tornBytes, durationMs } = found
   return {
     vhosts: [...core.vhosts()].length,
     users: users.list().length,
@@ -33,14 +48,14 @@ export function restoreEntities(found: Recovery, core: Broker, users: UserList):
     bindings: counts.get('binding') ?? 0,
     messages,
     tornBytes,
-    quarantined,
+    quarantined: found.quarantined + problems.length,
     problems: [...found.problems, ...problems],
     durationMs,
   }
 }
 
 export function reportRecovery(recovery: ServerRecovery, logger: Logger): void {
-  const { vhosts, users, exchanges, queues, bindings, messages, problems } = recovery
+  const { vhosts, users, exchanges, queues, bindings, messages, quarantined, problems } = recovery
   for (const text of problems) logger.warn({}, `recovery: ${text}`)
   const counts = [
     counted(vhosts, 'vhost'),
@@ -50,7 +65,7 @@ export function reportRecovery(recovery: ServerRecovery, logger: Logger): void {
     counted(bindings, 'binding'),
     counted(messages, 'message'),
   ]
-  const damage = problems.length === 0 ? 'nothing damaged' : `${problems.length} damaged or left out`
+  const damage = quarantined === 0 ? 'nothing damaged' : `${quarantined} damaged or left out`
   logger.info({ ...recovery, problems: problems.length }, `recovered ${counts.join(', ')}; ${damage}`)
 }
 

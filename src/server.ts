@@ -18,7 +18,7 @@ import type { Logger } from './lib/logger.ts'
 import { leveretVersion } from './lib/version.ts'
 import { parseAddress } from './server-address.ts'
 import type { ServerConfig } from './server-config.ts'
-import { reportRecovery, restoreEntities, type ServerRecovery } from './server-recovery.ts'
+import { openStorage, reportRecovery, restoreEntities, type ServerRecovery } from './server-recovery.ts'
 
 const MEMORY_SAMPLE_MS = 1000
 /** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */
@@ -255,7 +255,8 @@ export class Server {
     this.#state = 'starting'
     const { storage } = this.#parts
     try {
-      this.#restore(await storage.open({ onProgress: (progress) => this.#tellProgress(progress) }))
+      const onProgress = (progress: RecoveryProgress): void => this.#tellProgress(progress)
+      await openStorage(storage, { onProgress }, (found) => this.#restore(found))
       this.#unsubscribe = storage.journal.onChange(() => this.#journalChanged())
       this.#journalChanged()
     } catch (error) {

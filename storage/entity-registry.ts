@@ -57,6 +57,11 @@ export class EntityRegistry {
     }
   }
 
+  /** Whether somebody has registered this kind. */
+  isKnown(kind: number): boolean {
+    return this.#kinds.has(kind)
+  }
+
   /** Makes everything again that can be. */
   restore(entities: readonly StoredEntity[]): RestoredEntities {
     const counts = new Map<string, number>()

@@ -62,6 +62,9 @@ export interface Storage {
   newQueueId(): number | undefined
   /** The log of a queue: with a number, what was kept under it; without, an empty one that is not kept. */
   createQueueLog(queueId?: number): QueueLog
-  /** After the known queues have their logs: lets go of what is left; of how many queues that was. */
-  dropUnclaimed(): number
+  /**
+   * After the known queues have their logs: lets go of what is left, and of entities that nobody could make again; of how
+   * many queues messages were left.
+   */
+  dropUnclaimed(refused?: readonly StoredEntity[]): number
 }

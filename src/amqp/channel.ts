@@ -160,7 +160,7 @@ export class Channel {
     }
     this.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
-      isDurable: settlement !== 'requeue' && owner.queue.durable && isKept(segment, index),
+      isDurable: settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && isKept(segment, index),
       commit: () => this.#finish(owner, segment, index, settlement),
       rollback: () => this.unacked.restore(tag, owner, segment, index),
     })

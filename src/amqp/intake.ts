@@ -24,6 +24,8 @@ export class Intake {
   #contentBytes = 0
   #stagedBefore = 0
   #isBlockedSent = false
+  /** Input was left unread because memory was short. */
+  #isInputHeld = false
 
   constructor(connection: Connection, broker: Broker, messageBytesMax: number) {
     this.#connection = connection
@@ -49,7 +51,9 @@ export class Intake {
   /** A publish went to many queues at once: memory may be short before this piece of input is used up. */
   checkMemory(): void {
     this.#broker.memory.check()
-    if (this.#broker.memory.isActive) this.#connection.holdInput()
+    if (!this.#broker.memory.isActive) return
+    this.#connection.holdInput()
+    this.#isInputHeld = true
   }
 
   /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
@@ -71,6 +75,14 @@ export class Intake {
     // A disk that is merely slow is no alarm: who gave it more to do waits for a moment.
     else if (journal.stagedCount !== this.#stagedBefore && journal.isCongested) this.#connection.reading.pause('disk')
     this.hasPublished = false
+    if (this.#isInputHeld && !memory.isActive) this.#goOnSoon()
+    this.#isInputHeld = false
+  }
+
+  /** What was delivered meanwhile has made room: nobody else would look at the rest of the input. */
+  #goOnSoon(): void {
+    this.#connection.reading.pause('memory')
+    setImmediate(() => this.unblock('memory'))
   }
 
   /** The disk is in trouble: tells a publisher that was waiting because it was slow. */
@@ -83,6 +95,7 @@ export class Intake {
     const { reading } = this.#connection
     reading.resume(reason)
     if (!this.#isBlockedSent || reading.isPausedFor('memory') || reading.isPausedFor('disk')) return
+    if (this.#connection.phase !== 'open') return
     this.#connection.send(0, 'connection.unblocked', {})
     this.#isBlockedSent = false
   }

@@ -105,6 +105,7 @@ export class Checkpointer {
       return
     }
     this.#safeBytes = begunBytes
+    this.#tellHowFar()
     // What they told is in the catalogue alone from now on. What cannot be removed now is removed after the next start.
     for (const log of unneeded) await this.#logs.remove(log).catch(() => {})
     await this.#moves.run().catch((error: unknown) => this.#journal.unreadable(error))

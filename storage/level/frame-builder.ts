@@ -186,7 +186,7 @@ export class FrameBuilder {
     this.#closedBytes = this.#length = this.#start = 0
     return frames.flatMap(({ pieces, covered, bytes }, place) => {
       const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
-      writeFrameHeader(header, mark, commit, bytes, place + 1 < frames.length)
+      writeFrameHeader(header, mark, commit, bytes, place + 1 < frames.length, place)
       let crc = crc32(header.subarray(0, CRC_OFFSET))
       for (const piece of covered) crc = crc32(piece, crc)
       header.writeUInt32BE(crc, CRC_OFFSET)

@@ -378,7 +378,7 @@ export class LevelJournal implements Journal {
   }
 
   #changed(): void {
-    for (const listener of this.#listeners) listener()
+    for (const listener of this.#listeners) this.#call(listener)
   }
 }
 

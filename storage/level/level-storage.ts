@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { QueueLog } from '../queue-log.ts'
 import { Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import type { OpenOptions, Recovery, Storage } from '../storage.ts'
+import type { OpenOptions, Recovery, Storage, StoredEntity } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
 import type { Catalogue, LogPosition } from './catalogue.ts'
 import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
@@ -27,11 +27,11 @@ import { type Files, openFolder } from './files.ts'
 import { type Durability, LevelJournal } from './level-journal.ts'
 import { LogFiles } from './log-files.ts'
 import { PageReader, type PageSource } from './page-reader.ts'
-import { Quarantine } from './quarantine.ts'
+import { keepRefusedEntities, Quarantine } from './quarantine.ts'
 import { QueueRecorder } from './queue-recorder.ts'
 import { ReadProgress } from './read-progress.ts'
 import { type RecoveredQueue, type RecoveredStore, recover } from './recovery.ts'
-import { completeCatalogue, pagesOf } from './store-state.ts'
+import { completeCatalogue, pagesOf, recoveryOf } from './store-state.ts'
 
 export interface LevelStorageOptions {
   /** Folder of the store, made if there is none. */
@@ -113,6 +113,7 @@ export class LevelStorage implements Storage, PageSource {
 
   /** Throws DataFolderError when the folder cannot be had, StoreVersionError and NewerFormatError for a store too new. */
   async open({ onProgress = () => {} }: OpenOptions = {}): Promise<Recovery> {
+    if (this.#isClosed) throw new Error('the storage was closed: make another one')
     const startedAtMs = performance.now()
     const progress = new ReadProgress(onProgress)
     const { folder } = this.#options
@@ -195,7 +196,9 @@ export class LevelStorage implements Storage, PageSource {
     // What the last process left behind is due as if this one had written it.
     logs.writtenBytes = store.replayedBytes
     const { number, bytes } = await logs.startNext(store.lastFile + 1)
-    if (store.isIncomplete) await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
+    // What is damaged is told of once: the next start does not come across it again.
+    if (store.isIncomplete || store.findings.quarantined > 0)
+      await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
     else await catalogue.removePagesFrom(store.nextPageId)
     await catalogue.pagesFound(pagesOf(store))
     // Bodies that were shared may be needed still.
@@ -253,8 +256,9 @@ export class LevelStorage implements Storage, PageSource {
     return log
   }
 
-  /** Messages of queues that no entity names any more go into the quarantine. */
-  dropUnclaimed(): number {
+  /** Messages of queues that no entity names any more go into the quarantine, and so do entities that were refused. */
+  dropUnclaimed(refused: readonly StoredEntity[] = []): number {
+    this.#removeRefused(refused)
     // New queues have new numbers.
     this.#isClaimed = true
     this.#claimedQueues.clear()
@@ -273,6 +277,17 @@ export class LevelStorage implements Storage, PageSource {
       })
     }
     return recorders.length
+  }
+
+  /** Before anybody can make one with the same name. */
+  #removeRefused(refused: readonly StoredEntity[]): void {
+    if (refused.length === 0) return
+    try {
+      keepRefusedEntities(this.#quarantine, refused)
+      for (const { kind, key } of refused) this.journal.remove(kind, key)
+    } catch (error) {
+      this.#options.onDamage?.(`entities could not be put into the quarantine, and stay: ${reasonOf(error)}`)
+    }
   }
 
   async #quarantineQueues(recorders: readonly QueueRecorder[]): Promise<void> {
@@ -381,15 +396,4 @@ function copyEntry(entry: Buffer | undefined, buffer: Buffer, id: number): void 
   if (entry === undefined || entry.length !== buffer.length)
     throw new RangeError(`catalogue entry ${id} is missing or damaged`)
   buffer.set(entry)
-}
-
-function recoveryOf(store: RecoveredStore, durationMs: number): Recovery {
-  let messages = 0
-  for (const { segments } of store.queues.values()) {
-    for (const stored of segments.values()) {
-      for (const page of stored.pages) messages += stored.unsettledIn(page)
-    }
-  }
-  const { tornBytes, quarantined, problems } = store.findings
-  return { entities: [...store.entities.values()], messages, tornBytes, quarantined, problems, durationMs }
 }

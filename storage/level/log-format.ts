@@ -1,12 +1,12 @@
 /**
  * The log: append-only files of frames. One frame is one commit: all of it counts, or, when it is torn, none of it. A very
- * large commit is several frames, all but the last of which say that it continues.
+ * large commit is several frames, numbered from 0, all but the last of which say that it continues.
  * Where bytes were lost, the next frame is found by the mark, which every file has its own of: nothing that a client
  * sends can look like a frame, and neither can what is left in a file that is used once more.
  *
  *     file    = magic u32 · version u8 · reused u8 · 0 u16 · mark 8 bytes · crc u32 · 0 u32 · frame … · end · anything
  *     end     = a frame without payload; the next frame takes its place
- *     frame   = mark 8 bytes · payload bytes u32 · commit u48 · continues u16 · crc u32 · payload
+ *     frame   = mark 8 bytes · payload bytes u32 · commit u48 · part u15 · continues bit · crc u32 · payload
  *     payload = entry …          entry = kind u8 · …
  *
  *     1 page      queue u48 · segment u48 · first u32 · count u32 · bodies u32 · bytes u32 · crc of the records u32
@@ -98,11 +98,12 @@ export function writeFrameHeader(
   commit: number,
   payloadBytes: number,
   continues = false,
+  part = 0,
 ): void {
   header.set(mark)
   header.writeUInt32BE(payloadBytes, 8)
   header.writeUIntBE(commit, 12, 6)
-  header.writeUInt16BE(continues ? 1 : 0, CONTINUES_OFFSET)
+  header.writeUInt16BE((part << 1) | (continues ? 1 : 0), CONTINUES_OFFSET)
 }
 
 /** `0000000000000001.log`: file names sort as their numbers do. */

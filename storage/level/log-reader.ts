@@ -63,7 +63,9 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
   let at = Math.max(end, Math.min(LOG_FILE_HEADER_BYTES, fileBytes))
   let isEnded = false
   /** Frames of a commit whose last one has not come yet. */
-  let begun: { readonly commit: number; readonly start: number; readonly end: number } | undefined
+  let begun:
+    | { readonly commit: number; readonly part: number; readonly start: number; readonly end: number }
+    | undefined
   while (at + LOG_FRAME_HEADER_BYTES <= fileBytes) {
     const frame = await readFrame(window, mark, at, fileBytes)
     if (frame === undefined) {
@@ -72,10 +74,12 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
     }
     isEnded = frame.payload.length === 0
     if (isEnded) break
-    const { commit, payload } = frame
-    const start = begun?.commit === commit && begun.end === at ? begun.start : at
+    const { commit, part, payload } = frame
+    const follows = part > 0 && begun?.commit === commit && begun.part === part - 1 && begun.end === at
+    const start = follows && begun !== undefined ? begun.start : at
     const next = at + LOG_FRAME_HEADER_BYTES + payload.length
-    if (frame.continues) begun = { commit, start, end: next }
+    if (part > 0 && !follows) begun = undefined
+    else if (frame.continues) begun = { commit, part, start, end: next }
     else {
       if (start > end) gaps.push({ offset: end, bytes: start - end })
       if (start < at) await visitFrames(window, start, at, visitor)
@@ -141,17 +145,18 @@ async function readFrame(
   mark: Buffer,
   at: number,
   fileBytes: number,
-): Promise<{ payload: Buffer; commit: number; continues: boolean } | undefined> {
+): Promise<{ payload: Buffer; commit: number; continues: boolean; part: number } | undefined> {
   const header = await window.bytes(at, LOG_FRAME_HEADER_BYTES)
   if (!header.subarray(0, MARK_BYTES).equals(mark)) return undefined
   const payloadBytes = header.readUInt32BE(8)
   if (at + LOG_FRAME_HEADER_BYTES + payloadBytes > fileBytes) return undefined
   const commit = header.readUIntBE(12, 6)
-  const continues = header.readUInt16BE(CONTINUES_OFFSET) !== 0
+  const parts = header.readUInt16BE(CONTINUES_OFFSET)
+  const continues = (parts & 1) !== 0
   const expected = header.readUInt32BE(CRC_OFFSET)
   const crc = crc32(header.subarray(0, CRC_OFFSET))
   const payload = await window.bytes(at + LOG_FRAME_HEADER_BYTES, payloadBytes)
-  return isWhole(payload, crc, expected) ? { payload, commit, continues } : undefined
+  return isWhole(payload, crc, expected) ? { payload, commit, continues, part: parts >>> 1 } : undefined
 }
 
 /** Whether the payload is what was written: all of it counts, or none. Long pages and bodies have a CRC of their own. */

@@ -1,4 +1,5 @@
 /** A folder with copies of what is taken out of a store. */
+import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredEntity } from '../storage.ts'
@@ -7,6 +8,27 @@ import { syncFolder } from './backup-files.ts'
 import type { Catalogue } from './catalogue.ts'
 import { freePlace } from './catalogue-repair.ts'
 import type { LogFiles } from './log-files.ts'
+
+const ENTITIES_FILE = 'entities.jsonl'
+
+/**
+ * Adds entities that nobody could make again to a file in the quarantine. It is safe when this returns: they may be
+ * removed, before somebody makes others with their names.
+ */
+export function keepRefusedEntities(quarantine: string, entities: readonly StoredEntity[]): void {
+  mkdirSync(quarantine, { recursive: true })
+  const file = openSync(join(quarantine, ENTITIES_FILE), 'a')
+  try {
+    for (const entity of entities) writeSync(file, `${entityLine(entity)}\n`)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function entityLine({ kind, key, value }: StoredEntity): string {
+  return JSON.stringify({ kind, key, value: Buffer.from(value).toString('base64') })
+}
 
 export class Quarantine {
   readonly folder: string
@@ -37,9 +59,7 @@ export class Quarantine {
   }
 
   async keepEntities(entities: readonly StoredEntity[]): Promise<void> {
-    const line = ({ kind, key, value }: StoredEntity): string =>
-      JSON.stringify({ kind, key, value: Buffer.from(value).toString('base64') })
-    await this.keepText('entities.jsonl', entities.map(line))
+    await this.keepText(ENTITIES_FILE, entities.map(entityLine))
   }
 
   async keepRecords(records: readonly { readonly key: Buffer; readonly value: Buffer }[]): Promise<void> {

@@ -1,5 +1,6 @@
 /** What a store holds, as the records that tell it in the catalogue. */
 
+import type { Recovery } from '../storage.ts'
 import type { Page } from '../stored-segment.ts'
 import {
   CATALOGUE_VERSION,
@@ -11,7 +12,10 @@ import {
   putEntity,
   putMeta,
   putSegment,
+  removeCursor,
+  removeEntity,
   removePage,
+  removeSegment,
 } from './catalogue.ts'
 import type { RecoveredEntity, RecoveredQueue, RecoveredStore } from './recovery.ts'
 
@@ -67,7 +71,17 @@ export async function completeCatalogue(
   const forgotten: CatalogueOperation[] = []
   for await (const id of catalogue.pageIds()) if (!needed.has(id)) forgotten.push(removePage(id))
   const puts = [...stateOperations(store.entities.values(), store.queues), putMeta(metaAt(position, store))]
-  await catalogue.write([...removeOthers(store.damagedKeys, puts), ...forgotten, ...puts], true)
+  const there = [...store.damagedKeys, ...(await stateKeys(catalogue))]
+  await catalogue.write([...removeOthers(there, puts), ...forgotten, ...puts], true)
+}
+
+/** Also of what the log says is gone: nobody reads that part of it again. */
+async function stateKeys(catalogue: Catalogue): Promise<Buffer[]> {
+  const keys: Buffer[] = []
+  for await (const { kind, key } of catalogue.entities()) keys.push(removeEntity(kind, key).key)
+  for await (const { queue, sequence } of catalogue.segments()) keys.push(removeSegment(queue, sequence).key)
+  for await (const { queue } of catalogue.cursors()) keys.push(removeCursor(queue).key)
+  return keys
 }
 
 /** The pages that are in the catalogue. */
@@ -75,4 +89,16 @@ export function* pagesOf({ queues }: RecoveredStore): Iterable<Page> {
   for (const { segments } of queues.values()) {
     for (const { pages } of segments.values()) for (const page of pages) if (page.file === 0) yield page
   }
+}
+
+/** What is said of it when it is opened. */
+export function recoveryOf(store: RecoveredStore, durationMs: number): Recovery {
+  let messages = 0
+  for (const { segments } of store.queues.values()) {
+    for (const stored of segments.values()) {
+      for (const page of stored.pages) messages += stored.unsettledIn(page)
+    }
+  }
+  const { tornBytes, quarantined, problems } = store.findings
+  return { entities: [...store.entities.values()], messages, tornBytes, quarantined, problems, durationMs }
 }

@@ -271,6 +271,17 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         expect(storage.dropUnclaimed()).toBe(0)
       })
 
+      test('lets go of entities that nobody can make again', async () => {
+        storage.journal.put(1, 'good', Buffer.from('good value'))
+        storage.journal.put(1, 'bad', Buffer.from('bad value'))
+        await reopen()
+        storage.dropUnclaimed(recovery.entities.filter(({ key }) => key === 'bad'))
+        // Somebody makes another one.
+        storage.journal.put(2, 'bad', Buffer.from('another kind'))
+        await reopen()
+        expect(recovery.entities.map(({ kind, key }) => `${kind} ${key}`).sort()).toEqual(['1 good', '2 bad'])
+      })
+
       test('keeps what happened in any order of events', async () => {
         await fc.assert(
           fc.asyncProperty(fc.array(EVENT, { minLength: 1, maxLength: 60 }), async (events) => {

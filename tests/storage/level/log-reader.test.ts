@@ -281,14 +281,16 @@ describe('the log', () => {
   })
 
   test('a very large commit is several frames, and counts as a whole or not at all', async () => {
-    const small = new Block(Buffer.alloc(100_000, 'small'))
-    const large = new Block(Buffer.alloc(70 * 1024 * 1024, 'large'))
+    const bodies = [
+      new Block(Buffer.alloc(70 * 1024 * 1024, 'large')),
+      new Block(Buffer.alloc(100_000, 'small')),
+    ] as const
     const before = await writeFrame(put('before'))
-    await writeFrame((builder) => {
+    const large = await writeFrame((builder) => {
       builder.breakHere()
-      builder.page(1, 1, 0, 1, [{ index: 0, ...builder.body(large) }], new Block(DIGITS), 0, 4)
+      builder.page(1, 1, 0, 1, [{ index: 0, ...builder.body(bodies[0]) }], new Block(DIGITS), 0, 4)
       builder.breakHere()
-      builder.page(2, 1, 0, 1, [{ index: 0, ...builder.body(small) }], new Block(DIGITS), 4, 8)
+      builder.page(2, 1, 0, 1, [{ index: 0, ...builder.body(bodies[1]) }], new Block(DIGITS), 4, 8)
       builder.breakHere()
       builder.put(1, Buffer.from('last'), Buffer.from('value'))
     })
@@ -304,8 +306,14 @@ describe('the log', () => {
       await file.read(buffer.subarray(4), page?.bodies[0]?.offset ?? 0)
       expect(buffer.toString()).toBe(text)
     }
+    const lost = { told: [['put', 1, 'before', 'value']], gaps: [], lastCommit: 1 }
+    const byte = Buffer.alloc(1)
+    await file.read(byte, large + 30)
+    await file.write([Buffer.of(byte.readUInt8() ^ 1)], large + 30)
+    expect(await scan(before)).toMatchObject(lost)
+    await file.write([byte], large + 30)
     await file.truncate(bytes - 1)
-    expect(await scan(before)).toMatchObject({ told: [['put', 1, 'before', 'value']], gaps: [], lastCommit: 1 })
+    expect(await scan(before)).toMatchObject(lost)
   })
 
   test('cannot be told anything by what clients send', async () => {

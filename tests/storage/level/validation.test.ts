@@ -243,6 +243,74 @@ test('a damaged entity is told of once, and is in the quarantine then', async ()
   expect(await open()).toMatchObject({ problems: [], quarantined: 0 })
 })
 
+test('damage in the log is told of once, also when the next process is killed', async () => {
+  await makeKilledStore(2)
+  const [path = ''] = logFiles()
+  const bytes = readFileSync(path)
+  bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100)
+  writeFileSync(path, bytes)
+  const found = await open()
+  expect(found.quarantined).toBeGreaterThan(0)
+  expect(found).toMatchObject({ messages: 2 * PER_LIFE })
+  await kill()
+  expect(await open()).toMatchObject({ problems: [], quarantined: 0, messages: 2 * PER_LIFE })
+  expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(1))
+})
+
+test('what was removed before damage was found does not come back after it', async () => {
+  await makeKilledStore(1)
+  await openAndClose()
+  await open()
+  const log = storage.createQueueLog(QUEUE)
+  storage.createQueueLog(OTHER_QUEUE)
+  storage.dropUnclaimed()
+  log.purge()
+  storage.journal.remove(1, 'life 0')
+  storage.journal.put(1, 'other', Buffer.from('x'))
+  await committed(storage)
+  await kill()
+  // The catalogue has not heard of that yet.
+  await changeCatalogue(async (database) => {
+    for await (const [key, record] of database.iterator()) {
+      if (key[0] !== 'c'.charCodeAt(0) && key[0] !== 'm'.charCodeAt(0)) continue
+      record.writeUInt8(record.readUInt8(record.length - 1) ^ 1, record.length - 1)
+      await database.put(key, record)
+    }
+  })
+  const found = await open()
+  expect(found.quarantined).toBeGreaterThan(0)
+  expect(found).toMatchObject({ messages: PER_LIFE })
+  await kill()
+  const again = await open()
+  expect(again).toMatchObject({ problems: [], messages: PER_LIFE })
+  expect(again.entities.map(({ key }) => key)).toEqual(['other'])
+})
+
+test('an entity that was refused is in the quarantine then, and gone', async () => {
+  await makeKilledStore(1)
+  const { entities } = await open()
+  storage.dropUnclaimed(entities)
+  await storage.close()
+  const lines = readFileSync(join(folder, 'quarantine', 'entities.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { kind: 1, key: 'life 0', value: Buffer.from('value 0').toString('base64') },
+  ])
+  expect(await open()).toMatchObject({ entities: [] })
+})
+
+test('an entity that was refused stays when there is no room in the quarantine', async () => {
+  await makeKilledStore(1)
+  const { entities } = await open()
+  writeFileSync(join(folder, 'quarantine'), 'not a folder')
+  storage.dropUnclaimed(entities)
+  await storage.close()
+  expect(damage.join()).toContain('entities could not be put into the quarantine, and stay')
+  rmSync(join(folder, 'quarantine'))
+  expect((await open()).entities).toHaveLength(1)
+})
+
 test('what the log told again of a damaged catalogue survives that the next process is killed, too', async () => {
   await makeKilledStore(2)
   await openAndClose()
