@@ -29,6 +29,8 @@ export class Checkpointer {
   #begunBytes = 0
   #safeBytes = 0
   #running: Promise<void> | undefined
+  /** The catalogue is being brought up to the log; what comes behind that is not urgent. */
+  #isWriting = false
   #isClosing = false
   /** The catalogue was not told of everything, and will not be any more: the log has it. */
   #hasGivenUp = false
@@ -96,6 +98,7 @@ export class Checkpointer {
   async #run(): Promise<void> {
     const begunBytes = this.#logs.writtenBytes
     this.#begunBytes = begunBytes
+    this.#isWriting = true
     const { number } = this.#logs.current
     const unneeded = this.#logs.all().filter((log) => log.number < number && log.pages.size === 0)
     const update = new CatalogueUpdate(this.#journal, this.#logs, this.#catalogue, this.#ids)
@@ -105,6 +108,7 @@ export class Checkpointer {
       return
     }
     this.#safeBytes = begunBytes
+    this.#isWriting = false
     this.#tellHowFar()
     // What they told is in the catalogue alone from now on. What cannot be removed now is removed after the next start.
     for (const log of unneeded) await this.#logs.remove(log).catch(() => {})
@@ -113,6 +117,7 @@ export class Checkpointer {
 
   #tellHowFar(): void {
     const isLogLong = this.#logs.writtenBytes - this.#safeBytes > this.#logFileBytes * BEHIND_FILES
-    this.#journal.catalogueBehind(this.#running !== undefined && (isLogLong || this.#catalogue.isBehind))
+    const isSlow = this.#isWriting && this.#catalogue.isBehind
+    this.#journal.catalogueBehind(this.#running !== undefined && (isLogLong || isSlow))
   }
 }

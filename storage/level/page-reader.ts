@@ -73,7 +73,7 @@ export interface DamagedRecords {
 }
 
 /** What the system says of a place on the disk that cannot be read any more. */
-const DAMAGE_CODES: ReadonlySet<string> = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'LEVEL_CORRUPTION'])
+const DAMAGE_CODES: ReadonlySet<string> = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'ENOENT', 'LEVEL_CORRUPTION'])
 /** LevelDB repeats it in words; a table of it may be gone, too. */
 const DAMAGE_WORDS = /input\/output error|i\/o error|structure needs cleaning|bad message|no such file/i
 

@@ -1,5 +1,5 @@
 /** A folder with copies of what is taken out of a store. */
-import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredEntity } from '../storage.ts'
@@ -17,13 +17,8 @@ const ENTITIES_FILE = 'entities.jsonl'
  */
 export function keepRefusedEntities(quarantine: string, entities: readonly StoredEntity[]): void {
   mkdirSync(quarantine, { recursive: true })
-  const file = openSync(join(quarantine, ENTITIES_FILE), 'a')
-  try {
-    for (const entity of entities) writeSync(file, `${entityLine(entity)}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
+  const lines = entities.map((entity) => `${entityLine(entity)}\n`).join('')
+  appendFileSync(join(quarantine, ENTITIES_FILE), lines, { flush: true })
 }
 
 function entityLine({ kind, key, value }: StoredEntity): string {

@@ -219,7 +219,7 @@ function problem(findings: RecoveryFindings, text: string): void {
   if (findings.problems.length < 100) findings.problems.push(text)
 }
 
-/** The store as it is told by catalogue and log. Applying the same frame twice changes nothing. */
+/** The store as it is told by catalogue and log. A log that is read from its start may tell what the catalogue knows. */
 class StoreModel implements LogVisitor {
   readonly entities = new Map<string, RecoveredEntity>()
   readonly queues = new Map<number, RecoveredQueue>()

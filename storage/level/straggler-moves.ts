@@ -3,7 +3,7 @@
  * keep the files. A move works on what is settled between two commits: what only memory knows to be settled moves, too,
  * since nobody knows it after a crash.
  */
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Page, PlacedBytes, StoredSegment } from '../stored-segment.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
@@ -24,9 +24,8 @@ const BATCH_BYTES = 1024 * 1024
 const BATCH_PAGES = 1024
 /** So many pages are looked at in one turn of the event loop. */
 const TURN_PAGES = 4096
-/** How long the next batch waits for LevelDB to sort what it has. */
-const SORT_MS_MAX = 10_000
-const SORT_POLL_MS = 100
+/** A round ends when so many log files were written meanwhile. */
+const URGENT_FILES = 2
 
 export interface MoveTargets {
   readonly catalogue: Catalogue
@@ -42,6 +41,8 @@ export class StragglerMoves {
   /** Pages that cannot be read: they stay where they are, and are left out once they are due. */
   readonly #damaged = new WeakSet<Page>()
   readonly #stopping = new AbortController()
+  /** Bytes of the log when the round began. */
+  #begunBytes = 0
 
   constructor(targets: MoveTargets) {
     this.#targets = targets
@@ -57,6 +58,7 @@ export class StragglerMoves {
    */
   async run(): Promise<void> {
     const { logs, logFileBytes } = this.#targets
+    this.#begunBytes = logs.writtenBytes
     const candidates: { log: LogFile; live: number }[] = []
     for (const log of logs.all()) {
       if (this.#stopping.signal.aborted) return
@@ -78,7 +80,7 @@ export class StragglerMoves {
     const pages = log.pages.entries()
     let bytes = 0
     for (let isLast = log.pages.size === 0; !isLast && bytes < bytesMax; ) {
-      await this.#whenSorted()
+      if (this.#mustWait()) return bytesMax
       const plan = await this.#betweenCommits(() => this.#plan(pages))
       if (plan === undefined || !(await this.#move(log, plan.moves))) return bytesMax
       bytes += plan.moves.reduce((sum, move) => sum + bytesOf(move), 0)
@@ -141,13 +143,10 @@ export class StragglerMoves {
     return true
   }
 
-  async #whenSorted(): Promise<void> {
-    const { catalogue } = this.#targets
-    const { signal } = this.#stopping
-    // After an error LevelDB sorts nothing: the next batch finds out.
-    for (let ms = 0; ms < SORT_MS_MAX && catalogue.isBehind && !signal.aborted; ms += SORT_POLL_MS) {
-      await sleep(SORT_POLL_MS)
-    }
+  /** What comes in now is more urgent: the next round goes on. */
+  #mustWait(): boolean {
+    const { catalogue, logs, logFileBytes } = this.#targets
+    return catalogue.isBehind || logs.writtenBytes - this.#begunBytes > URGENT_FILES * logFileBytes
   }
 }
 
