@@ -11,6 +11,8 @@ export interface EntityKind {
   readonly number: number
   /** For reports. */
   readonly name: string
+  /** One that makes no sense stays in the storage all the same: without it, more would be allowed than before. */
+  readonly staysWhenRefused?: boolean
   /** Makes an entity again. Throws when it makes no sense: it is left out then, and reported. */
   restore(key: readonly string[], value: Uint8Array): void
 }
@@ -57,9 +59,10 @@ export class EntityRegistry {
     }
   }
 
-  /** Whether somebody has registered this kind. */
-  isKnown(kind: number): boolean {
-    return this.#kinds.has(kind)
+  /** Whether an entity of this kind that cannot be made again may go. What nobody here knows stays: another version may. */
+  mayGo(kind: number): boolean {
+    const known = this.#kinds.get(kind)
+    return known !== undefined && known.staysWhenRefused !== true
   }
 
   /** Makes everything again that can be. */

@@ -41,6 +41,8 @@ export class UserList implements Authenticator {
     this.#records = kinds.register({
       number: USER_KIND,
       name: 'user',
+      // A storage without users is given the default one.
+      staysWhenRefused: true,
       restore: ([name], value) => {
         if (name !== undefined) this.#users.set(name, decodeUser(name, value))
       },

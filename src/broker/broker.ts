@@ -51,8 +51,7 @@ export class Broker {
   /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
   restore(recovery: Recovery): RestoredEntities {
     const restored = this.kinds.restore(recovery.entities)
-    // What this version does not know stays: another one may.
-    const unclaimed = this.#storage.dropUnclaimed(restored.refused.filter(({ kind }) => this.kinds.isKnown(kind)))
+    const unclaimed = this.#storage.dropUnclaimed(restored.refused.filter(({ kind }) => this.kinds.mayGo(kind)))
     if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
     return restored
   }

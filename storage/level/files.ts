@@ -2,7 +2,7 @@
 import { constants, read, readSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { platform } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { ReadDescriptor, ReadDescriptors } from './read-descriptors.ts'
 
@@ -44,11 +44,33 @@ export function ifMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
+/**
+ * Makes a folder and those it is in, where they are missing. Node's own way never ends in a folder in which nothing can be
+ * made and that answers ENOENT, such as /proc.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const isThere = (path: string): Promise<boolean> =>
+      stat(path).then(
+        (found) => found.isDirectory(),
+        () => false,
+      )
+    if (code === 'EEXIST' && (await isThere(folder))) return
+    const parent = dirname(folder)
+    if (code !== 'ENOENT' || parent === folder || (await isThere(parent))) throw error
+    await makeFolder(parent)
+    await mkdir(folder)
+  }
+}
+
 /** Elsewhere, O_DSYNC is unknown, or promises less than a sync does. */
 const WRITES_THROUGH = platform() === 'linux'
 
 export async function openFolder(folder: string): Promise<Files> {
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const descriptors = new ReadDescriptors()
   return {
     folder,

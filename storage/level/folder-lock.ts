@@ -3,9 +3,10 @@
  * lock of the folder `lock`. The system takes it back when the process ends, however it ends: a process that was killed
  * leaves no lock behind, and no other process can be mistaken for it.
  */
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
+import { readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { makeFolder } from './files.ts'
 
 export const LOCK_FOLDER = 'lock'
 /** The file that is locked. It is never removed: another one of its name would be another lock. */
@@ -21,7 +22,7 @@ export class FolderLock {
 
   /** Makes the folder if there is none. Rejects with an error that `isLocked` recognises when somebody has it. */
   static async take(folder: string): Promise<FolderLock> {
-    await mkdir(join(folder, LOCK_FOLDER), { recursive: true })
+    await makeFolder(join(folder, LOCK_FOLDER))
     // The system's lock is one of processes. Within this one LevelDB tells them apart by their paths.
     const place = join(await realpath(folder), LOCK_FOLDER)
     for (let attempt = 1; ; attempt++) {

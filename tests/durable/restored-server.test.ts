@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { USER_KIND } from '../../src/auth/user-list.ts'
 import type { Logger } from '../../src/lib/logger.ts'
 import type { Server } from '../../src/server.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
@@ -83,6 +84,17 @@ test('what this version does not know is told of, and stays for one that does', 
   for (let life = 0; life < 2; life++) {
     const server = await start()
     expect(server.recovery?.problems).toEqual([expect.stringContaining('this version does not know its kind')])
+    await server.shutdown()
+  }
+})
+
+test('a user who makes no sense stays: nobody else is let in for him', async () => {
+  await (await start()).shutdown()
+  await change(({ journal }) => journal.put(USER_KIND, '["guest"]', Buffer.from('no user')))
+  for (let life = 0; life < 2; life++) {
+    const server = await start()
+    expect(server.recovery?.problems).toEqual([expect.stringContaining('user ["guest"] is left out')])
+    expect(server.users.list()).toEqual([])
     await server.shutdown()
   }
 })
