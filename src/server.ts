@@ -305,6 +305,8 @@ export class Server {
     if (authenticator !== undefined) return
     // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
     const isNew = found.entities.every(({ kind }) => kind !== USER_KIND)
+    if (isNew && found.quarantined > 0)
+      logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
     if (isNew) users.add(defaultUser, defaultPass, ['administrator'])
     else if (this.recovery.users === 0) logger.warn({}, 'there are no users in the storage: nobody can log in')
     else if ('refusal' in users.authenticate({ name: defaultUser, password: Buffer.from(defaultPass) }, '127.0.0.1')) {

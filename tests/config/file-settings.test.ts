@@ -107,9 +107,7 @@ describe('other keys', () => {
       warnings: ['unknown key framemax in rabbitmq.conf, line 2 is ignored; did you mean frame_max?'],
       config: { frameMaxBytes: 131_072 },
     })
-    expect(read('cluster_name = one').warnings[0]).toBe(
-      'unknown key cluster_name in rabbitmq.conf, line 1 is ignored',
-    )
+    expect(read('cluster_name = one').warnings[0]).toBe('unknown key cluster_name in rabbitmq.conf, line 1 is ignored')
   })
 
   test.each([

@@ -1,6 +1,16 @@
 // Reads everything the broker kept, and holds it against the model.
 
-import { BARRIER, commitBarrier, connect, declareQueue, FANOUT, PURGED_QUEUE, STREAM_QUEUES, type Stage, TX_QUEUES } from './actors.ts'
+import {
+  BARRIER,
+  commitBarrier,
+  connect,
+  declareQueue,
+  FANOUT,
+  PURGED_QUEUE,
+  STREAM_QUEUES,
+  type Stage,
+  TX_QUEUES,
+} from './actors.ts'
 import type { CrashBroker } from './crash-broker.ts'
 import { entityProblems } from './entity-actor.ts'
 import { type FoundMessage, idOf } from './model.ts'

@@ -59,8 +59,10 @@ async function kill(): Promise<void> {
   folder = copy
 }
 
+/** Spare ones aside. */
 function logFiles(): string[] {
-  return readdirSync(join(folder, 'log')).sort()
+  const names = readdirSync(join(folder, 'log'))
+  return names.filter((name) => name.endsWith('.log')).sort()
 }
 
 function logBytes(): number {
