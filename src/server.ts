@@ -319,7 +319,7 @@ export class Server {
     const { trouble } = storage.journal
     if (trouble !== this.#trouble) {
       if (trouble === undefined) logger.info({}, 'the disk can be written again: publishers go on')
-      else logger.error({}, `${trouble}; publishers wait, nothing is confirmed, consumers go on`)
+      else logger.error({}, `${trouble}; publishers wait, consumers go on`)
       this.#trouble = trouble
       if (trouble !== undefined) this.#listener.diskFailed()
     }

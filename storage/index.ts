@@ -4,7 +4,7 @@
  * has to survive; a `Journal` says when it does.
  */
 export { type Journal, NO_JOURNAL } from './journal.ts'
-export type { Durability } from './level/level-journal.ts'
+export type { Durability } from './level/durability.ts'
 export { LevelStorage, type LevelStorageOptions } from './level/level-storage.ts'
 export type { LogRecorder } from './log-recorder.ts'
 export { MemoryStorage } from './memory/memory-storage.ts'

@@ -31,6 +31,17 @@ export interface CatalogueIds {
   readonly nextSequence: number
 }
 
+/** Of a storage that has nothing yet. */
+export function firstIds(pool: { readonly nextSequence: number }): CatalogueIds {
+  return {
+    nextQueueId: 1,
+    nextPageId: 1,
+    get nextSequence() {
+      return pool.nextSequence
+    },
+  }
+}
+
 type Encode = () => CatalogueOperation
 
 export class CatalogueUpdate {

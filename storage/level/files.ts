@@ -44,13 +44,16 @@ export function ifMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
+/** Messages and password hashes are nobody else's business. */
+const PRIVATE = { mode: 0o700 }
+
 /**
  * Makes a folder and those it is in, where they are missing. Node's own way never ends in a folder in which nothing can be
  * made and that answers ENOENT, such as /proc.
  */
 export async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder)
+    await mkdir(folder, PRIVATE)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const isThere = (path: string): Promise<boolean> =>
@@ -62,7 +65,7 @@ export async function makeFolder(folder: string): Promise<void> {
     const parent = dirname(folder)
     if (code !== 'ENOENT' || parent === folder || (await isThere(parent))) throw error
     await makeFolder(parent)
-    await mkdir(folder)
+    await mkdir(folder, PRIVATE)
   }
 }
 

@@ -5,12 +5,11 @@
 import type { Journal } from '../journal.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
 import { type EntityChange, entityId } from './catalogue.ts'
+import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
-
-export type Durability = 'sync' | 'interval' | 'os'
 
 export interface JournalOptions {
   readonly durability: Durability

@@ -11,7 +11,7 @@ import type { OpenOptions, Recovery, Storage, StoredEntity } from '../storage.ts
 import type { StoredSegment } from '../stored-segment.ts'
 import type { Catalogue, LogPosition } from './catalogue.ts'
 import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
-import type { CatalogueIds } from './catalogue-update.ts'
+import { type CatalogueIds, firstIds } from './catalogue-update.ts'
 import type { CheckedTables } from './checked-tables.ts'
 import { Checkpointer } from './checkpoint.ts'
 import {
@@ -23,8 +23,9 @@ import {
   requireUsableFolder,
 } from './data-folder.ts'
 import { DiskRoom } from './disk-room.ts'
+import { type Durability, requireDurability } from './durability.ts'
 import { type Files, openFolder } from './files.ts'
-import { type Durability, LevelJournal } from './level-journal.ts'
+import { LevelJournal } from './level-journal.ts'
 import { LogFiles } from './log-files.ts'
 import { PageReader, type PageSource } from './page-reader.ts'
 import { keepRefusedEntities, Quarantine } from './quarantine.ts'
@@ -91,6 +92,7 @@ export class LevelStorage implements Storage, PageSource {
   #checkpointer: Checkpointer | undefined
 
   constructor(options: LevelStorageOptions) {
+    if (options.durability !== undefined) requireDurability(options.durability)
     this.#options = options
   }
 
@@ -353,16 +355,6 @@ export class LevelStorage implements Storage, PageSource {
       if (log.isClosed) this.#logsOfQueues.delete(log)
       else if (left > 0) left -= log.evict(left)
     }
-  }
-}
-
-function firstIds(pool: SegmentPool): CatalogueIds {
-  return {
-    nextQueueId: 1,
-    nextPageId: 1,
-    get nextSequence() {
-      return pool.nextSequence
-    },
   }
 }
 

@@ -4,7 +4,8 @@
  * Where bytes were lost, the next frame is found by the mark, which every file has its own of: nothing that a client
  * sends can look like a frame, and neither can what is left in a file that is used once more.
  *
- *     file    = magic u32 · version u8 · reused u8 · 0 u16 · mark 8 bytes · crc u32 · 0 u32 · frame … · end · anything
+ *     file    = header · 0 … · header at 4096 · frame … · end · anything
+ *     header  = magic u32 · version u8 · reused u8 · 0 u16 · mark 8 bytes · crc u32 · 0 u32
  *     end     = a frame without payload; the next frame takes its place
  *     frame   = mark 8 bytes · payload bytes u32 · commit u48 · part u15 · continues bit · crc u32 · payload
  *     payload = entry …          entry = kind u8 · …
@@ -21,14 +22,17 @@
  *     9 longPage  as page
  *
  * The CRC-32 of a frame covers all of it but its own four bytes, the records of long pages and the bytes of bodies, which
- * have their own; that of a file covers what is in front of it. All numbers are big-endian.
+ * have their own; that of a header covers what is in front of it. All numbers are big-endian.
  */
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 const LOG_MAGIC = 0x4c56_524c
 export const LOG_VERSION = 1
-export const LOG_FILE_HEADER_BYTES = 24
+/** The header stands at the start of the file and, in case that is lost, here once more. */
+const HEADER_COPY_OFFSET = 4096
+const HEADER_BYTES = 24
+export const LOG_FILE_HEADER_BYTES = HEADER_COPY_OFFSET + HEADER_BYTES
 export const MARK_BYTES = 8
 const MARK_OFFSET = 8
 const FILE_CRC_OFFSET = 16
@@ -63,6 +67,7 @@ export function createFileHeader(isReused = false): Buffer {
   header.writeUInt8(isReused ? 1 : 0, 5)
   header.set(randomBytes(MARK_BYTES), MARK_OFFSET)
   header.writeUInt32BE(crc32(header.subarray(0, FILE_CRC_OFFSET)), FILE_CRC_OFFSET)
+  header.copy(header, HEADER_COPY_OFFSET, 0, HEADER_BYTES)
   return header
 }
 
@@ -75,10 +80,19 @@ interface FileHeader {
   /** It was another log file before: behind the end there is what that one held. */
   readonly isReused: boolean
   readonly mark: Buffer
+  /** It is told by the copy alone. */
+  readonly isDamaged: boolean
 }
 
-/** What the header of a log file says, or undefined when this is no header, or a damaged one. */
-export function readFileHeader(header: Buffer): FileHeader | undefined {
+/** What the header of a log file says, or undefined when there is none that is whole. */
+export function readFileHeader(start: Buffer): FileHeader | undefined {
+  const first = readHeader(start)
+  if (first !== undefined) return { ...first, isDamaged: false }
+  const copy = readHeader(start.subarray(HEADER_COPY_OFFSET))
+  return copy && { ...copy, isDamaged: true }
+}
+
+function readHeader(header: Buffer): Omit<FileHeader, 'isDamaged'> | undefined {
   if (header.readUInt32BE(0) !== LOG_MAGIC) return undefined
   if (crc32(header.subarray(0, FILE_CRC_OFFSET)) !== header.readUInt32BE(FILE_CRC_OFFSET)) return undefined
   return { version: header.readUInt8(4), isReused: header.readUInt8(5) === 1, mark: markIn(header) }

@@ -41,6 +41,8 @@ export interface ScanResult {
 }
 
 const READ_BYTES = 4 * 1024 * 1024
+/** Of a file that was made and never written to. */
+const UNUSED_BYTES = LOG_FILE_HEADER_BYTES + LOG_FRAME_HEADER_BYTES
 
 /** A file of another version of the format: newer than this program. */
 export class NewerFormatError extends Error {
@@ -92,6 +94,10 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
     }
     at = next
   }
+  if (isDamaged && firstCommit === 0 && start === 0 && fileBytes > UNUSED_BYTES) {
+    gaps.push({ offset: 0, bytes: fileBytes })
+    return { end: fileBytes, tornBytes: 0, gaps, firstCommit, lastCommit }
+  }
   // Of a commit that was not finished, any part may be there, and so may what comes behind it.
   const tornBytes = isEnded ? at - end : await tornAt(window, mark, end, fileBytes, isReused)
   return { end, tornBytes, gaps, firstCommit, lastCommit }
@@ -137,7 +143,7 @@ async function readHeader(
     return { mark, isDamaged: true, isReused: false }
   }
   if (header.version > LOG_VERSION) throw new NewerFormatError(header.version)
-  return { mark: header.mark, isDamaged: false, isReused: header.isReused }
+  return header
 }
 
 async function readFrame(

@@ -184,7 +184,7 @@ describe('recovery', () => {
 
   test('mistakes no new message for one that was settled before it was written', async () => {
     const files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
-    await open({ files, durability: 'sync', logFileBytes: 100 })
+    await open({ files, durability: 'sync', logFileBytes: 4300 })
     const id = storage.newQueueId()
     const log = storage.createQueueLog(id)
     let release: () => void = () => {}

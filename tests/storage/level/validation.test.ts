@@ -247,7 +247,7 @@ test('damage in the log is told of once, also when the next process is killed', 
   await makeKilledStore(2)
   const [path = ''] = logFiles()
   const bytes = readFileSync(path)
-  bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100)
+  bytes.writeUInt8(bytes.readUInt8(4200) ^ 1, 4200)
   writeFileSync(path, bytes)
   const found = await open()
   expect(found.quarantined).toBeGreaterThan(0)
@@ -366,4 +366,25 @@ test('a repair of the catalogue that was interrupted is done once more', async (
   expect(messages).toBe(40)
   await storage.close()
   expect(await open()).toMatchObject({ problems: [], messages: 40 })
+})
+
+test('a log file whose beginning is lost is read all the same, and the loss is told of', async () => {
+  await makeKilledStore(2)
+  for (const path of logFiles()) {
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0xa5, 0, 64))
+  }
+  const found = await open()
+  expect(found).toMatchObject({ messages: 2 * 2 * PER_LIFE, tornBytes: 0 })
+  expect(found.quarantined).toBeGreaterThan(0)
+})
+
+test('a log file that has nothing to read by is damaged, not unfinished', async () => {
+  await makeKilledStore(1)
+  const [path = ''] = logFiles()
+  const bytes = readFileSync(path)
+  writeFileSync(path, bytes.fill(0xa5, 0, 4200))
+  const found = await open()
+  expect(found.tornBytes).toBe(0)
+  expect(found.problems.join()).toMatch(/bytes at 0 are damaged/)
 })
