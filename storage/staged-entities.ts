@@ -5,7 +5,7 @@
 import type { Journal } from './journal.ts'
 
 /** What an entity takes in memory besides its key and its record, about. */
-const ENTITY_BYTES = 256
+export const ENTITY_BYTES = 256
 
 interface Batch {
   readonly number: number

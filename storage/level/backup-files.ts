@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { dirname, join } from 'node:path'
 import { readTar, tarEnd, tarHeader, tarPadding } from '../../src/lib/tar.ts'
 import { DataFolderError } from './data-folder.ts'
+import { makeFolder, syncFolder } from './files.ts'
 
 export interface BackupTarget {
   add(name: string, sizeBytes: number, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>
@@ -22,7 +23,7 @@ export interface BackupFile {
 export async function createBackupTarget(path: string): Promise<BackupTarget> {
   if (await hasContent(path)) throw new DataFolderError(`${path} is there already: choose another name for the backup`)
   const part = `${path}.part`
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   try {
     if (path.endsWith('.tar')) return new TarTarget(path, part, await open(part, 'wx'))
     await mkdir(part)
@@ -140,16 +141,6 @@ export async function writeSynced(
   const handle = await open(path, 'w')
   try {
     for await (const piece of content) await handle.writeFile(piece)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Makes a folder's list of files survive a power loss. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
     await handle.sync()
   } finally {
     await handle.close()

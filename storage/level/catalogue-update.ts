@@ -5,7 +5,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StoredSegment } from '../stored-segment.ts'
 import {
-  CATALOGUE_VERSION,
   type Catalogue,
   type CatalogueMeta,
   type CatalogueOperation,
@@ -21,6 +20,7 @@ import {
 import type { LevelJournal } from './level-journal.ts'
 import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
+import { metaAt } from './store-state.ts'
 
 /** So many operations are encoded in one turn of the event loop. */
 const TURN_OPERATIONS = 256
@@ -116,6 +116,5 @@ function segmentEncoder(recorder: QueueRecorder, stored: StoredSegment): Encode 
 
 function metaOf({ commit }: LevelJournal, logs: LogFiles, ids: CatalogueIds): CatalogueMeta {
   const { number, bytes } = logs.current
-  const { nextQueueId, nextPageId, nextSequence } = ids
-  return { version: CATALOGUE_VERSION, commit, file: number, offset: bytes, nextQueueId, nextPageId, nextSequence }
+  return metaAt({ file: number, offset: bytes }, { ...ids, lastCommit: commit })
 }

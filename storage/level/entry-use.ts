@@ -1,6 +1,11 @@
 /** Which entries with pages and bodies the catalogue has, which of them are shared, and how much room they take. */
 import type { Page } from '../stored-segment.ts'
 
+/** The entries that a page in the catalogue has: its own, and those of its bodies. */
+export function entriesOf({ offset, bodies }: Page): number[] {
+  return [offset, ...bodies.map((body) => body.offset)]
+}
+
 export class EntryUse {
   /** Bytes of the entries that are needed. */
   liveBytes = 0

@@ -69,6 +69,16 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** Makes a folder's list of files survive a power loss. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Elsewhere, O_DSYNC is unknown, or promises less than a sync does. */
 const WRITES_THROUGH = platform() === 'linux'
 
@@ -78,22 +88,13 @@ export async function openFolder(folder: string): Promise<Files> {
   return {
     folder,
     async open(name) {
-      const handle = await open(join(folder, name), 'r+').catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error
-        return open(join(folder, name), 'w+')
-      })
+      const path = join(folder, name)
+      const handle = (await open(path, 'r+').catch(ifMissing)) ?? (await open(path, 'w+'))
       return new DiskFile(handle, folder, name, descriptors)
     },
     names: () => readdir(folder),
     remove: (name) => rm(join(folder, name), { force: true }),
-    async syncFolder() {
-      const handle = await open(folder, 'r')
-      try {
-        await handle.sync()
-      } finally {
-        await handle.close()
-      }
-    },
+    syncFolder: () => syncFolder(folder),
     async freeBytes() {
       const { bavail, bsize } = await statfs(folder)
       return bavail * bsize

@@ -3,6 +3,7 @@
  * is one append to the log and, depending on the durability, one sync.
  */
 import type { Journal } from '../journal.ts'
+import { ENTITY_BYTES } from '../staged-entities.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
 import { type EntityChange, entityId } from './catalogue.ts'
 import type { Durability } from './durability.ts'
@@ -40,10 +41,10 @@ export interface Unneeded {
   readonly segments: StoredSegment[]
 }
 
+type TroubleOf = 'log' | 'catalogue' | 'room'
+
 /** Staged bytes from which on publishers should wait. */
 const CONGESTED_BYTES = 32 * 1024 * 1024
-/** What a change of an entity takes in memory, its value aside. */
-const ENTITY_BYTES = 256
 /** How long to wait before writing is tried again when the disk is full or read-only. */
 const RETRY_MS = 500
 /** Errors that go away when somebody makes room or remounts the disk; nothing was promised yet when they occur. */
@@ -71,9 +72,8 @@ export class LevelJournal implements Journal {
   #deleted: QueueRecorder[] = []
   #stagedBytes = 0
   #inFlightBytes = 0
-  #logTrouble: string | undefined
-  #catalogueTrouble: string | undefined
-  #roomTrouble: string | undefined
+  /** What keeps the log from being written, the catalogue, and what the disk has too little of: the first is told. */
+  readonly #troubles: Record<TroubleOf, string | undefined> = { log: undefined, catalogue: undefined, room: undefined }
   #isCatalogueBehind = false
   #isArmed = false
   #running: Promise<void> | undefined
@@ -95,12 +95,12 @@ export class LevelJournal implements Journal {
   }
 
   get isCongested(): boolean {
-    const bytes = this.#stagedBytes + this.#inFlightBytes
-    return bytes > CONGESTED_BYTES || this.#isCatalogueBehind || this.trouble !== undefined
+    return this.#areMany || this.#isHeldUp
   }
 
   get trouble(): string | undefined {
-    return this.#logTrouble ?? this.#catalogueTrouble ?? this.#roomTrouble
+    const { log, catalogue, room } = this.#troubles
+    return log ?? catalogue ?? room
   }
 
   /** No commit is on its way, and all that there was is durable. */
@@ -117,9 +117,18 @@ export class LevelJournal implements Journal {
   }
 
   #stage(bytes: number): void {
-    const wasCongested = this.isCongested
+    const wereMany = this.#areMany
     this.#stagedBytes += bytes
-    if (!wasCongested && this.isCongested) this.#changed()
+    if (this.#areMany && !wereMany && !this.#isHeldUp) this.#changed()
+  }
+
+  /** More bytes are on their way to the disk than should be. */
+  get #areMany(): boolean {
+    return this.#stagedBytes + this.#inFlightBytes > CONGESTED_BYTES
+  }
+
+  get #isHeldUp(): boolean {
+    return this.#isCatalogueBehind || this.trouble !== undefined
   }
 
   touch(recorder: QueueRecorder): void {
@@ -171,16 +180,12 @@ export class LevelJournal implements Journal {
 
   /** The catalogue cannot be written for the time being: nothing is lost, the log has it, but it grows. */
   catalogueTrouble(trouble: string | undefined): void {
-    const before = this.trouble
-    this.#catalogueTrouble = trouble
-    if (this.trouble !== before) this.#changed()
+    this.#setTrouble('catalogue', trouble)
   }
 
   /** The disk is nearly full: what makes room again must still fit. */
   roomTrouble(trouble: string | undefined): void {
-    const before = this.trouble
-    this.#roomTrouble = trouble
-    if (this.trouble !== before) this.#changed()
+    this.#setTrouble('room', trouble)
   }
 
   /** The catalogue takes in less than is logged: publishers have to wait for it. */
@@ -320,14 +325,14 @@ export class LevelJournal implements Journal {
       } catch (error) {
         if (!isPassing(error)) throw error
         const reason = error instanceof Error ? error.message : ''
-        this.#setTrouble(`the log cannot be written (${reason}): make room on the disk or make it writable`)
+        this.#setTrouble('log', `the log cannot be written (${reason}): make room on the disk or make it writable`)
         if (this.#isClosing) return this.#giveUp(reason)
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
     this.#builder.written()
     if (this.#isFailed) return false
-    this.#setTrouble(undefined)
+    this.#setTrouble('log', undefined)
     if (this.#options.durability !== 'sync') this.#unsynced.add(log)
     return true
   }
@@ -365,14 +370,14 @@ export class LevelJournal implements Journal {
     if (this.#isFailed) return
     this.#isFailed = true
     const reason = error instanceof Error ? error.message : String(error)
-    this.#setTrouble(`${what} (${reason}): check the disk, then start the broker again`)
+    this.#setTrouble('log', `${what} (${reason}): check the disk, then start the broker again`)
     this.#options.onFatal(error instanceof Error ? error : new Error(reason))
     this.#lose()
   }
 
-  #setTrouble(trouble: string | undefined): void {
+  #setTrouble(of: TroubleOf, trouble: string | undefined): void {
     const before = this.trouble
-    this.#logTrouble = trouble
+    this.#troubles[of] = trouble
     if (this.trouble !== before) this.#changed()
   }
 

@@ -294,8 +294,8 @@ export class LevelStorage implements Storage, PageSource {
 
   async #quarantineQueues(recorders: readonly QueueRecorder[]): Promise<void> {
     try {
-      const { catalogue, logs } = { catalogue: this.#catalogue as Catalogue, logs: this.#logs as LogFiles } // it is open
-      const quarantine = await Quarantine.create(this.#quarantine, catalogue, logs)
+      // It is open: both are there.
+      const quarantine = await Quarantine.create(this.#quarantine, this.#catalogue as Catalogue, this.#logs as LogFiles)
       for (const { queueId, segments } of recorders) await quarantine.keepQueue(queueId, segments.values())
       await quarantine.sync()
       for (const recorder of recorders) this.journal.queueDeleted(recorder)

@@ -1,6 +1,7 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 
 import type { Page, StoredSegment } from '../stored-segment.ts'
+import { entriesOf } from './entry-use.ts'
 import type { DataFile, Files } from './files.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
 import { SpareFiles } from './spare-files.ts'
@@ -151,7 +152,7 @@ export class LogFiles {
   }
 
   pageRemoved(page: Page): void {
-    if (page.file === 0) this.unneededEntries.push(page.offset, ...page.bodies.map(({ offset }) => offset))
+    if (page.file === 0) for (const entry of entriesOf(page)) this.unneededEntries.push(entry)
     else this.#byNumber.get(page.file)?.pages.delete(page)
   }
 

@@ -9,7 +9,7 @@ import { Catalogue, type CatalogueOperation } from './catalogue.ts'
 import { type CatalogueKeys, catalogueKeys } from './catalogue-keys.ts'
 import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
 import { CATALOGUE_FOLDER, claimFolder, LOG_FOLDER, QUARANTINE_FOLDER, requireStore } from './data-folder.ts'
-import { openFolder } from './files.ts'
+import { ifMissing, openFolder } from './files.ts'
 import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
 import { repairStore } from './store-repair.ts'
 
@@ -100,10 +100,7 @@ async function withStoreLocked<T>(folder: string, work: () => Promise<T>): Promi
 
 async function copyCatalogue(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true })
-  const entries = await readdir(from, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const entries = (await readdir(from, { withFileTypes: true }).catch(ifMissing)) ?? []
   for (const entry of entries) {
     const { name } = entry
     if (name === 'LOCK' || !entry.isFile()) continue

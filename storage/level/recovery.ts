@@ -5,6 +5,7 @@
 import { type Page, StoredSegment } from '../stored-segment.ts'
 import type { Catalogue } from './catalogue.ts'
 import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from './catalogue.ts'
+import { entriesOf } from './entry-use.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
 import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from './log-format.ts'
 import { type LogVisitor, scanLog } from './log-reader.ts'
@@ -301,8 +302,8 @@ class StoreModel implements LogVisitor {
   }
 
   #drop({ segments, changed }: RecoveredQueue, sequence: number): void {
-    for (const { file, offset, bodies } of segments.get(sequence)?.pages ?? []) {
-      if (file === 0) this.unneededEntries.push(offset, ...bodies.map((body) => body.offset))
+    for (const page of segments.get(sequence)?.pages ?? []) {
+      if (page.file === 0) for (const entry of entriesOf(page)) this.unneededEntries.push(entry)
     }
     if (segments.delete(sequence)) changed.add(sequence)
   }

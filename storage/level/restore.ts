@@ -2,7 +2,7 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type BackupFile, backupFiles, readWhole, syncFolder, through, writeSynced } from './backup-files.ts'
+import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
 import { MANIFEST, type Manifest, type ManifestFile, parseManifest } from './backup-manifest.ts'
 import { Catalogue, type CatalogueOperation } from './catalogue.ts'
 import {
@@ -13,7 +13,7 @@ import {
   RESTORE_FOLDER,
   STORE_FOLDERS,
 } from './data-folder.ts'
-import { ifMissing } from './files.ts'
+import { ifMissing, syncFolder } from './files.ts'
 
 /** The only names that a backup may bring: it is not trusted to say where files go. */
 const LOG_NAME = /^log\/\d{16}\.log$/

@@ -17,6 +17,7 @@ import {
   removePage,
   removeSegment,
 } from './catalogue.ts'
+import { entriesOf } from './entry-use.ts'
 import type { RecoveredEntity, RecoveredQueue, RecoveredStore } from './recovery.ts'
 
 export function stateOperations(
@@ -64,10 +65,7 @@ export async function completeCatalogue(
   position: LogPosition,
 ): Promise<void> {
   const needed = new Set<number>()
-  for (const { offset, bodies } of pagesOf(store)) {
-    needed.add(offset)
-    for (const body of bodies) needed.add(body.offset)
-  }
+  for (const page of pagesOf(store)) for (const entry of entriesOf(page)) needed.add(entry)
   const forgotten: CatalogueOperation[] = []
   for await (const id of catalogue.pageIds()) if (!needed.has(id)) forgotten.push(removePage(id))
   const puts = [...stateOperations(store.entities.values(), store.queues), putMeta(metaAt(position, store))]

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { Catalogue, putMeta, putPage } from '../../storage/level/catalogue.ts'
 import { openFolder } from '../../storage/level/files.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
-import { type LogVisitor, scanLog } from '../../storage/level/log-reader.ts'
+import { NOBODY, scanLog } from '../../storage/level/log-reader.ts'
 import {
   damage,
   filesOf,
@@ -72,16 +72,6 @@ async function beginCommit(path: string): Promise<void> {
   const { end } = await scanLog(file, 0, NOBODY)
   await file.write([Buffer.from('half a commit, which is longer than the header of one')], end)
   await file.close()
-}
-
-const NOBODY: LogVisitor = {
-  page: () => {},
-  settle: () => {},
-  drop: () => {},
-  cursor: () => {},
-  dropQueue: () => {},
-  put: () => {},
-  remove: () => {},
 }
 
 describe('damage', () => {
