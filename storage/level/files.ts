@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 
 import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { DirectWriter } from './direct-writer.ts'
 import { ReadDescriptor, ReadDescriptors } from './read-descriptors.ts'
 
 const readFrom = promisify(read)
@@ -85,12 +86,13 @@ const WRITES_THROUGH = platform() === 'linux'
 export async function openFolder(folder: string): Promise<Files> {
   await makeFolder(folder)
   const descriptors = new ReadDescriptors()
+  const directWriter = new DirectWriter()
   return {
     folder,
     async open(name) {
       const path = join(folder, name)
       const handle = (await open(path, 'r+').catch(ifMissing)) ?? (await open(path, 'w+'))
-      return new DiskFile(handle, folder, name, descriptors)
+      return new DiskFile(handle, folder, name, descriptors, directWriter)
     },
     names: () => readdir(folder),
     remove: (name) => rm(join(folder, name), { force: true }),
@@ -109,6 +111,9 @@ class DiskFile implements DataFile {
   #name: string
   /** The same file, opened so that a write returns when it is safe: one call where a write and a sync are two. */
   #through: FileHandle | undefined
+  /** The same, past the memory of the system. */
+  #direct: FileHandle | undefined
+  readonly #directWriter: DirectWriter
   readonly #descriptors: ReadDescriptors
   readonly #descriptor = new ReadDescriptor()
   #isResting = false
@@ -116,11 +121,18 @@ class DiskFile implements DataFile {
   #writes = 0
   #syncedWrites = 0
 
-  constructor(handle: FileHandle, folder: string, name: string, descriptors: ReadDescriptors) {
+  constructor(
+    handle: FileHandle,
+    folder: string,
+    name: string,
+    descriptors: ReadDescriptors,
+    directWriter: DirectWriter,
+  ) {
     this.#handle = handle
     this.#folder = folder
     this.#name = name
     this.#descriptors = descriptors
+    this.#directWriter = directWriter
   }
 
   get #path(): string {
@@ -130,18 +142,29 @@ class DiskFile implements DataFile {
   async write(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     this.#isResting = false
     this.#writes++
+    this.#directWriter.forget(this)
     await writeAll(this.#handle ?? (await this.#reopen()), pieces, offset)
   }
 
-  async writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void> {
-    if (!WRITES_THROUGH) {
+  writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    this.#isResting = false
+    if (this.#direct === undefined) return this.#writeFirst(pieces, offset)
+    return this.#directWriter.write(this, this.#direct.fd, pieces, offset)
+  }
+
+  async #writeFirst(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    this.#direct = await this.#directWriter.open(this.#path)
+    await (this.#direct === undefined ? this.writeSynced(pieces, offset) : this.writeThrough(pieces, offset))
+  }
+
+  async writeSynced(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    if (WRITES_THROUGH) {
+      this.#through ??= await open(this.#path, constants.O_RDWR | constants.O_DSYNC)
+      await writeAll(this.#through, pieces, offset)
+    } else {
       await this.write(pieces, offset)
       await this.sync()
-      return
     }
-    this.#isResting = false
-    this.#through ??= await open(this.#path, constants.O_RDWR | constants.O_DSYNC)
-    await writeAll(this.#through, pieces, offset)
   }
 
   async sync(): Promise<void> {
@@ -201,11 +224,9 @@ class DiskFile implements DataFile {
   }
 
   async #closeHandles(): Promise<void> {
-    const [handle, through] = [this.#handle, this.#through]
-    this.#handle = undefined
-    this.#through = undefined
-    await through?.close()
-    await handle?.close()
+    const handles = [this.#direct, this.#through, this.#handle]
+    this.#direct = this.#through = this.#handle = undefined
+    for (const handle of handles) await handle?.close()
   }
 }
 

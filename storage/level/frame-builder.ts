@@ -181,17 +181,16 @@ export class FrameBuilder {
 
   /** The frames for the log. The builder is empty afterwards, and may be used again once they were `written`. */
   finish(commit: number, mark: Uint8Array): Uint8Array[] {
-    const frames = [...this.#closed, this.#close()]
+    const last = this.#close()
+    const closed = this.#closed
+    const pieces: Uint8Array[] = []
+    for (let part = 0; part < closed.length; part++) {
+      seal(closed[part] as ClosedFrame, mark, commit, true, part, pieces)
+    }
+    seal(last, mark, commit, false, closed.length, pieces)
     this.#closed = []
     this.#closedBytes = this.#length = this.#start = 0
-    return frames.flatMap(({ pieces, covered, bytes }, place) => {
-      const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
-      writeFrameHeader(header, mark, commit, bytes, place + 1 < frames.length, place)
-      let crc = crc32(header.subarray(0, CRC_OFFSET))
-      for (const piece of covered) crc = crc32(piece, crc)
-      header.writeUInt32BE(crc, CRC_OFFSET)
-      return [header, ...pieces]
-    })
+    return pieces
   }
 
   /** Where the payload of the frame at hand begins, in bytes from the start of the commit. */
@@ -263,6 +262,24 @@ export class FrameBuilder {
     this.#block.bytes.set(bytes, this.#length)
     this.#length += bytes.length
   }
+}
+
+/** Puts the frame behind the pieces, with its header in front. */
+function seal(
+  { pieces, covered, bytes }: ClosedFrame,
+  mark: Uint8Array,
+  commit: number,
+  continues: boolean,
+  part: number,
+  sealed: Uint8Array[],
+): void {
+  const header = Buffer.alloc(LOG_FRAME_HEADER_BYTES)
+  writeFrameHeader(header, mark, commit, bytes, continues, part)
+  let crc = crc32(header.subarray(0, CRC_OFFSET))
+  for (const piece of covered) crc = crc32(piece, crc)
+  header.writeUInt32BE(crc, CRC_OFFSET)
+  sealed.push(header)
+  for (const piece of pieces) sealed.push(piece)
 }
 
 /** Rising numbers as runs of neighbours. */

@@ -98,6 +98,10 @@ export class LevelJournal implements Journal {
     return this.#areMany || this.#isHeldUp
   }
 
+  get #isThrough(): boolean {
+    return this.#options.durability === 'sync'
+  }
+
   get trouble(): string | undefined {
     const { log, catalogue, room } = this.#troubles
     return log ?? catalogue ?? room
@@ -252,7 +256,17 @@ export class LevelJournal implements Journal {
       this.batch++
       this.#inFlightBytes = this.#stagedBytes
       this.#stagedBytes = 0
-      if (!this.#builder.isEmpty && !(await this.#write(log, this.#builder.finish(++this.commit, log.mark)))) return
+      if (!this.#builder.isEmpty) {
+        const frame = this.#builder.finish(++this.commit, log.mark)
+        try {
+          await this.#logs.append(frame, this.#isThrough)
+        } catch (error) {
+          if (!(await this.#writeAgain(frame, error))) return
+        }
+        this.#builder.written()
+        if (this.#isFailed) return
+        if (!this.#isThrough) this.#unsynced.add(log)
+      }
       const wasCongested = this.isCongested
       this.#inFlightBytes = 0
       this.#letGo(unneeded)
@@ -316,24 +330,22 @@ export class LevelJournal implements Journal {
     for (const stored of segments) for (const page of stored.pages) this.#logs.pageRemoved(page)
   }
 
-  /** False when the storage is closing and the frame could not be written. */
-  async #write(log: LogFile, frame: readonly Uint8Array[]): Promise<boolean> {
-    for (;;) {
+  /** Waits for what keeps the frame from being written. False when the storage is closing before that. */
+  async #writeAgain(frame: readonly Uint8Array[], firstError: unknown): Promise<boolean> {
+    for (let error = firstError; ; ) {
+      if (!isPassing(error)) throw error
+      const reason = error instanceof Error ? error.message : ''
+      this.#setTrouble('log', `the log cannot be written (${reason}): make room on the disk or make it writable`)
+      if (this.#isClosing) return this.#giveUp(reason)
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       try {
-        await this.#logs.append(frame, this.#options.durability === 'sync')
+        await this.#logs.append(frame, this.#isThrough)
         break
-      } catch (error) {
-        if (!isPassing(error)) throw error
-        const reason = error instanceof Error ? error.message : ''
-        this.#setTrouble('log', `the log cannot be written (${reason}): make room on the disk or make it writable`)
-        if (this.#isClosing) return this.#giveUp(reason)
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      } catch (again) {
+        error = again
       }
     }
-    this.#builder.written()
-    if (this.#isFailed) return false
-    this.#setTrouble('log', undefined)
-    if (this.#options.durability !== 'sync') this.#unsynced.add(log)
+    if (!this.#isFailed) this.#setTrouble('log', undefined)
     return true
   }
 

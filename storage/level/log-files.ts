@@ -12,7 +12,7 @@ const NO_MARK = new Uint8Array(0)
  * written, too. Small commits make room for those that follow.
  */
 const SMALL_COMMIT_BYTES = 32 * 1024
-const ROOM_BYTES = 256 * 1024
+const ROOM_BYTES = 1024 * 1024 - 2 * SMALL_COMMIT_BYTES
 const ROOM = Buffer.alloc(ROOM_BYTES)
 /** The next file is made when this share of the current one is used up. */
 const PREPARE_SHARE = 0.5
