@@ -3,14 +3,16 @@
  * counts the bytes in use: what the memory limit looks at.
  */
 import { allocateBlock, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { Segment } from './segment.ts'
 
 const SMALLEST_BYTES = 1024
 export const SEGMENT_BYTES = 256 * 1024
 const CLASSES = Math.log2(SEGMENT_BYTES / SMALLEST_BYTES) + 1
 
-/** Bytes of free segments each size class keeps for reuse: so many at the most, and so many for good. */
-const FREE_BYTES_MAX = 256 * 1024 * 1024
+/** Free segments that are kept for reuse take at most this share of what the process may use. */
+const FREE_SHARE_MAX = 0.125
+/** Bytes of free segments that each size class keeps for good. */
 const FREE_BYTES_MIN = 8 * 1024 * 1024
 /** Of the free segments that nobody asked for in so long, half are let go of. */
 const TRIM_MS = 1000
@@ -20,6 +22,9 @@ export class SegmentPool {
   bytesInUse = 0
   /** Sequence of the next segment that is put to use. */
   nextSequence = 0
+  /** Bytes of segments that are kept for reuse. */
+  #freeBytes = 0
+  readonly #freeBytesMax: number
   readonly #free: Segment[][] = Array.from({ length: CLASSES }, () => [])
   /** Given back while they were being written to the disk. */
   readonly #pinned: Segment[] = []
@@ -27,9 +32,13 @@ export class SegmentPool {
   readonly #fewest = new Uint32Array(CLASSES)
   #trimTimer: NodeJS.Timeout | undefined
 
+  constructor(freeBytesMax: number = processMemoryBytes() * FREE_SHARE_MAX) {
+    this.#freeBytesMax = freeBytesMax
+  }
+
   /** Bytes of segments that are kept for reuse. */
   get freeBytes(): number {
-    return this.#free.flat().reduce((sum, { block }) => sum + block.size, 0)
+    return this.#freeBytes
   }
 
   /** A segment with room for at least `sizeBytes`. */
@@ -41,8 +50,9 @@ export class SegmentPool {
     if (segment === undefined) {
       segment = new Segment()
       segment.block = allocateBlock(free === undefined ? sizeBytes : SMALLEST_BYTES << sizeClass)
-    } else if (free !== undefined && free.length < (this.#fewest[sizeClass] as number)) {
-      this.#fewest[sizeClass] = free.length
+    } else {
+      this.#freeBytes -= segment.block.size
+      if (free !== undefined && free.length < (this.#fewest[sizeClass] as number)) this.#fewest[sizeClass] = free.length
     }
     this.bytesInUse += segment.block.size
     return segment
@@ -62,8 +72,9 @@ export class SegmentPool {
     const free = this.#free[sizeClass]
     // What was read back from the disk is exactly as large as it was there: no size for others.
     if (free === undefined || size !== SMALLEST_BYTES << sizeClass) return
-    if ((free.length + 1) * size > FREE_BYTES_MAX) return
+    if (this.#freeBytes + size > this.#freeBytesMax) return
     free.push(segment)
+    this.#freeBytes += size
     if (free.length * size > FREE_BYTES_MIN) this.#armTrim()
   }
 
@@ -105,7 +116,7 @@ export class SegmentPool {
       const size = SMALLEST_BYTES << sizeClass
       const kept = FREE_BYTES_MIN / size
       const unused = Math.ceil((this.#fewest[sizeClass] as number) / 2)
-      if (free.length > kept) free.splice(0, Math.min(unused, free.length - kept))
+      if (free.length > kept) this.#freeBytes -= free.splice(0, Math.min(unused, free.length - kept)).length * size
       this.#fewest[sizeClass] = free.length
       if (free.length > kept) this.#armTrim()
     }

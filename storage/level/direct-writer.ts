@@ -23,8 +23,8 @@ declare const WebAssembly: {
 
 /** A file that is written directly. */
 export interface DirectTarget {
-  /** Fills the buffer with what is in the file from this offset on. */
-  read(buffer: Uint8Array, offset: number): Promise<void>
+  /** Fills the buffer with what was written at this offset. */
+  readBack(buffer: Uint8Array, offset: number): Promise<void>
   /** Writes what cannot be written directly, as safely. */
   writeSynced(pieces: readonly Uint8Array[], offset: number): Promise<void>
 }
@@ -65,7 +65,8 @@ export class DirectWriter {
     let start = offset - (offset % BLOCK_BYTES)
     let length = offset - start
     try {
-      if (length > 0 && !this.#moveToFront(target, start, offset)) await target.read(room.subarray(0, length), start)
+      if (length > 0 && !this.#moveToFront(target, start, offset))
+        await target.readBack(room.subarray(0, length), start)
       this.#target = undefined
       for (const piece of pieces) {
         for (let at = 0; at < piece.length; ) {

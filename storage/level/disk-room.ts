@@ -11,13 +11,13 @@ const WATCH_SHARE = 0.125
 export class DiskRoom {
   readonly #files: Files
   readonly #bytesMin: number
-  readonly #whenSeen: (isShort: boolean) => void
+  readonly #whenSeen: (freeBytes: number) => void
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
   #bytesAtLast = 0
 
   /** `whenSeen` is called every time somebody has looked. */
-  constructor(files: Files, bytesMin: number, whenSeen: (isShort: boolean) => void) {
+  constructor(files: Files, bytesMin: number, whenSeen: (freeBytes: number) => void) {
     this.#files = files
     this.#bytesMin = bytesMin
     this.#whenSeen = whenSeen
@@ -45,6 +45,6 @@ export class DiskRoom {
     // A system that does not say how much is left says when a write fails.
     const freeBytes = await this.#files.freeBytes().catch(() => Number.POSITIVE_INFINITY)
     this.#isLooking = false
-    this.#whenSeen(freeBytes < this.#bytesMin)
+    this.#whenSeen(freeBytes)
   }
 }

@@ -12,7 +12,10 @@ const readFrom = promisify(read)
 export interface DataFile {
   /** Writes all of it at this offset. */
   write(pieces: readonly Uint8Array[], offset: number): Promise<void>
-  /** Writes all of it at this offset so that it survives a power loss. What was written otherwise need not. */
+  /**
+   * Writes all of it at this offset, which is not behind the end, so that it survives a power loss. What was written
+   * otherwise need not, and the rest of the block behind it may be zeros afterwards.
+   */
   writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void>
   /** Makes everything written so far survive a power loss. */
   sync(): Promise<void>
@@ -167,6 +170,11 @@ class DiskFile implements DataFile {
     }
   }
 
+  async readBack(buffer: Uint8Array, offset: number): Promise<void> {
+    const handle = this.#handle ?? (await this.#reopen())
+    await readAll(buffer, (at) => handle.read(buffer, at, buffer.length - at, offset + at))
+  }
+
   async sync(): Promise<void> {
     const writes = this.#writes
     await (this.#handle ?? (await this.#reopen())).datasync()
@@ -175,13 +183,9 @@ class DiskFile implements DataFile {
   }
 
   async read(buffer: Uint8Array, offset: number): Promise<void> {
-    await this.#descriptors.use(this.#descriptor, this.#path, async (fd) => {
-      for (let at = 0; at < buffer.length; ) {
-        const { bytesRead } = await readFrom(fd, buffer, at, buffer.length - at, offset + at)
-        if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
-        at += bytesRead
-      }
-    })
+    await this.#descriptors.use(this.#descriptor, this.#path, (fd) =>
+      readAll(buffer, (at) => readFrom(fd, buffer, at, buffer.length - at, offset + at)),
+    )
   }
 
   readNow(buffer: Uint8Array, offset: number): void {
@@ -227,6 +231,15 @@ class DiskFile implements DataFile {
     const handles = [this.#direct, this.#through, this.#handle]
     this.#direct = this.#through = this.#handle = undefined
     for (const handle of handles) await handle?.close()
+  }
+}
+
+/** Fills the buffer, by as many reads as that takes. */
+async function readAll(buffer: Uint8Array, read: (at: number) => Promise<{ bytesRead: number }>): Promise<void> {
+  for (let at = 0; at < buffer.length; ) {
+    const { bytesRead } = await read(at)
+    if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
+    at += bytesRead
   }
 }
 

@@ -60,6 +60,8 @@ export interface LevelStorageOptions {
 const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
 const DEFAULT_SYNC_INTERVAL_MS = 100
 const DEFAULT_FREE_BYTES_MIN = 64 * 1024 * 1024
+/** Log files are kept to be used again while the disk has room for so many beside what must be left. */
+const SPARE_ROOM_FILES = 32
 const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
 /** Never evicts down to less than this share of the memory allowed. */
 const EVICT_TO_SHARE = 0.8
@@ -132,7 +134,7 @@ export class LevelStorage implements Storage, PageSource {
       await this.#logs.open()
       const store = await this.#recover(this.#logs, [...opened.problems], progress)
       await this.#begin(store, this.#logs, this.#catalogue, files)
-      this.#room = new DiskRoom(files, this.#freeBytesMin, (isShort) => this.#roomSeen(isShort))
+      this.#room = new DiskRoom(files, this.#freeBytesMin, (freeBytes) => this.#roomSeen(freeBytes))
       await this.#room.start()
       return recoveryOf(store, performance.now() - startedAtMs)
     } catch (error) {
@@ -329,10 +331,11 @@ export class LevelStorage implements Storage, PageSource {
   }
 
   /** With little room, what consumers free is given back at once: publishers wait for it. */
-  #roomSeen(isShort: boolean): void {
+  #roomSeen(freeBytes: number): void {
     const { journal } = this
+    const isShort = freeBytes < this.#freeBytesMin
     this.#isRoomShort = isShort
-    this.#logs?.keepSpares(!isShort)
+    this.#logs?.keepSpares(freeBytes - this.#freeBytesMin > this.#logFileBytes * SPARE_ROOM_FILES)
     const mebibytes = Math.ceil(this.#freeBytesMin / 1024 / 1024)
     journal.roomTrouble(isShort ? `the disk has less than ${mebibytes} MiB left: make room on the disk` : undefined)
     if (isShort && journal.isIdle) this.#afterCommit()

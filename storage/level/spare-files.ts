@@ -5,7 +5,7 @@
 import type { DataFile, Files } from './files.ts'
 import { isSpareFileName, spareFileName } from './log-format.ts'
 
-const SPARES_MAX = 4
+const SPARES_MAX = 16
 /** Spares that nobody took for so long are removed. */
 const EXPIRY_MS = 30_000
 /** Only files of about the normal length are kept, as a share of it. */

@@ -1,6 +1,7 @@
 // Loaded in front of a program (node --import): once the file that LEVERET_BREAK_DISK names is there, syncing or writing
 // fails as its content says, for example `sync EIO` or `write ENOSPC`.
 import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 
 const trigger = process.env.LEVERET_BREAK_DISK
 
@@ -26,3 +27,20 @@ for (const name of ['sync', 'datasync', 'write', 'writev']) {
     return result
   }
 }
+
+const realWrite = fs.write
+fs.write = (fd, buffer, ...rest) => {
+  const [from, length, offset, callback] = rest
+  // What is written at an offset goes to a file of the store; the log of the broker goes to the end of whatever it is.
+  if (typeof offset !== 'number') {
+    realWrite(fd, buffer, ...rest)
+    return
+  }
+  const error = failure('write')
+  if (error !== undefined) {
+    process.nextTick(callback, error)
+    return
+  }
+  realWrite(fd, buffer, from, length, offset, (failed, written) => callback(failed ?? failure('sync') ?? null, written))
+}
+syncBuiltinESMExports()

@@ -59,11 +59,14 @@ describe('SegmentPool', () => {
     }
   })
 
-  test('keeps at most 256 MiB of free segments of a size', () => {
-    const pool = new SegmentPool()
-    const taken = Array.from({ length: 1030 }, () => pool.take(SEGMENT_BYTES))
-    for (const segment of taken) pool.give(segment)
-    expect(pool.freeBytes).toBe(256 * 1024 * 1024)
+  test('keeps no more free segments than it may, of all sizes together', () => {
+    const pool = new SegmentPool(10 * SEGMENT_BYTES)
+    const taken = Array.from({ length: 12 }, () => pool.take(SEGMENT_BYTES))
+    const small = pool.take(1024)
+    for (const segment of [small, ...taken]) pool.give(segment)
+    expect(pool.freeBytes).toBe(9 * SEGMENT_BYTES + 1024)
+    expect(pool.take(1024) === small).toBe(true)
+    expect(pool.freeBytes).toBe(9 * SEGMENT_BYTES)
   })
 
   test('hands out no segment that is being written to the disk', () => {

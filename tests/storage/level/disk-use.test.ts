@@ -13,7 +13,7 @@ import { copyAsKilled } from './killed-copy.ts'
 
 const LOG_FILE_BYTES = 256 * 1024
 /** The current file, the next one, spare ones, and those that are full before the catalogue follows. */
-const LOG_FILES = 12
+const LOG_FILES = 24
 /** Two of LevelDB's write buffers, each also in a log, while one becomes a table. */
 const LEVELDB_BYTES = 24 * 1024 * 1024
 const CONSTANT_BYTES = LOG_FILES * LOG_FILE_BYTES + LEVELDB_BYTES

@@ -167,7 +167,7 @@ describe('a disk that fails', () => {
 
   test('confirms nothing that could not be written', async () => {
     await open({ files })
-    files.fault = failing('write', new ShortWrite(0.0002, systemError('EIO')), 1)
+    files.fault = failing('write', new ShortWrite(0.00004, systemError('EIO')), 1)
     const publication = publish(1)
     await whenFatal()
     expect(publication.isConfirmed).toBe(false)

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -51,7 +51,7 @@ test('small commits go into room that an earlier one has made', async () => {
 
 test('large commits, and the last ones of a file, make no room', async () => {
   await append(100_000)
-  expect(statSync(join(folder, logFileName(1))).size).toBeLessThan(105_000)
+  expect(statSync(join(folder, logFileName(1))).size).toBeLessThan(110_000)
   await append(FILE_BYTES - 110_000)
   await append(10)
   expect(statSync(join(folder, logFileName(1))).size).toBe(FILE_BYTES)
@@ -81,7 +81,10 @@ test('a file that nobody needs any more becomes the next one', async () => {
   expect(third.bytes).toBe(LOG_FILE_HEADER_BYTES)
   expect(Buffer.from(third.mark).equals(mark)).toBe(false)
   await append(10)
-  expect(readFileSync(join(folder, logFileName(3))).length).toBe(first?.roomBytes)
+  // The last block may have been filled.
+  const { size } = statSync(join(folder, logFileName(3)))
+  expect(size - (first?.roomBytes ?? 0)).toBeGreaterThanOrEqual(0)
+  expect(size - (first?.roomBytes ?? 0)).toBeLessThan(4096)
 })
 
 test('a file that is being read is not used again', async () => {
@@ -95,15 +98,15 @@ test('a file that is being read is not used again', async () => {
   expect(names()).toEqual([logFileName(2)])
 })
 
-test('no more than four spare files are kept, and none at the end', async () => {
-  for (let number = 1; number <= 7; number++) {
+test('no more than sixteen spare files are kept, and none at the end', async () => {
+  for (let number = 1; number <= 19; number++) {
     await append(FILE_BYTES - 1000)
     await logs.startNext()
   }
   for (const log of logs.all()) if (log !== logs.current) await logs.remove(log)
-  expect(names().filter((name) => name.endsWith('.spare'))).toHaveLength(4)
+  expect(names().filter((name) => name.endsWith('.spare'))).toHaveLength(16)
   await logs.close()
-  expect(names()).toEqual([logFileName(8)])
+  expect(names()).toEqual([logFileName(20)])
 })
 
 test('spare files that another process left behind go when the log goes on', async () => {
