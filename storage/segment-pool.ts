@@ -15,7 +15,7 @@ const FREE_SHARE_MAX = 0.125
 /** Bytes of free segments that each size class keeps for good. */
 const FREE_BYTES_MIN = 8 * 1024 * 1024
 /** Of the free segments that nobody asked for in so long, half are let go of. */
-const TRIM_MS = 1000
+const TRIM_MS = 5000
 
 export class SegmentPool {
   /** Bytes of segments and of bodies beside them that queues hold now. */

@@ -29,6 +29,10 @@ export class StoredSegment {
   pages: Page[] = []
   /** Records in front of this index have been through a commit. */
   gathered = 0
+  /** Durable records that were appended since the segment was begun, by this process. */
+  appended = 0
+  /** Records from this index on are not settled. */
+  settledEnd = 0
   /** Settled since the last commit, of those that went through one. */
   newlySettled: number[] = []
   isDirty = false
@@ -95,6 +99,7 @@ export class StoredSegment {
 
   /** False when it was settled before. */
   settle(index: number): boolean {
+    if (index >= this.settledEnd) this.settledEnd = index + 1
     const at = index >>> 3
     if (at >= this.#settled.length) this.#grow(at + 1)
     const bit = 1 << (index & 7)

@@ -4,6 +4,7 @@ import type { Durability } from '../../storage/level/durability.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Logger } from '../lib/logger.ts'
 import { ServerBuilder } from '../server-builder.ts'
+import { collectLessOften } from './collector.ts'
 import { ExitCode } from './exit-code.ts'
 import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
@@ -13,6 +14,7 @@ const RESIDENT_SHARE = 0.5
 
 /** The server that the options describe, not listening yet. */
 export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
+  collectLessOften()
   const settings = serverConfig(config, memoryBytes)
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
   if (config.storage === 'leveldb')

@@ -10,6 +10,7 @@ import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
+import { Troubles } from './troubles.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
 
 export interface JournalOptions {
@@ -41,8 +42,6 @@ export interface Unneeded {
   readonly segments: StoredSegment[]
 }
 
-type TroubleOf = 'log' | 'catalogue' | 'room'
-
 /** Staged bytes from which on publishers should wait. */
 const CONGESTED_BYTES = 32 * 1024 * 1024
 /** How long to wait before writing is tried again when the disk is full or read-only. */
@@ -72,8 +71,7 @@ export class LevelJournal implements Journal {
   #deleted: QueueRecorder[] = []
   #stagedBytes = 0
   #inFlightBytes = 0
-  /** What keeps the log from being written, the catalogue, and what the disk has too little of: the first is told. */
-  readonly #troubles: Record<TroubleOf, string | undefined> = { log: undefined, catalogue: undefined, room: undefined }
+  readonly #troubles = new Troubles(() => this.#changed())
   #isCatalogueBehind = false
   #isArmed = false
   #running: Promise<void> | undefined
@@ -103,8 +101,7 @@ export class LevelJournal implements Journal {
   }
 
   get trouble(): string | undefined {
-    const { log, catalogue, room } = this.#troubles
-    return log ?? catalogue ?? room
+    return this.#troubles.first
   }
 
   /** No commit is on its way, and all that there was is durable. */
@@ -184,12 +181,12 @@ export class LevelJournal implements Journal {
 
   /** The catalogue cannot be written for the time being: nothing is lost, the log has it, but it grows. */
   catalogueTrouble(trouble: string | undefined): void {
-    this.#setTrouble('catalogue', trouble)
+    this.#troubles.set('catalogue', trouble)
   }
 
   /** The disk is nearly full: what makes room again must still fit. */
   roomTrouble(trouble: string | undefined): void {
-    this.#setTrouble('room', trouble)
+    this.#troubles.set('room', trouble)
   }
 
   /** The catalogue takes in less than is logged: publishers have to wait for it. */
@@ -214,7 +211,7 @@ export class LevelJournal implements Journal {
     clearInterval(this.#syncTimer)
     this.#isClosing = true
     await this.#running
-    if (this.#hasWork() && !this.#isFailed) await this.#run()
+    while (this.#hasWork() && !this.#isFailed) await this.#run()
     this.#isClosed = true
     await this.#syncLater()
   }
@@ -235,9 +232,10 @@ export class LevelJournal implements Journal {
   }
 
   #run(): Promise<void> {
-    const running = this.#commitAll().then(
+    const running = this.#commit().then(
       () => {
         this.#running = undefined
+        // In the next turn: those that were just told may have something to say first, which others wait for.
         if (this.#hasWork()) this.#arm()
       },
       (error: unknown) => this.#fail('the log cannot be written', error),
@@ -246,36 +244,34 @@ export class LevelJournal implements Journal {
     return running
   }
 
-  async #commitAll(): Promise<void> {
-    while (this.#hasWork() && !this.#isFailed) {
-      if (this.#logs.isFull) await this.#rotate()
-      this.#committing = this.#waiting
-      this.#waiting = []
-      const log = this.#logs.current
-      const unneeded = this.#gather(log)
-      this.batch++
-      this.#inFlightBytes = this.#stagedBytes
-      this.#stagedBytes = 0
-      if (!this.#builder.isEmpty) {
-        const frame = this.#builder.finish(++this.commit, log.mark)
-        try {
-          await this.#logs.append(frame, this.#isThrough)
-        } catch (error) {
-          if (!(await this.#writeAgain(frame, error))) return
-        }
-        this.#builder.written()
-        if (this.#isFailed) return
-        if (!this.#isThrough) this.#unsynced.add(log)
+  async #commit(): Promise<void> {
+    if (this.#logs.isFull) await this.#rotate()
+    this.#committing = this.#waiting
+    this.#waiting = []
+    const log = this.#logs.current
+    const unneeded = this.#gather(log)
+    this.batch++
+    this.#inFlightBytes = this.#stagedBytes
+    this.#stagedBytes = 0
+    if (!this.#builder.isEmpty) {
+      const frame = this.#builder.finish(++this.commit, log.mark)
+      try {
+        await this.#logs.append(frame, this.#isThrough)
+      } catch (error) {
+        if (!(await this.#writeAgain(frame, error))) return
       }
-      const wasCongested = this.isCongested
-      this.#inFlightBytes = 0
-      this.#letGo(unneeded)
-      const durable = this.#committing
-      this.#committing = []
-      for (const { whenDurable } of durable) this.#call(whenDurable)
-      if (wasCongested && !this.isCongested) this.#changed()
-      this.#options.afterCommit()
+      this.#builder.written()
+      if (this.#isFailed) return
+      if (!this.#isThrough) this.#unsynced.add(log)
     }
+    const wasCongested = this.isCongested
+    this.#inFlightBytes = 0
+    this.#letGo(unneeded)
+    const durable = this.#committing
+    this.#committing = []
+    for (const { whenDurable } of durable) this.#call(whenDurable)
+    if (wasCongested && !this.isCongested) this.#changed()
+    this.#options.afterCommit()
   }
 
   /** Nothing of what is staged will be durable any more. */
@@ -335,7 +331,7 @@ export class LevelJournal implements Journal {
     for (let error = firstError; ; ) {
       if (!isPassing(error)) throw error
       const reason = error instanceof Error ? error.message : ''
-      this.#setTrouble('log', `the log cannot be written (${reason}): make room on the disk or make it writable`)
+      this.#troubles.set('log', `the log cannot be written (${reason}): make room on the disk or make it writable`)
       if (this.#isClosing) return this.#giveUp(reason)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       try {
@@ -345,7 +341,7 @@ export class LevelJournal implements Journal {
         error = again
       }
     }
-    if (!this.#isFailed) this.#setTrouble('log', undefined)
+    if (!this.#isFailed) this.#troubles.set('log', undefined)
     return true
   }
 
@@ -382,15 +378,9 @@ export class LevelJournal implements Journal {
     if (this.#isFailed) return
     this.#isFailed = true
     const reason = error instanceof Error ? error.message : String(error)
-    this.#setTrouble('log', `${what} (${reason}): check the disk, then start the broker again`)
+    this.#troubles.set('log', `${what} (${reason}): check the disk, then start the broker again`)
     this.#options.onFatal(error instanceof Error ? error : new Error(reason))
     this.#lose()
-  }
-
-  #setTrouble(of: TroubleOf, trouble: string | undefined): void {
-    const before = this.trouble
-    this.#troubles[of] = trouble
-    if (this.trouble !== before) this.#changed()
   }
 
   #changed(): void {

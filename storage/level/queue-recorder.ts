@@ -54,6 +54,7 @@ export class QueueRecorder implements LogRecorder {
       const complete = segment.previous?.stored
       if (complete !== undefined && complete.pages.length + 1 > PAGES_MAX) this.#touch(complete)
     }
+    segment.stored.appended++
     this.#touch(segment.stored)
     this.#journal.staged(messageBytes)
   }
@@ -211,13 +212,17 @@ export class QueueRecorder implements LogRecorder {
 
   /** Every run of durable records from this one on that are not settled becomes a page. */
   #writePages(segment: Segment, stored: StoredSegment, from: number, builder: FrameBuilder, log: LogFile): void {
-    for (let first = from; first < segment.count; ) {
-      if (stored.isSettled(first) || !segment.isRecordDurable(first)) {
+    const { count } = segment
+    // Nearly always: then nobody need look at each of them.
+    const areAllDue = stored.settledEnd <= from && stored.appended === count
+    const isDue = (index: number): boolean => !stored.isSettled(index) && segment.isRecordDurable(index)
+    for (let first = from; first < count; ) {
+      if (!areAllDue && !isDue(first)) {
         first++
         continue
       }
-      let end = first + 1
-      while (end < segment.count && !stored.isSettled(end) && segment.isRecordDurable(end)) end++
+      let end = areAllDue ? count : first + 1
+      while (end < count && isDue(end)) end++
       const page = this.#writePage(segment, first, end, builder, log)
       stored.pages.push(page)
       this.#journal.pageAdded(page, stored)

@@ -55,7 +55,7 @@ describe('a store without damage', () => {
     const folder = await makeStore()
     const { exitCode, printed } = await leveret('check', '--data-dir', folder)
     expect(exitCode).toBe(0)
-    expect(printed).toMatch(/^store in .*\n {2}log .* KiB\n {2}entities +7\n {2}messages +190; .*\nnothing is wrong$/s)
+    expect(printed).toMatch(/^store in .*\n {2}log .* MiB\n {2}entities +7\n {2}messages +190; .*\nnothing is wrong$/s)
   })
 
   test('is not touched by --repair either', async () => {
