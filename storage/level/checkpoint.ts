@@ -7,7 +7,7 @@ import type { LogFiles } from './log-files.ts'
 import { StragglerMoves } from './straggler-moves.ts'
 
 /** Log bytes written since the last time that make another one due, as a share of a log file. */
-const DUE_SHARE = 1
+const DUE_SHARE = 0.75
 /** So many log files that the catalogue has not taken in are too many: publishers have to wait. */
 const BEHIND_FILES = 4
 

@@ -241,7 +241,7 @@ describe('recovery', () => {
 describe('the catalogue', () => {
   test('is told of one moment, though the commits go on while it is written down', async () => {
     const files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
-    await open({ files })
+    await open({ files, logFileBytes: 1.25 * LOG_FILE_BYTES })
     const ids = Array.from({ length: 1000 }, () => storage.newQueueId())
     const logs = ids.map((id) => storage.createQueueLog(id))
     for (const log of logs) for (const number of [1, 2]) log.append(durable(number, 100))

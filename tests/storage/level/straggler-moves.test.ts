@@ -109,7 +109,7 @@ test('what is settled while it moves, and whose commit never comes to the disk, 
       // One commit is on its way while the page moves, and the settlement waits for the next one, which never arrives.
       isHeld = true
       const { batch } = storage.journal
-      for (let number = 0; number < 1200; number++) third.append(durable(number, 1000))
+      for (let number = 0; number < 800; number++) third.append(durable(number, 1000))
       while (storage.journal.batch === batch) await new Promise(setImmediate)
       log.settle(second.segment, second.index)
       moving.open()
