@@ -10,8 +10,9 @@ const SMALLEST_BYTES = 1024
 export const SEGMENT_BYTES = 256 * 1024
 const CLASSES = Math.log2(SEGMENT_BYTES / SMALLEST_BYTES) + 1
 
-/** Free segments that are kept for reuse take at most this share of what the process may use. */
+/** Free segments that are kept for reuse take at most this share of what the process may use, and at most so much. */
 const FREE_SHARE_MAX = 0.125
+const FREE_BYTES_MAX = 1024 * 1024 * 1024
 /** Bytes of free segments that each size class keeps for good. */
 const FREE_BYTES_MIN = 8 * 1024 * 1024
 /** Of the free segments that nobody asked for in so long, half are let go of. */
@@ -32,7 +33,7 @@ export class SegmentPool {
   readonly #fewest = new Uint32Array(CLASSES)
   #trimTimer: NodeJS.Timeout | undefined
 
-  constructor(freeBytesMax: number = processMemoryBytes() * FREE_SHARE_MAX) {
+  constructor(freeBytesMax: number = Math.min(FREE_BYTES_MAX, processMemoryBytes() * FREE_SHARE_MAX)) {
     this.#freeBytesMax = freeBytesMax
   }
 
