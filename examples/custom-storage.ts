@@ -4,6 +4,7 @@
 
 import { ServerBuilder } from 'leveret'
 import {
+  deliveriesBefore,
   type Journal,
   type LogRecorder,
   QueueLog,
@@ -27,9 +28,11 @@ export interface Database {
   batch(operations: Operation[], options: { readonly sync: boolean }): Promise<void>
 }
 
-// e!<kind>!<key>: an entity      m!<queue>!<number>: a message      d!<queue>: the last one delivered
+// e!<kind>!<key>: an entity      m!<queue>!<number>: a message      r!<queue>!<number>: how often it came back
+// d!<queue>: the last one delivered
 const entityKey = (kind: number, key: string): string => `e!${kind}!${key}`
 const messageKey = (queue: number, number: number): string => `m!${digits(queue)}!${digits(number)}`
+const returnedKey = (queue: number, number: number): string => `r!${digits(queue)}!${digits(number)}`
 const deliveredKey = (queue: number): string => `d!${digits(queue)}`
 const NEXT_QUEUE = 'next-queue'
 const digits = (number: number): string => String(number).padStart(15, '0')
@@ -129,7 +132,7 @@ class MessageRecorder implements LogRecorder {
   readonly #queue: number
   /** The numbers of the messages by segment and index; those that are not kept have none. */
   readonly #numbers = new Map<Segment, number[]>()
-  #last = { segment: 0, index: 0 }
+  #last: { readonly segment: Segment; readonly index: number } | undefined
   /** While a queue is filled with what was kept: the number of the message to come. */
   #restoring: number | undefined
 
@@ -139,12 +142,15 @@ class MessageRecorder implements LogRecorder {
   }
 
   /** Fills a queue with what was kept. */
-  restore(log: QueueLog, { messages, delivered }: KeptQueue): void {
+  restore(log: QueueLog, { messages, returned, delivered }: KeptQueue): void {
     for (const [number, record] of messages) {
       this.#restoring = number
       log.append(recordSource(record))
+      if (this.#last === undefined) continue
+      const { segment, index } = this.#last
+      log.restoreDeliveries(segment, index, returned.get(number) ?? 0)
       // Up to here, the messages are delivered once more.
-      if (number <= delivered) log.restoreCursor(this.#last.segment, this.#last.index + 1)
+      if (number <= delivered) log.restoreCursor(segment.sequence, index + 1)
     }
     this.#restoring = undefined
   }
@@ -155,7 +161,7 @@ class MessageRecorder implements LogRecorder {
     const numbers = this.#numbers.get(segment) ?? []
     numbers[index] = number
     this.#numbers.set(segment, numbers)
-    this.#last = { segment: segment.sequence, index }
+    this.#last = { segment, index }
     if (this.#restoring !== undefined) return
     this.#storage.journal.stagedCount++
     const key = messageKey(this.#queue, number)
@@ -167,7 +173,19 @@ class MessageRecorder implements LogRecorder {
     const number = numbers?.[index]
     if (numbers === undefined || number === undefined) return
     delete numbers[index]
+    this.#forget(number)
+  }
+
+  returned(segment: Segment, index: number): void {
+    const number = this.#numbers.get(segment)?.[index]
+    if (number === undefined) return
+    const value = Buffer.from(String(deliveriesBefore(segment, index)))
+    this.#storage.journal.stage({ type: 'put', key: returnedKey(this.#queue, number), value })
+  }
+
+  #forget(number: number): void {
     this.#storage.journal.unstage(messageKey(this.#queue, number))
+    this.#storage.journal.unstage(returnedKey(this.#queue, number))
   }
 
   settledFrom(segment: Segment, first: number): number {
@@ -187,7 +205,7 @@ class MessageRecorder implements LogRecorder {
 
   cleared(): void {
     for (const number of [...this.#numbers.values()].flat()) {
-      this.#storage.journal.unstage(messageKey(this.#queue, number))
+      this.#forget(number)
     }
     this.#numbers.clear()
     this.#storage.journal.stage({ type: 'del', key: deliveredKey(this.#queue) })
@@ -205,6 +223,7 @@ class MessageRecorder implements LogRecorder {
 
 interface KeptQueue {
   readonly messages: [number: number, record: Buffer][]
+  readonly returned: Map<number, number>
   delivered: number
 }
 
@@ -235,6 +254,7 @@ export class DatabaseStorage implements Storage {
       const [type, first = '', ...rest] = key.split('!')
       if (type === 'e') entities.push({ kind: Number(first), key: rest.join('!'), value })
       else if (type === 'd') this.#keptQueue(Number(first)).delivered = Number(value)
+      else if (type === 'r') this.#keptQueue(Number(first)).returned.set(Number(rest[0]), Number(value))
       else if (type === 'm') {
         const number = Number(rest[0])
         this.#keptQueue(Number(first)).messages.push([number, value])
@@ -272,14 +292,17 @@ export class DatabaseStorage implements Storage {
     const unclaimed = [...this.#kept]
     this.#kept.clear()
     for (const [queue, { messages }] of unclaimed) {
-      for (const [number] of messages) this.journal.stage({ type: 'del', key: messageKey(queue, number) })
+      for (const [number] of messages) {
+        for (const key of [messageKey(queue, number), returnedKey(queue, number)])
+          this.journal.stage({ type: 'del', key })
+      }
       this.journal.stage({ type: 'del', key: deliveredKey(queue) })
     }
     return unclaimed.filter(([, { messages }]) => messages.length > 0).length
   }
 
   #keptQueue(queue: number): KeptQueue {
-    const kept = this.#kept.get(queue) ?? { messages: [], delivered: 0 }
+    const kept = this.#kept.get(queue) ?? { messages: [], returned: new Map(), delivered: 0 }
     this.#kept.set(queue, kept)
     return kept
   }

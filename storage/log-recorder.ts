@@ -5,6 +5,8 @@ export interface LogRecorder {
   /** The last record of the segment is new, and durable; how many bytes it has with its body. */
   appended(segment: Segment, messageBytes: number): void
   settled(segment: Segment, index: number): void
+  /** The record was delivered and is ready once more; `segment.deliveries` says how often. */
+  returned(segment: Segment, index: number): void
   /** The read cursor moved: the records before this one were delivered. */
   delivered(segment: Segment, index: number): void
   /** All records from this index on are settled; how many of them were not before. */

@@ -6,6 +6,7 @@
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
 
+import { DeliveryCounts } from './delivery-counts.ts'
 import type { LogRecorder } from './log-recorder.ts'
 import { RECORD_BODY_BESIDE, type RecordSource } from './record.ts'
 import { RequeuedPositions } from './requeued.ts'
@@ -97,6 +98,8 @@ export class QueueLog {
     this.segment = segment
     this.index = this.#cursorIndex++
     this.isRedelivered = this.#delivered !== undefined && this.#wasDelivered(segment, this.index)
+    // By the restart, it came back without anybody counting.
+    if (this.isRedelivered && deliveriesBefore(segment, this.index) === 0) this.#countReturn(segment, this.index)
     this.#recorder?.delivered(segment, this.#cursorIndex)
   }
 
@@ -113,8 +116,15 @@ export class QueueLog {
       this.settle(segment, index)
       return
     }
+    this.#countReturn(segment, index)
     this.#requeued.insert(segment, index)
     this.readyCount++
+  }
+
+  #countReturn(segment: Segment, index: number): void {
+    segment.deliveries ??= new DeliveryCounts()
+    segment.deliveries.add(index)
+    this.#recorder?.returned(segment, index)
   }
 
   /** Drops all ready messages; how many there were. */
@@ -235,6 +245,12 @@ export class QueueLog {
     return freed
   }
 
+  /** Says that a message that was appended or restored came back so often before the restart. */
+  restoreDeliveries(segment: Segment, index: number, times: number): void {
+    segment.deliveries ??= new DeliveryCounts()
+    segment.deliveries.set(index, times)
+  }
+
   /** Says that everything in front of this position was delivered before the restart. */
   restoreCursor(segment: number, index: number): void {
     this.#delivered = { segment, index }
@@ -274,6 +290,11 @@ export class QueueLog {
     if (this.segment === segment) this.segment = undefined
     this.#pool.give(segment)
   }
+}
+
+/** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
+export function deliveriesBefore(segment: Segment, index: number): number {
+  return segment.deliveries?.of(index) ?? 0
 }
 
 /** A segment is read back as a whole: large bodies beside it are limited, too. */

@@ -4,6 +4,7 @@
  */
 
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import type { DeliveryCounts } from './delivery-counts.ts'
 import {
   BODY_BESIDE_BYTES_MIN,
   RECORD_BODY_BESIDE,
@@ -31,6 +32,8 @@ export class Segment {
   besideBytes = 0
   previous: Segment | undefined
   next: Segment | undefined
+  /** How often its messages came back, once one has. */
+  deliveries: DeliveryCounts | undefined
   /** What of it is on disk; only segments of durable queues have this. */
   stored: StoredSegment | undefined
 
@@ -136,6 +139,7 @@ export class Segment {
     this.length = 0
     this.bodies = undefined
     this.besideBytes = 0
+    this.deliveries = undefined
     this.stored = undefined
     this.previous = undefined
     this.next = undefined

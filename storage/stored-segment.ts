@@ -1,4 +1,5 @@
 /** What of a segment is on disk, and which of its records are settled. */
+import { type DeliveryCountRun, DeliveryCounts } from './delivery-counts.ts'
 import type { Segment } from './segment.ts'
 
 /** Bytes on the disk, and what their CRC-32 must be. */
@@ -35,6 +36,10 @@ export class StoredSegment {
   settledEnd = 0
   /** Settled since the last commit, of those that went through one. */
   newlySettled: number[] = []
+  /** Came back since the last commit. */
+  newlyReturned: Set<number> | undefined
+  /** How often messages came back; the segment has the same. */
+  deliveries: DeliveryCounts | undefined
   isDirty = false
   /** Its records were written once more, in as few pages as they need. */
   isConsolidated = false
@@ -114,6 +119,17 @@ export class StoredSegment {
     const last = end >>> 3
     if (last < bits.length) bits[last] = (bits[last] as number) & ((1 << (end & 7)) - 1)
     return bits
+  }
+
+  /** That so many messages came back so often is known of a store. */
+  markReturned(first: number, count: number, times: number): void {
+    this.deliveries ??= new DeliveryCounts()
+    for (let index = first; index < first + count; index++) this.deliveries.set(index, times)
+  }
+
+  /** How often those came back that went through a commit. */
+  get returnedInCommits(): readonly DeliveryCountRun[] {
+    return this.deliveries?.allBefore(this.gathered) ?? []
   }
 
   /** A copy of the bits as of the last commit; to be asked for between two commits only. */

@@ -1,5 +1,6 @@
 /** Messages as they are given to code in this process: copies that belong to it. */
 import { decodeContentHeader } from '../../protocol/properties.ts'
+import { deliveriesBefore } from '../../storage/queue-log.ts'
 import type { Segment } from '../../storage/segment.ts'
 import { shortString } from '../broker/message.ts'
 import { fromProperties, type MessageProperties, NO_PROPERTIES } from './message-properties.ts'
@@ -18,6 +19,11 @@ export interface ReceivedMessage {
   readonly deliveryTag: number
   /** It was delivered before and came back. */
   readonly redelivered: boolean
+  /**
+   * How often it was delivered and came back before: requeued, or left behind by a consumer that went. Up to 255; of a
+   * durable message at least so often when the broker was killed meanwhile.
+   */
+  readonly deliveryCount: number
   readonly properties: MessageProperties
   readonly body: Buffer
 }
@@ -37,6 +43,7 @@ export function readMessage(segment: Segment, index: number, facts: DeliveryFact
   const beside = segment.bodies?.[index]
   return {
     ...facts,
+    deliveryCount: deliveriesBefore(segment, index),
     exchange: shortString(block, keyStart),
     routingKey: shortString(block, keyStart + 1 + block.view.getUint8(keyStart)),
     properties: readProperties(block.bytes, headerStart, bodyStart),

@@ -1,6 +1,7 @@
 /** Gathers the entries of one commit into the pieces of a frame, or of several when it is very large. Short pages are copied; long ones and bodies are referenced. */
 import { crc32 } from 'node:zlib'
 import { allocateBlock, type Block, copyBytes } from '../../src/lib/block.ts'
+import type { DeliveryCountRun } from '../delivery-counts.ts'
 import {
   BODY_HEADER_BYTES,
   CRC_OFFSET,
@@ -141,6 +142,18 @@ export class FrameBuilder {
     for (const [first, count] of runs) {
       this.#u32(first)
       this.#u32(count)
+    }
+  }
+
+  /** In rising order. */
+  returned(queue: number, segment: number, runs: readonly DeliveryCountRun[]): void {
+    this.#reserve(17 + runs.length * 9)
+    this.#position(Entry.returned, queue, segment)
+    this.#u32(runs.length)
+    for (const { first, count, times } of runs) {
+      this.#u32(first)
+      this.#u32(count)
+      this.#u8(times)
     }
   }
 

@@ -367,6 +367,7 @@ function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRec
   segment.sequence = stored.sequence
   segment.count = stored.gathered
   segment.stored = stored
+  segment.deliveries = stored.deliveries
   stored.segment = segment
   stored.settledBits = stored.settledBefore(stored.gathered)
   stored.pages.sort((a, b) => a.first - b.first)

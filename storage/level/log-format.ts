@@ -20,6 +20,7 @@
  *     7 body      bytes u32 · crc of the bytes u32 · bytes
  *     8 cursor    queue u48 · segment u48 · index u32: what lies before it was delivered
  *     9 longPage  as page
+ *    10 returned  queue u48 · segment u48 · runs u32 · (first u32 · count u32 · times u8) …: so often they came back, in all
  *
  * The CRC-32 of a frame covers all of it but its own four bytes, the records of long pages and the bytes of bodies, which
  * have their own; that of a header covers what is in front of it. All numbers are big-endian.
@@ -50,6 +51,7 @@ export const Entry = {
   body: 7,
   cursor: 8,
   longPage: 9,
+  returned: 10,
 } as const
 
 /** Bytes of a body entry in front of the body, the kind included. */

@@ -21,6 +21,8 @@ export interface LogVisitor {
   /** Offsets are in the file. */
   page(queue: number, segment: number, page: Omit<Page, 'file'>): void
   settle(queue: number, segment: number, first: number, count: number): void
+  /** They came back so many times, in all. */
+  returned(queue: number, segment: number, first: number, count: number, times: number): void
   drop(queue: number, segment: number): void
   cursor(queue: number, segment: number, index: number): void
   dropQueue(queue: number): void
@@ -210,6 +212,7 @@ async function findNext(window: Window, mark: Buffer, from: number, fileBytes: n
 export const NOBODY: LogVisitor = {
   page: () => {},
   settle: () => {},
+  returned: () => {},
   drop: () => {},
   cursor: () => {},
   dropQueue: () => {},
@@ -237,6 +240,15 @@ function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisit
         visitor.settle(queue(), segment(), payload.readUInt32BE(from), payload.readUInt32BE(from + 4))
       }
       return at + 17 + runs * 8
+    }
+    case Entry.returned: {
+      const runs = payload.readUInt32BE(at + 13)
+      for (let run = 0; run < runs; run++) {
+        const from = at + 17 + run * 9
+        const [first, count] = [payload.readUInt32BE(from), payload.readUInt32BE(from + 4)]
+        visitor.returned(queue(), segment(), first, count, payload.readUInt8(from + 8))
+      }
+      return at + 17 + runs * 9
     }
     case Entry.drop:
       visitor.drop(queue(), segment())

@@ -63,9 +63,17 @@ export class QueueRecorder implements LogRecorder {
     const { stored } = segment
     if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
-    // Nobody is told of what only memory knew: after a crash, its place may be another message's.
-    if (segment.isResident && !stored.isDamaged(index) && !segment.isRecordDurable(index)) return
+    if (!isKept(segment, stored, index)) return
     stored.newlySettled.push(index)
+    this.#touch(stored)
+  }
+
+  returned(segment: Segment, index: number): void {
+    const { stored } = segment
+    if (stored === undefined || !isKept(segment, stored, index)) return
+    stored.deliveries = segment.deliveries
+    stored.newlyReturned ??= new Set()
+    stored.newlyReturned.add(index)
     this.#touch(stored)
   }
 
@@ -153,8 +161,8 @@ export class QueueRecorder implements LogRecorder {
 
   /** What the catalogue is to know of a segment: the state of the last commit. */
   catalogued(stored: StoredSegment): CatalogueSegment {
-    const { sequence, gathered, pages } = stored
-    return { queue: this.queueId, sequence, gathered, settled: stored.settledInCommits(), pages }
+    const { sequence, gathered, pages, returnedInCommits } = stored
+    return { queue: this.queueId, sequence, gathered, settled: stored.settledInCommits(), pages, returnedInCommits }
   }
 
   /** Puts what is new into the frame that will be the next in this log file. */
@@ -169,6 +177,7 @@ export class QueueRecorder implements LogRecorder {
       this.#gatherSettled(stored, builder)
       this.#writePages(segment, stored, stored.gathered, builder, log)
       stored.gathered = segment.count
+      this.#gatherReturned(stored, builder)
       if (isFragmented(segment, stored)) this.#consolidate(segment, stored, builder, log, unneeded)
     }
     for (const sequence of this.#dropped) {
@@ -207,6 +216,18 @@ export class QueueRecorder implements LogRecorder {
     builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)
     stored.newlySettled = []
+    stored.markChanged()
+  }
+
+  /** A message that is settled by now is nobody's business any more. */
+  #gatherReturned(stored: StoredSegment, builder: FrameBuilder): void {
+    const { newlyReturned, deliveries } = stored
+    if (newlyReturned === undefined || deliveries === undefined) return
+    stored.newlyReturned = undefined
+    const returned = [...newlyReturned].filter((index) => !stored.isSettled(index))
+    if (returned.length === 0) return
+    builder.breakHere()
+    builder.returned(this.queueId, stored.sequence, deliveries.ofAll(returned.sort((a, b) => a - b)))
     stored.markChanged()
   }
 
@@ -297,6 +318,11 @@ function clipped(recovered: RecoveredQueue | undefined): QueuePosition | undefin
   const stored = cursor === undefined ? undefined : recovered?.segments.get(cursor.segment)
   if (cursor === undefined || stored === undefined || cursor.index <= stored.gathered) return cursor
   return { segment: cursor.segment, index: stored.gathered }
+}
+
+/** Whether the record is on the disk or will be: nobody is told of what only memory knew, whose place may be another's. */
+function isKept(segment: Segment, stored: StoredSegment, index: number): boolean {
+  return !segment.isResident || stored.isDamaged(index) || segment.isRecordDurable(index)
 }
 
 /** Complete, and in so many pages that finding and reading them takes longer than it should. */

@@ -115,11 +115,12 @@ async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (k
   for await (const { kind, key, value } of catalogue.entities(broken)) {
     model.entities.set(entityId(kind, key), { kind, key: key.toString(), value })
   }
-  for await (const { queue, sequence, gathered, settled, pages } of catalogue.segments(broken)) {
+  for await (const { queue, sequence, gathered, settled, pages, returnedInCommits } of catalogue.segments(broken)) {
     const stored = model.segment(queue, sequence)
     stored.gathered = gathered
     stored.settledBits = settled
     stored.pages = [...pages]
+    for (const { first, count, times } of returnedInCommits) stored.markReturned(first, count, times)
     model.sawQueue(queue)
   }
   for await (const { queue, segment, index } of catalogue.cursors(broken)) model.cursor(queue, segment, index, false)
@@ -287,6 +288,13 @@ class StoreModel implements LogVisitor {
     // What comes behind was settled before it was written, and its place may be another message's now.
     const end = Math.min(first + count, stored.gathered)
     for (let index = first; index < end; index++) stored.settle(index)
+    stored.markChanged()
+  }
+
+  returned(queue: number, sequence: number, first: number, count: number, times: number): void {
+    const stored = this.queues.get(queue)?.segments.get(sequence)
+    if (stored === undefined) return
+    stored.markReturned(first, Math.min(count, stored.gathered - first), times)
     stored.markChanged()
   }
 

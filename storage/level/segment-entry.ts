@@ -1,9 +1,11 @@
 /** The entry of a segment in the catalogue. */
+import type { DeliveryCountRun } from '../delivery-counts.ts'
 import type { Page, StoredBody } from '../stored-segment.ts'
 
 /** Bytes of a page in the entry without its bodies, and of one body. */
 const PAGE_BYTES = 32
 const BODY_BYTES = 18
+const RETURNED_BYTES = 9
 
 export interface CatalogueSegment {
   readonly queue: number
@@ -11,16 +13,20 @@ export interface CatalogueSegment {
   readonly gathered: number
   readonly settled: Uint8Array
   readonly pages: readonly Page[]
+  /** How often messages came back. */
+  readonly returnedInCommits: readonly DeliveryCountRun[]
 }
 
 /**
  * gathered u32 · settled bytes u32 · pages u32 · settled bits
  * · (file u48 · offset u48 · bytes u32 · first u32 · count u32 · crc u32 · bodies u32
  *   · (index u32 · offset u48 · bytes u32 · crc u32)…)…
+ * · (first u32 · count u32 · times came back u8)… up to the end
  */
-export function encodeSegment({ gathered, settled, pages }: CatalogueSegment): Buffer {
+export function encodeSegment({ gathered, settled, pages, returnedInCommits }: CatalogueSegment): Buffer {
   const bodies = pages.reduce((count, page) => count + page.bodies.length, 0)
-  const value = Buffer.alloc(12 + settled.length + pages.length * PAGE_BYTES + bodies * BODY_BYTES)
+  const pagesBytes = pages.length * PAGE_BYTES + bodies * BODY_BYTES
+  const value = Buffer.alloc(12 + settled.length + pagesBytes + returnedInCommits.length * RETURNED_BYTES)
   value.writeUInt32BE(gathered, 0)
   value.writeUInt32BE(settled.length, 4)
   value.writeUInt32BE(pages.length, 8)
@@ -42,6 +48,12 @@ export function encodeSegment({ gathered, settled, pages }: CatalogueSegment): B
       value.writeUInt32BE(body.crc, at + 14)
       at += BODY_BYTES
     }
+  }
+  for (const { first, count, times } of returnedInCommits) {
+    value.writeUInt32BE(first, at)
+    value.writeUInt32BE(count, at + 4)
+    value.writeUInt8(times, at + 8)
+    at += RETURNED_BYTES
   }
   return value
 }
@@ -74,11 +86,20 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
     }
     pages.push(page)
   }
+  const returnedInCommits: DeliveryCountRun[] = []
+  for (; at < value.length; at += RETURNED_BYTES) {
+    returnedInCommits.push({
+      first: value.readUInt32BE(at),
+      count: value.readUInt32BE(at + 4),
+      times: value.readUInt8(at + 8),
+    })
+  }
   return {
     queue: key.readUIntBE(1, 6),
     sequence: key.readUIntBE(7, 6),
     gathered: value.readUInt32BE(0),
     settled,
     pages,
+    returnedInCommits,
   }
 }

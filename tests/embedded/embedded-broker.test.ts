@@ -218,7 +218,7 @@ describe('publish', () => {
       broker.nack(first as NonNullable<typeof first>)
       const second = broker.get('q', { noAck: true })
       expect(second?.body.equals(Buffer.alloc(size, 'a'))).toBe(true)
-      expect(second?.redelivered).toBe(true)
+      expect(second).toMatchObject({ redelivered: true, deliveryCount: 1 })
     }
   })
 
@@ -276,6 +276,7 @@ describe('messages', () => {
       routingKey: 'q',
       deliveryTag: expect.any(Number),
       redelivered: false,
+      deliveryCount: 0,
       properties,
       body: Buffer.from('{}'),
     })

@@ -1,7 +1,7 @@
 // Messages for the storages under test, and the simplest thing that does what a queue log does.
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { QueueLog } from '../../storage/queue-log.ts'
+import { deliveriesBefore, type QueueLog } from '../../storage/queue-log.ts'
 import type { RecordSource } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -23,6 +23,8 @@ export function committed({ journal }: Storage): Promise<void> {
 export interface TakenMessage {
   readonly number: number
   readonly isRedelivered: boolean
+  /** How often it was delivered before. */
+  readonly deliveries: number
   readonly segment: Segment
   readonly index: number
 }
@@ -39,7 +41,7 @@ export function takeOne(log: QueueLog): TakenMessage {
   if (!parts.header.equals(wanted.header) || !parts.body.equals(wanted.body)) {
     throw new Error(`message ${number} is not what was appended`)
   }
-  return { number, isRedelivered, segment, index }
+  return { number, isRedelivered, deliveries: deliveriesBefore(segment, index), segment, index }
 }
 
 /** Takes and settles everything that is ready. */
@@ -88,6 +90,8 @@ interface Expected {
   readonly number: number
   readonly isDurable: boolean
   wasTaken: boolean
+  /** How often it came back. */
+  deliveries: number
 }
 
 /** One queue beside the simplest thing that does the same: a list of numbers. */
@@ -124,8 +128,15 @@ export class Pair {
   reopened(storage: Storage): void {
     this.#log = storage.createQueueLog(this.#id)
     storage.dropUnclaimed()
+    // That they came back is counted once for those of which nothing was known.
+    for (const one of this.#taken) one.deliveries = Math.max(1, one.deliveries)
     const all = [...this.#taken, ...this.#ready].filter(({ isDurable }) => isDurable)
-    this.#ready = all.map(({ number, isDurable, wasTaken }) => ({ number, isDurable, wasTaken }))
+    this.#ready = all.map(({ number, isDurable, wasTaken, deliveries }) => ({
+      number,
+      isDurable,
+      wasTaken,
+      deliveries,
+    }))
     this.#ready.sort((a, b) => a.number - b.number)
     this.#taken = []
     expect(this.#log.readyCount).toBe(this.#ready.length)
@@ -140,15 +151,19 @@ export class Pair {
   #append(isDurable: boolean, bytes: number): void {
     const number = this.#count++
     this.#log.append(isDurable ? durable(number, bytes) : transient(number, bytes))
-    this.#ready.push({ number, isDurable, wasTaken: false })
+    this.#ready.push({ number, isDurable, wasTaken: false, deliveries: 0 })
   }
 
   #step(kind: 'take' | 'settle' | 'requeue', place: number): void {
     if (kind === 'take') {
       const wanted = this.#ready.shift()
       if (wanted === undefined) return
-      const { number, isRedelivered, segment, index } = takeOne(this.#log)
-      expect({ number, isRedelivered }).toEqual({ number: wanted.number, isRedelivered: wanted.wasTaken })
+      const { number, isRedelivered, deliveries, segment, index } = takeOne(this.#log)
+      expect({ number, isRedelivered, deliveries }).toEqual({
+        number: wanted.number,
+        isRedelivered: wanted.wasTaken,
+        deliveries: wanted.deliveries,
+      })
       this.#taken.push({ ...wanted, wasTaken: true, segment, index })
       return
     }
@@ -156,6 +171,7 @@ export class Pair {
     if (one === undefined) return
     this.#log[kind](one.segment, one.index)
     if (kind === 'settle') return
+    one.deliveries++
     this.#ready.push(one)
     this.#ready.sort((a, b) => a.number - b.number)
   }

@@ -8,7 +8,7 @@ import { Block } from '../../src/lib/block.ts'
 import type { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, type RecordSource } from '../../storage/record.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
-import { committed, drain, durable, EVENT, Pair, takeOne, transient } from './contract-model.ts'
+import { committed, drain, durable, EVENT, Pair, type TakenMessage, takeOne, transient } from './contract-model.ts'
 import { numbered } from './sources.ts'
 
 /** Makes a storage over the folder, which may hold what an earlier one left there; it is not open yet. */
@@ -80,6 +80,17 @@ export function testStorageContract(name: string, create: CreateStorage): void {
           [3, true],
           [4, false],
         ])
+      })
+
+      test('counts how often a message came back, up to 255 times', () => {
+        const log = storage.createQueueLog(storage.newQueueId())
+        for (const number of range(0, 100)) log.append(number % 2 === 0 ? durable(number) : transient(number))
+        for (let times = 0; times < 300; times++) {
+          const { deliveries, number, segment, index } = takeOne(log)
+          expect([number, deliveries]).toEqual([0, Math.min(times, 255)])
+          log.requeue(segment, index)
+        }
+        expect(range(0, 3).map(() => takeOne(log).deliveries)).toEqual([255, 0, 0])
       })
 
       test('purges what is ready, and nothing else', () => {
@@ -221,6 +232,35 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         await reopen()
         expect(recovery.messages).toBe(0)
         expect(storage.createQueueLog(id).readyCount).toBe(0)
+      })
+
+      test('has how often messages came back, and counts on', async () => {
+        const id = newId()
+        let log = storage.createQueueLog(id)
+        for (const number of range(0, 100)) log.append(durable(number))
+        const takeMany = (count: number): TakenMessage[] => range(0, count).map(() => takeOne(log))
+        let taken = takeMany(50)
+        for (const round of [1, 2, 3]) {
+          const returned = taken.filter(({ number }) => number % 4 >= round)
+          for (const { segment, index } of returned) log.requeue(segment, index)
+          taken = [...taken.filter((one) => !returned.includes(one)), ...takeMany(returned.length)]
+          if (round === 2) await committed(storage)
+        }
+        await reopen()
+        log = storage.createQueueLog(id)
+        taken = takeMany(100)
+        // Those that were out for the first time came back by the restart.
+        const wanted = (number: number): number => (number < 50 ? Math.max(1, number % 4) : 0)
+        expect(taken.map(({ number, deliveries }) => [number, deliveries])).toEqual(
+          range(0, 100).map((number) => [number, wanted(number)]),
+        )
+        for (const { segment, index } of taken) log.requeue(segment, index)
+        await committed(storage)
+        await reopen()
+        log = storage.createQueueLog(id)
+        expect(takeMany(100).map(({ deliveries }) => deliveries)).toEqual(
+          range(0, 100).map((number) => wanted(number) + 1),
+        )
       })
 
       test('goes on behind what it kept', async () => {

@@ -215,6 +215,34 @@ describe('recovery', () => {
     expect(drain(storage.createQueueLog(id))).toEqual([0, 2])
   })
 
+  test('has how often messages came back, from the log and from the catalogue', async () => {
+    await open()
+    const id = storage.newQueueId()
+    const log = storage.createQueueLog(id)
+    for (let number = 0; number < 10; number++) log.append(durable(number))
+    for (let times = 0; times < 3; times++) {
+      const { segment, index } = takeOne(log)
+      log.requeue(segment, index)
+    }
+    await committed(storage)
+    await kill()
+    await open()
+    const fromLog = storage.createQueueLog(id)
+    const taken = [takeOne(fromLog), takeOne(fromLog)]
+    expect(taken.map(({ number, deliveries }) => [number, deliveries])).toEqual([
+      [0, 3],
+      [1, 0],
+    ])
+    for (const { segment, index } of taken) fromLog.requeue(segment, index)
+    // More than the log keeps for itself.
+    await pass(storage.createQueueLog(storage.newQueueId()), 0, 500, () => false)
+    await committed(storage)
+    await kill()
+    await open()
+    const fromCatalogue = storage.createQueueLog(id)
+    expect([takeOne(fromCatalogue).deliveries, takeOne(fromCatalogue).deliveries]).toEqual([4, 1])
+  })
+
   test('marks what was delivered, as far as the last commit, and nothing behind it', async () => {
     await open()
     const id = storage.newQueueId()

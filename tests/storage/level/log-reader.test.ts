@@ -70,6 +70,7 @@ class Recorder implements LogVisitor {
     this.told.push(['page', queue, segment, first, count, bodies.map(({ index }) => index)])
   }
   settle: LogVisitor['settle'] = (...told) => void this.told.push(['settle', ...told])
+  returned: LogVisitor['returned'] = (...told) => void this.told.push(['returned', ...told])
   drop: LogVisitor['drop'] = (...told) => void this.told.push(['drop', ...told])
   cursor: LogVisitor['cursor'] = (...told) => void this.told.push(['cursor', ...told])
   dropQueue: LogVisitor['dropQueue'] = (...told) => void this.told.push(['dropQueue', ...told])
@@ -119,6 +120,10 @@ describe('the log', () => {
     })
     await writeFrame((builder) => {
       builder.settle(7, 2 ** 40, [1, 2, 3, 9])
+      builder.returned(7, 2 ** 40, [
+        { first: 4, count: 5, times: 255 },
+        { first: 11, count: 1, times: 1 },
+      ])
       builder.cursor(7, 2 ** 40, 11)
       builder.drop(8, 0)
       builder.dropQueue(2 ** 47)
@@ -131,6 +136,8 @@ describe('the log', () => {
       ['page', 8, 0, 8, 2, [8, 9]],
       ['settle', 7, 2 ** 40, 1, 3],
       ['settle', 7, 2 ** 40, 9, 1],
+      ['returned', 7, 2 ** 40, 4, 5, 255],
+      ['returned', 7, 2 ** 40, 11, 1, 1],
       ['cursor', 7, 2 ** 40, 11],
       ['drop', 8, 0],
       ['dropQueue', 2 ** 47],
