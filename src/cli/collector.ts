@@ -5,23 +5,33 @@
  */
 import { setFlagsFromString } from 'node:v8'
 
-/** By how much the heap and the blocks may grow from one full collection to the next, in percent of the heap. */
-const GROWING_PERCENT = 800
-/** A larger heap than this has so many objects of its own that V8 knows best. */
-const SMALL_HEAP_BYTES = 64 * 1024 * 1024
+/** So much may heap and blocks grow from one full collection to the next: this, or less where there is little memory. */
+const GROWTH_BYTES_MAX = 96 * 1024 * 1024
+const GROWTH_SHARE_MAX = 1 / 64
+/** Growth in percent of the heap, the largest first. With less than the last, V8 knows best: 0 leaves it to that. */
+const PERCENTS = [800, 400, 200] as const
 const WATCH_MS = 1000
 
+export interface CollectorParts {
+  /** What the process may use. */
+  readonly memoryBytes: number
+  readonly setFlags?: (flags: string) => void
+  readonly heapBytes?: () => number
+}
+
 /** Lets a small heap be collected less often. Ends with the process. */
-export function collectLessOften(
-  setFlags: (flags: string) => void = setFlagsFromString,
-  heapBytes: () => number = () => process.memoryUsage().heapUsed,
-): void {
-  let isSmall: boolean | undefined
+export function collectLessOften({
+  memoryBytes,
+  setFlags = setFlagsFromString,
+  heapBytes = () => process.memoryUsage().heapUsed,
+}: CollectorParts): void {
+  const growthBytes = Math.min(GROWTH_BYTES_MAX, memoryBytes * GROWTH_SHARE_MAX)
+  let percent = 0
   const look = (): void => {
-    const before = isSmall
-    isSmall = heapBytes() < SMALL_HEAP_BYTES
-    // 0 leaves it to V8.
-    if (isSmall !== before) setFlags(`--heap-growing-percent=${isSmall ? GROWING_PERCENT : 0}`)
+    const before = percent
+    const heap = heapBytes()
+    percent = PERCENTS.find((each) => (heap * each) / 100 <= growthBytes) ?? 0
+    if (percent !== before) setFlags(`--heap-growing-percent=${percent}`)
   }
   look()
   setInterval(look, WATCH_MS).unref()

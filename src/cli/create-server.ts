@@ -14,7 +14,7 @@ const RESIDENT_SHARE = 0.5
 
 /** The server that the options describe, not listening yet. */
 export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
-  collectLessOften()
+  collectLessOften({ memoryBytes })
   const settings = serverConfig(config, memoryBytes)
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
   if (config.storage === 'leveldb')

@@ -7,6 +7,7 @@
 import { constants, write } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { platform } from 'node:os'
+import { codeOf } from './disk-errors.ts'
 
 /** All disks and file systems take blocks of this size. */
 const BLOCK_BYTES = 4096
@@ -32,15 +33,21 @@ export interface DirectTarget {
 export class DirectWriter {
   #isAble = platform() === 'linux'
   #isBusy = false
+  readonly #allocate: (bytes: number) => Buffer
   #room: Buffer | undefined
   /** The room holds bytes of this file, from `#start` to `#end`. */
   #target: DirectTarget | undefined
   #start = 0
   #end = 0
 
+  /** `allocate` makes memory that begins where a page does, or throws. */
+  constructor(allocate: (bytes: number) => Buffer = pageAlignedMemory) {
+    this.#allocate = allocate
+  }
+
   /** Undefined where files cannot be written directly. What is written to the handle is safe when the write is done. */
   async open(path: string): Promise<FileHandle | undefined> {
-    if (!this.#isAble) return undefined
+    if (!this.#isAble || this.#ownRoom() === undefined) return undefined
     try {
       return await open(path, constants.O_RDWR | constants.O_DSYNC | constants.O_DIRECT)
     } catch (error) {
@@ -55,13 +62,12 @@ export class DirectWriter {
 
   /** Writes all of it; not directly where that cannot be done, or while another write is under way. */
   async write(target: DirectTarget, fd: number, pieces: readonly Uint8Array[], offset: number): Promise<void> {
-    if (!this.#isAble || this.#isBusy) {
+    const room = this.#ownRoom()
+    if (room === undefined || !this.#isAble || this.#isBusy) {
       this.forget(target)
       return await target.writeSynced(pieces, offset)
     }
     this.#isBusy = true
-    this.#room ??= pageAlignedMemory(ROOM_BYTES)
-    const room = this.#room
     let start = offset - (offset % BLOCK_BYTES)
     let length = offset - start
     try {
@@ -94,6 +100,16 @@ export class DirectWriter {
     }
   }
 
+  /** Undefined where there is none: with a limit on address space, of which WebAssembly reserves gigabytes, or without it. */
+  #ownRoom(): Buffer | undefined {
+    try {
+      if (this.#isAble) this.#room ??= this.#allocate(ROOM_BYTES)
+    } catch {
+      this.#isAble = false
+    }
+    return this.#room
+  }
+
   /** Puts in front what the file has between these offsets; false when it is not in the room. */
   #moveToFront(target: DirectTarget, start: number, end: number): boolean {
     if (this.#target !== target || start < this.#start || end > this.#end) return false
@@ -102,7 +118,7 @@ export class DirectWriter {
   }
 
   #unable(error: unknown): undefined {
-    if (!(error instanceof Error) || !('code' in error) || !UNABLE_ERRORS.has(String(error.code))) throw error
+    if (!UNABLE_ERRORS.has(codeOf(error))) throw error
     this.#isAble = false
   }
 }

@@ -6,6 +6,7 @@ import type { Journal } from '../journal.ts'
 import { ENTITY_BYTES } from '../staged-entities.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
 import { type EntityChange, entityId } from './catalogue.ts'
+import { isPassing } from './disk-errors.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
@@ -46,8 +47,6 @@ export interface Unneeded {
 const CONGESTED_BYTES = 32 * 1024 * 1024
 /** How long to wait before writing is tried again when the disk is full or read-only. */
 const RETRY_MS = 500
-/** Errors that go away when somebody makes room or remounts the disk; nothing was promised yet when they occur. */
-const PASSING_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'])
 
 export class LevelJournal implements Journal {
   stagedCount = 0
@@ -163,7 +162,7 @@ export class LevelJournal implements Journal {
   }
 
   whenDurable(whenDurable: () => void, whenLost: () => void = () => {}): void {
-    if (this.#isFailed) whenLost()
+    if (this.#isFailed || (this.#isClosed && this.#hasStaged())) whenLost()
     else if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
       this.#waiting.push({ whenDurable, whenLost })
       this.#arm()
@@ -211,15 +210,27 @@ export class LevelJournal implements Journal {
     clearInterval(this.#syncTimer)
     this.#isClosing = true
     await this.#running
-    while (this.#hasWork() && !this.#isFailed) await this.#run()
+    while (this.#hasWork() && !this.#isFailed) {
+      await this.#run()
+      await new Promise<void>((resolve) => this.#options.nextTurn(resolve))
+      // Whoever was told may wait for the next commit at once, again and again.
+      if (!this.#hasStaged()) break
+    }
     this.#isClosed = true
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { whenDurable } of waiting) this.#call(whenDurable)
     await this.#syncLater()
   }
 
   // --- committing
 
+  #hasStaged(): boolean {
+    return this.#touched.length + this.#entities.length + this.#deleted.length > 0
+  }
+
   #hasWork(): boolean {
-    return this.#touched.length + this.#entities.length + this.#deleted.length + this.#waiting.length > 0
+    return this.#hasStaged() || this.#waiting.length > 0
   }
 
   #arm(): void {
@@ -386,8 +397,4 @@ export class LevelJournal implements Journal {
   #changed(): void {
     for (const listener of this.#listeners) this.#call(listener)
   }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && PASSING_ERRORS.has(String(error.code))
 }

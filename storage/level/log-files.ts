@@ -1,6 +1,7 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 
 import type { Page, StoredSegment } from '../stored-segment.ts'
+import { isForRoom } from './disk-errors.ts'
 import { entriesOf } from './entry-use.ts'
 import type { DataFile, Files } from './files.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
@@ -106,14 +107,24 @@ export class LogFiles {
     const log = this.current
     const bytes = frame.reduce((sum, piece) => sum + piece.length, 0)
     const pieces = [...frame, this.#end]
-    let end = log.bytes + bytes + this.#end.length
-    if (end > log.roomBytes && bytes <= SMALL_COMMIT_BYTES) {
-      const room = ROOM.subarray(0, Math.max(0, Math.min(ROOM_BYTES, this.#fileBytes - end)))
-      pieces.push(room)
-      end += room.length
+    const end = log.bytes + bytes + this.#end.length
+    const write = (all: Uint8Array[]): Promise<void> =>
+      isThrough ? log.file.writeThrough(all, log.bytes) : log.file.write(all, log.bytes)
+    const roomBytes = Math.min(ROOM_BYTES, this.#fileBytes - end)
+    if (end <= log.roomBytes || bytes > SMALL_COMMIT_BYTES || roomBytes <= 0) {
+      await write(pieces)
+      log.roomBytes = Math.max(log.roomBytes, end)
+    } else {
+      try {
+        await write([...pieces, ROOM.subarray(0, roomBytes)])
+        log.roomBytes = end + roomBytes
+      } catch (error) {
+        if (!isForRoom(error)) throw error
+        // Acknowledgements, which make room again, must still fit into what is left.
+        await write(pieces)
+        log.roomBytes = Math.max(log.roomBytes, end)
+      }
     }
-    await (isThrough ? log.file.writeThrough(pieces, log.bytes) : log.file.write(pieces, log.bytes))
-    log.roomBytes = Math.max(log.roomBytes, end)
     log.bytes += bytes
     this.writtenBytes += bytes
     if (log.bytes > this.#fileBytes * PREPARE_SHARE) this.#next ??= this.#create(1).catch(() => undefined)

@@ -12,21 +12,26 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('a small heap may grow to a multiple between collections, a large one as V8 wants, and it is told of changes only', () => {
+/** Flags that are set as the heap takes these sizes, one after the other. */
+function flagsFor(memoryBytes: number, sizes: readonly number[]): string[] {
   const flags: string[] = []
-  let heapBytes = 12 * MIB
-  collectLessOften(
-    (flag) => flags.push(flag),
-    () => heapBytes,
-  )
-  vi.advanceTimersByTime(5000)
-  expect(flags).toEqual(['--heap-growing-percent=800'])
-  heapBytes = 70 * MIB
-  vi.advanceTimersByTime(5000)
-  expect(flags).toEqual(['--heap-growing-percent=800', '--heap-growing-percent=0'])
-  heapBytes = 60 * MIB
-  vi.advanceTimersByTime(1000)
-  expect(flags.at(-1)).toBe('--heap-growing-percent=800')
+  let heapBytes = 0
+  const setFlags = (flag: string): void => void flags.push(flag.replace('--heap-growing-percent=', ''))
+  for (const [at, size] of sizes.entries()) {
+    heapBytes = size
+    if (at === 0) collectLessOften({ memoryBytes, setFlags, heapBytes: () => heapBytes })
+    else vi.advanceTimersByTime(3000)
+  }
+  return flags
+}
+
+test('a small heap may grow to a multiple between collections, a large one as V8 wants', () => {
+  const sizes = [12, 12, 20, 40, 100, 60, 12].map((size) => size * MIB)
+  expect(flagsFor(24 * 1024 * MIB, sizes)).toEqual(['800', '400', '200', '0', '800'])
+})
+
+test('where there is little memory, V8 decides', () => {
+  expect(flagsFor(512 * MIB, [12 * MIB, 6 * MIB, 3 * MIB])).toEqual(['200'])
 })
 
 test('this V8 knows the flag', () => {

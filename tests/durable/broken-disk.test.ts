@@ -72,7 +72,7 @@ describe('a server inside a program', () => {
     const publisher = await publisherOf(disk)
     const error = Object.assign(new Error('IO error: 000003.log: Input/output error'), { code: 'LEVEL_IO_ERROR' })
     vi.spyOn(Catalogue.prototype, 'write').mockRejectedValue(error)
-    publish(publisher, Buffer.alloc(600_000, 'x'))
+    publish(publisher, Buffer.alloc(900_000, 'x'))
     await publisher.expect('basic.ack', { deliveryTag: 2 })
     await disk.until(() => disk?.storage.journal.trouble !== undefined)
     expect(disk.fatal).toEqual([error])

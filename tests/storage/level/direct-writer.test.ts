@@ -141,6 +141,15 @@ describe('where files cannot be written directly', () => {
     expect(await writer.open(join(folder, 'file'))).toBeUndefined()
   })
 
+  test('they are written another way when there is no memory for it', async () => {
+    const writer = new DirectWriter(() => {
+      throw new RangeError('WebAssembly.Memory(): could not allocate memory')
+    })
+    expect(await writer.open(join(folder, 'file'))).toBeUndefined()
+    for (const offset of [0, 10]) await writer.write(target, -1, [bytes(10, 1)], offset)
+    expect(synced.map(({ offset }) => offset)).toEqual([0, 10])
+  })
+
   test.runIf(process.platform === 'linux')('what was refused in the middle is written again', async () => {
     const writer = new DirectWriter()
     // It takes numbers only: the system answers EINVAL, as it does when blocks or memory are not as the disk wants them.

@@ -90,7 +90,8 @@ describe('a disk that is full for a while', () => {
   for (const error of [systemError('ENOSPC'), new ShortWrite(0.6, systemError('ENOSPC'))]) {
     test(`confirms once there is room again (${error.message})`, async () => {
       await open({ files })
-      files.fault = failing('write', error, 1)
+      // With room for those that follow, and without.
+      files.fault = failing('write', error, 2)
       const publication = publish(1)
       await change()
       expect(storage.journal.trouble).toMatch(/make room/)
@@ -105,6 +106,33 @@ describe('a disk that is full for a while', () => {
       expect(await numbersAfterRestart()).toEqual([1, 2])
     })
   }
+
+  test('takes a small commit when only the room for those that follow does not fit', async () => {
+    await open({ files })
+    files.fault = failing('write', new ShortWrite(0.6, systemError('ENOSPC')), 1)
+    let changes = 0
+    storage.journal.onChange(() => changes++)
+    const publication = publish(1)
+    await committed(storage)
+    expect(publication.isConfirmed).toBe(true)
+    expect(changes).toBe(0)
+    expect(await numbersAfterRestart()).toEqual([1])
+  })
+
+  test('does not keep the storage from closing, nor does who waits for one commit after the other', async () => {
+    await open()
+    const waitForever = (): void => storage.journal.whenDurable(() => setImmediate(waitForever))
+    log.append(durable(1))
+    waitForever()
+    let waits = 0
+    const waitAtOnce = (): Promise<void> =>
+      committed(storage).then(() => (++waits < 1_000_000 ? waitAtOnce() : undefined))
+    log.append(durable(2))
+    void waitAtOnce()
+    const closed = storage.close()
+    await closed
+    expect(waits).toBeLessThan(1_000_000)
+  })
 
   for (const operation of ['open', 'write', 'syncFolder'] as const) {
     test(`lets the log file grow when there is no room for the next one (${operation})`, async () => {

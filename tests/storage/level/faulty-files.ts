@@ -44,6 +44,11 @@ interface UnsyncedWrite {
 }
 
 const SECTOR_BYTES = 512
+const BLOCK_BYTES = 4096
+
+function blockEnd(offset: number): number {
+  return Math.ceil(offset / BLOCK_BYTES) * BLOCK_BYTES
+}
 
 export class FaultyFiles implements Files {
   fault: Fault = () => {}
@@ -144,9 +149,20 @@ class FaultyFile implements DataFile {
 
   async writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     await this.write(pieces, offset)
+    await this.#rewriteBlocks(pieces, offset)
     await this.#files.fault('sync', this.#name)
     await this.#file.writeThrough(pieces, offset)
-    this.#files.synced(this.#name, offset, Buffer.concat(pieces).length)
+    const start = offset - (offset % BLOCK_BYTES)
+    this.#files.synced(this.#name, start, blockEnd(offset + Buffer.concat(pieces).length) - start)
+  }
+
+  /** What is written through is written in whole blocks: what was in front is on its way once more, zeros are behind. */
+  async #rewriteBlocks(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    const end = offset + Buffer.concat(pieces).length
+    const head = Buffer.alloc(offset % BLOCK_BYTES)
+    await this.#file.read(head, offset - head.length)
+    await this.#write([head], offset - head.length)
+    await this.#write([Buffer.alloc(blockEnd(end) - end)], end)
   }
 
   async sync(): Promise<void> {
