@@ -98,8 +98,6 @@ export class QueueLog {
     this.segment = segment
     this.index = this.#cursorIndex++
     this.isRedelivered = this.#delivered !== undefined && this.#wasDelivered(segment, this.index)
-    // By the restart, it came back without anybody counting.
-    if (this.isRedelivered && deliveriesBefore(segment, this.index) === 0) this.#countReturn(segment, this.index)
     this.#recorder?.delivered(segment, this.#cursorIndex)
   }
 
@@ -259,9 +257,13 @@ export class QueueLog {
   #wasDelivered(segment: Segment, index: number): boolean {
     const mark = this.#delivered
     if (mark === undefined) return false
-    if (segment.sequence < mark.segment || (segment.sequence === mark.segment && index < mark.index)) return true
-    this.#delivered = undefined
-    return false
+    if (segment.sequence > mark.segment || (segment.sequence === mark.segment && index >= mark.index)) {
+      this.#delivered = undefined
+      return false
+    }
+    // By the restart, it came back without anybody counting.
+    if (deliveriesBefore(segment, index) === 0) this.#countReturn(segment, index)
+    return true
   }
 
   /** Puts a segment that was found on disk behind the others; all its unsettled records are ready. */
