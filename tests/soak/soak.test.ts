@@ -25,7 +25,9 @@ const MEMORY_BYTES = 24 * MEBIBYTE
 const LOG_FILE_BYTES = 8 * MEBIBYTE
 const SLOW_QUEUE_BYTES = 4 * MEMORY_BYTES
 const QUEUE_LENGTH_MAX = 1500
-const LIMITS = { diskConstantBytes: 128 * MEBIBYTE, residentBytesMax: 400 * MEBIBYTE }
+/** Log files that may wait to be used again. */
+const SPARE_FILES = 16
+const LIMITS = { diskConstantBytes: 96 * MEBIBYTE + SPARE_FILES * LOG_FILE_BYTES, residentBytesMax: 400 * MEBIBYTE }
 const TOTAL_MS = MINUTES * 60_000
 /** A short run has its restarts, too. */
 const LIFE_MS_MAX = Math.min(120_000, TOTAL_MS / 4)
