@@ -97,7 +97,7 @@ export class QueueLog {
     const segment = this.#advanceCursor()
     this.segment = segment
     this.index = this.#cursorIndex++
-    this.isRedelivered = this.#delivered !== undefined && this.#wasDelivered(segment, this.index)
+    this.isRedelivered = this.#delivered !== undefined && this.#countIfDelivered(segment, this.index)
     this.#recorder?.delivered(segment, this.#cursorIndex)
   }
 
@@ -254,7 +254,7 @@ export class QueueLog {
     this.#delivered = { segment, index }
   }
 
-  #wasDelivered(segment: Segment, index: number): boolean {
+  #countIfDelivered(segment: Segment, index: number): boolean {
     const mark = this.#delivered
     if (mark === undefined) return false
     if (segment.sequence > mark.segment || (segment.sequence === mark.segment && index >= mark.index)) {

@@ -110,21 +110,17 @@ export class LogFiles {
     const end = log.bytes + bytes + this.#end.length
     const write = (all: Uint8Array[]): Promise<void> =>
       isThrough ? log.file.writeThrough(all, log.bytes) : log.file.write(all, log.bytes)
-    const roomBytes = Math.min(ROOM_BYTES, this.#fileBytes - end)
-    if (end <= log.roomBytes || bytes > SMALL_COMMIT_BYTES || roomBytes <= 0) {
+    const makesRoom = end > log.roomBytes && bytes <= SMALL_COMMIT_BYTES
+    let roomBytes = makesRoom ? Math.max(0, Math.min(ROOM_BYTES, this.#fileBytes - end)) : 0
+    try {
+      await write(roomBytes === 0 ? pieces : [...pieces, ROOM.subarray(0, roomBytes)])
+    } catch (error) {
+      if (roomBytes === 0 || !isForRoom(error)) throw error
+      // Acknowledgements, which make room again, must still fit into what is left.
+      roomBytes = 0
       await write(pieces)
-      log.roomBytes = Math.max(log.roomBytes, end)
-    } else {
-      try {
-        await write([...pieces, ROOM.subarray(0, roomBytes)])
-        log.roomBytes = end + roomBytes
-      } catch (error) {
-        if (!isForRoom(error)) throw error
-        // Acknowledgements, which make room again, must still fit into what is left.
-        await write(pieces)
-        log.roomBytes = Math.max(log.roomBytes, end)
-      }
     }
+    log.roomBytes = Math.max(log.roomBytes, end + roomBytes)
     log.bytes += bytes
     this.writtenBytes += bytes
     if (log.bytes > this.#fileBytes * PREPARE_SHARE) this.#next ??= this.#create(1).catch(() => undefined)

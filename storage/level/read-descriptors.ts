@@ -5,6 +5,7 @@
 import { closeSync, open, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { codeOf } from './disk-errors.ts'
 
 const openFile = promisify(open)
 
@@ -119,5 +120,5 @@ export class ReadDescriptors {
 }
 
 function isWithoutDescriptors(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && NO_DESCRIPTORS.has(String(error.code))
+  return NO_DESCRIPTORS.has(codeOf(error))
 }
