@@ -3,8 +3,9 @@ import type { Storage } from '../storage/storage.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { type Logger, silentLogger } from './lib/logger.ts'
 import { processMemoryBytes } from './lib/process-memory.ts'
-import { Server, type ServerHooks } from './server.ts'
+import { Server } from './server.ts'
 import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
+import type { ServerHooks } from './server-hooks.ts'
 
 /** Puts a server together: say what differs from the defaults, then `build()`. */
 export class ServerBuilder {

@@ -9,7 +9,7 @@ import { ReadBuffer } from './amqp/transport.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { USER_KIND, UserList } from './auth/user-list.ts'
 import { Broker } from './broker/broker.ts'
-import { type BrokerStats, brokerStats } from './embedded/broker-stats.ts'
+import { brokerStats } from './embedded/broker-stats.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
@@ -18,22 +18,12 @@ import type { Logger } from './lib/logger.ts'
 import { leveretVersion } from './lib/version.ts'
 import { parseAddress } from './server-address.ts'
 import type { ServerConfig } from './server-config.ts'
+import { HookCalls, type ServerHooks } from './server-hooks.ts'
+import { MemoryWatch } from './server-memory.ts'
 import { openStorage, reportRecovery, restoreEntities, type ServerRecovery } from './server-recovery.ts'
+import type { Health, ServerStats } from './server-status.ts'
 
-const MEMORY_SAMPLE_MS = 1000
-/** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */
-const ALARM_SAMPLE_MS = 50
 const NOT_RUNNING = 'the server is not running: call start() or listen() first'
-
-/** Called as the server and its connections come and go. An error thrown by one is logged and otherwise ignored. */
-export interface ServerHooks {
-  readonly onStart?: () => void
-  readonly onStop?: () => void
-  readonly onConnect?: (connection: ConnectionDetails) => void
-  readonly onDisconnect?: (connection: ConnectionDetails) => void
-  /** Starting failed, or delivering met an internal error. */
-  readonly onError?: (error: unknown) => void
-}
 
 /** A server goes from `stopped` to `running` once, and back once. */
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -47,30 +37,6 @@ export interface ServerParts {
   readonly hooks: ServerHooks
 }
 
-/** How the server is doing. */
-export interface Health {
-  /**
-   * `degraded`: it works, but something is held back. `unhealthy`: nothing durable can be kept, and somebody has to do
-   * something about the disk. See `warnings`.
-   */
-  readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'stopped'
-  readonly uptimeMs: number
-  /** What is wrong, in plain words; empty when all is well. */
-  readonly warnings: readonly string[]
-}
-
-/** The whole server in numbers. Counts begin with its start, and what is gone stays counted. */
-export interface ServerStats extends BrokerStats {
-  readonly uptimeMs: number
-  /** AMQP connections that are open. */
-  readonly connections: number
-  readonly channels: number
-  /** Bytes that AMQP clients sent. */
-  readonly bytesReceived: number
-  /** Bytes that were sent to AMQP clients. */
-  readonly bytesSent: number
-}
-
 /** A broker with its listeners. `ServerBuilder` makes it; it runs from `listen` or `start` until `shutdown`. */
 export class Server {
   /** The model itself, for what the public API does not offer. It may change in any version. */
@@ -78,6 +44,8 @@ export class Server {
   /** What was found in the storage when it was opened; undefined before. */
   recovery: ServerRecovery | undefined
   readonly #parts: ServerParts
+  readonly #hooks: HookCalls
+  readonly #memoryWatch: MemoryWatch
   readonly #listener: AmqpListener
   readonly #vhosts: EmbeddedVhosts
   readonly #userList: UserList
@@ -86,14 +54,13 @@ export class Server {
   #start: Promise<void> | undefined
   #shutdown: Promise<void> | undefined
   #startedAtMs = 0
-  #memoryTimer: NodeJS.Timeout | undefined
-  #memoryAlarmTimer: NodeJS.Timeout | undefined
   #trouble: string | undefined
   #unsubscribe: () => void = () => {}
 
   constructor(parts: ServerParts) {
     const { config, logger } = parts
     this.#parts = parts
+    this.#hooks = new HookCalls(parts.hooks, logger)
     this.core = new Broker({
       storage: parts.storage,
       memoryLimitBytes: config.memoryLimitBytes,
@@ -102,14 +69,14 @@ export class Server {
       nextTurn: (work) => setImmediate(work),
       onDefect: (error) => {
         logger.error({ err: error }, 'internal error while delivering')
-        this.#callHook('onError', error)
+        this.#hooks.call('onError', error)
       },
     })
-    this.core.memory.onChange((isActive) => this.#memoryAlarmChanged(isActive))
     const { loopbackUsers, allowAnonymous, defaultUser } = config
     this.#userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
     this.#userList.keepIn(this.core.kinds)
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
+    this.#memoryWatch = new MemoryWatch(this.core.memory, logger, () => this.#listener.relieveMemory())
     this.#vhosts = new EmbeddedVhosts({
       core: this.core,
       logger,
@@ -242,7 +209,7 @@ export class Server {
     try {
       await this.#listener.listen(host, port)
     } catch (error) {
-      this.#callHook('onError', error)
+      this.#hooks.call('onError', error)
       if (isFirst && this.addresses.length === 0) await this.shutdown()
       throw error
     }
@@ -262,14 +229,13 @@ export class Server {
     } catch (error) {
       this.#state = 'stopped'
       this.#start = undefined
-      this.#callHook('onError', error)
+      this.#hooks.call('onError', error)
       throw error
     }
-    this.#memoryTimer = setInterval(() => this.core.memory.sample(), MEMORY_SAMPLE_MS)
-    this.#memoryTimer.unref()
+    this.#memoryWatch.start()
     this.#startedAtMs = performance.now()
     this.#state = 'running'
-    this.#callHook('onStart')
+    this.#hooks.call('onStart')
   }
 
   #tellProgress({ step, readBytes, totalBytes }: RecoveryProgress): void {
@@ -284,14 +250,13 @@ export class Server {
     const ports = this.#listener.stopListening()
     await this.#listener.closeConnections("broker forced connection closure with reason 'shutdown'", graceMs)
     await ports
-    clearInterval(this.#memoryTimer)
-    clearInterval(this.#memoryAlarmTimer)
+    this.#memoryWatch.stop()
     this.#vhosts.close()
     await this.#parts.storage.close()
     this.#unsubscribe()
     this.core.close()
     this.#state = 'stopped'
-    this.#callHook('onStop')
+    this.#hooks.call('onStop')
   }
 
   /** Makes what the storage has, and in a new one what everybody starts with. */
@@ -356,39 +321,12 @@ export class Server {
       readBuffer: new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes)),
       onOpen: (details) => {
         logger.info({ ...logged(details) }, 'connection opened')
-        this.#callHook('onConnect', details)
+        this.#hooks.call('onConnect', details)
       },
       onClose: (details) => {
         logger.info({ ...logged(details) }, 'connection closed')
-        this.#callHook('onDisconnect', details)
+        this.#hooks.call('onDisconnect', details)
       },
-    }
-  }
-
-  #memoryAlarmChanged(isActive: boolean): void {
-    const { usedBytes, limitBytes } = this.core.memory
-    clearInterval(this.#memoryAlarmTimer)
-    if (!isActive) {
-      this.#parts.logger.info({ usedBytes, limitBytes }, 'memory is below its limit again: publishers go on')
-      return
-    }
-    this.#parts.logger.warn({ usedBytes, limitBytes }, 'memory is over its limit: publishers wait, consumers go on')
-    this.#memoryAlarmTimer = setInterval(() => {
-      this.core.memory.sample()
-      this.#listener.relieveMemory()
-    }, ALARM_SAMPLE_MS)
-    this.#memoryAlarmTimer.unref()
-  }
-
-  #callHook<N extends keyof ServerHooks>(name: N, ...details: Parameters<NonNullable<ServerHooks[N]>>): void {
-    const { hooks, logger } = this.#parts
-    const failed = (error: unknown): void => logger.error({ err: error, hook: name }, 'a hook failed')
-    try {
-      const hook = hooks[name] as ((...details: readonly unknown[]) => unknown) | undefined // N says which
-      const result = hook?.call(hooks, ...details)
-      if (result !== undefined) Promise.resolve(result).catch(failed)
-    } catch (error) {
-      failed(error)
     }
   }
 }

@@ -3,6 +3,7 @@ import { FrameError } from '../../protocol/errors.ts'
 import { METHODS, type Method } from '../../protocol/methods.ts'
 import { Publisher } from '../broker/publisher.ts'
 import type { Queue } from '../broker/queue.ts'
+import { argumentsWithoutEffect } from '../broker/queue-arguments.ts'
 import { Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
 import type { AmqpContext, ConnectionDetails } from './context.ts'
@@ -69,6 +70,14 @@ export class Channels {
     if (this.#exclusiveQueues.size < this.#pruneAt) return
     this.#exclusiveQueues = new Set(this.takeExclusiveQueues())
     this.#pruneAt = this.#exclusiveQueues.size * 2 + PRUNE_MIN
+  }
+
+  /** Says in the log which arguments of a new queue do nothing yet, so that its owner need not find out by losing messages. */
+  warnOfArguments({ name, vhostName, arguments: all }: Queue): void {
+    const names = argumentsWithoutEffect(all)
+    if (names.length === 0) return
+    const text = `queue arguments without effect yet: ${names.join(', ')}`
+    this.#context.logger.warn({ queue: name, vhost: vhostName }, text)
   }
 
   /** The exclusive queues that still exist; they are the caller's to delete. */

@@ -6,20 +6,18 @@
 import type { Socket } from 'node:net'
 import { ACK_FRAME_BYTES, BASIC_ACK, writeSettle } from '../../protocol/basic-fast-path.ts'
 import { PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
-import { FrameError } from '../../protocol/errors.ts'
 import { FrameScanner } from '../../protocol/frame-scanner.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { User } from '../auth/authenticator.ts'
-import { BrokerError, refuse } from '../broker/errors.ts'
-import type { Queue } from '../broker/queue.ts'
-import { argumentsWithoutEffect } from '../broker/queue-arguments.ts'
+import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
 import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './context.ts'
+import { Failures } from './failures.ts'
 import { FrameRouter } from './frame-router.ts'
 import { Handshake, isOurProtocol } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -27,7 +25,6 @@ import { HeldAnswers } from './held-answers.ts'
 import { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
 import { Reading } from './reading.ts'
-import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
 import { type Receiver, Transport } from './transport.ts'
 
 /** How long a client has to answer connection.close. */
@@ -51,6 +48,7 @@ export class Connection implements Receiver {
   readonly #transport: Transport
   readonly #scanner: FrameScanner
   readonly handshake: Handshake
+  readonly #failures: Failures
   readonly #heartbeat: Heartbeat
   readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
@@ -83,6 +81,7 @@ export class Connection implements Receiver {
     this.#onClosed = onClosed
     this.#nowMs = nowMs
     this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
+    this.#failures = new Failures(this, context.logger)
     this.#scanner = new FrameScanner(new FrameRouter(this), context.limits.initialFrameMaxBytes)
     this.handshake = new Handshake(this, context)
     this.channels = new Channels(this, context)
@@ -249,60 +248,28 @@ export class Connection implements Receiver {
     }
   }
 
-  /** Nobody is to find out by losing messages that an argument does nothing. */
-  warnOfArguments({ name, vhostName, arguments: all }: Queue): void {
-    const names = argumentsWithoutEffect(all)
-    if (names.length === 0) return
-    this.#context.logger.warn(
-      { queue: name, vhost: vhostName },
-      `queue arguments without effect yet: ${names.join(', ')}`,
-    )
-  }
-
   // --- errors
 
   failWith(error: unknown): void {
-    if (error instanceof FrameError) this.fail(error.code, error.text, error.classId, error.methodId)
-    else {
-      this.#context.logger.error({ connection: this.id, err: error }, 'connection closed after an internal error')
-      this.fail(ReplyCode.INTERNAL_ERROR, 'internal error', 0, 0)
-    }
+    this.#failures.failWith(error)
   }
 
-  /** Ends the connection with connection.close. */
   fail(code: number, text: string, classId: number, methodId: number): void {
-    if (this.phase === 'closing' || this.phase === 'closed') return
-    const shown = replyText(code, text)
-    // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
-    const logged = shown.replace(/<<[^>]*>>/g, '<<…>>')
-    const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
-    this.#context.logger[level]({ connection: this.id, peer: this.peerAddress, code }, `connection closed: ${logged}`)
+    this.#failures.fail(code, text, classId, methodId)
+  }
+
+  failChannel(channel: Channel, error: unknown, classId: number, methodId: number): void {
+    this.#failures.failChannel(channel, error, classId, methodId)
+  }
+
+  /** Sends connection.close and waits for the client to answer it. */
+  closeWith(code: number, text: string, classId: number, methodId: number): void {
     this.#tellConfirms()
     this.#release()
-    this.send(0, 'connection.close', { replyCode: code, replyText: shown, classId, methodId })
+    this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
     this.phase = 'closing'
     this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
     this.reading.resumeAll()
-  }
-
-  /** Ends the channel, or the connection when the error is that grave. */
-  failChannel(channel: Channel, error: unknown, classId: number, methodId: number): void {
-    if (!(error instanceof BrokerError)) {
-      this.failWith(error)
-      return
-    }
-    const code = REPLY_CODES[error.kind]
-    if (!isChannelCode(code)) {
-      const isMethodKnown = error.kind !== 'malformed-content' // RabbitMQ names no method then
-      this.fail(code, error.message, isMethodKnown ? classId : 0, isMethodKnown ? methodId : 0)
-      return
-    }
-    channel.tellConfirms()
-    channel.isClosing = true
-    channel.close()
-    const text = replyText(code, error.message)
-    this.#context.logger.info({ connection: this.id, channel: channel.id, code }, `channel closed: ${text}`)
-    this.send(channel.id, 'channel.close', { replyCode: code, replyText: text, classId, methodId })
   }
 
   // --- the end

@@ -25,7 +25,7 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
     ? accessQueue(connection.vhost, args.queue, connection)
     : declareQueue(connection.vhost, { ...args, name: args.queue }, connection)
   channel.lastQueueName = queue.name
-  if (isNew) connection.warnOfArguments(queue)
+  if (isNew) connection.channels.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return
   const isStaged = !args.passive && connection.vhost.entities.isQueueStaged(queue.vhostName, queue.name)

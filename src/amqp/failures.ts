@@ -1,0 +1,79 @@
+/** What an error does: it closes its channel or its connection, with RabbitMQ's code and text, and leaves a line in the log. */
+import { ReplyCode } from '../../protocol/constants.ts'
+import { FrameError } from '../../protocol/errors.ts'
+import type { MethodInput } from '../../protocol/methods.ts'
+import { BrokerError } from '../broker/errors.ts'
+import type { Logger } from '../lib/logger.ts'
+import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
+
+/** The connection, as far as its errors are concerned. */
+export interface FailingConnection {
+  readonly id: number
+  readonly peerAddress: string
+  readonly phase: string
+  send(channelId: number, name: 'channel.close', args: MethodInput<'channel.close'>): void
+  /** Sends connection.close; the connection takes nothing but the answer to it from then on. */
+  closeWith(code: number, text: string, classId: number, methodId: number): void
+}
+
+/** The channel, as far as its errors are concerned. */
+export interface FailingChannel {
+  readonly id: number
+  isClosing: boolean
+  tellConfirms(): void
+  close(): void
+}
+
+export class Failures {
+  readonly #connection: FailingConnection
+  readonly #logger: Logger
+
+  constructor(connection: FailingConnection, logger: Logger) {
+    this.#connection = connection
+    this.#logger = logger
+  }
+
+  /** Ends the connection: with the code of the client's mistake, or with 541 when the mistake is ours. */
+  failWith(error: unknown): void {
+    if (error instanceof FrameError) this.fail(error.code, error.text, error.classId, error.methodId)
+    else {
+      this.#logger.error({ connection: this.#connection.id, err: error }, 'connection closed after an internal error')
+      this.fail(ReplyCode.INTERNAL_ERROR, 'internal error', 0, 0)
+    }
+  }
+
+  /** Ends the connection with connection.close. */
+  fail(code: number, text: string, classId: number, methodId: number): void {
+    const connection = this.#connection
+    if (connection.phase === 'closing' || connection.phase === 'closed') return
+    const shown = replyText(code, text)
+    // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
+    const logged = shown.replace(/<<[^>]*>>/g, '<<…>>')
+    const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
+    this.#logger[level](
+      { connection: connection.id, peer: connection.peerAddress, code },
+      `connection closed: ${logged}`,
+    )
+    connection.closeWith(code, shown, classId, methodId)
+  }
+
+  /** Ends the channel, or the connection when the error is that grave. */
+  failChannel(channel: FailingChannel, error: unknown, classId: number, methodId: number): void {
+    if (!(error instanceof BrokerError)) {
+      this.failWith(error)
+      return
+    }
+    const code = REPLY_CODES[error.kind]
+    if (!isChannelCode(code)) {
+      const isMethodKnown = error.kind !== 'malformed-content' // RabbitMQ names no method then
+      this.fail(code, error.message, isMethodKnown ? classId : 0, isMethodKnown ? methodId : 0)
+      return
+    }
+    channel.tellConfirms()
+    channel.isClosing = true
+    channel.close()
+    const text = replyText(code, error.message)
+    this.#logger.info({ connection: this.#connection.id, channel: channel.id, code }, `channel closed: ${text}`)
+    this.#connection.send(channel.id, 'channel.close', { replyCode: code, replyText: text, classId, methodId })
+  }
+}

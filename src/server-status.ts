@@ -1,0 +1,26 @@
+/** What a server tells of itself. */
+import type { BrokerStats } from './embedded/broker-stats.ts'
+
+/** How the server is doing. */
+export interface Health {
+  /**
+   * `degraded`: it works, but something is held back. `unhealthy`: nothing durable can be kept, and somebody has to do
+   * something about the disk. See `warnings`.
+   */
+  readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'stopped'
+  readonly uptimeMs: number
+  /** What is wrong, in plain words; empty when all is well. */
+  readonly warnings: readonly string[]
+}
+
+/** The whole server in numbers. Counts begin with its start, and what is gone stays counted. */
+export interface ServerStats extends BrokerStats {
+  readonly uptimeMs: number
+  /** AMQP connections that are open. */
+  readonly connections: number
+  readonly channels: number
+  /** Bytes that AMQP clients sent. */
+  readonly bytesReceived: number
+  /** Bytes that were sent to AMQP clients. */
+  readonly bytesSent: number
+}
