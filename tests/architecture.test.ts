@@ -29,6 +29,7 @@ const LAYERS: readonly {
   { name: 'amqp', path: /^src\/amqp\//, mayImport: ['broker', 'auth', 'lib', 'protocol', ...RECORD_FILES] },
   { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib'] },
   { name: 'embedded', path: /^src\/embedded\//, mayImport: ['broker', 'auth', 'lib', 'storage', 'protocol'] },
+  { name: 'perf', path: /^src\/perf\//, mayImport: ['lib', 'protocol'] },
   { name: 'cli', path: /^src\/cli\//, mayImport: 'all' },
   { name: 'door', path: /^src\/[a-z-]+\.ts$/, mayImport: 'all' },
 ]

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import type { PerfReport } from '../../src/cli/perf/report.ts'
+import type { PerfReport } from '../../src/perf/report.ts'
 import { startChild } from '../leftovers.ts'
 import { LEVERET } from './leveret-process.ts'
 import { GENERATOR_PROCESSOR, pinned } from './pinning.ts'

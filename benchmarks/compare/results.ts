@@ -1,4 +1,4 @@
-import type { PerfReport } from '../../src/cli/perf/report.ts'
+import type { PerfReport } from '../../src/perf/report.ts'
 import type { Scenario } from './scenarios.ts'
 
 /** Medians over the rounds of one scenario against one broker. */

@@ -1,4 +1,4 @@
-import type { PerfReport } from '../../src/cli/perf/report.ts'
+import type { PerfReport } from '../../src/perf/report.ts'
 import type { Broker, Generator, Load, RunLength } from './generator.ts'
 import { evaluate, type ScenarioResult } from './results.ts'
 import type { Scenario } from './scenarios.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { PerfReport } from '../../src/cli/perf/report.ts'
+import type { PerfReport } from '../../src/perf/report.ts'
 import type { Broker, Load } from '../compare/generator.ts'
 import { LeveretProcess } from '../compare/leveret-process.ts'
 import type { RoundsPlan } from '../compare/rounds.ts'

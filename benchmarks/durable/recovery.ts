@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { processUsage } from '../../src/cli/perf/process-usage.ts'
+import { processUsage } from '../../src/perf/process-usage.ts'
 import { LeveretProcess } from '../compare/leveret-process.ts'
 import { type Bench, eachRound, type Measure, newStore, runCounted } from './bench.ts'
 import { figure } from './figure.ts'

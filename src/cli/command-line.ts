@@ -20,7 +20,7 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     exitCode = await serve(givenFlags(parsed), context)
   })
   if (args.includes('perf') || args.includes('--help')) {
-    const { perfCommand } = await import('./perf/command.ts')
+    const { perfCommand } = await import('./perf-command.ts')
     cli.command(perfCommand)
   }
   if (args.some((arg) => STORE_COMMANDS.includes(arg))) {

@@ -1,7 +1,7 @@
-import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../../../protocol/constants.ts'
-import { writeMethodFrame } from '../../../protocol/method-codec.ts'
-import { encodeContentHeader } from '../../../protocol/properties.ts'
-import { Writer } from '../../../protocol/writer.ts'
+import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
+import { writeMethodFrame } from '../../protocol/method-codec.ts'
+import { encodeContentHeader } from '../../protocol/properties.ts'
+import { Writer } from '../../protocol/writer.ts'
 import { PerfError } from './perf-error.ts'
 
 // What a publisher sends is encoded once: the frames of many messages, one behind the other, in one buffer. Publishing is

@@ -1,5 +1,5 @@
-import type { FieldTable } from '../../../protocol/field-table.ts'
-import { fieldTable } from '../../../protocol/field-table-plain.ts'
+import type { FieldTable } from '../../protocol/field-table.ts'
+import { fieldTable } from '../../protocol/field-table-plain.ts'
 import { PerfError } from './perf-error.ts'
 
 /** Reads `x-max-length=1000`: whole numbers and true/false become what they look like, `"5"` in quotes stays a text. */

@@ -1,5 +1,5 @@
-import { FRAME_METHOD, FRAME_OVERHEAD_BYTES } from '../../../protocol/constants.ts'
-import type { Method } from '../../../protocol/methods.ts'
+import { FRAME_METHOD, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
+import type { Method } from '../../protocol/methods.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { SharedClock } from './clock.ts'
 import { ConfirmWindow } from './confirm-window.ts'

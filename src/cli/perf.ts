@@ -1,10 +1,10 @@
-import { ExitCode } from '../exit-code.ts'
-import { forkWorker } from './fleet.ts'
-import { parsePerfOptions } from './options.ts'
-import { PerfError } from './perf-error.ts'
-import { planRun, type RunPlan } from './plan.ts'
-import { runPerf } from './run.ts'
-import { summaryLines } from './summary.ts'
+import { forkWorker } from '../perf/fleet.ts'
+import { parsePerfOptions } from '../perf/options.ts'
+import { PerfError } from '../perf/perf-error.ts'
+import { planRun, type RunPlan } from '../perf/plan.ts'
+import { runPerf } from '../perf/run.ts'
+import { summaryLines } from '../perf/summary.ts'
+import { ExitCode } from './exit-code.ts'
 
 const EXIT_INTERRUPTED = 130
 /** npm and others pass on a Ctrl-C that has come from the terminal already: that is no second one. */

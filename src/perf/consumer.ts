@@ -1,4 +1,4 @@
-import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../../../protocol/constants.ts'
+import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
 import { AckWriter } from './ack-writer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { SharedClock } from './clock.ts'

@@ -6,9 +6,9 @@ import {
   FRAME_OVERHEAD_BYTES,
   PROTOCOL_HEADER,
   replyCodeName,
-} from '../../../protocol/constants.ts'
-import { decodeMethod, encodeMethodFrame } from '../../../protocol/method-codec.ts'
-import type { FromClient, Method, MethodInput, MethodName } from '../../../protocol/methods.ts'
+} from '../../protocol/constants.ts'
+import { decodeMethod, encodeMethodFrame } from '../../protocol/method-codec.ts'
+import type { FromClient, Method, MethodInput, MethodName } from '../../protocol/methods.ts'
 import type { BrokerUri } from './broker-uri.ts'
 import { BrokerRefusal, PerfError } from './perf-error.ts'
 

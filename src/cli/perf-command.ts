@@ -1,6 +1,6 @@
 import type { Argv, CommandModule, Options } from 'yargs'
-import type { OptionRow } from './option-row.ts'
-import { flagName, PERF_OPTIONS } from './options.ts'
+import type { OptionRow } from '../perf/option-row.ts'
+import { flagName, PERF_OPTIONS } from '../perf/options.ts'
 
 /** `leveret perf`: puts load on any AMQP 0.9.1 broker and measures what comes through. Sets `process.exitCode`. */
 export const perfCommand: CommandModule = {

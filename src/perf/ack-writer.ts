@@ -1,4 +1,4 @@
-import { encodeMethodFrame } from '../../../protocol/method-codec.ts'
+import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { ClientConnection } from './client-connection.ts'
 
 const CHANNEL = 1

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import { decodeContentHeader } from '../../protocol/properties.ts'
-import { ConfirmWindow } from '../../src/cli/perf/confirm-window.ts'
-import { Histogram } from '../../src/cli/perf/histogram.ts'
-import { MessageImage, type MessageShape } from '../../src/cli/perf/message-image.ts'
-import { Pacer } from '../../src/cli/perf/pacer.ts'
+import { ConfirmWindow } from '../../src/perf/confirm-window.ts'
+import { Histogram } from '../../src/perf/histogram.ts'
+import { MessageImage, type MessageShape } from '../../src/perf/message-image.ts'
+import { Pacer } from '../../src/perf/pacer.ts'
 
 describe('a histogram', () => {
   test('gives percentiles within a percent', () => {

@@ -1,4 +1,4 @@
-import type { FieldTable } from '../../../protocol/field-table.ts'
+import type { FieldTable } from '../../protocol/field-table.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { openChannel } from './login.ts'
 import { BrokerRefusal, PerfError } from './perf-error.ts'

@@ -1,5 +1,5 @@
-import { fieldTable } from '../../../protocol/field-table-plain.ts'
-import type { Method } from '../../../protocol/methods.ts'
+import { fieldTable } from '../../protocol/field-table-plain.ts'
+import type { Method } from '../../protocol/methods.ts'
 import { type BrokerUri, describeBroker } from './broker-uri.ts'
 import { ClientConnection } from './client-connection.ts'
 import { PerfError } from './perf-error.ts'

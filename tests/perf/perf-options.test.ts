@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { describeBroker, parseBrokerUri } from '../../src/cli/perf/broker-uri.ts'
-import { expandPattern } from '../../src/cli/perf/name-pattern.ts'
-import { flagName, PERF_OPTIONS, parsePerfOptions } from '../../src/cli/perf/options.ts'
-import { planRun } from '../../src/cli/perf/plan.ts'
+import { describeBroker, parseBrokerUri } from '../../src/perf/broker-uri.ts'
+import { expandPattern } from '../../src/perf/name-pattern.ts'
+import { flagName, PERF_OPTIONS, parsePerfOptions } from '../../src/perf/options.ts'
+import { planRun } from '../../src/perf/plan.ts'
 
 const DEFAULTS = { host: '127.0.0.1', port: 5672, user: 'guest', password: 'guest', vhost: '/' }
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { FieldTable } from '../../../protocol/field-table.ts'
+import type { FieldTable } from '../../protocol/field-table.ts'
 import { type BrokerUri, parseBrokerUri } from './broker-uri.ts'
 import { expandPattern } from './name-pattern.ts'
 import type { PerfOptions } from './options.ts'
