@@ -67,6 +67,7 @@ export class Server {
       // Memory that was let go of and not collected yet is free: only what is in use counts.
       otherBytes: () => process.memoryUsage().heapUsed + (this.#listener?.pendingBytes ?? 0),
       nextTurn: (work) => setImmediate(work),
+      now: () => performance.now(),
       onDefect: (error) => {
         logger.error({ err: error }, 'internal error while delivering')
         this.#hooks.call('onError', error)

@@ -193,7 +193,7 @@ export class Channel {
     const { confirms } = this
     const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
     const isRouted = this.publisher.publish(message)
-    if (this.publisher.copies > MANY_COPIES) this.connection.intake.checkMemory()
+    if (this.publisher.copies > MANY_COPIES) this.connection.intake.published(this.publisher.copies)
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
     if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
   }

@@ -82,10 +82,13 @@ export class Connection implements Receiver {
     this.#nowMs = nowMs
     this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
     this.#failures = new Failures(this, context.logger)
-    this.#scanner = new FrameScanner(new FrameRouter(this), context.limits.initialFrameMaxBytes)
+    this.#scanner = new FrameScanner(
+      new FrameRouter(this, context.broker.inputTurn),
+      context.limits.initialFrameMaxBytes,
+    )
     this.handshake = new Handshake(this, context)
     this.channels = new Channels(this, context)
-    this.#transport = new Transport(socket, context.readBuffer, context.flusher, this)
+    this.#transport = new Transport(socket, context.readBuffer, context.broker.inputTurn, context.flusher, this)
     this.reading = new Reading(this.#transport)
     this.intake = new Intake(this, context.broker, context.limits.maxMessageSizeBytes)
     this.#heartbeat = new Heartbeat(this.#transport, nowMs)

@@ -7,6 +7,7 @@ import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants
 import { type FrameSink, type PublishInPlace, unexpectedFrame } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import type { Block } from '../lib/block.ts'
+import { LONG_WORK, type Turn } from '../lib/turn.ts'
 import { methodExpected } from './channel.ts'
 import type { Connection } from './connection.ts'
 import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
@@ -16,9 +17,11 @@ const CONNECTION_CLOSE_OK = 0x000a0033
 
 export class FrameRouter implements FrameSink {
   readonly #connection: Connection
+  readonly #turn: Turn
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, turn: Turn) {
     this.#connection = connection
+    this.#turn = turn
   }
 
   publish(block: Block, publish: PublishInPlace): void {
@@ -35,6 +38,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failChannel(channel, error, 60, 40)
     }
+    if (this.#turn.spend(1)) connection.holdInput()
   }
 
   method(channelId: number, block: Block, start: number, end: number): void {
@@ -50,10 +54,14 @@ export class FrameRouter implements FrameSink {
         if (channel.isClosing) return
         channel.expectMethod()
         channel.settle(id, block, start)
-      } else dispatchMethod(channel, block, start, end)
+      } else {
+        dispatchMethod(channel, block, start, end)
+        this.#turn.spend(LONG_WORK)
+      }
     } catch (error) {
       connection.failChannel(channel, error, id >>> 16, id & 0xffff)
     }
+    if (this.#turn.spend(1)) connection.holdInput()
   }
 
   header(channelId: number, block: Block, start: number, end: number): void {
@@ -80,6 +88,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failWith(error)
     }
+    if (this.#turn.spend(LONG_WORK)) connection.holdInput()
   }
 
   #content(channelId: number, type: number, block: Block, start: number, end: number): void {
@@ -98,6 +107,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failChannel(channel, error, 60, 40)
     }
+    if (this.#turn.spend(1)) connection.holdInput()
   }
 
   #methodWhileClosing(channelId: number, block: Block, start: number, end: number): void {

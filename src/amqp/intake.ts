@@ -48,8 +48,9 @@ export class Intake {
     this.#broker.memory.heldBytes += bytes
   }
 
-  /** A publish went to many queues at once: memory may be short before this piece of input is used up. */
-  checkMemory(): void {
+  /** A publish went to many queues at once: it took its time, and memory may be short before this piece of input is used up. */
+  published(copies: number): void {
+    this.#broker.inputTurn.spend(copies)
     this.#broker.memory.check()
     if (!this.#broker.memory.isActive) return
     this.#connection.holdInput()

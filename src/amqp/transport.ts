@@ -6,11 +6,12 @@
  */
 import { Socket } from 'node:net'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
+import type { Turn } from '../lib/turn.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 
-const READ_BYTES = 256 * 1024
-/** What one connection may send in one turn; the others come first then. The system would offer it 32 reads. */
-const TURN_BYTES = 512 * 1024
+const READ_BYTES = 64 * 1024
+/** How long the input of one connection may take in one turn of the event loop: then the others come first. */
+const TURN_MS = 0.4
 
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
@@ -61,14 +62,16 @@ export class Transport {
   #rest: Block = EMPTY_BLOCK
   #restBytes = 0
   #isPaused = false
-  #isReceiving = false
-  /** Bytes read in the turn with this number. */
-  #turn = 0
-  #turnBytes = 0
-  #isTurnOver = false
+  readonly #turn: Turn
+  /** What is left of its time in the turn of the event loop with this number. */
+  #loopTurn = 0
+  #leftMs = 0
+  /** It goes on in the next turn: first with what was kept, then with reading. */
+  #isGoingOnLater = false
 
-  constructor(accepted: Socket, readBuffer: ReadBuffer, flusher: OutboxFlusher, receiver: Receiver) {
+  constructor(accepted: Socket, readBuffer: ReadBuffer, turn: Turn, flusher: OutboxFlusher, receiver: Receiver) {
     this.#readBuffer = readBuffer
+    this.#turn = turn
     this.#receiver = receiver
     this.#socket =
       readDirectly(accepted, readBuffer.target, (bytes) => this.#receive(bytes)) ?? this.#readCopies(accepted)
@@ -91,9 +94,7 @@ export class Transport {
   /** Reads on, first of all what was kept. */
   resume(): void {
     this.#isPaused = false
-    if (this.#isReceiving) return
-    if (this.#restBytes > 0) this.#receiveRest()
-    this.#readOn()
+    this.#goOnLater()
   }
 
   /** Sends what is in the outbox, then ends our side. */
@@ -121,21 +122,20 @@ export class Transport {
       for (let at = 0; at < chunk.length; at += READ_BYTES) {
         const piece = chunk.subarray(at, at + READ_BYTES)
         this.#readBuffer.target.set(piece)
-        this.#receive(piece.length)
+        if (!this.#receive(piece.length)) socket.pause()
       }
     })
     socket.resume()
     return socket
   }
 
-  /** So many bytes lie in the shared buffer, behind the headroom. */
-  #receive(bytes: number): void {
+  /** So many bytes lie in the shared buffer, behind the headroom. Whether to read on in this turn. */
+  #receive(bytes: number): boolean {
     this.bytesRead += bytes
-    this.#countTurn(bytes)
     const { block, headroomBytes } = this.#readBuffer
     if (this.#restBytes > headroomBytes) {
       this.#receiveBehindRest(bytes)
-      return
+      return !this.#isGoingOnLater
     }
     const start = headroomBytes - this.#restBytes
     copyBytes(block, start, this.#rest, 0, this.#restBytes)
@@ -145,11 +145,20 @@ export class Transport {
     if (this.#restBytes > this.#rest.size) this.#rest = allocateBlock(Math.max(256, this.#restBytes * 2))
     if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
     else if (this.#rest.size > 4096) this.#rest = EMPTY_BLOCK
-    this.#readOn()
+    return !this.#isGoingOnLater
   }
 
-  #readOn(): void {
-    if (!this.#isPaused && !this.#isTurnOver && this.#socket.isPaused()) this.#socket.resume()
+  #goOnLater(): void {
+    if (this.#isGoingOnLater) return
+    this.#isGoingOnLater = true
+    setImmediate(this.#goOn)
+  }
+
+  readonly #goOn = (): void => {
+    this.#isGoingOnLater = false
+    if (this.#isPaused || this.#socket.destroyed) return
+    if (this.#restBytes > 0) this.#receiveRest()
+    if (!this.#isPaused && !this.#isGoingOnLater) this.#socket.resume()
   }
 
   /** More was kept than fits in front of what came: the two are joined where there is room. */
@@ -162,23 +171,6 @@ export class Transport {
     this.#receiveRest()
   }
 
-  /** Reads no more in this turn when the connection has had its share. */
-  #countTurn(bytes: number): void {
-    const turn = this.#readBuffer.turn()
-    if (turn !== this.#turn) {
-      this.#turn = turn
-      this.#turnBytes = 0
-    }
-    this.#turnBytes += bytes
-    if (this.#turnBytes < TURN_BYTES || this.#isTurnOver) return
-    this.#isTurnOver = true
-    this.#socket.pause()
-    setImmediate(() => {
-      this.#isTurnOver = false
-      this.#readOn()
-    })
-  }
-
   /** What was kept may hold whole frames, when the receiver paused in the middle of a piece. */
   #receiveRest(): void {
     const rest = this.#rest
@@ -188,13 +180,18 @@ export class Transport {
     this.#restBytes = end - restStart
   }
 
+  /** Lets the receiver look at this, for as long as the connection has time in this turn of the event loop. */
   #look(block: Block, start: number, end: number): number {
-    this.#isReceiving = true
-    try {
-      return this.#receiver.receive(block, start, end)
-    } finally {
-      this.#isReceiving = false
+    const loopTurn = this.#readBuffer.turn()
+    if (loopTurn !== this.#loopTurn) {
+      this.#loopTurn = loopTurn
+      this.#leftMs = TURN_MS
     }
+    this.#turn.begin(this.#leftMs)
+    const restStart = this.#receiver.receive(block, start, end)
+    this.#leftMs = this.#turn.leftMs()
+    if (this.#leftMs <= 0) this.#goOnLater()
+    return restStart
   }
 }
 
@@ -207,7 +204,7 @@ interface SocketWithHandle {
  * The accepted socket's handle in a socket that reads into our buffer, without an allocation per read: Node offers that
  * (`onread`) for outgoing sockets only. Undefined where it cannot be done; the caller then uses 'data' events.
  */
-function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number) => void): Socket | undefined {
+function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number) => boolean): Socket | undefined {
   const inner = accepted as unknown as SocketWithHandle
   // On Windows the kernel may write to the buffer at any time, so connections cannot share one.
   if (process.platform === 'win32' || inner._handle === null || accepted.constructor !== Socket) return undefined
@@ -216,10 +213,7 @@ function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number
   accepted.destroy() // it has no handle any more: this only takes it off the server's count
   const onread = {
     buffer,
-    callback: (bytes: number) => {
-      callback(bytes)
-      return true
-    },
+    callback, // false stops reading
   }
   // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.
   const options = { handle, onread, allowHalfOpen: false }

@@ -2,6 +2,7 @@
 import { EntityRegistry, type RestoredEntities } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
+import { Turn } from '../lib/turn.ts'
 import { DeliveryScheduler } from './delivery-scheduler.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
@@ -15,12 +16,16 @@ export interface BrokerOptions {
   readonly otherBytes: () => number
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number
   /** Told of errors that are nobody's fault but ours. */
   readonly onDefect: (error: unknown) => void
 }
 
 export class Broker {
   readonly scheduler: DeliveryScheduler
+  /** The turn of the client whose input is being looked at. */
+  readonly inputTurn: Turn
   readonly memory: MemoryAlarm
   /** For kinds of entities that are not the model's: register them before `restore`. */
   readonly kinds: EntityRegistry
@@ -32,7 +37,8 @@ export class Broker {
     this.#storage = options.storage
     this.kinds = new EntityRegistry(options.storage)
     this.#entities = new DurableEntities(this.kinds, (name) => this.createVhost(name))
-    this.scheduler = new DeliveryScheduler(options.nextTurn, options.onDefect)
+    this.scheduler = new DeliveryScheduler(options.nextTurn, options.now, options.onDefect)
+    this.inputTurn = new Turn(options.now)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse,
       otherBytes: options.otherBytes,
@@ -60,7 +66,7 @@ export class Broker {
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      vhost = new Vhost(name, this.scheduler, this.#storage, this.#entities)
+      vhost = new Vhost(name, this.scheduler, this.#storage, this.#entities, this.inputTurn)
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
     }

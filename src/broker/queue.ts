@@ -68,17 +68,18 @@ export class Queue {
     this.#scheduler.add(this)
   }
 
-  /** Delivers up to `limit` ready messages to consumers that can take them. */
-  deliver(limit: number): void {
+  /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
+  deliver(limit: number): number {
     this.#isScheduled = false
     const log = this.#log
     const consumers = this.consumers
-    for (let left = limit; log.readyCount > 0 && (!log.isKept || log.isReadable(this.#wake)); left--) {
+    let left = limit
+    for (; log.readyCount > 0 && (!log.isKept || log.isReadable(this.#wake)); left--) {
       const consumer = consumers.next()
-      if (consumer === undefined) return
+      if (consumer === undefined) break
       if (left === 0) {
         this.wake()
-        return
+        break
       }
       log.take()
       const segment = log.segment as Segment
@@ -93,6 +94,7 @@ export class Queue {
         consumer.sink.deliver(consumer, segment, index, log.isRedelivered)
       }
     }
+    return limit - left
   }
 
   /**

@@ -1,6 +1,7 @@
 /** A virtual host: its exchanges, queues and bindings, and the routes through them. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { LONG_WORK, type Turn } from '../lib/turn.ts'
 import type { Binding } from './binding.ts'
 import type { DeliveryScheduler } from './delivery-scheduler.ts'
 import type { DurableEntities } from './durable-entities.ts'
@@ -38,13 +39,21 @@ export class Vhost implements Topology {
   readonly #routes = new RouteCache()
   readonly #scheduler: DeliveryScheduler
   readonly #storage: Storage
+  readonly #inputTurn: Turn
   /** Raised by every change that may lead a message elsewhere. */
   #topologyVersion = 0
 
-  constructor(name: string, scheduler: DeliveryScheduler, storage: Storage, entities: DurableEntities) {
+  constructor(
+    name: string,
+    scheduler: DeliveryScheduler,
+    storage: Storage,
+    entities: DurableEntities,
+    inputTurn: Turn,
+  ) {
     this.name = name
     this.#scheduler = scheduler
     this.#storage = storage
+    this.#inputTurn = inputTurn
     this.entities = entities
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
@@ -170,6 +179,7 @@ export class Vhost implements Topology {
   queuesFor(exchange: Exchange, routingKeys: readonly string[], headers: FieldTable): readonly Queue[] {
     const routing = new Routing(this)
     routing.follow(exchange, routingKeys, headers)
+    this.#inputTurn.spend(LONG_WORK)
     return [...routing.queues]
   }
 
@@ -198,6 +208,7 @@ export class Vhost implements Topology {
     if (exchange.sharedRoute?.version === version) return exchange.sharedRoute
     const routing = new Routing(this)
     routing.follow(exchange, [routingKey], NO_ARGUMENTS)
+    this.#inputTurn.spend(LONG_WORK)
     const { usesHeaders } = routing
     const queues = usesHeaders ? [] : [...routing.queues]
     const route = { version, exchange, queues, replyConsumer: undefined, usesHeaders }

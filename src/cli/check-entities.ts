@@ -15,6 +15,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
+    now: () => 0,
     onDefect: (error) => defects.push(String(error)),
   })
   new UserList({ loopbackUsers: [] }).keepIn(broker.kinds)

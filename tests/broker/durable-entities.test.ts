@@ -20,6 +20,7 @@ function start(): { broker: Broker; restored: RestoredEntities } {
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
+    now: () => 0,
     onDefect: (error) => expect.fail(String(error)),
   })
   return { broker, restored: broker.restore(storage.recovery) }

@@ -10,6 +10,7 @@ import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
 import { createMessage, type Message } from '../../src/broker/message.ts'
 import type { Queue, QueueSpec } from '../../src/broker/queue.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
+import { Turn } from '../../src/lib/turn.ts'
 import { EntityRegistry } from '../../storage/entity-registry.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
@@ -46,12 +47,16 @@ export class Model {
   readonly storage = new MemoryStorage()
   readonly #turns: (() => void)[] = []
   readonly defects: unknown[] = []
+  /** The time, which stands still unless a test moves it. */
+  nowMs = 0
+  readonly inputTurn = new Turn(() => this.nowMs)
   readonly scheduler = new DeliveryScheduler(
     (work) => this.#turns.push(work),
+    () => this.nowMs,
     (error) => this.defects.push(error),
   )
   readonly #entities = new DurableEntities(new EntityRegistry(this.storage), () => this.vhost)
-  readonly vhost: Vhost = new Vhost('/', this.scheduler, this.storage, this.#entities)
+  readonly vhost: Vhost = new Vhost('/', this.scheduler, this.storage, this.#entities, this.inputTurn)
 
   /** Runs the turns that are due, until there are none. */
   run(): void {

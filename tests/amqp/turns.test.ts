@@ -1,0 +1,47 @@
+// One client that gives the broker much to do in one go, and another one that is answered meanwhile.
+import { expect, test } from 'vitest'
+import { useBroker } from '../support/broker.ts'
+import type { RawChannel } from '../support/raw-channel.ts'
+import { methodFrame } from '../support/wire-frames.ts'
+
+const broker = useBroker()
+const TIMES = 4000
+
+/** Sends `work` for one client, then a small question of another: how much of the work was answered before the question. */
+async function answeredBefore(work: Buffer, busy: RawChannel, answers: number, answerBytes: number): Promise<number> {
+  const bystander = await broker.channel()
+  let bytes = 0
+  busy.client.socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  const before = new Promise<number>((resolve) => bystander.client.socket.once('data', () => resolve(bytes)))
+  busy.client.write(work)
+  bystander.send('exchange.declare', { exchange: 'amq.direct', passive: true })
+  const answered = (await before) / answerBytes
+  for (let i = 0; i < answers; i++) await busy.next()
+  expect(bytes).toBe(answers * answerBytes)
+  return answered
+}
+
+test('a flood of declarations in one read leaves room for others', async () => {
+  const busy = await broker.channel()
+  const one = methodFrame(1, 'exchange.declare', { exchange: 'amq.direct', passive: true })
+  const answerBytes = methodFrame(1, 'exchange.declare-ok').length
+  const answered = await answeredBefore(Buffer.concat(Array(TIMES).fill(one)), busy, TIMES, answerBytes)
+  expect(answered).toBeLessThan(TIMES)
+})
+
+test('what is left of a read for later is looked at in order, and all of it', async () => {
+  const channel = await broker.channel()
+  const queue = await channel.queue()
+  const work: Buffer[] = []
+  for (let i = 0; i < 800; i++) {
+    work.push(channel.publishBytes({ routingKey: queue, body: `${i}` }))
+    work.push(methodFrame(1, 'basic.get', { queue, noAck: true }))
+  }
+  channel.client.write(Buffer.concat(work))
+  for (let i = 0; i < 800; i++) {
+    const { name, content } = await channel.next()
+    expect([name, content?.body.toString()]).toEqual(['basic.get-ok', `${i}`])
+  }
+})
