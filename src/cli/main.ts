@@ -7,10 +7,13 @@ const context: ServeContext = {
   signals: process,
   printLine: (text) => process.stdout.write(`${text}\n`),
   printError: (text) => process.stderr.write(`${text}\n`),
-  openOutput: async () => (await import('./logging.ts')).standardOutput(),
+  openOutput: async () => (await import('./standard-output.ts')).standardOutput(),
   createServer: async (config, memoryBytes, logger) =>
     (await import('./create-server.ts')).createServer(config, memoryBytes, logger),
   forceExit: (code) => process.exit(code),
 }
+
+// A full disk or a reader that has gone ends no broker; what was to be said there is lost.
+process.stderr.on('error', () => {})
 
 process.exit(await runCommandLine(process.argv.slice(2), context))

@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest'
+import type { LogOutput } from '../../src/cli/log-output.ts'
 import { createLogger } from '../../src/cli/logging.ts'
 import { prettyLine } from '../../src/cli/pretty-line.ts'
 
 function logger(logFormat: 'json' | 'pretty', logLevel: 'info' | 'silent' = 'info') {
   const lines: string[] = []
-  const output = { write: (line: string) => void lines.push(line), flush: async () => {}, flushSync: () => {} }
+  const output: LogOutput = {
+    onDropped: undefined,
+    write: (line) => void lines.push(line),
+    flush: async () => {},
+    flushSync: () => {},
+  }
   return { lines, log: createLogger({ logFormat, logLevel }, output) }
 }
 

@@ -55,6 +55,7 @@ export class TestContext implements ServeContext {
 
   async openOutput() {
     return {
+      onDropped: undefined,
       write: (line: string) => {
         this.log.push(line)
         for (const one of this.#waiting) if (line.includes(one.text)) one.resolve()
