@@ -54,7 +54,7 @@ export interface Storage {
   /** Bytes of memory that messages take now. */
   readonly bytesInUse: number
   readonly journal: Journal
-  /** Called once before anything else. */
+  /** Called once before anything else. When it is open already, it refuses, and goes on as it was. */
   open(options?: OpenOptions): Promise<Recovery>
   /** Called once, when nobody uses it any more. What is staged is committed first. */
   close(): Promise<void>

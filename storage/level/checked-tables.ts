@@ -80,10 +80,11 @@ export class CheckedTables {
     this.#timer.unref()
   }
 
-  /** The database is closed. */
-  async end(): Promise<void> {
+  /** The database is closed. Nothing is noted when another one is in its place. */
+  async end(isInPlace = true): Promise<void> {
     clearInterval(this.#timer)
     await this.#writing
+    if (!isInPlace) return
     this.#note.isRunning = false
     this.#note.shortLives = 0
     await this.#noteNew()

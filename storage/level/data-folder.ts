@@ -67,12 +67,14 @@ export async function claimFolder(folder: string): Promise<ClaimedFolder> {
     throw isLocked(error) ? await inUse(folder, error) : error
   })
   const path = join(folder, OWNER_FILE)
-  const owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() }
+  const owner = `${JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() })}\n`
   // It only serves a message: a disk that cannot take it shows elsewhere.
-  await writeFile(path, `${JSON.stringify(owner)}\n`).catch(() => {})
+  await writeFile(path, owner).catch(() => {})
   return {
     async release() {
-      await rm(path, { force: true }).catch(() => {})
+      // The folder may have been replaced by one that another process has.
+      const isOwn = (await readFile(path, 'utf8').catch(() => undefined)) === owner
+      if (isOwn) await rm(path, { force: true }).catch(() => {})
       await lock.release()
     },
   }

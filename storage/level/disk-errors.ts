@@ -7,9 +7,24 @@ export function isForRoom(error: unknown): boolean {
   return ROOM_ERRORS.has(codeOf(error))
 }
 
-/** It goes away when somebody makes room, remounts the disk or closes files. */
+/** It goes away when somebody makes room, remounts the disk, closes files or puts them back. */
 export function isPassing(error: unknown): boolean {
-  return isForRoom(error) || OTHER_PASSING_ERRORS.has(codeOf(error))
+  return isForRoom(error) || OTHER_PASSING_ERRORS.has(codeOf(error)) || error instanceof DisplacedError
+}
+
+/** A file that is written to is not where its name leads any more: what is written to it is gone after a restart. */
+export class DisplacedError extends Error {
+  constructor(place: string) {
+    super(`${place} was removed or replaced`)
+    this.name = 'DisplacedError'
+  }
+}
+
+/** What somebody can do about an error that goes away. */
+export function remedyFor(error: unknown): string {
+  return error instanceof DisplacedError
+    ? 'put it back, or start the broker again'
+    : 'make room on the disk or make it writable'
 }
 
 export function codeOf(error: unknown): string {

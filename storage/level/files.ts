@@ -5,6 +5,8 @@ import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { DirectWriter } from './direct-writer.ts'
+import { DisplacedError } from './disk-errors.ts'
+import { identityOf, isSameFile } from './file-identity.ts'
 import { ReadDescriptor, ReadDescriptors } from './read-descriptors.ts'
 
 const readFrom = promisify(read)
@@ -26,6 +28,8 @@ export interface DataFile {
   truncate(bytes: number): Promise<void>
   /** Gives it another name in its folder, which no file has. */
   rename(name: string): Promise<void>
+  /** Whether its name still leads to it. */
+  isInPlace(): Promise<boolean>
   /** It is not written to for now: what that takes is let go of, once all that was written is synced. */
   rest(): Promise<void>
   close(): Promise<void>
@@ -95,7 +99,8 @@ export async function openFolder(folder: string): Promise<Files> {
     async open(name) {
       const path = join(folder, name)
       const handle = (await open(path, 'r+').catch(ifMissing)) ?? (await open(path, 'w+'))
-      return new DiskFile(handle, folder, name, descriptors, directWriter)
+      const identity = identityOf(await handle.stat())
+      return new DiskFile({ handle, identity }, folder, name, descriptors, directWriter)
     },
     names: () => readdir(folder),
     remove: (name) => rm(join(folder, name), { force: true }),
@@ -110,6 +115,7 @@ export async function openFolder(folder: string): Promise<Files> {
 /** Open for writing from the start until it rests; for reading, as long as others leave room for it. */
 class DiskFile implements DataFile {
   #handle: FileHandle | undefined
+  readonly #identity: string
   readonly #folder: string
   #name: string
   /** The same file, opened so that a write returns when it is safe: one call where a write and a sync are two. */
@@ -125,13 +131,14 @@ class DiskFile implements DataFile {
   #syncedWrites = 0
 
   constructor(
-    handle: FileHandle,
+    { handle, identity }: { readonly handle: FileHandle; readonly identity: string },
     folder: string,
     name: string,
     descriptors: ReadDescriptors,
     directWriter: DirectWriter,
   ) {
     this.#handle = handle
+    this.#identity = identity
     this.#folder = folder
     this.#name = name
     this.#descriptors = descriptors
@@ -199,7 +206,7 @@ class DiskFile implements DataFile {
   }
 
   async size(): Promise<number> {
-    return (await stat(this.#path)).size
+    return (await (this.#handle?.stat() ?? stat(this.#path))).size
   }
 
   async truncate(bytes: number): Promise<void> {
@@ -207,8 +214,13 @@ class DiskFile implements DataFile {
   }
 
   async rename(name: string): Promise<void> {
+    if (!(await this.isInPlace())) throw new DisplacedError(this.#path)
     await rename(this.#path, join(this.#folder, name))
     this.#name = name
+  }
+
+  isInPlace(): Promise<boolean> {
+    return isSameFile(this.#path, this.#identity)
   }
 
   async rest(): Promise<void> {

@@ -2,10 +2,16 @@
  * The lock of a data folder. Node.js cannot lock files, LevelDB can: so a database that nothing is written to holds the
  * lock of the folder `lock`. The system takes it back when the process ends, however it ends: a process that was killed
  * leaves no lock behind, and no other process can be mistaken for it.
+ *
+ * The system's lock is one of processes, and a process loses it when it closes the file, however often it has it open:
+ * LevelDB does so when it finds the database open already. So within the process a list comes first.
  */
-import { readdir, realpath, rm } from 'node:fs/promises'
+import { closeSync, openSync } from 'node:fs'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { codeOf } from './disk-errors.ts'
+import { identityOf } from './file-identity.ts'
 import { makeFolder } from './files.ts'
 
 export const LOCK_FOLDER = 'lock'
@@ -13,40 +19,84 @@ export const LOCK_FOLDER = 'lock'
 const LOCK_FILE = 'LOCK'
 const ATTEMPTS = 3
 
+/** Of all copies of this module that the process has loaded. */
+const LOCKED = Symbol.for('leveret.locked-folders')
+
 export class FolderLock {
   readonly #database: ClassicLevel
+  readonly #identity: string
 
-  private constructor(database: ClassicLevel) {
+  private constructor(database: ClassicLevel, identity: string) {
     this.#database = database
+    this.#identity = identity
   }
 
-  /** Makes the folder if there is none. Rejects with an error that `isLocked` recognises when somebody has it. */
+  /** Makes the folder if there is none. Rejects with an error that `isLocked` recognises when another one has it. */
   static async take(folder: string): Promise<FolderLock> {
-    await makeFolder(join(folder, LOCK_FOLDER))
-    // The system's lock is one of processes. Within this one LevelDB tells them apart by their paths.
-    const place = join(await realpath(folder), LOCK_FOLDER)
-    for (let attempt = 1; ; attempt++) {
-      const database = new ClassicLevel(place)
-      try {
-        await database.open()
-        // The rest is of no use, and what is not there cannot be damaged.
-        await removeAllButLock(place)
-        return new FolderLock(database)
-      } catch (error) {
-        if (isLocked(error) || attempt === ATTEMPTS) throw error
-        await removeAllButLock(place)
-      }
+    const place = join(folder, LOCK_FOLDER)
+    await makeFolder(place)
+    makeLockFile(join(place, LOCK_FILE))
+    const identity = identityOf(await stat(join(place, LOCK_FILE)))
+    const locked = lockedHere()
+    if (locked.has(identity)) throw new LockedHereError()
+    locked.add(identity)
+    try {
+      return new FolderLock(await openDatabase(place), identity)
+    } catch (error) {
+      locked.delete(identity)
+      throw error
     }
   }
 
-  release(): Promise<void> {
-    return this.#database.close()
+  async release(): Promise<void> {
+    await this.#database.close()
+    lockedHere().delete(this.#identity)
   }
 }
 
-/** LevelDB says that somebody else has the database open. */
+class LockedHereError extends Error {
+  readonly code = 'LEVEL_LOCKED'
+
+  constructor() {
+    super('this process has the folder already')
+    this.name = 'LockedHereError'
+  }
+}
+
+/** Which lock files this process has locked. */
+function lockedHere(): Set<string> {
+  const holder = globalThis as { [LOCKED]?: Set<string> }
+  holder[LOCKED] ??= new Set()
+  return holder[LOCKED]
+}
+
+/** In one go: what is closed here must not be a file that another part of the process has locked meanwhile. */
+function makeLockFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+async function openDatabase(place: string): Promise<ClassicLevel> {
+  for (let attempt = 1; ; attempt++) {
+    const database = new ClassicLevel(place)
+    try {
+      await database.open()
+      // The rest is of no use, and what is not there cannot be damaged.
+      await removeAllButLock(place)
+      return database
+    } catch (error) {
+      if (isLocked(error) || attempt === ATTEMPTS) throw error
+      await removeAllButLock(place)
+    }
+  }
+}
+
+/** The folder is in use: LevelDB says so, or the list of this process. */
 export function isLocked(error: unknown): boolean {
-  for (let at = error; at instanceof Error; at = at.cause) if ('code' in at && at.code === 'LEVEL_LOCKED') return true
+  for (let at = error; at instanceof Error; at = at.cause) if (codeOf(at) === 'LEVEL_LOCKED') return true
   return false
 }
 

@@ -105,6 +105,7 @@ function readOnly(files: Files): Files {
         read: (buffer, offset) => file.read(buffer, offset),
         readNow: (buffer, offset) => file.readNow(buffer, offset),
         size: () => file.size(),
+        isInPlace: () => file.isInPlace(),
         rest: () => file.rest(),
         close: () => file.close(),
       }

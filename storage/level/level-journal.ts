@@ -6,7 +6,8 @@ import type { Journal } from '../journal.ts'
 import { ENTITY_BYTES } from '../staged-entities.ts'
 import type { Page, StoredSegment } from '../stored-segment.ts'
 import { type EntityChange, entityId } from './catalogue.ts'
-import { isPassing } from './disk-errors.ts'
+import { CommitWaiters } from './commit-waiters.ts'
+import { isPassing, remedyFor } from './disk-errors.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
@@ -28,12 +29,6 @@ export interface JournalOptions {
   readonly onDamage: (text: string) => void
   /** A callback that waited for a commit has thrown. */
   readonly onDefect: (error: unknown) => void
-}
-
-/** Who waits for a commit: one of the two is called, once. */
-interface Waiting {
-  readonly whenDurable: () => void
-  readonly whenLost: () => void
 }
 
 /** What the disk need not keep once the commit at hand is on it. */
@@ -62,9 +57,7 @@ export class LevelJournal implements Journal {
   readonly #options: JournalOptions
   readonly #listeners = new Set<() => void>()
   #builder = new FrameBuilder()
-  #waiting: Waiting[] = []
-  /** Those that wait for the commit that is on its way. */
-  #committing: Waiting[] = []
+  readonly #waiters: CommitWaiters
   #touched: QueueRecorder[] = []
   #entities: EntityChange[] = []
   #deleted: QueueRecorder[] = []
@@ -84,6 +77,7 @@ export class LevelJournal implements Journal {
   constructor(logs: LogFiles, lastCommit: number, options: JournalOptions) {
     this.#logs = logs
     this.#options = options
+    this.#waiters = new CommitWaiters(options.onDefect)
     this.commit = lastCommit
     if (options.durability === 'interval') {
       this.#syncTimer = setInterval(() => void this.#syncLater(), options.syncIntervalMs)
@@ -164,7 +158,7 @@ export class LevelJournal implements Journal {
   whenDurable(whenDurable: () => void, whenLost: () => void = () => {}): void {
     if (this.#isFailed || (this.#isClosed && this.#hasStaged())) whenLost()
     else if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
-      this.#waiting.push({ whenDurable, whenLost })
+      this.#waiters.add(whenDurable, whenLost)
       this.#arm()
     } else whenDurable()
   }
@@ -183,9 +177,12 @@ export class LevelJournal implements Journal {
     this.#troubles.set('catalogue', trouble)
   }
 
-  /** The disk is nearly full: what makes room again must still fit. */
-  roomTrouble(trouble: string | undefined): void {
-    this.#troubles.set('room', trouble)
+  /**
+   * The disk is nearly full, and what makes room again must still fit; or files of the store are not in their place, and
+   * what comes in now would not be there after a restart.
+   */
+  diskTrouble(of: 'room' | 'place', trouble: string | undefined): void {
+    this.#troubles.set(of, trouble)
   }
 
   /** The catalogue takes in less than is logged: publishers have to wait for it. */
@@ -217,9 +214,8 @@ export class LevelJournal implements Journal {
       if (!this.#hasStaged()) break
     }
     this.#isClosed = true
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const { whenDurable } of waiting) this.#call(whenDurable)
+    this.#waiters.begin()
+    this.#waiters.tellDurable()
     await this.#syncLater()
   }
 
@@ -230,7 +226,7 @@ export class LevelJournal implements Journal {
   }
 
   #hasWork(): boolean {
-    return this.#hasStaged() || this.#waiting.length > 0
+    return this.#hasStaged() || this.#waiters.areWaiting
   }
 
   #arm(): void {
@@ -257,8 +253,7 @@ export class LevelJournal implements Journal {
 
   async #commit(): Promise<void> {
     if (this.#logs.isFull) await this.#rotate()
-    this.#committing = this.#waiting
-    this.#waiting = []
+    this.#waiters.begin()
     const log = this.#logs.current
     const unneeded = this.#gather(log)
     this.batch++
@@ -278,28 +273,9 @@ export class LevelJournal implements Journal {
     const wasCongested = this.isCongested
     this.#inFlightBytes = 0
     this.#letGo(unneeded)
-    const durable = this.#committing
-    this.#committing = []
-    for (const { whenDurable } of durable) this.#call(whenDurable)
+    this.#waiters.tellDurable()
     if (wasCongested && !this.isCongested) this.#changed()
     this.#options.afterCommit()
-  }
-
-  /** Nothing of what is staged will be durable any more. */
-  #lose(): void {
-    const lost = [...this.#committing, ...this.#waiting]
-    this.#committing = []
-    this.#waiting = []
-    for (const { whenLost } of lost) this.#call(whenLost)
-  }
-
-  #call(callback: () => void): void {
-    try {
-      callback()
-    } catch (error) {
-      // It is nobody else's fault: what waits behind it is safe, too.
-      this.#options.onDefect(error)
-    }
   }
 
   /** Puts everything staged into the frame; returns what is not needed once it is durable. */
@@ -342,7 +318,7 @@ export class LevelJournal implements Journal {
     for (let error = firstError; ; ) {
       if (!isPassing(error)) throw error
       const reason = error instanceof Error ? error.message : ''
-      this.#troubles.set('log', `the log cannot be written (${reason}): make room on the disk or make it writable`)
+      this.#troubles.set('log', `the log cannot be written (${reason}): ${remedyFor(error)}`)
       if (this.#isClosing) return this.#giveUp(reason)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       try {
@@ -362,7 +338,7 @@ export class LevelJournal implements Journal {
     this.#options.onDamage(
       `what was not confirmed yet is lost: the log could not be written before the end (${reason})`,
     )
-    this.#lose()
+    this.#waiters.tellLost()
     return false
   }
 
@@ -391,10 +367,10 @@ export class LevelJournal implements Journal {
     const reason = error instanceof Error ? error.message : String(error)
     this.#troubles.set('log', `${what} (${reason}): check the disk, then start the broker again`)
     this.#options.onFatal(error instanceof Error ? error : new Error(reason))
-    this.#lose()
+    this.#waiters.tellLost()
   }
 
   #changed(): void {
-    for (const listener of this.#listeners) this.#call(listener)
+    for (const listener of this.#listeners) this.#waiters.call(listener)
   }
 }

@@ -2,37 +2,26 @@
  * Keeps messages and entities in a folder: a log that is synced, and a LevelDB catalogue that follows it. One process
  * uses a folder at a time.
  */
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { QueueLog } from '../queue-log.ts'
 import { Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StoredEntity } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
-import type { Catalogue, LogPosition } from './catalogue.ts'
-import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
+import { reasonOf } from './catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './catalogue-update.ts'
-import type { CheckedTables } from './checked-tables.ts'
 import { Checkpointer } from './checkpoint.ts'
-import {
-  CATALOGUE_FOLDER,
-  type ClaimedFolder,
-  claimFolder,
-  LOG_FOLDER,
-  QUARANTINE_FOLDER,
-  requireUsableFolder,
-} from './data-folder.ts'
 import { DiskRoom } from './disk-room.ts'
 import { type Durability, requireDurability } from './durability.ts'
-import { type Files, openFolder } from './files.ts'
+import type { Files } from './files.ts'
 import { LevelJournal } from './level-journal.ts'
-import { LogFiles } from './log-files.ts'
+import type { LogFiles } from './log-files.ts'
+import { OpenStore } from './open-store.ts'
 import { PageReader, type PageSource } from './page-reader.ts'
-import { keepRefusedEntities, Quarantine } from './quarantine.ts'
+import { keepRefusedEntities } from './quarantine.ts'
 import { QueueRecorder } from './queue-recorder.ts'
 import { ReadProgress } from './read-progress.ts'
-import { type RecoveredQueue, type RecoveredStore, recover } from './recovery.ts'
-import { completeCatalogue, pagesOf, recoveryOf } from './store-state.ts'
+import type { RecoveredQueue, RecoveredStore } from './recovery.ts'
+import { pagesOf, recoveryOf } from './store-state.ts'
 
 export interface LevelStorageOptions {
   /** Folder of the store, made if there is none. */
@@ -68,6 +57,8 @@ const EVICT_TO_SHARE = 0.8
 /** Looking for what can be evicted costs time: it is worth it when there is more by this share of the memory allowed. */
 const EVICT_STEP_SHARE = 0.05
 
+const NOT_OPEN = 'the storage is not open yet'
+
 export class LevelStorage implements Storage, PageSource {
   readonly kind = 'leveldb'
   readonly isDurable = true
@@ -81,11 +72,10 @@ export class LevelStorage implements Storage, PageSource {
   readonly #claimedQueues = new Set<number>()
   #isClaimed = false
   #quarantining: Promise<void> | undefined
-  #folder: ClaimedFolder | undefined
-  #catalogue: Catalogue | undefined
-  #tables: CheckedTables | undefined
-  #logs: LogFiles | undefined
+  #store: OpenStore | undefined
   #journal: LevelJournal | undefined
+  /** It is open, or on its way there. */
+  #isOpening = false
   #isClosed = false
   #room: DiskRoom | undefined
   /** Bytes of messages that were left when some were evicted last. */
@@ -111,47 +101,49 @@ export class LevelStorage implements Storage, PageSource {
   }
 
   get journal(): LevelJournal {
-    if (this.#journal === undefined) throw new Error('the storage is not open yet')
+    if (this.#journal === undefined) throw new Error(NOT_OPEN)
     return this.#journal
   }
 
-  /** Throws DataFolderError when the folder cannot be had, StoreVersionError and NewerFormatError for a store too new. */
+  get #opened(): OpenStore {
+    if (this.#store === undefined) throw new Error(NOT_OPEN)
+    return this.#store
+  }
+
+  /**
+   * Throws DataFolderError when the folder cannot be had, StoreVersionError and NewerFormatError for a store too new. A
+   * storage that is open goes on as it was when it is opened again, which fails.
+   */
   async open({ onProgress = () => {} }: OpenOptions = {}): Promise<Recovery> {
     if (this.#isClosed) throw new Error('the storage was closed: make another one')
+    if (this.#isOpening) throw new Error('the storage is open already: every server needs a storage of its own')
+    this.#isOpening = true
     const startedAtMs = performance.now()
-    const progress = new ReadProgress(onProgress)
-    const { folder } = this.#options
     try {
-      await requireUsableFolder(folder)
-      this.#folder = await claimFolder(folder)
-      // Until now, somebody may have been restoring a backup into it.
-      await requireUsableFolder(folder)
-      const opened = await openCatalogue(join(folder, CATALOGUE_FOLDER), this.#quarantine, { progress })
-      this.#catalogue = opened.catalogue
-      this.#tables = opened.tables
-      const files = this.#options.files ?? (await openFolder(join(folder, LOG_FOLDER)))
-      this.#logs = new LogFiles(files, this.#logFileBytes)
-      await this.#logs.open()
-      const store = await this.#recover(this.#logs, [...opened.problems], progress)
-      await this.#begin(store, this.#logs, this.#catalogue, files)
-      this.#room = new DiskRoom(files, this.#freeBytesMin, (freeBytes) => this.#roomSeen(freeBytes))
-      await this.#room.start()
-      return recoveryOf(store, performance.now() - startedAtMs)
+      const { folder, files } = this.#options
+      const progress = new ReadProgress(onProgress)
+      const { store, found } = await OpenStore.open({ folder, logFileBytes: this.#logFileBytes, files, progress })
+      await this.#begin(store, found).catch(async (error: unknown) => {
+        await store.close()
+        throw error
+      })
+      return recoveryOf(found, performance.now() - startedAtMs)
     } catch (error) {
-      await this.#letGo()
+      this.#isOpening = false
       throw error
     }
   }
 
   async close(): Promise<void> {
-    if (this.#journal === undefined || this.#isClosed) return
+    if (this.#store === undefined || this.#isClosed) return
     this.#isClosed = true
     await this.#quarantining
-    await this.#journal.close()
+    await this.journal.close()
     this.#room?.stop()
-    const isWhole = this.#journal.trouble === undefined && this.#mayCheckpoint
+    this.#store.place.stop()
+    const isWhole = this.journal.trouble === undefined && this.#mayCheckpoint
     await (isWhole ? this.#checkpointer?.finish() : this.#checkpointer?.stop())
-    await this.#letGo()
+    await this.#store.close()
   }
 
   /** The catalogue is told of queues that have their logs; and what is copied into the quarantine must not move. */
@@ -159,81 +151,36 @@ export class LevelStorage implements Storage, PageSource {
     return this.#recovered.size === 0 && this.#quarantining === undefined
   }
 
-  get #quarantine(): string {
-    return join(this.#options.folder, QUARANTINE_FOLDER)
-  }
-
-  /** A catalogue that turns out to be damaged while it is read is repaired, and the log read once more. */
-  async #recover(logs: LogFiles, problems: string[], progress: ReadProgress): Promise<RecoveredStore> {
-    const folder = join(this.#options.folder, CATALOGUE_FOLDER)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const catalogue = this.#catalogue as Catalogue // open has set it
-        // A repaired catalogue may have less than it says: the whole log has its say once more.
-        const store = await recover(catalogue, logs, { readsWholeLog: problems.length > 0, progress })
-        store.findings.problems.unshift(...problems)
-        store.findings.quarantined += problems.length
-        return store
-      } catch (error) {
-        if (attempt > 2 || !isCorruption(error)) throw error
-        await this.#catalogue?.close()
-        await this.#tables?.end()
-        this.#catalogue = undefined
-        this.#tables = undefined
-        // What cannot be read though it was repaired is of no use: a copy is in the quarantine.
-        if (attempt === 2) await rm(folder, { recursive: true })
-        const opened = await repairCatalogue(folder, this.#quarantine, reasonOf(error))
-        this.#catalogue = opened.catalogue
-        problems.push(...opened.problems)
-      }
-    }
-  }
-
-  async #begin(store: RecoveredStore, logs: LogFiles, catalogue: Catalogue, files: Files): Promise<void> {
-    this.#recovered = store.queues
-    this.#ids.nextQueueId = store.nextQueueId
-    this.#ids.nextPageId = store.nextPageId
-    this.#pool.nextSequence = store.nextSequence
-    for (const { segments } of store.queues.values()) {
+  async #begin(store: OpenStore, found: RecoveredStore): Promise<void> {
+    const { logs, catalogue, files } = store
+    for (const { segments } of found.queues.values()) {
       for (const stored of segments.values()) for (const page of stored.pages) logs.pageAdded(page, stored)
     }
     // What the last process left behind is due as if this one had written it.
-    logs.writtenBytes = store.replayedBytes
-    const { number, bytes } = await logs.startNext(store.lastFile + 1)
+    logs.writtenBytes = found.replayedBytes
+    const { number, bytes } = await logs.startNext(found.lastFile + 1)
     // What is damaged is told of once: the next start does not come across it again.
-    if (store.isIncomplete || store.findings.quarantined > 0)
-      await this.#complete(store, catalogue, logs, { file: number, offset: bytes })
-    else await catalogue.removePagesFrom(store.nextPageId)
-    await catalogue.pagesFound(pagesOf(store))
+    if (found.isIncomplete || found.findings.quarantined > 0)
+      await store.complete(found, { file: number, offset: bytes })
+    else await catalogue.removePagesFrom(found.nextPageId)
+    await catalogue.pagesFound(pagesOf(found))
     // Bodies that were shared may be needed still.
-    for (const entry of store.unneededEntries) if (!catalogue.entries.isNeeded(entry)) logs.unneededEntries.push(entry)
-    this.#journal = this.#createJournal(logs, store.lastCommit)
-    for (const [id, change] of store.changedEntities) this.#journal.changedEntities.set(id, change)
-    this.#checkpointer = new Checkpointer(catalogue, this.#journal, logs, this.#ids, {
+    for (const entry of found.unneededEntries) if (!catalogue.entries.isNeeded(entry)) logs.unneededEntries.push(entry)
+    this.#recovered = found.queues
+    this.#ids.nextQueueId = found.nextQueueId
+    this.#ids.nextPageId = found.nextPageId
+    this.#pool.nextSequence = found.nextSequence
+    const journal = this.#createJournal(logs, found.lastCommit)
+    for (const [id, change] of found.changedEntities) journal.changedEntities.set(id, change)
+    this.#checkpointer = new Checkpointer(catalogue, journal, logs, this.#ids, {
       logFileBytes: this.#logFileBytes,
       freeBytes: () => files.freeBytes(),
     })
-  }
-
-  /** What is damaged goes into the quarantine, what the log has told again into the catalogue. */
-  async #complete(store: RecoveredStore, catalogue: Catalogue, logs: LogFiles, position: LogPosition): Promise<void> {
-    if (store.damagedKeys.length > 0) {
-      const quarantine = await Quarantine.create(this.#quarantine, catalogue, logs)
-      await quarantine.keepRecords(await catalogue.records(store.damagedKeys))
-      await quarantine.sync()
-    }
-    await completeCatalogue(catalogue, store, position)
-    await repairDone(this.#quarantine)
-  }
-
-  async #letGo(): Promise<void> {
-    try {
-      await this.#logs?.close()
-      await this.#catalogue?.close()
-      await this.#tables?.end()
-    } finally {
-      await this.#folder?.release()
-    }
+    this.#journal = journal
+    this.#store = store
+    this.#room = new DiskRoom(files, this.#freeBytesMin, (freeBytes) => this.#roomSeen(freeBytes))
+    await this.#room.start()
+    store.place.watch((trouble) => journal.diskTrouble('place', trouble))
   }
 
   newQueueId(): number {
@@ -287,7 +234,7 @@ export class LevelStorage implements Storage, PageSource {
   #removeRefused(refused: readonly StoredEntity[]): void {
     if (refused.length === 0) return
     try {
-      keepRefusedEntities(this.#quarantine, refused)
+      keepRefusedEntities(this.#opened.quarantine, refused)
       for (const { kind, key } of refused) this.journal.remove(kind, key)
     } catch (error) {
       this.#options.onDamage?.(`entities could not be put into the quarantine, and stay: ${reasonOf(error)}`)
@@ -296,8 +243,7 @@ export class LevelStorage implements Storage, PageSource {
 
   async #quarantineQueues(recorders: readonly QueueRecorder[]): Promise<void> {
     try {
-      // It is open: both are there.
-      const quarantine = await Quarantine.create(this.#quarantine, this.#catalogue as Catalogue, this.#logs as LogFiles)
+      const quarantine = await this.#opened.newQuarantine()
       for (const { queueId, segments } of recorders) await quarantine.keepQueue(queueId, segments.values())
       await quarantine.sync()
       for (const recorder of recorders) this.journal.queueDeleted(recorder)
@@ -308,13 +254,13 @@ export class LevelStorage implements Storage, PageSource {
   }
 
   async read(file: number, buffer: Buffer, offset: number): Promise<void> {
-    if (file === 0) copyEntry(await this.#catalogue?.page(offset), buffer, offset)
-    else await this.#logs?.read(file, buffer, offset)
+    if (file === 0) copyEntry(await this.#opened.catalogue.page(offset), buffer, offset)
+    else await this.#opened.logs.read(file, buffer, offset)
   }
 
   readNow(file: number, buffer: Buffer, offset: number): void {
-    if (file === 0) copyEntry(this.#catalogue?.pageNow(offset), buffer, offset)
-    else this.#logs?.readNow(file, buffer, offset)
+    if (file === 0) copyEntry(this.#opened.catalogue.pageNow(offset), buffer, offset)
+    else this.#opened.logs.readNow(file, buffer, offset)
   }
 
   #createJournal(logs: LogFiles, lastCommit: number): LevelJournal {
@@ -335,14 +281,17 @@ export class LevelStorage implements Storage, PageSource {
     const { journal } = this
     const isShort = freeBytes < this.#freeBytesMin
     this.#isRoomShort = isShort
-    this.#logs?.keepSpares(freeBytes - this.#freeBytesMin > this.#logFileBytes * SPARE_ROOM_FILES)
+    this.#opened.logs.keepSpares(freeBytes - this.#freeBytesMin > this.#logFileBytes * SPARE_ROOM_FILES)
     const mebibytes = Math.ceil(this.#freeBytesMin / 1024 / 1024)
-    journal.roomTrouble(isShort ? `the disk has less than ${mebibytes} MiB left: make room on the disk` : undefined)
+    journal.diskTrouble(
+      'room',
+      isShort ? `the disk has less than ${mebibytes} MiB left: make room on the disk` : undefined,
+    )
     if (isShort && journal.isIdle) this.#afterCommit()
   }
 
   #afterCommit(): void {
-    this.#room?.written(this.#logs?.writtenBytes ?? 0)
+    this.#room?.written(this.#opened.logs.writtenBytes)
     if (this.#mayCheckpoint) this.#checkpointer?.afterCommit(this.#isRoomShort)
     const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES
     // What could not be evicted the last time is not looked at again before there is more.

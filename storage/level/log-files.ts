@@ -1,12 +1,20 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
+import { join } from 'node:path'
 
 import type { Page, StoredSegment } from '../stored-segment.ts'
-import { isForRoom } from './disk-errors.ts'
+import { LOG_FOLDER } from './data-folder.ts'
+import { codeOf, DisplacedError, isForRoom } from './disk-errors.ts'
 import { entriesOf } from './entry-use.ts'
 import type { DataFile, Files } from './files.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
 import { SpareFiles } from './spare-files.ts'
 
+/**
+ * Whether the file that is written to is where its name leads is looked at with every commit. Where they come without end,
+ * that is too much: so many in a row are, then one in so many milliseconds.
+ */
+const LOOKS_IN_A_ROW = 100
+const LOOK_MS = 5
 const NO_MARK = new Uint8Array(0)
 /**
  * A commit that makes its file longer costs the disk far more than one into room that is there: the length has to be
@@ -44,6 +52,8 @@ export class LogFiles {
   #end: Uint8Array = NO_MARK
   /** The file after the current one; undefined inside when it could not be made. */
   #next: Promise<LogFile | undefined> | undefined
+  #looksLeft = LOOKS_IN_A_ROW
+  #lastCommitMs = 0
   /** Bytes written since the store was opened. */
   writtenBytes = 0
   /** Catalogue entries of pages that are not needed any more. */
@@ -108,6 +118,7 @@ export class LogFiles {
     const bytes = frame.reduce((sum, piece) => sum + piece.length, 0)
     const pieces = [...frame, this.#end]
     const end = log.bytes + bytes + this.#end.length
+    const isInPlace = this.#isInPlace(log)
     const write = (all: Uint8Array[]): Promise<void> =>
       isThrough ? log.file.writeThrough(all, log.bytes) : log.file.write(all, log.bytes)
     const makesRoom = end > log.roomBytes && bytes <= SMALL_COMMIT_BYTES
@@ -120,10 +131,44 @@ export class LogFiles {
       roomBytes = 0
       await write(pieces)
     }
+    if (!(await isInPlace)) throw this.#displaced(log)
     log.roomBytes = Math.max(log.roomBytes, end + roomBytes)
     log.bytes += bytes
     this.writtenBytes += bytes
     if (log.bytes > this.#fileBytes * PREPARE_SHARE) this.#next ??= this.#create(1).catch(() => undefined)
+  }
+
+  /** Looks while the file is written to: that costs the commit no time. */
+  #isInPlace(log: LogFile): Promise<boolean> | true {
+    const now = performance.now()
+    this.#looksLeft = Math.min(LOOKS_IN_A_ROW, this.#looksLeft + (now - this.#lastCommitMs) / LOOK_MS)
+    this.#lastCommitMs = now
+    if (this.#looksLeft < 1) return true
+    this.#looksLeft--
+    return log.file.isInPlace()
+  }
+
+  /** The name of a log file that is in its folder no more. */
+  async missingFile(): Promise<string | undefined> {
+    const before = [...this.#byNumber.values()]
+    const names = await this.#namesNow()
+    if (names === undefined) return undefined
+    const isMissing = ({ number }: LogFile): boolean => this.#byNumber.has(number) && !names.has(logFileName(number))
+    const missing = before.find(isMissing)
+    return missing === undefined ? undefined : join(LOG_FOLDER, logFileName(missing.number))
+  }
+
+  #displaced({ number }: LogFile): DisplacedError {
+    return new DisplacedError(join(this.#files.folder, logFileName(number)))
+  }
+
+  /** Undefined when the system does not say: what is wrong shows where the log is written to. */
+  async #namesNow(): Promise<ReadonlySet<string> | undefined> {
+    try {
+      return new Set(await this.#files.names())
+    } catch (error) {
+      return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR' ? new Set() : undefined
+    }
   }
 
   /** Whether files that are not needed wait to become the next ones. */
@@ -149,6 +194,8 @@ export class LogFiles {
   /** Lets go of a file that holds nothing that is needed. */
   async remove(log: LogFile): Promise<void> {
     this.#byNumber.delete(log.number)
+    // What has its name now is not its own.
+    if (!(await log.file.isInPlace())) return await log.file.close()
     if (log.reads === 0 && (await this.#spares.keep(log))) return
     await log.file.close()
     await this.#files.remove(logFileName(log.number))
@@ -170,9 +217,10 @@ export class LogFiles {
   async close(): Promise<void> {
     const next = await this.#next
     if (next !== undefined) {
+      const isInPlace = await next.file.isInPlace()
       await next.file.close()
       // One that stays is in nobody's way.
-      await this.#files.remove(logFileName(next.number)).catch(() => {})
+      if (isInPlace) await this.#files.remove(logFileName(next.number)).catch(() => {})
     }
     await this.#spares.close()
     for (const { file } of this.#byNumber.values()) await file.close()
@@ -186,6 +234,7 @@ export class LogFiles {
   }
 
   async #create(numberMin: number): Promise<LogFile> {
+    if (this.#current !== undefined && !(await this.#current.file.isInPlace())) throw this.#displaced(this.#current)
     const number = Math.max(numberMin, (this.all().at(-1)?.number ?? 0) + 1)
     const name = logFileName(number)
     const spare = this.#spares.take()

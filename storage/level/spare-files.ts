@@ -70,8 +70,9 @@ export class SpareFiles {
     this.#spares = []
     this.#later(async () => {
       for (const { name, file } of spares) {
+        const isInPlace = await file.isInPlace()
         await file.close()
-        await this.#files.remove(name)
+        if (isInPlace) await this.#files.remove(name)
       }
     })
   }

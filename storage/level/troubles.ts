@@ -1,8 +1,13 @@
-/** What keeps the store from working as it should: the log, the catalogue, too little room on the disk. */
-export type TroubleOf = 'log' | 'catalogue' | 'room'
+/** What keeps the store from working as it should: the log, files that are gone, the catalogue, too little room on the disk. */
+export type TroubleOf = 'log' | 'place' | 'catalogue' | 'room'
 
 export class Troubles {
-  readonly #texts: Record<TroubleOf, string | undefined> = { log: undefined, catalogue: undefined, room: undefined }
+  readonly #texts: Record<TroubleOf, string | undefined> = {
+    log: undefined,
+    place: undefined,
+    catalogue: undefined,
+    room: undefined,
+  }
   readonly #onChange: () => void
 
   /** `onChange` is called when there is another first one. */
@@ -12,8 +17,8 @@ export class Troubles {
 
   /** The one that weighs most, and what to do about it. */
   get first(): string | undefined {
-    const { log, catalogue, room } = this.#texts
-    return log ?? catalogue ?? room
+    const { log, place, catalogue, room } = this.#texts
+    return log ?? place ?? catalogue ?? room
   }
 
   /** Undefined when it is over. */

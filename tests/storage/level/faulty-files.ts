@@ -198,6 +198,10 @@ class FaultyFile implements DataFile {
     this.#name = name
   }
 
+  isInPlace(): Promise<boolean> {
+    return this.#file.isInPlace()
+  }
+
   rest(): Promise<void> {
     return this.#file.rest()
   }
