@@ -1,19 +1,39 @@
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 // `npm test`: everything that is quick. tests/interop needs other languages, tests/fuzz, tests/crash and the soak take
 // minutes; each has its own command.
+const exclude = [
+  ...configDefaults.exclude,
+  'tests/interop/**',
+  'tests/fuzz/**',
+  'tests/crash/**',
+  'tests/soak/soak.test.ts',
+]
+
+/** These look at the memory of their process, so each has one of its own. */
+const MEASURED = [
+  'tests/malice/**/*.test.ts',
+  'tests/embedded/embedded-broker.test.ts',
+  'tests/conformance/blocked.test.ts',
+]
+
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
-    exclude: [
-      ...configDefaults.exclude,
-      'tests/interop/**',
-      'tests/fuzz/**',
-      'tests/crash/**',
-      'tests/soak/soak.test.ts',
-    ],
     pool: 'forks',
+    // Many tests wait for a clock or a disk: one more than there are processors uses that time.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 15_000,
     hookTimeout: 15_000,
+    // What a file has spied on is not left to the next one.
+    restoreMocks: true,
+    projects: [
+      {
+        extends: true,
+        // A new process that loads all modules again takes longer than most files.
+        test: { name: 'shared', include: ['tests/**/*.test.ts'], exclude: [...exclude, ...MEASURED], isolate: false },
+      },
+      { extends: true, test: { name: 'measured', include: MEASURED, exclude } },
+    ],
   },
 })

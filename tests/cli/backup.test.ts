@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest'
 import { claimFolder } from '../../storage/level/data-folder.ts'
 import {
   damage,
-  filesOf,
+  fingerprintsOf,
   leveret,
   logFile,
   makeStore,
@@ -54,9 +54,9 @@ describe.each(['archive.tar', 'copies/today'])('a backup as %s', (name) => {
 
   test('changes nothing in the store, and leaves nothing half done', async () => {
     const store = await makeStore()
-    const before = filesOf(store)
+    const before = fingerprintsOf(store)
     const { to } = await backup(store, name)
-    expect(filesOf(store)).toEqual(before)
+    expect(fingerprintsOf(store)).toEqual(before)
     expect(existsSync(`${to}.part`)).toBe(false)
     const { folder } = await restore(to)
     expect(readdirSync(folder).sort()).toEqual(['catalogue', 'lock', 'log'])
@@ -155,12 +155,12 @@ describe.each([[[]], [['catalogue']], [['catalogue', 'log']]])(
     test('is no store for anybody', async () => {
       const { to } = await backup(await makeStore(), 'copy')
       const folder = await cutOffRestore(to, moved)
-      const before = filesOf(folder)
+      const before = fingerprintsOf(folder)
       const said = `a restore into the folder ${folder} was cut off before its end: restore the backup again`
       await expect(startBroker(folder)).rejects.toThrow(said)
       expect(await leveret('check', '--data-dir', folder)).toMatchObject({ exitCode: 3, errors: `leveret: ${said}` })
       expect((await backup(folder, 'other')).errors).toContain(said)
-      expect(filesOf(folder)).toEqual(before)
+      expect(fingerprintsOf(folder)).toEqual(before)
     })
 
     test('is done again from the beginning', async () => {
@@ -186,9 +186,9 @@ test('a restore never removes a store that it has not made', async () => {
   const { to } = await backup(await makeStore(), 'copy')
   const store = await makeStore()
   for (const name of ['catalogue', 'log']) mkdirSync(join(store, '.restore', name), { recursive: true })
-  const before = filesOf(store)
+  const before = fingerprintsOf(store)
   expect(await restore(to, store)).toMatchObject({ exitCode: 3, errors: expect.stringContaining('is not empty') })
-  expect(filesOf(store)).toEqual(before)
+  expect(fingerprintsOf(store)).toEqual(before)
 })
 
 test('a folder is restored by one process at a time', async () => {

@@ -9,6 +9,7 @@ import { NOBODY, scanLog } from '../../storage/level/log-reader.ts'
 import {
   damage,
   filesOf,
+  fingerprintsOf,
   LARGE_BODY_BYTES,
   leveret,
   logFile,
@@ -43,11 +44,11 @@ async function startedUsers(folder: string): Promise<string[]> {
 describe('a store without damage', () => {
   test('is fine, and is not changed by looking at it', async () => {
     const folder = await makeStore()
-    const before = filesOf(folder)
+    const before = fingerprintsOf(folder)
     const { exitCode, result } = await check(folder)
     expect(exitCode).toBe(0)
     expect(result).toMatchObject({ status: 'fine', messages: ALL, bodies: 1, lostMessages: 0, problems: [], notes: [] })
-    expect(filesOf(folder)).toEqual(before)
+    expect(fingerprintsOf(folder)).toEqual(before)
     expect(readdirSync(folder).sort()).toEqual(['catalogue', 'lock', 'log'])
   })
 
@@ -133,11 +134,11 @@ describe('damage', () => {
     const folder = await makeStore()
     const catalogue = join(folder, 'catalogue')
     for (const file of readdirSync(catalogue)) if (file.startsWith(name)) rmSync(join(catalogue, file))
-    const before = filesOf(folder)
+    const before = fingerprintsOf(folder)
     const { exitCode, result } = await check(folder)
     expect(exitCode).toBe(1)
     expect(result.problems[0]).toContain('the catalogue was damaged')
-    expect(filesOf(folder)).toEqual(before)
+    expect(fingerprintsOf(folder)).toEqual(before)
     expect((await check(folder, '--repair')).result).toMatchObject({ status: 'repaired' })
     expect(readdirSync(join(folder, 'quarantine'))).toContain('catalogue')
     expect((await messagesIn(folder)).second).toHaveLength(MESSAGES)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +66,11 @@ export function filesOf(folder: string): [name: string, content: Buffer][] {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort()
     .map((name) => [name, readFileSync(join(folder, name))])
+}
+
+/** All files of a folder with a hash of their content: what is compared is short. */
+export function fingerprintsOf(folder: string): string[] {
+  return filesOf(folder).map(([name, content]) => `${name} ${createHash('sha256').update(content).digest('hex')}`)
 }
 
 export function logFile(folder: string): string {

@@ -144,8 +144,7 @@ export class RawClient {
   async next(channel?: number, waitMs = WAIT_MS): Promise<Received> {
     const expiresAt = performance.now() + waitMs
     for (;;) {
-      const index = this.#inbox.findIndex((received) => channel === undefined || received.channel === channel)
-      const [found] = index < 0 ? [] : this.#inbox.splice(index, 1)
+      const found = this.#take(channel)
       if (found) return found
       this.#failIfNothingCanCome(channel)
       await this.#change(
@@ -158,8 +157,12 @@ export class RawClient {
   /** Takes the next method of the channel, which must be this one and contain these arguments. */
   async expect(channel: number, name: MethodName, args: MethodArguments = {}): Promise<Received> {
     const received = await this.next(channel)
-    expect(received.name, describeReceived(received)).toBe(name)
-    expect(received.args).toMatchObject(args)
+    // Where tests take answers by the thousand, vitest's matchers would take most of the time.
+    if (received.name !== name) expect.fail(`${name} should have come, not ${describeReceived(received)}`)
+    for (const _ in args) {
+      expect(received.args).toMatchObject(args)
+      break
+    }
     return received
   }
 
@@ -214,6 +217,14 @@ export class RawClient {
 
   destroy(): void {
     this.socket.destroy()
+  }
+
+  #take(channel: number | undefined): Received | undefined {
+    const isWanted = (received: Received): boolean => channel === undefined || received.channel === channel
+    const [first] = this.#inbox
+    if (first === undefined || isWanted(first)) return this.#inbox.shift()
+    const index = this.#inbox.findIndex(isWanted)
+    return index < 0 ? undefined : this.#inbox.splice(index, 1)[0]
   }
 
   #failIfNothingCanCome(channel: number | undefined): void {

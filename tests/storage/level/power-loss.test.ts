@@ -135,7 +135,7 @@ async function losePower(steps: readonly Step[], disk: DoomedDisk, share: number
   }
 }
 
-test('a power loss takes nothing that was confirmed, and no commit in part', async () => {
+test('a power loss takes nothing that was confirmed, and no commit in part', { timeout: 60_000 }, async () => {
   const property = fc.asyncProperty(
     fc.array(STEP, { minLength: 1, maxLength: 25 }),
     fc.nat(60),
