@@ -41,11 +41,15 @@ export interface FrameSink {
   /** A body frame's payload, or the next piece of it. */
   body(channel: number, block: Block, start: number, end: number): void
   heartbeat(): void
+  /** `holdsPublishes` made the scanner stop in front of a publish. */
+  publishHeld(): void
 }
 
 export class FrameScanner {
   /** Largest frame allowed, its 8 bytes of frame header and end included; 0 for no limit. */
   frameMaxBytes: number
+  /** Makes `scan` return in front of the next publish, to be called again with it. */
+  holdsPublishes = false
   readonly #sink: FrameSink
   readonly #publish = new PublishInPlace()
   /** Bytes of a body frame's payload that are still to come, -1 when no body frame is open. */
@@ -88,6 +92,10 @@ export class FrameScanner {
       }
       if (bytes[payloadEnd] !== FRAME_END) this.#refuseEnd(type, block, payload, payloadEnd)
       if (type === FRAME_METHOD && size > 4 && view.getUint32(payload) === BASIC_PUBLISH) {
+        if (this.holdsPublishes) {
+          this.#sink.publishHeld()
+          break
+        }
         const next = this.#publishInPlace(channel, block, payload, payloadEnd, end)
         if (next !== 0) {
           at = next

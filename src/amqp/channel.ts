@@ -27,6 +27,10 @@ const NO_ROUTE = 312
 /** A message that goes to more queues than this may fill the memory in the middle of a piece of input. */
 const MANY_COPIES = 8
 
+/** What the objects of a publish and of a settlement take that wait for tx.commit, beside the bytes of the message. */
+const PUBLICATION_BYTES = 1536
+const SETTLEMENT_BYTES = 512
+
 type Settlement = 'ack' | 'requeue' | 'reject'
 
 export class Channel {
@@ -84,13 +88,16 @@ export class Channel {
   /** basic.publish whose content comes in further pieces. */
   startContent(block: Block, keyStart: number, keyEnd: number): void {
     this.#content = new ContentAssembly(block, keyStart, keyEnd)
+    this.connection.intake.contentAllocated(this.#content.allocatedBytes)
   }
 
   contentHeader(block: Block, start: number, end: number): void {
     const content = this.#content
     if (content === undefined) throw methodExpected()
     this.connection.intake.hasPublished = true
+    const before = content.allocatedBytes
     const bodySize = content.header(block, start, end)
+    this.connection.intake.contentAllocated(content.allocatedBytes - before)
     this.publisher.checkSize(bodySize)
     if (bodySize === 0) this.#publishContent(content)
   }
@@ -158,11 +165,19 @@ export class Channel {
       this.#finish(owner, segment, index, settlement)
       return
     }
+    const { intake } = this.connection
+    intake.hold(SETTLEMENT_BYTES)
     this.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
       isDurable: settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && isKept(segment, index),
-      commit: () => this.#finish(owner, segment, index, settlement),
-      rollback: () => this.unacked.restore(tag, owner, segment, index),
+      commit: () => {
+        intake.hold(-SETTLEMENT_BYTES)
+        this.#finish(owner, segment, index, settlement)
+      },
+      rollback: () => {
+        intake.hold(-SETTLEMENT_BYTES)
+        this.unacked.restore(tag, owner, segment, index)
+      },
     })
   }
 
@@ -216,7 +231,7 @@ export class Channel {
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
     this.connection.intake.refuseIfShortOfMemory()
     const publication = this.publisher.prepare(message)
-    const bytes = publication.message.bodyBytes
+    const bytes = PUBLICATION_BYTES + publication.message.head.size + publication.message.bodyBytes
     this.connection.intake.hold(bytes)
     transaction.add({
       kind: 'publish',

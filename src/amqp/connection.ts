@@ -112,6 +112,11 @@ export class Connection implements Receiver {
     return this.#transport.bytesRead
   }
 
+  /** What was read and not looked at yet waits for us, not for the client. */
+  get isInputHeld(): boolean {
+    return this.reading.isStoppedByUs || this.#transport.isGoingOnLater
+  }
+
   get details(): ConnectionDetails | undefined {
     return this.#details
   }
@@ -121,7 +126,7 @@ export class Connection implements Receiver {
   receive(block: Block, start: number, end: number): number {
     this.#isInInput = true
     this.#context.flusher.hasInput = true
-    this.intake.beforeInput()
+    this.#scanner.holdsPublishes = this.intake.beforeInput()
     try {
       let at = start
       if (this.phase === 'header') {
@@ -346,6 +351,10 @@ export class Connection implements Receiver {
     }
   }
 
+  kept(bytes: number): void {
+    this.intake.keepUnread(bytes)
+  }
+
   /** The socket takes bytes again. */
   unblocked(): void {
     this.reading.resume('unread')
@@ -362,5 +371,6 @@ export class Connection implements Receiver {
   /** Ends the connection because what it holds is memory that only its client could free, and nobody else can go on. */
   sacrifice(): void {
     this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
+    this.closeNow()
   }
 }

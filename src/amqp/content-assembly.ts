@@ -12,6 +12,8 @@ const HEADER_BYTES_MIN = 14
 
 /** RabbitMQ's largest body, whatever is configured. */
 const BODY_BYTES_MAX = 512 * 1024 * 1024
+/** What the objects of a content take beside its bytes. */
+const OBJECT_BYTES = 1024
 /** What is allocated when a body begins; it doubles as the body arrives. */
 const FIRST_BODY_BYTES = 64 * 1024
 
@@ -77,9 +79,9 @@ export class ContentAssembly {
     return this.#bodyBytes === this.#bodySize
   }
 
-  /** Bytes of memory the body takes so far. */
+  /** Bytes of memory that the content takes so far. */
   get allocatedBytes(): number {
-    return this.#body.size
+    return OBJECT_BYTES + this.#head.size + this.#body.size
   }
 
   /** Points the message to the whole content. */

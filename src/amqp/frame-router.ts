@@ -74,6 +74,10 @@ export class FrameRouter implements FrameSink {
 
   heartbeat(): void {}
 
+  publishHeld(): void {
+    this.#connection.intake.publishHeld()
+  }
+
   /** A method that no open channel takes: the handshake's, channel 0's, or one that must not be. */
   #methodOutside(channelId: number, block: Block, start: number, end: number): void {
     const connection = this.#connection

@@ -14,8 +14,10 @@ const CONTENTS_MAX = 64
 type BlockReason = 'memory' | 'disk'
 
 export class Intake {
-  /** Bytes of bodies in progress and of uncommitted publishes. */
+  /** Bytes of messages in progress and of what waits for tx.commit. */
   heldBytes = 0
+  /** Bytes that were read and not looked at yet. */
+  unreadBytes = 0
   /** Set when the start of a publish was seen, whether its content has come or not. */
   hasPublished = false
   readonly #connection: Connection
@@ -33,7 +35,7 @@ export class Intake {
     this.#contentBytesMax = CONTENTS_MAX * messageBytesMax
   }
 
-  /** Bodies in progress take so many bytes more, or less. Throws FrameError when they are too many. */
+  /** Messages in progress take so many bytes more, or less. Throws FrameError when they are too many. */
   contentAllocated(bytes: number): void {
     this.#contentBytes += bytes
     this.hold(bytes)
@@ -42,10 +44,21 @@ export class Intake {
     throw new FrameError(ReplyCode.RESOURCE_ERROR, text, 60, 40)
   }
 
-  /** Messages that are in no queue yet take so many bytes more, or less. */
+  /** What only the client can finish takes so many bytes more, or less. */
   hold(bytes: number): void {
     this.heldBytes += bytes
     this.#broker.memory.heldBytes += bytes
+  }
+
+  /** What was read and not looked at yet takes so many bytes more, or less. */
+  keepUnread(bytes: number): void {
+    this.unreadBytes += bytes
+    this.#broker.memory.heldBytes += bytes
+  }
+
+  /** What only the client can free: of what is unread, a frame that it has not finished. */
+  get bytesOfClient(): number {
+    return this.#connection.isInputHeld ? this.heldBytes : this.heldBytes + this.unreadBytes
   }
 
   /** A publish went to many queues at once: it took its time, and memory may be short before this piece of input is used up. */
@@ -62,9 +75,17 @@ export class Intake {
     if (this.#broker.memory.isActive) throw refuse.memoryAlarm()
   }
 
-  /** A piece of input is about to be looked at. */
-  beforeInput(): void {
-    this.#stagedBefore = this.#broker.journal.stagedCount
+  /** A piece of input is about to be looked at: whether publishes in it have to wait. */
+  beforeInput(): boolean {
+    const { memory, journal } = this.#broker
+    this.#stagedBefore = journal.stagedCount
+    return memory.isActive && this.#connection.phase === 'open'
+  }
+
+  /** The rest of the input waits, because it begins with a publish. */
+  publishHeld(): void {
+    this.hasPublished = true
+    this.#isInputHeld = true
   }
 
   /** A piece of input is used up: whoever published in it may have to wait now. */

@@ -82,17 +82,28 @@ export class AmqpListener {
   }
 
   /**
-   * Frees memory when it is half bodies and open transactions that keep the alarm up: their clients have to wait, so
-   * they never end by themselves. The connection that holds most is closed with 506.
+   * Frees memory when it is unfinished frames and messages and open transactions that keep the alarm up: their clients have
+   * to wait, so they never end by themselves. Those that hold most are closed with 506.
    */
   relieveMemory(): void {
     const { memory } = this.#context.broker
-    if (!memory.isKeptUpByHeld) return
-    let largest: Connection | undefined
+    let excessBytes = memory.excessBytes
+    let bytesOfClients = 0
+    const holders: Connection[] = []
     for (const connection of this.#connections) {
-      if (connection.intake.heldBytes > (largest?.intake.heldBytes ?? 0)) largest = connection
+      const { phase, intake } = connection
+      if (phase === 'closing' || phase === 'closed') excessBytes -= intake.bytesOfClient
+      if (phase !== 'open' || intake.bytesOfClient === 0) continue
+      holders.push(connection)
+      bytesOfClients += intake.bytesOfClient
     }
-    largest?.sacrifice()
+    if (bytesOfClients < excessBytes) return
+    holders.sort((a, b) => b.intake.bytesOfClient - a.intake.bytesOfClient)
+    for (const connection of holders) {
+      if (excessBytes <= 0) return
+      excessBytes -= connection.intake.bytesOfClient
+      connection.sacrifice()
+    }
   }
 
   /** Bytes of answers and deliveries that clients have not taken yet, or that wait for the disk. */

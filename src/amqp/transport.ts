@@ -13,9 +13,14 @@ const READ_BYTES = 64 * 1024
 /** How long the input of one connection may take in one turn of the event loop: then the others come first. */
 const TURN_MS = 0.4
 
+/** Room of this size for a rest is kept, though there is none. */
+const SMALL_REST_BYTES = 4096
+
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
   receive(block: Block, start: number, end: number): number
+  /** What was read and not looked at takes so many bytes more, or less. */
+  kept(bytes: number): void
   /** The socket has taken what it was given: there is room again. */
   unblocked(): void
   closed(): void
@@ -81,8 +86,14 @@ export class Transport {
     this.#socket.on('end', () => this.#socket.destroy())
     this.#socket.on('close', () => {
       this.outbox.close()
+      this.#dropRest()
       receiver.closed()
     })
+  }
+
+  /** What was kept waits for the next turn. */
+  get isGoingOnLater(): boolean {
+    return this.#isGoingOnLater
   }
 
   /** Reads nothing more; what was read and not looked at is kept. */
@@ -97,9 +108,10 @@ export class Transport {
     this.#goOnLater()
   }
 
-  /** Sends what is in the outbox, then ends our side. */
+  /** Sends what is in the outbox, then ends our side. What was read and not looked at is forgotten. */
   end(): void {
     this.#isEnding = true
+    this.#dropRest()
     this.outbox.flush()
     this.#endWhenEmpty()
   }
@@ -142,10 +154,20 @@ export class Transport {
     const end = headroomBytes + bytes
     const restStart = this.#look(block, start, end)
     this.#restBytes = end - restStart
-    if (this.#restBytes > this.#rest.size) this.#rest = allocateBlock(Math.max(256, this.#restBytes * 2))
+    if (this.#restBytes > this.#rest.size) this.#keepIn(allocateBlock(roomFor(this.#restBytes)))
     if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
-    else if (this.#rest.size > 4096) this.#rest = EMPTY_BLOCK
+    else if (this.#rest.size > SMALL_REST_BYTES) this.#keepIn(EMPTY_BLOCK)
     return !this.#isGoingOnLater
+  }
+
+  #dropRest(): void {
+    this.#restBytes = 0
+    this.#keepIn(EMPTY_BLOCK)
+  }
+
+  #keepIn(rest: Block): void {
+    this.#receiver.kept(rest.size - this.#rest.size)
+    this.#rest = rest
   }
 
   #goOnLater(): void {
@@ -166,7 +188,7 @@ export class Transport {
     const joined = allocateBlock(this.#restBytes + bytes)
     copyBytes(joined, 0, this.#rest, 0, this.#restBytes)
     joined.bytes.set(this.#readBuffer.target.subarray(0, bytes), this.#restBytes)
-    this.#rest = joined
+    this.#keepIn(joined)
     this.#restBytes = joined.size
     this.#receiveRest()
   }
@@ -178,6 +200,7 @@ export class Transport {
     const restStart = this.#look(rest, 0, end)
     rest.bytes.copyWithin(0, restStart, end)
     this.#restBytes = end - restStart
+    if (this.#restBytes === 0 && rest.size > SMALL_REST_BYTES) this.#keepIn(EMPTY_BLOCK)
   }
 
   /** Lets the receiver look at this, for as long as the connection has time in this turn of the event loop. */
@@ -218,4 +241,9 @@ function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number
   // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.
   const options = { handle, onread, allowHalfOpen: false }
   return new Socket(options as ConstructorParameters<typeof Socket>[0])
+}
+
+/** Rests of small frames grow and shrink all the time, those of large ones are kept in little more than they need. */
+function roomFor(restBytes: number): number {
+  return restBytes > SMALL_REST_BYTES ? Math.ceil(restBytes / 4096) * 4096 : Math.max(256, restBytes * 2)
 }

@@ -16,7 +16,7 @@ const CLEAR_SHARE = 0.95
 export class MemoryAlarm {
   readonly limitBytes: number
   isActive = false
-  /** Bytes of messages that are in no queue yet: bodies in progress, uncommitted publishes. */
+  /** Bytes that are in no queue yet: input that waits, messages in progress, what waits for tx.commit. */
   heldBytes = 0
   readonly #use: MemoryUse
   readonly #listeners = new Set<(isActive: boolean) => void>()
@@ -33,9 +33,9 @@ export class MemoryAlarm {
     return this.#otherBytes + this.heldBytes + this.#use.storageBytes()
   }
 
-  /** The alarm would be over without what is held. */
-  get isKeptUpByHeld(): boolean {
-    return this.isActive && this.usedBytes - this.heldBytes < this.limitBytes * CLEAR_SHARE
+  /** How much has to go before the alarm ends; 0 or less when nothing has to. */
+  get excessBytes(): number {
+    return this.isActive ? this.usedBytes - this.limitBytes * CLEAR_SHARE : 0
   }
 
   /** Looks at the process anew. */

@@ -11,6 +11,7 @@ type Event = readonly [kind: string, channel: number, payload: string]
 class Recorder implements FrameSink {
   readonly events: Event[] = []
   publishes = 0
+  held = 0
   onFrame: () => void = () => {}
 
   publish(...[block, at]: Parameters<FrameSink['publish']>): void {
@@ -49,6 +50,10 @@ class Recorder implements FrameSink {
   heartbeat(): void {
     this.events.push(['heartbeat', 0, ''])
     this.onFrame()
+  }
+
+  publishHeld(): void {
+    this.held++
   }
 
   #add(kind: string, channel: number, payload: Buffer): void {
@@ -260,6 +265,31 @@ describe('FrameScanner', () => {
           at = next
         }
         expect(recorder.events).toEqual(expectedEvents(bytes))
+      }),
+    )
+  })
+
+  test('stops in front of every publish while they are held, and goes on with it afterwards', () => {
+    fc.assert(
+      fc.property(stream, (bytes) => {
+        const recorder = new Recorder()
+        const scanner = new FrameScanner(recorder, 131_072)
+        const block = new Block(bytes)
+        for (let at = 0; at < bytes.length; ) {
+          scanner.holdsPublishes = true
+          const { length } = recorder.events
+          at = scanner.scan(block, at, bytes.length)
+          const passed = recorder.events.slice(length)
+          expect(passed.filter(([kind, , payload]) => kind === 'method' && payload.startsWith('003c0028'))).toEqual([])
+          if (at === bytes.length) break
+          scanner.holdsPublishes = false
+          recorder.onFrame = () => scanner.hold()
+          at = scanner.scan(block, at, bytes.length)
+          recorder.onFrame = () => {}
+        }
+        expect(recorder.events).toEqual(expectedEvents(bytes))
+        const publishes = recorder.events.filter(([, , payload]) => payload.startsWith('003c0028'))
+        expect(recorder.held).toBe(publishes.length)
       }),
     )
   })
