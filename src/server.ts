@@ -14,7 +14,9 @@ import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import type { Transactions } from './embedded/transactions.ts'
-import type { Logger } from './lib/logger.ts'
+import { guarded } from './lib/guarded.ts'
+import { type Logger, steadyLogger } from './lib/logger.ts'
+import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
 import { parseAddress } from './server-address.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -45,6 +47,7 @@ export class Server {
   recovery: ServerRecovery | undefined
   readonly #parts: ServerParts
   readonly #hooks: HookCalls
+  readonly #rareLines: RareLines
   readonly #memoryWatch: MemoryWatch
   readonly #listener: AmqpListener
   readonly #vhosts: EmbeddedVhosts
@@ -58,26 +61,30 @@ export class Server {
   #unsubscribe: () => void = () => {}
 
   constructor(parts: ServerParts) {
-    const { config, logger } = parts
-    this.#parts = parts
+    const { config } = parts
+    const logger = steadyLogger(parts.logger)
+    this.#parts = { ...parts, logger }
+    this.#rareLines = new RareLines(logger)
     this.#hooks = new HookCalls(parts.hooks, logger)
+    const onDefect = (error: unknown): void => {
+      logger.error({ err: error }, 'internal error while delivering')
+      this.#hooks.call('onError', error)
+    }
+    const run = guarded((work: () => void) => work(), onDefect)
     this.core = new Broker({
       storage: parts.storage,
       memoryLimitBytes: config.memoryLimitBytes,
       // Memory that was let go of and not collected yet is free: only what is in use counts.
       otherBytes: () => process.memoryUsage().heapUsed + (this.#listener?.pendingBytes ?? 0),
-      nextTurn: (work) => setImmediate(work),
+      nextTurn: (work) => setImmediate(run, work),
       now: () => performance.now(),
-      onDefect: (error) => {
-        logger.error({ err: error }, 'internal error while delivering')
-        this.#hooks.call('onError', error)
-      },
+      onDefect,
     })
     const { loopbackUsers, allowAnonymous, defaultUser } = config
     this.#userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
     this.#userList.keepIn(this.core.kinds)
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
-    this.#memoryWatch = new MemoryWatch(this.core.memory, logger, () => this.#listener.relieveMemory())
+    this.#memoryWatch = new MemoryWatch(this.core.memory, logger, this.#rareLines, () => this.#listener.relieveMemory())
     this.#vhosts = new EmbeddedVhosts({
       core: this.core,
       logger,
@@ -188,6 +195,7 @@ export class Server {
     if (this.core.memory.isActive) warnings.push('low on memory: publishers are blocked')
     const { trouble } = this.#parts.storage.journal
     if (trouble !== undefined) warnings.push(trouble)
+    if (this.#listener.isFull) warnings.push('the system lets the process open no more files: connections are refused')
     let status: Health['status'] = warnings.length === 0 ? 'healthy' : 'degraded'
     if (trouble !== undefined) status = 'unhealthy'
     return { status, uptimeMs: this.#uptimeMs(), warnings }
@@ -256,6 +264,7 @@ export class Server {
     await this.#parts.storage.close()
     this.#unsubscribe()
     this.core.close()
+    this.#rareLines.close()
     this.#state = 'stopped'
     this.#hooks.call('onStop')
   }
@@ -315,6 +324,7 @@ export class Server {
       broker: this.core,
       authenticator: authenticator ?? this.#userList,
       logger,
+      rareLines: this.#rareLines,
       limits: config,
       mechanisms: ['PLAIN', 'AMQPLAIN', ...(config.allowAnonymous ? ['ANONYMOUS'] : [])],
       serverProperties: serverProperties(leveretVersion(), `leveret@${hostname()}`),

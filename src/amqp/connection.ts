@@ -314,9 +314,23 @@ export class Connection implements Receiver {
     this.#transport.destroy()
   }
 
+  failed(error: Error): void {
+    if (!('syscall' in error)) this.broken(error)
+  }
+
+  /** Ends the connection because of an internal error that no frame is to blame for. */
+  broken(error: unknown): void {
+    this.#context.logger.error({ connection: this.id, err: error }, 'connection cut after an internal error')
+    this.destroy()
+  }
+
   closed(): void {
     this.phase = 'closed'
-    this.#release()
+    try {
+      this.#release()
+    } catch (error) {
+      this.broken(error)
+    }
     this.#onClosed(this)
   }
 

@@ -3,6 +3,7 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Authenticator, User } from '../auth/authenticator.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { RareLines } from '../lib/rare-lines.ts'
 import type { OutboxFlusher } from './outbox.ts'
 import type { ReadBuffer } from './transport.ts'
 
@@ -34,6 +35,8 @@ export interface AmqpContext {
   readonly broker: Broker
   readonly authenticator: Authenticator
   readonly logger: Logger
+  /** For what clients can cause at any rate. */
+  readonly rareLines: RareLines
   readonly limits: AmqpLimits
   /** SASL mechanisms offered, best first. */
   readonly mechanisms: readonly string[]

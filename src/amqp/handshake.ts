@@ -87,14 +87,13 @@ export class Handshake {
     } else if (verdict instanceof Promise) {
       this.#connection.reading.pause('authentication')
       this.#connection.holdInput()
-      verdict.then(
-        (settled) => {
+      verdict
+        .then((settled) => {
           // The client may be gone, or the server stopping, by now.
           if (this.#connection.phase === 'handshake') this.#admit(settled)
           this.#connection.reading.resume('authentication')
-        },
-        (error: unknown) => this.#connection.failWith(error),
-      )
+        })
+        .catch((error: unknown) => this.#connection.failWith(error))
     } else this.#admit(verdict)
   }
 

@@ -6,6 +6,7 @@ import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
+import { guarded } from '../lib/guarded.ts'
 import type { Connection } from './connection.ts'
 
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
@@ -104,7 +105,13 @@ export class Intake {
   /** What was delivered meanwhile has made room: nobody else would look at the rest of the input. */
   #goOnSoon(): void {
     this.#connection.reading.pause('memory')
-    setImmediate(() => this.unblock('memory'))
+    const connection = this.#connection
+    setImmediate(
+      guarded(
+        () => this.unblock('memory'),
+        (error) => connection.broken(error),
+      ),
+    )
   }
 
   /** The disk is in trouble: tells a publisher that was waiting because it was slow. */

@@ -1,5 +1,6 @@
 /** Accepts AMQP connections on TCP ports and looks after all of them together: their clock, their end, their alarms. */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { connectionsWithin, openFilesMax } from '../lib/open-files.ts'
 import { Connection } from './connection.ts'
 import type { AmqpContext } from './context.ts'
 
@@ -31,6 +32,7 @@ export class AmqpListener {
   readonly #unsubscribe: () => void
   #timer: NodeJS.Timeout | undefined
   #nextId = 1
+  #connectionsMax = Number.POSITIVE_INFINITY
   #whenEmpty: (() => void) | undefined
   /** Bytes of connections that are closed. */
   #pastBytesReceived = 0
@@ -40,18 +42,18 @@ export class AmqpListener {
     this.#context = context
     this.#now = now
     this.#unsubscribe = context.broker.memory.onChange((isActive) => {
-      if (!isActive) for (const connection of this.#connections) connection.intake.unblock('memory')
+      if (!isActive) this.#each((connection) => connection.intake.unblock('memory'))
     })
   }
 
   /** The journal keeps up again: publishers that had to wait for the disk go on. */
   resumePublishers(): void {
-    for (const connection of this.#connections) connection.intake.unblock('disk')
+    this.#each((connection) => connection.intake.unblock('disk'))
   }
 
   /** The disk is in trouble: publishers that wait because it was slow will wait longer, and are told. */
   diskFailed(): void {
-    for (const connection of this.#connections) connection.intake.diskFailed()
+    this.#each((connection) => connection.intake.diskFailed())
   }
 
   get connections(): Iterable<Connection> {
@@ -60,6 +62,11 @@ export class AmqpListener {
 
   get connectionCount(): number {
     return this.#connections.size
+  }
+
+  /** As many connections are open as the system lets the process have. */
+  get isFull(): boolean {
+    return this.#connections.size >= this.#connectionsMax
   }
 
   get addresses(): ListenAddress[] {
@@ -123,8 +130,17 @@ export class AmqpListener {
         resolve()
       })
     })
-    server.on('error', (error) => this.#context.logger.error({ err: error }, 'listener failed'))
-    this.#servers.push(server)
+    server.on('error', (error) => this.#context.rareLines.log('error', { err: error }, 'the listener failed'))
+    if (this.#servers.push(server) === 1) this.#makeRoom()
+  }
+
+  /** When the process runs out of descriptors, the system takes connections and drops them, and the store cannot open its files. */
+  #makeRoom(): void {
+    const openFiles = openFilesMax()
+    this.#connectionsMax = connectionsWithin(openFiles)
+    if (openFiles === undefined) return
+    const connections = this.#connectionsMax
+    this.#context.logger.info({ openFiles, connections }, 'the system limits open files, and so connections')
   }
 
   /** The ports keep the process running no longer. */
@@ -142,7 +158,7 @@ export class AmqpListener {
 
   /** Closes every connection with 320 and waits for them to go; after the grace period they are cut off. */
   async closeConnections(reason: string, graceMs: number): Promise<void> {
-    for (const connection of this.#connections) connection.force(reason)
+    this.#each((connection) => connection.force(reason))
     if (this.#connections.size > 0) {
       const isEmpty = new Promise<void>((resolve) => {
         this.#whenEmpty = resolve
@@ -158,13 +174,23 @@ export class AmqpListener {
 
   /** Closes the open connections of a virtual host with 320. */
   closeConnectionsOf(vhost: string, reason: string): void {
-    for (const connection of this.#connections) {
+    this.#each((connection) => {
       if (connection.details?.vhost === vhost) connection.force(reason)
-    }
+    })
   }
 
   #accept(socket: Socket): void {
     if (socket.remoteAddress === undefined) {
+      socket.destroy()
+      return
+    }
+    if (this.isFull) {
+      const fields = { peer: socket.remoteAddress, connections: this.#connections.size }
+      this.#context.rareLines.log(
+        'warn',
+        fields,
+        'a connection is refused: the system lets the process open no more files',
+      )
       socket.destroy()
       return
     }
@@ -187,6 +213,17 @@ export class AmqpListener {
 
   readonly #tick = (): void => {
     const nowMs = this.#now()
-    for (const connection of this.#connections) connection.tick(nowMs)
+    this.#each((connection) => connection.tick(nowMs))
+  }
+
+  /** An error ends the connection that it concerns, and no other. */
+  #each(act: (connection: Connection) => void): void {
+    for (const connection of this.#connections) {
+      try {
+        act(connection)
+      } catch (error) {
+        connection.broken(error)
+      }
+    }
   }
 }

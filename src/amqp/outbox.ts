@@ -51,7 +51,11 @@ export class OutboxFlusher {
     for (let i = 0; i < outboxes.length; i++) {
       const outbox = outboxes[i] as Outbox
       outbox.isWaiting = false
-      outbox.flush()
+      try {
+        outbox.flush()
+      } catch (error) {
+        outbox.fail(error)
+      }
     }
   }
 }
@@ -139,6 +143,11 @@ export class Outbox implements Output {
     else if (this.#pieces.length === 0) this.#returnBlocks()
   }
 
+  /** Something of ours went wrong: ends the connection, whose socket tells of it. */
+  fail(error: unknown): void {
+    this.#socket.destroy(error instanceof Error ? error : new Error(String(error)))
+  }
+
   /** The socket is gone. */
   close(): void {
     this.#pieces = []
@@ -187,6 +196,14 @@ export class Outbox implements Output {
 
   readonly #onWritten = (): void => {
     if (!this.isBlocked || this.#socket.writableLength > 0) return
+    try {
+      this.#writeOn()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #writeOn(): void {
     this.isBlocked = false
     if (this.#pieces.length === 0) {
       for (const block of this.#lentBlocks) this.#flusher.give(block)

@@ -23,6 +23,8 @@ export interface Receiver {
   kept(bytes: number): void
   /** The socket has taken what it was given: there is room again. */
   unblocked(): void
+  /** The system has ended the connection with this error, or an error of ours has. `closed` follows. */
+  failed(error: Error): void
   closed(): void
 }
 
@@ -82,7 +84,7 @@ export class Transport {
       readDirectly(accepted, readBuffer.target, (bytes) => this.#receive(bytes)) ?? this.#readCopies(accepted)
     this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
     this.#socket.setNoDelay(true)
-    this.#socket.on('error', () => {}) // 'close' follows, and that is all anybody needs to know
+    this.#socket.on('error', (error) => receiver.failed(error))
     this.#socket.on('end', () => this.#socket.destroy())
     this.#socket.on('close', () => {
       this.outbox.close()
@@ -143,6 +145,15 @@ export class Transport {
 
   /** So many bytes lie in the shared buffer, behind the headroom. Whether to read on in this turn. */
   #receive(bytes: number): boolean {
+    try {
+      return this.#receiveInPlace(bytes)
+    } catch (error) {
+      this.outbox.fail(error)
+      return false
+    }
+  }
+
+  #receiveInPlace(bytes: number): boolean {
     this.bytesRead += bytes
     const { block, headroomBytes } = this.#readBuffer
     if (this.#restBytes > headroomBytes) {
@@ -179,7 +190,12 @@ export class Transport {
   readonly #goOn = (): void => {
     this.#isGoingOnLater = false
     if (this.#isPaused || this.#socket.destroyed) return
-    if (this.#restBytes > 0) this.#receiveRest()
+    try {
+      if (this.#restBytes > 0) this.#receiveRest()
+    } catch (error) {
+      this.outbox.fail(error)
+      return
+    }
     if (!this.#isPaused && !this.#isGoingOnLater) this.#socket.resume()
   }
 

@@ -3,7 +3,7 @@
  * counts new blocks as if they might be garbage, and with a heap of a few megabytes it would look through all of it for
  * every thirty megabytes that a burst of messages takes, which costs up to a quarter of the processor's time.
  */
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 /** So much may heap and blocks grow from one full collection to the next: this, or less where there is little memory. */
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024
@@ -23,7 +23,8 @@ export interface CollectorParts {
 export function collectLessOften({
   memoryBytes,
   setFlags = setFlagsFromString,
-  heapBytes = () => process.memoryUsage().heapUsed,
+  // process.memoryUsage() would open a file, which may fail.
+  heapBytes = () => getHeapStatistics().used_heap_size,
 }: CollectorParts): void {
   const growthBytes = Math.min(GROWTH_BYTES_MAX, memoryBytes * GROWTH_SHARE_MAX)
   let percent = 0

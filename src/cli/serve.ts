@@ -1,10 +1,12 @@
 import type { Config, OptionName } from '../../config/options.ts'
 import { processMemoryBytes } from '../lib/process-memory.ts'
+import { RareLines } from '../lib/rare-lines.ts'
 import { ExitCode } from './exit-code.ts'
 import { listenFailure } from './listen-failure.ts'
 import type { LogOutput } from './log-output.ts'
 import { createLogger } from './logging.ts'
 import { readConfig } from './read-config.ts'
+import { isScarcity } from './scarcity.ts'
 import { logListening, logRecovery, logStart } from './start-log.ts'
 import { storeFailure } from './store-failure.ts'
 
@@ -63,7 +65,12 @@ async function run(
     output.flushSync()
     context.forceExit(ExitCode.failure)
   })
+  const rareLines = new RareLines(logger)
   const onDefect = (error: unknown): void => {
+    if (isScarcity(error)) {
+      rareLines.log('error', { err: error }, 'the system refused something that it had no more of; the broker goes on')
+      return
+    }
     logger.error({ err: error }, 'a defect ends the broker')
     output.flushSync()
     context.forceExit(ExitCode.failure)
@@ -91,6 +98,7 @@ async function run(
   } finally {
     stop.ignore()
     context.signals.off('uncaughtException', onDefect)
+    rareLines.close()
   }
 }
 

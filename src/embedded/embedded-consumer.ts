@@ -81,9 +81,13 @@ export class EmbeddedConsumer implements DeliverySink {
   readonly #turn = (): void => {
     this.#isTurnDue = false
     for (const message of this.#waiting.splice(0, TURN_MESSAGES)) {
-      // A handler that cancels its own consumer gets nothing more: the rest goes back.
-      if (this.isActive) this.#hand(message)
-      else this.#settle(message.deliveryTag, 'requeue')
+      try {
+        // A handler that cancels its own consumer gets nothing more: the rest goes back.
+        if (this.isActive) this.#hand(message)
+        else this.#settle(message.deliveryTag, 'requeue')
+      } catch (error) {
+        this.#options.onDefect(error)
+      }
     }
     if (this.#waiting.length === 0 || this.#isTurnDue) return
     this.#isTurnDue = true

@@ -2,6 +2,7 @@
  * Keeps messages and entities in a folder: a log that is synced, and a LevelDB catalogue that follows it. One process
  * uses a folder at a time.
  */
+import { guarded } from '../../src/lib/guarded.ts'
 import { QueueLog } from '../queue-log.ts'
 import { Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
@@ -178,7 +179,9 @@ export class LevelStorage implements Storage, PageSource {
     })
     this.#journal = journal
     this.#store = store
-    this.#room = new DiskRoom(files, this.#freeBytesMin, (freeBytes) => this.#roomSeen(freeBytes))
+    const { onDefect = () => {} } = this.#options
+    const seen = guarded((freeBytes: number) => this.#roomSeen(freeBytes), onDefect)
+    this.#room = new DiskRoom(files, this.#freeBytesMin, seen)
     await this.#room.start()
     store.place.watch((trouble) => journal.diskTrouble('place', trouble))
   }
@@ -264,15 +267,20 @@ export class LevelStorage implements Storage, PageSource {
   }
 
   #createJournal(logs: LogFiles, lastCommit: number): LevelJournal {
-    const { durability = 'sync', syncIntervalMs = DEFAULT_SYNC_INTERVAL_MS, onFatal } = this.#options
+    const {
+      durability = 'sync',
+      syncIntervalMs = DEFAULT_SYNC_INTERVAL_MS,
+      onFatal,
+      onDefect = () => {},
+    } = this.#options
     return new LevelJournal(logs, lastCommit, {
       durability,
       syncIntervalMs,
       nextTurn: (work) => setImmediate(work),
-      afterCommit: () => this.#afterCommit(),
+      afterCommit: guarded(() => this.#afterCommit(), onDefect),
       onFatal: onFatal ?? (() => {}),
       onDamage: this.#options.onDamage ?? (() => {}),
-      onDefect: this.#options.onDefect ?? (() => {}),
+      onDefect,
     })
   }
 

@@ -233,6 +233,18 @@ describe('a signal', () => {
   })
 })
 
+test('what the system has run out of is logged, not more than once in a while, and ends nothing', async () => {
+  const context = new TestContext()
+  const { exitCode } = await started(context)
+  for (let i = 0; i < 3; i++) {
+    context.signals.emit('uncaughtException', Object.assign(new Error('EMFILE'), { code: 'EMFILE' }))
+  }
+  expect(context.forcedExits).toEqual([])
+  expect(context.messages().filter((message) => message.startsWith('the system refused'))).toHaveLength(1)
+  context.signals.emit('SIGTERM', 'SIGTERM')
+  expect(await exitCode).toBe(0)
+})
+
 test('a defect nobody caught is logged with its stack and ends the process', async () => {
   const context = new TestContext()
   const { exitCode } = await started(context)

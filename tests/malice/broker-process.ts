@@ -19,6 +19,8 @@ export class BrokerProcess {
   port = 0
   /** What it logged as its own fault. */
   readonly errors: string[] = []
+  /** The messages of its log. */
+  readonly messages: string[] = []
   opened = 0
   closed = 0
   exitCode: number | null | undefined
@@ -36,16 +38,20 @@ export class BrokerProcess {
   }
 
   static async start(...options: string[]): Promise<BrokerProcess> {
+    return await BrokerProcess.#launch([], options)
+  }
+
+  /** One that may have so few files and sockets open. */
+  static async startWithFiles(openFilesMax: number, ...options: string[]): Promise<BrokerProcess> {
+    return await BrokerProcess.#launch(['sh', '-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`], options)
+  }
+
+  static async #launch(launcher: readonly string[], options: readonly string[]): Promise<BrokerProcess> {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name))
     const folder = mkdtempSync(join(tmpdir(), 'leveret-broker-'))
-    const child = spawn(
-      process.execPath,
-      [MAIN, '--port', '0', '--log-format', 'json', '--data-dir', folder, ...options],
-      {
-        env: Object.fromEntries(inherited),
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    )
+    const program = [process.execPath, MAIN, '--port', '0', '--log-format', 'json', '--data-dir', folder, ...options]
+    const [command = '', ...args] = [...launcher, ...program]
+    const child = spawn(command, args, { env: Object.fromEntries(inherited), stdio: ['ignore', 'pipe', 'pipe'] })
     child.once('exit', () => rmSync(folder, { recursive: true, force: true }))
     if (child.stdout === null) throw new Error('the broker has no standard output')
     const broker = new BrokerProcess(child)
@@ -92,6 +98,7 @@ export class BrokerProcess {
   #read(line: string): boolean {
     const { level, msg, port }: LogLine = JSON.parse(line)
     this.port = port ?? this.port
+    this.messages.push(msg)
     if (msg === 'connection opened') this.opened++
     if (msg === 'connection closed') this.closed++
     if (level === 'error' || msg.includes('internal error')) this.errors.push(line)
