@@ -34,22 +34,62 @@ export function integerValue(field: Field): bigint | undefined {
   return INTEGER_TYPES.has(field.type) ? BigInt(field.value as number | bigint) : undefined
 }
 
-/** Whether a header has the value a binding asks for: RabbitMQ compares the values alone, whatever their types. */
-export function sameValue(a: Field, b: Field): boolean {
-  const number = integerValue(a) ?? (a.type === 'T' ? a.value : undefined)
-  if (number !== undefined) return number === (integerValue(b) ?? (b.type === 'T' ? b.value : undefined))
-  if (isBytes(a) && isBytes(b)) return bytesOf(a).equals(bytesOf(b))
-  return equalFields(a, b)
+/**
+ * A text that is the same for the values which a headers exchange takes for the same: RabbitMQ compares values alone,
+ * whatever their types, so that a number equals a timestamp, and a string the same bytes. Inside of arrays and tables
+ * types count (`equalFields`). Undefined for NaN, which equals nothing.
+ */
+export function valueKey(field: Field): string | undefined {
+  switch (field.type) {
+    case 'T':
+      return `n${field.value}`
+    case 'S':
+    case 'x':
+      return `b${octetsOf(field.value)}`
+    default:
+      return nestedKey(field)
+  }
 }
 
-type BytesField = Extract<Field, { type: 'S' | 'x' }>
-
-function isBytes(field: Field): field is BytesField {
-  return field.type === 'S' || field.type === 'x'
+/** The same for equal fields, and for no others. */
+function nestedKey(field: Field): string | undefined {
+  const integer = integerValue(field)
+  if (integer !== undefined) return `n${integer}`
+  switch (field.type) {
+    case 'f':
+    case 'd':
+      return Number.isNaN(field.value) ? undefined : `f${field.value}`
+    case 'S':
+    case 'x': {
+      const octets = octetsOf(field.value)
+      return `${field.type}${octets.length}:${octets}`
+    }
+    case 'D':
+      return `D${field.value.scale}/${field.value.unscaled}`
+    case 'A':
+      return joined('A', field.value.map(nestedKey))
+    case 'F':
+      return joined(
+        'F',
+        [...field.value]
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, value]) => {
+            const key = nestedKey(value)
+            return key === undefined ? undefined : `${name.length}:${name}${key}`
+          }),
+      )
+    default:
+      return `${field.type}${String(field.value)}`
+  }
 }
 
-function bytesOf({ value }: BytesField): Buffer {
-  return Buffer.from(value as string)
+function joined(type: string, keys: readonly (string | undefined)[]): string | undefined {
+  return keys.includes(undefined) ? undefined : `${type}(${keys.join(',')})`
+}
+
+/** A character for each octet. */
+function octetsOf(value: string | Uint8Array): string {
+  return Buffer.from(value as string).toString('latin1')
 }
 
 /** Equal by value: the integer types are one, an integer never equals a float, a string or a boolean. */

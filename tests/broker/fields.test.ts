@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Field } from '../../protocol/field-table.ts'
-import { equalFields, fieldText, fieldTypeName, integerValue } from '../../src/broker/fields.ts'
+import { equalFields, fieldText, fieldTypeName, integerValue, valueKey } from '../../src/broker/fields.ts'
 import { fieldTable } from '../protocol/arbitraries.ts'
 
 const integers: readonly Field[] = [
@@ -79,6 +79,76 @@ describe('equalFields', () => {
     const other: Field = { type: 'F', value: new Map([['b', { type: 'V', value: null }]]) }
     expect(equalFields(one, other)).toBe(false)
     expect(equalFields({ type: 'A', value: [one] }, { type: 'A', value: [] })).toBe(false)
+  })
+})
+
+describe('valueKey', () => {
+  /** The rule itself: numbers and bytes whatever their types, all else by type and value. */
+  function isSame(a: Field, b: Field): boolean {
+    const number = (field: Field) => integerValue(field) ?? (field.type === 'T' ? field.value : undefined)
+    const bytes = (field: Field) =>
+      field.type === 'S' || field.type === 'x' ? Buffer.from(field.value as string) : undefined
+    const [left, right] = [bytes(a), bytes(b)]
+    if (left !== undefined && right !== undefined) return left.equals(right)
+    return number(a) === undefined ? equalFields(a, b) : number(a) === number(b)
+  }
+
+  const some: readonly Field[] = [
+    ...integers,
+    ...others,
+    { type: 'd', value: 5 },
+    { type: 'd', value: Number.NaN },
+    { type: 'f', value: -0 },
+    { type: 'd', value: 0 },
+    { type: 'S', value: '' },
+    { type: 'S', value: 'ä,' },
+    { type: 'x', value: Buffer.from('ä,') },
+    { type: 'A', value: [{ type: 'S', value: 'a,S1:b' }] },
+    {
+      type: 'A',
+      value: [
+        { type: 'S', value: 'a' },
+        { type: 'S', value: 'b' },
+      ],
+    },
+    { type: 'A', value: [{ type: 'x', value: Buffer.from('a') }] },
+    { type: 'A', value: [{ type: 'I', value: 5 }] },
+    { type: 'A', value: [{ type: 'T', value: 5n }] },
+    { type: 'A', value: [{ type: 'l', value: 5n }] },
+    {
+      type: 'A',
+      value: [
+        { type: 'A', value: [] },
+        { type: 'A', value: [] },
+      ],
+    },
+    { type: 'A', value: [{ type: 'A', value: [{ type: 'A', value: [] }] }] },
+  ]
+
+  function expectRule(a: Field, b: Field): void {
+    const key = valueKey(a)
+    expect(key !== undefined && key === valueKey(b), `${fieldText(a)} and ${fieldText(b)}`).toBe(isSame(a, b))
+  }
+
+  test('is the same for the same values, and for no others', () => {
+    for (const a of some) for (const b of some) expectRule(a, b)
+    fc.assert(
+      fc.property(fieldTable, fieldTable, (left, right) => {
+        for (const a of [...left.values(), ...some]) {
+          expectRule(a, structuredClone(a))
+          for (const b of right.values()) expectRule(a, b)
+        }
+      }),
+    )
+  })
+
+  test('does not depend on the order of a table', () => {
+    const entries: [string, Field][] = [
+      ['a', { type: 'I', value: 1 }],
+      ['b', { type: 'I', value: 2 }],
+    ]
+    const table = (of: [string, Field][]): Field => ({ type: 'F', value: new Map(of) })
+    expect(valueKey(table(entries))).toBe(valueKey(table(entries.toReversed())))
   })
 })
 

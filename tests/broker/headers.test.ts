@@ -18,6 +18,13 @@ function isMatch(wanted: PlainTable, headers: PlainTable): boolean {
   return count > 0
 }
 
+/** The rule itself. */
+function isExpected(mode: string, wanted: PlainTable, headers: PlainTable): boolean {
+  const counted = Object.entries(wanted).filter(([key]) => mode.endsWith('-with-x') || !key.startsWith('x-'))
+  const matching = counted.filter(([key, one]) => key in headers && (one === null || headers[key] === one)).length
+  return mode.startsWith('all') ? matching === counted.length : matching > 0
+}
+
 describe('HeadersTable', () => {
   test.each<[string, PlainTable, PlainTable, boolean]>([
     ['all by default', { a: 1, b: 2 }, { a: 1, b: 2, c: 3 }, true],
@@ -51,13 +58,63 @@ describe('HeadersTable', () => {
     const modes = fc.constantFrom('all', 'any', 'all-with-x', 'any-with-x')
     fc.assert(
       fc.property(modes, table, table, (mode, wanted, headers) => {
-        const counted = Object.entries(wanted).filter(([key]) => mode.endsWith('-with-x') || !key.startsWith('x-'))
-        const matching = counted.filter(([key, one]) => headers[key] === one).length
-        const expected = mode.startsWith('all') ? matching === counted.length : matching > 0
-        expect(isMatch({ ...wanted, 'x-match': mode }, headers)).toBe(expected)
+        expect(isMatch({ ...wanted, 'x-match': mode }, headers)).toBe(isExpected(mode, wanted, headers))
       }),
       { numRuns: 500 },
     )
+  })
+
+  test('finds all of many bindings, and none that were taken away', () => {
+    const name = fc.constantFrom('a', 'b', 'c', 'x-d')
+    const value = fc.oneof(fc.constantFrom(1, 2, null), fc.constant('s'))
+    const table = fc.dictionary(name, value, { maxKeys: 4 })
+    const mode = fc.constantFrom('all', 'any', 'all-with-x', 'any-with-x')
+    const wishes = fc.array(fc.tuple(mode, table), { maxLength: 30 })
+    fc.assert(
+      fc.property(wishes, fc.array(table, { maxLength: 5 }), fc.nat(), (wanted, messages, removed) => {
+        const headersTable = new HeadersTable()
+        const bindings = wanted.map(([match, one], i) => {
+          const to = model.queue(`q${i}`)
+          return createBinding(exchange, to, '', fieldTable({ ...one, 'x-match': match }))
+        })
+        for (const one of bindings) headersTable.add(one)
+        const gone = new Set(bindings.filter((_, i) => (removed >> (i % 16)) & 1))
+        for (const one of gone) headersTable.remove(one)
+        for (const headers of messages) {
+          const found: string[] = []
+          headersTable.route('', fieldTable(headers), ({ name: to }) => found.push(to))
+          const expected = bindings.filter((one, i) => {
+            const [match, asked] = wanted[i] ?? ['all', {}]
+            return !gone.has(one) && isExpected(match, asked, headers)
+          })
+          expect(found.sort()).toEqual(expected.map(({ destination }) => destination.name).sort())
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('looks only at bindings that ask for what the message has', () => {
+    const table = new HeadersTable()
+    for (let i = 0; i < 2000; i++) {
+      for (const mode of ['all', 'any']) {
+        table.add(createBinding(exchange, queue, '', fieldTable({ 'x-match': mode, kind: 'order', number: i })))
+      }
+    }
+    const { get } = Map.prototype
+    let looks = 0
+    Map.prototype.get = function counted(this: Map<unknown, unknown>, name: unknown) {
+      looks++
+      return get.call(this, name)
+    }
+    let found = 0
+    try {
+      table.route('', fieldTable({ kind: 'bill', number: 7 }), () => found++)
+    } finally {
+      Map.prototype.get = get
+    }
+    expect(found).toBe(1)
+    expect(looks).toBeLessThan(20)
   })
 
   test('forgets a binding that is taken away', () => {

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Binding, createBinding } from '../../src/broker/binding.ts'
 import { TopicTable } from '../../src/broker/exchange-types/topic.ts'
+import { TopicPattern } from '../../src/broker/exchange-types/topic-pattern.ts'
+import type { TopicKey } from '../../src/broker/exchange-types/topic-words.ts'
 import { Model } from './model.ts'
 
 const model = new Model()
@@ -30,6 +32,19 @@ function matches(pattern: readonly string[], words: readonly string[]): boolean 
   if (first === undefined) return words.length === 0
   if (first === '#') return matches(rest, words) || (words.length > 0 && matches(pattern, words.slice(1)))
   return words.length > 0 && (first === '*' || first === words[0]) && matches(rest, words.slice(1))
+}
+
+/** The same rule, for patterns of any length: which words may be left after each part of the pattern. */
+function matchesLong(pattern: readonly string[], words: readonly string[]): boolean {
+  let reached = new Set([0])
+  for (const word of pattern) {
+    const next = new Set<number>()
+    if (word === '#') for (let at = Math.min(...reached); at <= words.length; at++) next.add(at)
+    else for (const at of reached) if (at < words.length && (word === '*' || word === words[at])) next.add(at + 1)
+    reached = next
+    if (reached.size === 0) return false
+  }
+  return reached.has(words.length)
 }
 
 const wordsOf = (key: string): string[] => (key === '' ? [] : key.split('.'))
@@ -108,11 +123,74 @@ describe('TopicTable', () => {
     expect(matching('.')).toEqual(['#', '*.*', '#.#', '.', '*.#'])
   })
 
-  test('takes no more steps than words times nodes, however often `#` is repeated', () => {
-    const hashes = Array.from({ length: 40 }, (_, i) => `${'#.'.repeat(i + 1)}never`)
-    const table = tableOf(...hashes, `${'#.a.'.repeat(40)}never`)
-    const nodes = 40 + 40 + 80 + 1
-    expect(steps(table, `${'a.'.repeat(120)}end`)).toBeLessThan(121 * nodes * 4)
+  test('matches long keys and patterns as the rule says', () => {
+    const words = (arbitrary: fc.Arbitrary<string>) => fc.array(arbitrary, { minLength: 30, maxLength: 100 })
+    const long = words(fc.constantFrom('a', 'a', 'a', 'b', '*', '#', '#'))
+    const routed = words(fc.constantFrom('a', 'a', 'a', 'a', 'a', 'b', 'c'))
+    fc.assert(
+      fc.property(fc.array(long, { minLength: 1, maxLength: 12 }), routed, (patterns, key) => {
+        const bound = patterns.map((one) => one.join('.'))
+        const table = new TopicTable()
+        for (const [i, one] of bound.entries()) {
+          table.add(createBinding(exchange, model.queue(`long${i}`), one, new Map()))
+        }
+        const found = new Set<string>()
+        table.route(key.join('.'), new Map(), ({ name }) => found.add(name))
+        const expected = patterns.flatMap((one, i) => (matchesLong(one, key) ? [`long${i}`] : []))
+        expect([...found].sort()).toEqual(expected.sort())
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('finds a pattern that is found at the end of what it can be found in', () => {
+    const patterns = Array.from({ length: 70 }, (_, i) => ['#', ...Array.from({ length: i }, () => 'a'), 'b', '#'])
+    const table = tableOf(...patterns.map((one) => one.join('.')))
+    for (let count = 0; count < 70; count++) {
+      const key = [...Array.from({ length: count }, () => 'a'), 'b']
+      let found = 0
+      table.route(key.join('.'), new Map(), () => found++)
+      expect(found).toBe(count + 1)
+    }
+  })
+
+  test('takes no steps for patterns that ask for words which the key lacks, however often `#` is repeated', () => {
+    const evil = (i: number) => `${'#.a.*.'.repeat(20)}w${i}.${'#.a.'.repeat(10)}#`
+    const table = tableOf(...Array.from({ length: 2000 }, (_, i) => evil(i)))
+    const key = (i: number) => `${'a.'.repeat(60)}w${i}.${'a.'.repeat(40)}end`
+    expect(isMatch(table, key(7))).toBe(true)
+    expect(isMatch(table, key(3000))).toBe(false)
+    expect(steps(table, key(7))).toBeLessThan(500)
+  })
+
+  test('compares a key with each pattern at most once, whatever they have in common', () => {
+    const evil = (i: number) =>
+      Array.from({ length: 30 }, (_, bit) => ((i >> (bit % 11)) & 1 ? '#.a.*' : 'a.#')).join('.')
+    const patterns = new Set(Array.from({ length: 2000 }, (_, i) => evil(i)))
+    const table = tableOf(...patterns)
+    const { matches: compare } = TopicPattern.prototype
+    let comparisons = 0
+    TopicPattern.prototype.matches = function counted(this: TopicPattern, key: TopicKey) {
+      comparisons++
+      return compare.call(this, key)
+    }
+    try {
+      table.route('a.'.repeat(126), new Map(), () => {})
+    } finally {
+      TopicPattern.prototype.matches = compare
+    }
+    expect(comparisons).toBeGreaterThan(0)
+    expect(comparisons).toBeLessThanOrEqual(patterns.size)
+  })
+
+  test('visits a destination for each of its bindings that mean the same', () => {
+    const table = tableOf('a.#.*', 'a.*.#', 'a.*.#.#')
+    let count = 0
+    table.route('a.b.c', new Map(), () => count++)
+    expect(count).toBe(3)
+    table.remove(binding('a.#.*'))
+    expect(isMatch(table, 'a.b')).toBe(true)
+    expect(isMatch(table, 'a')).toBe(false)
   })
 
   test('keeps nothing of bindings that are gone', () => {

@@ -1,92 +1,55 @@
 /**
- * Binding keys are paths of words in a trie; `*` stands for one word, `#` for any number of words. Matching carries the
- * set of nodes reached so far from word to word, each node at most once, so a key of w words costs at most w times the
- * number of nodes, however many `#` the binding keys repeat.
+ * A message goes where its routing key has the words of the binding key: `*` stands for one word, `#` for any number of
+ * words. Binding keys that mean the same are one pattern (`TopicPattern`), and patterns are found by their words
+ * (`TopicIndex`).
  */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { Binding, Destination } from '../binding.ts'
 import type { RoutingTable } from './exchange-types.ts'
-
-class TrieNode {
-  readonly children = new Map<string, TrieNode>()
-  readonly bindings = new Set<Binding>()
-  /** A node reached over `#` stays reached, whatever word follows. */
-  readonly isHash: boolean
-  /** The last match that reached this node. */
-  seenIn = 0
-
-  constructor(isHash: boolean) {
-    this.isHash = isHash
-  }
-}
+import { TopicIndex } from './topic-index.ts'
+import { TopicPattern } from './topic-pattern.ts'
+import { ANY_WORD, ANY_WORDS, normalWords, TopicKey, WordNumbers } from './topic-words.ts'
 
 export class TopicTable implements RoutingTable {
-  readonly #root = new TrieNode(false)
-  #match = 0
+  readonly #numbers = new WordNumbers()
+  readonly #patterns = new Map<string, TopicPattern>()
+  readonly #index = new TopicIndex()
+  readonly #key = new TopicKey()
 
   add(binding: Binding): void {
-    let node = this.#root
-    for (const word of words(binding.routingKey)) {
-      let child = node.children.get(word)
-      if (child === undefined) {
-        child = new TrieNode(word === '#')
-        node.children.set(word, child)
-      }
-      node = child
+    const words = normalWords(binding.routingKey)
+    const name = words.join('.')
+    let pattern = this.#patterns.get(name)
+    if (pattern === undefined) {
+      pattern = new TopicPattern(
+        name,
+        words.map((word) => this.#numberOf(word)),
+      )
+      this.#patterns.set(name, pattern)
+      this.#index.add(pattern)
     }
-    node.bindings.add(binding)
+    pattern.bindings.add(binding)
   }
 
   remove(binding: Binding): void {
-    const path: [TrieNode, string][] = []
-    let node: TrieNode | undefined = this.#root
-    for (const word of words(binding.routingKey)) {
-      path.push([node, word])
-      node = node.children.get(word)
-      if (node === undefined) return
-    }
-    node.bindings.delete(binding)
-    for (const [parent, word] of path.reverse()) {
-      const child = parent.children.get(word)
-      if (child === undefined || child.bindings.size > 0 || child.children.size > 0) return
-      parent.children.delete(word)
-    }
+    const words = normalWords(binding.routingKey)
+    const pattern = this.#patterns.get(words.join('.'))
+    if (pattern === undefined || !pattern.bindings.delete(binding) || pattern.bindings.size > 0) return
+    this.#patterns.delete(pattern.name)
+    this.#index.remove(pattern)
+    for (const word of words) if (word !== '*' && word !== '#') this.#numbers.release(word)
   }
 
   route(routingKey: string, _headers: FieldTable, visit: (destination: Destination) => void): void {
-    let reached: TrieNode[] = []
-    this.#match++
-    this.#reach(this.#root, reached)
-    for (const word of words(routingKey)) {
-      const next: TrieNode[] = []
-      this.#match++
-      for (const node of reached) {
-        if (node.isHash) this.#reach(node, next)
-        const exact = node.children.get(word)
-        // A routing key may contain the words `*` and `#`; in it they are words like any other.
-        if (exact !== undefined && word !== '*' && word !== '#') this.#reach(exact, next)
-        const any = node.children.get('*')
-        if (any !== undefined) this.#reach(any, next)
-      }
-      reached = next
-    }
-    for (const node of reached) for (const binding of node.bindings) visit(binding.destination)
+    this.#key.set(routingKey, this.#numbers)
+    this.#index.match(this.#key, ({ bindings }) => {
+      for (const binding of bindings) visit(binding.destination)
+    })
   }
 
-  /** Adds the node, and those behind a `#` that stands for no word. */
-  #reach(node: TrieNode, reached: TrieNode[]): void {
-    for (
-      let at: TrieNode | undefined = node;
-      at !== undefined && at.seenIn !== this.#match;
-      at = at.children.get('#')
-    ) {
-      at.seenIn = this.#match
-      reached.push(at)
-    }
+  #numberOf(word: string): number {
+    if (word === '*') return ANY_WORD
+    // In a routing key `*` and `#` are words like any other, which no binding key can have.
+    return word === '#' ? ANY_WORDS : this.#numbers.take(word)
   }
-}
-
-/** RabbitMQ: an empty key has no words, while `.` has two empty ones. */
-function words(key: string): string[] {
-  return key === '' ? [] : key.split('.')
 }
