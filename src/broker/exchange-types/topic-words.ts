@@ -96,7 +96,7 @@ export class TopicKey {
 }
 
 /** RabbitMQ: an empty key has no words, while `.` has two empty ones. */
-export function wordsOf(key: string): string[] {
+function wordsOf(key: string): string[] {
   return key === '' ? [] : key.split('.')
 }
 
