@@ -63,6 +63,16 @@ export class FrameScanner {
     this.frameMaxBytes = frameMaxBytes
   }
 
+  /** Bytes of the payload of a body frame that are still to come, when its beginning was passed on. */
+  get openBodyBytes(): number {
+    return this.#isStopped ? 0 : Math.max(0, this.#bodyBytesLeft)
+  }
+
+  /** The channel of that frame. */
+  get openBodyChannel(): number {
+    return this.#bodyChannel
+  }
+
   /** Makes `scan` return after the frame that it is at: nothing after it will be looked at. */
   stop(): void {
     this.#isStopped = true

@@ -28,6 +28,9 @@ export interface RecordSource {
   readonly bodyEnd: number
   /** Whether it is to be kept across a restart, if its queue is. */
   readonly isDurable: boolean
-  /** The body as a block of its own that nobody will write to again. Called for bodies that are kept by reference. */
+  /**
+   * The body as a block of its own, for bodies that are kept by reference. It stays as it is while the caller holds it
+   * (`hold`, `release`); its memory may be used again afterwards.
+   */
   ownBody(): Block
 }

@@ -86,7 +86,9 @@ export class Segment {
     while (this.bodies.length < index) this.bodies.push(undefined)
     this.bodies[index] = body
     this.besideBytes += body.size
-    return body.keepers++ === 0 ? body.size : 0
+    if (body.keepers++ > 0) return 0
+    body.hold()
+    return body.size
   }
 
   /** Forgets the body of a settled record that was kept by reference; the bytes this frees. */
@@ -94,7 +96,9 @@ export class Segment {
     const body = this.bodies?.[index]
     if (body === undefined || this.bodies === undefined) return 0
     this.bodies[index] = undefined
-    return --body.keepers === 0 ? body.size : 0
+    if (--body.keepers > 0) return 0
+    body.release()
+    return body.size
   }
 
   /** Forgets all bodies kept by reference; the bytes this frees. */

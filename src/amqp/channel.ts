@@ -12,11 +12,13 @@ import { Message } from '../broker/message.ts'
 import { enqueue, type Publisher } from '../broker/publisher.ts'
 import type { Transaction } from '../broker/transaction.ts'
 import type { Block } from '../lib/block.ts'
+import type { BodyPool } from '../lib/body-pool.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
 import type { Confirms } from './confirms.ts'
 import type { Connection } from './connection.ts'
 import { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
+import type { ReadPlace } from './read-place.ts'
 import { Unacked, type UnackedOwner } from './unacked.ts'
 
 const MANDATORY = 1
@@ -50,15 +52,18 @@ export class Channel {
   lastQueueName: string | undefined
   /** We have sent channel.close: everything but close and close-ok is ignored. */
   isClosing = false
-  readonly #message = new Message()
+  readonly #bodies: BodyPool
+  readonly #message: Message
   #content: ContentAssembly | undefined
 
-  constructor(id: number, connection: Connection, publisher: Publisher) {
+  constructor(id: number, connection: Connection, publisher: Publisher, bodies: BodyPool) {
     this.id = id
     this.connection = connection
     this.publisher = publisher
     this.target = { outbox: connection.outbox, channel: id, frameMaxBytes: connection.frameMaxBytes }
     this.consumers = new ChannelConsumers(this)
+    this.#message = new Message(bodies)
+    this.#bodies = bodies
   }
 
   /** For content that belongs to an answer. */
@@ -87,7 +92,7 @@ export class Channel {
 
   /** basic.publish whose content comes in further pieces. */
   startContent(block: Block, keyStart: number, keyEnd: number): void {
-    this.#content = new ContentAssembly(block, keyStart, keyEnd)
+    this.#content = new ContentAssembly(block, keyStart, keyEnd, this.#bodies)
     this.connection.intake.contentAllocated(this.#content.allocatedBytes)
   }
 
@@ -107,9 +112,14 @@ export class Channel {
     if (content === undefined) throw methodExpected()
     this.connection.intake.hasPublished = true
     const before = content.allocatedBytes
-    content.body(block, start, end)
+    content.body(block, start, end, this.connection.intake.contentBytes === before)
     if (content.allocatedBytes !== before) this.connection.intake.contentAllocated(content.allocatedBytes - before)
     if (content.isComplete) this.#publishContent(content)
+  }
+
+  /** Tells where the rest of the body frame at hand is to be read to, so many bytes; false when that is nowhere. */
+  placeBody(frameBytes: number, place: ReadPlace): boolean {
+    return this.#content?.place(frameBytes, place) ?? false
   }
 
   /** basic.ack, basic.nack and basic.reject, at their class id in the block. */
@@ -145,7 +155,7 @@ export class Channel {
 
   /** Ends everything the channel does: cancels consumers, gives up the transaction, requeues what is unacked. */
   close(): void {
-    this.#dropContent()
+    this.#takeContent()?.drop()
     this.consumers.close()
     this.transaction?.rollback()
     this.requeueAll()
@@ -189,20 +199,23 @@ export class Channel {
   }
 
   #publishContent(content: ContentAssembly): void {
-    this.#dropContent()
+    this.#takeContent()
     content.fill(this.#message)
     this.#publish(this.#message, content.bits)
   }
 
-  #dropContent(): void {
-    if (this.#content !== undefined) this.connection.intake.contentAllocated(-this.#content.allocatedBytes)
+  #takeContent(): ContentAssembly | undefined {
+    const content = this.#content
+    if (content !== undefined) this.connection.intake.contentAllocated(-content.allocatedBytes)
     this.#content = undefined
+    return content
   }
 
   #publish(message: Message, bits: number): void {
     if ((bits & IMMEDIATE) !== 0) throw refuse.immediate()
     if (this.transaction !== undefined) {
       this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
+      message.releaseBody()
       return
     }
     const { confirms } = this
@@ -210,6 +223,7 @@ export class Channel {
     const isRouted = this.publisher.publish(message)
     if (this.publisher.copies > MANY_COPIES) this.connection.intake.published(this.publisher.copies)
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
+    message.releaseBody()
     if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
   }
 
@@ -239,8 +253,12 @@ export class Channel {
       commit: () => {
         this.connection.intake.hold(-bytes)
         if (!enqueue(publication) && isMandatory) this.#return(publication.message)
+        publication.message.releaseBody()
       },
-      rollback: () => this.connection.intake.hold(-bytes),
+      rollback: () => {
+        this.connection.intake.hold(-bytes)
+        publication.message.releaseBody()
+      },
     })
   }
 

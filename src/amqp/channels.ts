@@ -7,8 +7,11 @@ import { argumentsWithoutEffect } from '../broker/queue-arguments.ts'
 import { Channel } from './channel.ts'
 import type { Connection } from './connection.ts'
 import type { AmqpContext, ConnectionDetails } from './context.ts'
+import type { ReadPlace } from './read-place.ts'
 
 const PRUNE_MIN = 64
+/** The rest of a body frame is read to its place when it is at least so much. */
+const PLACED_BYTES_MIN = 16 * 1024
 
 export class Channels {
   /** By channel number. */
@@ -40,9 +43,15 @@ export class Channels {
       { name: user.name, isImpersonator: user.tags.includes('impersonator') },
       this.#context.limits.maxMessageSizeBytes,
     )
-    this.open[id] = new Channel(id, connection, publisher)
+    this.open[id] = new Channel(id, connection, publisher, this.#context.broker.bodies)
     this.count++
     connection.send(id, 'channel.open-ok', {})
+  }
+
+  /** Tells where the rest of a body frame is to be read to, so many bytes; false when that is nowhere in particular. */
+  placeBody(id: number, frameBytes: number, place: ReadPlace): boolean {
+    if (frameBytes < PLACED_BYTES_MIN) return false
+    return this.open[id]?.placeBody(frameBytes, place) ?? false
   }
 
   /** Forgets a channel that has ended. */

@@ -24,6 +24,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { HeldAnswers } from './held-answers.ts'
 import { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
+import type { ReadPlace } from './read-place.ts'
 import { Reading } from './reading.ts'
 import { type Receiver, Transport } from './transport.ts'
 
@@ -150,6 +151,11 @@ export class Connection implements Receiver {
     } finally {
       this.#isInInput = false
     }
+  }
+
+  place(place: ReadPlace): boolean {
+    const { openBodyBytes, openBodyChannel } = this.#scanner
+    return openBodyBytes > 0 && this.channels.placeBody(openBodyChannel, openBodyBytes, place)
   }
 
   /** Once for each piece of input: tells confirms, lets the queues deliver, decides whether to read on. */

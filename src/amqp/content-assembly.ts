@@ -5,6 +5,8 @@
 import { FrameError } from '../../protocol/errors.ts'
 import type { Message } from '../broker/message.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
+import { BODY_TRAILER_BYTES, type BodyPool } from '../lib/body-pool.ts'
+import type { ReadPlace } from './read-place.ts'
 
 const BASIC_CLASS = 60
 const PUBLISH_METHOD = 40
@@ -14,8 +16,10 @@ const HEADER_BYTES_MIN = 14
 const BODY_BYTES_MAX = 512 * 1024 * 1024
 /** What the objects of a content take beside its bytes. */
 const OBJECT_BYTES = 1024
-/** What is allocated when a body begins; it doubles as the body arrives. */
+/** What is taken when a body begins; it doubles as the body arrives. */
 const FIRST_BODY_BYTES = 64 * 1024
+/** The same for the only body in progress on its connection: most bodies never have to move then. */
+const ONLY_BODY_BYTES = 1024 * 1024
 
 export class ContentAssembly {
   readonly bits: number
@@ -26,9 +30,11 @@ export class ContentAssembly {
   #bodyBytes = 0
   /** What the header says, -1 before it came. */
   #bodySize = -1
+  readonly #bodies: BodyPool
 
   /** `[keyStart, keyEnd)` is exchange and routing key in the block, followed by the octet of bits. */
-  constructor(block: Block, keyStart: number, keyEnd: number) {
+  constructor(block: Block, keyStart: number, keyEnd: number, bodies: BodyPool) {
+    this.#bodies = bodies
     this.#keyBytes = keyEnd - keyStart
     this.#headBytes = this.#keyBytes
     this.#head = allocateBlock(this.#keyBytes)
@@ -58,7 +64,8 @@ export class ContentAssembly {
     return bodySize
   }
 
-  body(block: Block, start: number, end: number): void {
+  /** Takes the next bytes of the body, which may lie in their place already. */
+  body(block: Block, start: number, end: number, isOnly = false): void {
     if (this.#bodySize < 0) {
       throw unexpected('expected content header for class 60, got non content header frame instead')
     }
@@ -66,9 +73,25 @@ export class ContentAssembly {
     if (length > this.#bodySize) {
       throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS, PUBLISH_METHOD)
     }
-    if (length > this.#body.size) this.#grow(length)
-    copyBytes(this.#body, this.#bodyBytes, block, start, end)
+    if (block !== this.#body.memory) {
+      if (length > this.#body.size) this.#grow(length, isOnly)
+      copyBytes(this.#body, this.#bodyBytes, block, start, end)
+    }
     this.#bodyBytes = length
+  }
+
+  /** Tells where the rest of a body frame is to be read to, so many bytes, if there is room for them and for what follows. */
+  place(frameBytes: number, place: ReadPlace): boolean {
+    const body = this.#body
+    const end = this.#bodyBytes + frameBytes
+    if (body.memory === undefined || end > body.size) return false
+    place.set(body, this.#bodyBytes, end + BODY_TRAILER_BYTES)
+    return true
+  }
+
+  /** Gives the body up, or the part of it that has come. */
+  drop(): void {
+    this.#body.release()
   }
 
   get isHeaderMissing(): boolean {
@@ -90,10 +113,11 @@ export class ContentAssembly {
     message.setOwnBody(this.#body)
   }
 
-  #grow(length: number): void {
-    const doubled = Math.max(FIRST_BODY_BYTES, length, this.#body.size * 2)
-    const larger = allocateBlock(Math.min(this.#bodySize, doubled))
+  #grow(length: number, isOnly: boolean): void {
+    const doubled = Math.max(isOnly ? ONLY_BODY_BYTES : FIRST_BODY_BYTES, length, this.#body.size * 2)
+    const larger = this.#bodies.take(Math.min(this.#bodySize, doubled))
     copyBytes(larger, 0, this.#body, 0, this.#bodyBytes)
+    this.#body.release()
     this.#body = larger
   }
 }

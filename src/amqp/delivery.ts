@@ -92,7 +92,7 @@ function writeBody(target: DeliveryTarget, source: Block, start: number, end: nu
     const out = outbox.reserve(FRAME_HEADER_BYTES)
     writeFrameHeader(out, outbox.length, FRAME_BODY, channel, to - from)
     outbox.length += FRAME_HEADER_BYTES
-    outbox.writeReference(source.bytes.subarray(from, to))
+    outbox.writeReference(source.bytes.subarray(from, to), source)
     outbox.write(FRAME_END_BYTE)
   }
 }

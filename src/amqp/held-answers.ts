@@ -24,6 +24,12 @@ interface Waiting {
   isDurable: boolean
 }
 
+/** Bytes that wait, and the block they are in, which is held. */
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly block: Block
+}
+
 /** Frames of one channel that wait for one commit. */
 class HeldFrames implements Output {
   readonly channelId: number
@@ -33,7 +39,7 @@ class HeldFrames implements Output {
   bytes = 0
   areBeforeDeliveries = false
   readonly #answers: HeldAnswers
-  readonly #pieces: Uint8Array[] = []
+  readonly #pieces: Piece[] = []
   /** Where the part of the block begins that is not among the pieces yet. */
   #start = 0
 
@@ -63,18 +69,26 @@ class HeldFrames implements Output {
     this.length += bytes.length
   }
 
-  writeReference(bytes: Uint8Array): void {
+  writeReference(bytes: Uint8Array, block: Block): void {
     this.#seal()
-    this.#pieces.push(bytes)
+    block.hold()
+    this.#pieces.push({ bytes, block })
     this.#count(bytes.length)
   }
 
   moveTo(output: Output): void {
     this.#seal()
-    for (const piece of this.#pieces) {
-      if (piece.length < REFERENCE_BYTES_MIN) output.write(piece)
-      else output.writeReference(piece)
+    for (const { bytes, block } of this.#pieces) {
+      if (bytes.length < REFERENCE_BYTES_MIN) output.write(bytes)
+      else output.writeReference(bytes, block)
     }
+    this.release()
+  }
+
+  /** Nothing of it is needed any more. */
+  release(): void {
+    for (const { block } of this.#pieces) block.release()
+    this.#pieces.length = 0
   }
 
   #count(bytes: number): void {
@@ -83,7 +97,11 @@ class HeldFrames implements Output {
   }
 
   #seal(): void {
-    if (this.length > this.#start) this.#pieces.push(this.block.bytes.subarray(this.#start, this.length))
+    const { block } = this
+    if (this.length > this.#start) {
+      block.hold()
+      this.#pieces.push({ bytes: block.bytes.subarray(this.#start, this.length), block })
+    }
     this.#start = this.length
   }
 }
@@ -167,6 +185,7 @@ export class HeldAnswers {
 
   /** The connection is over: nobody is told any more. */
   clear(): void {
+    for (const { frames } of this.#waiting) for (const held of frames) held.release()
     this.#waiting = []
     this.#newest.clear()
     this.#beforeDeliveries.clear()

@@ -24,7 +24,8 @@ export class Intake {
   readonly #connection: Connection
   readonly #broker: Broker
   readonly #contentBytesMax: number
-  #contentBytes = 0
+  /** Bytes of bodies in progress alone. */
+  contentBytes = 0
   #stagedBefore = 0
   #isBlockedSent = false
   /** Input was left unread because memory was short. */
@@ -38,9 +39,9 @@ export class Intake {
 
   /** Messages in progress take so many bytes more, or less. Throws FrameError when they are too many. */
   contentAllocated(bytes: number): void {
-    this.#contentBytes += bytes
+    this.contentBytes += bytes
     this.hold(bytes)
-    if (bytes <= 0 || this.#contentBytes <= this.#contentBytesMax) return
+    if (bytes <= 0 || this.contentBytes <= this.#contentBytesMax) return
     const text = `message bodies in progress take more than ${this.#contentBytesMax} bytes`
     throw new FrameError(ReplyCode.RESOURCE_ERROR, text, 60, 40)
   }

@@ -7,6 +7,8 @@ import type { Socket } from 'node:net'
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 
 const BLOCK_BYTES = 128 * 1024
+/** What is referenced goes to the socket when it is so much: while the processor has it at hand. */
+const REFERENCED_BYTES_MAX = 512 * 1024
 const FREE_BLOCKS_MAX = 64
 /** While input comes in turn after turn, output may wait this many turns for more of it. */
 const WAITING_TURNS_MAX = 4
@@ -70,8 +72,8 @@ export interface Output {
   reserve(sizeBytes: number): Block
   /** Appends a copy of these bytes. */
   write(bytes: Uint8Array): void
-  /** Appends bytes that nobody will change, without copying them. */
-  writeReference(bytes: Uint8Array): void
+  /** Appends bytes without copying them, and holds the block they are in until they have left. */
+  writeReference(bytes: Uint8Array, block: Block): void
 }
 
 export class Outbox implements Output {
@@ -93,6 +95,8 @@ export class Outbox implements Output {
   #start = 0
   /** Full blocks whose bytes are in `pieces` or in the socket. */
   #lentBlocks: Block[] = []
+  /** Blocks of others whose bytes are there. */
+  #held: Block[] = []
 
   constructor(socket: Socket, flusher: OutboxFlusher, onUnblocked: () => void) {
     this.#socket = socket
@@ -124,8 +128,13 @@ export class Outbox implements Output {
     this.length += bytes.length
   }
 
-  writeReference(bytes: Uint8Array): void {
+  writeReference(bytes: Uint8Array, block: Block): void {
+    if (this.#piecesBytes >= REFERENCED_BYTES_MAX) this.flush()
     this.#seal()
+    if (block !== this.#held.at(-1)) {
+      block.hold()
+      this.#held.push(block)
+    }
     this.#pieces.push(bytes)
     this.#piecesBytes += bytes.length
     this.reserve(0)
@@ -151,7 +160,7 @@ export class Outbox implements Output {
   /** The socket is gone. */
   close(): void {
     this.#pieces = []
-    this.#lentBlocks = []
+    this.#returnLent()
     this.block = EMPTY_BLOCK
     this.#piecesBytes = this.#start = this.length = 0
   }
@@ -179,8 +188,15 @@ export class Outbox implements Output {
     this.#start = this.length = 0
     if (this.block !== EMPTY_BLOCK) this.#flusher.give(this.block)
     this.block = EMPTY_BLOCK
+    this.#returnLent()
+  }
+
+  /** Everything has left: the blocks it lay in are free. */
+  #returnLent(): void {
     for (const block of this.#lentBlocks) this.#flusher.give(block)
+    for (const block of this.#held) block.release()
     this.#lentBlocks = []
+    this.#held = []
   }
 
   #waitForSocket(): void {
@@ -205,10 +221,7 @@ export class Outbox implements Output {
 
   #writeOn(): void {
     this.isBlocked = false
-    if (this.#pieces.length === 0) {
-      for (const block of this.#lentBlocks) this.#flusher.give(block)
-      this.#lentBlocks = []
-    }
+    if (this.#pieces.length === 0) this.#returnLent()
     this.flush()
     if (!this.isBlocked) this.#onUnblocked()
   }

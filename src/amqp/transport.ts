@@ -3,13 +3,18 @@
  * of the next piece; what is written gathers in the outbox. All connections read into one shared buffer:
  *
  *     | headroom for the rest of the last piece | what the kernel delivers now |
+ *
+ * except for large bodies, which are read where they stay (`ReadPlace`).
  */
 import { Socket } from 'node:net'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
+import { ReadPlace } from './read-place.ts'
 
 const READ_BYTES = 64 * 1024
+/** Behind a large body comes the next one, often: no more of it than its beginning is to be copied. */
+const BEGINNING_BYTES = 4 * 1024
 /** How long the input of one connection may take in one turn of the event loop: then the others come first. */
 const TURN_MS = 0.4
 
@@ -19,6 +24,8 @@ const SMALL_REST_BYTES = 4096
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
   receive(block: Block, start: number, end: number): number
+  /** Tells where the next bytes are to be read to, when nothing was left over; false when that is nowhere in particular. */
+  place(place: ReadPlace): boolean
   /** What was read and not looked at takes so many bytes more, or less. */
   kept(bytes: number): void
   /** The socket has taken what it was given: there is room again. */
@@ -32,6 +39,8 @@ export class ReadBuffer {
   readonly block: Block
   /** The part that the kernel writes to. */
   readonly target: Buffer
+  /** The beginning of it. */
+  readonly shortTarget: Buffer
   readonly headroomBytes: number
   /** Number of the turn of the event loop. */
   readonly turn = turnCounter()
@@ -41,6 +50,7 @@ export class ReadBuffer {
     this.headroomBytes = frameMaxBytes + 64
     this.block = allocateBlock(this.headroomBytes + READ_BYTES)
     this.target = this.block.bytes.subarray(this.headroomBytes)
+    this.shortTarget = this.target.subarray(0, BEGINNING_BYTES)
   }
 }
 
@@ -69,6 +79,9 @@ export class Transport {
   #rest: Block = EMPTY_BLOCK
   #restBytes = 0
   #isPaused = false
+  readonly #place = new ReadPlace()
+  /** What is read into now. */
+  #target: Buffer
   readonly #turn: Turn
   /** What is left of its time in the turn of the event loop with this number. */
   #loopTurn = 0
@@ -80,14 +93,20 @@ export class Transport {
     this.#readBuffer = readBuffer
     this.#turn = turn
     this.#receiver = receiver
+    this.#target = readBuffer.target
     this.#socket =
-      readDirectly(accepted, readBuffer.target, (bytes) => this.#receive(bytes)) ?? this.#readCopies(accepted)
+      readDirectly(
+        accepted,
+        () => this.#target,
+        (bytes) => this.#receiveDirectly(bytes),
+      ) ?? this.#readCopies(accepted)
     this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
     this.#socket.setNoDelay(true)
     this.#socket.on('error', (error) => receiver.failed(error))
     this.#socket.on('end', () => this.#socket.destroy())
     this.#socket.on('close', () => {
       this.outbox.close()
+      this.#place.clear()
       this.#dropRest()
       receiver.closed()
     })
@@ -143,32 +162,56 @@ export class Transport {
     return socket
   }
 
-  /** So many bytes lie in the shared buffer, behind the headroom. Whether to read on in this turn. */
+  /** So many bytes lie where they were read to. Decides where the next ones go, and whether to read on in this turn. */
+  #receiveDirectly(bytes: number): boolean {
+    const wasPlaced = this.#place.isSet
+    const readsOn = this.#receive(bytes)
+    if (this.#restBytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
+    else {
+      if (wasPlaced) this.#place.clear()
+      this.#target = wasPlaced ? this.#readBuffer.shortTarget : this.#readBuffer.target
+    }
+    return readsOn
+  }
+
+  /** Whether to read on in this turn. */
   #receive(bytes: number): boolean {
+    this.bytesRead += bytes
     try {
-      return this.#receiveInPlace(bytes)
+      if (this.#place.isSet) this.#receivePlaced(bytes)
+      else this.#receiveShared(bytes)
+      return !this.#isGoingOnLater
     } catch (error) {
       this.outbox.fail(error)
       return false
     }
   }
 
-  #receiveInPlace(bytes: number): boolean {
-    this.bytesRead += bytes
+  /** So many bytes lie in the body that they belong to. */
+  #receivePlaced(bytes: number): void {
+    const { memory, start } = this.#place
+    const end = start + bytes
+    this.#keepRest(memory, this.#look(memory, start, end), end)
+  }
+
+  /** So many bytes lie in the shared buffer, behind the headroom. */
+  #receiveShared(bytes: number): void {
     const { block, headroomBytes } = this.#readBuffer
     if (this.#restBytes > headroomBytes) {
       this.#receiveBehindRest(bytes)
-      return !this.#isGoingOnLater
+      return
     }
     const start = headroomBytes - this.#restBytes
     copyBytes(block, start, this.#rest, 0, this.#restBytes)
     const end = headroomBytes + bytes
-    const restStart = this.#look(block, start, end)
+    this.#keepRest(block, this.#look(block, start, end), end)
+  }
+
+  #keepRest(block: Block, restStart: number, end: number): void {
     this.#restBytes = end - restStart
     if (this.#restBytes > this.#rest.size) this.#keepIn(allocateBlock(roomFor(this.#restBytes)))
     if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
     else if (this.#rest.size > SMALL_REST_BYTES) this.#keepIn(EMPTY_BLOCK)
-    return !this.#isGoingOnLater
   }
 
   #dropRest(): void {
@@ -243,7 +286,11 @@ interface SocketWithHandle {
  * The accepted socket's handle in a socket that reads into our buffer, without an allocation per read: Node offers that
  * (`onread`) for outgoing sockets only. Undefined where it cannot be done; the caller then uses 'data' events.
  */
-function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number) => boolean): Socket | undefined {
+function readDirectly(
+  accepted: Socket,
+  target: () => Buffer,
+  callback: (bytes: number) => boolean,
+): Socket | undefined {
   const inner = accepted as unknown as SocketWithHandle
   // On Windows the kernel may write to the buffer at any time, so connections cannot share one.
   if (process.platform === 'win32' || inner._handle === null || accepted.constructor !== Socket) return undefined
@@ -251,7 +298,7 @@ function readDirectly(accepted: Socket, buffer: Buffer, callback: (bytes: number
   inner._handle = null
   accepted.destroy() // it has no handle any more: this only takes it off the server's count
   const onread = {
-    buffer,
+    buffer: target,
     callback, // false stops reading
   }
   // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.

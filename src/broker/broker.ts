@@ -2,12 +2,16 @@
 import { EntityRegistry, type RestoredEntities } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
+import { BodyPool } from '../lib/body-pool.ts'
 import { Turn } from '../lib/turn.ts'
 import { DeliveryScheduler } from './delivery-scheduler.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { MemoryAlarm } from './memory-alarm.ts'
 import { Vhost } from './vhost.ts'
+
+/** Memory for bodies that waits to be used again may take this share of the memory limit. */
+const FREE_BODIES_SHARE_MAX = 1 / 16
 
 export interface BrokerOptions {
   readonly storage: Storage
@@ -27,6 +31,8 @@ export class Broker {
   /** The turn of the client whose input is being looked at. */
   readonly inputTurn: Turn
   readonly memory: MemoryAlarm
+  /** Memory for large bodies. */
+  readonly bodies: BodyPool
   /** For kinds of entities that are not the model's: register them before `restore`. */
   readonly kinds: EntityRegistry
   readonly #storage: Storage
@@ -35,6 +41,7 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
+    this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX)
     this.kinds = new EntityRegistry(options.storage)
     this.#entities = new DurableEntities(this.kinds, (name) => this.createVhost(name))
     this.scheduler = new DeliveryScheduler(options.nextTurn, options.now, options.onDefect)

@@ -7,6 +7,7 @@ import { encodeContentHeader, type Properties } from '../../protocol/properties.
 import { shortstrText } from '../../protocol/short-string.ts'
 import type { RecordSource } from '../../storage/record.ts'
 import { allocateBlock, Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
+import type { BodyPool } from '../lib/body-pool.ts'
 
 const FLAGS_OFFSET = 12
 
@@ -20,8 +21,14 @@ export class Message implements RecordSource {
   bodyStart = 0
   bodyEnd = 0
   isDurable = false
-  /** The body as a block that is never written again, once somebody has asked for it. */
+  readonly #bodies: BodyPool | undefined
+  /** The body as a block of its own, once it has one. The message holds it. */
   #ownedBody: Block | undefined
+
+  /** Copies of bodies are taken from the pool, if there is one. */
+  constructor(bodies?: BodyPool) {
+    this.#bodies = bodies
+  }
 
   /** Points to a message whose parts all lie in one block that will be reused. */
   setInPlace(block: Block, keyStart: number, keyEnd: number, headerStart: number, headerEnd: number): void {
@@ -34,7 +41,7 @@ export class Message implements RecordSource {
     this.#ownedBody = undefined
   }
 
-  /** Gives the message a body that belongs to it alone. */
+  /** Gives the message a body in a block of its own, which is held for it. */
   setOwnBody(body: Block): void {
     this.body = body
     this.bodyStart = 0
@@ -44,11 +51,18 @@ export class Message implements RecordSource {
 
   ownBody(): Block {
     if (this.#ownedBody === undefined) {
-      const owned = allocateBlock(this.bodyEnd - this.bodyStart)
+      const bodyBytes = this.bodyEnd - this.bodyStart
+      const owned = this.#bodies?.take(bodyBytes) ?? allocateBlock(bodyBytes)
       copyBytes(owned, 0, this.body, this.bodyStart, this.bodyEnd)
       this.#ownedBody = owned
     }
     return this.#ownedBody
+  }
+
+  /** Releases the body, if it is in a block of its own: the message must not be used any more until it is set again. */
+  releaseBody(): void {
+    this.#ownedBody?.release()
+    this.#ownedBody = undefined
   }
 
   get propertyFlags(): number {
@@ -67,7 +81,7 @@ export class Message implements RecordSource {
     return this.bodyEnd - this.bodyStart
   }
 
-  /** A copy that outlives the block this message lies in. */
+  /** A copy that outlives the block this message lies in. It holds its body. */
   copy(): Message {
     const keyBytes = this.keyEnd - this.keyStart
     const headerBytes = this.headerEnd - this.headerStart
@@ -76,7 +90,9 @@ export class Message implements RecordSource {
     copyBytes(head, keyBytes, this.head, this.headerStart, this.headerEnd)
     const copy = new Message()
     copy.setInPlace(head, 0, keyBytes, keyBytes, head.size)
-    copy.setOwnBody(this.ownBody())
+    const body = this.ownBody()
+    body.hold()
+    copy.setOwnBody(body)
     copy.isDurable = this.isDurable
     return copy
   }

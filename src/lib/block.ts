@@ -11,12 +11,31 @@ export class Block {
   keepers = 0
   /** How many writes to the disk that are under way refer to it: it must not change meanwhile. */
   pins = 0
+  /** Who is told when it is not held any more; without an owner, the collector finds out. */
+  owner: BlockOwner | undefined = undefined
+  /** What it is the beginning of, if there is room behind it. */
+  memory: Block | undefined = undefined
+  #holders = 0
 
   constructor(bytes: Buffer) {
     this.bytes = bytes
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.size = bytes.byteLength
   }
+
+  /** Its bytes stay as they are until the holder releases it. */
+  hold(): void {
+    this.#holders++
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.owner?.released(this)
+  }
+}
+
+/** Takes memory back that was held. */
+export interface BlockOwner {
+  released(block: Block): void
 }
 
 export const EMPTY_BLOCK = new Block(Buffer.alloc(0))

@@ -58,6 +58,8 @@ export class FrameBuilder {
   #closedBytes = 0
   /** Blocks of segments that pieces refer to. */
   #pinned: Block[] = []
+  /** Bodies that pieces refer to. */
+  #held: Block[] = []
   #bodies = new Map<Block, PlacedBody>()
 
   get isEmpty(): boolean {
@@ -128,6 +130,8 @@ export class FrameBuilder {
       this.#u32(crc)
       placed = { offset: this.#payloadOffset + this.payloadBytes, bytes: body.size, crc }
       this.#refer(body.bytes)
+      body.hold()
+      this.#held.push(body)
       this.#bodies.set(body, placed)
     }
     return placed
@@ -221,10 +225,12 @@ export class FrameBuilder {
     return frame
   }
 
-  /** The frames are on their way no more: the segments in it may be reused. */
+  /** The frames are on their way no more: the segments and bodies in it may be reused. */
   written(): void {
     for (const block of this.#pinned) block.pins--
     this.#pinned = []
+    for (const body of this.#held) body.release()
+    this.#held = []
     if (this.#block.size > KEPT_BYTES_MAX) this.#block = allocateBlock(FIRST_BYTES)
   }
 

@@ -4,6 +4,7 @@ import { FrameError } from '../../protocol/errors.ts'
 import { ContentAssembly } from '../../src/amqp/content-assembly.ts'
 import { Message } from '../../src/broker/message.ts'
 import { Block } from '../../src/lib/block.ts'
+import { BodyPool } from '../../src/lib/body-pool.ts'
 import { contentHeader } from '../support/wire-frames.ts'
 import { ByteWriter } from '../support/wire-values.ts'
 
@@ -20,7 +21,7 @@ function begun(exchange = 'ex', routingKey = 'key', bits = 1): ContentAssembly {
   const key = new ByteWriter().shortstr(exchange).shortstr(routingKey).octet(bits).take()
   let content: ContentAssembly | undefined
   passed(key, (block, start, end) => {
-    content = new ContentAssembly(block, start, end - 1)
+    content = new ContentAssembly(block, start, end - 1, new BodyPool())
   })
   return content as ContentAssembly
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { HeldAnswers } from '../../src/amqp/held-answers.ts'
 import type { Output } from '../../src/amqp/outbox.ts'
 import type { Broker } from '../../src/broker/broker.ts'
-import { allocateBlock } from '../../src/lib/block.ts'
+import { allocateBlock, Block } from '../../src/lib/block.ts'
 
 /** Commits as a journal makes them: what is staged while one is on its way goes into the next. */
 class Commits {
@@ -127,7 +127,7 @@ test('large pieces leave without being copied', () => {
   const room = new Room()
   const body = Buffer.alloc(100_000, 'x')
   room.hold(1, 'a')
-  room.answers.behind(1)?.writeReference(body)
+  room.answers.behind(1)?.writeReference(body, new Block(body))
   room.write(1, 'b')
   expect(room.answers.frameBytes).toBe(100_002)
   room.journal.start()

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Outbox, OutboxFlusher } from '../../src/amqp/outbox.ts'
-import type { Block } from '../../src/lib/block.ts'
+import { Block } from '../../src/lib/block.ts'
 
 /**
  * A socket whose kernel takes so many bytes and no more until it is told to. As with Node's, the callback of a write that
@@ -95,6 +95,7 @@ class Room {
   readonly socket = new SlowSocket()
   readonly flusher = new WatchedFlusher()
   unblocked = 0
+  heldBodies = 0
   written = Buffer.alloc(0)
   #count = 0
   readonly outbox = new Outbox(this.socket as unknown as Socket, this.flusher, () => {
@@ -119,7 +120,17 @@ class Room {
   }
 
   reference(length: number): void {
-    this.outbox.writeReference(this.#next(length))
+    const body = new Block(this.#next(length))
+    body.owner = { released: () => this.#bodyReleased(body) }
+    this.heldBodies++
+    body.hold()
+    this.outbox.writeReference(body.bytes, body)
+    body.release()
+  }
+
+  #bodyReleased(body: Block): void {
+    this.heldBodies--
+    body.bytes.fill(0xee) // as whoever has its memory next might do
   }
 
   /** What happens between two events: callbacks of the socket, then the flusher's turn. */
@@ -143,6 +154,7 @@ class Room {
     expect(this.socket.taken.equals(this.written)).toBe(true)
     expect(this.outbox).toMatchObject({ pendingBytes: 0, isBlocked: false, bytesWritten: this.written.length })
     expect(this.flusher.lent.size).toBe(0)
+    expect(this.heldBodies).toBe(0)
   }
 }
 
