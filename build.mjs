@@ -5,23 +5,35 @@
 //   node build.mjs --if-possible does nothing where the compiler is not installed
 //   node build.mjs --for-start   the same, but fails when nothing was ever built
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
-const at = (path) => fileURLToPath(new URL(path, import.meta.url))
-const compiler = at('node_modules/typescript/bin/tsc')
+const root = import.meta.dirname
+const compiler = join(root, 'node_modules/typescript/bin/tsc')
 const [mode] = process.argv.slice(2)
 
 if (existsSync(compiler) || mode === undefined) process.exitCode = build()
-else if (mode === '--for-start' && !existsSync(at('dist/src/cli/main.js'))) {
-  console.error('There is no dist/ and no compiler to make it. Run `npm ci` and `npm prune --omit=dev`, then `npm start`.')
+else if (mode === '--for-start' && !existsSync(join(root, 'dist/src/cli/main.js'))) {
+  process.stderr.write('leveret is not built, and the compiler is not installed: run `npm ci` first\n')
   process.exitCode = 1
 }
 
 function build() {
-  mkdirSync(at('dist/cjs'), { recursive: true })
+  for (const form of ['dist', 'dist/cjs']) {
+    for (const folder of ['src', 'protocol', 'storage', 'config']) removeOrphans(folder, join(root, form, folder))
+  }
+  mkdirSync(join(root, 'dist/cjs'), { recursive: true })
   // Without it the files below would count as ES modules, like all the rest of the package.
-  writeFileSync(at('dist/cjs/package.json'), '{ "type": "commonjs" }\n')
-  const projects = [at('tsconfig.build.json'), at('tsconfig.cjs.json')]
+  writeFileSync(join(root, 'dist/cjs/package.json'), '{ "type": "commonjs" }\n')
+  const projects = ['tsconfig.build.json', 'tsconfig.cjs.json'].map((name) => join(root, name))
   return spawnSync(process.execPath, [compiler, '--build', ...projects], { stdio: 'inherit' }).status ?? 1
+}
+
+/** What was compiled from a source that is not there any more would be packed. */
+function removeOrphans(source, compiled) {
+  if (!existsSync(compiled)) return
+  for (const name of readdirSync(compiled, { recursive: true })) {
+    const original = join(root, source, name.replace(/\.(js|d\.ts|d\.ts\.map)$/, '.ts'))
+    if (!existsSync(original)) rmSync(join(compiled, name), { recursive: true, force: true })
+  }
 }

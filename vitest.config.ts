@@ -6,6 +6,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const exclude = [
   ...configDefaults.exclude,
   'tests/interop/**',
+  'tests/package/**',
   'tests/fuzz/**',
   'tests/crash/**',
   'tests/soak/soak.test.ts',

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: [
       'tests/interop/**/*.test.ts',
+      'tests/package/**/*.test.ts',
       'tests/fuzz/**/*.test.ts',
       'tests/crash/**/*.test.ts',
       'tests/soak/soak.test.ts',

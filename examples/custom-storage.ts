@@ -1,7 +1,8 @@
-// A storage of your own: messages and entities in any abstract-level database. Here that is memory-level, which keeps
-// them as long as the database object lives; with classic-level they would be on the disk. One record per message is
-// simple and slower than what Leveret brings along.
+// A storage of your own: messages and entities in any abstract-level database. memory-level keeps them as long as the
+// database object lives; with a folder as the second argument it is level, which keeps them on the disk. One record per
+// message is simple and slower than what Leveret brings along.
 
+import { Level } from 'level'
 import { ServerBuilder } from 'leveret'
 import {
   deliveriesBefore,
@@ -308,8 +309,15 @@ export class DatabaseStorage implements Storage {
   }
 }
 
-export async function run(address = '127.0.0.1:0', print: (line: string) => void = console.log): Promise<void> {
-  const database = new MemoryLevel<string, Buffer>({ keyEncoding: 'utf8', valueEncoding: 'buffer' })
+const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'buffer' }
+
+export async function run(
+  address = '127.0.0.1:0',
+  print: (line: string) => void = console.log,
+  folder?: string,
+): Promise<void> {
+  const database =
+    folder === undefined ? new MemoryLevel<string, Buffer>(ENCODINGS) : new Level<string, Buffer>(folder, ENCODINGS)
 
   const first = new ServerBuilder().withStorage(new DatabaseStorage(database)).build()
   await first.listenAndServe(address)
@@ -329,6 +337,7 @@ export async function run(address = '127.0.0.1:0', print: (line: string) => void
     second.broker.ack(order)
   }
   await second.shutdown({ graceMs: 1000 })
+  await database.close()
 }
 
-if (process.argv[1] === import.meta.filename) await run(process.argv[2])
+if (process.argv[1] === import.meta.filename) await run(process.argv[2], console.log, process.argv[3])

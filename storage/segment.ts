@@ -25,7 +25,7 @@ export class Segment {
   settledCount = 0
   /** Bytes of `block` in use. */
   length = 0
-  offsets = new Uint32Array(32)
+  offsets: Uint32Array = new Uint32Array(32)
   /** Bodies kept by reference, by record index. */
   bodies: (Block | undefined)[] | undefined
   /** Bytes of all bodies that it was given by reference. */

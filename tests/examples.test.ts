@@ -1,4 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Level } from 'level'
 import { MemoryLevel } from 'memory-level'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run as confirms } from '../examples/confirms.ts'
@@ -62,15 +65,30 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   },
 }
 
-/** The databases of the storage contract, by the folder that another storage would use. */
-const databases = new Map<string, MemoryLevel<string, Buffer>>()
+const scratch = mkdtempSync(join(tmpdir(), 'leveret-examples-'))
 
-testStorageContract('the storage of the example custom-storage', (folder) => {
-  const database = databases.get(folder) ?? new MemoryLevel<string, Buffer>({ valueEncoding: 'buffer' })
-  databases.set(folder, database)
-  // The example uses the built package: the same classes, but to the compiler others.
-  return new DatabaseStorage(database) as unknown as Storage
+const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'buffer' }
+
+describe.each([
+  ['memory-level', () => new MemoryLevel<string, Buffer>(ENCODINGS)],
+  ['level', () => new Level<string, Buffer>(mkdtempSync(join(scratch, 'contract-')), ENCODINGS)],
+] as const)('over %s', (_name, create) => {
+  /** By the folder that another storage would use. */
+  const databases = new Map<string, ReturnType<typeof create>>()
+
+  testStorageContract('the storage of the example custom-storage', (folder) => {
+    const database = databases.get(folder) ?? create()
+    databases.set(folder, database)
+    // The example uses the built package: the same classes, but to the compiler others.
+    return new DatabaseStorage(database) as unknown as Storage
+  })
+
+  afterAll(async () => {
+    for (const database of databases.values()) await database.close()
+  })
 })
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 let broker: TestBroker
 
@@ -104,12 +122,14 @@ describe('the example', () => {
     ])
   })
 
-  test('custom-storage prints what it promises', async () => {
-    expect(await printed(customStorage, '127.0.0.1:0')).toEqual([
-      'kept: 1 queue, 2 messages',
-      'order: a book (once more)',
-      'order: a pen',
-    ])
+  test.each([
+    ['memory-level', undefined],
+    ['level', join(scratch, 'orders')],
+  ])('custom-storage prints what it promises over %s', async (_name, folder) => {
+    const lines: string[] = []
+    await customStorage('127.0.0.1:0', (line) => lines.push(line), folder)
+    expect(lines).toEqual(['kept: 1 queue, 2 messages', 'order: a book (once more)', 'order: a pen'])
+    if (folder !== undefined) expect(readdirSync(folder)).toContain('CURRENT')
   })
 
   test('is in this list, whichever it is', () => {

@@ -8,11 +8,12 @@
  */
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import { createBackupTarget, through } from './backup-files.ts'
 import { createManifest, MANIFEST, type ManifestFile } from './backup-manifest.ts'
 import { LOG_FOLDER } from './data-folder.ts'
 import { openFolder } from './files.ts'
+import { levelDb } from './leveldb.ts'
 import { logFileNumber } from './log-format.ts'
 import { type CheckOptions, type StoreReport, withCheckedStore } from './offline-store.ts'
 
@@ -85,7 +86,8 @@ async function* logContents(folder: string): AsyncIterable<[name: string, bytes:
 
 /** All records of a catalogue, many at a time. */
 async function* recordsOf(folder: string): AsyncIterable<Buffer> {
-  const database: ClassicLevel<Buffer, Buffer> = new ClassicLevel(folder, {
+  const LevelDb = await levelDb()
+  const database: ClassicLevel<Buffer, Buffer> = new LevelDb(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
   })

@@ -1,6 +1,7 @@
 /** Walks over everything in a catalogue, and finds what the store would not look at: foreign and forgotten records. */
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import { isIntact } from './catalogue.ts'
+import { levelDb } from './leveldb.ts'
 
 export interface CatalogueKeys {
   /** Numbers of the entries that hold pages and bodies. */
@@ -25,7 +26,8 @@ const PAGE = 0x70
 
 /** Rejects with LevelDB's error when something in it cannot be read. */
 export async function catalogueKeys(folder: string): Promise<CatalogueKeys> {
-  const database: ClassicLevel<Buffer, Buffer> = new ClassicLevel(folder, {
+  const LevelDb = await levelDb()
+  const database: ClassicLevel<Buffer, Buffer> = new LevelDb(folder, {
     createIfMissing: false,
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',

@@ -4,10 +4,10 @@
  */
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
 import { Catalogue } from './catalogue.ts'
 import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
 import { syncFolder } from './files.ts'
+import { levelDb } from './leveldb.ts'
 import { damagedTables, damageInLevelFiles } from './leveldb-files.ts'
 import { isDamage } from './page-reader.ts'
 import type { ReadProgress } from './read-progress.ts'
@@ -113,7 +113,7 @@ export async function repairCatalogue(folder: string, quarantine: string, reason
   await forgetCheckedTables(folder)
   try {
     for (const name of await damagedTables(folder)) await rm(join(folder, name))
-    await ClassicLevel.repair(folder)
+    await (await levelDb()).repair(folder)
     // What it could not use; the copy has that too.
     await rm(join(folder, 'lost'), { recursive: true, force: true })
     return { catalogue: await Catalogue.open(folder), problems: [`the catalogue was damaged: ${reason}`] }

@@ -14,9 +14,10 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import type { Page } from '../stored-segment.ts'
 import { EntryUse } from './entry-use.ts'
+import { levelDb } from './leveldb.ts'
 import { type CatalogueSegment, decodeSegment, encodeSegment } from './segment-entry.ts'
 
 export const CATALOGUE_VERSION = 1
@@ -84,7 +85,8 @@ export class Catalogue {
   }
 
   static async open(folder: string): Promise<Catalogue> {
-    const database: Database = new ClassicLevel(folder, {
+    const LevelDb = await levelDb()
+    const database: Database = new LevelDb(folder, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       compression: false,

@@ -9,10 +9,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import { codeOf } from './disk-errors.ts'
 import { identityOf } from './file-identity.ts'
 import { makeFolder } from './files.ts'
+import { levelDb } from './leveldb.ts'
 
 export const LOCK_FOLDER = 'lock'
 /** The file that is locked. It is never removed: another one of its name would be another lock. */
@@ -33,6 +34,7 @@ export class FolderLock {
 
   /** Makes the folder if there is none. Rejects with an error that `isLocked` recognises when another one has it. */
   static async take(folder: string): Promise<FolderLock> {
+    const LevelDb = await levelDb()
     const place = join(folder, LOCK_FOLDER)
     await makeFolder(place)
     makeLockFile(join(place, LOCK_FILE))
@@ -41,7 +43,7 @@ export class FolderLock {
     if (locked.has(identity)) throw new LockedHereError()
     locked.add(identity)
     try {
-      return new FolderLock(await openDatabase(place), identity)
+      return new FolderLock(await openDatabase(LevelDb, place), identity)
     } catch (error) {
       locked.delete(identity)
       throw error
@@ -79,9 +81,9 @@ function makeLockFile(path: string): void {
   }
 }
 
-async function openDatabase(place: string): Promise<ClassicLevel> {
+async function openDatabase(LevelDb: typeof ClassicLevel, place: string): Promise<ClassicLevel> {
   for (let attempt = 1; ; attempt++) {
-    const database = new ClassicLevel(place)
+    const database = new LevelDb(place)
     try {
       await database.open()
       // The rest is of no use, and what is not there cannot be damaged.

@@ -1,0 +1,71 @@
+/** What the README tells somebody to type who has a copy of the repository and nothing else. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ROOT, run } from './consumer.ts'
+
+const BUILT = 'dist/src/cli/main.js'
+
+let clone: string
+
+beforeAll(async () => {
+  clone = await mkdtemp(join(tmpdir(), 'leveret-clone-'))
+  const { output } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], ROOT)
+  for (const name of output.split('\0')) {
+    // What was removed and is not committed yet is in the list still.
+    if (name === '' || !existsSync(join(ROOT, name))) continue
+    await cp(join(ROOT, name), join(clone, name), { preserveTimestamps: true })
+  }
+})
+
+afterAll(() => rm(clone, { recursive: true }))
+
+const ci = (...options: string[]) =>
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...options], clone)
+
+/** Starts it, waits until it listens, ends npm as a supervisor would, and tells what became of both. */
+async function startAndStop(): Promise<{ readonly code: number | null; readonly isPortFree: boolean }> {
+  const npm = spawn('npm', ['start', '--', '--port', '0', '--storage', 'memory'], { cwd: clone, stdio: 'pipe' })
+  const exited = once(npm, 'exit')
+  let port = 0
+  for await (const line of createInterface(npm.stdout)) {
+    port = Number(/listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1] ?? 0)
+    if (port > 0) break
+  }
+  npm.kill('SIGTERM')
+  const [code] = await exited
+  const socket = connect(port, '127.0.0.1')
+  const isPortFree = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(false)).once('error', () => resolve(true))
+  })
+  socket.destroy()
+  return { code, isPortFree }
+}
+
+test('npm ci --omit=dev installs without the compiler, and npm start says what is missing', async () => {
+  expect((await ci('--omit=dev')).code).toBe(0)
+  expect(existsSync(join(clone, 'node_modules/typescript'))).toBe(false)
+  const { code, output } = await run('npm', ['start', '--', '--version'], clone)
+  expect(code).toBe(1)
+  expect(output).toContain('leveret is not built, and the compiler is not installed: run `npm ci` first\n')
+})
+
+test('npm ci builds; npm start runs the broker, and SIGTERM to npm ends it', async () => {
+  const { code, output } = await ci()
+  expect(code, output).toBe(0)
+  expect(existsSync(join(clone, BUILT))).toBe(true)
+  await rm(join(clone, 'dist'), { recursive: true })
+  expect(await startAndStop()).toEqual({ code: 0, isPortFree: true })
+})
+
+test('what was built runs without the compiler', async () => {
+  expect((await run('npm', ['prune', '--omit=dev', '--loglevel=error'], clone)).code).toBe(0)
+  expect(existsSync(join(clone, 'node_modules/typescript'))).toBe(false)
+  expect(await startAndStop()).toEqual({ code: 0, isPortFree: true })
+})
