@@ -50,25 +50,18 @@ export function restoreEntities(found: Recovery, core: Broker, users: UserList):
     tornBytes,
     quarantined: found.quarantined + problems.length,
     problems: [...found.problems, ...problems],
-    durationMs,
+    durationMs: Math.round(durationMs),
   }
 }
 
 export function reportRecovery(recovery: ServerRecovery, logger: Logger): void {
-  const { vhosts, users, exchanges, queues, bindings, messages, quarantined, problems } = recovery
+  const { vhosts, tornBytes, quarantined, problems, durationMs } = recovery
   for (const text of problems) logger.warn({}, `recovery: ${text}`)
-  const counts = [
-    counted(vhosts, 'vhost'),
-    counted(users, 'user'),
-    counted(exchanges, 'exchange'),
-    counted(queues, 'queue'),
-    counted(bindings, 'binding'),
-    counted(messages, 'message'),
-  ]
-  const damage = quarantined === 0 ? 'nothing damaged' : `${quarantined} damaged or left out`
-  logger.info({ ...recovery, problems: problems.length }, `recovered ${counts.join(', ')}; ${damage}`)
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  // Every store begins with a virtual host.
+  if (vhosts === 0 && tornBytes === 0 && quarantined === 0) {
+    logger.info({ durationMs }, 'this is a new store')
+    return
+  }
+  const damage = quarantined === 0 ? 'nothing was damaged' : 'what was damaged is left out'
+  logger.info({ ...recovery, problems: problems.length }, `the store is recovered: ${damage}`)
 }

@@ -249,7 +249,7 @@ export class Server {
 
   #tellProgress({ step, readBytes, totalBytes }: RecoveryProgress): void {
     const percent = totalBytes === 0 ? 100 : Math.floor((readBytes / totalBytes) * 100)
-    this.#parts.logger.info({ readBytes, totalBytes }, `${step}: ${percent} %`)
+    this.#parts.logger.info({ percent, readBytes, totalBytes }, step)
   }
 
   async #close(graceMs: number): Promise<void> {

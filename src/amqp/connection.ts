@@ -82,7 +82,7 @@ export class Connection implements Receiver {
     this.#onClosed = onClosed
     this.#nowMs = nowMs
     this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
-    this.#failures = new Failures(this, context.logger)
+    this.#failures = new Failures(this, context)
     this.#scanner = new FrameScanner(
       new FrameRouter(this, context.broker.inputTurn),
       context.limits.initialFrameMaxBytes,
@@ -133,7 +133,10 @@ export class Connection implements Receiver {
       if (this.phase === 'header') {
         const isOurs = isOurProtocol(block, start, end)
         if (isOurs === undefined) return start
-        if (!isOurs) return this.#refuseProtocol(end)
+        if (!isOurs) {
+          this.#refuseProtocol(block.bytes.subarray(start, end))
+          return end
+        }
         this.phase = 'handshake'
         this.handshake.start()
         at = start + PROTOCOL_HEADER.length
@@ -350,10 +353,10 @@ export class Connection implements Receiver {
     if (details !== undefined) this.#context.onClose(details)
   }
 
-  #refuseProtocol(end: number): number {
+  #refuseProtocol(input: Uint8Array): void {
+    this.#failures.foreignProtocol(input)
     this.outbox.write(PROTOCOL_HEADER)
     this.closeNow()
-    return end
   }
 
   // --- time and memory
@@ -362,6 +365,7 @@ export class Connection implements Receiver {
   tick(nowMs: number): void {
     this.#nowMs = nowMs
     if (nowMs >= this.#deadlineMs) {
+      this.#failures.outOfTime()
       this.destroy()
       return
     }

@@ -4,6 +4,8 @@ import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
 import { BrokerError } from '../broker/errors.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { RareLines } from '../lib/rare-lines.ts'
+import { foreignProtocol } from './foreign-protocol.ts'
 import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
 
 /** The connection, as far as its errors are concerned. */
@@ -24,13 +26,34 @@ export interface FailingChannel {
   close(): void
 }
 
+export interface FailureLogs {
+  readonly logger: Logger
+  readonly rareLines: RareLines
+}
+
 export class Failures {
   readonly #connection: FailingConnection
   readonly #logger: Logger
+  readonly #rareLines: RareLines
 
-  constructor(connection: FailingConnection, logger: Logger) {
+  constructor(connection: FailingConnection, { logger, rareLines }: FailureLogs) {
     this.#connection = connection
     this.#logger = logger
+    this.#rareLines = rareLines
+  }
+
+  /** The client began with this, which is not AMQP 0.9.1. */
+  foreignProtocol(input: Uint8Array): void {
+    const { id, peerAddress } = this.#connection
+    const fields = { connection: id, peer: peerAddress, speaks: foreignProtocol(input.subarray(0, 16)) }
+    this.#rareLines.log('warn', fields, 'a client does not speak AMQP 0.9.1: it was told so and disconnected')
+  }
+
+  /** The client has not done in time what it had to do next. */
+  outOfTime(): void {
+    const { id, peerAddress, phase } = this.#connection
+    if (phase !== 'header' && phase !== 'handshake') return
+    this.#rareLines.log('warn', { connection: id, peer: peerAddress, phase }, 'a client did not log in in time')
   }
 
   /** Ends the connection: with the code of the client's mistake, or with 541 when the mistake is ours. */

@@ -17,6 +17,6 @@ export function listenFailure(error: unknown, { bind, port }: Pick<Config, 'bind
 }
 
 /** `127.0.0.1:5672`, `[::1]:5672` */
-export function addressText(host: string, port: number): string {
+function addressText(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -13,6 +13,8 @@ export interface LogSink {
 }
 
 export interface LogOutput {
+  /** Somebody is looking at it. */
+  readonly isTerminal: boolean
   /** Called when lines can be written again, with the number of those that were dropped before. */
   onDropped: ((lines: number) => void) | undefined
   write(line: string): void
@@ -31,6 +33,7 @@ const FLUSH_MS_MAX = 1000
 
 export class BoundedOutput implements LogOutput {
   onDropped: ((lines: number) => void) | undefined
+  readonly isTerminal: boolean
   readonly #sink: LogSink
   #lines: string[] = []
   #characters = 0
@@ -41,8 +44,9 @@ export class BoundedOutput implements LogOutput {
   #retryTimer: NodeJS.Timeout | undefined
   #whenSettled: (() => void) | undefined
 
-  constructor(sink: LogSink) {
+  constructor(sink: LogSink, isTerminal = false) {
     this.#sink = sink
+    this.isTerminal = isTerminal
   }
 
   write(line: string): void {

@@ -1,4 +1,3 @@
-import { isatty } from 'node:tty'
 import { type Logger as PinoLogger, pino } from 'pino'
 import type { Config } from '../../config/options.ts'
 import type { LogOutput } from './log-output.ts'
@@ -11,7 +10,7 @@ const SECRETS = ['password', 'pass', 'defaultPass', 'secret', 'token', 'payload'
 ])
 
 export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, output: LogOutput): PinoLogger {
-  const isPretty = config.logFormat === 'pretty' || (config.logFormat === 'auto' && isatty(1))
+  const isPretty = config.logFormat === 'pretty' || (config.logFormat === 'auto' && output.isTerminal)
   const logger = pino(
     {
       level: config.logLevel,

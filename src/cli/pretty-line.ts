@@ -1,8 +1,10 @@
-/** One of pino's JSON lines for human eyes: `12:03:44.120 info  listening on 127.0.0.1:5672  port=5672`. */
+import { sizeText } from './size-text.ts'
+
+/** One of pino's JSON lines for human eyes: `12:03:44.120 info  listening  host=127.0.0.1  port=5672`. */
 export function prettyLine(line: string): string {
   // pino wrote this line itself, with these fields.
   const { level, time, msg, pid: _, err, ...fields } = JSON.parse(line) as PinoLine
-  const rest = Object.entries(fields).map(([name, value]) => `  ${name}=${fieldText(value)}`)
+  const rest = Object.entries(fields).map(([name, value]) => `  ${fieldText(name, value)}`)
   const stack = err?.stack ?? err?.message
   const trace = stack === undefined ? '' : `\n    ${stack.replaceAll('\n', '\n    ')}`
   return `${time.slice(11, 23)} ${level.padEnd(5)} ${printable(msg ?? '')}${rest.join('')}${trace}\n`
@@ -21,6 +23,11 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1).replace('\u007f', '\\u007f'))
 }
 
-function fieldText(value: unknown): string {
-  return typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value) ? value : printable(JSON.stringify(value))
+/** `port=5672`; bytes as sizes: `limit=14.2GiB` for `limitBytes`. */
+function fieldText(name: string, value: unknown): string {
+  if (typeof value === 'number' && value >= 1024 && name.endsWith('Bytes')) {
+    return `${name.slice(0, -'Bytes'.length)}=${sizeText(value).replace(' ', '')}`
+  }
+  const isWord = typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value)
+  return `${name}=${isWord ? value : printable(JSON.stringify(value))}`
 }

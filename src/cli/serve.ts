@@ -35,7 +35,10 @@ export interface ServeContext {
   forceExit(code: number): void
 }
 
-/** Runs the broker until a signal stops it. What keeps it from starting is said on standard error, before any log. */
+/**
+ * Runs the broker until a signal stops it. What keeps it from starting is said on standard error, and in the log once there
+ * is one.
+ */
 export async function serve(flags: ReadonlyMap<OptionName, string>, context: ServeContext): Promise<number> {
   const resolution = readConfig(flags, context.environment)
   if (!resolution.isValid) {
@@ -77,9 +80,14 @@ async function run(
   }
   context.signals.on('uncaughtException', onDefect)
   try {
-    const server = await context.createServer(config, memoryBytes, logger)
+    const server = await context.createServer(config, memoryBytes, logger).catch((error: unknown) => {
+      logger.error({ err: error }, 'the broker cannot be made')
+      throw error
+    })
     const failure = await start(server, config, logger)
     if (failure !== undefined) {
+      // Who looks at a terminal sees both.
+      if (!output.isTerminal) logger.error({}, failure)
       context.printError(`leveret: ${failure}`)
       return ExitCode.failure
     }

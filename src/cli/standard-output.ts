@@ -6,7 +6,8 @@ import { BoundedOutput, type LogOutput, type LogSink } from './log-output.ts'
 const STDOUT = 1
 
 export function standardOutput(): LogOutput {
-  const output = new BoundedOutput(isStream() ? pipeSink() : isatty(STDOUT) ? terminalSink() : fileSink(STDOUT))
+  const isTerminal = isatty(STDOUT)
+  const output = new BoundedOutput(isStream() ? pipeSink() : isTerminal ? terminalSink() : fileSink(STDOUT), isTerminal)
   process.once('exit', () => output.flushSync())
   return output
 }

@@ -4,19 +4,16 @@ import { memoryLimitBytes } from '../../config/parsers.ts'
 import type { Durability } from '../../storage/level/durability.ts'
 import type { Logger } from '../lib/logger.ts'
 import { leveretVersion } from '../lib/version.ts'
-import { addressText } from './listen-failure.ts'
-import { sizeText } from './size-text.ts'
 
 const RECOVERY_LINE_MS = 2000
 
 /** What somebody who reads the log later wants to know about this process. */
 export function logStart(logger: Logger, config: Config, memoryBytes: number): void {
   // The process id is in every line of the log.
-  const versions = { version: leveretVersion(), node: process.version }
-  logger.info(versions, `Leveret ${versions.version} starts on Node.js ${versions.node}, process ${process.pid}`)
+  logger.info({ version: leveretVersion(), node: process.version }, 'Leveret starts')
   logStorage(logger, config)
   const limitBytes = memoryLimitBytes(config.memoryLimit, memoryBytes)
-  logger.info({ limitBytes, memoryBytes }, `memory limit is ${sizeText(limitBytes)} of ${sizeText(memoryBytes)}`)
+  logger.info({ limitBytes, memoryBytes }, 'publishers wait while more memory than the limit is used')
   if (hasWellKnownLogin(config)) {
     logger.warn(
       { user: config.defaultUser },
@@ -34,15 +31,12 @@ const PROMISES: Readonly<Record<Durability, string>> = {
 
 function logStorage(logger: Logger, { storage, dataDir, durability, syncIntervalMs }: Config): void {
   if (storage === 'memory') {
-    logger.info({ storage }, 'storage is memory: messages live as long as this process, and --data-dir is unused')
+    logger.info({ storage }, 'messages live as long as this process; --data-dir is unused')
     return
   }
   const folder = resolve(dataDir)
-  const how = durability === 'interval' ? `interval (${syncIntervalMs} ms)` : durability
-  logger.info(
-    { storage, folder, durability },
-    `storage is ${storage} in ${folder}, durability is ${how}: ${PROMISES[durability as Durability]}`,
-  )
+  const interval = durability === 'interval' ? { syncIntervalMs } : {}
+  logger.info({ storage, folder, durability, ...interval }, PROMISES[durability as Durability])
   logger.info({}, 'to run without disk: --storage memory')
 }
 
@@ -51,7 +45,7 @@ export function logRecovery(logger: Logger): () => void {
   const startedAtMs = performance.now()
   const timer = setInterval(() => {
     const seconds = Math.round((performance.now() - startedAtMs) / 1000)
-    logger.info({ seconds }, `the store is being read for ${seconds} s now; clients can connect when that is done`)
+    logger.info({ seconds }, 'the store is being read; clients can connect when that is done')
   }, RECOVERY_LINE_MS)
   return () => clearInterval(timer)
 }
@@ -60,7 +54,7 @@ export function logListening(
   logger: Logger,
   addresses: readonly { readonly host: string; readonly port: number }[],
 ): void {
-  for (const { host, port } of addresses) logger.info({ host, port }, `listening on ${addressText(host, port)}`)
+  for (const { host, port } of addresses) logger.info({ host, port }, 'listening')
   // Node.js counts from the start of the process, so this includes loading the program.
   const startMs = Math.round(performance.now())
   logger.info({ startMs }, 'Server startup complete')

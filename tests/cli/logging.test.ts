@@ -6,6 +6,7 @@ import { prettyLine } from '../../src/cli/pretty-line.ts'
 function logger(logFormat: 'json' | 'pretty', logLevel: 'info' | 'silent' = 'info') {
   const lines: string[] = []
   const output: LogOutput = {
+    isTerminal: false,
     onDropped: undefined,
     write: (line) => void lines.push(line),
     flush: async () => {},
@@ -48,6 +49,12 @@ test('a pretty line is for eyes', () => {
   expect(lines[0]).toMatch(
     /^\d\d:\d\d:\d\d\.\d{3} info {2}listening {2}host=127\.0\.0\.1 {2}reason="two words" {2}count=3\n$/,
   )
+})
+
+test('a pretty line shows sizes instead of bytes', () => {
+  const { lines, log } = logger('pretty')
+  log.info({ limitBytes: 15_195_161_395, tornBytes: 0 }, 'memory')
+  expect(lines[0]).toMatch(/memory {2}limit=14\.2GiB {2}tornBytes=0\n$/)
 })
 
 test('a pretty line shows the stack of an error below it', () => {

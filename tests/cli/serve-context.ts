@@ -32,6 +32,12 @@ class FakeServer implements ServedServer {
   }
 }
 
+interface LogEntry {
+  readonly level: string
+  readonly msg: string
+  readonly [field: string]: unknown
+}
+
 /** A process around `serve` in which a test sees everything and nothing really ends. */
 export class TestContext implements ServeContext {
   readonly environment: Record<string, string> = {}
@@ -55,6 +61,7 @@ export class TestContext implements ServeContext {
 
   async openOutput() {
     return {
+      isTerminal: false,
       onDropped: undefined,
       write: (line: string) => {
         this.log.push(line)
@@ -79,7 +86,11 @@ export class TestContext implements ServeContext {
     return new Promise((resolve) => this.#waiting.push({ text, resolve }))
   }
 
+  entries(): LogEntry[] {
+    return this.log.map((line) => JSON.parse(line))
+  }
+
   messages(): string[] {
-    return this.log.map((line) => String(JSON.parse(line).msg))
+    return this.entries().map(({ msg }) => msg)
   }
 }

@@ -33,28 +33,29 @@ describe('the start', () => {
   test('is logged: what runs, what it keeps, where it listens, how long it took', async () => {
     const context = new TestContext()
     const { exitCode } = await started(context, { memoryLimit: '64MiB' })
-    const messages = context.messages()
-    expect(messages[0]).toMatch(/^Leveret \d+\.\d+\.\d+ starts on Node\.js v\d+.*, process \d+$/)
-    expect(messages[1]).toContain(`storage is leveldb in ${resolve('leveret-data')}, durability is sync`)
-    expect(messages[2]).toBe('to run without disk: --storage memory')
-    expect(messages[3]).toMatch(/^memory limit is 64\.0 MiB of /)
-    expect(messages.slice(4)).toEqual(['listening on 127.0.0.1:41234', 'listening on [::1]:41234', READY])
-    expect(JSON.parse(context.log.at(-1) ?? '').startMs).toBeGreaterThan(0)
+    expect(context.entries()).toMatchObject([
+      { msg: 'Leveret starts', version: expect.stringMatching(/^\d+\.\d+\.\d+$/), node: process.version },
+      { storage: 'leveldb', folder: resolve('leveret-data'), durability: 'sync' },
+      { msg: 'to run without disk: --storage memory' },
+      { limitBytes: 64 * 1024 * 1024, memoryBytes: expect.any(Number) },
+      { msg: 'listening', host: '127.0.0.1', port: 41_234 },
+      { msg: 'listening', host: '::1', port: 41_234 },
+      { msg: READY, startMs: expect.any(Number) },
+    ])
     context.signals.emit('SIGTERM', 'SIGTERM')
     expect(await exitCode).toBe(0)
   })
 
   test.each([
-    [{ durability: 'sync' }, 'durability is sync: what is confirmed survives a crash and a power loss'],
-    [
-      { durability: 'interval', syncIntervalMs: '50' },
-      'durability is interval (50 ms): what is confirmed survives a crash;',
-    ],
-    [{ durability: 'os' }, 'durability is os: what is confirmed survives a crash of the broker, but no power loss'],
+    [{ durability: 'sync' }, 'what is confirmed survives a crash and a power loss'],
+    [{ durability: 'interval', syncIntervalMs: '50' }, 'what is confirmed survives a crash; a power loss'],
+    [{ durability: 'os' }, 'what is confirmed survives a crash of the broker, but no power loss'],
   ])('says where messages are kept and what is promised: %o', async (flags, promise) => {
     const context = new TestContext()
     const { exitCode } = await started(context, { storage: 'leveldb', dataDir: 'some/folder', ...flags })
-    expect(context.messages()[1]).toContain(`storage is leveldb in ${resolve('some/folder')}, ${promise}`)
+    const { msg, ...fields } = context.entries()[1] ?? {}
+    expect(msg).toContain(promise)
+    expect(fields).toMatchObject({ folder: resolve('some/folder'), durability: flags.durability })
     context.signals.emit('SIGTERM', 'SIGTERM')
     expect(await exitCode).toBe(0)
   })
@@ -62,9 +63,7 @@ describe('the start', () => {
   test('says that nothing is kept when storage is memory', async () => {
     const context = new TestContext()
     const { exitCode } = await started(context, { storage: 'memory' })
-    expect(context.messages()[1]).toBe(
-      'storage is memory: messages live as long as this process, and --data-dir is unused',
-    )
+    expect(context.messages()[1]).toBe('messages live as long as this process; --data-dir is unused')
     expect(context.log.join()).not.toContain('to run without disk')
     context.signals.emit('SIGTERM', 'SIGTERM')
     expect(await exitCode).toBe(0)
@@ -79,13 +78,13 @@ describe('the start', () => {
       finish = resolve
     })
     const ready = context.logged(READY)
-    const starting = context.logged('memory limit')
+    const starting = context.logged('limitBytes')
     const exitCode = start(context)
     await starting
     await new Promise((resolve) => setImmediate(resolve))
     vi.advanceTimersByTime(5000)
-    const lines = context.messages().filter((message) => message.includes('the store is being read'))
-    expect(lines).toEqual([expect.stringContaining('for 2 s'), expect.stringContaining('for 4 s')])
+    const lines = context.entries().filter(({ msg }) => msg.startsWith('the store is being read'))
+    expect(lines).toMatchObject([{ seconds: 2 }, { seconds: 4 }])
     finish()
     await ready
     expect(vi.getTimerCount()).toBe(0)
@@ -158,6 +157,7 @@ describe('a start that cannot be', () => {
     expect(context.printedErrors).toHaveLength(1)
     expect(context.printedErrors[0]).toContain('leveret: cannot listen on 127.0.0.1:5999: ')
     expect(context.printedErrors[0]).toContain(sentence)
+    expect(context.entries().at(-1)).toMatchObject({ level: 'error', msg: expect.stringContaining(sentence) })
     expect(context.signals.eventNames()).toEqual([])
   })
 })
@@ -174,6 +174,7 @@ describe('a store that cannot be opened', () => {
     const place = `leveret: cannot open the store in ${resolve('data')}: `
     expect(context.printedErrors).toEqual([expect.stringContaining(`${place}${sentence}`)])
     expect(context.printedErrors[0]).toMatch(/; --data-dir .*, --storage memory runs without disk$/)
+    expect(`leveret: ${context.entries().at(-1)?.msg}`).toBe(context.printedErrors[0])
     expect(context.signals.eventNames()).toEqual([])
   })
 })

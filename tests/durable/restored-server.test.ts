@@ -34,7 +34,7 @@ async function start(): Promise<Server> {
 }
 
 function summary(): string | undefined {
-  return lines.find((line) => line.startsWith('recovered '))
+  return lines.find((line) => line.startsWith('the store is recovered'))
 }
 
 /** Changes the store behind the broker's back. */
@@ -57,13 +57,13 @@ test('a binding to a queue that is missing is told of once, and is gone then', a
   await makeOrphanedBinding()
   const server = await start()
   expect(server.recovery).toMatchObject({ quarantined: 1, bindings: 0 })
-  expect(summary()).toMatch(/; 1 damaged or left out$/)
+  expect(summary()).toMatch(/what was damaged is left out$/)
   // A new queue of that name has the bindings that it is given.
   server.broker.declareQueue('orders', { durable: true })
   await server.shutdown()
   const again = await start()
   expect(again.recovery).toMatchObject({ quarantined: 0, problems: [], queues: 1, bindings: 0 })
-  expect(summary()).toMatch(/; nothing damaged$/)
+  expect(summary()).toMatch(/nothing was damaged$/)
   await again.shutdown()
 })
 
@@ -118,7 +118,7 @@ test('damage in more places than there are sentences is counted', async () => {
   expect(again.recovery?.problems).toHaveLength(100)
   // The log knows them all.
   expect(again.recovery).toMatchObject({ quarantined: 150, queues: 150 })
-  expect(summary()).toMatch(/; 150 damaged or left out$/)
+  expect(summary()).toMatch(/what was damaged is left out$/)
   await again.shutdown()
 })
 
