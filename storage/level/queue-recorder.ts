@@ -42,7 +42,7 @@ export class QueueRecorder implements LogRecorder {
     this.queueId = queueId
     this.segments = recovered?.segments ?? new Map()
     this.changed = recovered?.changed ?? new Set()
-    this.cursor = clipped(recovered)
+    this.cursor = recovered?.cursor
     this.isCursorChanged = recovered?.isCursorChanged ?? false
     this.#journal = journal
     this.#reader = reader
@@ -310,14 +310,6 @@ export class QueueRecorder implements LogRecorder {
     }
     if (!this.isWaiting) this.#journal.touch(this)
   }
-}
-
-/** Places behind the last record that was kept are taken by new ones, which nobody was given yet. */
-function clipped(recovered: RecoveredQueue | undefined): QueuePosition | undefined {
-  const cursor = recovered?.cursor
-  const stored = cursor === undefined ? undefined : recovered?.segments.get(cursor.segment)
-  if (cursor === undefined || stored === undefined || cursor.index <= stored.gathered) return cursor
-  return { segment: cursor.segment, index: stored.gathered }
 }
 
 /** Whether the record is on the disk or will be: nobody is told of what only memory knew, whose place may be another's. */

@@ -275,10 +275,15 @@ class StoreModel implements LogVisitor {
     stored.markChanged()
   }
 
+  /**
+   * Places behind the last record that was kept had messages that are gone with their process: the next one has given these
+   * places to other messages, which come later in the log, and it has delivered none of those.
+   */
   cursor(queue: number, segment: number, index: number, isChanged = true): void {
     const recovered = this.queue(queue)
     this.nextSequence = Math.max(this.nextSequence, segment + 1)
-    recovered.cursor = { segment, index }
+    const gathered = recovered.segments.get(segment)?.gathered ?? index
+    recovered.cursor = { segment, index: Math.min(index, gathered) }
     recovered.isCursorChanged = isChanged
   }
 

@@ -2,10 +2,12 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LevelStorage, type LevelStorageOptions } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
-import { committed, drain, durable, takeOne, transient } from '../contract-model.ts'
+import type { RecordSource } from '../../../storage/record.ts'
+import { committed, drain, durable, type TakenMessage, takeOne, transient } from '../contract-model.ts'
 
 const MIB = 1024 * 1024
 
@@ -181,3 +183,74 @@ test('a message at the place of one that was never kept is not marked as deliver
     [5, false],
   ])
 })
+
+test('so it is when others of the segment came back in between', async () => {
+  const first = await nextLife()
+  for (let number = 0; number < 10; number++) first.log.append(durable(number))
+  for (let number = 10; number < 15; number++) first.log.append(transient(number))
+  for (let number = 0; number < 15; number++) takeOne(first.log)
+  await committed(first.storage)
+  const second = await nextLife()
+  const { segment, index } = takeOne(second.log)
+  second.log.requeue(segment, index)
+  for (let number = 20; number < 24; number++) second.log.append(durable(number))
+  await committed(second.storage)
+  const third = await nextLife()
+  const marked = Array.from({ length: 14 }, () => takeOne(third.log))
+    .filter(({ isRedelivered }) => isRedelivered)
+    .map(({ number }) => number)
+  expect(marked).toEqual(Array.from({ length: 10 }, (_, number) => number))
+})
+
+/** What a process does before it is killed, step by step: so many messages each. */
+const LIFE = fc.record({
+  takenFirst: fc.nat(3),
+  kept: fc.nat(5),
+  transient: fc.nat(6),
+  taken: fc.nat(14),
+  requeued: fc.nat(2),
+  settled: fc.nat(2),
+  keptThen: fc.constantFrom(0, 0, 0, 1, 5),
+})
+
+test('whatever processes do before they are killed, only what was delivered is marked as delivered', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(LIFE, { minLength: 2, maxLength: 3 }), async (plan) => {
+      for (const storage of lives.splice(0)) await storage.close()
+      rmSync(root, { recursive: true })
+      root = mkdtempSync(join(tmpdir(), 'leveret-lives-'))
+      const delivered = new Set<number>()
+      let next = 0
+      for (const life of plan) {
+        const { storage, log } = await nextLife({ durability: 'os' })
+        const append = (count: number, make: (number: number) => RecordSource): void => {
+          for (let left = count; left > 0; left--) log.append(make(next++))
+        }
+        // What is read back goes on in its old segment.
+        const taken = takeAll(log, delivered, life.takenFirst)
+        append(life.kept, durable)
+        append(life.transient, transient)
+        taken.push(...takeAll(log, delivered, life.taken))
+        await committed(storage)
+        for (const { segment, index } of taken.splice(0, life.requeued)) log.requeue(segment, index)
+        for (const { segment, index } of taken.splice(0, life.settled)) log.settle(segment, index)
+        append(life.keptThen, durable)
+        await committed(storage)
+      }
+      takeAll((await nextLife()).log, delivered)
+    }),
+    { numRuns: 16 },
+  )
+})
+
+/** Takes so many messages, or all; only those that were delivered before may say so. */
+function takeAll(log: QueueLog, delivered: Set<number>, countMax = Number.POSITIVE_INFINITY): TakenMessage[] {
+  const taken: TakenMessage[] = []
+  while (log.readyCount > 0 && taken.length < countMax) {
+    const message = takeOne(log)
+    if (message.isRedelivered) expect(delivered).toContain(message.number)
+    delivered.add(message.number)
+    taken.push(message)
+  }
+  return taken
+}
