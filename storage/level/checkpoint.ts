@@ -53,10 +53,15 @@ export class Checkpointer {
 
   /** To be called between two commits. When it is urgent, a log file that nothing needs any more is enough to begin. */
   afterCommit(isUrgent = false): void {
-    const { current } = this.#logs
-    const mayGiveBack = isUrgent && this.#logs.all().some((log) => log !== current && log.pages.size === 0)
-    if (this.#isDue || (mayGiveBack && this.#isFree)) void this.#start()
+    if (this.#isDue || (isUrgent && this.isFree && this.#logs.hasFree)) void this.#start()
     this.#tellHowFar()
+  }
+
+  /** Begins as soon as no commit is under way, unless another one has begun by then. */
+  beginBetweenCommits(): void {
+    this.#journal.whenDurable(() => {
+      if (this.isFree) void this.#start()
+    })
   }
 
   /** Brings the catalogue up to the very end of the log, which grows no more. */
@@ -73,12 +78,13 @@ export class Checkpointer {
     await this.#running
   }
 
-  get #isFree(): boolean {
+  /** None is under way, and the next one may begin. */
+  get isFree(): boolean {
     return !this.#isClosing && !this.#hasGivenUp && this.#running === undefined
   }
 
   get #isDue(): boolean {
-    return this.#isFree && this.#logs.writtenBytes - this.#begunBytes >= this.#logFileBytes * DUE_SHARE
+    return this.isFree && this.#logs.writtenBytes - this.#begunBytes >= this.#logFileBytes * DUE_SHARE
   }
 
   /** One runs at a time, and begins between two commits: the state that is written is that of the last one. */

@@ -66,6 +66,7 @@ export class LevelJournal implements Journal {
   readonly #troubles = new Troubles(() => this.#changed())
   #isCatalogueBehind = false
   #isArmed = false
+  #wantsFreshLog = false
   #running: Promise<void> | undefined
   #isClosing = false
   #isClosed = false
@@ -168,6 +169,12 @@ export class LevelJournal implements Journal {
     return () => this.#listeners.delete(listener)
   }
 
+  /** The next commit, which comes at once, goes to a log file that takes no room yet. */
+  startFreshLog(): void {
+    this.#wantsFreshLog = true
+    this.#arm()
+  }
+
   damaged(text: string): void {
     this.#options.onDamage(text)
   }
@@ -252,7 +259,7 @@ export class LevelJournal implements Journal {
   }
 
   async #commit(): Promise<void> {
-    if (this.#logs.isFull) await this.#rotate()
+    if (this.#logs.isFull || this.#wantsFreshLog) await this.#rotate()
     this.#waiters.begin()
     const log = this.#logs.current
     const unneeded = this.#gather(log)
@@ -345,8 +352,10 @@ export class LevelJournal implements Journal {
   /** While there is no room for another file, the last one goes on growing: its writer knows how to wait. */
   async #rotate(): Promise<void> {
     await this.#syncLater()
+    const isFresh = this.#wantsFreshLog
+    this.#wantsFreshLog = false
     try {
-      await this.#logs.startNext()
+      await (isFresh ? this.#logs.startFresh() : this.#logs.startNext())
     } catch (error) {
       if (!isPassing(error)) throw error
     }

@@ -14,6 +14,7 @@ import { Checkpointer } from './checkpoint.ts'
 import { DiskRoom } from './disk-room.ts'
 import { type Durability, requireDurability } from './durability.ts'
 import type { Files } from './files.ts'
+import { GiveBack } from './give-back.ts'
 import { LevelJournal } from './level-journal.ts'
 import type { LogFiles } from './log-files.ts'
 import { OpenStore } from './open-store.ts'
@@ -83,6 +84,7 @@ export class LevelStorage implements Storage, PageSource {
   #bytesKept = 0
   #isRoomShort = false
   #checkpointer: Checkpointer | undefined
+  #giveBack: GiveBack | undefined
 
   constructor(options: LevelStorageOptions) {
     if (options.durability !== undefined) requireDurability(options.durability)
@@ -140,6 +142,7 @@ export class LevelStorage implements Storage, PageSource {
     this.#isClosed = true
     await this.#quarantining
     await this.journal.close()
+    this.#giveBack?.stop()
     this.#room?.stop()
     this.#store.place.stop()
     const isWhole = this.journal.trouble === undefined && this.#mayCheckpoint
@@ -183,6 +186,13 @@ export class LevelStorage implements Storage, PageSource {
     const seen = guarded((freeBytes: number) => this.#roomSeen(freeBytes), onDefect)
     this.#room = new DiskRoom(files, this.#freeBytesMin, seen)
     await this.#room.start()
+    this.#giveBack = new GiveBack({
+      journal,
+      logs,
+      checkpointer: this.#checkpointer,
+      mayBegin: () => this.#mayCheckpoint,
+    })
+    this.#giveBack.start()
     store.place.watch((trouble) => journal.diskTrouble('place', trouble))
   }
 

@@ -7,7 +7,7 @@ import { codeOf, DisplacedError, isForRoom } from './disk-errors.ts'
 import { entriesOf } from './entry-use.ts'
 import type { DataFile, Files } from './files.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
-import { SpareFiles } from './spare-files.ts'
+import { type SpareFile, SpareFiles } from './spare-files.ts'
 
 /**
  * Whether the file that is written to is where its name leads is looked at with every commit. Where they come without end,
@@ -43,7 +43,8 @@ export interface LogFile {
 
 export class LogFiles {
   readonly #files: Files
-  readonly #fileBytes: number
+  /** A file that has grown to so many bytes is full. */
+  readonly fileBytes: number
   readonly #byNumber = new Map<number, LogFile>()
   readonly #spares: SpareFiles
   #namesAtOpen: readonly string[] = []
@@ -59,10 +60,9 @@ export class LogFiles {
   /** Catalogue entries of pages that are not needed any more. */
   unneededEntries: number[] = []
 
-  /** A file that has grown to `fileBytes` is full. */
   constructor(files: Files, fileBytes: number = Number.POSITIVE_INFINITY) {
     this.#files = files
-    this.#fileBytes = fileBytes
+    this.fileBytes = fileBytes
     this.#spares = new SpareFiles(files, fileBytes)
   }
 
@@ -95,7 +95,7 @@ export class LogFiles {
   }
 
   get isFull(): boolean {
-    return this.current.bytes >= this.#fileBytes
+    return this.current.bytes >= this.fileBytes
   }
 
   /** Starts the next file; what is written from now on goes there. */
@@ -103,7 +103,16 @@ export class LogFiles {
     if (this.#current === undefined) this.#spares.removeForgotten(this.#namesAtOpen)
     const prepared = this.#next
     this.#next = undefined
-    const next = (await prepared) ?? (await this.#create(numberMin))
+    return await this.#begin((await prepared) ?? (await this.#create(numberMin, this.#spares.take())))
+  }
+
+  /** Starts the next file with one that takes no room yet. */
+  async startFresh(): Promise<LogFile> {
+    await this.#removeNext()
+    return await this.#begin(await this.#create(1))
+  }
+
+  async #begin(next: LogFile): Promise<LogFile> {
     const last = this.#current
     this.#byNumber.set(next.number, next)
     this.#current = next
@@ -122,7 +131,7 @@ export class LogFiles {
     const write = (all: Uint8Array[]): Promise<void> =>
       isThrough ? log.file.writeThrough(all, log.bytes) : log.file.write(all, log.bytes)
     const makesRoom = end > log.roomBytes && bytes <= SMALL_COMMIT_BYTES
-    let roomBytes = makesRoom ? Math.max(0, Math.min(ROOM_BYTES, this.#fileBytes - end)) : 0
+    let roomBytes = makesRoom ? Math.max(0, Math.min(ROOM_BYTES, this.fileBytes - end)) : 0
     try {
       await write(roomBytes === 0 ? pieces : [...pieces, ROOM.subarray(0, roomBytes)])
     } catch (error) {
@@ -135,7 +144,8 @@ export class LogFiles {
     log.roomBytes = Math.max(log.roomBytes, end + roomBytes)
     log.bytes += bytes
     this.writtenBytes += bytes
-    if (log.bytes > this.#fileBytes * PREPARE_SHARE) this.#next ??= this.#create(1).catch(() => undefined)
+    if (log.bytes > this.fileBytes * PREPARE_SHARE)
+      this.#next ??= this.#create(1, this.#spares.take()).catch(() => undefined)
   }
 
   /** Looks while the file is written to: that costs the commit no time. */
@@ -210,21 +220,38 @@ export class LogFiles {
     else this.#byNumber.get(page.file)?.pages.delete(page)
   }
 
+  /** Whether there is a file that holds nothing that is needed, but for what the catalogue has not taken in. */
+  get hasFree(): boolean {
+    for (const log of this.#byNumber.values()) if (log !== this.#current && log.pages.size === 0) return true
+    return false
+  }
+
+  /** Another one when files or pages have come or gone. */
+  get shape(): string {
+    let pages = 0
+    for (const log of this.#byNumber.values()) pages += log.pages.size
+    return `${this.#byNumber.size} ${pages}`
+  }
+
   get totalBytes(): number {
     return this.all().reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   async close(): Promise<void> {
-    const next = await this.#next
-    if (next !== undefined) {
-      const isInPlace = await next.file.isInPlace()
-      await next.file.close()
-      // One that stays is in nobody's way.
-      if (isInPlace) await this.#files.remove(logFileName(next.number)).catch(() => {})
-    }
+    await this.#removeNext()
     await this.#spares.close()
     for (const { file } of this.#byNumber.values()) await file.close()
     this.#byNumber.clear()
+  }
+
+  async #removeNext(): Promise<void> {
+    const next = await this.#next
+    this.#next = undefined
+    if (next === undefined) return
+    const isInPlace = await next.file.isInPlace()
+    await next.file.close()
+    // One that stays is in nobody's way.
+    if (isInPlace) await this.#files.remove(logFileName(next.number)).catch(() => {})
   }
 
   #required(number: number): LogFile {
@@ -233,11 +260,10 @@ export class LogFiles {
     return log
   }
 
-  async #create(numberMin: number): Promise<LogFile> {
+  async #create(numberMin: number, spare?: SpareFile): Promise<LogFile> {
     if (this.#current !== undefined && !(await this.#current.file.isInPlace())) throw this.#displaced(this.#current)
     const number = Math.max(numberMin, (this.all().at(-1)?.number ?? 0) + 1)
     const name = logFileName(number)
-    const spare = this.#spares.take()
     const header = createFileHeader(spare !== undefined)
     const file = spare?.file ?? (await this.#files.open(name))
     const log = createLogFile(number, file, markIn(header))

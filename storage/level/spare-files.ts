@@ -1,13 +1,13 @@
 /**
  * Log files that nobody needs any more become the next ones: a disk writes into blocks that a file has about twice as
- * fast as into new ones. A few are kept for a while.
+ * fast as into new ones. A few are kept, and those that were not needed for some seconds are removed.
  */
 import type { DataFile, Files } from './files.ts'
 import { isSpareFileName, spareFileName } from './log-format.ts'
 
 const SPARES_MAX = 16
-/** Spares that nobody took for so long are removed. */
-const EXPIRY_MS = 30_000
+/** What was not needed from one look to the next is removed. */
+const LOOK_MS = 2000
 /** Only files of about the normal length are kept, as a share of it. */
 const LENGTH_SHARE_MAX = 1.25
 
@@ -21,7 +21,9 @@ export class SpareFiles {
   readonly #files: Files
   readonly #fileBytes: number
   #spares: SpareFile[] = []
-  #expiry: NodeJS.Timeout | undefined
+  /** So many were there all the time since the last look. */
+  #idle = 0
+  #timer: NodeJS.Timeout | undefined
   /** Removals that are under way. */
   #removing: Promise<void> = Promise.resolve()
 
@@ -42,14 +44,14 @@ export class SpareFiles {
       return false
     }
     this.#spares.push({ name, file })
-    clearTimeout(this.#expiry)
-    this.#expiry = setTimeout(() => this.removeAll(), EXPIRY_MS)
-    this.#expiry.unref()
+    this.#timer ??= setInterval(() => this.#removeIdle(), LOOK_MS).unref()
     return true
   }
 
   take(): SpareFile | undefined {
-    return this.#spares.pop()
+    const spare = this.#spares.pop()
+    this.#idle = Math.min(this.#idle, this.#spares.length)
+    return spare
   }
 
   /** Removes what another process has left behind. */
@@ -60,14 +62,27 @@ export class SpareFiles {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#expiry)
     this.removeAll()
     await this.#removing
   }
 
   removeAll(): void {
-    const spares = this.#spares
-    this.#spares = []
+    this.#remove(this.#spares.length)
+  }
+
+  #removeIdle(): void {
+    this.#remove(this.#idle)
+    this.#idle = this.#spares.length
+  }
+
+  /** Removes so many, first those that have waited the longest. */
+  #remove(count: number): void {
+    const spares = this.#spares.splice(0, count)
+    this.#idle = Math.min(this.#idle, this.#spares.length)
+    if (this.#spares.length === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
     this.#later(async () => {
       for (const { name, file } of spares) {
         const isInPlace = await file.isInPlace()

@@ -3,27 +3,21 @@
  * keep the files. A move works on what is settled between two commits: what only memory knows to be settled moves, too,
  * since nobody knows it after a crash.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Page, PlacedBytes, StoredSegment } from '../stored-segment.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
 import type { CatalogueWriter } from './catalogue-writer.ts'
 import type { LevelJournal } from './level-journal.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
+import { isToEmpty, logUse } from './log-use.ts'
 import { MoveBatch, type PlannedMove } from './move-batch.ts'
 import { readPieces } from './piece-reader.ts'
 
-/** The log may take this many times the bytes of its unsettled messages, and one log file more. */
-const LOG_SHARE_MAX = 2
-/** A log file in which less than this share is needed is emptied in any case. */
-const SPARSE_SHARE = 0.05
 /** The catalogue takes in so many bytes of old messages in one round … */
 const ROUND_BYTES_MAX = 16 * 1024 * 1024
 /** … and so many, or of so many pages, in one batch. */
 const BATCH_BYTES = 1024 * 1024
 const BATCH_PAGES = 1024
-/** So many pages are looked at in one turn of the event loop. */
-const TURN_PAGES = 4096
 /** A round ends when so many log files were written meanwhile. */
 const URGENT_FILES = 2
 
@@ -57,21 +51,15 @@ export class StragglerMoves {
    * been moved for now. The catalogue knows where the messages are from the next time on, and only then the files go.
    */
   async run(): Promise<void> {
-    const { logs, logFileBytes } = this.#targets
+    const { logs } = this.#targets
     this.#begunBytes = logs.writtenBytes
-    const candidates: { log: LogFile; live: number }[] = []
-    for (const log of logs.all()) {
-      if (this.#stopping.signal.aborted) return
-      if (log !== logs.current && log.bytes > 0) candidates.push({ log, live: await liveBytes(log) })
-    }
-    candidates.sort((a, b) => a.live / a.log.bytes - b.live / b.log.bytes)
-    const live = candidates.reduce((sum, candidate) => sum + candidate.live, 0)
-    let excess = logs.totalBytes - logFileBytes - LOG_SHARE_MAX * live
+    const use = await logUse(logs, () => this.#stopping.signal.aborted)
+    let { excess } = use
     let budget = ROUND_BYTES_MAX
-    for (const { log, live } of candidates) {
-      if (budget <= 0 || (excess <= 0 && live > log.bytes * SPARSE_SHARE)) return
-      budget -= await this.#empty(log, budget)
-      excess -= log.bytes
+    for (const file of use.files) {
+      if (budget <= 0 || !isToEmpty(file, excess) || this.#stopping.signal.aborted) return
+      budget -= await this.#empty(file.log, budget)
+      excess -= file.bytes
     }
   }
 
@@ -148,24 +136,6 @@ export class StragglerMoves {
     const { catalogue, logs, logFileBytes } = this.#targets
     return catalogue.isBehind || logs.writtenBytes - this.#begunBytes > URGENT_FILES * logFileBytes
   }
-}
-
-/** Bytes of the messages in a log file that are not settled. */
-async function liveBytes(log: LogFile): Promise<number> {
-  const bodies = new Set<number>()
-  let live = 0
-  let looked = 0
-  for (const [page, stored] of log.pages) {
-    if (++looked % TURN_PAGES === 0) await nextTurn()
-    live += (page.bytes * stored.unsettledIn(page)) / page.count
-    for (const { index, offset, bytes } of page.bodies) {
-      // Queues share them.
-      if (stored.isSettled(index) || bodies.has(offset)) continue
-      bodies.add(offset)
-      live += bytes
-    }
-  }
-  return live
 }
 
 function planned(page: Page, stored: StoredSegment, settled: Uint8Array): PlannedMove {
