@@ -13,6 +13,9 @@ export const FRAME_OVERHEAD_BYTES = 8
 /** No peer may negotiate a smaller frame. AMQP 0-9-1, 4.2.3; RabbitMQ asks for 8192 since 4.1, older clients offer 4096. */
 export const FRAME_MIN_BYTES = 4096
 
+/** Class, weight and body size: no header frame has a shorter payload. */
+export const CONTENT_HEADER_BYTES_MIN = 12
+
 /** The only content class of AMQP 0-9-1. */
 export const BASIC_CLASS_ID = 60
 

@@ -10,11 +10,12 @@
  */
 import type { Block } from '../src/lib/block.ts'
 import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_HEARTBEAT, FRAME_METHOD } from './constants.ts'
-import { FrameError, printBytes } from './errors.ts'
+import { FrameError, malformedFrame, unexpectedFrame, unknownFrame } from './errors.ts'
 
 /** class 60, method 40 as one number. */
 const BASIC_PUBLISH = 0x003c0028
-const CLASS_BASIC = 60
+/** class 60, weight 0 as one number. */
+const BASIC_UNWEIGHTED = 0x003c0000
 const HEADER_BYTES_MIN = 14
 
 /** An incomplete body frame larger than this is passed on piece by piece. */
@@ -97,7 +98,7 @@ export class FrameScanner {
       const payloadEnd = payload + size
       if (payloadEnd >= end) {
         if (type === FRAME_BODY && size > STREAMED_BODY_BYTES_MIN) return this.#startBody(channel, size, block, at, end)
-        if (!isFrameType(type)) refuseFrame(type, block, payload, Math.min(payloadEnd, end), 'unknown_frame')
+        if (!isFrameType(type)) throw unknownFrame(type, bytes, payload, Math.min(payloadEnd, end))
         break
       }
       if (bytes[payloadEnd] !== FRAME_END) this.#refuseEnd(type, block, payload, payloadEnd)
@@ -123,9 +124,10 @@ export class FrameScanner {
     else if (type === FRAME_HEADER) this.#sink.header(channel, block, start, end)
     else if (type === FRAME_BODY) this.#sink.body(channel, block, start, end)
     else if (type === FRAME_HEARTBEAT) {
-      if (channel !== 0) throw unexpectedFrame('heartbeat', block, start, end)
+      if (end > start) throw unknownFrame(type, block.bytes, start, end)
+      if (channel !== 0) throw unexpectedFrame(type, block.bytes, start, end)
       this.#sink.heartbeat()
-    } else refuseFrame(type, block, start, end, 'unknown_frame')
+    } else throw unknownFrame(type, block.bytes, start, end)
   }
 
   /** Passes a publish on when it lies in one piece: where the next frame begins, or 0 when it does not. */
@@ -143,7 +145,7 @@ export class FrameScanner {
     const headerSize = view.getUint32(header + 3)
     const headerEnd = headerStart + headerSize
     if (headerSize < HEADER_BYTES_MIN || (this.frameMaxBytes !== 0 && headerSize > this.frameMaxBytes)) return 0
-    if (headerEnd >= end || bytes[headerEnd] !== FRAME_END || view.getUint16(headerStart) !== CLASS_BASIC) return 0
+    if (headerEnd >= end || bytes[headerEnd] !== FRAME_END || view.getUint32(headerStart) !== BASIC_UNWEIGHTED) return 0
     const bodySize = view.getUint32(headerStart + 8)
     if (view.getUint32(headerStart + 4) !== 0) return 0
     let bodyStart = headerEnd
@@ -191,24 +193,10 @@ export class FrameScanner {
   }
 
   #refuseEnd(type: number, block: Block, start: number, end: number): never {
-    return refuseFrame(type, block, start, end, `{invalid_frame_end_marker,${block.bytes[end]}}`)
+    throw malformedFrame(type, block.bytes, start, end, `{invalid_frame_end_marker,${block.bytes[end]}}`)
   }
-}
-
-/** A frame of a known type in a place where it must not be. */
-export function unexpectedFrame(type: string | number, block: Block, start: number, end: number): FrameError {
-  return new FrameError(505, `type ${type}, ${octets(block, start, end)}`)
 }
 
 function isFrameType(type: number): boolean {
   return type === FRAME_METHOD || type === FRAME_HEADER || type === FRAME_BODY || type === FRAME_HEARTBEAT
-}
-
-function refuseFrame(type: number, block: Block, start: number, end: number, why: string): never {
-  throw new FrameError(501, `type ${type}, ${octets(block, start, end)}: ${why}`)
-}
-
-/** A payload's beginning the way Erlang prints it: what RabbitMQ puts into these texts. */
-function octets(block: Block, start: number, end: number): string {
-  return `${end - start <= 16 ? 'all octets' : 'first 16 octets'} = ${printBytes(block.bytes, start, end)}`
 }

@@ -1,5 +1,6 @@
 import { FRAME_END, FRAME_METHOD, ReplyCode } from './constants.ts'
-import { FrameError, printBytes } from './errors.ts'
+import { listBinary } from './erlang-terms.ts'
+import { FrameError, unknownFrame } from './errors.ts'
 import { decodeFieldTable, type FieldTable, writeFieldTable } from './field-table.ts'
 import { type FieldKind, METHODS, type Method, type MethodInput, type MethodName, type MethodRow } from './methods.ts'
 import { Reader } from './reader.ts'
@@ -34,7 +35,7 @@ function methodKey(classId: number, methodId: number): number {
  */
 export function decodeMethod(bytes: Uint8Array, start = 0, end = bytes.length): Method {
   const reader = new Reader(bytes, start, end)
-  if (reader.remaining < 4) throw undecodable(bytes, start, end, 0, 0)
+  if (reader.remaining < 4) throw unknownFrame(FRAME_METHOD, bytes, start, end)
   const classId = reader.short()
   const methodId = reader.short()
   const codec = CODECS_BY_ID.get(methodKey(classId, methodId))
@@ -213,6 +214,6 @@ function requireUtf8(args: Method['args']): void {
 }
 
 function undecodable(bytes: Uint8Array, start: number, end: number, classId: number, methodId: number): FrameError {
-  const text = `cannot decode ${printBytes(bytes, start, end)}`
+  const text = `cannot decode ${listBinary(bytes.subarray(start, end))}`
   return new FrameError(ReplyCode.FRAME_ERROR, text, classId, methodId)
 }

@@ -1,5 +1,6 @@
-import { BASIC_CLASS_ID, FRAME_HEADER, ReplyCode } from './constants.ts'
-import { FrameError, printBytes } from './errors.ts'
+import { BASIC_CLASS_ID, CONTENT_HEADER_BYTES_MIN, FRAME_HEADER, ReplyCode } from './constants.ts'
+import { printBinary } from './erlang-terms.ts'
+import { FrameError, unknownFrame } from './errors.ts'
 import { decodeFieldTable, type FieldTable, writeFieldTable } from './field-table.ts'
 import { skipFieldTable } from './field-table-skip.ts'
 import { Reader } from './reader.ts'
@@ -7,7 +8,7 @@ import { Writer } from './writer.ts'
 
 // The payload of a header frame: class id u16, weight u16 (always 0), body size u64, property flags u16, and behind them
 // the properties whose flags are set, highest flag first. Fourteen properties leave the two lowest flags over; the last
-// would announce another word of flags, which the basic class never has.
+// would announce another word of flags, which the basic class never has. RabbitMQ takes both from clients and ignores them.
 
 export interface Properties {
   readonly contentType?: string
@@ -56,31 +57,39 @@ type PropertyType = 'shortstr' | 'table' | 'octet' | 'timestamp'
 type PropertyValue = NonNullable<Properties[keyof Properties]>
 
 const PROPERTIES = Object.entries<{ flag: number; type: PropertyType }>(PROPERTY_FLAGS)
-const NO_FLAGS = 0xffff & ~PROPERTIES.reduce((flags, [, { flag }]) => flags | flag, 0)
+const KNOWN_FLAGS = PROPERTIES.reduce((flags, [, { flag }]) => flags | flag, 0)
+/** The flags that no property has. */
+export const UNUSED_FLAGS = 0xffff & ~KNOWN_FLAGS
 const OCTETS = PROPERTY_FLAGS.deliveryMode.flag | PROPERTY_FLAGS.priority.flag
 
-const FLAGS_OFFSET = 12
-const LIST_OFFSET = 14
+const FLAGS_OFFSET = CONTENT_HEADER_BYTES_MIN
+const LIST_OFFSET = FLAGS_OFFSET + 2
+
+/** The payload of a header frame in figures: its class with the weight, which must be 0. */
+const BASIC_UNWEIGHTED = BASIC_CLASS_ID * 0x1_0000
+const PUBLISH_METHOD_ID = 40
+
+/** Throws a `FrameError` for what is no content header of a basic message: 501 too short, 505 with a weight or of another class. */
+export function requireContentHeader(bytes: Uint8Array, start: number, end: number): void {
+  if (end - start < CONTENT_HEADER_BYTES_MIN) throw unknownFrame(FRAME_HEADER, bytes, start, end)
+  const reader = new Reader(bytes, start, end)
+  const classAndWeight = reader.long()
+  if (classAndWeight === BASIC_UNWEIGHTED) return
+  const isWeighted = (classAndWeight & 0xffff) !== 0
+  const received = isWeighted ? 'non content header frame' : `one for class ${classAndWeight >>> 16}`
+  const text = `expected content header for class ${BASIC_CLASS_ID}, got ${received} instead`
+  throw new FrameError(ReplyCode.UNEXPECTED_FRAME, text, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
+}
 
 /** Reads the payload of a header frame. Throws a `FrameError`: 501 too short, 505 another class, 541 bad properties. */
 export function decodeContentHeader(bytes: Uint8Array, start = 0, end = bytes.length): ContentHeader {
-  const reader = new Reader(bytes, start, end)
-  if (reader.remaining < LIST_OFFSET) {
-    const text = `type ${FRAME_HEADER}, all octets = ${printBytes(bytes, start, end)}: unknown_frame`
-    throw new FrameError(ReplyCode.FRAME_ERROR, text)
-  }
-  const classId = reader.short()
-  if (classId !== BASIC_CLASS_ID) {
-    const text = `expected content header for class ${BASIC_CLASS_ID}, got one for class ${classId} instead`
-    throw new FrameError(ReplyCode.UNEXPECTED_FRAME, text)
-  }
+  requireContentHeader(bytes, start, end)
   if (!validateProperties(bytes, start, end)) {
-    throw new FrameError(
-      ReplyCode.INTERNAL_ERROR,
-      `cannot decode properties ${printBytes(bytes, start + FLAGS_OFFSET, end)}`,
-    )
+    const quoted = printBinary(bytes.subarray(start + FLAGS_OFFSET, end))
+    throw new FrameError(ReplyCode.INTERNAL_ERROR, `cannot decode properties ${quoted}`)
   }
-  reader.skip(2)
+  const reader = new Reader(bytes, start, end)
+  reader.skip(4)
   return { bodySize: reader.clampedLonglong(), properties: readProperties(reader) }
 }
 
@@ -153,14 +162,13 @@ export function readFlags(bytes: Uint8Array, headerStart: number): number {
 }
 
 /**
- * Whether the flags are ones that exist and the properties are whole, well-formed and end exactly at `headerEnd`. Looks
- * at nothing in front of the flags, allocates nothing.
+ * Whether the properties are whole, well-formed and end exactly at `headerEnd`. Looks at nothing in front of the flags,
+ * allocates nothing.
  */
 export function validateProperties(bytes: Uint8Array, headerStart: number, headerEnd: number): boolean {
   let at = headerStart + LIST_OFFSET
   if (at > headerEnd) return false
-  let rest = readFlags(bytes, headerStart)
-  if ((rest & NO_FLAGS) !== 0) return false
+  let rest = readFlags(bytes, headerStart) & KNOWN_FLAGS
   while (rest !== 0) {
     const flag = 0x8000_0000 >>> Math.clz32(rest)
     at = skipProperty(bytes, flag, at, headerEnd)
@@ -175,6 +183,7 @@ export function findProperty(bytes: Uint8Array, headerStart: number, headerEnd: 
   let rest = readFlags(bytes, headerStart)
   if ((rest & flag) === 0) return -1
   let at = headerStart + LIST_OFFSET
+  // The flags are looked at from the highest down, so the unused ones are never reached.
   while (at >= 0) {
     const next = 0x8000_0000 >>> Math.clz32(rest)
     if (next === flag) return at

@@ -41,8 +41,14 @@ export class ChannelConsumers implements ReplySink {
 
   /** The tag as it will be: the one asked for, or one made here. Throws BrokerError when it is in use. */
   newTag(asked: string): string {
+    if (asked !== '' && asked === this.#replyConsumer?.tag) throw refuse.consumerTagReused(asked)
+    return this.newReplyTag(asked)
+  }
+
+  /** The same for a reply consumer: that there is one already is told otherwise, see `addReplyConsumer`. */
+  newReplyTag(asked: string): string {
     if (asked === '') return generatedName('amq.ctag-')
-    if (this.#byTag.has(asked) || this.#replyConsumer?.tag === asked) throw refuse.consumerTagReused(asked)
+    if (this.#byTag.has(asked)) throw refuse.consumerTagReused(asked)
     return asked
   }
 

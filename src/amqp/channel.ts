@@ -101,10 +101,9 @@ export class Channel {
     if (content === undefined) throw methodExpected()
     this.connection.intake.hasPublished = true
     const before = content.allocatedBytes
-    const bodySize = content.header(block, start, end)
+    content.header(block, start, end, this.publisher.messageBytesMax)
     this.connection.intake.contentAllocated(content.allocatedBytes - before)
-    this.publisher.checkSize(bodySize)
-    if (bodySize === 0) this.#publishContent(content)
+    if (content.isComplete) this.#publishContent(content)
   }
 
   contentBody(block: Block, start: number, end: number): void {
@@ -200,8 +199,13 @@ export class Channel {
 
   #publishContent(content: ContentAssembly): void {
     this.#takeContent()
+    const { bits, refusedBytes } = content
+    if (refusedBytes !== undefined) {
+      refuseImmediate(bits)
+      this.publisher.checkSize(refusedBytes)
+    }
     content.fill(this.#message)
-    this.#publish(this.#message, content.bits)
+    this.#publish(this.#message, bits)
   }
 
   #takeContent(): ContentAssembly | undefined {
@@ -212,7 +216,7 @@ export class Channel {
   }
 
   #publish(message: Message, bits: number): void {
-    if ((bits & IMMEDIATE) !== 0) throw refuse.immediate()
+    refuseImmediate(bits)
     if (this.transaction !== undefined) {
       this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
       message.releaseBody()
@@ -222,7 +226,7 @@ export class Channel {
     const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
     const isRouted = this.publisher.publish(message)
     if (this.publisher.copies > MANY_COPIES) this.connection.intake.published(this.publisher.copies)
-    if (!isRouted && (bits & MANDATORY) !== 0) this.#return(message)
+    if (!isRouted && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
     message.releaseBody()
     if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
   }
@@ -275,6 +279,11 @@ export class Channel {
       message.bodyEnd,
     )
   }
+}
+
+/** RabbitMQ refuses this before it looks at anything else of the message. */
+function refuseImmediate(bits: number): void {
+  if ((bits & IMMEDIATE) !== 0) throw refuse.immediate()
 }
 
 /** What is not in memory is on the disk. */

@@ -252,19 +252,6 @@ export class Connection implements Receiver {
     this.#context.onOpen(this.#details)
   }
 
-  /** connection.update-secret: for authenticators whose credentials expire. */
-  async updateSecret(secret: Buffer): Promise<void> {
-    try {
-      const user = this.#details?.user
-      const isRenewed = user === undefined || (await this.#context.authenticator.renew?.(user, secret)) !== false
-      if (this.phase !== 'open') return
-      if (isRenewed) this.send(0, 'connection.update-secret-ok', {})
-      else this.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
-    } catch (error) {
-      this.failWith(error)
-    }
-  }
-
   // --- errors
 
   failWith(error: unknown): void {
@@ -279,31 +266,40 @@ export class Connection implements Receiver {
     this.#failures.failChannel(channel, error, classId, methodId)
   }
 
-  /** Sends connection.close and waits for the client to answer it. */
+  /** Sends connection.close, behind the answers that still wait for the disk, and waits for the client to answer it. */
   closeWith(code: number, text: string, classId: number, methodId: number): void {
     this.#tellConfirms()
     this.#release()
-    this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
+    // An end that the broker wants, or a disk that is in trouble, does not wait for what is not kept yet.
+    if (code === ReplyCode.CONNECTION_FORCED || this.journal.trouble !== undefined) this.answers.clear()
     this.phase = 'closing'
     this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
+    this.answers.afterAll(() => {
+      this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
+    })
     this.reading.resumeAll()
   }
 
   // --- the end
 
-  /** connection.close from the client: everything is let go of before it is answered. */
+  /** connection.close from the client: everything has gone before it is answered. */
   closedByClient(): void {
     this.#tellConfirms()
     this.#release()
+    this.answers.clear()
     this.send(0, 'connection.close-ok', {})
     this.closeNow()
   }
 
+  /** Takes nothing more from the client, and ends the socket when all that is to be said has been said. */
   closeNow(): void {
     this.phase = 'closed'
     this.#scanner.stop()
-    this.#transport.end()
-    this.#deadlineMs = this.#nowMs + END_TIMEOUT_MS
+    this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
+    this.answers.afterAll(() => {
+      this.#transport.end()
+      this.#deadlineMs = this.#nowMs + END_TIMEOUT_MS
+    })
   }
 
   closeSilently(afterMs: number): void {
@@ -337,16 +333,16 @@ export class Connection implements Receiver {
     this.phase = 'closed'
     try {
       this.#release()
+      this.answers.clear()
     } catch (error) {
       this.broken(error)
     }
     this.#onClosed(this)
   }
 
-  /** Ends all channels, then deletes the queues that are exclusive to this connection. What waits is said to nobody. */
+  /** Ends all channels, then deletes the queues that are exclusive to this connection. */
   #release(): void {
     this.channels.closeAll()
-    this.answers.clear()
     for (const queue of this.channels.takeExclusiveQueues()) this.vhost.removeQueue(queue)
     const details = this.#details
     this.#details = undefined
@@ -366,7 +362,9 @@ export class Connection implements Receiver {
     this.#nowMs = nowMs
     if (nowMs >= this.#deadlineMs) {
       this.#failures.outOfTime()
-      this.destroy()
+      // A disk that is too slow must not keep the client from being told why its connection ends.
+      if (!this.answers.giveUp()) this.destroy()
+      else if (this.phase === 'closing') this.#deadlineMs = nowMs + CLOSE_TIMEOUT_MS
       return
     }
     if (this.phase === 'open' && !this.#heartbeat.tick(nowMs, this.reading.isStoppedByUs)) {

@@ -1,8 +1,10 @@
 /**
  * A publish that arrives in pieces: the method, then the header, then body frames. Memory is taken as the body arrives,
- * not as its header claims.
+ * not as its header claims. The body of a message that is too large takes none: it is counted, and refused at its end,
+ * so that a client may send it to the end whatever else it sends in between.
  */
 import { FrameError } from '../../protocol/errors.ts'
+import { requireContentHeader } from '../../protocol/properties.ts'
 import type { Message } from '../broker/message.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 import { BODY_TRAILER_BYTES, type BodyPool } from '../lib/body-pool.ts'
@@ -10,7 +12,8 @@ import type { ReadPlace } from './read-place.ts'
 
 const BASIC_CLASS = 60
 const PUBLISH_METHOD = 40
-const HEADER_BYTES_MIN = 14
+/** A header with no property. */
+const BARE_HEADER_BYTES = 14
 
 /** RabbitMQ's largest body, whatever is configured. */
 const BODY_BYTES_MAX = 512 * 1024 * 1024
@@ -30,6 +33,7 @@ export class ContentAssembly {
   #bodyBytes = 0
   /** What the header says, -1 before it came. */
   #bodySize = -1
+  #isTooLarge = false
   readonly #bodies: BodyPool
 
   /** `[keyStart, keyEnd)` is exchange and routing key in the block, followed by the octet of bits. */
@@ -42,26 +46,25 @@ export class ContentAssembly {
     this.bits = block.bytes[keyEnd] as number
   }
 
-  /** Takes the header; returns the body size it announces. */
-  header(block: Block, start: number, end: number): number {
+  /** Takes the header. A body of more than `bodyBytesMax` will be thrown away. */
+  header(block: Block, start: number, end: number, bodyBytesMax: number): void {
     if (this.#bodySize >= 0) throw unexpected('expected content body, got non content body frame instead')
-    if (end - start < HEADER_BYTES_MIN) throw new FrameError(541, '')
-    const classId = block.view.getUint16(start)
-    if (classId !== BASIC_CLASS) {
-      throw unexpected(`expected content header for class 60, got one for class ${classId} instead`)
-    }
+    requireContentHeader(block.bytes, start, end)
+    if (end - start < BARE_HEADER_BYTES) throw new FrameError(541, '')
     const bodySize = block.view.getUint32(start + 4) * 0x1_0000_0000 + block.view.getUint32(start + 8)
     if (bodySize > BODY_BYTES_MAX) {
-      const text = `content body size ${bodySize} exceeds maximum allowed size ${BODY_BYTES_MAX}`
+      const claimed = block.view.getBigUint64(start + 4)
+      const text = `content body size ${claimed} exceeds maximum allowed size ${BODY_BYTES_MAX}`
       throw new FrameError(501, text, BASIC_CLASS, PUBLISH_METHOD)
     }
+    this.#bodySize = bodySize
+    this.#isTooLarge = bodySize > bodyBytesMax
+    if (this.#isTooLarge) return
     const head = allocateBlock(this.#keyBytes + end - start)
     copyBytes(head, 0, this.#head, 0, this.#keyBytes)
     copyBytes(head, this.#keyBytes, block, start, end)
     this.#head = head
     this.#headBytes = head.size
-    this.#bodySize = bodySize
-    return bodySize
   }
 
   /** Takes the next bytes of the body, which may lie in their place already. */
@@ -73,7 +76,7 @@ export class ContentAssembly {
     if (length > this.#bodySize) {
       throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS, PUBLISH_METHOD)
     }
-    if (block !== this.#body.memory) {
+    if (!this.#isTooLarge && block !== this.#body.memory) {
       if (length > this.#body.size) this.#grow(length, isOnly)
       copyBytes(this.#body, this.#bodyBytes, block, start, end)
     }
@@ -92,6 +95,11 @@ export class ContentAssembly {
   /** Gives the body up, or the part of it that has come. */
   drop(): void {
     this.#body.release()
+  }
+
+  /** The size of a body that was thrown away, undefined when it was kept. */
+  get refusedBytes(): number | undefined {
+    return this.#isTooLarge ? this.#bodySize : undefined
   }
 
   get isHeaderMissing(): boolean {

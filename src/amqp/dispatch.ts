@@ -1,5 +1,6 @@
 /** Methods of an open connection, from their bytes to the handler that carries them out. */
 
+import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import { METHODS, type Method, type MethodArguments, type MethodName } from '../../protocol/methods.ts'
@@ -12,6 +13,7 @@ import { confirmHandlers } from './handlers/confirm.ts'
 import { exchangeHandlers } from './handlers/exchange.ts'
 import { queueHandlers } from './handlers/queue.ts'
 import { txHandlers } from './handlers/tx.ts'
+import { unexpectedMethod } from './handshake.ts'
 
 const BASIC_PUBLISH = 0x003c0028
 const KEY_OFFSET = 6
@@ -19,13 +21,15 @@ const KEY_OFFSET = 6
 /** Names of the methods that clients send on a channel, except those with a path of their own. */
 type ChannelMethod = {
   [N in MethodName]: (typeof METHODS)[N]['sentBy'] extends 'client' | 'both'
-    ? N extends `connection.${string}` | 'channel.open' | 'channel.close-ok' | 'basic.publish' | HandledByHand
+    ? N extends `connection.${string}` | 'channel.open' | 'channel.close-ok' | 'basic.publish' | HandledByHand | Unasked
       ? never
       : N
     : never
 }[MethodName]
 /** basic-fast-path reads these three; malformed ones end in the table-driven codec, which refuses them. */
 type HandledByHand = 'basic.ack' | 'basic.nack' | 'basic.reject'
+/** Answers to what a broker may ask: this one never does, so that they are refused like any method of a broker. */
+type Unasked = 'basic.cancel-ok' | 'channel.flow-ok'
 
 export type Handler<N extends MethodName> = (channel: Channel, args: MethodArguments<N>) => void
 /** One handler for each; leaving one out does not compile. */
@@ -54,7 +58,7 @@ export function dispatchMethod(channel: Channel, block: Block, start: number, en
     channel.startContent(block, start + KEY_OFFSET, end - 1)
     return
   }
-  if (method.name === 'channel.open') throw new FrameError(504, "second 'channel.open' seen", 20, 10)
+  if (method.name === 'channel.open') throw openTwice()
   if (!isHandled(method.name)) {
     const { classId, methodId } = METHODS[method.name]
     throw new FrameError(503, 'unimplemented method', classId, methodId)
@@ -64,12 +68,18 @@ export function dispatchMethod(channel: Channel, block: Block, start: number, en
   channel.connection.answers.carryOut(() => handle(channel, method.args as never))
 }
 
+function openTwice(): FrameError {
+  const { classId, methodId } = METHODS['channel.open']
+  return new FrameError(ReplyCode.CHANNEL_ERROR, "second 'channel.open' seen", classId, methodId)
+}
+
 function isHandled(name: MethodName): name is ChannelMethod {
   return Object.hasOwn(HANDLERS, name)
 }
 
-// A close of the client's that crossed ours is answered; our own is over when it is answered.
+// A close of the client's that crossed ours is answered; our own is over when it is answered, and not before.
 function whileClosing(channel: Channel, method: Method): void {
+  if (method.name === 'channel.open') throw openTwice()
   if (method.name === 'channel.close-ok') channel.connection.channels.remove(channel)
   else if (method.name === 'channel.close') channel.connection.send(channel.id, 'channel.close-ok', {})
 }
@@ -78,9 +88,6 @@ function whileClosing(channel: Channel, method: Method): void {
 export function dispatchConnectionMethod(connection: Connection, block: Block, start: number, end: number): void {
   const method = decodeMethod(block.bytes, start, end)
   if (method.name === 'connection.close') connection.closedByClient()
-  else if (method.name === 'connection.update-secret') void connection.updateSecret(method.args.newSecret)
-  else {
-    const { classId, methodId } = METHODS[method.name]
-    throw new FrameError(504, 'unexpected method in connection state running', classId, methodId)
-  }
+  else if (method.name === 'connection.update-secret') void connection.handshake.updateSecret(method.args.newSecret)
+  else throw unexpectedMethod('running', method)
 }

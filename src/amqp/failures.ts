@@ -31,6 +31,9 @@ export interface FailureLogs {
   readonly rareLines: RareLines
 }
 
+/** Octets as `printBinary` writes them: quoted, or as numbers. */
+const PRINTED_BINARY = /<<(?:"(?:[^"\\]|\\.)*"|[\d,]*)>>/g
+
 export class Failures {
   readonly #connection: FailingConnection
   readonly #logger: Logger
@@ -71,7 +74,7 @@ export class Failures {
     if (connection.phase === 'closing' || connection.phase === 'closed') return
     const shown = replyText(code, text)
     // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
-    const logged = shown.replace(/<<[^>]*>>/g, '<<…>>')
+    const logged = shown.replace(PRINTED_BINARY, '<<…>>')
     const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
     this.#logger[level](
       { connection: connection.id, peer: connection.peerAddress, code },

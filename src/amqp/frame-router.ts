@@ -3,8 +3,9 @@
  * each closes its channel or the connection, and the frames that follow are looked at as usual.
  */
 import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES } from '../../protocol/basic-fast-path.ts'
-import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants.ts'
-import { type FrameSink, type PublishInPlace, unexpectedFrame } from '../../protocol/frame-scanner.ts'
+import { CONTENT_HEADER_BYTES_MIN, FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants.ts'
+import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
+import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import type { Block } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
@@ -84,7 +85,7 @@ export class FrameRouter implements FrameSink {
     try {
       if (connection.phase === 'closing') this.#methodWhileClosing(channelId, block, start, end)
       else if (connection.phase === 'handshake') {
-        if (channelId !== 0) throw unexpectedFrame(FRAME_METHOD, block, start, end)
+        if (channelId !== 0) throw unexpectedFrame(FRAME_METHOD, block.bytes, start, end)
         connection.handshake.method(block, start, end)
       } else if (connection.phase === 'open' && channelId === 0) dispatchConnectionMethod(connection, block, start, end)
       else if (connection.phase === 'open')
@@ -98,10 +99,14 @@ export class FrameRouter implements FrameSink {
   #content(channelId: number, type: number, block: Block, start: number, end: number): void {
     const connection = this.#connection
     if (connection.phase === 'closing' || connection.phase === 'closed') return
+    if (type === FRAME_HEADER && end - start < CONTENT_HEADER_BYTES_MIN && connection.phase === 'open') {
+      connection.failWith(unknownFrame(type, block.bytes, start, end))
+      return
+    }
     const channel = connection.phase === 'open' ? connection.channels.open[channelId] : undefined
     if (channel === undefined) {
       const isClosedChannel = connection.phase === 'open' && channelId !== 0
-      connection.failWith(isClosedChannel ? methodExpected() : unexpectedFrame(type, block, start, end))
+      connection.failWith(isClosedChannel ? methodExpected() : unexpectedFrame(type, block.bytes, start, end))
       return
     }
     if (channel.isClosing) return
@@ -120,6 +125,7 @@ export class FrameRouter implements FrameSink {
     const id = block.view.getUint32(start)
     if (id === CONNECTION_CLOSE_OK) connection.closeNow()
     else if (id === CONNECTION_CLOSE) {
+      connection.answers.giveUp()
       connection.send(0, 'connection.close-ok', {})
       connection.closeNow()
     }

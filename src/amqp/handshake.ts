@@ -3,10 +3,10 @@
  * whoever does not get through in time is cut off.
  */
 
-import { FRAME_MIN_BYTES, PROTOCOL_HEADER } from '../../protocol/constants.ts'
+import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import type { Method, MethodArguments } from '../../protocol/methods.ts'
+import { METHODS, type Method, type MethodArguments } from '../../protocol/methods.ts'
 import type { User, Verdict } from '../auth/authenticator.ts'
 import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
 import { refuse } from '../broker/errors.ts'
@@ -20,6 +20,7 @@ const SILENT_CLOSE_MS = 3000
 const TUNE_CLASS = 10
 const TUNE_METHOD = 30
 
+/** What is due next, by RabbitMQ's names. While an authenticator thinks, nothing is. */
 type Step = 'starting' | 'securing' | 'authenticating' | 'tuning' | 'opening' | 'done'
 
 export class Handshake {
@@ -61,6 +62,20 @@ export class Handshake {
     else if (this.#step === 'tuning' && method.name === 'connection.tune-ok') this.#tuneOk(method.args)
     else if (this.#step === 'opening' && method.name === 'connection.open') this.#open(method.args.virtualHost)
     else this.#unexpected(method)
+  }
+
+  /** connection.update-secret, once the connection is open: for authenticators whose credentials expire. */
+  async updateSecret(secret: Buffer): Promise<void> {
+    const connection = this.#connection
+    try {
+      const user = this.#user as User // set when it was admitted
+      const isRenewed = (await this.#context.authenticator.renew?.(user, secret)) !== false
+      if (connection.phase !== 'open') return
+      if (isRenewed) connection.send(0, 'connection.update-secret-ok', {})
+      else connection.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
+    } catch (error) {
+      connection.failWith(error)
+    }
   }
 
   #startOk({ clientProperties, mechanism, response }: MethodArguments<'connection.start-ok'>): void {
@@ -152,8 +167,14 @@ export class Handshake {
   }
 
   #unexpected(method: Method): void {
-    throw new FrameError(504, `unexpected method in connection state ${this.#step}: ${method.name}`)
+    throw unexpectedMethod(this.#step === 'authenticating' ? 'securing' : this.#step, method)
   }
+}
+
+/** `state` is one of RabbitMQ's: starting, securing, tuning, opening, running. */
+export function unexpectedMethod(state: string, { name }: Method): FrameError {
+  const { classId, methodId } = METHODS[name]
+  return new FrameError(504, `unexpected method in connection state ${state}`, classId, methodId)
 }
 
 function checkNegotiated(name: string, value: number, limit: number): void {

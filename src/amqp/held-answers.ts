@@ -118,6 +118,8 @@ export class HeldAnswers {
   #waiting: Waiting[] = []
   /** Where the next frame of a channel goes, by channel number. */
   readonly #newest = new Map<number, HeldFrames>()
+  /** What is to be done when no answer waits any more. */
+  #afterAll: (() => void)[] = []
   /** In how many places something waits that must come before the next delivery, by channel number. */
   readonly #beforeDeliveries = new Map<number, number>()
 
@@ -183,10 +185,25 @@ export class HeldAnswers {
     return this.#beforeDeliveries.has(channelId)
   }
 
-  /** The connection is over: nobody is told any more. */
+  /** Acts once the answers that wait have left: at once if there are none. */
+  afterAll(act: () => void): void {
+    if (this.isEmpty) act()
+    else this.#afterAll.push(act)
+  }
+
+  /** Waits no longer: what is held is never said, and what was to come after it happens now. False if there was nothing to. */
+  giveUp(): boolean {
+    const acts = this.#afterAll
+    this.clear()
+    for (const act of acts) act()
+    return acts.length > 0
+  }
+
+  /** The connection is over: the client is told nothing of this any more. */
   clear(): void {
     for (const { frames } of this.#waiting) for (const held of frames) held.release()
     this.#waiting = []
+    this.#afterAll = []
     this.#newest.clear()
     this.#beforeDeliveries.clear()
     this.frameBytes = this.#changeBytes = 0
@@ -219,6 +236,10 @@ export class HeldAnswers {
       }
     }
     this.#onReleased(channelIds)
+    if (!this.isEmpty || this.#afterAll.length === 0) return
+    const acts = this.#afterAll
+    this.#afterAll = []
+    for (const act of acts) act()
   }
 
   #leave(frames: HeldFrames): void {

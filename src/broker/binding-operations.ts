@@ -7,7 +7,7 @@ import { refuseDefaultExchange } from './exchange-declaration.ts'
 import { exchangeType } from './exchange-types/exchange-types.ts'
 import { entityName } from './names.ts'
 import { accessQueue } from './queue-declaration.ts'
-import { isReplyAddress, REPLY_QUEUE } from './reply-to.ts'
+import { isReplyAddress } from './reply-to.ts'
 import type { Vhost } from './vhost.ts'
 
 export interface BindingRequest {
@@ -17,46 +17,85 @@ export interface BindingRequest {
   readonly arguments: FieldTable
 }
 
-export type BindingAction = 'bind' | 'unbind'
-
-/** Binds a queue to an exchange, or takes such a binding away. Both are idempotent. Returns the binding in question. */
-export function changeQueueBinding(
-  vhost: Vhost,
-  action: BindingAction,
-  request: BindingRequest,
-  user: object,
-): Binding {
-  refuseReplyQueue(vhost, request.destination)
-  const source = entityName(request.source)
-  refuseDefaultExchange(source)
-  vhost.requireQueue(entityName(request.destination))
+/** Binds a queue to an exchange; twice is no error. Returns the binding. Throws BrokerError. */
+export function bindQueue(vhost: Vhost, request: BindingRequest, user: object): Binding {
+  const { source, destination } = queueEnds(request)
+  if (isReplyAddress(destination)) throw refuse.replyQueueBinding('queue', destination, vhost.name)
   const exchange = vhost.requireExchange(source)
-  return change(vhost, action, exchange, accessQueue(vhost, request.destination, user), request)
+  const queue = vhost.requireQueue(destination)
+  checkBinding(exchange, request)
+  return bind(vhost, exchange, accessQueue(vhost, queue.name, user), request)
 }
 
-/** The same for an exchange that is bound to another. */
-export function changeExchangeBinding(vhost: Vhost, action: BindingAction, request: BindingRequest): Binding {
-  const source = entityName(request.source)
-  const destination = entityName(request.destination)
-  refuseDefaultExchange(source)
-  refuseDefaultExchange(destination)
-  return change(vhost, action, vhost.requireExchange(source), vhost.requireExchange(destination), request)
+/**
+ * Takes a binding between a queue and an exchange away. RabbitMQ finds nothing wrong with one that is not there, be it that
+ * its queue or its exchange is missing. Returns the binding in question, undefined when one of its ends is missing.
+ * Throws BrokerError.
+ */
+export function unbindQueue(vhost: Vhost, request: BindingRequest, user: object): Binding | undefined {
+  const { source, destination } = queueEnds(request)
+  const binding = bindingBetween(vhost.exchange(source), vhost.queue(destination), request)
+  if (isBound(binding)) accessQueue(vhost, destination, user)
+  return unbind(vhost, binding)
 }
 
-function change(
-  vhost: Vhost,
-  action: BindingAction,
-  source: Exchange,
-  to: Destination,
-  request: BindingRequest,
-): Binding {
-  if (action === 'bind') exchangeType(source.type).checkBinding?.(request.arguments)
+/** Binds an exchange to another; twice is no error. Returns the binding. Throws BrokerError. */
+export function bindExchange(vhost: Vhost, request: BindingRequest): Binding {
+  const { source, destination } = exchangeEnds(request)
+  const exchange = vhost.requireExchange(source)
+  const to = vhost.requireExchange(destination)
+  checkBinding(exchange, request)
+  return bind(vhost, exchange, to, request)
+}
+
+/** Takes a binding between two exchanges away, as `unbindQueue` does. */
+export function unbindExchange(vhost: Vhost, request: BindingRequest): Binding | undefined {
+  const { source, destination } = exchangeEnds(request)
+  return unbind(vhost, bindingBetween(vhost.exchange(source), vhost.exchange(destination), request))
+}
+
+interface Ends {
+  readonly source: string
+  readonly destination: string
+}
+
+function queueEnds(request: BindingRequest): Ends {
+  const ends = { source: entityName(request.source), destination: entityName(request.destination) }
+  refuseDefaultExchange(ends.source)
+  return ends
+}
+
+function exchangeEnds(request: BindingRequest): Ends {
+  const ends = queueEnds(request)
+  refuseDefaultExchange(ends.destination)
+  return ends
+}
+
+function checkBinding({ type }: Exchange, request: BindingRequest): void {
+  exchangeType(type).checkBinding?.(request.arguments)
+}
+
+function bind(vhost: Vhost, source: Exchange, to: Destination, request: BindingRequest): Binding {
   const binding = createBinding(source, to, request.routingKey, request.arguments)
-  if (action === 'bind') vhost.addBinding(binding)
-  else vhost.removeBinding(source, binding.id)
+  vhost.addBinding(binding)
   return binding
 }
 
-function refuseReplyQueue(vhost: Vhost, name: string): void {
-  if (name === REPLY_QUEUE || isReplyAddress(name)) throw refuse.replyQueueBinding('queue', name, vhost.name)
+/** The binding that a request names, whether it is there or not. */
+function bindingBetween(
+  source: Exchange | undefined,
+  to: Destination | undefined,
+  { routingKey, arguments: bindingArguments }: BindingRequest,
+): Binding | undefined {
+  if (source === undefined || to === undefined) return undefined
+  return createBinding(source, to, routingKey, bindingArguments)
+}
+
+function isBound(binding: Binding | undefined): boolean {
+  return binding?.source.outgoing.has(binding.id) === true
+}
+
+function unbind(vhost: Vhost, binding: Binding | undefined): Binding | undefined {
+  if (binding !== undefined) vhost.removeBinding(binding.source, binding.id)
+  return binding
 }

@@ -22,9 +22,9 @@ export function refuseDefaultExchange(name: string): void {
 }
 
 export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration): Exchange {
+  const type = requireType(declaration.type)
   const name = entityName(declaration.name)
   refuseDefaultExchange(name)
-  const type = requireType(declaration.type)
   const existing = vhost.exchange(name)
   if (existing !== undefined) {
     checkEquivalence(existing, declaration)

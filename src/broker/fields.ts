@@ -1,4 +1,5 @@
 /** Comparing and naming the values of field tables the way RabbitMQ does. */
+import { printBinary, printDouble } from '../../protocol/erlang-terms.ts'
 import type { Field } from '../../protocol/field-table.ts'
 
 /** RabbitMQ's names of the value types, as they appear in its error texts. */
@@ -35,9 +36,9 @@ export function integerValue(field: Field): bigint | undefined {
 }
 
 /**
- * A text that is the same for the values which a headers exchange takes for the same: RabbitMQ compares values alone,
- * whatever their types, so that a number equals a timestamp, and a string the same bytes. Inside of arrays and tables
- * types count (`equalFields`). Undefined for NaN, which equals nothing.
+ * A text that is the same for the values which RabbitMQ takes for the same: it compares values alone, whatever their
+ * types, so that a number equals a timestamp, and a string the same bytes. Inside of arrays and tables types count, but for
+ * those of integers. Undefined for NaN, which equals nothing.
  */
 export function valueKey(field: Field): string | undefined {
   switch (field.type) {
@@ -49,6 +50,12 @@ export function valueKey(field: Field): string | undefined {
     default:
       return nestedKey(field)
   }
+}
+
+/** Whether two values are the same, whatever their types. */
+export function sameValue(a: Field, b: Field): boolean {
+  const key = valueKey(a)
+  return key !== undefined && key === valueKey(b)
 }
 
 /** The same for equal fields, and for no others. */
@@ -92,57 +99,28 @@ function octetsOf(value: string | Uint8Array): string {
   return Buffer.from(value as string).toString('latin1')
 }
 
-/** Equal by value: the integer types are one, an integer never equals a float, a string or a boolean. */
-export function equalFields(a: Field, b: Field): boolean {
-  const integer = integerValue(a)
-  if (integer !== undefined) return integer === integerValue(b)
-  if ((a.type === 'f' || a.type === 'd') && (b.type === 'f' || b.type === 'd')) return a.value === b.value
-  if (a.type !== b.type) return false
-  switch (a.type) {
-    case 'A':
-      return equalLists(a.value, b.value as readonly Field[])
-    case 'F':
-      return equalTables(a.value, b.value as ReadonlyMap<string, Field>)
-    case 'S':
-    case 'x':
-      return Buffer.from(a.value as string).equals(Buffer.from(b.value as string))
-    case 'D': {
-      const other = b.value as { scale: number; unscaled: number }
-      return a.value.scale === other.scale && a.value.unscaled === other.unscaled
-    }
-    default:
-      return a.value === b.value
-  }
-}
-
-function equalLists(a: readonly Field[], b: readonly Field[]): boolean {
-  return a.length === b.length && a.every((field, i) => equalFields(field, b[i] as Field))
-}
-
-function equalTables(a: ReadonlyMap<string, Field>, b: ReadonlyMap<string, Field>): boolean {
-  if (a.size !== b.size) return false
-  for (const [key, field] of a) {
-    const other = b.get(key)
-    if (other === undefined || !equalFields(field, other)) return false
-  }
-  return true
-}
-
-/** A value for an error text: strings in quotes, the rest as Erlang would print it. */
+/** A value as RabbitMQ prints it in its texts. */
 export function fieldText(field: Field): string {
   switch (field.type) {
     case 'S':
-      return `"${String(field.value)}"`
+    case 'x':
+      return printBinary(Buffer.from(field.value as string))
     case 'V':
       return 'undefined'
-    case 'F':
-    case 'A':
-      return `a ${fieldTypeName(field)}`
+    case 'f':
+    case 'd':
+      return printDouble(field.value)
     case 'D':
       return `{${field.value.scale},${field.value.unscaled}}`
-    case 'x':
-      return `<<${field.value.join(',')}>>`
+    case 'A':
+      return `[${field.value.map((item) => `{${fieldTypeName(item)},${fieldText(item)}}`).join(',')}]`
+    case 'F':
+      return `[${Array.from(field.value, entryText).join(',')}]`
     default:
       return String(field.value)
   }
+}
+
+function entryText([name, field]: readonly [string, Field]): string {
+  return `{${printBinary(Buffer.from(name))},${fieldTypeName(field)},${fieldText(field)}}`
 }

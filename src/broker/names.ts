@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Field } from '../../protocol/field-table.ts'
-import { equalFields, fieldTypeName } from './fields.ts'
+import { fieldText, fieldTypeName, sameValue } from './fields.ts'
 
 /** RabbitMQ strips line breaks out of the names of queues and exchanges. */
 export function entityName(name: string): string {
@@ -16,7 +16,7 @@ export function generatedName(prefix: 'amq.gen-' | 'amq.ctag-'): string {
   return prefix + randomBytes(16).toString('base64url')
 }
 
-/** How a refusal names the two values of an argument, or undefined when they are equivalent. */
+/** How a refusal names the two values of an argument, or undefined when they are equivalent, whatever their types. */
 export function argumentText(
   received: Field | undefined,
   current: Field | undefined,
@@ -24,13 +24,20 @@ export function argumentText(
   if (received === undefined && current === undefined) return undefined
   if (received === undefined) return { received: 'none', current: described(current as Field) }
   if (current === undefined) return { received: described(received), current: 'none' }
-  if (equalFields(received, current)) return undefined
-  if (fieldTypeName(received) !== fieldTypeName(current)) {
-    return { received: described(received), current: described(current) }
-  }
-  return { received: `'${String(received.value)}'`, current: `'${String(current.value)}'` }
+  if (sameValue(received, current)) return undefined
+  return { received: named(received), current: named(current) }
 }
 
 function described(field: Field): string {
-  return `the value '${String(field.value)}' of type '${fieldTypeName(field)}'`
+  return `the value '${argumentValue(field)}' of type '${fieldTypeName(field)}'`
+}
+
+/** RabbitMQ says none of a void value, too, when there is another one to compare with. */
+function named(field: Field): string {
+  return field.type === 'V' ? 'none' : `'${argumentValue(field)}'`
+}
+
+/** Text stands here as it is. */
+function argumentValue(field: Field): string {
+  return field.type === 'S' || field.type === 'x' ? Buffer.from(field.value as string).toString() : fieldText(field)
 }

@@ -2,6 +2,7 @@
  * Publishing: find the route, check the properties that have a say, put the message into its queues. A message whose
  * key is that of the one before it, and whose properties ask for nothing, costs a comparison and the copies.
  */
+import { printText } from '../../protocol/erlang-terms.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import {
   decodeContentHeader,
@@ -9,8 +10,10 @@ import {
   findProperty,
   PROPERTY_FLAGS,
   type Properties,
+  UNUSED_FLAGS,
   validateProperties,
 } from '../../protocol/properties.ts'
+import { shortstrText } from '../../protocol/short-string.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../lib/block.ts'
 import { refuse } from './errors.ts'
 import { fieldTypeName } from './fields.ts'
@@ -21,7 +24,8 @@ import type { Route } from './router.ts'
 import type { Vhost } from './vhost.ts'
 
 const { headers: HEADERS, replyTo: REPLY_TO, expiration: EXPIRATION, userId: USER_ID, deliveryMode } = PROPERTY_FLAGS
-const INSPECTED_FLAGS = REPLY_TO.flag | EXPIRATION.flag | USER_ID.flag
+/** Properties that must be looked at, and flags that must not be handed on: the last one would announce more. */
+const INSPECTED_FLAGS = REPLY_TO.flag | EXPIRATION.flag | USER_ID.flag | UNUSED_FLAGS
 const NO_HEADERS: FieldTable = new Map()
 const LETTER_C = 0x43
 const PERSISTENT = 2
@@ -50,9 +54,10 @@ export class Publisher {
   replyConsumer: ReplyConsumer | undefined
   /** How many queues the last message went to. */
   copies = 0
+  /** The largest body. */
+  readonly messageBytesMax: number
   readonly #vhost: Vhost
   readonly #user: PublisherUser
-  readonly #messageBytesMax: number
   readonly #isStorageDurable: boolean
   #lastRoute: Route | undefined
   #lastKey: Block = EMPTY_BLOCK
@@ -61,19 +66,19 @@ export class Publisher {
   constructor(vhost: Vhost, user: PublisherUser, messageBytesMax: number) {
     this.#vhost = vhost
     this.#user = user
-    this.#messageBytesMax = messageBytesMax
+    this.messageBytesMax = messageBytesMax
     this.#isStorageDurable = vhost.isStorageDurable
   }
 
   /** Throws BrokerError when a body of this size is refused. */
   checkSize(bodyBytes: number): void {
-    if (bodyBytes > this.#messageBytesMax) throw refuse.messageTooLarge(bodyBytes, this.#messageBytesMax)
+    if (bodyBytes > this.messageBytesMax) throw refuse.messageTooLarge(bodyBytes, this.messageBytesMax)
   }
 
   /** Puts the message into the queues it is routed to; false when there is none. Throws BrokerError. */
   publish(message: Message): boolean {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
-    if (message.bodyEnd - message.bodyStart > this.#messageBytesMax) this.checkSize(message.bodyBytes)
+    if (message.bodyEnd - message.bodyStart > this.messageBytesMax) this.checkSize(message.bodyBytes)
     const route = this.#route(message)
     if (route.usesHeaders || !isPlain(message)) {
       const publication = this.#inspect(message, route)
@@ -91,6 +96,13 @@ export class Publisher {
     const route = this.#route(message)
     const publication = route.usesHeaders || !isPlain(message) ? this.#inspect(message, route) : { ...route, message }
     return { ...publication, message: publication.message.copy() }
+  }
+
+  /** The message as queues would have got it: what basic.return gives back. */
+  asDelivered(message: Message): Message {
+    if (isPlain(message)) return message
+    const { properties } = decodeContentHeader(message.head.bytes, message.headerStart, message.headerEnd)
+    return this.#rewritten(message, properties)
   }
 
   #route(message: Message): Route {
@@ -131,9 +143,23 @@ export class Publisher {
     const { replyConsumer } = route
     const queues =
       route.usesHeaders || keys.length > 1 ? this.#vhost.queuesFor(route.exchange, keys, headers) : route.queues
-    if (replyTo !== REPLY_QUEUE && !headers.has('BCC')) return { message, queues, replyConsumer }
-    const delivered = deliveredProperties(properties, this.replyConsumer)
-    return { message: message.withHeader(encodeContentHeader(message.bodyBytes, delivered)), queues, replyConsumer }
+    return { message: this.#rewritten(message, properties), queues, replyConsumer }
+  }
+
+  /** The reply address filled in, blind copies and flags of no meaning taken out; the message itself if there is nothing to do. */
+  #rewritten(message: Message, properties: Properties): Message {
+    const { headers, ...rest } = properties
+    const { replyConsumer } = this
+    const address = rest.replyTo === REPLY_QUEUE ? replyConsumer?.address : undefined
+    const hasBlindCopies = headers?.has('BCC') === true
+    if (address === undefined && !hasBlindCopies && (message.propertyFlags & UNUSED_FLAGS) === 0) return message
+    const visible = hasBlindCopies ? new Map([...headers].filter(([name]) => name !== 'BCC')) : headers
+    const delivered = {
+      ...rest,
+      ...(visible === undefined ? {} : { headers: visible }),
+      ...(address === undefined ? {} : { replyTo: address }),
+    }
+    return message.withHeader(encodeContentHeader(message.bodyBytes, delivered))
   }
 }
 
@@ -190,22 +216,13 @@ function routingKeysIn(headers: FieldTable, name: 'CC' | 'BCC'): string[] {
   const header = headers.get(name)
   if (header === undefined) return []
   if (header.type !== 'A') throw refuse.invalidRouteHeader(name, fieldTypeName(header))
-  return header.value.map((key) => {
-    if (key.type !== 'S') throw refuse.invalidRouteHeader(name, fieldTypeName(key))
-    return String(key.value)
-  })
+  // RabbitMQ passes over what is no text.
+  return header.value.flatMap(({ type, value }) => (type === 'S' ? [longstrText(value)] : []))
 }
 
-/** The reply address filled in, blind copies taken out. */
-function deliveredProperties(properties: Properties, replyConsumer: ReplyConsumer | undefined): Properties {
-  const { headers, ...rest } = properties
-  const isRequest = rest.replyTo === REPLY_QUEUE && replyConsumer !== undefined
-  const visible = headers === undefined ? undefined : new Map([...headers].filter(([name]) => name !== 'BCC'))
-  return {
-    ...rest,
-    ...(visible === undefined ? {} : { headers: visible }),
-    ...(isRequest ? { replyTo: replyConsumer.address } : {}),
-  }
+/** As a routing key is read from a short string, lossless where it is not UTF-8. */
+function longstrText(value: string | Uint8Array): string {
+  return typeof value === 'string' ? value : shortstrText(Buffer.from(value), 0, value.length)
 }
 
 /** RabbitMQ: the expiration is a string of decimal milliseconds. */
@@ -213,7 +230,7 @@ function checkExpiration(text: string): void {
   const digits = /^[+-]?\d+/.exec(text)?.[0]
   if (digits === undefined) throw refuse.invalidExpiration(text, 'no_integer')
   const rest = text.slice(digits.length)
-  if (rest !== '') throw refuse.invalidExpiration(text, `{leftover_string,"${rest}"}`)
+  if (rest !== '') throw refuse.invalidExpiration(text, `{leftover_string,${printText(rest)}}`)
   const value = BigInt(digits.replace(/^\+/, ''))
   if (value < 0n) throw refuse.invalidExpiration(text, `{value_negative,${value}}`)
   if (value > EXPIRATION_MS_MAX) throw refuse.invalidExpiration(text, `{value_too_large,${value}}`)

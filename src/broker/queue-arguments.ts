@@ -1,4 +1,6 @@
 /** The queue arguments RabbitMQ knows: what values they take. Arguments not listed here are kept and not looked at. */
+
+import { printText } from '../../protocol/erlang-terms.ts'
 import type { Field, FieldTable } from '../../protocol/field-table.ts'
 import { refuse } from './errors.ts'
 import { fieldTypeName, integerValue } from './fields.ts'
@@ -12,7 +14,7 @@ type Check = (field: Field, all: FieldTable) => string | undefined
 
 /** What RabbitMQ says of a value that should be an integer. */
 export function notAnInteger(field: Field): string {
-  return `"expected integer, got ${fieldTypeName(field)}"`
+  return printText(`expected integer, got ${fieldTypeName(field)}`)
 }
 
 const integer =
@@ -32,27 +34,46 @@ const text: Check = (field) => (field.type === 'S' ? undefined : `{unacceptable_
 const boolean: Check = (field) => (field.type === 't' ? undefined : `{unacceptable_type,${fieldTypeName(field)}}`)
 
 const oneOf =
-  (values: readonly string[], why: string): Check =>
+  (values: readonly string[], why: (value: string) => string): Check =>
   (field) =>
-    text(field, new Map()) ?? (values.includes(String(field.value)) ? undefined : why)
+    text(field, new Map()) ?? (values.includes(String(field.value)) ? undefined : why(String(field.value)))
 
-const QUEUE_ARGUMENTS: Readonly<Record<string, Check>> = {
-  'x-expires': integer((value) => (value === 0n ? '{value_zero,0}' : time(value))),
-  'x-message-ttl': integer(time),
-  'x-dead-letter-routing-key': (field, all) =>
-    text(field, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined'),
-  'x-max-length': integer(notNegative),
-  'x-max-length-bytes': integer(notNegative),
-  'x-max-priority': integer(
-    (value) => notNegative(value) ?? (value > PRIORITY_MAX ? `{max_value_exceeded,${value}}` : undefined),
-  ),
-  'x-overflow': oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], 'invalid_overflow'),
-  'x-single-active-consumer': boolean,
-  'x-queue-mode': oneOf(['default', 'lazy'], 'invalid_queue_mode'),
-  'x-queue-version': integer((value) => (value === 1n || value === 2n ? undefined : `{unsupported_version,${value}}`)),
-  'x-queue-type': (field, all) =>
-    text(field, all) ?? (field.value === 'classic' ? undefined : `"unsupported queue type '${String(field.value)}'"`),
-}
+const unsupported =
+  (what: string) =>
+  (value: string | bigint): string =>
+    printText(`unsupported queue ${what} '${value}'`)
+
+const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders', 'min-masters']
+
+/** In RabbitMQ's order: of several that are wrong, or that differ from an earlier declaration, the first is named. */
+const QUEUE_ARGUMENTS: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ['x-expires', integer((value) => (value === 0n ? '{value_zero,0}' : time(value)))],
+  ['x-message-ttl', integer(time)],
+  ['x-dead-letter-exchange', () => undefined],
+  [
+    'x-dead-letter-routing-key',
+    (field, all) =>
+      text(field, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined'),
+  ],
+  ['x-max-length', integer(notNegative)],
+  ['x-max-length-bytes', integer(notNegative)],
+  [
+    'x-max-priority',
+    integer((value) => notNegative(value) ?? (value > PRIORITY_MAX ? `{max_value_exceeded,${value}}` : undefined)),
+  ],
+  ['x-overflow', oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow')],
+  ['x-queue-mode', oneOf(['default', 'lazy'], unsupported('mode'))],
+  [
+    'x-queue-version',
+    integer(
+      (value) => notNegative(value) ?? (value === 1n || value === 2n ? undefined : unsupported('version')(value)),
+    ),
+  ],
+  ['x-single-active-consumer', boolean],
+  ['x-queue-type', oneOf(['classic'], unsupported('type'))],
+  ['x-queue-master-locator', () => undefined],
+  ['x-queue-leader-locator', oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg')],
+])
 
 /** Arguments that only quorum queues and streams take. */
 const ARGUMENTS_OF_OTHER_TYPES: ReadonlySet<string> = new Set([
@@ -87,10 +108,7 @@ export function argumentsWithoutEffect(all: FieldTable): string[] {
 }
 
 /** The arguments that two declarations of a queue must agree on. */
-export const COMPARED_ARGUMENTS: readonly string[] = [
-  'x-dead-letter-exchange',
-  ...Object.keys(QUEUE_ARGUMENTS).filter((name) => name !== 'x-queue-type'),
-]
+export const COMPARED_ARGUMENTS: readonly string[] = [...QUEUE_ARGUMENTS.keys()]
 
 export function checkQueueArguments(queueName: string, vhostName: string, all: FieldTable): void {
   const resource = ['queue', queueName, vhostName] as const
@@ -98,10 +116,13 @@ export function checkQueueArguments(queueName: string, vhostName: string, all: F
   if (deadLetterExchange !== undefined && deadLetterExchange.type !== 'S') {
     throw refuse.invalidArgumentType(fieldTypeName(deadLetterExchange), 'x-dead-letter-exchange', resource)
   }
-  for (const [name, field] of all) {
-    if (ARGUMENTS_OF_OTHER_TYPES.has(name)) throw refuse.argumentOfOtherType(name, resource)
-    if (!Object.hasOwn(QUEUE_ARGUMENTS, name)) continue
-    const why = QUEUE_ARGUMENTS[name]?.(field, all)
+  // The type decides what the others mean, so RabbitMQ looks at it first.
+  for (const name of ['x-queue-type', ...COMPARED_ARGUMENTS]) {
+    const field = all.get(name)
+    const why = field === undefined ? undefined : QUEUE_ARGUMENTS.get(name)?.(field, all)
     if (why !== undefined) throw refuse.invalidArgument(name, resource, why)
+  }
+  for (const name of all.keys()) {
+    if (ARGUMENTS_OF_OTHER_TYPES.has(name)) throw refuse.argumentOfOtherType(name, resource)
   }
 }

@@ -1,11 +1,14 @@
 /** Declaring and deleting queues, with RabbitMQ's checks in RabbitMQ's order. */
-import type { FieldTable } from '../../protocol/field-table.ts'
+import type { Field, FieldTable } from '../../protocol/field-table.ts'
 import { refuse } from './errors.ts'
 import { checkArgumentEquivalence } from './exchange-declaration.ts'
 import { entityName, generatedName, isReserved } from './names.ts'
 import type { Queue } from './queue.ts'
 import { COMPARED_ARGUMENTS, checkQueueArguments } from './queue-arguments.ts'
 import type { Vhost } from './vhost.ts'
+
+const QUEUE_TYPE = 'x-queue-type'
+const CLASSIC: Field = { type: 'S', value: 'classic' }
 
 export interface QueueDeclaration {
   /** Empty for a name made by the broker. */
@@ -18,16 +21,18 @@ export interface QueueDeclaration {
 
 /** `user` is the connection that declares: what an exclusive queue belongs to. */
 export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: object): Queue {
-  const name = entityName(declaration.name)
-  const existing = name === '' ? undefined : vhost.queue(name)
+  const asked = entityName(declaration.name)
+  // RabbitMQ: not even a queue that was given such a name by the broker is declared again under it.
+  if (isReserved(asked)) throw refuse.reservedName('queue', asked)
+  const existing = asked === '' ? undefined : vhost.queue(asked)
   if (existing !== undefined) {
     checkEquivalence(existing, declaration, user)
     return existing
   }
-  if (isReserved(name)) throw refuse.reservedName('queue', name)
+  const name = asked === '' ? generatedName('amq.gen-') : asked
   checkQueueArguments(name, vhost.name, declaration.arguments)
   return vhost.addQueue({
-    name: name === '' ? generatedName('amq.gen-') : name,
+    name,
     // RabbitMQ: an exclusive queue goes with its connection, so it is never a durable one.
     durable: declaration.durable && !declaration.exclusive,
     autoDelete: declaration.autoDelete,
@@ -63,9 +68,15 @@ function checkEquivalence(queue: Queue, declaration: QueueDeclaration, user: obj
   for (const [flag, received, current] of flags) {
     if (received !== current) throw refuse.inequivalent(flag, resource, `'${received}'`, `'${current}'`)
   }
-  const received = declaration.arguments.get('x-queue-type')
-  if (received !== undefined && String(received.value) !== 'classic') {
-    throw refuse.inequivalent('x-queue-type', resource, `'${String(received.value)}'`, "'classic'")
-  }
-  checkArgumentEquivalence(COMPARED_ARGUMENTS, resource, declaration.arguments, queue.arguments)
+  checkArgumentEquivalence(
+    COMPARED_ARGUMENTS,
+    resource,
+    withQueueType(declaration.arguments),
+    withQueueType(queue.arguments),
+  )
+}
+
+/** A queue without a type is a classic one. */
+function withQueueType(queueArguments: FieldTable): FieldTable {
+  return queueArguments.has(QUEUE_TYPE) ? queueArguments : new Map(queueArguments).set(QUEUE_TYPE, CLASSIC)
 }

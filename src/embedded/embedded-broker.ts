@@ -3,7 +3,13 @@
  * channels, over the same queues and with the same refusals.
  */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
-import { type BindingAction, changeExchangeBinding, changeQueueBinding } from '../broker/binding-operations.ts'
+import {
+  type BindingRequest,
+  bindExchange,
+  bindQueue,
+  unbindExchange,
+  unbindQueue,
+} from '../broker/binding-operations.ts'
 import { refuse } from '../broker/errors.ts'
 import { declareExchange, deleteExchange } from '../broker/exchange-declaration.ts'
 import { generatedName } from '../broker/names.ts'
@@ -109,22 +115,25 @@ export class EmbeddedBroker {
 
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
   bindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#changeQueueBinding('bind', queue, exchange, routingKey, bindingArguments)
+    bindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this)
   }
 
-  /** Takes a binding away, if there is one with this key and these arguments. Throws like `bindQueue`. */
+  /**
+   * Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange and
+   * for a queue that is exclusive to a connection.
+   */
   unbindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#changeQueueBinding('unbind', queue, exchange, routingKey, bindingArguments)
+    unbindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this)
   }
 
   /** Messages of `source` go to `destination` too when the key fits. Throws BrokerError: `not-found` … */
   bindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#changeExchangeBinding('bind', destination, source, routingKey, bindingArguments)
+    bindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments))
   }
 
-  /** Takes a binding away, if there is one with this key and these arguments. Throws like `bindExchange`. */
+  /** Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange. */
   unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#changeExchangeBinding('unbind', destination, source, routingKey, bindingArguments)
+    unbindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments))
   }
 
   /**
@@ -297,28 +306,6 @@ export class EmbeddedBroker {
     return vhost
   }
 
-  #changeQueueBinding(
-    action: BindingAction,
-    destination: string,
-    source: string,
-    key: string,
-    bindingArguments: PlainTable | undefined,
-  ): void {
-    const request = { source, destination, routingKey: checkName(key), arguments: toArguments(bindingArguments) }
-    changeQueueBinding(this.#requireVhost(), action, request, this)
-  }
-
-  #changeExchangeBinding(
-    action: BindingAction,
-    destination: string,
-    source: string,
-    key: string,
-    bindingArguments: PlainTable | undefined,
-  ): void {
-    const request = { source, destination, routingKey: checkName(key), arguments: toArguments(bindingArguments) }
-    changeExchangeBinding(this.#requireVhost(), action, request)
-  }
-
   #cancel(consumer: EmbeddedConsumer): void {
     const { tag, queue } = consumer.consumer
     if (this.#consumers.get(tag) === consumer) this.#consumers.delete(tag)
@@ -331,4 +318,13 @@ export class EmbeddedBroker {
       this.#deliveries.settle(delivery, settlement)
     }
   }
+}
+
+function bindingRequest(
+  destination: string,
+  source: string,
+  key: string,
+  bindingArguments: PlainTable | undefined,
+): BindingRequest {
+  return { source, destination, routingKey: checkName(key), arguments: toArguments(bindingArguments) }
 }

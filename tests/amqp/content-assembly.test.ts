@@ -26,8 +26,8 @@ function begun(exchange = 'ex', routingKey = 'key', bits = 1): ContentAssembly {
   return content as ContentAssembly
 }
 
-function addHeader(content: ContentAssembly, header: Buffer): void {
-  passed(header, (block, start, end) => void content.header(block, start, end))
+function addHeader(content: ContentAssembly, header: Buffer, bodyBytesMax = 64 * MEBIBYTE): void {
+  passed(header, (block, start, end) => content.header(block, start, end, bodyBytesMax))
 }
 
 function addBody(content: ContentAssembly, body: Uint8Array): void {
@@ -104,6 +104,26 @@ describe('ContentAssembly', () => {
   })
 })
 
+test('a body that is too large is counted to its end and takes no memory', () => {
+  const content = begun()
+  const { allocatedBytes } = content
+  addHeader(content, contentHeader(5 * MEBIBYTE), 5 * MEBIBYTE - 1)
+  for (let i = 0; i < 5; i++) {
+    expect([content.isComplete, content.refusedBytes]).toEqual([false, 5 * MEBIBYTE])
+    addBody(content, Buffer.alloc(MEBIBYTE))
+    expect(content.allocatedBytes).toBe(allocatedBytes)
+  }
+  expect(content.isComplete).toBe(true)
+  expect(refusal(() => addBody(content, Buffer.of(1))).code).toBe(501)
+})
+
+test('a body as large as it may be is kept', () => {
+  const content = begun()
+  addHeader(content, contentHeader(3), 3)
+  addBody(content, Buffer.from('abc'))
+  expect([content.isComplete, content.refusedBytes]).toEqual([true, undefined])
+})
+
 describe('ContentAssembly refuses', () => {
   test('a body before the header', () => {
     const text = 'expected content header for class 60, got non content header frame instead'
@@ -122,14 +142,26 @@ describe('ContentAssembly refuses', () => {
     expect(refusal(() => addHeader(begun(), contentHeader(0, {}, 50)))).toEqual({ code: 505, text })
   })
 
-  test.each([0, 1, 13])('a header of %d octets', (length) => {
-    expect(refusal(() => addHeader(begun(), contentHeader(0).subarray(0, length))).code).toBe(541)
+  test('a header with a weight, whatever its class', () => {
+    const text = 'expected content header for class 60, got non content header frame instead'
+    for (const header of [contentHeader(0), contentHeader(0, {}, 50)]) {
+      header.writeUInt16BE(1, 2)
+      expect(refusal(() => addHeader(begun(), header))).toEqual({ code: 505, text })
+    }
+  })
+
+  test.each([
+    [0, 501],
+    [11, 501],
+    [12, 541],
+    [13, 541],
+  ])('a header of %d octets', (length, code) => {
+    expect(refusal(() => addHeader(begun(), contentHeader(0).subarray(0, length))).code).toBe(code)
   })
 
   test.each([512n * 1024n * 1024n + 1n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n])('a body size of %d', (size) => {
-    const { code, text } = refusal(() => addHeader(begun(), contentHeader(size)))
-    expect(code).toBe(501)
-    expect(text).toMatch(/^content body size \d+ exceeds maximum allowed size 536870912$/)
+    const text = `content body size ${size} exceeds maximum allowed size 536870912`
+    expect(refusal(() => addHeader(begun(), contentHeader(size)))).toEqual({ code: 501, text })
   })
 
   test('a body that is longer than its header says', () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fieldTable, type PlainTable } from '../../protocol/field-table-plain.ts'
-import { changeExchangeBinding, changeQueueBinding } from '../../src/broker/binding-operations.ts'
+import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../../src/broker/binding-operations.ts'
 import { declareExchange, deleteExchange, passiveExchange } from '../../src/broker/exchange-declaration.ts'
 import { entityName, generatedName } from '../../src/broker/names.ts'
 import { accessQueue, declareQueue, deleteQueue, type QueueDeclaration } from '../../src/broker/queue-declaration.ts'
@@ -47,11 +47,17 @@ describe('declaring a queue', () => {
     expect(entityName('\r\n')).toBe('')
   })
 
-  test('refuses names that are reserved, unless the queue is there', () => {
-    const text = "access-refused: queue name 'amq.mine' contains reserved prefix 'amq.*'"
-    expect(refusal(() => queue('amq.mine'))).toBe(text)
-    const { name } = queue('')
-    expect(queue(name).name).toBe(name)
+  test('refuses names that are reserved, even those it has made itself', () => {
+    for (const name of ['amq.mine', queue('').name]) {
+      const text = `access-refused: queue name '${name}' contains reserved prefix 'amq.*'`
+      expect(refusal(() => queue(name))).toBe(text)
+    }
+  })
+
+  test('names the one that it would have made when it refuses', () => {
+    expect(refusal(() => queue('', {}, { 'x-expires': 0 }))).toMatch(
+      /^precondition-failed: invalid arg 'x-expires' for queue 'amq\.gen-[\w-]{22}' in vhost '\/': \{value_zero,0\}$/,
+    )
   })
 
   test.each<[string, Partial<QueueDeclaration>, string]>([
@@ -67,6 +73,16 @@ describe('declaring a queue', () => {
     [{}, { 'x-expires': 10 }, "received the value '10' of type 'signedint' but current is none"],
     [{ 'x-expires': 10 }, {}, "received none but current is the value '10' of type 'signedint'"],
     [{ 'x-expires': 1 }, { 'x-expires': 2 }, "received '2' but current is '1'"],
+    [{ 'x-expires': 1 }, { 'x-expires': 'one' }, "received 'one' but current is '1'"],
+    [{ 'x-expires': 1 }, { 'x-expires': null }, "received none but current is '1'"],
+    [{}, { 'x-expires': null }, "received the value 'undefined' of type 'void' but current is none"],
+    [{ 'x-expires': 3 }, { 'x-expires': 3.5 }, "received '3.5' but current is '3'"],
+    [{ 'x-expires': 1 }, { 'x-expires': [] }, "received '[]' but current is '1'"],
+    [
+      { 'x-expires': 1 },
+      { 'x-expires': ['a', { b: 2 }] },
+      'received \'[{longstr,<<"a">>},{table,[{<<"b">>,signedint,2}]}]\' but current is \'1\'',
+    ],
   ])('refuses other arguments: %o, then %o', (first, second, difference) => {
     queue('q', {}, first)
     const text = `precondition-failed: inequivalent arg 'x-expires' for queue 'q' in vhost '/': ${difference}`
@@ -83,7 +99,13 @@ describe('declaring a queue', () => {
     [{ 'x-max-priority': 256 }, /\{max_value_exceeded,256\}$/],
     [{ 'x-overflow': 'burst' }, /invalid_overflow$/],
     [{ 'x-dead-letter-routing-key': 'k' }, /routing_key_but_no_dlx_defined$/],
-    [{ 'x-queue-type': 'unheard' }, /unsupported queue type 'unheard'/],
+    [{ 'x-queue-type': 'unheard' }, /"unsupported queue type 'unheard'"$/],
+    [{ 'x-queue-mode': 'bogus' }, /"unsupported queue mode 'bogus'"$/],
+    [{ 'x-queue-version': 3 }, /"unsupported queue version '3'"$/],
+    [{ 'x-queue-version': -1 }, /\{value_negative,-1\}$/],
+    [{ 'x-queue-leader-locator': 'bogus' }, /invalid_queue_locator_arg$/],
+    [{ 'x-max-age': '1D', 'x-queue-mode': 5, 'x-expires': 0 }, /'x-expires'.*\{value_zero,0\}$/],
+    [{ 'x-max-age': '1D', 'x-expires': 0, 'x-queue-type': 'quorum' }, /'x-queue-type'/],
   ])('refuses the argument %o', (table, text) => {
     expect(refusal(() => queue('q', {}, table))).toMatch(/^precondition-failed: invalid arg 'x-/)
     expect(refusal(() => queue('q', {}, table))).toMatch(text)
@@ -100,11 +122,13 @@ describe('declaring a queue', () => {
       () => queue('q'),
       () => accessQueue(model.vhost, 'q', OTHER),
       () => deleteQueue(model.vhost, 'q', false, false, OTHER),
-      () => changeQueueBinding(model.vhost, 'bind', request, OTHER),
-      () => changeQueueBinding(model.vhost, 'unbind', request, OTHER),
+      () => bindQueue(model.vhost, request, OTHER),
     ]) {
       expect(refusal(act)).toBe(locked)
     }
+    expect(() => unbindQueue(model.vhost, request, OTHER)).not.toThrow()
+    bindQueue(model.vhost, request, ME)
+    expect(refusal(() => unbindQueue(model.vhost, request, OTHER))).toBe(locked)
   })
 
   test('refuses to make exclusive what is not', () => {
@@ -204,40 +228,48 @@ describe('binding', () => {
     arguments: fieldTable({}),
   })
 
-  test('names what is missing, the queue first', () => {
-    expect(refusal(() => changeQueueBinding(model.vhost, 'bind', request('x', 'q'), ME))).toBe(
-      "not-found: no queue 'q' in vhost '/'",
-    )
-    queue('q')
-    expect(refusal(() => changeQueueBinding(model.vhost, 'bind', request('x', 'q'), ME))).toBe(
-      "not-found: no exchange 'x' in vhost '/'",
-    )
-    expect(refusal(() => changeExchangeBinding(model.vhost, 'unbind', request('x', 'y')))).toBe(
-      "not-found: no exchange 'x' in vhost '/'",
-    )
+  test('names what is missing, the source first', () => {
+    const noSource = "not-found: no exchange 'x' in vhost '/'"
+    expect(refusal(() => bindQueue(model.vhost, request('x', 'q'), ME))).toBe(noSource)
+    expect(refusal(() => bindExchange(model.vhost, request('x', 'y')))).toBe(noSource)
+    exchange('x')
+    expect(refusal(() => bindQueue(model.vhost, request('x', 'q'), ME))).toBe("not-found: no queue 'q' in vhost '/'")
+    expect(refusal(() => bindExchange(model.vhost, request('x', 'y')))).toBe("not-found: no exchange 'y' in vhost '/'")
   })
 
   test('can be said twice, both ways', () => {
     queue('q')
-    for (const action of ['bind', 'bind', 'unbind', 'unbind'] as const)
-      changeQueueBinding(model.vhost, action, request('amq.topic', 'q'), ME)
+    for (const act of [bindQueue, bindQueue, unbindQueue, unbindQueue]) act(model.vhost, request('amq.topic', 'q'), ME)
     expect(model.vhost.requireQueue('q').incoming.size).toBe(0)
+  })
+
+  test('is taken away without a word when an end of it is missing', () => {
+    queue('q')
+    expect(unbindQueue(model.vhost, request('x', 'q'), ME)).toBeUndefined()
+    expect(unbindQueue(model.vhost, request('amq.topic', 'r'), ME)).toBeUndefined()
+    expect(unbindExchange(model.vhost, request('x', 'amq.topic'))).toBeUndefined()
+    expect(unbindExchange(model.vhost, request('amq.topic', 'y'))).toBeUndefined()
+  })
+
+  test('is refused for its arguments before anything is said of its owner', () => {
+    queue('q', { exclusive: true })
+    const asked = { ...request('amq.headers', 'q'), arguments: fieldTable({ 'x-match': 'bogus' }) }
+    expect(refusal(() => bindQueue(model.vhost, asked, OTHER))).toMatch(/Invalid x-match field value <<"bogus">>;/)
   })
 
   test('leaves the default exchange and reply addresses alone', () => {
     queue('q')
     for (const act of [
-      () => changeQueueBinding(model.vhost, 'bind', request('', 'q'), ME),
-      () => changeExchangeBinding(model.vhost, 'bind', request('', 'amq.topic')),
-      () => changeExchangeBinding(model.vhost, 'bind', request('amq.topic', '')),
+      () => bindQueue(model.vhost, request('', 'q'), ME),
+      () => unbindQueue(model.vhost, request('', 'q'), ME),
+      () => bindExchange(model.vhost, request('', 'amq.topic')),
+      () => unbindExchange(model.vhost, request('amq.topic', '')),
     ]) {
       expect(refusal(act)).toBe('access-refused: operation not permitted on the default exchange')
     }
-    for (const name of ['amq.rabbitmq.reply-to', 'amq.rabbitmq.reply-to.abc']) {
-      expect(refusal(() => changeQueueBinding(model.vhost, 'bind', request('amq.topic', name), ME))).toMatch(
-        /^access-refused/,
-      )
-    }
+    const address = 'amq.rabbitmq.reply-to.abc'
+    expect(refusal(() => bindQueue(model.vhost, request('amq.topic', address), ME))).toMatch(/^access-refused/)
+    expect(unbindQueue(model.vhost, request('amq.topic', address), ME)).toBeUndefined()
   })
 })
 

@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { useBroker } from '../support/broker.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { unique } from '../support/unique.ts'
-import { plain, type WireValue } from '../support/wire-values.ts'
+import { plain, tagged, type WireValue } from '../support/wire-values.ts'
 
 const broker = useBroker()
 let channel: RawChannel
@@ -96,6 +96,34 @@ test('the alternate exchange gets nothing when only CC could be routed', async (
   await channel.expectQuiet()
   expect(await channel.drain(copied)).toEqual(['copied'])
   expect(await channel.drain(rest)).toEqual(['left over'])
+})
+
+test('what is no text in a CC or BCC list is passed over', async () => {
+  const [first, second, hidden] = [await channel.queue(), await channel.queue(), await channel.queue()]
+  const headers = { CC: [1, true, null, ['x'], {}, second], BCC: [tagged('x', Buffer.from('x')), hidden] }
+  channel.publish({ routingKey: first, body: 'm', properties: { headers } })
+  for (const queue of [first, second, hidden]) expect(await channel.drain(queue)).toEqual(['m'])
+})
+
+test('BCC is taken out of what is returned', async () => {
+  const headers = { CC: [unique('nowhere')], BCC: [unique('nowhere')], keep: 'me' }
+  channel.publish({
+    routingKey: unique('nowhere'),
+    body: 'm',
+    mandatory: true,
+    properties: { headers, messageId: 'm' },
+  })
+  const { content } = await channel.returned()
+  expect(plain({ ...content.properties })).toEqual({ headers: { CC: headers.CC, keep: 'me' }, messageId: 'm' })
+})
+
+test('BCC is taken out of what a transaction returns', async () => {
+  await channel.call('tx.select')
+  channel.publish({ routingKey: unique('nowhere'), mandatory: true, properties: { headers: { BCC: ['x'], keep: 1 } } })
+  channel.send('tx.commit')
+  const { content } = await channel.returned()
+  expect(plain({ ...content.properties })).toEqual({ headers: { keep: 1 } })
+  await channel.expect('tx.commit-ok')
 })
 
 test('an empty CC list is fine', async () => {

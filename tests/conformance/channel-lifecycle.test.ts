@@ -101,6 +101,15 @@ test('a close of the client that crosses one of the server is answered', async (
   await channel.reopen()
 })
 
+test('opening a channel before its close was answered ends the connection with 504', async () => {
+  const channel = await broker.channel()
+  channel.ack(5)
+  await channel.expect('channel.close', { replyCode: 406 })
+  channel.send('channel.open')
+  await channel.client.expectConnectionClose(504, "second 'channel.open' seen", 'channel.open')
+  await channel.client.expectSocketClosed()
+})
+
 test('an error on one channel leaves the others of the connection alone', async () => {
   const client = await broker.open()
   const broken = await client.channel(1)
@@ -130,10 +139,13 @@ test('channel state is fresh after reopening: tags, consumers, modes and limits'
   await channel.delivery({ deliveryTag: 1, redelivered: true })
 })
 
-test.each(['channel.close-ok', 'channel.open-ok'] as const)('%s on an open channel is 503', async (name) => {
-  const client = await broker.open()
-  await client.channel(1)
-  client.send(1, name)
-  await client.expectConnectionClose(503, 'unimplemented method', name)
-  await client.expectSocketClosed()
-})
+test.each(['channel.close-ok', 'channel.open-ok', 'channel.flow-ok', 'basic.cancel-ok'] as const)(
+  '%s on an open channel is 503',
+  async (name) => {
+    const client = await broker.open()
+    await client.channel(1)
+    client.send(1, name)
+    await client.expectConnectionClose(503, 'unimplemented method', name)
+    await client.expectSocketClosed()
+  },
+)

@@ -62,6 +62,24 @@ test('a channel has one reply consumer', async () => {
   await requester.expectRefusal('basic.consume', args, 406, 'reply consumer already set')
 })
 
+test('a second reply consumer is refused as such, even with the same tag', async () => {
+  await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'same' })
+  const again = { queue: REPLY_TO, noAck: true, consumerTag: 'same' }
+  await requester.expectRefusal('basic.consume', again, 406, 'reply consumer already set')
+})
+
+test('a reply consumer that acknowledges is refused for that first', async () => {
+  await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'same' })
+  const again = { queue: REPLY_TO, noAck: false, consumerTag: 'same' }
+  await requester.expectRefusal('basic.consume', again, 406, 'reply consumer cannot acknowledge')
+})
+
+test('a reply consumer does not take the tag of another consumer', async () => {
+  await requester.consume(service, { consumerTag: 'taken' })
+  requester.send('basic.consume', { queue: REPLY_TO, consumerTag: 'taken' })
+  await requester.client.expectConnectionClose(530, "attempt to reuse consumer tag 'taken'", 'basic.consume')
+})
+
 differsFromRabbit310('allowed it')('the tag of the reply consumer is used up like any other', async () => {
   const queue = await requester.queue()
   await requester.consume(REPLY_TO, { noAck: true, consumerTag: 'taken' })
@@ -131,6 +149,35 @@ test.each([{ passive: true }, { passive: false }])(
     expect(declared.args).toEqual({ queue: REPLY_TO, messageCount: 0, consumerCount: 1 })
   },
 )
+
+test('the pseudo-queue counts as the last declared queue', async () => {
+  await requester.call('queue.declare', { queue: REPLY_TO })
+  await requester.call('basic.consume', { queue: '', noAck: true })
+  const address = await requestAddress()
+  await replier.call('queue.declare', { queue: address, passive: true })
+  const text = `no queue '${address}' in vhost '/'`
+  await requester.close()
+  await replier.expectRefusal('basic.get', { queue: '' }, 404, text)
+})
+
+test('the pseudo-queue cannot be bound: there is no such queue', async () => {
+  const binding = { queue: REPLY_TO, exchange: 'amq.direct', routingKey: 'k' }
+  await requester.expectRefusal('queue.bind', binding, 404, `no queue '${REPLY_TO}' in vhost '/'`)
+})
+
+test('unbinding the pseudo-queue or a reply address is fine, as with all that is not bound', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  for (const queue of [REPLY_TO, await requestAddress()]) {
+    await requester.call('queue.unbind', { queue, exchange: 'amq.direct', routingKey: 'k' })
+  }
+})
+
+test('the reply address is written into a request that is returned', async () => {
+  await requester.consume(REPLY_TO, { noAck: true })
+  const address = await requestAddress()
+  requester.publish({ routingKey: 'nobody-there', properties: { replyTo: REPLY_TO }, mandatory: true })
+  expect((await requester.returned()).content.properties).toEqual({ replyTo: address })
+})
 
 differsFromRabbit310('was 404')('a reply address cannot be bound', async () => {
   await requester.consume(REPLY_TO, { noAck: true })

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { differsFromRabbit310, useBroker } from '../support/broker.ts'
+import { useBroker } from '../support/broker.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { unique } from '../support/unique.ts'
 
@@ -99,11 +99,23 @@ test('exchange.bind with a missing exchange is 404', async () => {
   await channel.expectRefusal('exchange.bind', { source: 'amq.fanout', destination: missing }, 404, text)
 })
 
-differsFromRabbit310('was unbind-ok')('exchange.unbind with a missing exchange is 404', async () => {
+test('exchange.bind with two missing exchanges names the source', async () => {
+  const [source, destination] = [unique('missing'), unique('missing')]
+  await channel.expectRefusal('exchange.bind', { source, destination }, 404, `no exchange '${source}' in vhost '/'`)
+})
+
+test('exchange.unbind with a missing exchange is fine', async () => {
   const missing = unique('missing')
-  const text = `no exchange '${missing}' in vhost '/'`
-  await channel.expectRefusal('exchange.unbind', { source: missing, destination: 'amq.fanout' }, 404, text)
-  await channel.expectRefusal('exchange.unbind', { source: 'amq.fanout', destination: missing }, 404, text)
+  await channel.call('exchange.unbind', { source: missing, destination: 'amq.fanout' })
+  await channel.call('exchange.unbind', { source: 'amq.fanout', destination: missing })
+  await channel.call('exchange.unbind', { source: missing, destination: missing })
+})
+
+test('exchange.unbind with the default exchange is 403, even when the other one is missing', async () => {
+  const missing = unique('missing')
+  const text = 'operation not permitted on the default exchange'
+  await channel.expectRefusal('exchange.unbind', { source: '', destination: missing }, 403, text)
+  await channel.expectRefusal('exchange.unbind', { source: missing, destination: '' }, 403, text)
 })
 
 test('an internal exchange refuses publishes of clients and takes messages of other exchanges', async () => {

@@ -105,6 +105,22 @@ differsFromRabbit310('was 503')('exchange.declare: a type nobody knows is refuse
   await channel.expectRefusal('exchange.declare', declaration, 406, text)
 })
 
+differsFromRabbit310('was 503')('exchange.declare: the type is checked before the empty name', async () => {
+  const text = "unknown exchange type 'x-no-such-type-anywhere'"
+  await channel.expectRefusal('exchange.declare', { exchange: '', type: 'x-no-such-type-anywhere' }, 406, text)
+})
+
+test.each([
+  [null, "received the value 'undefined' of type 'void' but current is none"],
+  [3.5, "received the value '3.5' of type 'double' but current is none"],
+  [[], "received the value '[]' of type 'array' but current is none"],
+])('exchange.declare: another alternate exchange is printed as Erlang does: %j', async (value, tail) => {
+  const exchange = await channel.exchange('direct')
+  const again = { exchange, type: 'direct', autoDelete: true, arguments: { 'alternate-exchange': value } }
+  const text = `inequivalent arg 'alternate-exchange' for exchange '${exchange}' in vhost '/': ${tail}`
+  await channel.expectRefusal('exchange.declare', again, 406, text)
+})
+
 test('exchange.declare: a client may not make names that start with amq.', async () => {
   const exchange = unique('amq.test')
   const text = `exchange name '${exchange}' contains reserved prefix 'amq.*'`

@@ -163,6 +163,17 @@ test.concurrent.each([
   await client.expectSomeEnd(403, 501, 503, 504, 505)
 })
 
+test.each(['connection.tune-ok', 'connection.start-ok', 'connection.close', 'channel.open'] as const)(
+  '%s on channel 0 where connection.open is due is refused with 504',
+  async (name) => {
+    const client = await broker.connect()
+    await client.login()
+    client.send(0, name)
+    await client.expectConnectionClose(504, 'unexpected method in connection state opening', name)
+    await client.expectSocketClosed()
+  },
+)
+
 test.concurrent('channel.open before connection.open ends the connection', async () => {
   const client = await broker.connect()
   await client.login()

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { differsFromRabbit310, useBroker } from '../support/broker.ts'
+import { useBroker } from '../support/broker.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { unique } from '../support/unique.ts'
 
@@ -16,10 +16,10 @@ test('queue.bind: a missing queue is 404', async () => {
   await channel.expectRefusal('queue.bind', { queue, exchange: 'amq.direct' }, 404, text)
 })
 
-differsFromRabbit310('named the exchange')('queue.bind: of two missing ones the queue is named', async () => {
-  const queue = unique('missing')
-  const binding = { queue, exchange: unique('missing-x') }
-  await channel.expectRefusal('queue.bind', binding, 404, `no queue '${queue}' in vhost '/'`)
+test('queue.bind: of two missing ones the exchange is named', async () => {
+  const exchange = unique('missing')
+  const binding = { queue: unique('missing-q'), exchange }
+  await channel.expectRefusal('queue.bind', binding, 404, `no exchange '${exchange}' in vhost '/'`)
 })
 
 test('queue.bind: a missing exchange is 404', async () => {
@@ -28,16 +28,22 @@ test('queue.bind: a missing exchange is 404', async () => {
   await channel.expectRefusal('queue.bind', { queue, exchange }, 404, `no exchange '${exchange}' in vhost '/'`)
 })
 
-differsFromRabbit310('was unbind-ok')('queue.unbind: a missing exchange is 404', async () => {
-  const queue = await channel.queue()
-  const exchange = unique('missing')
-  await channel.expectRefusal('queue.unbind', { queue, exchange }, 404, `no exchange '${exchange}' in vhost '/'`)
+test.each(['exchange', 'queue', 'exchange and queue'])('queue.unbind: a missing %s is fine', async (missing) => {
+  const queue = missing.includes('queue') ? unique('missing') : await channel.queue()
+  const exchange = missing.includes('exchange') ? unique('missing') : 'amq.direct'
+  await channel.call('queue.unbind', { queue, exchange, routingKey: 'k' })
 })
 
-differsFromRabbit310('was unbind-ok')('queue.unbind: a missing queue is 404', async () => {
-  const queue = unique('missing')
-  const text = `no queue '${queue}' in vhost '/'`
-  await channel.expectRefusal('queue.unbind', { queue, exchange: 'amq.direct' }, 404, text)
+test('queue.unbind: the default exchange is 403, even when the queue is missing', async () => {
+  const binding = { queue: unique('missing'), exchange: '' }
+  await channel.expectRefusal('queue.unbind', binding, 403, 'operation not permitted on the default exchange')
+})
+
+test('queue.unbind: arguments are not checked, only compared', async () => {
+  const queue = await channel.queue()
+  await channel.bind(queue, 'amq.headers', '', { 'x-match': 'any' })
+  await channel.call('queue.unbind', { queue, exchange: 'amq.headers', arguments: { 'x-match': 'bogus' } })
+  await channel.call('queue.unbind', { queue, exchange: 'amq.headers', arguments: { 'x-match': 'any' } })
 })
 
 test('queue.unbind: a missing binding is fine', async () => {

@@ -25,6 +25,23 @@ test.each([
   expect(await owner.drain(queue)).toEqual(['mine'])
 })
 
+test('another connection may unbind what is not bound to an exclusive queue', async () => {
+  const owner = await broker.channel()
+  const queue = await owner.queue()
+  await owner.bind(queue, 'amq.direct', 'key')
+  const stranger = await broker.channel()
+  await stranger.call('queue.unbind', { queue, exchange: 'amq.direct', routingKey: 'another key' })
+})
+
+test('a binding that makes no sense is refused as such before its queue is found to be locked', async () => {
+  const owner = await broker.channel()
+  const queue = await owner.queue()
+  const stranger = await broker.channel()
+  const binding = { queue, exchange: 'amq.headers', arguments: { 'x-match': 'most' } }
+  const text = 'Invalid x-match field value <<"most">>; expected all, any, all-with-x, or any-with-x'
+  await stranger.expectRefusal('queue.bind', binding, 406, text)
+})
+
 test('another connection may publish to an exclusive queue', async () => {
   const owner = await broker.channel()
   const queue = await owner.queue()

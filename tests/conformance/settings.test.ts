@@ -1,6 +1,7 @@
 import { afterEach, expect } from 'vitest'
 import { BrokerUnderTest, leveretOnly } from '../support/broker.ts'
 import { PROTOCOL_HEADER } from '../support/raw-client.ts'
+import { BODY, frame, headerFrame, methodFrame } from '../support/wire-frames.ts'
 
 const test = leveretOnly('starts brokers with settings of its own')
 const started: BrokerUnderTest[] = []
@@ -40,6 +41,36 @@ test('the largest message is a setting', async () => {
   await channel.expectClose(406, 'message size 1001 is larger than configured max size 1000', 'basic.publish')
   await channel.reopen()
   await channel.expectCounts(queue, 1, 0)
+})
+
+test('a message that is too large is refused once its body was sent, so that its frames may be mixed with others', async () => {
+  const broker = await startBroker({ maxMessageSizeBytes: 1000 })
+  const client = await broker.open()
+  const channel = await client.channel(1)
+  const other = await client.channel(2)
+  client.write(Buffer.concat([methodFrame(1, 'basic.publish', { routingKey: 'q' }), headerFrame(1, 2000)]))
+  client.write(frame(BODY, 1, Buffer.alloc(1999)))
+  await other.expectQuiet()
+  client.write(frame(BODY, 1, Buffer.alloc(1)))
+  await channel.expectClose(406, 'message size 2000 is larger than configured max size 1000', 'basic.publish')
+  await channel.reopen()
+  await other.expectQuiet()
+})
+
+test('more body than a message that is too large has announced is 501', async () => {
+  const broker = await startBroker({ maxMessageSizeBytes: 1000 })
+  const client = await broker.open()
+  await client.channel(1)
+  client.write(Buffer.concat([methodFrame(1, 'basic.publish', { routingKey: 'q' }), headerFrame(1, 2000)]))
+  client.write(frame(BODY, 1, Buffer.alloc(2001)))
+  await client.expectConnectionClose(501, 'content body frame exceeds remaining content size', 'basic.publish')
+})
+
+test('immediate is refused before the size', async () => {
+  const broker = await startBroker({ maxMessageSizeBytes: 1000 })
+  const channel = await broker.channel()
+  channel.publish({ routingKey: 'q', immediate: true, body: Buffer.alloc(200_000) })
+  await channel.client.expectConnectionClose(540, 'immediate=true', 'basic.publish')
 })
 
 test('a client that says nothing is dropped after the handshake timeout', async () => {

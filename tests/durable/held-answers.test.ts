@@ -152,6 +152,52 @@ describe('while an answer waits for the disk', () => {
     await client.expectUsable()
   })
 
+  test('the close that a later method causes comes behind it', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.send('basic.qos', { prefetchSize: 1 })
+    await expect(channel.client.next(undefined, QUIET_MS)).rejects.toThrow('nothing arrived')
+    release()
+    await channel.client.expect(1, 'queue.declare-ok', { queue: 'new' })
+    await channel.client.expectConnectionClose(540, 'prefetch_size!=0 (1)', 'basic.qos')
+    await channel.client.expectSocketClosed()
+  })
+
+  test('a frame that cannot be read is answered behind it', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.client.write(Buffer.from([77, 0, 1, 0, 0, 0, 0, 0xce]))
+    await expect(channel.client.next(undefined, QUIET_MS)).rejects.toThrow('nothing arrived')
+    release()
+    await channel.client.expect(1, 'queue.declare-ok', { queue: 'new' })
+    await channel.client.expectConnectionClose(501, 'type 77, all octets = <<>>: unknown_frame')
+    await channel.client.expectSocketClosed()
+  })
+
+  test('the close that a later method causes comes without it when the disk takes too long', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.send('basic.qos', { prefetchSize: 1 })
+    const { name } = await channel.client.next(undefined, 8000)
+    expect(name).toBe('connection.close')
+    channel.client.send(0, 'connection.close-ok')
+    await channel.client.expectSocketClosed()
+  }, 10_000)
+
+  test('a close of the client that crosses the one behind it ends the connection in order', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.send('basic.qos', { prefetchSize: 1 })
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await channel.client.expect(0, 'connection.close', { replyCode: 540 })
+    await channel.client.expect(0, 'connection.close-ok')
+    await channel.client.expectSocketClosed()
+  })
+
   test('the client can close its connection', async () => {
     const channel = await server.channel()
     stall()
@@ -160,14 +206,16 @@ describe('while an answer waits for the disk', () => {
     await channel.client.close()
   })
 
-  test('the broker can close it', async () => {
+  test('the broker can close it when it stops', async () => {
     const channel = await server.channel()
     stall()
     declareNew(channel)
     await expectNothing(channel)
-    channel.client.send(3, 'basic.qos')
-    await channel.client.expectConnectionClose(504, /expected 'channel.open'/, 'basic.qos')
+    const isStopped = server.server.shutdown({ graceMs: STALL_MS })
+    await channel.client.expectConnectionClose(320, "broker forced connection closure with reason 'shutdown'")
     await channel.client.expectSocketClosed()
+    release()
+    await isStopped
   })
 
   test('the client is told that publishers are blocked, and that they are not any more', async () => {

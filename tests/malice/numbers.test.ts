@@ -115,21 +115,21 @@ describe('a body size', () => {
     },
   )
 
-  test('above the largest message closes the channel at the header', async () => {
+  test('above the largest message is thrown away as it comes, and closes the channel at its end', async () => {
     await underAttack(
       async (scene) => {
         const channel = await scene.channel()
-        for (const size of [1001, 2 ** 29]) {
-          channel.client.write(
-            Buffer.concat([methodFrame(1, 'basic.publish', { routingKey: 'q' }), headerFrame(1, size)]),
-          )
-          await channel.expectClose(
-            406,
-            `message size ${size} is larger than configured max size 1000`,
-            'basic.publish',
-          )
+        for (const size of [1001, 8 * 1024 * 1024]) {
+          channel.publish({ routingKey: 'q', body: Buffer.alloc(size) })
+          const text = `message size ${size} is larger than configured max size 1000`
+          await channel.expectClose(406, text, 'basic.publish')
           await channel.reopen()
         }
+        // One that never comes to its end holds nothing.
+        channel.client.write(
+          Buffer.concat([methodFrame(1, 'basic.publish', { routingKey: 'q' }), headerFrame(1, 2 ** 29)]),
+        )
+        await channel.client.expectUsable()
       },
       { config: { maxMessageSizeBytes: 1000 } },
     )
@@ -267,7 +267,6 @@ describe('a property', () => {
         Buffer.of(0x80, 0),
         Buffer.of(0x80, 0, 200),
         Buffer.of(0, 0, 1),
-        Buffer.of(0, 1),
         Buffer.of(0, 3, 0, 0),
         Buffer.of(0x10, 0),
         Buffer.of(0, 0x40, 0),

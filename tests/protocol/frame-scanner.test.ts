@@ -321,7 +321,7 @@ describe('FrameScanner refuses', () => {
       frameError('type 1, all octets = <<1,2,3>>: {invalid_frame_end_marker,205}'),
     )
     expect(refusal(frame(2, 1, Buffer.alloc(17, 9), 0))).toEqual(
-      frameError(`type 2, first 16 octets = <<${'9,'.repeat(15)}9>>: {invalid_frame_end_marker,0}`),
+      frameError(`type 2, first 16 octets = <<"${'\\t'.repeat(16)}">>: {invalid_frame_end_marker,0}`),
     )
     expect(refusal(frame(8, 0, Buffer.alloc(0), 1))).toEqual(
       frameError('type 8, all octets = <<>>: {invalid_frame_end_marker,1}'),
@@ -345,8 +345,12 @@ describe('FrameScanner refuses', () => {
     })
   })
 
-  test('a heartbeat on a channel', () => {
-    expect(refusal(frame(8, 1))).toEqual(frameError('type heartbeat, all octets = <<>>', 505))
+  test('a heartbeat on a channel, or with a payload', () => {
+    expect(refusal(frame(8, 1))).toEqual(frameError('type 8, all octets = <<>>', 505))
+    for (const channel of [0, 1]) {
+      const text = 'type 8, all octets = <<"ping">>: unknown_frame'
+      expect(refusal(frame(8, channel, Buffer.from('ping')))).toEqual(frameError(text))
+    }
   })
 
   test('a broken stream after the same frames, however it is cut', () => {

@@ -65,7 +65,7 @@ test('a header cut short or too long is a FrameError', () => {
       const header = encodeContentHeader(0, some)
       const bytes = Buffer.concat([header, Buffer.alloc(9)])
       for (let end = 0; end < header.length; end++) {
-        const code = end < 14 ? 501 : 541
+        const code = end < 12 ? 501 : 541
         expect(() => decodeContentHeader(bytes, 0, end)).toThrow(expect.objectContaining({ name: 'FrameError', code }))
         expect(validateProperties(bytes, 0, end)).toBe(false)
       }
@@ -79,7 +79,8 @@ test('a header cut short or too long is a FrameError', () => {
 test('a damaged header decodes exactly when it is valid, and is a FrameError otherwise', () => {
   fc.assert(
     fc.property(mutated(properties.map((some) => encodeContentHeader(0, some))), (header) => {
-      const isValid = header.length >= 2 && header.readUInt16BE() === 60 && validateProperties(header, 0, header.length)
+      const isBasic = header.length >= 4 && header.readUInt32BE() === 0x003c0000
+      const isValid = isBasic && validateProperties(header, 0, header.length)
       expect(decodes(header)).toBe(isValid)
     }),
     { numRuns: 1000 },
@@ -120,6 +121,13 @@ test('readFlags gives the flags of a header anywhere', () => {
   expect(readFlags(Buffer.concat([Buffer.alloc(3), hex(ALL_HEX)]), 3)).toBe(0xfffc)
 })
 
+test.each(['8001', '8002', '8003'])('in the flags %s those that no property has mean nothing', (flags) => {
+  const header = hex(`003c 0000 0000000000000000 ${flags} 0161`)
+  expect(decodeContentHeader(header)).toEqual({ bodySize: 0, properties: { contentType: 'a' } })
+  expect(findProperty(header, 0, header.length, PROPERTY_FLAGS.contentType.flag)).toBe(14)
+  expect(findProperty(header, 0, header.length, PROPERTY_FLAGS.clusterId.flag)).toBe(-1)
+})
+
 describe('refusals', () => {
   test('another class is 505', () => {
     expect(() => decodeContentHeader(hex('0032 0000 0000000000000000 0000'))).toThrow(
@@ -130,10 +138,15 @@ describe('refusals', () => {
     )
   })
 
-  test.each(['0001', '0002', '0003', '8001'])('the flags %s, which no property has, are 541', (flags) => {
-    expect(() => decodeContentHeader(hex(`003c 0000 0000000000000000 ${flags} 0161`))).toThrow(
-      expect.objectContaining({ code: 541 }),
-    )
+  test('a weight is 505, whatever the class', () => {
+    for (const classId of ['003c', '0032']) {
+      expect(() => decodeContentHeader(hex(`${classId} 0001 0000000000000000 0000`))).toThrow(
+        expect.objectContaining({
+          code: 505,
+          text: 'expected content header for class 60, got non content header frame instead',
+        }),
+      )
+    }
   })
 
   test('headers that are no table are 541', () => {

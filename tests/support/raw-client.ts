@@ -37,7 +37,7 @@ export const ALL_CAPABILITIES = {
 
 interface PartialContent {
   readonly method: { readonly name: MethodName; readonly args: MethodArguments }
-  header?: { readonly bodySize: number; readonly properties: ReceivedProperties }
+  header?: { readonly bodySize: number; readonly flags: number; readonly properties: ReceivedProperties }
   readonly parts: Buffer[]
   received: number
 }
@@ -288,7 +288,7 @@ export class RawClient {
     } else {
       content.header = decodeContentHeader(payload)
     }
-    const { bodySize, properties } = content.header
+    const { bodySize, flags, properties } = content.header
     if (content.received > bodySize) throw new Error('the broker sent more body than announced')
     if (content.received < bodySize) return
     this.#contents.delete(channel)
@@ -296,7 +296,7 @@ export class RawClient {
     this.#inbox.push({
       channel,
       ...content.method,
-      content: { properties, body: Buffer.concat(content.parts), frameSizes },
+      content: { properties, flags, body: Buffer.concat(content.parts), frameSizes },
     })
   }
 }

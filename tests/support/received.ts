@@ -3,6 +3,8 @@ import type { MethodArguments, MethodName } from './wire-methods.ts'
 
 export interface Content {
   readonly properties: ReceivedProperties
+  /** The property flags, those of no meaning included. */
+  readonly flags: number
   readonly body: Buffer
   /** Payload sizes of the body frames, in order. */
   readonly frameSizes: readonly number[]

@@ -90,7 +90,11 @@ export function bodyFrames(channel: number, body: Uint8Array, payloadMax: number
   return frames
 }
 
-export function decodeContentHeader(payload: Buffer): { bodySize: number; properties: ReceivedProperties } {
+export function decodeContentHeader(payload: Buffer): {
+  bodySize: number
+  flags: number
+  properties: ReceivedProperties
+} {
   const reader = new ByteReader(payload)
   if (reader.short() !== 60 || reader.short() !== 0) throw new Error('the broker sent a content header not of basic')
   const bodySize = Number(reader.longlong())
@@ -104,7 +108,7 @@ export function decodeContentHeader(payload: Buffer): { bodySize: number; proper
     else properties[name] = reader.taggedTable()
   }
   if (!reader.atEnd) throw new Error('the broker sent a content header with bytes left over')
-  return { bodySize, properties: properties as ReceivedProperties }
+  return { bodySize, flags, properties: properties as ReceivedProperties }
 }
 
 /** Cuts a byte stream into frames and complains about anything that is not one. */

@@ -42,8 +42,8 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
     if (!args.nowait) connection.send(channel.id, 'basic.consume-ok', { consumerTag })
   }
   if (name === REPLY_QUEUE) {
+    const tag = consumers.newReplyTag(args.consumerTag)
     if (!args.noAck) throw refuse.replyConsumerAcks()
-    const tag = consumers.newTag(args.consumerTag)
     consumers.addReplyConsumer(tag, () => sendOk(tag))
     return
   }
@@ -110,14 +110,10 @@ const recoverAsync: Handler<'basic.recover-async'> = (channel, { requeue }) => {
   channel.requeueAll()
 }
 
-// Clients never send these on their own; a well-formed ack, nack or reject never gets here.
-const answered = (): void => {}
-
 export const basicHandlers = {
   'basic.qos': qos,
   'basic.consume': consume,
   'basic.cancel': cancel,
-  'basic.cancel-ok': answered,
   'basic.get': get,
   'basic.recover': recover,
   'basic.recover-async': recoverAsync,

@@ -24,6 +24,5 @@ const accessRequest: Handler<'access.request'> = (channel) => {
 export const channelHandlers = {
   'channel.close': close,
   'channel.flow': flow,
-  'channel.flow-ok': () => {},
   'access.request': accessRequest,
 } as const

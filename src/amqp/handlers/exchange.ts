@@ -1,8 +1,6 @@
-import type { MethodArguments } from '../../../protocol/methods.ts'
-import { type BindingAction, changeExchangeBinding } from '../../broker/binding-operations.ts'
+import { bindExchange, unbindExchange } from '../../broker/binding-operations.ts'
 import { declareExchange, deleteExchange, passiveExchange } from '../../broker/exchange-declaration.ts'
 import { entityName } from '../../broker/names.ts'
-import type { Channel } from '../channel.ts'
 import type { Handler } from '../dispatch.ts'
 
 const declare: Handler<'exchange.declare'> = (channel, args) => {
@@ -23,18 +21,18 @@ const remove: Handler<'exchange.delete'> = (channel, { exchange, ifUnused, nowai
 }
 
 const bind: Handler<'exchange.bind'> = (channel, args) => {
-  const isStaged = change(channel, 'bind', args)
-  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'exchange.bind-ok', {}, isStaged)
+  const { vhost } = channel.connection
+  const binding = bindExchange(vhost, args)
+  if (args.nowait) return
+  channel.connection.sendWhenDurable(channel.id, 'exchange.bind-ok', {}, vhost.entities.isBindingStaged(binding))
 }
 
 const unbind: Handler<'exchange.unbind'> = (channel, args) => {
-  const isStaged = change(channel, 'unbind', args)
-  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'exchange.unbind-ok', {}, isStaged)
-}
-
-function change(channel: Channel, action: BindingAction, args: MethodArguments<'exchange.bind'>): boolean {
   const { vhost } = channel.connection
-  return vhost.entities.isBindingStaged(changeExchangeBinding(vhost, action, args))
+  const binding = unbindExchange(vhost, args)
+  if (args.nowait) return
+  const isStaged = binding !== undefined && vhost.entities.isBindingStaged(binding)
+  channel.connection.sendWhenDurable(channel.id, 'exchange.unbind-ok', {}, isStaged)
 }
 
 export const exchangeHandlers = {

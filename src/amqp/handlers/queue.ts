@@ -1,5 +1,5 @@
 import type { MethodArguments } from '../../../protocol/methods.ts'
-import { type BindingAction, changeQueueBinding } from '../../broker/binding-operations.ts'
+import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/binding-operations.ts'
 import { refuse } from '../../broker/errors.ts'
 import { entityName } from '../../broker/names.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../../broker/queue-declaration.ts'
@@ -16,8 +16,9 @@ export function queueName(channel: Channel, name: string): string {
 
 const declare: Handler<'queue.declare'> = (channel, args) => {
   const { connection } = channel
-  if (args.queue === REPLY_QUEUE || isReplyAddress(args.queue)) {
-    declareReplyAddress(channel, args)
+  const name = entityName(args.queue)
+  if (name === REPLY_QUEUE || isReplyAddress(name)) {
+    declareReplyAddress(channel, name, args.nowait)
     return
   }
   const isNew = !args.passive && connection.vhost.queue(args.queue) === undefined
@@ -34,10 +35,11 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
 }
 
 /** A replier may ask whether the requester is still there; the pseudo-queue itself always is. */
-function declareReplyAddress(channel: Channel, { queue, nowait }: MethodArguments<'queue.declare'>): void {
+function declareReplyAddress(channel: Channel, queue: string, nowait: boolean): void {
   const { vhost } = channel.connection
   if (queue !== REPLY_QUEUE && vhost.replyConsumers.at(queue) === undefined)
     throw refuse.missing('queue', queue, vhost.name)
+  channel.lastQueueName = queue
   if (!nowait) channel.connection.send(channel.id, 'queue.declare-ok', { queue, messageCount: 0, consumerCount: 1 })
 }
 
@@ -59,24 +61,24 @@ const purge: Handler<'queue.purge'> = (channel, args) => {
 }
 
 const bind: Handler<'queue.bind'> = (channel, args) => {
-  const isStaged = change(channel, 'bind', args)
-  if (!args.nowait) channel.connection.sendWhenDurable(channel.id, 'queue.bind-ok', {}, isStaged)
+  const { connection } = channel
+  const binding = bindQueue(connection.vhost, bindingRequest(channel, args), connection)
+  if (args.nowait) return
+  connection.sendWhenDurable(channel.id, 'queue.bind-ok', {}, connection.vhost.entities.isBindingStaged(binding))
 }
 
 const unbind: Handler<'queue.unbind'> = (channel, args) => {
-  const isStaged = change(channel, 'unbind', args)
-  channel.connection.sendWhenDurable(channel.id, 'queue.unbind-ok', {}, isStaged)
+  const { connection } = channel
+  const binding = unbindQueue(connection.vhost, bindingRequest(channel, args), connection)
+  const isStaged = binding !== undefined && connection.vhost.entities.isBindingStaged(binding)
+  connection.sendWhenDurable(channel.id, 'queue.unbind-ok', {}, isStaged)
 }
 
-/** Whether the disk does not know of the change yet. */
-function change(channel: Channel, action: BindingAction, args: MethodArguments<'queue.unbind'>): boolean {
-  const { connection } = channel
+function bindingRequest(channel: Channel, args: MethodArguments<'queue.unbind'>): BindingRequest {
   const destination = queueName(channel, args.queue)
   // AMQP 0-9-1: with neither name given, the routing key is the name of the last queue.
   const routingKey = args.queue === '' && args.routingKey === '' ? destination : args.routingKey
-  const request = { source: args.exchange, destination, routingKey, arguments: args.arguments }
-  const binding = changeQueueBinding(connection.vhost, action, request, connection)
-  return connection.vhost.entities.isBindingStaged(binding)
+  return { source: args.exchange, destination, routingKey, arguments: args.arguments }
 }
 
 export const queueHandlers = {
