@@ -28,6 +28,8 @@ export class ChannelConsumers implements ReplySink {
   /** Limit shared by all consumers of the channel; 0 for none. */
   #sharedLimit = 0
   #unackedCount = 0
+  /** Which of the consumers is to be woken first. */
+  #wakeFrom = 0
   /** An answer waits for the disk that has to come before the next delivery. */
   #isHeld = false
 
@@ -115,9 +117,12 @@ export class ChannelConsumers implements ReplySink {
     if (this.#sharedLimit !== 0) this.#checkLimit()
   }
 
-  /** Lets the queues look again whether they can deliver. */
+  /** Lets the queues look again whether they can deliver, each time another one first: it may take all of a shared limit. */
   wake(): void {
-    for (const consumer of this.#byTag.values()) consumer.queue.wake()
+    let position = 0
+    for (const consumer of this.#byTag.values()) if (position++ >= this.#wakeFrom) consumer.wake()
+    for (const consumer of this.#byTag.values()) consumer.wake()
+    this.#wakeFrom = this.#wakeFrom + 1 < this.#byTag.size ? this.#wakeFrom + 1 : 0
   }
 
   /** Replies are delivered at most once: a requester that does not read them loses them. */

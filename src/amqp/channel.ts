@@ -130,8 +130,10 @@ export class Channel {
     if (methodId === BASIC_NACK) settlement = (bits & REQUEUE) !== 0 ? 'requeue' : 'reject'
     else if (methodId !== BASIC_ACK) settlement = (bits & 1) !== 0 ? 'requeue' : 'reject'
     if (isMultiple && (tag === 0 || this.unacked.isOpen(tag))) this.#settleUpTo(tag, settlement)
-    else if (!isMultiple && this.unacked.take(tag)) this.#settleTaken(tag, settlement)
-    else throw refuse.unknownDeliveryTag(block.view.getBigUint64(payload + 4))
+    else if (!isMultiple && this.unacked.take(tag)) {
+      if (settlement === 'requeue') this.unacked.owner?.queue.catchUp()
+      this.#settleTaken(tag, settlement)
+    } else throw refuse.unknownDeliveryTag(block.view.getBigUint64(payload + 4))
   }
 
   /** Gives everything unacked back to its queues: oldest first. */

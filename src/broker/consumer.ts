@@ -38,6 +38,8 @@ export class Consumer {
   isCancelled = false
   /** Deliveries that the prefetch limit still allows. */
   credit: number
+  /** Takes turns with the other consumers of its queue. */
+  isInRound = false
 
   constructor(queue: Queue, sink: DeliverySink, options: ConsumerOptions) {
     this.queue = queue
@@ -53,6 +55,12 @@ export class Consumer {
 
   /** One of its messages was settled or requeued. */
   returnCredit(): void {
-    if (this.prefetchCount !== 0 && this.credit++ === 0) this.queue.wake()
+    if (this.prefetchCount !== 0 && this.credit++ === 0) this.wake()
+  }
+
+  /** It may be able to take messages again. */
+  wake(): void {
+    this.queue.consumers.enter(this)
+    this.queue.wake()
   }
 }

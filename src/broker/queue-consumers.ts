@@ -1,73 +1,81 @@
 /**
  * The consumers of one queue. The next message goes to a consumer of the highest priority that can take it; equals take
- * turns. RabbitMQ: consumer priorities, "round robin if several have the same priority".
+ * turns. RabbitMQ: consumer priorities, "round robin if several have the same priority". Those who could not take a message
+ * when they were due are out of the round until they can: then they come to its back, as new ones do.
  */
 import type { Consumer } from './consumer.ts'
+import { ConsumerRound } from './consumer-round.ts'
 
 interface Level {
   readonly priority: number
-  consumers: Consumer[]
-  /** Where the round goes on. */
-  next: number
-  cancelledCount: number
+  readonly round: ConsumerRound
+  /** Consumers that are not cancelled, in the round or not. */
+  count: number
 }
 
 export class QueueConsumers {
-  count = 0
   /** Whether one of them wants the queue for itself. */
   hasExclusive = false
+  #all: Set<Consumer> | undefined
   #levels: Level[] = []
 
+  get count(): number {
+    return this.#all === undefined ? 0 : this.#all.size
+  }
+
   add(consumer: Consumer): void {
-    let level = this.#levels.find((candidate) => candidate.priority === consumer.priority)
+    this.#all ??= new Set()
+    this.#all.add(consumer)
+    let level = this.#level(consumer)
     if (level === undefined) {
-      level = { priority: consumer.priority, consumers: [], next: 0, cancelledCount: 0 }
+      level = { priority: consumer.priority, round: new ConsumerRound(), count: 0 }
       this.#levels.push(level)
       this.#levels.sort((a, b) => b.priority - a.priority)
     }
-    level.consumers.push(consumer)
-    this.count++
+    level.count++
     if (consumer.isExclusive) this.hasExclusive = true
+    this.enter(consumer)
+  }
+
+  /** The consumer may be able to take messages again. */
+  enter(consumer: Consumer): void {
+    if (consumer.isInRound || consumer.isCancelled) return
+    consumer.isInRound = true
+    this.#level(consumer)?.round.push(consumer)
   }
 
   remove(consumer: Consumer): boolean {
-    const level = this.#levels.find((candidate) => candidate.priority === consumer.priority)
-    if (level === undefined || consumer.isCancelled) return false
+    const level = this.#level(consumer)
+    if (level === undefined || consumer.isCancelled || this.#all?.delete(consumer) !== true) return false
     consumer.isCancelled = true
-    this.count--
     if (consumer.isExclusive) this.hasExclusive = false
+    level.count--
+    if (level.count === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
     // Cancelled ones stay in their place until they are the majority, so that many can be removed at once.
-    if (++level.cancelledCount * 2 > level.consumers.length) this.#compact(level)
+    else if (level.round.size > level.count * 2) level.round.compact()
     return true
   }
 
   /** The consumer whose turn it is, or undefined when none can take a message. */
   next(): Consumer | undefined {
-    for (const level of this.#levels) {
-      const { consumers } = level
-      const { length } = consumers
-      let at = level.next
-      for (let tried = 0; tried < length; tried++) {
-        if (at >= length) at = 0
-        const consumer = consumers[at++] as Consumer
-        if (consumer.credit > 0 && !consumer.isCancelled && consumer.sink.isOpen) {
-          level.next = at
+    for (const { round } of this.#levels) {
+      while (round.size > 0) {
+        const consumer = round.shift()
+        if (consumer.credit > 0 && consumer.sink.isOpen && !consumer.isCancelled) {
+          round.push(consumer)
           return consumer
         }
+        consumer.isInRound = false
       }
     }
     return undefined
   }
 
   all(): Consumer[] {
-    return this.#levels.flatMap((level) => level.consumers.filter((consumer) => !consumer.isCancelled))
+    return [...(this.#all ?? [])]
   }
 
-  #compact(level: Level): void {
-    const next = level.consumers.slice(0, level.next).filter((consumer) => !consumer.isCancelled).length
-    level.consumers = level.consumers.filter((consumer) => !consumer.isCancelled)
-    level.cancelledCount = 0
-    level.next = next
-    if (level.consumers.length === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
+  #level(consumer: Consumer): Level | undefined {
+    return this.#levels.find(({ priority }) => priority === consumer.priority)
   }
 }

@@ -27,6 +27,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: 
   const existing = asked === '' ? undefined : vhost.queue(asked)
   if (existing !== undefined) {
     checkEquivalence(existing, declaration, user)
+    existing.catchUp()
     return existing
   }
   const name = asked === '' ? generatedName('amq.gen-') : asked
@@ -41,10 +42,14 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: 
   })
 }
 
-/** Throws BrokerError when the queue is exclusive to somebody else. Every use of a queue goes through this. */
+/**
+ * Throws BrokerError when the queue is exclusive to somebody else. Every use of a queue goes through this: what its consumers
+ * can take they have by then.
+ */
 export function accessQueue(vhost: Vhost, name: string, user: object): Queue {
   const queue = vhost.requireQueue(entityName(name))
   if (queue.owner !== undefined && queue.owner !== user) throw refuse.locked('queue', queue.name, vhost.name)
+  queue.catchUp()
   return queue
 }
 

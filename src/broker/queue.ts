@@ -9,6 +9,9 @@ import type { DeliveryScheduler } from './delivery-scheduler.ts'
 import { refuse } from './errors.ts'
 import { QueueConsumers } from './queue-consumers.ts'
 
+/** What is delivered at once to consumers that take any number of messages. */
+const CATCH_UP_MESSAGES = 16_384
+
 export interface QueueSpec {
   readonly name: string
   readonly durable: boolean
@@ -71,6 +74,15 @@ export class Queue {
   /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
   deliver(limit: number): number {
     this.#isScheduled = false
+    return this.#deliver(limit)
+  }
+
+  /** Delivers now what is to be delivered in this turn: before the queue is looked at or changed. */
+  catchUp(): void {
+    if (this.#isScheduled) this.#deliver(CATCH_UP_MESSAGES)
+  }
+
+  #deliver(limit: number): number {
     const log = this.#log
     const consumers = this.consumers
     let left = limit
@@ -148,6 +160,7 @@ export class Queue {
 
   /** Returns true when this was the last consumer of an auto-delete queue, which is to be deleted now. */
   removeConsumer(consumer: Consumer): boolean {
+    this.catchUp()
     if (!this.consumers.remove(consumer)) return false
     return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
   }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Consumer, type ConsumerOptions } from '../../src/broker/consumer.ts'
+import { ConsumerRound } from '../../src/broker/consumer-round.ts'
 import { QueueConsumers } from '../../src/broker/queue-consumers.ts'
 import { Model, Sink } from './model.ts'
 
@@ -39,10 +40,11 @@ describe('QueueConsumers', () => {
     middle.credit = 0
     expect(turns(consumers, 2)).toBe('ll')
     high.credit = 1
+    consumers.enter(high)
     expect(turns(consumers, 1)).toBe('h')
   })
 
-  test('passes over who has no credit or is closed, and keeps the turns of the others', () => {
+  test('leaves out who has no credit or is closed, and puts them last when they are back', () => {
     const [a, b, c] = [consumer('a'), consumer('b'), consumer('c')]
     const consumers = added(a, b, c)
     b.credit = 0
@@ -50,7 +52,53 @@ describe('QueueConsumers', () => {
     ;(a.sink as Sink).isOpen = false
     expect(turns(consumers, 2)).toBe('cc')
     b.credit = 1
-    expect(turns(consumers, 4)).toBe('bcbc')
+    consumers.enter(b)
+    consumers.enter(b)
+    expect(turns(consumers, 4)).toBe('cbcb')
+  })
+
+  test('puts a new one behind all others, wherever the round is', () => {
+    const consumers = added(consumer('a'), consumer('b'), consumer('c'))
+    expect(turns(consumers, 1)).toBe('a')
+    consumers.add(consumer('d'))
+    expect(turns(consumers, 5)).toBe('bcadb')
+  })
+
+  test('looks at a consumer that can take nothing only once', () => {
+    const all = Array.from({ length: 1000 }, (_, i) => consumer(String(i)))
+    const consumers = added(...all, consumer('x'))
+    let looks = 0
+    for (const one of all) {
+      Object.defineProperty(one, 'credit', {
+        get: () => {
+          looks++
+          return 0
+        },
+      })
+    }
+    expect(turns(consumers, 100)).toBe('x'.repeat(100))
+    expect(looks).toBe(1000)
+  })
+
+  test('keeps nothing of consumers that came and went', () => {
+    const consumers = added(consumer('a'))
+    for (let i = 0; i < 1000; i++) {
+      const one = consumer('b')
+      consumers.add(one)
+      consumers.remove(one)
+    }
+    const { shift } = ConsumerRound.prototype
+    let shifts = 0
+    ConsumerRound.prototype.shift = function counted(this: ConsumerRound) {
+      shifts++
+      return shift.call(this)
+    }
+    try {
+      expect(turns(consumers, 1)).toBe('a')
+    } finally {
+      ConsumerRound.prototype.shift = shift
+    }
+    expect(shifts).toBeLessThan(4)
   })
 
   test('keeps the turns when somebody leaves', () => {

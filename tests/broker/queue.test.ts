@@ -71,13 +71,13 @@ describe('Queue', () => {
   test('waits while its consumers are closed', () => {
     const model = new Model()
     const queue = model.queue('q')
-    const { sink } = model.consumer(queue)
+    const { sink, consumer } = model.consumer(queue)
     sink.isOpen = false
     publish(queue, '1')
     model.run()
     expect(sink.bodies).toEqual([])
     sink.isOpen = true
-    queue.wake()
+    consumer.wake()
     model.run()
     expect(sink.bodies).toEqual(['1'])
   })
