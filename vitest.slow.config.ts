@@ -11,6 +11,8 @@ export default defineConfig({
       'tests/soak/soak.test.ts',
     ],
     pool: 'forks',
+    // They wait for others most of the time.
+    maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 60_000,
   },

@@ -5,7 +5,7 @@ import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
 import type { Received } from '../support/received.ts'
 import type { CrashBroker } from './crash-broker.ts'
-import { bodyOf, type CrashModel, idOf, type QueueModel, TrackedMessage } from './model.ts'
+import { bodyOf, type CrashModel, idOf, type QueueModel, TrackedMessage, type WholeOperation } from './model.ts'
 
 /** Queues of publishers and consumers; the fanout exchange leads to the last two. */
 export const STREAM_QUEUES = ['stream-0', 'stream-1', 'stream-2', 'stream-3'] as const
@@ -59,7 +59,7 @@ function bodySize(random: Random): number {
 }
 
 /** A channel with confirms and what waits for them. */
-class ConfirmedChannel {
+export class ConfirmedChannel {
   readonly #channel: RawChannel
   #published = 0
   readonly #waiting = new Map<number, readonly TrackedMessage[]>()
@@ -76,10 +76,15 @@ class ConfirmedChannel {
     return this.#waiting.size
   }
 
-  publish(exchange: string, routingKey: string, queues: readonly QueueModel[], isPersistent: boolean): void {
-    const { model, random } = this.#stage
+  publish(
+    exchange: string,
+    routingKey: string,
+    queues: readonly QueueModel[],
+    isPersistent: boolean,
+    bytes = bodySize(this.#stage.random),
+  ): void {
+    const { model } = this.#stage
     const id = model.nextId()
-    const bytes = bodySize(random)
     const messages = queues.map((queue) => {
       const message = new TrackedMessage(id, this.#publisher, bytes, isPersistent)
       queue.messages.set(id, message)
@@ -238,7 +243,12 @@ export async function transacting(stage: Stage): Promise<void> {
       channel.publish({ routingKey: queue.name, body, properties: { deliveryMode: 2 } })
     }
     if (random.onceIn(6)) await rollBack(channel, publishes)
-    else await commit(channel, model, acks, publishes)
+    else {
+      const transaction = { name: 'transaction', publishes, settles: acks }
+      model.asked(transaction)
+      await channel.call('tx.commit')
+      model.answered(transaction)
+    }
   }
 }
 
@@ -247,23 +257,6 @@ async function rollBack(channel: RawChannel, publishes: readonly [QueueModel, Tr
   await channel.call('tx.rollback')
   // The rolled back acks leave their messages with the channel: back to the queues.
   await channel.call('basic.recover', { requeue: true })
-}
-
-async function commit(
-  channel: RawChannel,
-  model: CrashModel,
-  acks: readonly [QueueModel, TrackedMessage][],
-  publishes: readonly [QueueModel, TrackedMessage][],
-): Promise<void> {
-  for (const [, message] of acks) message.settled = 'maybe'
-  model.openTransaction = { acks, publishes }
-  await channel.call('tx.commit')
-  model.openTransaction = undefined
-  for (const [queue, message] of acks) {
-    message.delivered = 'certain'
-    queue.settledForGood(message)
-  }
-  for (const [, message] of publishes) message.kept = 'certain'
 }
 
 /** Fills a queue, then empties it: by purging it, or by deleting it and declaring it again. */
@@ -279,11 +272,18 @@ export async function purging(stage: Stage): Promise<void> {
     for (let left = random.below(60); left > 0; left--) confirmed.publish('', queue.name, [queue], !random.onceIn(10))
     while (confirmed.waitingCount > 0) await confirmed.confirm()
     if (random.onceIn(3)) continue
-    const dropped = [...queue.messages.values()]
-    for (const message of dropped) message.settled = 'maybe'
     const isDeleted = random.onceIn(2)
-    await admin.call(isDeleted ? 'queue.delete' : 'queue.purge', { queue: queue.name })
-    for (const message of dropped) queue.settledForGood(message)
+    const method = isDeleted ? 'queue.delete' : 'queue.purge'
+    const dropped = wholeQueue(method, queue)
+    model.asked(dropped)
+    await admin.call(method, { queue: queue.name })
+    model.answered(dropped)
     if (isDeleted) await declareQueue(admin, queue.name)
   }
+}
+
+/** What takes everything out of the queue. */
+export function wholeQueue(name: string, queue: QueueModel): WholeOperation {
+  const live = [...queue.messages.values()].filter(({ settled }) => settled !== 'certain')
+  return { name, publishes: [], settles: live.map((message) => [queue, message] as const) }
 }

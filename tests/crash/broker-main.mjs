@@ -1,15 +1,20 @@
 // The broker of the crash tests: the built one, with small log files and little memory, so that rotation, checkpoints,
 // moved messages, eviction and reading back all happen within seconds. Its only argument is the options as JSON.
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { ServerBuilder } from '../../dist/src/index.js'
 import { LevelStorage } from '../../dist/storage/level/level-storage.js'
+import { killingFiles } from './killing-files.mjs'
 
 const STORE_FAILED = 3
 const options = JSON.parse(process.argv[2])
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
+const { files, aim } = await killingFiles(join(options.folder, 'log'))
 const storage = new LevelStorage({
   ...options,
+  files,
   onDamage: (text) => say({ damage: text }),
   onFatal: (error) => {
     process.stderr.write(`${error.stack}\n`)
@@ -29,10 +34,13 @@ const server = new ServerBuilder()
   .withLogger(logger)
   .build()
 const [address] = await server.listen()
-// Whoever started it is gone: nobody else would end it.
-process.stdin
+// Each line says when the process is to kill itself. When the test that started it is gone, nothing else would end it.
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    aim(JSON.parse(line))
+    say({ isAimed: true })
+  })
   .once('close', () => process.exit())
-  .resume()
-  .unref()
+process.stdin.unref()
 process.once('SIGTERM', () => void server.shutdown({ graceMs: 100 }))
 say({ port: address.port, recovery: server.recovery })

@@ -15,7 +15,17 @@ export interface CrashBrokerOptions {
   readonly durability?: 'sync' | 'interval' | 'os'
 }
 
+/** At which of its own writes and syncs of the log the broker kills itself. */
+export interface Aim {
+  /** So many pass before. */
+  readonly passing: number
+  readonly when: 'before' | 'within' | 'after'
+  /** Time since it began, for `within`. */
+  readonly withinUs: number
+}
+
 interface Line {
+  readonly isAimed?: boolean
   readonly port?: number
   readonly recovery?: ServerRecovery
   readonly error?: string
@@ -30,6 +40,7 @@ export class CrashBroker {
   readonly complaints: string[] = []
   readonly #child: ChildProcess
   readonly #exit: Promise<unknown>
+  #whenAimed: () => void = () => {}
 
   private constructor(child: ChildProcess) {
     this.#child = child
@@ -55,7 +66,8 @@ export class CrashBroker {
     const lines = createInterface({ input: stdout })
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
-        const { port, recovery, error, damage }: Line = JSON.parse(line)
+        const { port, recovery, error, damage, isAimed }: Line = JSON.parse(line)
+        if (isAimed) this.#whenAimed()
         for (const complaint of [error, damage]) if (complaint !== undefined) this.complaints.push(complaint)
         if (port === undefined) return
         this.port = port
@@ -64,6 +76,20 @@ export class CrashBroker {
       })
       void this.#exit.then(() => reject(new Error(`the broker did not start: ${this.complaints.join('\n')}`)))
     })
+  }
+
+  /** From now on it waits for its moment. */
+  async aim(aim: Aim): Promise<void> {
+    const aimed = new Promise<void>((resolve) => {
+      this.#whenAimed = resolve
+    })
+    this.#child.stdin?.write(`${JSON.stringify(aim)}\n`)
+    await aimed
+  }
+
+  /** Resolves once the process is gone. */
+  get exited(): Promise<unknown> {
+    return this.#exit
   }
 
   get pid(): number {

@@ -17,7 +17,13 @@ const KILLS = Number(process.env.LEVERET_CRASH_KILLS ?? 50)
 const LIFE_MS_MAX = 1500
 
 const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-'))
-const options: CrashBrokerOptions = { folder, logFileBytes: 1024 * 1024, memoryBytes: 512 * 1024 }
+/** What a killed process has written is there, whatever it has synced. */
+const DURABILITIES = ['sync', 'sync', 'interval', 'os'] as const
+
+/** Every life of the broker has a durability of its own. */
+function options(random: Random): CrashBrokerOptions {
+  return { folder, logFileBytes: 1024 * 1024, memoryBytes: 512 * 1024, durability: random.pick(DURABILITIES) }
+}
 
 let broker: CrashBroker | undefined
 
@@ -37,7 +43,7 @@ async function liveShortly(stage: Stage): Promise<void> {
 
 /** Kills the broker while it is starting. */
 async function killWhileStarting(random: Random): Promise<void> {
-  const broker = CrashBroker.spawn(options)
+  const broker = CrashBroker.spawn(options(random))
   const listening = broker.listening().catch(() => {})
   await new Promise((resolve) => setTimeout(resolve, random.below(400)))
   await broker.kill()
@@ -49,12 +55,12 @@ test(`what was promised survives ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, {
 }, async () => {
   const random = new Random(SEED)
   const model = new CrashModel()
-  broker = await CrashBroker.start(options)
+  broker = await CrashBroker.start(options(random))
   await declareTopology({ broker, model, random })
   for (let kill = 1; kill <= KILLS; kill++) {
     await liveShortly({ broker, model, random })
     if (random.onceIn(5)) await killWhileStarting(random)
-    broker = await CrashBroker.start(options)
+    broker = await CrashBroker.start(options(random))
     const problems = await verify({ broker, model, random }, random.onceIn(3))
     expect(problems.slice(0, 20), `after kill ${kill}`).toEqual([])
   }

@@ -112,10 +112,11 @@ export class QueueModel {
   }
 }
 
-/** One transaction that was asked to commit and has not answered. */
-export interface OpenTransaction {
+/** What happens altogether or not at all: a transaction, a purge, the deletion of a queue. */
+export interface WholeOperation {
+  readonly name: string
   readonly publishes: readonly (readonly [QueueModel, TrackedMessage])[]
-  readonly acks: readonly (readonly [QueueModel, TrackedMessage])[]
+  readonly settles: readonly (readonly [QueueModel, TrackedMessage])[]
 }
 
 /** An entity by what it takes to find it. */
@@ -126,7 +127,8 @@ export class CrashModel {
   readonly entities = new Map<EntityName, Certainty>()
   /** Where there are more, publishers leave a queue alone. */
   readonly queueLengthMax: number
-  openTransaction: OpenTransaction | undefined
+  /** Asked for and not answered. */
+  readonly #underWay = new Set<WholeOperation>()
   #lastId = 0
   #lastPublisher = 0
 
@@ -160,15 +162,34 @@ export class CrashModel {
     return ++this.#lastPublisher
   }
 
-  /** The transaction that was under way happened altogether or not at all. */
-  transactionProblems(found: ReadonlyMap<string, readonly FoundMessage[]>): string[] {
-    const { openTransaction } = this
-    this.openTransaction = undefined
-    if (openTransaction === undefined) return []
+  /** To be called before the broker is asked for it. */
+  asked(operation: WholeOperation): void {
+    for (const [, message] of operation.settles) message.settled = 'maybe'
+    this.#underWay.add(operation)
+  }
+
+  /** The broker has promised it. */
+  answered(operation: WholeOperation): void {
+    this.#underWay.delete(operation)
+    for (const [queue, message] of operation.settles) queue.settledForGood(message)
+    for (const [, message] of operation.publishes) message.kept = 'certain'
+  }
+
+  /** What was under way happened altogether or not at all. */
+  operationProblems(found: ReadonlyMap<string, readonly FoundMessage[]>): string[] {
+    const problems: string[] = []
+    const ids = new Map([...found].map(([name, messages]) => [name, new Set(messages.map(({ id }) => id))]))
     const isThere = ([queue, { id }]: readonly [QueueModel, TrackedMessage]): boolean =>
-      found.get(queue.name)?.some((message) => message.id === id) ?? false
-    const outcomes = [...openTransaction.publishes.map(isThere), ...openTransaction.acks.map((ack) => !isThere(ack))]
-    if (new Set(outcomes).size <= 1) return []
-    return [`of ${outcomes.length} operations of a transaction, ${outcomes.filter(Boolean).length} happened`]
+      ids.get(queue.name)?.has(id) ?? false
+    for (const { name, publishes, settles } of this.#underWay) {
+      // What is transient is gone either way.
+      const settled = settles.filter(([, { isPersistent }]) => isPersistent)
+      const outcomes = [...publishes.map(isThere), ...settled.map((one) => !isThere(one))]
+      const happened = outcomes.filter(Boolean).length
+      if (happened > 0 && happened < outcomes.length)
+        problems.push(`of the ${outcomes.length} parts of a ${name}, ${happened} happened`)
+    }
+    this.#underWay.clear()
+    return problems
   }
 }

@@ -1,5 +1,5 @@
 // Reads everything the broker kept, and holds it against the model.
-
+import type { RawChannel } from '../support/raw-channel.ts'
 import {
   BARRIER,
   commitBarrier,
@@ -39,16 +39,11 @@ export async function verify(stage: Stage, isDrained: boolean): Promise<string[]
   for (const name of QUEUES) {
     const channel = await client.channel(++channelId)
     const { args } = await declareQueue(channel, name)
-    const messages: FoundMessage[] = []
-    if (Number(args.messageCount) > 0) await channel.consume(name)
-    while (messages.length < Number(args.messageCount)) {
-      const { content, args: delivery } = await channel.delivery()
-      messages.push({ id: idOf(content.body), body: content.body, isRedelivered: delivery.redelivered === true })
-    }
+    const messages = await readQueue(channel, name, Number(args.messageCount))
     if (isDrained && messages.length > 0) channel.ack(0, true)
     found.set(name, messages)
   }
-  problems.push(...model.transactionProblems(found))
+  problems.push(...model.operationProblems(found))
   for (const [name, messages] of found) {
     const queue = model.queue(name)
     problems.push(...queue.problems(messages))
@@ -61,6 +56,17 @@ export async function verify(stage: Stage, isDrained: boolean): Promise<string[]
   }
   await client.close()
   return problems
+}
+
+/** Takes so many messages, and keeps them without an ack. */
+export async function readQueue(channel: RawChannel, name: string, count: number): Promise<FoundMessage[]> {
+  const messages: FoundMessage[] = []
+  if (count > 0) await channel.consume(name)
+  while (messages.length < count) {
+    const { content, args } = await channel.delivery()
+    messages.push({ id: idOf(content.body), body: content.body, isRedelivered: args.redelivered === true })
+  }
+  return messages
 }
 
 /** Being killed damages nothing. */
