@@ -4,7 +4,7 @@ import { ConfirmedChannel, connect, declareQueue, type Stage, wholeQueue } from 
 import { bodyOf, type FoundMessage, type QueueModel, TrackedMessage } from './model.ts'
 import { processProblems, readQueue } from './verify.ts'
 
-export const LARGE_QUEUE = 'large'
+const LARGE_QUEUE = 'large'
 export const LARGE_COUNT = 100_000
 const BESIDE_QUEUES = ['beside-0', 'beside-1'] as const
 /** A transaction puts so many messages into each of these, too. */
