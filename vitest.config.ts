@@ -9,6 +9,7 @@ const exclude = [
   'tests/package/**',
   'tests/fuzz/**',
   'tests/crash/**',
+  'tests/differential/**',
   'tests/soak/soak.test.ts',
 ]
 

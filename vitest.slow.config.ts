@@ -8,6 +8,7 @@ export default defineConfig({
       'tests/package/**/*.test.ts',
       'tests/fuzz/**/*.test.ts',
       'tests/crash/**/*.test.ts',
+      'tests/differential/**/*.test.ts',
       'tests/soak/soak.test.ts',
     ],
     pool: 'forks',

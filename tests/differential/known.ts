@@ -1,0 +1,110 @@
+// Differences that are known, and why they are as they are. The other side is RabbitMQ 3.10; where 4.2 does otherwise, Leveret
+// does as 4.2.
+import { callsOf, type Step } from './step.ts'
+
+/** What was different: the lines of both brokers in one step, evened out. */
+export interface Seen {
+  /** Undefined for what is looked at behind the last step. */
+  readonly step: Step | undefined
+  readonly rabbitmq: string
+  readonly leveret: string
+  readonly steps: readonly Step[]
+}
+
+export interface Known {
+  /** `4.2`: RabbitMQ 3.10 alone does so. `meant`: Leveret's own choice. `chance`: RabbitMQ does sometimes this, sometimes that. */
+  readonly because: '4.2' | 'meant' | 'chance'
+  readonly reason: string
+  readonly explains: (seen: Seen) => boolean
+}
+
+/** Texts that say the same in two ways. */
+interface Evened {
+  readonly reason: string
+  readonly pattern: RegExp
+  readonly replacement: string
+}
+
+export const EVENED: readonly Evened[] = [
+  { reason: 'RabbitMQ breaks long terms into lines', pattern: /,\n +/g, replacement: ',' },
+  {
+    reason: 'RabbitMQ 4.2 treats a missing x-queue-type as classic',
+    pattern:
+      /(inequivalent arg 'x-queue-type'.*?received )(?:the value )?('\w*')(?: of type '\w+')? but current is (?:none|'classic')/g,
+    replacement: '$1$2 but current is classic',
+  },
+]
+
+const hasMalformed = (step: Step | undefined, ...names: readonly string[]): boolean =>
+  step?.kind === 'malformed' && names.includes(step.name)
+const isHeld = (steps: readonly Step[]): boolean => steps.some(({ kind }) => kind === 'hold')
+const calls = (steps: readonly Step[], method: string): boolean =>
+  steps.some((step) => callsOf(step).some((one) => one.method === method))
+
+export const KNOWN: readonly Known[] = [
+  {
+    because: '4.2',
+    reason: 'an unknown exchange type is refused with 406, not 503',
+    explains: ({ rabbitmq }) => /COMMAND_INVALID - (?:invalid|unknown) exchange type/.test(rabbitmq),
+  },
+  {
+    because: '4.2',
+    reason: 'an unknown x-queue-type is refused with 406, not 541',
+    explains: ({ rabbitmq, leveret }) =>
+      rabbitmq.includes('INTERNAL_ERROR') && leveret.includes("invalid arg 'x-queue-type'"),
+  },
+  {
+    because: '4.2',
+    reason: 'CC and expiration are looked at before the user of a message',
+    explains: ({ rabbitmq, leveret }) =>
+      rabbitmq.includes('user_id property') && /unacceptable_type_in_header|invalid expiration/.test(leveret),
+  },
+  {
+    because: '4.2',
+    reason: 'any delivery mode is taken',
+    explains: ({ rabbitmq }) => rabbitmq.includes('delivery_mode_unknown'),
+  },
+  {
+    because: '4.2',
+    reason: 'a refused tune-ok is answered with 530, not with a closed socket',
+    explains: ({ step, leveret }) => step?.kind === 'handshake' && leveret.includes('NOT_ALLOWED - negotiated'),
+  },
+  {
+    because: '4.2',
+    reason: 'replies wait for tx.commit',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      calls(steps, 'tx.select') && rabbitmq.includes('reply-to.#') && !leveret.includes('reply-to.#'),
+  },
+  {
+    because: '4.2',
+    reason: 'the address of a consumer of replies counts as a route',
+    explains: ({ rabbitmq, leveret }) =>
+      /basic\.return .*routingKey=amq\.rabbitmq\.reply-to\.#/.test(rabbitmq) && !leveret.includes('basic.return'),
+  },
+  {
+    because: '4.2',
+    reason: 'texts about a body that is too large, and about one that is longer than announced',
+    explains: ({ step }) =>
+      hasMalformed(step, 'publish, body too long', 'publish, second body too long', 'publish, body of size 0') ||
+      hasMalformed(step, 'publish, size 600 MiB', 'publish, size 2^64-1'),
+  },
+  {
+    because: 'meant',
+    reason: 'what cannot be read is refused with a code where RabbitMQ cuts the connection',
+    explains: ({ step, rabbitmq, leveret }) =>
+      step?.kind === 'malformed' && rabbitmq.includes('the broker closed the socket') && /replyCode=50\d/.test(leveret),
+  },
+  {
+    because: 'meant',
+    reason: 'a wrong method during the log-in is refused with 504 where RabbitMQ says nothing for a while',
+    explains: ({ step, rabbitmq, leveret }) =>
+      step?.kind === 'handshake' &&
+      !rabbitmq.includes('connection.close') &&
+      /CHANNEL_ERROR|UNEXPECTED_FRAME/.test(leveret),
+  },
+  {
+    because: 'meant',
+    reason: 'what a channel has fetched is ready again once it is closed, not once its close-ok has come',
+    explains: ({ step, steps }) => step === undefined && isHeld(steps) && calls(steps, 'basic.get'),
+  },
+]
