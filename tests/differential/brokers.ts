@@ -1,19 +1,47 @@
-// The two brokers that a run compares: RabbitMQ, which `tests/differential/run` has started, and a Leveret in this process.
+// The brokers that a run compares: RabbitMQ, which `tests/differential/run` has started, and in this process a Leveret that
+// keeps everything in memory and one that keeps what is durable on the disk.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Server } from '../../src/server.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
+import { LevelStorage } from '../../storage/level/level-storage.ts'
 
-export interface Brokers {
+/** Where the sequences of one worker run: both brokers have the virtual host, and it belongs to the worker alone. */
+export interface Arena {
+  readonly vhost: string
   readonly rabbitmqPort: number
   readonly leveretPort: number
-  /** Both brokers have them; sequences that run at the same time use one each. */
-  readonly vhosts: readonly string[]
+}
+
+export interface Brokers {
+  readonly arenas: readonly Arena[]
   stop(): Promise<void>
 }
 
+/** Every other arena has a Leveret that is durable. */
 export async function startBrokers(rabbitmqPort: number, jobs: number): Promise<Brokers> {
-  const server = new ServerBuilder().withConfig({ port: 0 }).build()
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-differential-'))
+  const durable = new ServerBuilder()
+    .withConfig({ port: 0 })
+    .withStorage(new LevelStorage({ folder, durability: 'os' }))
+  const servers = [new ServerBuilder().withConfig({ port: 0 }).build(), durable.build()]
+  const ports: number[] = []
+  for (const server of servers) ports.push(await portOf(server))
+  const arenas = Array.from({ length: jobs }, (_, i) => {
+    const vhost = `differential-${i}`
+    servers[i % 2]?.broker.createVhost(vhost)
+    return { vhost, rabbitmqPort, leveretPort: ports[i % 2] ?? 0 }
+  })
+  const stop = async (): Promise<void> => {
+    for (const server of servers) await server.shutdown({ graceMs: 0 })
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { arenas, stop }
+}
+
+async function portOf(server: Server): Promise<number> {
   const [address] = await server.listen()
   if (address === undefined) throw new Error('Leveret does not listen')
-  const vhosts = Array.from({ length: jobs }, (_, i) => `differential-${i}`)
-  for (const vhost of vhosts) server.broker.createVhost(vhost)
-  return { rabbitmqPort, leveretPort: address.port, vhosts, stop: () => server.shutdown({ graceMs: 0 }) }
+  return address.port
 }

@@ -1,5 +1,5 @@
 // Runs sequence after sequence against both brokers, and makes short what shows a difference.
-import type { Brokers } from './brokers.ts'
+import type { Arena, Brokers } from './brokers.ts'
 import { type Difference, firstDifference } from './comparison.ts'
 import { generate } from './generator.ts'
 import { type Entry, Session } from './session.ts'
@@ -50,64 +50,67 @@ export class Exploration {
   }
 
   async run(): Promise<void> {
-    await Promise.all(this.#brokers.vhosts.map((vhost) => this.#work(vhost)))
+    await Promise.all(this.#brokers.arenas.map((arena) => this.#work(arena)))
   }
 
   /** One sequence, with patience. */
   async compare(steps: readonly Step[]): Promise<Both> {
-    return await this.#both(steps, this.#brokers.vhosts[0] ?? '/', PATIENT_MS)
+    const arena = this.#brokers.arenas.at(-1)
+    if (arena === undefined) throw new Error('there is nowhere to run it')
+    return await this.#both(steps, arena, PATIENT_MS)
   }
 
-  async #work(vhost: string): Promise<void> {
+  async #work(arena: Arena): Promise<void> {
     const { firstSeed, count, endMs } = this.#limits
-    while (this.#nextSeed < firstSeed + count && performance.now() < endMs) await this.#look(this.#nextSeed++, vhost)
+    while (this.#nextSeed < firstSeed + count && performance.now() < endMs) await this.#look(this.#nextSeed++, arena)
   }
 
-  async #look(seed: number, vhost: string): Promise<void> {
+  async #look(seed: number, arena: Arena): Promise<void> {
     const steps = generate(seed)
-    const both = await this.#both(steps, vhost, QUIET_MS)
+    const both = await this.#both(steps, arena, QUIET_MS)
     this.#onSequence(seed, steps, both)
     this.sequences++
     this.steps += steps.length
     let difference = firstDifference(steps, both.rabbitmq, both.leveret)
     if (difference === undefined) return
     if (difference.known === undefined) {
-      difference = await this.#again(steps, vhost)
+      difference = await this.#again(steps, arena)
       if (difference === undefined) {
         this.unstable++
         return
       }
     }
     if (difference.known !== undefined) this.#count(difference.known.reason)
-    else await this.#find(seed, steps, difference, vhost)
+    else await this.#find(seed, steps, difference, arena)
   }
 
   #count(reason: string): void {
     this.known.set(reason, (this.known.get(reason) ?? 0) + 1)
   }
 
-  async #find(seed: number, steps: readonly Step[], found: Difference, vhost: string): Promise<void> {
+  async #find(seed: number, steps: readonly Step[], found: Difference, arena: Arena): Promise<void> {
     const { signature } = found
     if (this.findings.has(signature)) return
     this.findings.set(signature, { seed, steps, difference: found })
     const isSame = async (candidate: readonly Step[]): Promise<boolean> => {
-      const difference = await this.#again(candidate, vhost)
+      const difference = await this.#again(candidate, arena)
       return difference?.known === undefined && difference?.signature.slice(0, 60) === signature.slice(0, 60)
     }
     const short = await shrink(steps.slice(0, found.index + 1), isSame)
-    const difference = await this.#again(short, vhost)
+    const difference = await this.#again(short, arena)
     if (difference !== undefined) this.findings.set(signature, { seed, steps: short, difference })
   }
 
-  async #again(steps: readonly Step[], vhost: string): Promise<Difference | undefined> {
-    const { rabbitmq, leveret } = await this.#both(steps, vhost, PATIENT_MS)
+  async #again(steps: readonly Step[], arena: Arena): Promise<Difference | undefined> {
+    const { rabbitmq, leveret } = await this.#both(steps, arena, PATIENT_MS)
     return firstDifference(steps, rabbitmq, leveret)
   }
 
-  async #both(steps: readonly Step[], vhost: string, quietMs: number): Promise<Both> {
+  async #both(steps: readonly Step[], arena: Arena, quietMs: number): Promise<Both> {
     const prefix = `r${++this.#runs}x${process.pid}.`
+    const { vhost, rabbitmqPort, leveretPort } = arena
     const at = (port: number): Promise<readonly Entry[]> => new Session({ port, vhost, prefix, quietMs }).run(steps)
-    const [rabbitmq, leveret] = await Promise.all([at(this.#brokers.rabbitmqPort), at(this.#brokers.leveretPort)])
+    const [rabbitmq, leveret] = await Promise.all([at(rabbitmqPort), at(leveretPort)])
     return { rabbitmq, leveret }
   }
 }
