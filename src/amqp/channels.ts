@@ -65,11 +65,14 @@ export class Channels {
     const { open } = this
     this.open = []
     this.count = 0
-    // forEach skips the numbers that were never used.
+    // What one of them gives back is not for another of them. forEach skips the numbers that were never used.
     open.forEach((channel) => {
       if (channel === undefined) return
       channel.isClosing = true
-      channel.close()
+      channel.consumers.close()
+    })
+    open.forEach((channel) => {
+      channel?.close()
     })
   }
 

@@ -18,6 +18,20 @@ test('connection.close with open channels and consumers is answered with nothing
   expect((await client.next()).name).toBe('connection.close-ok')
 })
 
+test('what one channel gives back at the end of its connection goes to no other channel of it', async () => {
+  const client = await broker.open()
+  const fetching = await client.channel(1)
+  const queue = await fetching.queue({ exclusive: false })
+  fetching.publishTo(queue, 'fetched')
+  await fetching.get(queue)
+  await (await client.channel(2)).consume(queue)
+  client.send(0, 'connection.close', { replyCode: 200 })
+  expect((await client.next()).name).toBe('connection.close-ok')
+  const next = await broker.channel()
+  expect(await next.get(queue)).toMatchObject({ args: { redelivered: true, deliveryTag: 1 } })
+  await next.call('queue.delete', { queue })
+})
+
 test('after connection.close everything but close-ok is ignored', async () => {
   const client = await broker.open()
   await client.channel(1)

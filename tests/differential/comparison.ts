@@ -25,8 +25,9 @@ export function firstDifference(
     const [one = {}, other = {}] = [rabbitmq[index], leveret[index]]
     const step = steps[index]
     let [a, b] = [text(one), text(other)]
-    for (const { pattern, replacement } of EVENED) {
+    for (const { pattern, replacement, isIn } of EVENED) {
       if (a === b) break
+      if (isIn?.(steps) === false) continue
       a = a.replace(pattern, replacement)
       b = b.replace(pattern, replacement)
     }

@@ -23,7 +23,14 @@ interface Evened {
   readonly reason: string
   readonly pattern: RegExp
   readonly replacement: string
+  /** Only in such sequences. */
+  readonly isIn?: (steps: readonly Step[]) => boolean
 }
+
+const calls = (steps: readonly Step[], method: string): boolean =>
+  steps.some((step) => callsOf(step).some((one) => one.method === method))
+const hasReplyConsumer = (steps: readonly Step[]): boolean =>
+  steps.some((step) => callsOf(step).some(({ args }) => args?.queue === 'amq.rabbitmq.reply-to'))
 
 export const EVENED: readonly Evened[] = [
   { reason: 'RabbitMQ breaks long terms into lines', pattern: /,\n +/g, replacement: ',' },
@@ -33,13 +40,23 @@ export const EVENED: readonly Evened[] = [
       /(inequivalent arg 'x-queue-type'.*?received )(?:the value )?('\w*')(?: of type '\w+')? but current is (?:none|'classic')/g,
     replacement: '$1$2 but current is classic',
   },
+  {
+    reason: 'RabbitMQ gives a reply the next delivery tag and does not use it up; here no tag comes twice',
+    pattern: / tag=\d+/g,
+    replacement: '',
+    isIn: hasReplyConsumer,
+  },
 ]
 
 const hasMalformed = (step: Step | undefined, ...names: readonly string[]): boolean =>
   step?.kind === 'malformed' && names.includes(step.name)
 const isHeld = (steps: readonly Step[]): boolean => steps.some(({ kind }) => kind === 'hold')
-const calls = (steps: readonly Step[], method: string): boolean =>
-  steps.some((step) => callsOf(step).some((one) => one.method === method))
+/** The lines without what was delivered, and confirmed. */
+const withoutDeliveries = (lines: string): string =>
+  lines
+    .split('\n')
+    .filter((line) => !/^\S+: (?:to |acked |nacked )/.test(line))
+    .join('\n')
 
 export const KNOWN: readonly Known[] = [
   {
@@ -101,6 +118,22 @@ export const KNOWN: readonly Known[] = [
       step?.kind === 'handshake' &&
       !rabbitmq.includes('connection.close') &&
       /CHANNEL_ERROR|UNEXPECTED_FRAME/.test(leveret),
+  },
+  {
+    because: 'meant',
+    reason: 'on a channel that is closing nothing is looked at; RabbitMQ looks for the queue that was declared last',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      isHeld(steps) &&
+      rabbitmq.includes('no previously declared queue') &&
+      !leveret.includes('no previously declared queue'),
+  },
+  {
+    because: 'chance',
+    reason: 'what is on its way to a channel that a call in the same write ends',
+    explains: ({ step, rabbitmq, leveret }) =>
+      callsOf(step).length > 1 &&
+      /(?:channel|connection)\.close /.test(rabbitmq) &&
+      withoutDeliveries(rabbitmq) === withoutDeliveries(leveret),
   },
   {
     because: 'meant',
