@@ -14,6 +14,9 @@ const FREE_BLOCKS_MAX = 64
 const WAITING_TURNS_MAX = 4
 /** It does when the last output left no longer ago than this. */
 const STREAMING_MS = 0.1
+/** An outbox from which so much left at once gathers for a while longer: a long write costs little more than a short one. */
+const STREAM_BYTES_MIN = 32 * 1024
+const GATHERING_MS = 0.4
 
 /** Flushes all outboxes that were written to, once no more input is at hand, and lends them their blocks. */
 export class OutboxFlusher {
@@ -46,12 +49,18 @@ export class OutboxFlusher {
       setImmediate(this.#flush)
       return
     }
+    const hasInput = this.hasInput
+    this.hasInput = false
     this.#turnsWaited = 0
     this.#flushedAtMs = nowMs
     const outboxes = this.#outboxes
     this.#outboxes = []
     for (let i = 0; i < outboxes.length; i++) {
       const outbox = outboxes[i] as Outbox
+      if (hasInput && outbox.isGathering(nowMs)) {
+        this.add(outbox)
+        continue
+      }
       outbox.isWaiting = false
       try {
         outbox.flush()
@@ -91,6 +100,9 @@ export class Outbox implements Output {
   /** Pieces in front of the current block that the socket has not been given yet. */
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
+  /** What left when the socket was last given something. */
+  #flushedBytes = 0
+  #flushedAtMs = 0
   /** Where the part of the block begins that is not among the pieces yet. */
   #start = 0
   /** Full blocks whose bytes are in `pieces` or in the socket. */
@@ -140,10 +152,17 @@ export class Outbox implements Output {
     this.reserve(0)
   }
 
+  /** Much left a moment ago, so that more is likely to come: worth waiting for. */
+  isGathering(nowMs: number): boolean {
+    return !this.isBlocked && this.#flushedBytes >= STREAM_BYTES_MIN && nowMs - this.#flushedAtMs < GATHERING_MS
+  }
+
   /** Hands everything to the socket, unless it is still busy with what it has. */
   flush(): void {
     const socket = this.#socket
     if (this.isBlocked || socket.destroyed || (this.length === this.#start && this.#pieces.length === 0)) return
+    this.#flushedBytes = this.length - this.#start + this.#piecesBytes
+    this.#flushedAtMs = performance.now()
     if (this.#pieces.length === 0) {
       this.bytesWritten += this.length - this.#start
       socket.write(this.block.bytes.subarray(this.#start, this.length), this.#onWritten)

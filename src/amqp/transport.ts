@@ -16,7 +16,7 @@ const READ_BYTES = 64 * 1024
 /** Behind a large body comes the next one, often: no more of it than its beginning is to be copied. */
 const BEGINNING_BYTES = 4 * 1024
 /** How long the input of one connection may take in one turn of the event loop: then the others come first. */
-const TURN_MS = 0.4
+const TURN_MS = 0.25
 
 /** Room of this size for a rest is kept, though there is none. */
 const SMALL_REST_BYTES = 4096

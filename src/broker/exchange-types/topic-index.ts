@@ -20,7 +20,7 @@ export class TopicIndex {
   /** With more patterns than this, it tries to part them. */
   #patternsMax = PATTERNS_MAX
   #place: Place | undefined
-  readonly #byWord = new Map<number, TopicIndex>()
+  #byWord: Map<number, TopicIndex> | undefined
   /** Those without a word in that place. */
   #others: TopicIndex | undefined
 
@@ -45,10 +45,10 @@ export class TopicIndex {
     const word = wordAt(pattern, this.#place)
     if (this.#childFor(word).remove(pattern)) {
       if (word === ANY_WORD) this.#others = undefined
-      else this.#byWord.delete(word)
+      else this.#byWord?.delete(word)
     }
-    if (this.#byWord.size > 0 || this.#others !== undefined) return false
-    this.#place = undefined
+    if ((this.#byWord?.size ?? 0) > 0 || this.#others !== undefined) return false
+    this.#place = this.#byWord = undefined
     this.#patternsMax = PATTERNS_MAX
     return true
   }
@@ -61,20 +61,23 @@ export class TopicIndex {
       return
     }
     if (place.from === 'inner') {
-      for (let i = 0; i < key.distinctCount; i++) this.#byWord.get(key.distinct(i))?.match(key, visit)
+      for (let i = 0; i < key.distinctCount; i++) this.#byWord?.get(key.distinct(i))?.match(key, visit)
     } else {
       const at = place.from === 'front' ? place.index : key.count - 1 - place.index
-      if (at >= 0 && at < key.count) this.#byWord.get(key.words[at] as number)?.match(key, visit)
+      if (at >= 0 && at < key.count) this.#byWord?.get(key.words[at] as number)?.match(key, visit)
     }
     this.#others?.match(key, visit)
   }
 
   #childFor(word: number): TopicIndex {
-    let child = word === ANY_WORD ? this.#others : this.#byWord.get(word)
+    let child = word === ANY_WORD ? this.#others : this.#byWord?.get(word)
     if (child !== undefined) return child
     child = new TopicIndex()
     if (word === ANY_WORD) this.#others = child
-    else this.#byWord.set(word, child)
+    else {
+      this.#byWord ??= new Map()
+      this.#byWord.set(word, child)
+    }
     return child
   }
 

@@ -1,0 +1,139 @@
+import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../../protocol/constants.ts'
+import { fieldTable } from '../../protocol/field-table-plain.ts'
+import { encodeMethodFrame } from '../../protocol/method-codec.ts'
+import { encodeContentHeader, type Properties } from '../../protocol/properties.ts'
+import { Writer } from '../../protocol/writer.ts'
+import type { ClientConnection } from '../../src/perf/client-connection.ts'
+import { BINDING, CONSUMER, EXCHANGE, QUEUE } from './method-arguments.ts'
+
+/** Prepares on a connection of its own, and returns what is to be done while the bystander is looked after. */
+export type Attack = (client: ClientConnection) => Promise<() => Promise<void>>
+
+const CHANNEL = 1
+const BATCH = 500
+const DELETE = { queue: 'full', ifUnused: false, ifEmpty: false, nowait: false } as const
+
+export const ATTACKS: Readonly<Record<string, Attack>> = {
+  topic: async (client) => {
+    const queue = await declare(client, 'topic', 'topic')
+    // Some hundred different keys from the bits of a number, none like another.
+    const word = (bits: number, at: number): string => ['a', '*', '#', 'a', '#.a', 'b'][(bits >>> (at % 27)) % 6] ?? 'a'
+    const key = (i: number): string => Array.from({ length: 60 }, (_, at) => word(mixed(i), at)).join('.')
+    await repeat(client, 3000, (i) => bind(queue, 'topic', key(i).slice(0, 250)))
+    return () => repeat(client, 500, (i) => publish('topic', `${'a.'.repeat(60)}${'b.'.repeat(30)}${i}`))
+  },
+  headers: async (client) => {
+    const queue = await declare(client, 'headers', 'headers')
+    const table = (i: number) => fieldTable({ 'x-match': 'all', kind: 'order', region: 'eu', number: i })
+    await repeat(client, 10_000, (i) => bind(queue, 'headers', '', table(i)))
+    const headers = (i: number) => fieldTable({ kind: 'order', region: 'eu', number: i, more: 'x' })
+    return () => repeat(client, 1000, (i) => publish('headers', '', { headers: headers(i) }))
+  },
+  fanout: async (client) => {
+    await client.call('exchange.declare', { ...EXCHANGE, exchange: 'fanout', type: 'fanout' })
+    await repeat(client, 20_000, (i) => {
+      const queue = `fan-${i}`
+      return Buffer.concat([
+        encodeMethodFrame(CHANNEL, 'queue.declare', { ...QUEUE, queue, nowait: true }),
+        bind(queue, 'fanout'),
+      ])
+    })
+    return () => repeat(client, 40, () => publish('fanout', ''))
+  },
+  purge: async (client) => {
+    await fill(client, 2_000_000)
+    return async () => void (await client.call('queue.purge', { queue: 'full', nowait: false }))
+  },
+  delete: async (client) => {
+    await fill(client, 2_000_000)
+    return async () => void (await client.call('queue.delete', DELETE))
+  },
+  'purge-durable': async (client) => {
+    await fill(client, 500_000, true)
+    return async () => void (await client.call('queue.purge', { queue: 'full', nowait: false }))
+  },
+  'delete-durable': async (client) => {
+    await fill(client, 500_000, true)
+    return async () => void (await client.call('queue.delete', DELETE))
+  },
+  bind: async (client) => {
+    const queue = await declare(client, 'binds', 'topic')
+    const key = (i: number) => `some.key.${i}.of.many.#`
+    return async () => {
+      await repeat(client, 40_000, (i) => bind(queue, 'binds', key(i)))
+      const unbind = (i: number) => ({ ...BINDING, queue, exchange: 'binds', routingKey: key(i) })
+      await repeat(client, 40_000, (i) => encodeMethodFrame(CHANNEL, 'queue.unbind', unbind(i)))
+    }
+  },
+  unacked: async (client) => {
+    await fill(client, 1_000_000)
+    await client.call('basic.consume', { ...CONSUMER, queue: 'full' })
+    for (let left = 1; left > 0; ) left = await readyCount(client)
+    return async () => client.destroy()
+  },
+  declare: async (client) => {
+    const queue = (i: number) => ({ ...QUEUE, queue: `declared-${i}` })
+    return () => repeat(client, 40_000, (i) => encodeMethodFrame(CHANNEL, 'queue.declare', queue(i)))
+  },
+}
+
+/** Declares a queue and an exchange. */
+async function declare(client: ClientConnection, exchange: string, type: string): Promise<string> {
+  await client.call('exchange.declare', { ...EXCHANGE, exchange, type })
+  await client.call('queue.declare', { ...QUEUE, queue: 'target' })
+  return 'target'
+}
+
+async function fill(client: ClientConnection, count: number, isDurable = false): Promise<void> {
+  await client.call('queue.declare', { ...QUEUE, queue: 'full', durable: isDurable })
+  const properties = { deliveryMode: isDurable ? 2 : 1 } as const
+  await repeat(client, count, () => publish('', 'full', properties))
+  while ((await readyCount(client)) < count) await new Promise((resolve) => setTimeout(resolve, 20))
+  // Whatever a large queue leaves to be done in the background.
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+}
+
+async function readyCount(client: ClientConnection): Promise<number> {
+  const answer = await client.call('queue.declare', { ...QUEUE, queue: 'full', passive: true })
+  return answer.name === 'queue.declare-ok' ? answer.args.messageCount : 0
+}
+
+/** Sends so many frames, a batch at a time, and waits until the broker has seen them all. */
+async function repeat(client: ClientConnection, count: number, frames: (i: number) => Buffer): Promise<void> {
+  for (let sent = 0; sent < count; ) {
+    const batch = Math.min(BATCH, count - sent)
+    const first = sent
+    const bytes = Buffer.concat(Array.from({ length: batch }, (_, i) => frames(first + i)))
+    await new Promise<void>((resolve) => client.write(bytes, resolve))
+    sent += batch
+  }
+  await client.call('exchange.declare', { ...EXCHANGE, exchange: 'amq.direct', passive: true })
+}
+
+function bind(queue: string, exchange: string, routingKey = '', args = BINDING.arguments): Buffer {
+  return encodeMethodFrame(CHANNEL, 'queue.bind', { queue, exchange, routingKey, nowait: true, arguments: args })
+}
+
+function publish(exchange: string, routingKey: string, properties: Properties = { deliveryMode: 1 }): Buffer {
+  const body = Buffer.alloc(16, 'x')
+  return Buffer.concat([
+    encodeMethodFrame(CHANNEL, 'basic.publish', { exchange, routingKey, mandatory: false, immediate: false }),
+    frame(FRAME_HEADER, encodeContentHeader(body.length, properties)),
+    frame(FRAME_BODY, body),
+  ])
+}
+
+function frame(type: number, payload: Uint8Array): Buffer {
+  const writer = new Writer()
+  writer.octet(type)
+  writer.short(CHANNEL)
+  writer.long(payload.length)
+  writer.bytes(payload)
+  writer.octet(FRAME_END)
+  return writer.take()
+}
+
+/** Spreads the bits of a small number. */
+function mixed(i: number): number {
+  return Math.imul(i + 1, 0x9e3779b1) >>> 0
+}
