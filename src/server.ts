@@ -331,17 +331,11 @@ export class Server {
       flusher: new OutboxFlusher(),
       readBuffer: new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes)),
       onOpen: (details) => {
-        logger.info({ ...logged(details) }, 'connection opened')
         this.#hooks.call('onConnect', details)
       },
       onClose: (details) => {
-        logger.info({ ...logged(details) }, 'connection closed')
         this.#hooks.call('onDisconnect', details)
       },
     }
   }
-}
-
-function logged({ id, peerAddress, peerPort, user, vhost }: ConnectionDetails): object {
-  return { connection: id, peer: `${peerAddress}:${peerPort}`, user: user.name, vhost }
 }

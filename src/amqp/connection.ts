@@ -13,9 +13,12 @@ import type { Journal } from '../../storage/journal.ts'
 import type { User } from '../auth/authenticator.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { afterNextReads } from '../lib/after-next-reads.ts'
 import type { Block } from '../lib/block.ts'
+import { guarded } from '../lib/guarded.ts'
 import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
+import { ConnectionLog } from './connection-log.ts'
 import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './context.ts'
 import { Failures } from './failures.ts'
 import { FrameRouter } from './frame-router.ts'
@@ -49,7 +52,8 @@ export class Connection implements Receiver {
   readonly #transport: Transport
   readonly #scanner: FrameScanner
   readonly handshake: Handshake
-  readonly #failures: Failures
+  readonly log: ConnectionLog
+  readonly failures: Failures
   readonly #heartbeat: Heartbeat
   readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
@@ -82,7 +86,8 @@ export class Connection implements Receiver {
     this.#onClosed = onClosed
     this.#nowMs = nowMs
     this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
-    this.#failures = new Failures(this, context)
+    this.log = new ConnectionLog(context.logger, id, `${this.peerAddress}:${this.peerPort}`)
+    this.failures = new Failures(this, context.rareLines)
     this.#scanner = new FrameScanner(
       new FrameRouter(this, context.broker.inputTurn),
       context.limits.initialFrameMaxBytes,
@@ -147,7 +152,7 @@ export class Connection implements Receiver {
     } catch (error) {
       // Frames end their errors themselves, so this is the scanner's: where the next frame would begin is lost.
       this.#scanner.stop()
-      this.failWith(error)
+      this.failures.failWith(error)
       this.#finishInput()
       this.closeNow()
       return end
@@ -248,42 +253,37 @@ export class Connection implements Receiver {
     this.phase = 'open'
     this.#deadlineMs = Number.POSITIVE_INFINITY
     const { id, peerAddress, peerPort } = this
-    this.#details = { id, peerAddress, peerPort, user, vhost: vhost.name }
+    this.#details = { id, peerAddress, peerPort, name: this.log.name, user, vhost: vhost.name }
+    this.log.opened(this.#details)
     this.#context.onOpen(this.#details)
-  }
-
-  // --- errors
-
-  failWith(error: unknown): void {
-    this.#failures.failWith(error)
-  }
-
-  fail(code: number, text: string, classId: number, methodId: number): void {
-    this.#failures.fail(code, text, classId, methodId)
-  }
-
-  failChannel(channel: Channel, error: unknown, classId: number, methodId: number): void {
-    this.#failures.failChannel(channel, error, classId, methodId)
-  }
-
-  /** Sends connection.close, behind the answers that still wait for the disk, and waits for the client to answer it. */
-  closeWith(code: number, text: string, classId: number, methodId: number): void {
-    this.#tellConfirms()
-    this.#release()
-    // An end that the broker wants, or a disk that is in trouble, does not wait for what is not kept yet.
-    if (code === ReplyCode.CONNECTION_FORCED || this.journal.trouble !== undefined) this.answers.clear()
-    this.phase = 'closing'
-    this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
-    this.answers.afterAll(() => {
-      this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
-    })
-    this.reading.resumeAll()
   }
 
   // --- the end
 
+  /**
+   * Sends connection.close and waits for the client to answer it. The close comes behind the answers that still wait for
+   * the disk, unless the broker wants it itself. Then what the client has sent meanwhile is read first: if that is its own
+   * close, it is answered, and the client never hears of ours; some clients wait for ever once two closes cross.
+   */
+  closeWith(code: number, text: string, classId: number, methodId: number): void {
+    this.#tellConfirms()
+    this.#release()
+    const isForced = code === ReplyCode.CONNECTION_FORCED
+    if (isForced || this.journal.trouble !== undefined) this.answers.clear()
+    this.phase = 'closing'
+    this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
+    const say = (): void => this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
+    const sayUnlessClosed = (): void => {
+      if (this.phase === 'closing') say()
+    }
+    this.reading.resumeAll()
+    if (isForced) afterNextReads(guarded(sayUnlessClosed, (error) => this.broken(error)))
+    else this.answers.afterAll(say)
+  }
+
   /** connection.close from the client: everything has gone before it is answered. */
   closedByClient(): void {
+    this.log.ended('info', 'connection closed')
     this.#tellConfirms()
     this.#release()
     this.answers.clear()
@@ -312,24 +312,26 @@ export class Connection implements Receiver {
   /** Ends the connection because of us, not of the client: with 320, once it is open. */
   force(reason: string): void {
     if (this.phase === 'header' || this.phase === 'handshake') this.destroy()
-    else this.fail(ReplyCode.CONNECTION_FORCED, reason, 0, 0)
+    else this.failures.fail(ReplyCode.CONNECTION_FORCED, reason, 0, 0)
   }
 
   destroy(): void {
     this.#transport.destroy()
   }
 
-  failed(error: Error): void {
-    if (!('syscall' in error)) this.broken(error)
+  failed(error: NodeJS.ErrnoException): void {
+    if (error.syscall === undefined) this.broken(error)
+    else this.log.socketFailed(error.code ?? error.message)
   }
 
   /** Ends the connection because of an internal error that no frame is to blame for. */
   broken(error: unknown): void {
-    this.#context.logger.error({ connection: this.id, err: error }, 'connection cut after an internal error')
+    this.log.ended('error', 'connection cut after an internal error', { err: error })
     this.destroy()
   }
 
   closed(): void {
+    this.log.socketClosed()
     this.phase = 'closed'
     try {
       this.#release()
@@ -350,7 +352,7 @@ export class Connection implements Receiver {
   }
 
   #refuseProtocol(input: Uint8Array): void {
-    this.#failures.foreignProtocol(input)
+    this.failures.foreignProtocol(input)
     this.outbox.write(PROTOCOL_HEADER)
     this.closeNow()
   }
@@ -361,14 +363,14 @@ export class Connection implements Receiver {
   tick(nowMs: number): void {
     this.#nowMs = nowMs
     if (nowMs >= this.#deadlineMs) {
-      this.#failures.outOfTime()
+      this.failures.outOfTime()
       // A disk that is too slow must not keep the client from being told why its connection ends.
       if (!this.answers.giveUp()) this.destroy()
       else if (this.phase === 'closing') this.#deadlineMs = nowMs + CLOSE_TIMEOUT_MS
       return
     }
     if (this.phase === 'open' && !this.#heartbeat.tick(nowMs, this.reading.isStoppedByUs)) {
-      this.#context.logger.warn({ connection: this.id, peer: this.peerAddress }, 'missed heartbeats from client')
+      this.log.ended('warn', 'connection cut: its client missed the heartbeats')
       this.destroy()
     }
   }
@@ -392,7 +394,7 @@ export class Connection implements Receiver {
 
   /** Ends the connection because what it holds is memory that only its client could free, and nobody else can go on. */
   sacrifice(): void {
-    this.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
+    this.failures.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
     this.closeNow()
   }
 }

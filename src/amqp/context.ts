@@ -26,6 +26,8 @@ export interface ConnectionDetails {
   /** The client's IP address. */
   readonly peerAddress: string
   readonly peerPort: number
+  /** What the client calls its connection (`connection_name` of its client-properties), up to 255 characters. */
+  readonly name: string | undefined
   readonly user: User
   /** The name of its virtual host. */
   readonly vhost: string
@@ -45,6 +47,16 @@ export interface AmqpContext {
   readonly readBuffer: ReadBuffer
   readonly onOpen: (details: ConnectionDetails) => void
   readonly onClose: (details: ConnectionDetails) => void
+}
+
+const NAME_CHARACTERS_MAX = 255
+
+/** What a client calls its connection, undefined when it gives no name. */
+export function connectionName(clientProperties: FieldTable): string | undefined {
+  const field = clientProperties.get('connection_name')
+  if (field?.type !== 'S' || field.value.length === 0) return undefined
+  const text = Buffer.from(field.value as string).toString()
+  return text.length <= NAME_CHARACTERS_MAX ? text : [...text].slice(0, NAME_CHARACTERS_MAX).join('')
 }
 
 /** What a client said it can do; RabbitMQ's names in its client-properties. */

@@ -3,8 +3,8 @@ import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
 import { BrokerError } from '../broker/errors.ts'
-import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
+import type { ConnectionLog } from './connection-log.ts'
 import { foreignProtocol } from './foreign-protocol.ts'
 import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
 
@@ -13,6 +13,7 @@ export interface FailingConnection {
   readonly id: number
   readonly peerAddress: string
   readonly phase: string
+  readonly log: ConnectionLog
   send(channelId: number, name: 'channel.close', args: MethodInput<'channel.close'>): void
   /** Sends connection.close; the connection takes nothing but the answer to it from then on. */
   closeWith(code: number, text: string, classId: number, methodId: number): void
@@ -26,22 +27,15 @@ export interface FailingChannel {
   close(): void
 }
 
-export interface FailureLogs {
-  readonly logger: Logger
-  readonly rareLines: RareLines
-}
-
 /** Octets as `printBinary` writes them: quoted, or as numbers. */
 const PRINTED_BINARY = /<<(?:"(?:[^"\\]|\\.)*"|[\d,]*)>>/g
 
 export class Failures {
   readonly #connection: FailingConnection
-  readonly #logger: Logger
   readonly #rareLines: RareLines
 
-  constructor(connection: FailingConnection, { logger, rareLines }: FailureLogs) {
+  constructor(connection: FailingConnection, rareLines: RareLines) {
     this.#connection = connection
-    this.#logger = logger
     this.#rareLines = rareLines
   }
 
@@ -63,7 +57,7 @@ export class Failures {
   failWith(error: unknown): void {
     if (error instanceof FrameError) this.fail(error.code, error.text, error.classId, error.methodId)
     else {
-      this.#logger.error({ connection: this.#connection.id, err: error }, 'connection closed after an internal error')
+      this.#connection.log.ended('error', 'connection closed after an internal error', { err: error })
       this.fail(ReplyCode.INTERNAL_ERROR, 'internal error', 0, 0)
     }
   }
@@ -76,10 +70,7 @@ export class Failures {
     // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
     const logged = shown.replace(PRINTED_BINARY, '<<…>>')
     const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
-    this.#logger[level](
-      { connection: connection.id, peer: connection.peerAddress, code },
-      `connection closed: ${logged}`,
-    )
+    connection.log.ended(level, `connection closed: ${logged}`, { code })
     connection.closeWith(code, shown, classId, methodId)
   }
 
@@ -99,7 +90,7 @@ export class Failures {
     channel.isClosing = true
     channel.close()
     const text = replyText(code, error.message)
-    this.#logger.info({ connection: this.#connection.id, channel: channel.id, code }, `channel closed: ${text}`)
+    this.#connection.log.write('info', `channel closed: ${text}`, { channel: channel.id, code })
     this.#connection.send(channel.id, 'channel.close', { replyCode: code, replyText: text, classId, methodId })
   }
 }

@@ -37,7 +37,7 @@ export class FrameRouter implements FrameSink {
     try {
       channel.publishInPlace(block, publish)
     } catch (error) {
-      connection.failChannel(channel, error, 60, 40)
+      connection.failures.failChannel(channel, error, 60, 40)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }
@@ -60,7 +60,7 @@ export class FrameRouter implements FrameSink {
         this.#turn.spend(LONG_WORK)
       }
     } catch (error) {
-      connection.failChannel(channel, error, id >>> 16, id & 0xffff)
+      connection.failures.failChannel(channel, error, id >>> 16, id & 0xffff)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }
@@ -91,7 +91,7 @@ export class FrameRouter implements FrameSink {
       else if (connection.phase === 'open')
         connection.channels.openWith(channelId, decodeMethod(block.bytes, start, end))
     } catch (error) {
-      connection.failWith(error)
+      connection.failures.failWith(error)
     }
     if (this.#turn.spend(LONG_WORK)) connection.holdInput()
   }
@@ -100,13 +100,13 @@ export class FrameRouter implements FrameSink {
     const connection = this.#connection
     if (connection.phase === 'closing' || connection.phase === 'closed') return
     if (type === FRAME_HEADER && end - start < CONTENT_HEADER_BYTES_MIN && connection.phase === 'open') {
-      connection.failWith(unknownFrame(type, block.bytes, start, end))
+      connection.failures.failWith(unknownFrame(type, block.bytes, start, end))
       return
     }
     const channel = connection.phase === 'open' ? connection.channels.open[channelId] : undefined
     if (channel === undefined) {
       const isClosedChannel = connection.phase === 'open' && channelId !== 0
-      connection.failWith(isClosedChannel ? methodExpected() : unexpectedFrame(type, block.bytes, start, end))
+      connection.failures.failWith(isClosedChannel ? methodExpected() : unexpectedFrame(type, block.bytes, start, end))
       return
     }
     if (channel.isClosing) return
@@ -114,7 +114,7 @@ export class FrameRouter implements FrameSink {
       if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
       else channel.contentBody(block, start, end)
     } catch (error) {
-      connection.failChannel(channel, error, 60, 40)
+      connection.failures.failChannel(channel, error, 60, 40)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }

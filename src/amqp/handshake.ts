@@ -12,7 +12,13 @@ import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Block } from '../lib/block.ts'
 import type { Connection } from './connection.ts'
-import { type AmqpContext, type ClientCapabilities, clientCapabilities, NO_CAPABILITIES } from './context.ts'
+import {
+  type AmqpContext,
+  type ClientCapabilities,
+  clientCapabilities,
+  connectionName,
+  NO_CAPABILITIES,
+} from './context.ts'
 
 /** RabbitMQ makes a client wait this long for the end of the connection when it will not say why. */
 const SILENT_CLOSE_MS = 3000
@@ -69,17 +75,20 @@ export class Handshake {
     const connection = this.#connection
     try {
       const user = this.#user as User // set when it was admitted
-      const isRenewed = (await this.#context.authenticator.renew?.(user, secret)) !== false
+      const { authenticator } = this.#context
+      // Whatever else it returns than true is no consent.
+      const isRenewed = authenticator.renew === undefined || (await authenticator.renew(user, secret)) === true
       if (connection.phase !== 'open') return
       if (isRenewed) connection.send(0, 'connection.update-secret-ok', {})
-      else connection.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
+      else connection.failures.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
     } catch (error) {
-      connection.failWith(error)
+      connection.failures.failWith(error)
     }
   }
 
   #startOk({ clientProperties, mechanism, response }: MethodArguments<'connection.start-ok'>): void {
     this.capabilities = clientCapabilities(clientProperties)
+    this.#connection.log.name = connectionName(clientProperties)
     this.#mechanismName = mechanism
     this.#mechanism = this.#context.mechanisms.includes(mechanism) ? MECHANISMS[mechanism] : undefined
     if (this.#mechanism === undefined) {
@@ -108,7 +117,7 @@ export class Handshake {
           if (this.#connection.phase === 'handshake') this.#admit(settled)
           this.#connection.reading.resume('authentication')
         })
-        .catch((error: unknown) => this.#connection.failWith(error))
+        .catch((error: unknown) => this.#connection.failures.failWith(error))
     } else this.#admit(verdict)
   }
 
@@ -128,18 +137,14 @@ export class Handshake {
       this.#refuseSilently(reason)
       return
     }
-    this.#logRefusal(reason)
+    this.#connection.log.ended('warn', 'login refused', { reason })
     const text = `Login was refused using authentication mechanism ${this.#mechanismName}. For details see the broker logfile.`
-    this.#connection.fail(403, text, 0, 0)
+    this.#connection.failures.fail(403, text, 0, 0)
   }
 
   #refuseSilently(reason: string): void {
-    this.#logRefusal(reason)
+    this.#connection.log.ended('warn', 'login refused', { reason })
     this.#connection.closeSilently(SILENT_CLOSE_MS)
-  }
-
-  #logRefusal(reason: string): void {
-    this.#context.logger.warn({ peer: this.#connection.peerAddress, reason }, 'login refused')
   }
 
   // A client may lower what we offered, but neither raise it nor lift it.
@@ -158,7 +163,7 @@ export class Handshake {
   #open(vhostName: string): void {
     const vhost = this.#context.broker.vhost(vhostName)
     if (vhost === undefined) {
-      this.#connection.fail(530, refuse.missingVhost(vhostName).message, 10, 40)
+      this.#connection.failures.fail(530, refuse.missingVhost(vhostName).message, 10, 40)
       return
     }
     this.#step = 'done'

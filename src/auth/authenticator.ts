@@ -20,9 +20,23 @@ export interface Authenticator {
   authenticate(credentials: Credentials, peerAddress: string): Promise<Verdict> | Verdict
   /** The user of a client that gives no name, where that is allowed. */
   anonymous(peerAddress: string): Promise<Verdict> | Verdict
-  /** A connected user presents a new secret, where credentials expire. False refuses it and ends the connection. */
+  /** A connected user presents a new secret, where credentials expire. All but true refuses it and ends the connection. */
   renew?(user: User, secret: Buffer): Promise<boolean> | boolean
 }
 
 /** The user that a client is, or why it is not let in. */
 export type Verdict = { readonly user: User } | { readonly refusal: string }
+
+/** What an authenticator returned, which may be code of anybody's: whatever is neither a user nor a refusal lets nobody in. */
+export function checkedVerdict(returned: unknown): Verdict {
+  const { user, refusal } = (returned ?? {}) as { readonly user?: unknown; readonly refusal?: unknown }
+  if (typeof refusal === 'string') return { refusal }
+  if (refusal === undefined && isUser(user)) return { user }
+  return { refusal: 'the authenticator returned neither a user nor a refusal' }
+}
+
+function isUser(value: unknown): value is User {
+  const { name, tags } = (value ?? {}) as { readonly name?: unknown; readonly tags?: unknown }
+  if (typeof name !== 'string' || name === '') return false
+  return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')
+}

@@ -1,7 +1,7 @@
 /** The SASL mechanisms of connection.start-ok: what a response means. */
 import { decodeFieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
-import type { Authenticator, Credentials, Verdict } from './authenticator.ts'
+import { type Authenticator, type Credentials, checkedVerdict, type Verdict } from './authenticator.ts'
 
 export interface Mechanism {
   /** The verdict; or undefined when the response makes no sense. */
@@ -14,7 +14,7 @@ const withCredentials = (parse: (response: Buffer) => Credentials | undefined): 
   takesChallenge: true,
   respond(authenticator, response, peerAddress) {
     const credentials = parse(response)
-    return credentials === undefined ? undefined : authenticator.authenticate(credentials, peerAddress)
+    return credentials === undefined ? undefined : checked(authenticator.authenticate(credentials, peerAddress))
   },
 })
 
@@ -23,8 +23,14 @@ export const MECHANISMS: Readonly<Record<string, Mechanism>> = {
   AMQPLAIN: withCredentials(parseAmqplain),
   ANONYMOUS: {
     takesChallenge: false,
-    respond: (authenticator, _response, peerAddress) => authenticator.anonymous(peerAddress),
+    respond: (authenticator, _response, peerAddress) => checked(authenticator.anonymous(peerAddress)),
   },
+}
+
+function checked(returned: Promise<Verdict> | Verdict): Promise<Verdict> | Verdict {
+  // A promise of another library is one, too.
+  const isLater = typeof (returned as PromiseLike<Verdict> | undefined)?.then === 'function'
+  return isLater ? Promise.resolve(returned).then(checkedVerdict) : checkedVerdict(returned)
 }
 
 /** NUL user NUL password. RabbitMQ takes no authorisation identity in front. */

@@ -118,11 +118,13 @@ test('in the logger of the program', async () => {
   await (await client()).expectUsable()
 })
 
-test('in an authenticator that answers later, and nonsense', async () => {
-  const nonsense = async () => undefined as never
+test('in an authenticator that fails later', async () => {
+  const fail = async (): Promise<never> => {
+    throw BROKEN
+  }
   const server = new ServerBuilder()
     .withConfig({ port: 0 })
-    .withAuthenticator({ authenticate: nonsense, anonymous: nonsense })
+    .withAuthenticator({ authenticate: fail, anonymous: fail })
     .build()
   const [address] = await server.listen()
   onTestFinished(() => server.shutdown({ graceMs: 0 }))

@@ -1,8 +1,13 @@
+import { once } from 'node:events'
+import { connect as connectSocket } from 'node:net'
+import { AMQPClient } from '@cloudamqp/amqp-client'
 import { connect } from 'amqplib'
+import { Connection } from 'rabbitmq-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BrokerError, type BrokerErrorKind } from '../../src/broker/errors.ts'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
+import { RawClient } from '../support/raw-client.ts'
 
 let started: TestBroker
 let broker: EmbeddedBroker
@@ -22,6 +27,12 @@ function refusal(work: () => unknown): { kind: BrokerErrorKind; text: string } {
     throw error
   }
   throw new Error('it was not refused')
+}
+
+async function rabbitmqClient(url: string): Promise<Connection> {
+  const connection = new Connection(url)
+  await connection.onConnect()
+  return connection
 }
 
 describe('virtual hosts', () => {
@@ -62,6 +73,41 @@ describe('virtual hosts', () => {
     await expect(connect(`${started.url}/staging`)).rejects.toThrow()
     await (await ours.createChannel()).assertQueue('still-here')
     await ours.close()
+  })
+
+  test.each<[string, () => Promise<{ close(): Promise<unknown> }>]>([
+    ['amqplib', () => connect(`${started.url}/staging`)],
+    ['@cloudamqp/amqp-client', () => new AMQPClient(`${started.url}/staging`).connect()],
+    ['rabbitmq-client', () => rabbitmqClient(`${started.url}/staging`)],
+  ])('that are deleted while %s closes its connection do not keep it waiting', async (_, open) => {
+    for (const isFirst of [true, false]) {
+      broker.createVhost('staging')
+      const client = await open()
+      if (!isFirst) broker.deleteVhost('staging')
+      const isClosed = client.close()
+      if (isFirst) broker.deleteVhost('staging')
+      await isClosed
+    }
+  })
+
+  test.each([
+    ['before it', true],
+    ['behind it', false],
+  ])('that are deleted while a client closes its connection (sent %s) end it once and in order', async (_, isFirst) => {
+    const staging = broker.createVhost('staging')
+    const socket = connectSocket(started.port, started.host)
+    await once(socket, 'connect')
+    const client = await new RawClient(socket).handshake({ vhost: 'staging' })
+    const channel = await client.channel(1)
+    await channel.consume(await channel.queue({ exclusive: false, autoDelete: true }))
+    const close = () => client.send(0, 'connection.close', { replyCode: 200 })
+    if (isFirst) close()
+    staging.deleteVhost('staging')
+    if (!isFirst) close()
+    expect((await client.next()).name).toBe('connection.close-ok')
+    await client.expectSocketClosed()
+    await expect(client.next()).rejects.toThrow('the broker closed the socket')
+    expect(started.server.connections()).toEqual([])
   })
 
   test('that were deleted and made again start empty', () => {

@@ -100,7 +100,7 @@ export class BrokerProcess {
     this.port = port ?? this.port
     this.messages.push(msg)
     if (msg === 'connection opened') this.opened++
-    if (msg === 'connection closed') this.closed++
+    if (/^connection (closed|lost|cut)\b/.test(msg)) this.closed++
     if (level === 'error' || msg.includes('internal error')) this.errors.push(line)
     return msg === 'Server startup complete'
   }
