@@ -17,6 +17,8 @@ interface LogLine {
 export class BrokerProcess {
   readonly host = '127.0.0.1'
   port = 0
+  /** Resident memory in MiB when it had just started: versions of Node.js differ in it. */
+  idleMb = 0
   /** What it logged as its own fault. */
   readonly errors: string[] = []
   /** The messages of its log. */
@@ -60,6 +62,7 @@ export class BrokerProcess {
       lines.on('line', (line) => broker.#read(line) && resolve())
       child.once('exit', (code) => reject(new Error(`the broker did not start (${code}): ${broker.#output}`)))
     })
+    broker.idleMb = broker.residentMb() ?? 0
     return broker
   }
 
