@@ -54,7 +54,10 @@ export class Channel {
   isClosing = false
   readonly #bodies: BodyPool
   readonly #message: Message
+  /** The content that is in progress. */
   #content: ContentAssembly | undefined
+  /** What puts contents together, once one came in pieces. */
+  #assembly: ContentAssembly | undefined
 
   constructor(id: number, connection: Connection, publisher: Publisher, bodies: BodyPool) {
     this.id = id
@@ -92,7 +95,9 @@ export class Channel {
 
   /** basic.publish whose content comes in further pieces. */
   startContent(block: Block, keyStart: number, keyEnd: number): void {
-    this.#content = new ContentAssembly(block, keyStart, keyEnd, this.#bodies)
+    this.#assembly ??= new ContentAssembly(this.#bodies)
+    this.#assembly.begin(block, keyStart, keyEnd)
+    this.#content = this.#assembly
     this.connection.intake.contentAllocated(this.#content.allocatedBytes)
   }
 

@@ -19,16 +19,19 @@ const BARE_HEADER_BYTES = 14
 const BODY_BYTES_MAX = 512 * 1024 * 1024
 /** What the objects of a content take beside its bytes. */
 const OBJECT_BYTES = 1024
+/** Nearly all keys with their headers fit. */
+const HEAD_BYTES = 256
 /** What is taken when a body begins; it doubles as the body arrives. */
 const FIRST_BODY_BYTES = 64 * 1024
 /** The same for the only body in progress on its connection: most bodies never have to move then. */
 const ONLY_BODY_BYTES = 1024 * 1024
 
 export class ContentAssembly {
-  readonly bits: number
-  readonly #keyBytes: number
-  #head: Block
-  #headBytes: number
+  bits = 0
+  #keyBytes = 0
+  /** Key and header, in a block that is used again for the next content, unless it is large. */
+  #head: Block = EMPTY_BLOCK
+  #headBytes = 0
   #body: Block = EMPTY_BLOCK
   #bodyBytes = 0
   /** What the header says, -1 before it came. */
@@ -36,14 +39,19 @@ export class ContentAssembly {
   #isTooLarge = false
   readonly #bodies: BodyPool
 
-  /** `[keyStart, keyEnd)` is exchange and routing key in the block, followed by the octet of bits. */
-  constructor(block: Block, keyStart: number, keyEnd: number, bodies: BodyPool) {
+  constructor(bodies: BodyPool) {
     this.#bodies = bodies
-    this.#keyBytes = keyEnd - keyStart
-    this.#headBytes = this.#keyBytes
-    this.#head = allocateBlock(this.#keyBytes)
+  }
+
+  /** Begins a content. `[keyStart, keyEnd)` is exchange and routing key in the block, followed by the octet of bits. */
+  begin(block: Block, keyStart: number, keyEnd: number): void {
+    this.#keyBytes = this.#headBytes = keyEnd - keyStart
+    if (this.#head.size < this.#keyBytes) this.#head = allocateBlock(Math.max(HEAD_BYTES, this.#keyBytes))
     copyBytes(this.#head, 0, block, keyStart, keyEnd)
     this.bits = block.bytes[keyEnd] as number
+    this.#bodyBytes = 0
+    this.#bodySize = -1
+    this.#isTooLarge = false
   }
 
   /** Takes the header. A body of more than `bodyBytesMax` will be thrown away. */
@@ -60,11 +68,13 @@ export class ContentAssembly {
     this.#bodySize = bodySize
     this.#isTooLarge = bodySize > bodyBytesMax
     if (this.#isTooLarge) return
-    const head = allocateBlock(this.#keyBytes + end - start)
-    copyBytes(head, 0, this.#head, 0, this.#keyBytes)
-    copyBytes(head, this.#keyBytes, block, start, end)
-    this.#head = head
-    this.#headBytes = head.size
+    this.#headBytes = this.#keyBytes + end - start
+    if (this.#head.size < this.#headBytes) {
+      const head = allocateBlock(this.#headBytes)
+      copyBytes(head, 0, this.#head, 0, this.#keyBytes)
+      this.#head = head
+    }
+    copyBytes(this.#head, this.#keyBytes, block, start, end)
   }
 
   /** Takes the next bytes of the body, which may lie in their place already. */
@@ -95,6 +105,7 @@ export class ContentAssembly {
   /** Gives the body up, or the part of it that has come. */
   drop(): void {
     this.#body.release()
+    this.#forget()
   }
 
   /** The size of a body that was thrown away, undefined when it was kept. */
@@ -115,10 +126,17 @@ export class ContentAssembly {
     return OBJECT_BYTES + this.#head.size + this.#body.size
   }
 
-  /** Points the message to the whole content. */
+  /** Points the message to the whole content, which is the message's until the next one begins. */
   fill(message: Message): void {
     message.setInPlace(this.#head, 0, this.#keyBytes, this.#keyBytes, this.#headBytes)
     message.setOwnBody(this.#body)
+    this.#forget()
+  }
+
+  /** The body is not this one's any more, nor is a large head. */
+  #forget(): void {
+    this.#body = EMPTY_BLOCK
+    if (this.#head.size > HEAD_BYTES) this.#head = EMPTY_BLOCK
   }
 
   #grow(length: number, isOnly: boolean): void {

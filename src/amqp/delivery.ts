@@ -13,7 +13,6 @@ import type { Output } from './outbox.ts'
 
 /** Body pieces of at least this size go to the socket by reference. */
 const REFERENCE_BYTES_MIN = 16 * 1024
-const FRAME_END_BYTE = Buffer.of(FRAME_END)
 
 /** Where a receiver's messages go, and how large its frames may be. */
 export interface DeliveryTarget {
@@ -93,6 +92,6 @@ function writeBody(target: DeliveryTarget, source: Block, start: number, end: nu
     writeFrameHeader(out, outbox.length, FRAME_BODY, channel, to - from)
     outbox.length += FRAME_HEADER_BYTES
     outbox.writeReference(source.bytes.subarray(from, to), source)
-    outbox.write(FRAME_END_BYTE)
+    outbox.reserve(1).view.setUint8(outbox.length++, FRAME_END)
   }
 }

@@ -47,17 +47,20 @@ const HANDLERS: Handlers = {
 /** Carries out a method frame's payload on its channel. */
 export function dispatchMethod(channel: Channel, block: Block, start: number, end: number): void {
   const isPublish = end - start > KEY_OFFSET && block.view.getUint32(start) === BASIC_PUBLISH
+  if (isPublish && !channel.isClosing && isWholePublish(block, start + KEY_OFFSET, end)) {
+    startPublish(channel, block, start, end)
+    return
+  }
   const method = decodeMethod(block.bytes, start, end)
   if (channel.isClosing) {
     whileClosing(channel, method)
     return
   }
-  channel.expectMethod()
   if (isPublish) {
-    channel.connection.intake.hasPublished = true
-    channel.startContent(block, start + KEY_OFFSET, end - 1)
+    startPublish(channel, block, start, end)
     return
   }
+  channel.expectMethod()
   if (method.name === 'channel.open') throw openTwice()
   if (!isHandled(method.name)) {
     const { classId, methodId } = METHODS[method.name]
@@ -66,6 +69,18 @@ export function dispatchMethod(channel: Channel, block: Block, start: number, en
   // Name and arguments belong together, which the compiler cannot follow through the look-up.
   const handle = HANDLERS[method.name] as Handler<MethodName>
   channel.connection.answers.carryOut(() => handle(channel, method.args as never))
+}
+
+/** Whether exchange, routing key and the octet of bits are all there is. */
+function isWholePublish({ bytes }: Block, keyStart: number, end: number): boolean {
+  const routingKey = keyStart + 1 + (bytes[keyStart] as number)
+  return routingKey < end && routingKey + 1 + (bytes[routingKey] as number) + 1 === end
+}
+
+function startPublish(channel: Channel, block: Block, start: number, end: number): void {
+  channel.expectMethod()
+  channel.connection.intake.hasPublished = true
+  channel.startContent(block, start + KEY_OFFSET, end - 1)
 }
 
 function openTwice(): FrameError {

@@ -19,11 +19,9 @@ function passed(bytes: Uint8Array, use: (block: Block, start: number, end: numbe
 
 function begun(exchange = 'ex', routingKey = 'key', bits = 1): ContentAssembly {
   const key = new ByteWriter().shortstr(exchange).shortstr(routingKey).octet(bits).take()
-  let content: ContentAssembly | undefined
-  passed(key, (block, start, end) => {
-    content = new ContentAssembly(block, start, end - 1, new BodyPool())
-  })
-  return content as ContentAssembly
+  const content = new ContentAssembly(new BodyPool())
+  passed(key, (block, start, end) => content.begin(block, start, end - 1))
+  return content
 }
 
 function addHeader(content: ContentAssembly, header: Buffer, bodyBytesMax = 64 * MEBIBYTE): void {
