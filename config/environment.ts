@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts'
+import { nearest } from '../src/lib/nearest.ts'
 import { environmentNames, OPTION_NAMES, type OptionName } from './options.ts'
 import type { Setting, Settings } from './settings.ts'
 

@@ -1,8 +1,9 @@
 // What a config file means. Most keys are rows of the option table. RabbitMQ spells a few settings as families of keys
 // (`listeners.tcp.1`, `loopback_users.guest`, `auth_mechanisms.1`); each family is a function here. Keys that would make
 // the broker safer than it can be are refused, never skipped.
+
+import { nearest } from '../src/lib/nearest.ts'
 import { type ConfEntry, parseConfText } from './conf-text.ts'
-import { nearest } from './nearest.ts'
 import { fileKeys, OPTION_NAMES, type OptionName } from './options.ts'
 import type { Setting, Settings } from './settings.ts'
 

@@ -27,7 +27,7 @@ export async function run(address = '127.0.0.1:0', print: (line: string) => void
   if (order !== undefined) {
     const body = `invoice for ${order.body}`
     await transactions.executeAtomic((add) => {
-      add(publishOperation('', 'invoices', { body, properties: { correlationId: '1' } }))
+      add(publishOperation('', 'invoices', { body, properties: { correlationId: '1' } }, { mandatory: true }))
       add(ackOperation('orders', order.deliveryTag))
     })
   }

@@ -1,6 +1,17 @@
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import {
+  aBoolean,
+  aFunction,
+  type Checks,
+  checkOptionNames,
+  checkOptions,
+  text,
+  texts,
+  wholeNumber,
+  withMethods,
+} from './lib/checks.ts'
 import { type Logger, silentLogger } from './lib/logger.ts'
 import { processMemoryBytes } from './lib/process-memory.ts'
 import { Server } from './server.ts'
@@ -15,8 +26,9 @@ export class ServerBuilder {
   #authenticator: Authenticator | undefined
   #hooks: ServerHooks = {}
 
-  /** Adds to what was configured before. */
+  /** Adds to what was configured before. Throws TypeError, with the nearest name, for a setting that there is not. */
   withConfig(config: Partial<ServerConfig>): this {
+    checkOptionNames('withConfig', config, CONFIG)
     this.#config = { ...this.#config, ...config }
     return this
   }
@@ -40,33 +52,37 @@ export class ServerBuilder {
 
   /** Where messages are kept; in memory when not given. A storage serves one server. */
   withStorage(storage: Storage): this {
+    aStorage(storage, 'the storage')
     this.#storage = storage
     return this
   }
 
   /** Any logger with pino's calls; silent when not given. */
   withLogger(logger: Logger): this {
+    aLogger(logger, 'the logger')
     this.#logger = logger
     return this
   }
 
   /** Who may connect; the users in the storage when not given: see `Server.users`. */
   withAuthenticator(authenticator: Authenticator): this {
+    anAuthenticator(authenticator, 'the authenticator')
     this.#authenticator = authenticator
     return this
   }
 
   /** Adds hooks; one that is given again replaces the one before it. */
   withHooks(hooks: ServerHooks): this {
+    checkOptions('withHooks', hooks, HOOKS, { noun: 'hook' })
     this.#hooks = { ...this.#hooks, ...hooks }
     return this
   }
 
-  /** Throws RangeError, naming the field, when the configuration makes no sense. */
+  /** Throws RangeError or TypeError, naming the field, when the configuration makes no sense. */
   build(): Server {
     const memoryLimitBytes = Math.floor(processMemoryBytes() * MEMORY_LIMIT_SHARE)
     const config: ServerConfig = { ...DEFAULT_SERVER_CONFIG, memoryLimitBytes, ...given(this.#config) }
-    checkConfig(config)
+    checkOptions('withConfig', config, CONFIG)
     return new Server({
       config,
       storage: this.#storage ?? new MemoryStorage(),
@@ -77,37 +93,46 @@ export class ServerBuilder {
   }
 }
 
-const RANGES: readonly (readonly [field: keyof ServerConfig, min: number, max: number])[] = [
-  ['port', 0, 65_535],
-  ['frameMaxBytes', 4096, 16_777_216],
-  ['initialFrameMaxBytes', 4096, 16_777_216],
-  ['channelMax', 1, 65_535],
-  ['heartbeatSec', 0, 65_535],
-  ['handshakeTimeoutMs', 1, 3_600_000],
-  ['maxMessageSizeBytes', 1, 536_870_912],
-  ['memoryLimitBytes', 1, Number.MAX_SAFE_INTEGER],
-  ['shutdownGraceMs', 0, 3_600_000],
-]
+const aStorage = withMethods('open', 'close', 'newQueueId', 'createQueueLog', 'dropUnclaimed')
+const aLogger = withMethods('debug', 'info', 'warn', 'error')
+const anAuthenticator = withMethods('authenticate', 'anonymous')
+
+const HOOKS: Checks<ServerHooks> = {
+  onStart: aFunction,
+  onStop: aFunction,
+  onConnect: aFunction,
+  onDisconnect: aFunction,
+  onError: aFunction,
+}
 
 /** Names travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
-const NAME_BYTES_MAX = 255
+const name = text(1, 255)
+
+const CONFIG: Checks<ServerConfig> = {
+  bind: text(1, 255),
+  port: wholeNumber(0, 65_535),
+  frameMaxBytes: wholeNumber(4096, 16_777_216),
+  initialFrameMaxBytes: wholeNumber(4096, 16_777_216),
+  channelMax: wholeNumber(1, 65_535),
+  heartbeatSec: wholeNumber(0, 65_535),
+  handshakeTimeoutMs: wholeNumber(1, 3_600_000),
+  maxMessageSizeBytes: wholeNumber(1, 536_870_912),
+  defaultUser: name,
+  defaultPass: aSecret,
+  defaultVhost: name,
+  loopbackUsers: texts,
+  allowAnonymous: aBoolean,
+  memoryLimitBytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  shutdownGraceMs: wholeNumber(0, 3_600_000),
+}
+
+/** It never shows up in an error. */
+function aSecret(value: unknown, field: string): void {
+  if (typeof value !== 'string') throw new TypeError(`${field} must be a string`)
+  if (value === '') throw new RangeError(`${field} is empty; nobody can log in with an empty password`)
+}
 
 /** Without the fields that are there and undefined: those mean the default too. */
 function given(config: Partial<ServerConfig>): Partial<ServerConfig> {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
-}
-
-function checkConfig(config: ServerConfig): void {
-  for (const [field, min, max] of RANGES) {
-    const value = config[field]
-    if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
-      throw new RangeError(`${field} is ${String(value)}; it must be a whole number from ${min} to ${max}`)
-    }
-  }
-  for (const field of ['defaultUser', 'defaultVhost'] as const) {
-    if (config[field] === '' || Buffer.byteLength(config[field]) > NAME_BYTES_MAX) {
-      throw new RangeError(`${field} must have 1 to ${NAME_BYTES_MAX} bytes`)
-    }
-  }
-  if (config.defaultPass === '') throw new RangeError('defaultPass is empty; nobody can log in with an empty password')
 }

@@ -1,32 +1,35 @@
 /** What a server is told, with the defaults of an embedded one. */
 
 export interface ServerConfig {
-  /** Address to listen on. */
+  /** Address to listen on: an IP address or a host name. Default `127.0.0.1`. */
   readonly bind: string
-  /** TCP port, 0 for a free one. */
+  /** TCP port, 0 for a free one. Default 5672; a test broker takes a free one. */
   readonly port: number
-  /** Largest frame in bytes, 4096–16777216. */
+  /** Largest frame in bytes, 4096–16777216. Default 131072. */
   readonly frameMaxBytes: number
-  /** Largest frame in bytes before a client has logged in, 4096–16777216. */
+  /** Largest frame in bytes before a client has logged in, 4096–16777216. Default 8192. */
   readonly initialFrameMaxBytes: number
-  /** Channels per connection, 1–65535. */
+  /** Channels per connection, 1–65535. Default 2047. */
   readonly channelMax: number
-  /** Suggested to clients, in seconds; 0 turns heartbeats off. */
+  /** Suggested to clients, in seconds, 0–65535; 0 turns heartbeats off. Default 60. */
   readonly heartbeatSec: number
-  /** Time a client has to log in, in milliseconds. */
+  /** Time a client has to log in, in milliseconds, 1–3600000. Default 10000. */
   readonly handshakeTimeoutMs: number
-  /** Largest message body in bytes, at most 536870912. */
+  /** Largest message body in bytes, 1–536870912. Default 16777216. */
   readonly maxMessageSizeBytes: number
+  /** User that a new store begins with, 1–255 bytes. Default `guest`. */
   readonly defaultUser: string
+  /** Password of that user. Default `guest`. */
   readonly defaultPass: string
+  /** Virtual host that a new store begins with, 1–255 bytes, and the one of `server.broker`. Default `/`. */
   readonly defaultVhost: string
-  /** Users that may connect from this machine only. */
+  /** Users that may connect from this machine only. Default `['guest']`. */
   readonly loopbackUsers: readonly string[]
-  /** Lets clients in without a user, as the default user. */
+  /** Lets clients in without a user, as the default user. Default false. */
   readonly allowAnonymous: boolean
-  /** Memory of the process in bytes from which on publishers have to wait. */
+  /** Memory of the process in bytes from which on publishers have to wait. Default: 60 % of what the process may use. */
   readonly memoryLimitBytes: number
-  /** Time clients get to close when the server stops, in milliseconds. */
+  /** Time clients get to close when the server stops, in milliseconds, 0–3600000. Default 10000; for a test broker 1000. */
   readonly shutdownGraceMs: number
 }
 

@@ -3,9 +3,13 @@ import type { Logger } from './lib/logger.ts'
 
 /** Called as the server and its connections come and go. An error thrown by one is logged and otherwise ignored. */
 export interface ServerHooks {
+  /** The storage is open; the first client may come. */
   readonly onStart?: () => void
+  /** The last client has gone and the storage is closed. */
   readonly onStop?: () => void
+  /** A client has logged in and opened a virtual host. */
   readonly onConnect?: (connection: ConnectionDetails) => void
+  /** A client that `onConnect` was called for has gone. */
   readonly onDisconnect?: (connection: ConnectionDetails) => void
   /** Starting failed, or delivering met an internal error. */
   readonly onError?: (error: unknown) => void

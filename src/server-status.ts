@@ -1,6 +1,10 @@
 /** What a server tells of itself. */
 import type { BrokerStats } from './embedded/broker-stats.ts'
 
+/** What a program is told that uses a server before or after its time. */
+export const NOT_RUNNING = 'the server is not running: call start() or listen() first'
+export const STOPPED = 'the broker was stopped: build another one'
+
 /** How the server is doing. */
 export interface Health {
   /**

@@ -14,6 +14,7 @@ import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import type { Transactions } from './embedded/transactions.ts'
+import { checkOptions, wholeNumber } from './lib/checks.ts'
 import { guarded } from './lib/guarded.ts'
 import { type Logger, steadyLogger } from './lib/logger.ts'
 import { RareLines } from './lib/rare-lines.ts'
@@ -23,9 +24,10 @@ import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
 import { MemoryWatch } from './server-memory.ts'
 import { openStorage, reportRecovery, restoreEntities, type ServerRecovery } from './server-recovery.ts'
-import type { Health, ServerStats } from './server-status.ts'
+import { type Health, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
 
-const NOT_RUNNING = 'the server is not running: call start() or listen() first'
+const CLOSED_BY_PROGRAM = "broker forced connection closure with reason 'closed by the program'"
+const GRACE_MS = wholeNumber(0, 3_600_000)
 
 /** A server goes from `stopped` to `running` once, and back once. */
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -89,13 +91,15 @@ export class Server {
       core: this.core,
       logger,
       maxMessageSizeBytes: config.maxMessageSizeBytes,
+      requireRunning: () => this.#requireRunning(),
       closeConnectionsOf: (vhost) => this.#listener.closeConnectionsOf(vhost, `vhost '${vhost}' is deleted`),
     })
     this.#users = new EmbeddedUsers({
       core: this.core,
       list: this.#userList,
       requireRunning: () => {
-        if (this.#state !== 'running') throw new Error(NOT_RUNNING)
+        this.#requireRunning()
+        if (this.#state === 'stopping') throw new Error(STOPPED)
       },
       closeConnectionsOf: (user) => this.#closeConnectionsOfUser(user),
     })
@@ -139,6 +143,7 @@ export class Server {
   /** `amqp://` URL of the first address, without user and password. */
   get url(): string {
     const address = this.addresses[0]
+    if (address === undefined && this.#shutdown !== undefined) throw new Error(STOPPED)
     if (address === undefined) throw new Error('the server does not listen yet: call listen() first')
     const host = address.host.includes(':') ? `[${address.host}]` : address.host
     return `amqp://${host}:${address.port}`
@@ -149,7 +154,7 @@ export class Server {
    * once: throws Error after a shutdown.
    */
   async start(): Promise<void> {
-    if (this.#shutdown !== undefined) throw new Error('the server was shut down: build another one')
+    if (this.#shutdown !== undefined) throw new Error(STOPPED)
     this.#start ??= this.#open()
     await this.#start
   }
@@ -183,9 +188,26 @@ export class Server {
    * `shutdownGraceMs` of the configuration) are cut off. All calls wait for the same end.
    */
   async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
+    checkOptions('shutdown', options, { graceMs: GRACE_MS })
     if (this.#start === undefined) return
     this.#shutdown ??= this.#close(options.graceMs ?? this.#parts.config.shutdownGraceMs)
     await this.#shutdown
+  }
+
+  /**
+   * Closes every client with 320, as an operator does, and goes on listening. Resolves when they are gone; those that do not
+   * leave within `graceMs` (default: `shutdownGraceMs` of the configuration) are cut off.
+   */
+  async closeConnections(options: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#requireRunning()
+    checkOptions('closeConnections', options, { graceMs: GRACE_MS })
+    await this.#listener.closeConnections(CLOSED_BY_PROGRAM, options.graceMs ?? this.#parts.config.shutdownGraceMs)
+  }
+
+  /** Cuts every client off without a word, as a broken network does, and goes on listening. Resolves when they are gone. */
+  async dropConnections(): Promise<void> {
+    this.#requireRunning()
+    await this.#listener.dropConnections()
   }
 
   /** How the server is doing: for probes. */
@@ -258,6 +280,7 @@ export class Server {
     this.#state = 'stopping'
     const ports = this.#listener.stopListening()
     await this.#listener.closeConnections("broker forced connection closure with reason 'shutdown'", graceMs)
+    this.#listener.close()
     await ports
     this.#memoryWatch.stop()
     this.#vhosts.close()
@@ -302,7 +325,8 @@ export class Server {
   }
 
   #requireRunning(): void {
-    if (this.#state === 'stopped' || this.#state === 'starting') throw new Error(NOT_RUNNING)
+    if (this.#state === 'running' || this.#state === 'stopping') return
+    throw new Error(this.#shutdown === undefined ? NOT_RUNNING : STOPPED)
   }
 
   // One that has logged in may not have opened its connection yet: it has a name, and no details.

@@ -1,12 +1,32 @@
 /** A broker for other people's tests: real, in memory, on a free port, up in a few milliseconds. */
+import type { Storage } from '../storage/storage.ts'
+import type { Authenticator } from './auth/authenticator.ts'
 import { isReserved } from './broker/names.ts'
 import type { Vhost } from './broker/vhost.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import type { QueueInfo } from './embedded/entities.ts'
+import { type QueueCondition, type WaitOptions, waitForQueue } from './embedded/wait-for-queue.ts'
+import type { Logger } from './lib/logger.ts'
 import type { Server } from './server.ts'
 import { ServerBuilder } from './server-builder.ts'
 import type { ServerConfig } from './server-config.ts'
+import type { ServerHooks } from './server-hooks.ts'
+import { STOPPED } from './server-status.ts'
 
-/** A running broker, and what a test needs of it. */
+export type { QueueCondition, QueueCounts, WaitOptions } from './embedded/wait-for-queue.ts'
+
+/** What `startTestBroker` takes: everything that `withConfig` takes, and the parts of a server. */
+export interface TestBrokerOptions extends Partial<ServerConfig> {
+  /** pino's or alike. Default: silent. */
+  readonly logger?: Logger | undefined
+  readonly hooks?: ServerHooks | undefined
+  /** Where messages are kept. Default: in memory. */
+  readonly storage?: Storage | undefined
+  /** Who may connect. Default: the user of the configuration, guest. */
+  readonly authenticator?: Authenticator | undefined
+}
+
+/** A running broker, and what a test needs of it. After `stop` every call throws Error: the broker was stopped. */
 export interface TestBroker {
   /** `amqp://guest:guest@127.0.0.1:port`, with the user and the password of the configuration. */
   readonly url: string
@@ -15,7 +35,26 @@ export interface TestBroker {
   readonly server: Server
   /** The same broker without a connection: for putting messages in, and for looking at what has come out. */
   readonly broker: EmbeddedBroker
-  /** Deletes all queues, bindings and exchanges but the predeclared ones. Connections and channels stay open. */
+  /**
+   * Resolves with the queue once its counts are as wanted, `{ messagesReady: 3, consumers: 1 }`, or the function says so.
+   * Rejects with Error, which says how the queue is, after `timeoutMs` (default 5000).
+   */
+  waitForQueue(name: string, wanted: QueueCondition, options?: WaitOptions): Promise<QueueInfo>
+  /** Cuts every client off without a word, as a broken network does. Resolves when they are gone; new ones may connect. */
+  dropConnections(): Promise<void>
+  /** Closes every client with 320, as an operator does. Resolves when they are gone; new ones may connect. */
+  closeConnections(): Promise<void>
+  /**
+   * Lets publishers wait, as a broker does that is short of memory: clients are told at once (`connection.blocked`), and
+   * what they publish from now on is not read. Publishing by `broker` throws `resource-error`. Consumers go on.
+   */
+  blockPublishers(): void
+  /** Lets publishers go on (`connection.unblocked`). */
+  unblockPublishers(): void
+  /**
+   * Deletes all queues, bindings and exchanges but the predeclared ones, and unblocks publishers. Connections and channels
+   * stay open.
+   */
   reset(): void
   /** Closes every connection and frees the port. Calling it again does nothing. */
   stop(): Promise<void>
@@ -24,29 +63,56 @@ export interface TestBroker {
 
 /**
  * Starts a broker of its own for a test, on a free port of 127.0.0.1. Any number of them can run at a time, and none
- * keeps the process alive. Throws RangeError for a configuration that makes no sense, the system's error when `port` was
- * configured and cannot be had.
+ * keeps the process alive. Throws RangeError or TypeError for a configuration that makes no sense, the system's error when
+ * `port` was configured and cannot be had.
  */
-export async function startTestBroker(config: Partial<ServerConfig> = {}): Promise<TestBroker> {
-  const server = new ServerBuilder().withConfig({ port: 0, shutdownGraceMs: 1000, ...config }).build()
+export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const server = build(options)
   await server.listen()
   server.unref()
   const { host, port } = server.addresses[0] as { host: string; port: number } // it listens now
-  const user = encodeURIComponent(config.defaultUser ?? 'guest')
-  const pass = encodeURIComponent(config.defaultPass ?? 'guest')
+  const user = encodeURIComponent(options.defaultUser ?? 'guest')
+  const pass = encodeURIComponent(options.defaultPass ?? 'guest')
+  const { broker } = server
+  const { memory } = server.core
+  const requireRunning = (): void => {
+    if (server.state !== 'running') throw new Error(STOPPED)
+  }
   const stop = (): Promise<void> => server.shutdown()
   return {
     url: `amqp://${user}:${pass}@${host.includes(':') ? `[${host}]` : host}:${port}`,
     host,
     port,
     server,
-    broker: server.broker,
+    broker,
+    waitForQueue: (name, wanted, wait) => waitForQueue(broker, name, wanted, wait),
+    dropConnections: () => server.dropConnections(),
+    closeConnections: () => server.closeConnections(),
+    blockPublishers: () => {
+      requireRunning()
+      memory.force(true)
+    },
+    unblockPublishers: () => {
+      requireRunning()
+      memory.force(false)
+    },
     reset: () => {
+      requireRunning()
+      memory.force(false)
       for (const vhost of server.core.vhosts()) empty(vhost)
     },
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+function build({ logger, hooks, storage, authenticator, ...config }: TestBrokerOptions): Server {
+  const builder = new ServerBuilder().withConfig({ port: 0, shutdownGraceMs: 1000, ...config })
+  if (logger !== undefined) builder.withLogger(logger)
+  if (hooks !== undefined) builder.withHooks(hooks)
+  if (storage !== undefined) builder.withStorage(storage)
+  if (authenticator !== undefined) builder.withAuthenticator(authenticator)
+  return builder.build()
 }
 
 function empty(vhost: Vhost): void {

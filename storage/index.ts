@@ -5,7 +5,8 @@
  */
 export { type Journal, NO_JOURNAL } from './journal.ts'
 export type { Durability } from './level/durability.ts'
-export { LevelStorage, type LevelStorageOptions } from './level/level-storage.ts'
+export { LevelStorage } from './level/level-storage.ts'
+export type { LevelStorageOptions } from './level/level-storage-options.ts'
 export type { LogRecorder } from './log-recorder.ts'
 export { MemoryStorage } from './memory/memory-storage.ts'
 export { deliveriesBefore, QueueLog } from './queue-log.ts'

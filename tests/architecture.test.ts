@@ -22,7 +22,7 @@ const LAYERS: readonly {
 }[] = [
   { name: 'protocol', path: /^protocol\//, mayImport: ['lib'] },
   { name: 'storage', path: /^storage\//, mayImport: ['lib'] },
-  { name: 'config', path: /^config\//, mayImport: [] },
+  { name: 'config', path: /^config\//, mayImport: ['lib'] },
   { name: 'lib', path: /^src\/lib\//, mayImport: [] },
   { name: 'broker', path: /^src\/broker\//, mayImport: ['lib', 'storage', 'protocol'] },
   { name: 'auth', path: /^src\/auth\//, mayImport: ['lib', 'storage', 'src/broker/errors.ts', ...AMQPLAIN_FILES] },

@@ -156,7 +156,7 @@ describe('shutdown', () => {
     const { port } = server.addresses[0] as { port: number }
     await server.shutdown()
     expect(server.state).toBe('stopped')
-    expect(() => server.broker).toThrow('the server is not running')
+    expect(() => server.broker).toThrow('the broker was stopped')
     await expect(server.listen()).rejects.toThrow('build another one')
     const next = build()
     await next.listenAndServe(port)

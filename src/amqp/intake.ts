@@ -117,7 +117,7 @@ export class Intake {
 
   /** The disk is in trouble: tells a publisher that was waiting because it was slow. */
   diskFailed(): void {
-    if (this.#connection.reading.isPausedFor('disk')) this.#tellBlocked('disk')
+    if (this.#connection.reading.isPausedFor('disk')) this.tellBlocked('disk')
   }
 
   /** Memory, or the disk, is as it should be again. */
@@ -133,11 +133,12 @@ export class Intake {
   #block(reason: BlockReason): void {
     const { phase, reading } = this.#connection
     if (phase !== 'open' || reading.isPausedFor(reason)) return
-    this.#tellBlocked(reason)
+    this.tellBlocked(reason)
     reading.pause(reason)
   }
 
-  #tellBlocked(reason: BlockReason): void {
+  /** The client is told to wait, if it can be. */
+  tellBlocked(reason: BlockReason): void {
     const connection = this.#connection
     if (connection.phase !== 'open' || !connection.clientCapabilities.connectionBlocked || this.#isBlockedSent) return
     connection.send(0, 'connection.blocked', { reason: `low on ${reason}` })

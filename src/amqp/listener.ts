@@ -33,7 +33,8 @@ export class AmqpListener {
   #timer: NodeJS.Timeout | undefined
   #nextId = 1
   #connectionsMax = Number.POSITIVE_INFINITY
-  #whenEmpty: (() => void) | undefined
+  /** Told of every connection that has gone. */
+  readonly #goneListeners = new Set<(connection: Connection) => void>()
   /** Bytes of connections that are closed. */
   #pastBytesReceived = 0
   #pastBytesSent = 0
@@ -43,6 +44,7 @@ export class AmqpListener {
     this.#now = now
     this.#unsubscribe = context.broker.memory.onChange((isActive) => {
       if (!isActive) this.#each((connection) => connection.intake.unblock('memory'))
+      else if (context.broker.memory.isForced) this.#each((connection) => connection.intake.tellBlocked('memory'))
     })
   }
 
@@ -158,17 +160,24 @@ export class AmqpListener {
 
   /** Closes every connection with 320 and waits for them to go; after the grace period they are cut off. */
   async closeConnections(reason: string, graceMs: number): Promise<void> {
+    const leaving = new Set(this.#connections)
     this.#each((connection) => connection.force(reason))
-    if (this.#connections.size > 0) {
-      const isEmpty = new Promise<void>((resolve) => {
-        this.#whenEmpty = resolve
-      })
-      const timer = setTimeout(() => {
-        for (const connection of this.#connections) connection.destroy()
-      }, graceMs)
-      await isEmpty
-      clearTimeout(timer)
-    }
+    const timer = setTimeout(() => {
+      for (const connection of leaving) connection.destroy()
+    }, graceMs)
+    await this.#whenGone(leaving)
+    clearTimeout(timer)
+  }
+
+  /** Cuts every connection off without a word, and waits for them to go. */
+  async dropConnections(): Promise<void> {
+    const leaving = new Set(this.#connections)
+    for (const connection of leaving) connection.destroy()
+    await this.#whenGone(leaving)
+  }
+
+  /** Looks after the alarms no longer. */
+  close(): void {
     this.#unsubscribe()
   }
 
@@ -203,12 +212,26 @@ export class AmqpListener {
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection)
+    for (const listener of this.#goneListeners) listener(connection)
     this.#pastBytesReceived += connection.bytesRead
     this.#pastBytesSent += connection.outbox.bytesWritten
     if (this.#connections.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
-    this.#whenEmpty?.()
+  }
+
+  /** Takes those that have gone out of the set, and resolves when it is empty. */
+  #whenGone(leaving: Set<Connection>): Promise<void> {
+    for (const connection of leaving) if (!this.#connections.has(connection)) leaving.delete(connection)
+    if (leaving.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const gone = (connection: Connection): void => {
+        if (!leaving.delete(connection) || leaving.size > 0) return
+        this.#goneListeners.delete(gone)
+        resolve()
+      }
+      this.#goneListeners.add(gone)
+    })
   }
 
   readonly #tick = (): void => {

@@ -11,6 +11,7 @@ export const REPLY_CODES: Readonly<Record<BrokerErrorKind, number>> = {
   'not-implemented': ReplyCode.NOT_IMPLEMENTED,
   'resource-error': ReplyCode.RESOURCE_ERROR,
   'malformed-content': ReplyCode.INTERNAL_ERROR,
+  'no-route': ReplyCode.NO_ROUTE,
 }
 
 const CHANNEL_CODES: ReadonlySet<number> = new Set([

@@ -2,14 +2,15 @@
 import { isIPv4 } from 'node:net'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
 import { refuse } from '../broker/errors.ts'
+import { anyText, type Checks, checkOptions, texts } from '../lib/checks.ts'
 import type { Authenticator, Credentials, User, Verdict } from './authenticator.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import { checkTags, checkUserName, decodeUser, encodeUser, type KnownUser } from './user-record.ts'
 
 export interface UserListOptions {
-  /** Users that may only connect from this machine. RabbitMQ: `loopback_users`. */
-  readonly loopbackUsers: readonly string[]
-  /** The user that clients without credentials become; undefined refuses them. */
+  /** Users that may only connect from this machine. Default `['guest']`. RabbitMQ: `loopback_users`. */
+  readonly loopbackUsers?: readonly string[]
+  /** The user that clients without credentials become. Default: none, they are refused. */
   readonly anonymousUser?: string | undefined
 }
 
@@ -25,14 +26,18 @@ const NOBODY: readonly string[] = []
 /** Compared with when there is no such user, so that guessing names by time does not work. */
 const NOBODY_HASH = hashPassword('')
 
+const OPTIONS: Checks<UserListOptions> = { loopbackUsers: texts, anonymousUser: anyText }
+
 export class UserList implements Authenticator {
   readonly #users = new Map<string, KnownUser>()
   readonly #loopbackUsers: ReadonlySet<string>
   readonly #anonymousUser: string | undefined
   #records: EntityRecords | undefined
 
-  constructor(options: UserListOptions) {
-    this.#loopbackUsers = new Set(options.loopbackUsers)
+  /** Throws TypeError. */
+  constructor(options: UserListOptions = {}) {
+    checkOptions('UserList', options, OPTIONS)
+    this.#loopbackUsers = new Set(options.loopbackUsers ?? ['guest'])
     this.#anonymousUser = options.anonymousUser
   }
 
@@ -123,6 +128,7 @@ export class UserList implements Authenticator {
 
 // RabbitMQ never lets anybody in with a blank password, so nobody is to rely on one.
 function hashOf(name: string, password: string): string {
+  if (typeof password !== 'string') throw new TypeError('the password must be a string')
   if (password === '') throw new RangeError(`user '${name}' needs a password: nobody can log in with an empty one`)
   return hashPassword(password)
 }

@@ -1,6 +1,7 @@
 /** A user as a storage keeps it: a field table with the salted hash of the password and the tags. */
 import { decodeFieldTable, encodeFieldTable, type Field } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
+import { anyText, texts } from '../lib/checks.ts'
 import type { User } from './authenticator.ts'
 import { isPasswordHash } from './passwords.ts'
 
@@ -36,14 +37,16 @@ export function decodeUser(name: string, value: Uint8Array): KnownUser {
   }
 }
 
-/** Throws RangeError. */
+/** Throws RangeError or TypeError. */
 export function checkUserName(name: string): string {
+  anyText(name, 'the name of the user')
   if (!isShort(name)) throw new RangeError(`the name of a user has 1 to ${NAME_BYTES_MAX} bytes`)
   return name
 }
 
-/** Each tag once. Throws RangeError. */
+/** Each tag once. Throws RangeError or TypeError. */
 export function checkTags(tags: readonly string[]): readonly string[] {
+  texts(tags, 'tags')
   if (!tags.every(isShort)) throw new RangeError(`the tag of a user has 1 to ${NAME_BYTES_MAX} bytes`)
   return [...new Set(tags)]
 }

@@ -13,6 +13,7 @@ export type BrokerErrorKind =
   | 'not-implemented'
   | 'resource-error'
   | 'malformed-content'
+  | 'no-route'
 
 /** The caller asked for something that the broker refuses. Nothing has changed. */
 export class BrokerError extends Error {
@@ -119,6 +120,10 @@ export const refuse = {
   confirmToTx: refusal('precondition-failed', () => 'cannot switch from confirm to tx mode'),
   txToConfirm: refusal('precondition-failed', () => 'cannot switch from tx to confirm mode'),
   notTransactional: refusal('precondition-failed', () => 'channel is not transactional'),
+  unroutable: refusal(
+    'no-route',
+    (exchange: string, key: string) => `no queue takes a message from exchange '${exchange}' with routing key '${key}'`,
+  ),
   memoryAlarm: refusal('resource-error', () => 'low on memory'),
   diskAlarm: refusal('resource-error', () => 'low on disk'),
   secretRefused: refusal('not-allowed', () => 'New secret was refused by one of the backends'),

@@ -16,6 +16,8 @@ const CLEAR_SHARE = 0.95
 export class MemoryAlarm {
   readonly limitBytes: number
   isActive = false
+  /** Set by `force`: the alarm is on whatever is used. */
+  isForced = false
   /** Bytes that are in no queue yet: input that waits, messages in progress, what waits for tx.commit. */
   heldBytes = 0
   readonly #use: MemoryUse
@@ -47,10 +49,18 @@ export class MemoryAlarm {
   /** Raises or clears the alarm by what is known. Cheap: called after every piece of input. */
   check(): void {
     const { usedBytes } = this
-    if (this.isActive ? usedBytes < this.limitBytes * CLEAR_SHARE : usedBytes > this.limitBytes) {
-      this.isActive = !this.isActive
+    const isOver = this.isActive ? usedBytes >= this.limitBytes * CLEAR_SHARE : usedBytes > this.limitBytes
+    const isDue = isOver || this.isForced
+    if (isDue !== this.isActive) {
+      this.isActive = isDue
       for (const listener of this.#listeners) listener(this.isActive)
     }
+  }
+
+  /** Keeps the alarm on by hand, or leaves it to what is used again. */
+  force(isForced: boolean): void {
+    this.isForced = isForced
+    this.check()
   }
 
   /** Returns a function that ends the subscription. */

@@ -1,6 +1,6 @@
 import yargs, { type Argv } from 'yargs'
-import { nearest } from '../../config/nearest.ts'
 import { flagName, OPTION_NAMES } from '../../config/options.ts'
+import { nearest } from '../lib/nearest.ts'
 import { leveretVersion } from '../lib/version.ts'
 import { ExitCode } from './exit-code.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'

@@ -1,3 +1,4 @@
+import { aBoolean, aFunction, anyText, type Checks, checkOptions, wholeNumber } from '../lib/checks.ts'
 import { checkName } from './entities.ts'
 import type { ReceivedMessage } from './received-message.ts'
 
@@ -35,15 +36,20 @@ export interface InProcessConsumer {
   cancel(): void
 }
 
-/** Throws RangeError. */
+const CHECKS: Checks<ConsumeOptions> = {
+  prefetch: wholeNumber(1, PREFETCH_MAX),
+  noAck: aBoolean,
+  exclusive: aBoolean,
+  priority: wholeNumber(-PRIORITY_MAX, PRIORITY_MAX),
+  tag: anyText,
+  onError: aFunction,
+  onCancelled: aFunction,
+}
+
+/** Throws RangeError or TypeError. */
 export function checkConsumeOptions(options: ConsumeOptions): { readonly prefetch: number; readonly priority: number } {
+  checkOptions('consume', options, CHECKS)
   const { prefetch = 100, priority = 0, tag = '' } = options
-  checkName(tag)
-  if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > PREFETCH_MAX) {
-    throw new RangeError(`prefetch is ${prefetch}; it must be a whole number from 1 to ${PREFETCH_MAX}`)
-  }
-  if (!Number.isInteger(priority) || Math.abs(priority) > PRIORITY_MAX) {
-    throw new RangeError(`priority is ${priority}; it must be a whole number that fits into 32 bits`)
-  }
+  checkName(tag, 'tag')
   return { prefetch, priority }
 }

@@ -14,8 +14,10 @@ import { refuse } from '../broker/errors.ts'
 import { declareExchange, deleteExchange } from '../broker/exchange-declaration.ts'
 import { generatedName } from '../broker/names.ts'
 import { enqueue } from '../broker/publisher.ts'
+import type { Queue } from '../broker/queue.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../broker/queue-declaration.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { aBoolean, aFunction, checkOptions, notA } from '../lib/checks.ts'
 import { type BrokerStats, brokerStats } from './broker-stats.ts'
 import { type ConsumeOptions, checkConsumeOptions, type InProcessConsumer } from './consume-options.ts'
 import { Deliveries, type Settlement } from './deliveries.ts'
@@ -38,7 +40,7 @@ import {
   toArguments,
 } from './entities.ts'
 import type { MessageProperties } from './message-properties.ts'
-import { type AddressedMessage, encodeMessage } from './outgoing-message.ts'
+import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
 import { type ReceivedMessage, readMessage } from './received-message.ts'
 import { Transactions } from './transactions.ts'
 
@@ -67,7 +69,12 @@ export class EmbeddedBroker {
     this.#deliveries = new Deliveries(vhosts.nextTag)
     this.#publisher = new EmbeddedPublisher(vhost, core, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
-    this.transactions = new Transactions(publisher, this.#deliveries, () => this.whenDurable())
+    this.transactions = new Transactions({
+      publisher,
+      deliveries: this.#deliveries,
+      whenDurable: () => this.whenDurable(),
+      requireRunning: vhosts.context.requireRunning,
+    })
   }
 
   /** The name of the virtual host. */
@@ -87,6 +94,8 @@ export class EmbeddedBroker {
 
   /** Deleting what is not there is no error. Throws BrokerError: `precondition-failed` when `ifUnused` is not met. */
   deleteExchange(name: string, options: { readonly ifUnused?: boolean } = {}): void {
+    checkName(name)
+    checkOptions('deleteExchange', options, { ifUnused: aBoolean })
     deleteExchange(this.#requireVhost(), name, options.ifUnused ?? false)
   }
 
@@ -104,13 +113,15 @@ export class EmbeddedBroker {
    * `precondition-failed` when `ifUnused` or `ifEmpty` are not met, `resource-locked`.
    */
   deleteQueue(name: string, options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } = {}): number {
+    checkName(name)
+    checkOptions('deleteQueue', options, { ifUnused: aBoolean, ifEmpty: aBoolean })
     const { ifUnused = false, ifEmpty = false } = options
     return deleteQueue(this.#requireVhost(), name, ifUnused, ifEmpty, this)
   }
 
   /** Drops the ready messages of a queue; how many there were. Throws BrokerError: `not-found`, `resource-locked`. */
   purgeQueue(name: string): number {
-    return accessQueue(this.#requireVhost(), name, this).purge()
+    return this.#queue(name).purge()
   }
 
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
@@ -141,8 +152,9 @@ export class EmbeddedBroker {
    * While the disk makes trouble that may take until somebody has looked after it. Throws Error when the storage ends
    * before.
    */
-  whenDurable(): Promise<void> {
-    return durable(this.#vhosts.context.core.journal)
+  async whenDurable(): Promise<void> {
+    this.#vhosts.context.requireRunning()
+    await durable(this.#vhosts.context.core.journal)
   }
 
   // --- messages in
@@ -166,9 +178,7 @@ export class EmbeddedBroker {
   /** Publishes all of these messages, or none when one of them is refused. Throws like `publish`. */
   publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
     this.#requireVhost()
-    const publications = Array.from(messages, (message) =>
-      this.#publisher.prepare(encodeMessage(message.exchange, message.routingKey, message)),
-    )
+    const publications = Array.from(messages, (message) => this.#publisher.prepare(encodeAddressed(message)))
     return publications.map((publication) => ({ routed: enqueue(publication) }))
   }
 
@@ -179,7 +189,8 @@ export class EmbeddedBroker {
    * `ack`, `nack` or `reject`. Throws BrokerError: `not-found`, `resource-locked`.
    */
   get(queueName: string, options: { readonly noAck?: boolean } = {}): ReceivedMessage | undefined {
-    const queue = accessQueue(this.#requireVhost(), queueName, this)
+    checkOptions('get', options, { noAck: aBoolean })
+    const queue = this.#queue(queueName)
     const isNoAck = options.noAck ?? false
     const deliveries = this.#deliveries
     let message: ReceivedMessage | undefined
@@ -197,8 +208,9 @@ export class EmbeddedBroker {
    * out of range.
    */
   consume(queueName: string, handler: MessageHandler, options: ConsumeOptions = {}): InProcessConsumer {
+    aFunction(handler, 'the handler')
     const { prefetch, priority } = checkConsumeOptions(options)
-    const queue = accessQueue(this.#requireVhost(), queueName, this)
+    const queue = this.#queue(queueName)
     const tag = options.tag ?? generatedName('amq.ctag-')
     if (this.#consumers.has(tag)) throw refuse.consumerTagReused(tag)
     const { logger } = this.#vhosts.context
@@ -228,21 +240,25 @@ export class EmbeddedBroker {
 
   /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
   ack(message: Settled, options: { readonly multiple?: boolean } = {}): void {
+    checkOptions('ack', options, { multiple: aBoolean })
     this.#settle(message, options.multiple ?? false, 'ack')
   }
 
   /** Gives a message back to its old place in the queue, or drops it with `requeue: false`. `multiple` as in `ack`. */
   nack(message: Settled, options: { readonly multiple?: boolean; readonly requeue?: boolean } = {}): void {
+    checkOptions('nack', options, { multiple: aBoolean, requeue: aBoolean })
     this.#settle(message, options.multiple ?? false, (options.requeue ?? true) ? 'requeue' : 'reject')
   }
 
   /** Gives one message back to its old place in the queue, or drops it with `requeue: false`. */
   reject(message: Settled, options: { readonly requeue?: boolean } = {}): void {
+    checkOptions('reject', options, { requeue: aBoolean })
     this.#settle(message, false, (options.requeue ?? true) ? 'requeue' : 'reject')
   }
 
   /** Gives everything back that was handed out and is not settled; how many messages came back. AMQP: basic.recover. */
   recover(): number {
+    this.#requireVhost()
     const seen = this.#deliveries.seen()
     for (const delivery of seen) this.#deliveries.settle(delivery, 'requeue')
     return seen.filter(({ queue }) => !queue.isDeleted).length
@@ -300,10 +316,16 @@ export class EmbeddedBroker {
     return this.#vhosts.names()
   }
 
+  /** Throws Error after a shutdown, BrokerError when the virtual host is gone. */
   #requireVhost(): Vhost {
+    this.#vhosts.context.requireRunning()
     const vhost = this.#vhost
     if (this.#vhosts.context.core.vhost(vhost.name) !== vhost) throw refuse.missingVhost(vhost.name)
     return vhost
+  }
+
+  #queue(name: string): Queue {
+    return accessQueue(this.#requireVhost(), checkName(name, 'the name of the queue'), this)
   }
 
   #cancel(consumer: EmbeddedConsumer): void {
@@ -313,7 +335,8 @@ export class EmbeddedBroker {
   }
 
   #settle(message: Settled, isMultiple: boolean, settlement: Settlement): void {
-    const tag = typeof message === 'number' ? message : message.deliveryTag
+    this.#requireVhost()
+    const tag = deliveryTagOf(message)
     for (const delivery of this.#deliveries.select(tag, isMultiple, undefined)) {
       this.#deliveries.settle(delivery, settlement)
     }
@@ -326,5 +349,17 @@ function bindingRequest(
   key: string,
   bindingArguments: PlainTable | undefined,
 ): BindingRequest {
-  return { source, destination, routingKey: checkName(key), arguments: toArguments(bindingArguments) }
+  return {
+    source: checkName(source, 'the source'),
+    destination: checkName(destination, 'the destination'),
+    routingKey: checkName(key, 'the routing key'),
+    arguments: toArguments(bindingArguments),
+  }
+}
+
+/** Throws TypeError. */
+function deliveryTagOf(message: Settled): number {
+  const tag: unknown = typeof message === 'object' ? message?.deliveryTag : message
+  if (typeof tag !== 'number') throw notA('a message that was received, or its delivery tag', message, 'the message')
+  return tag
 }

@@ -6,6 +6,8 @@ export interface EmbeddedContext {
   readonly core: Broker
   readonly logger: Logger
   readonly maxMessageSizeBytes: number
+  /** Throws Error when the server has stopped. */
+  readonly requireRunning: () => void
   /** Closes the AMQP connections of a virtual host that is about to go. */
   readonly closeConnectionsOf: (vhost: string) => void
 }

@@ -6,7 +6,8 @@ import { type Publication, Publisher } from '../broker/publisher.ts'
 import { isReplyAddress } from '../broker/reply-to.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { allocateBlock, Block, EMPTY_BLOCK } from '../lib/block.ts'
-import { encodeMessage, type OutgoingMessage } from './outgoing-message.ts'
+import { anyText } from '../lib/checks.ts'
+import { checkBody, encodeMessage, type OutgoingMessage } from './outgoing-message.ts'
 
 /** Code in this process is trusted: it may publish in anybody's name. */
 const IN_PROCESS_USER = { name: '', isImpersonator: true }
@@ -36,6 +37,9 @@ export class EmbeddedPublisher {
 
   /** Whether the message was put into at least one queue. Throws BrokerError. */
   publish(exchange: string, routingKey: string, outgoing: OutgoingMessage): boolean {
+    anyText(exchange, 'the exchange')
+    anyText(routingKey, 'the routing key')
+    checkBody(outgoing.body)
     this.#requireRoom()
     // A waiting requester may be given the body by reference: it must not change any more.
     const isBare = outgoing.properties === undefined && !isReplyAddress(routingKey)

@@ -1,7 +1,11 @@
 /** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
+import { text } from '../lib/checks.ts'
 import { brokerStats, type MessageCounts } from './broker-stats.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
+
+/** Names of virtual hosts travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
+const vhostName = text(1, 255)
 
 export class EmbeddedVhosts {
   readonly context: EmbeddedContext
@@ -18,6 +22,7 @@ export class EmbeddedVhosts {
   readonly nextTag = (): number => ++this.#lastTag
 
   at(name: string): EmbeddedBroker | undefined {
+    this.context.requireRunning()
     const vhost = this.context.core.vhost(name)
     if (vhost === undefined) return undefined
     let broker = this.#brokers.get(name)
@@ -29,11 +34,14 @@ export class EmbeddedVhosts {
   }
 
   create(name: string): EmbeddedBroker {
+    this.context.requireRunning()
+    vhostName(name, 'the name of the virtual host')
     this.context.core.createVhost(name)
     return this.at(name) as EmbeddedBroker // it was just made
   }
 
   delete(name: string): boolean {
+    this.context.requireRunning()
     const { core, closeConnectionsOf } = this.context
     const vhost = core.vhost(name)
     if (vhost === undefined) return false
@@ -50,6 +58,7 @@ export class EmbeddedVhosts {
   }
 
   names(): string[] {
+    this.context.requireRunning()
     return Array.from(this.context.core.vhosts(), (vhost) => vhost.name)
   }
 }

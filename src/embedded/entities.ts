@@ -7,6 +7,7 @@ import type { Exchange } from '../broker/exchange.ts'
 import type { ExchangeDeclaration } from '../broker/exchange-declaration.ts'
 import type { Queue } from '../broker/queue.ts'
 import type { QueueDeclaration } from '../broker/queue-declaration.ts'
+import { aBoolean, anyText, aTable, type Checks, checkOptions } from '../lib/checks.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
 
 const NAME_BYTES_MAX = 255
@@ -74,12 +75,47 @@ export interface ConsumerInfo {
   readonly inProcess: boolean
 }
 
+const EXCHANGE_CHECKS: Checks<ExchangeOptions> = {
+  durable: aBoolean,
+  autoDelete: aBoolean,
+  internal: aBoolean,
+  arguments: aTable,
+}
+
+const QUEUE_CHECKS: Checks<QueueOptions> = {
+  durable: aBoolean,
+  exclusive: aBoolean,
+  autoDelete: aBoolean,
+  arguments: aTable,
+}
+
+/** Names under which client libraries have what AMQP carries as an argument. */
+const ARGUMENTS: ReadonlyMap<string, string> = new Map([
+  ['alternateExchange', 'alternate-exchange'],
+  ['messageTtl', 'x-message-ttl'],
+  ['expires', 'x-expires'],
+  ['maxLength', 'x-max-length'],
+  ['maxPriority', 'x-max-priority'],
+  ['overflow', 'x-overflow'],
+  ['queueMode', 'x-queue-mode'],
+  ['deadLetterExchange', 'x-dead-letter-exchange'],
+  ['deadLetterRoutingKey', 'x-dead-letter-routing-key'],
+])
+
+function argumentHint(name: string): string | undefined {
+  const argument = name.startsWith('x-') ? name : ARGUMENTS.get(name)
+  return argument === undefined ? undefined : `did you mean arguments: { '${argument}': … }?`
+}
+
 export function exchangeDeclaration(name: string, type: string, options: ExchangeOptions): ExchangeDeclaration {
+  anyText(type, 'the type of the exchange')
+  checkOptions('declareExchange', options, EXCHANGE_CHECKS, { hint: argumentHint })
   const { durable = true, autoDelete = false, internal = false } = options
   return { name: checkName(name), type, durable, autoDelete, internal, arguments: toArguments(options.arguments) }
 }
 
 export function queueDeclaration(name: string, options: QueueOptions): QueueDeclaration {
+  checkOptions('declareQueue', options, QUEUE_CHECKS, { hint: argumentHint })
   const { durable = true, exclusive = false, autoDelete = false } = options
   return { name: checkName(name), durable, exclusive, autoDelete, arguments: toArguments(options.arguments) }
 }
@@ -120,11 +156,13 @@ export function consumerInfo(consumer: Consumer): ConsumerInfo {
 }
 
 export function toArguments(plain: PlainTable | undefined): FieldTable {
+  if (plain !== undefined) aTable(plain, 'arguments')
   return plain === undefined ? NO_ARGUMENTS : fieldTable(plain)
 }
 
-/** Names and routing keys travel as short strings, AMQP 0-9-1 section 4.2.5.3. Throws RangeError. */
-export function checkName(name: string): string {
+/** Names and routing keys travel as short strings, AMQP 0-9-1 section 4.2.5.3. Throws RangeError or TypeError. */
+export function checkName(name: string, what = 'the name'): string {
+  anyText(name, what)
   const bytes = Buffer.byteLength(name)
   if (bytes > NAME_BYTES_MAX) throw new RangeError(`a name or routing key has at most 255 bytes, this one ${bytes}`)
   return name

@@ -1,6 +1,7 @@
 /** Message properties for people: headers as a plain object, the timestamp as a Date. */
 import { fieldTable, type PlainTable, plainTable, plainValue } from '../../protocol/field-table-plain.ts'
 import type { Properties } from '../../protocol/properties.ts'
+import { aBoolean, aTable, type Check, type Checks, checkOptions, notA, text, wholeNumber } from '../lib/checks.ts'
 
 /** The properties of a message, AMQP 0-9-1 section 1.8. Texts have at most 255 bytes. */
 export interface MessageProperties {
@@ -9,9 +10,11 @@ export interface MessageProperties {
   readonly contentEncoding?: string
   /** Whole numbers become 32- or 64-bit integers, other numbers doubles, dates whole seconds. */
   readonly headers?: PlainTable
-  /** 1 transient, 2 persistent. */
+  /** 1 transient (the default), 2 persistent: kept in durable queues where the storage is durable. */
   readonly deliveryMode?: number
-  /** 0 to 255. */
+  /** The same by another name: `true` is delivery mode 2, `false` 1. Received messages have `deliveryMode` alone. */
+  readonly persistent?: boolean
+  /** 0 to 255. Carried, without effect yet. */
   readonly priority?: number
   readonly correlationId?: string
   readonly replyTo?: string
@@ -29,10 +32,44 @@ export interface MessageProperties {
 
 export const NO_PROPERTIES: MessageProperties = {}
 
-/** Throws TypeError or RangeError for headers and timestamps that AMQP cannot carry. */
-export function toProperties({ headers, timestamp, ...rest }: MessageProperties): Properties {
+/** Properties travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
+const shortText = text(0, 255)
+
+const aTime: Check = (value, name) => {
+  if (!(value instanceof Date) && typeof value !== 'bigint') throw notA('a Date, or a bigint of seconds', value, name)
+}
+
+const PROPERTY_CHECKS: Checks<MessageProperties> = {
+  contentType: shortText,
+  contentEncoding: shortText,
+  headers: aTable,
+  deliveryMode: wholeNumber(1, 2),
+  persistent: aBoolean,
+  priority: wholeNumber(0, 255),
+  correlationId: shortText,
+  replyTo: shortText,
+  expiration: shortText,
+  messageId: shortText,
+  timestamp: aTime,
+  type: shortText,
+  userId: shortText,
+  appId: shortText,
+  clusterId: shortText,
+}
+
+/** Throws TypeError for what is no property of a message, TypeError or RangeError for values that AMQP cannot carry. */
+export function toProperties(properties: MessageProperties): Properties {
+  checkOptions('a message', properties, PROPERTY_CHECKS, { noun: 'property' })
+  const { headers, timestamp, persistent, ...rest } = properties
+  const deliveryMode = persistent === undefined ? undefined : persistent ? 2 : 1
+  if (deliveryMode !== undefined && (rest.deliveryMode ?? deliveryMode) !== deliveryMode) {
+    throw new RangeError(
+      `persistent is ${persistent} and deliveryMode is ${rest.deliveryMode}: they contradict each other`,
+    )
+  }
   return {
     ...rest,
+    ...(deliveryMode === undefined ? {} : { deliveryMode }),
     ...(headers === undefined ? {} : { headers: fieldTable(headers) }),
     ...(timestamp === undefined ? {} : { timestamp: seconds(timestamp) }),
   }

@@ -6,10 +6,11 @@ import { refuse } from '../broker/errors.ts'
 import type { Message } from '../broker/message.ts'
 import { enqueue } from '../broker/publisher.ts'
 import { type TransactionOperation as Step, Transaction } from '../broker/transaction.ts'
+import { aFunction, wholeNumber } from '../lib/checks.ts'
 import type { Deliveries, Delivery, Settlement } from './deliveries.ts'
 import type { EmbeddedPublisher } from './embedded-publisher.ts'
 import { encodeMessage } from './outgoing-message.ts'
-import type { SettleOperation, TransactionOperation } from './transaction-operations.ts'
+import { checkOperation, type SettleOperation, type TransactionOperation } from './transaction-operations.ts'
 
 export type TransactionState = 'none' | 'active' | 'pending'
 
@@ -24,30 +25,41 @@ export interface TransactionStatistics {
   readonly operationCounts: Readonly<Record<TransactionOperation['kind'], number>>
 }
 
+export interface TransactionsContext {
+  /** Throws BrokerError when the virtual host is gone. */
+  readonly publisher: () => EmbeddedPublisher
+  readonly deliveries: Deliveries
+  readonly whenDurable: () => Promise<void>
+  /** Throws Error when the server has stopped. */
+  readonly requireRunning: () => void
+}
+
 interface Entry {
   readonly operation: TransactionOperation
   /** The message of a publish, encoded when the operation was added. */
   readonly message: Message | undefined
 }
 
+const channelNumber = wholeNumber(0, Number.MAX_SAFE_INTEGER)
+
 export class Transactions {
-  readonly #publisher: () => EmbeddedPublisher
+  readonly #context: TransactionsContext
   readonly #deliveries: Deliveries
-  readonly #whenDurable: () => Promise<void>
   readonly #channels = new Map<number, Entry[]>()
   readonly #counts: Record<TransactionOperation['kind'], number> = { publish: 0, ack: 0, nack: 0, reject: 0 }
   #totalCommits = 0
   #totalRollbacks = 0
 
-  /** `publisher` throws BrokerError when the virtual host is gone. */
-  constructor(publisher: () => EmbeddedPublisher, deliveries: Deliveries, whenDurable: () => Promise<void>) {
-    this.#publisher = publisher
-    this.#whenDurable = whenDurable
-    this.#deliveries = deliveries
+  /** Servers make it: see `Server.transactions`. */
+  constructor(context: TransactionsContext) {
+    this.#context = context
+    this.#deliveries = context.deliveries
   }
 
   /** Makes a channel transactional; one that is already stays as it is. */
   select(channelId: number): void {
+    this.#context.requireRunning()
+    channelNumber(channelId, 'the channel')
     if (!this.#channels.has(channelId)) this.#channels.set(channelId, [])
   }
 
@@ -61,8 +73,8 @@ export class Transactions {
 
   /**
    * Carries out what is pending, in the order it was added. Throws BrokerError, with nothing changed and everything
-   * still pending, when one of the operations is refused: an unknown exchange or delivery tag, a message that is too
-   * large, a server short of memory. The channel stays transactional either way.
+   * still pending, when one of the operations is refused: an unknown exchange or delivery tag, a mandatory message that no
+   * queue takes (`no-route`), a message that is too large, a server short of memory. The channel stays transactional either way.
    */
   commit(channelId: number): void {
     const entries = this.#require(channelId)
@@ -78,6 +90,7 @@ export class Transactions {
 
   /** Ends the transactional mode of a channel; what is pending is forgotten, which counts as a rollback. */
   close(channelId: number): void {
+    this.#context.requireRunning()
     const entries = this.#channels.get(channelId)
     if (entries === undefined) return
     this.#channels.delete(channelId)
@@ -89,6 +102,8 @@ export class Transactions {
    * Needs no channel. Throws like `commit`.
    */
   async executeAtomic<T>(work: (add: (operation: TransactionOperation) => void) => T | Promise<T>): Promise<T> {
+    this.#context.requireRunning()
+    aFunction(work, 'what executeAtomic is given')
     const entries: Entry[] = []
     let result: T
     try {
@@ -98,16 +113,18 @@ export class Transactions {
       this.#totalRollbacks++
       throw error
     }
-    await this.#whenDurable()
+    await this.#context.whenDurable()
     return result
   }
 
   isTransactional(channelId: number): boolean {
+    this.#context.requireRunning()
     return this.#channels.has(channelId)
   }
 
   /** `none` when it is not transactional, `pending` when operations wait for commit, else `active`. */
   state(channelId: number): TransactionState {
+    this.#context.requireRunning()
     const entries = this.#channels.get(channelId)
     if (entries === undefined) return 'none'
     return entries.length === 0 ? 'active' : 'pending'
@@ -115,10 +132,12 @@ export class Transactions {
 
   /** What waits for commit, in order. */
   pendingOperations(channelId: number): TransactionOperation[] {
+    this.#context.requireRunning()
     return this.#channels.get(channelId)?.map(({ operation }) => operation) ?? []
   }
 
   statistics(): TransactionStatistics {
+    this.#context.requireRunning()
     let pendingOperations = 0
     for (const entries of this.#channels.values()) pendingOperations += entries.length
     return {
@@ -131,12 +150,14 @@ export class Transactions {
   }
 
   #require(channelId: number): Entry[] {
+    this.#context.requireRunning()
     const entries = this.#channels.get(channelId)
     if (entries === undefined) throw refuse.notTransactional()
     return entries
   }
 
   #carryOut(entries: readonly Entry[]): void {
+    this.#context.requireRunning()
     const transaction = new Transaction()
     const settled = new Set<Delivery>()
     for (const entry of entries) {
@@ -151,7 +172,9 @@ export class Transactions {
   /** Everything that can go wrong goes wrong here. `settled` is what earlier operations of the transaction settle. */
   #prepare({ operation, message }: Entry, settled: Set<Delivery>): Step[] {
     if (operation.kind !== 'publish') return this.#prepareSettle(operation, settled)
-    const publication = this.#publisher().prepare(message as Message) // entryOf made one for every publish
+    const publication = this.#context.publisher().prepare(message as Message) // entryOf made one for every publish
+    const isRouted = publication.queues.length > 0 || publication.replyConsumer !== undefined
+    if (operation.mandatory && !isRouted) throw refuse.unroutable(operation.exchange, operation.routingKey)
     return [{ kind: 'publish', commit: () => enqueue(publication), rollback: () => {} }]
   }
 
@@ -173,7 +196,9 @@ export class Transactions {
   }
 }
 
+/** Throws TypeError or RangeError for what is no operation. */
 function entryOf(operation: TransactionOperation): Entry {
+  checkOperation(operation)
   if (operation.kind !== 'publish') return { operation, message: undefined }
   const { exchange, routingKey, message } = operation
   return { operation, message: encodeMessage(exchange, routingKey, message) }

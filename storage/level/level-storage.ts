@@ -12,10 +12,9 @@ import { reasonOf } from './catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './catalogue-update.ts'
 import { Checkpointer } from './checkpoint.ts'
 import { DiskRoom } from './disk-room.ts'
-import { type Durability, requireDurability } from './durability.ts'
-import type { Files } from './files.ts'
 import { GiveBack } from './give-back.ts'
 import { LevelJournal } from './level-journal.ts'
+import { checkLevelStorageOptions, type LevelStorageOptions } from './level-storage-options.ts'
 import type { LogFiles } from './log-files.ts'
 import { OpenStore } from './open-store.ts'
 import { PageReader, type PageSource } from './page-reader.ts'
@@ -24,29 +23,6 @@ import { QueueRecorder } from './queue-recorder.ts'
 import { ReadProgress } from './read-progress.ts'
 import type { RecoveredQueue, RecoveredStore } from './recovery.ts'
 import { pagesOf, recoveryOf } from './store-state.ts'
-
-export interface LevelStorageOptions {
-  /** Folder of the store, made if there is none. */
-  readonly folder: string
-  /** What has to be on the disk before a publish is confirmed; `sync` when not given. */
-  readonly durability?: Durability
-  /** With durability `interval`: how often the log is synced, in milliseconds, 1–60000; 100 when not given. */
-  readonly syncIntervalMs?: number
-  /** Size of a log file in bytes, from 1 MiB; 64 MiB when not given. */
-  readonly logFileBytes?: number
-  /** Bytes of messages to keep in memory; what is beyond and safe on disk is read back when it is due. */
-  readonly memoryBytes?: number
-  /** Publishers wait while the disk has less left than this, so that the rest can go on; 64 MiB when not given. */
-  readonly freeBytesMin?: number
-  /** Called when what is on disk cannot be trusted any more: nothing will be confirmed from then on. */
-  readonly onFatal?: (error: Error) => void
-  /** Told of messages that could not be read back and are left out. */
-  readonly onDamage?: (text: string) => void
-  /** Told what a callback of `journal.whenDurable` has thrown. */
-  readonly onDefect?: (error: unknown) => void
-  /** The files of the log; the disk's when not given. */
-  readonly files?: Files
-}
 
 const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
 const DEFAULT_SYNC_INTERVAL_MS = 100
@@ -87,7 +63,7 @@ export class LevelStorage implements Storage, PageSource {
   #giveBack: GiveBack | undefined
 
   constructor(options: LevelStorageOptions) {
-    if (options.durability !== undefined) requireDurability(options.durability)
+    checkLevelStorageOptions(options)
     this.#options = options
   }
 

@@ -68,6 +68,18 @@ describe('MemoryAlarm', () => {
     expect(new MemoryAlarm(50, { storageBytes: () => 0, otherBytes: () => 51 }).isActive).toBe(true)
   })
 
+  test('is on by hand whatever is used, and off by hand only when use allows', () => {
+    alarm.force(true)
+    alarm.sample()
+    expect([alarm.isActive, alarm.isForced]).toEqual([true, true])
+    storage = 950
+    alarm.force(false)
+    expect([alarm.isActive, alarm.isForced]).toEqual([true, false])
+    storage = 0
+    alarm.check()
+    expect(changes).toEqual([true, false])
+  })
+
   test('tells nobody who has unsubscribed', () => {
     const seen: boolean[] = []
     const unsubscribe = alarm.onChange((isActive) => seen.push(isActive))

@@ -252,7 +252,7 @@ describe('when its queue goes, a consumer', () => {
     })
     await started.stop()
     await told
-    expect(() => broker.publish('', 'q', 'x')).toThrow('vhost / not found')
+    expect(() => broker.publish('', 'q', 'x')).toThrow('the broker was stopped')
   })
 })
 

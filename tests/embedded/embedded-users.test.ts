@@ -103,7 +103,7 @@ describe('users', () => {
     await server.start()
     const kept = server.users
     await server.shutdown()
-    expect(await refusal(kept.add('ann', 'one'))).toMatch('the server is not running')
+    expect(await refusal(kept.add('ann', 'one'))).toMatch('the broker was stopped')
   })
 
   test('belong to an authenticator of the program, where there is one', async () => {

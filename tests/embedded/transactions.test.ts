@@ -75,6 +75,11 @@ describe('commit', () => {
   const refusals = [
     ['an exchange is missing', () => publishOperation('missing', '', { body: 'x' }), "no exchange 'missing'"],
     ['a delivery tag is unknown', () => ackOperation('in', 999_999), 'unknown delivery tag 999999'],
+    [
+      'nobody takes a mandatory message',
+      () => publishOperation('', 'gone', { body: 'x' }, { mandatory: true }),
+      'no queue takes a message',
+    ],
     ['a message is too large', () => publishOperation('', 'out', { body: Buffer.alloc(16_777_217) }), 'message size'],
   ] as const
   test.each(refusals)('changes nothing when %s', (_when, operation, text) => {
@@ -91,6 +96,20 @@ describe('commit', () => {
     expect(transactions.statistics().totalCommits).toBe(0)
     transactions.rollback(1)
     broker.ack(message)
+  })
+
+  test('puts a mandatory message that is routed into its queues, and drops one that is not mandatory', () => {
+    transactions.select(1)
+    transactions.addOperation(1, publishOperation('', 'out', { body: 'a' }, { mandatory: true }))
+    transactions.addOperation(1, publishOperation('', 'gone', { body: 'b' }))
+    transactions.commit(1)
+    expect(bodies('out')).toEqual(['a'])
+  })
+
+  test('refuses a mandatory message as no-route', async () => {
+    const unroutable = publishOperation('amq.topic', 'k', { body: 'x' }, { mandatory: true })
+    const failing = transactions.executeAtomic((add) => add(unroutable))
+    await expect(failing).rejects.toMatchObject({ name: 'BrokerError', kind: 'no-route' })
   })
 
   test('changes nothing when a message is of another queue, or settled twice', () => {

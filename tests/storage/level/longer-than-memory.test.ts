@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { LevelStorage, type LevelStorageOptions } from '../../../storage/level/level-storage.ts'
+import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import type { LevelStorageOptions } from '../../../storage/level/level-storage-options.ts'
 import { committed, drain, durable, type TakenMessage, takeOne } from '../contract-model.ts'
 
 let folder: string

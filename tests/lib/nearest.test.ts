@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { editDistance, nearest } from '../../config/nearest.ts'
+import { editDistance, nearest } from '../../src/lib/nearest.ts'
 
 test('the nearest name is the one with the fewest typing mistakes', () => {
   expect(nearest('frame_mx', ['heartbeat', 'frame_max', 'channel_max'])).toBe('frame_max')
@@ -10,6 +10,16 @@ test('the nearest name is the one with the fewest typing mistakes', () => {
 test('nothing is near a name that is not alike', () => {
   expect(nearest('disk_free_limit', ['heartbeat', 'frame_max'])).toBeUndefined()
   expect(nearest('x', [])).toBeUndefined()
+})
+
+test('a name that is cut off is alike, unless it is very short', () => {
+  expect(nearest('frameMax', ['frameMaxBytes', 'channelMax'])).toBe('frameMaxBytes')
+  expect(nearest('no', ['noAcknowledgement'])).toBeUndefined()
+})
+
+test('neighbours that changed places are one mistake', () => {
+  expect([editDistance('prot', 'port'), editDistance('ca', 'ac'), editDistance('abdc', 'abcd')]).toEqual([1, 1, 1])
+  expect(nearest('prot', ['port', 'bind'])).toBe('port')
 })
 
 test('the distance counts insertions, deletions and replacements', () => {

@@ -1,4 +1,7 @@
-/** The candidate that is fewest typing mistakes away, unless even that is not alike. */
+/** What is shorter may begin anything. */
+const BEGINNING_MIN = 4
+
+/** The candidate that is fewest typing mistakes away, or begins with the name; undefined when none is alike. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
@@ -8,18 +11,22 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
     best = candidate
     bestDistance = distance
   }
-  return best
+  return best ?? [...candidates].find((candidate) => name.length >= BEGINNING_MIN && candidate.startsWith(name))
 }
 
-/** Levenshtein's distance: insertions, deletions and replacements that turn one into the other. */
+/** How many insertions, deletions, replacements and swaps of neighbours turn one into the other. */
 export function editDistance(from: string, to: string): number {
+  let beforeThat: number[] = []
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let row = 1; row <= from.length; row++) {
     const current = [row]
     for (let column = 1; column <= to.length; column++) {
       const replaced = at(previous, column - 1) + (from[row - 1] === to[column - 1] ? 0 : 1)
-      current.push(Math.min(replaced, at(previous, column) + 1, at(current, column - 1) + 1))
+      const isSwap = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      const swapped = isSwap ? at(beforeThat, column - 2) + 1 : Number.POSITIVE_INFINITY
+      current.push(Math.min(replaced, swapped, at(previous, column) + 1, at(current, column - 1) + 1))
     }
+    beforeThat = previous
     previous = current
   }
   return at(previous, to.length)
