@@ -25,7 +25,11 @@ async function output(code: string): Promise<string> {
 
 test('a broker inside a program', async () => {
   const code = program('Inside a program', 'broker.consume').replace('127.0.0.1:5672', '127.0.0.1:0')
-  expect(await output(code)).toBe('order.book a book\n')
+  const after = `
+    while (broker.stats().messagesReady + broker.stats().messagesUnacked > 0) await new Promise(setImmediate)
+    process.kill(process.pid, 'SIGTERM')
+  `
+  expect(await output(code + after)).toBe('order.book a book\n')
 })
 
 test('a transaction takes the order and writes the invoice', async () => {

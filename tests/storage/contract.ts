@@ -157,7 +157,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       })
     })
 
-    describe.runIf(create('').isDurable)('a durable storage, opened again,', () => {
+    describe.runIf(create('never-opened').isDurable)('a durable storage, opened again,', () => {
       const reopen = async (): Promise<void> => {
         await storage.close()
         await open()
