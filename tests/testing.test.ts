@@ -116,7 +116,7 @@ describe('waiting for a queue', () => {
     channel.sendToQueue('q', Buffer.from('one'))
     channel.sendToQueue('q', Buffer.from('two'))
     expect(await waiting).toMatchObject({ name: 'q', messagesReady: 2 })
-    void channel.consume('q', () => {}, { noAck: false })
+    await channel.consume('q', () => {}, { noAck: false })
     await broker.waitForQueue('q', { messagesUnacked: 2, consumers: 1 })
     await broker.waitForQueue('q', ({ messagesDelivered }) => messagesDelivered === 2)
     await connection.close()
