@@ -166,12 +166,22 @@ export class Transport {
   #receiveDirectly(bytes: number): boolean {
     const wasPlaced = this.#place.isSet
     const readsOn = this.#receive(bytes)
+    try {
+      this.#aim(wasPlaced)
+      return readsOn
+    } catch (error) {
+      this.outbox.fail(error)
+      return false
+    }
+  }
+
+  /** Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. */
+  #aim(wasPlaced: boolean): void {
     if (this.#restBytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
     else {
       if (wasPlaced) this.#place.clear()
       this.#target = wasPlaced ? this.#readBuffer.shortTarget : this.#readBuffer.target
     }
-    return readsOn
   }
 
   /** Whether to read on in this turn. */

@@ -22,6 +22,8 @@ export interface GiveBackTargets {
   readonly checkpointer: Checkpointer
   /** Whether the catalogue may follow the log now. */
   readonly mayBegin: () => boolean
+  /** Told what a look has thrown; the next look comes all the same. */
+  readonly onDefect: (error: unknown) => void
 }
 
 export class GiveBack {
@@ -38,7 +40,7 @@ export class GiveBack {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS)
+    this.#timer = setInterval(() => void this.#look().catch(this.#targets.onDefect), LOOK_MS)
     this.#timer.unref()
   }
 

@@ -167,9 +167,10 @@ export class LevelStorage implements Storage, PageSource {
       logs,
       checkpointer: this.#checkpointer,
       mayBegin: () => this.#mayCheckpoint,
+      onDefect,
     })
     this.#giveBack.start()
-    store.place.watch((trouble) => journal.diskTrouble('place', trouble))
+    store.place.watch(guarded((trouble: string | undefined) => journal.diskTrouble('place', trouble), onDefect))
   }
 
   newQueueId(): number {

@@ -45,6 +45,16 @@ test('in what is read', async () => {
   expect(errors).toEqual([CUT])
 })
 
+test('in what decides where a body is read to', async () => {
+  const { errors, client } = await started()
+  const [victim, bystander] = [await client(), await client()]
+  failOnce(Connection.prototype, 'place')
+  victim.send(1, 'channel.open')
+  await victim.expectSocketClosed()
+  await bystander.expectUsable()
+  expect(errors).toEqual([CUT])
+})
+
 test('in what is written', async () => {
   const { errors, client } = await started()
   const [victim, bystander] = [await client(), await client()]

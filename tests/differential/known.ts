@@ -128,6 +128,13 @@ export const KNOWN: readonly Known[] = [
       !leveret.includes('no previously declared queue'),
   },
   {
+    because: 'meant',
+    reason:
+      'on a channel that is closing no frame is looked at; RabbitMQ still puts contents together and finds them wrong',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      isHeld(steps) && /UNEXPECTED_FRAME|FRAME_ERROR/.test(rabbitmq) && !leveret.includes('connection.close'),
+  },
+  {
     because: 'chance',
     reason: 'what is on its way to a channel that a call in the same write ends',
     explains: ({ step, rabbitmq, leveret }) =>

@@ -134,6 +134,7 @@ describe('looking at a log', () => {
         beginBetweenCommits: () => void done.push('checkpoint'),
       } as unknown as Checkpointer,
       mayBegin: () => mayBegin,
+      onDefect: () => void done.push('defect'),
     })
     giveBack.start()
   })
@@ -154,6 +155,21 @@ describe('looking at a log', () => {
     expect(await doneIn(5)).toEqual(['checkpoint'])
     journal.commit++
     expect(await doneIn(5)).toEqual(['checkpoint'])
+  })
+
+  test('a look that fails is told of, and the next one comes', async () => {
+    mayBegin = false
+    await doneIn(1)
+    mayBegin = true
+    Object.defineProperty(logs, 'hasFree', {
+      configurable: true,
+      get: () => {
+        throw new Error('broken inside')
+      },
+    })
+    expect(await doneIn(2)).toEqual(['defect', 'defect'])
+    Object.defineProperty(logs, 'hasFree', { value: true })
+    expect(await doneIn(1)).toEqual(['checkpoint'])
   })
 
   test('a file that is free is given back at once, also while the log grows', async () => {
