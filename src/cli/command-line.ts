@@ -1,13 +1,13 @@
 import yargs, { type Argv } from 'yargs'
-import { flagName, OPTION_NAMES } from '../../config/options.ts'
-import { nearest } from '../lib/nearest.ts'
 import { leveretVersion } from '../lib/version.ts'
 import { ExitCode } from './exit-code.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
 import type { ServeContext } from './serve.ts'
 
+const HELP: readonly string[] = ['--help', '-h']
 /** Words that make the modules of these commands worth loading. */
-const STORE_COMMANDS: readonly string[] = ['check', 'backup', 'restore', '--help']
+const STORE_COMMANDS: readonly string[] = ['check', 'backup', 'restore', ...HELP]
+const PERF_COMMAND: readonly string[] = ['perf', ...HELP]
 
 /**
  * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
@@ -19,7 +19,7 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     const { serve } = await import('./serve.ts')
     exitCode = await serve(givenFlags(parsed), context)
   })
-  if (args.includes('perf') || args.includes('--help')) {
+  if (args.some((arg) => PERF_COMMAND.includes(arg))) {
     const { perfCommand } = await import('./perf-command.ts')
     cli.command(perfCommand)
   }
@@ -36,7 +36,9 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     })
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    context.printError(`leveret: ${error.message}${correction(error.message)}\n'leveret --help' shows all options.`)
+    const { correction } = await import('./correction.ts')
+    const text = `${error.message}${await correction(error.message, args)}`
+    context.printError(`leveret: ${text}\n'leveret --help' shows all options.`)
     return ExitCode.usage
   }
   // `perf` leaves its result where Node.js looks for it.
@@ -64,6 +66,7 @@ function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>
     )
     .version('version', 'print the version', leveretVersion())
     .help('help', 'print this help')
+    .alias({ v: 'version', h: 'help' })
     .strict()
     .exitProcess(false)
     .fail((message, error) => {
@@ -77,11 +80,4 @@ function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
-}
-
-/** A word about the likely meaning of a mistyped flag. */
-function correction(message: string): string {
-  const unknown = /^Unknown arguments?: (?<name>[^\s,]+)$/.exec(message)?.groups?.name
-  const alike = unknown === undefined ? undefined : nearest(unknown, OPTION_NAMES.map(flagName))
-  return alike === undefined ? '' : `; did you mean --${alike}?`
 }

@@ -1,8 +1,29 @@
 /** The commands that work on a store while no broker uses it. */
-import type { Argv, CommandModule } from 'yargs'
+import type { Argv, CommandModule, Options } from 'yargs'
 import { givenFlags, optionFlags } from './option-flags.ts'
 import type { ServeContext } from './serve.ts'
 import type { StoreCommandContext } from './store-command-context.ts'
+
+/** What each command takes beside --data-dir and --config. */
+const OWN_OPTIONS = {
+  check: {
+    repair: { type: 'boolean', describe: 'put right what can be; what is damaged goes into quarantine/' },
+    json: { type: 'boolean', describe: 'print the result as one line of JSON' },
+  },
+  backup: {
+    to: {
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'a new file, when the name ends with .tar, or a new folder',
+    },
+  },
+  restore: {
+    from: { type: 'string', requiresArg: true, demandOption: true, describe: 'what the command backup has made' },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Options>>>>
+
+type StoreCommand = keyof typeof OWN_OPTIONS
 
 type Parsed = Readonly<Record<string, unknown>>
 
@@ -16,13 +37,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
     {
       command: 'check',
       describe: 'look for damage in a stored broker that is not running',
-      builder: (yargs) =>
-        withStoreOptions(yargs)
-          .option('repair', {
-            type: 'boolean',
-            describe: 'put right what can be; what is damaged goes into quarantine/',
-          })
-          .option('json', { type: 'boolean', describe: 'print the result as one line of JSON' }),
+      builder: (yargs) => withStoreOptions(yargs, 'check'),
       handler: run(async ({ repair, json }, store) => {
         const { check } = await import('./check.ts')
         return await check({ isRepairing: repair === true, isJson: json === true }, store)
@@ -31,13 +46,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
     {
       command: 'backup',
       describe: 'copy a stored broker that is not running',
-      builder: (yargs) =>
-        withStoreOptions(yargs).option('to', {
-          type: 'string',
-          requiresArg: true,
-          demandOption: true,
-          describe: 'a new file, when the name ends with .tar, or a new folder',
-        }),
+      builder: (yargs) => withStoreOptions(yargs, 'backup'),
       handler: run(async ({ to }, store) => {
         const { backup } = await import('./backup.ts')
         return await backup(String(to), store)
@@ -46,13 +55,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
     {
       command: 'restore',
       describe: 'make a stored broker again from a copy',
-      builder: (yargs) =>
-        withStoreOptions(yargs).option('from', {
-          type: 'string',
-          requiresArg: true,
-          demandOption: true,
-          describe: 'what the command backup has made',
-        }),
+      builder: (yargs) => withStoreOptions(yargs, 'restore'),
       handler: run(async ({ from }, store) => {
         const { restore } = await import('./restore.ts')
         return await restore(String(from), store)
@@ -61,7 +64,17 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
   ]
 }
 
-function withStoreOptions(yargs: Argv): Argv {
+/** The flags of a command that works on a store; undefined when it is none. */
+export function storeFlags(command: string): string[] | undefined {
+  if (!Object.hasOwn(OWN_OPTIONS, command)) return undefined
+  return Object.keys(storeOptions(command as StoreCommand)) // it is one
+}
+
+function withStoreOptions(yargs: Argv, command: StoreCommand): Argv {
+  return yargs.options(storeOptions(command))
+}
+
+function storeOptions(command: StoreCommand): Record<string, Options> {
   const { 'data-dir': dataDir, config } = optionFlags()
-  return yargs.options({ ...(dataDir && { 'data-dir': dataDir }), ...(config && { config }) })
+  return { ...(dataDir && { 'data-dir': dataDir }), ...(config && { config }), ...OWN_OPTIONS[command] }
 }

@@ -34,6 +34,37 @@ describe('--help', () => {
   })
 })
 
+test('-h and -v are --help and --version', async () => {
+  for (const args of [[], ['perf'], ['check']]) {
+    expect((await run(...args, '-h')).printed).toBe((await run(...args, '--help')).printed)
+  }
+  expect((await run('-v')).printed).toBe((await run('--version')).printed)
+  expect((await run('--help')).printed).toMatch(/-h, --help .*\n *-v, --version|-v, --version .*\n *-h, --help/)
+})
+
+test.each([
+  [['--prot', '5'], 'prot; did you mean --port?'],
+  [['--prot=5'], 'prot; did you mean --port?'],
+  [['--prot', '1', '--hearbeat', '2'], 'did you mean --port and --heartbeat?'],
+  [['--sotrage', 'memory'], 'did you mean --storage?'],
+  [['--hlep'], 'did you mean --help?'],
+  [['chekc'], 'chekc; did you mean check?'],
+  [['bakcup', '--to', 'x'], 'did you mean backup?'],
+  [['pref'], 'did you mean perf?'],
+  [['perf', '--szie', '5'], 'szie; did you mean --size?'],
+  [['perf', '--publisher', '5'], 'did you mean --publishers?'],
+  [['check', '--repiar'], 'repiar; did you mean --repair?'],
+  [['restore', '--from', 'x', '--data-dri', 'y'], 'did you mean --data-dir?'],
+])('%j is corrected', async (args, text) => {
+  const { exitCode, errors } = await run(...args)
+  expect(exitCode).toBe(2)
+  expect(errors).toContain(text)
+})
+
+test('what is like nothing is not corrected', async () => {
+  expect((await run('--zzz')).errors).toBe("leveret: Unknown argument: zzz\n'leveret --help' shows all options.")
+})
+
 test('--version shows the version of the package', async () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
   expect(await run('--version')).toMatchObject({ exitCode: 0, printed: version, errors: '' })
