@@ -128,10 +128,7 @@ export class QueueLog {
   /** Drops all ready messages; how many there were. */
   purge(): number {
     const count = this.readyCount
-    while (this.#requeued.length > 0) {
-      this.take()
-      this.settle(this.segment as Segment, this.index)
-    }
+    this.#requeued.drain((segment, index) => this.settle(segment, index))
     let segment = this.#cursor
     let from = this.#cursorIndex
     while (segment !== undefined) {

@@ -1,28 +1,24 @@
 /**
  * The positions of a queue that were delivered and came back. They lie before the read cursor and are delivered first,
- * the oldest first: a binary heap, so that no order in which they come back is slow.
+ * the oldest first. Neighbours of one segment are a run, as nearly all are that came back together; runs never overlap and
+ * are a binary heap, so that no order in which positions come back is slow.
  */
 import type { Segment } from './segment.ts'
 
 export class RequeuedPositions {
+  length = 0
   #segments: Segment[] = []
-  #indexes: number[] = []
-
-  get length(): number {
-    return this.#segments.length
-  }
+  #firsts: number[] = []
+  /** Where the runs end: behind their last position. */
+  #ends: number[] = []
+  /** The slot of the run that grew last, -1 when it may be elsewhere by now. */
+  #grown = -1
 
   insert(segment: Segment, index: number): void {
-    let slot = this.#segments.push(segment) - 1
-    this.#indexes.push(index)
-    while (slot > 0) {
-      const parent = (slot - 1) >>> 1
-      if (!this.#isBehind(parent, segment, index)) break
-      this.#move(parent, slot)
-      slot = parent
+    this.length++
+    if (!this.#grow(this.#grown, segment, index) && !this.#grow(0, segment, index)) {
+      this.#insertRun(segment, index, index + 1)
     }
-    this.#segments[slot] = segment
-    this.#indexes[slot] = index
   }
 
   firstSegment(): Segment {
@@ -30,52 +26,120 @@ export class RequeuedPositions {
   }
 
   firstIndex(): number {
-    return this.#indexes[0] as number
+    return this.#firsts[0] as number
   }
 
   /** Takes the first one away. */
   shift(): void {
+    this.length--
+    const next = (this.#firsts[0] as number) + 1
+    if (next < (this.#ends[0] as number)) this.#firsts[0] = next
+    else this.#shiftRun()
+  }
+
+  /** Takes one out of the middle; false when it is not here. */
+  remove(segment: Segment, index: number): boolean {
+    const slot = this.#segments.findIndex((at, run) => at === segment && this.#holds(run, index))
+    if (slot < 0) return false
+    const runs = this.#segments.map((at, run) => [at, this.#firsts[run] as number, this.#ends[run] as number] as const)
+    this.clear()
+    for (const [run, [at, first, end]] of runs.entries()) {
+      if (run !== slot) this.#addRun(at, first, end)
+      else {
+        if (first < index) this.#addRun(at, first, index)
+        if (index + 1 < end) this.#addRun(at, index + 1, end)
+      }
+    }
+    return true
+  }
+
+  /** Takes all away, in no order. */
+  drain(visit: (segment: Segment, index: number) => void): void {
+    const segments = this.#segments
+    const firsts = this.#firsts
+    const ends = this.#ends
+    this.clear()
+    for (let run = 0; run < segments.length; run++) {
+      const segment = segments[run] as Segment
+      const end = ends[run] as number
+      for (let index = firsts[run] as number; index < end; index++) visit(segment, index)
+    }
+  }
+
+  clear(): void {
+    this.length = 0
+    this.#segments = []
+    this.#firsts = []
+    this.#ends = []
+    this.#grown = -1
+  }
+
+  /** Makes the run in this slot longer when the position is its neighbour: that changes nothing in the order of the runs. */
+  #grow(slot: number, segment: Segment, index: number): boolean {
+    if (slot < 0 || this.#segments[slot] !== segment) return false
+    if (this.#ends[slot] === index) this.#ends[slot] = index + 1
+    else if (this.#firsts[slot] === index + 1) this.#firsts[slot] = index
+    else return false
+    this.#grown = slot
+    return true
+  }
+
+  #holds(slot: number, index: number): boolean {
+    return (this.#firsts[slot] as number) <= index && index < (this.#ends[slot] as number)
+  }
+
+  #addRun(segment: Segment, first: number, end: number): void {
+    this.length += end - first
+    this.#insertRun(segment, first, end)
+  }
+
+  #insertRun(segment: Segment, first: number, end: number): void {
+    let slot = this.#segments.push(segment) - 1
+    this.#firsts.push(first)
+    this.#ends.push(end)
+    while (slot > 0) {
+      const parent = (slot - 1) >>> 1
+      if (!this.#isBehind(parent, segment, first)) break
+      this.#move(parent, slot)
+      slot = parent
+    }
+    this.#put(slot, segment, first, end)
+    this.#grown = slot
+  }
+
+  #shiftRun(): void {
+    this.#grown = -1
     const segment = this.#segments.pop() as Segment
-    const index = this.#indexes.pop() as number
+    const first = this.#firsts.pop() as number
+    const end = this.#ends.pop() as number
     const { length } = this.#segments
     if (length === 0) return
     let slot = 0
     for (let child = 1; child < length; child = slot * 2 + 1) {
       const right = child + 1
-      if (right < length && this.#isBehind(child, this.#segments[right] as Segment, this.#indexes[right] as number)) {
+      if (right < length && this.#isBehind(child, this.#segments[right] as Segment, this.#firsts[right] as number)) {
         child = right
       }
-      if (this.#isBehind(child, segment, index)) break
+      if (this.#isBehind(child, segment, first)) break
       this.#move(child, slot)
       slot = child
     }
-    this.#segments[slot] = segment
-    this.#indexes[slot] = index
+    this.#put(slot, segment, first, end)
   }
 
-  /** Takes one out of the middle; false when it is not here. */
-  remove(segment: Segment, index: number): boolean {
-    const positions = this.#segments.map((at, slot) => [at, this.#indexes[slot] as number] as const)
-    const others = positions.filter(([at, of]) => at !== segment || of !== index)
-    if (others.length === positions.length) return false
-    this.clear()
-    for (const [at, of] of others) this.insert(at, of)
-    return true
-  }
-
-  clear(): void {
-    this.#segments = []
-    this.#indexes = []
-  }
-
-  /** Whether what is in this slot comes behind the position. */
+  /** Whether the run in this slot comes behind the position. */
   #isBehind(slot: number, segment: Segment, index: number): boolean {
     const at = this.#segments[slot] as Segment
-    return at.sequence > segment.sequence || (at === segment && (this.#indexes[slot] as number) > index)
+    return at.sequence > segment.sequence || (at === segment && (this.#firsts[slot] as number) > index)
   }
 
   #move(from: number, to: number): void {
-    this.#segments[to] = this.#segments[from] as Segment
-    this.#indexes[to] = this.#indexes[from] as number
+    this.#put(to, this.#segments[from] as Segment, this.#firsts[from] as number, this.#ends[from] as number)
+  }
+
+  #put(slot: number, segment: Segment, first: number, end: number): void {
+    this.#segments[slot] = segment
+    this.#firsts[slot] = first
+    this.#ends[slot] = end
   }
 }

@@ -8,6 +8,7 @@ const operation = fc.oneof(
   { weight: 3, arbitrary: fc.record({ segment: fc.nat(3), index: fc.constantFrom(0, 1, 2, 3, 500, 65_534, 65_535) }) },
   { weight: 2, arbitrary: fc.constant('shift' as const) },
   { weight: 1, arbitrary: fc.constant('clear' as const) },
+  { weight: 1, arbitrary: fc.record({ removed: fc.nat(3), index: fc.constantFrom(0, 1, 2, 3, 500, 65_534, 65_535) }) },
 )
 
 function takeAll(requeued: RequeuedPositions): [number, number][] {
@@ -34,6 +35,10 @@ describe('RequeuedPositions', () => {
             if (first === undefined) continue
             expect([requeued.firstSegment().sequence, requeued.firstIndex()]).toEqual(first)
             requeued.shift()
+          } else if ('removed' in one) {
+            const at = model.findIndex(([segment, index]) => segment === one.removed && index === one.index)
+            expect(requeued.remove(segments[one.removed] as Segment, one.index)).toBe(at >= 0)
+            if (at >= 0) model.splice(at, 1)
           } else if (!model.some(([segment, index]) => segment === one.segment && index === one.index)) {
             requeued.insert(segments[one.segment] as Segment, one.index)
             model.push([one.segment, one.index])
@@ -42,6 +47,22 @@ describe('RequeuedPositions', () => {
           expect(requeued.length).toBe(model.length)
         }
         expect(takeAll(requeued)).toEqual(model)
+      }),
+    )
+  })
+
+  test('gives all away at once', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.tuple(fc.nat(3), fc.nat(20)), { selector: String }), (positions) => {
+        const requeued = new RequeuedPositions()
+        for (const [segment, index] of positions) requeued.insert(segments[segment] as Segment, index)
+        const drained: [number, number][] = []
+        requeued.drain(({ sequence }, index) => drained.push([sequence, index]))
+        const sorted = (all: [number, number][]) => all.map(String).sort()
+        expect(sorted(drained)).toEqual(sorted(positions))
+        expect(requeued.length).toBe(0)
+        requeued.insert(segments[0] as Segment, 7)
+        expect(takeAll(requeued)).toEqual([[0, 7]])
       }),
     )
   })
