@@ -284,6 +284,7 @@ export class Server {
     await ports
     this.#memoryWatch.stop()
     this.#vhosts.close()
+    this.core.returns.finish()
     await this.#parts.storage.close()
     this.#unsubscribe()
     this.core.close()

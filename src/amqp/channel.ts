@@ -28,6 +28,8 @@ const REQUEUE = 2
 const NO_ROUTE = 312
 /** A message that goes to more queues than this may fill the memory in the middle of a piece of input. */
 const MANY_COPIES = 8
+/** More unacked messages than this go back in several turns when the channel ends. */
+const RETURNED_AT_ONCE_MAX = 4096
 
 /** What the objects of a publish and of a settlement take that wait for tx.commit, beside the bytes of the message. */
 const PUBLICATION_BYTES = 1536
@@ -143,7 +145,11 @@ export class Channel {
 
   /** Gives everything unacked back to its queues: oldest first. */
   requeueAll(): void {
-    this.unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => this.#settleTaken(tag, 'requeue', true))
+    this.#requeueUpTo(Number.POSITIVE_INFINITY)
+  }
+
+  #requeueUpTo(messages: number): void {
+    this.unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => this.#settleTaken(tag, 'requeue', true), messages)
   }
 
   delivered(consumer: Consumer): void {
@@ -164,7 +170,15 @@ export class Channel {
     this.#takeContent()?.drop()
     this.consumers.close()
     this.transaction?.rollback()
-    this.requeueAll()
+    if (this.unacked.count > RETURNED_AT_ONCE_MAX) this.#returnInTurns()
+    else this.requeueAll()
+  }
+
+  #returnInTurns(): void {
+    this.connection.vhost.returns.start(this.unacked.queues(), (messages) => {
+      this.#requeueUpTo(messages)
+      return this.unacked.count === 0
+    })
   }
 
   /** AMQP 0-9-1: tag 0 with the multiple bit stands for all of them. */

@@ -84,17 +84,33 @@ export class Unacked {
     return tag < this.#next && this.#owners[tag & this.#mask] !== undefined
   }
 
-  /** Takes all open tags up to this one, in order; `visit` finds each in `owner`, `segment` and `index`. */
-  takeUpTo(last: number, visit: (tag: number) => void): void {
+  /** The queues of the open tags. */
+  queues(): Queue[] {
+    const queues = new Set<Queue>()
+    for (const { owner } of this.#stragglers.values()) queues.add(owner.queue)
+    let previous: UnackedOwner | undefined
+    for (const owner of this.#owners) {
+      if (owner !== undefined && owner !== previous) queues.add(owner.queue)
+      previous = owner
+    }
+    return [...queues]
+  }
+
+  /**
+   * Takes all open tags up to this one, but no more than `limit`, in order; `visit` finds each in `owner`, `segment` and
+   * `index`.
+   */
+  takeUpTo(last: number, visit: (tag: number) => void, limit = Number.POSITIVE_INFINITY): void {
+    const countMin = this.count - limit
     if (this.#stragglers.size > 0) {
       if (!this.#areStragglersSorted) this.#sortStragglers()
-      for (const tag of [...this.#stragglers.keys()]) {
-        if (tag > last) return
+      for (const tag of this.#stragglers.keys()) {
+        if (tag > last || this.count <= countMin) return
         this.#takeStraggler(tag)
         visit(tag)
       }
     }
-    while (this.#first < this.#next && this.#first <= last) {
+    while (this.#first < this.#next && this.#first <= last && this.count > countMin) {
       const tag = this.#first
       this.take(tag)
       visit(tag)

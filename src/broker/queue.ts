@@ -40,6 +40,8 @@ export class Queue {
   #isScheduled = false
   readonly #wake = (): void => this.wake()
   #isCancelling = false
+  /** What gives back the rest of messages that come back turn by turn. */
+  #returning: Set<() => void> | undefined
   readonly #log: QueueLog
   readonly #scheduler: DeliveryScheduler
 
@@ -74,11 +76,12 @@ export class Queue {
   /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
   deliver(limit: number): number {
     this.#isScheduled = false
-    return this.#deliver(limit)
+    return this.#returning === undefined ? this.#deliver(limit) : 0
   }
 
   /** Delivers now what is to be delivered in this turn: before the queue is looked at or changed. */
   catchUp(): void {
+    if (this.#returning !== undefined) for (const finish of [...this.#returning]) finish()
     if (this.#isScheduled) this.#deliver(CATCH_UP_MESSAGES)
   }
 
@@ -141,6 +144,18 @@ export class Queue {
     if (this.isDeleted) return
     this.unackedCount--
     this.#log.requeue(segment, index)
+    if (this.consumers.count > 0) this.wake()
+  }
+
+  /** Messages come back turn by turn, until `returned` is called with the same; `finish` has them come back at once. */
+  expectReturns(finish: () => void): void {
+    this.#returning ??= new Set()
+    this.#returning.add(finish)
+  }
+
+  returned(finish: () => void): void {
+    if (this.#returning?.delete(finish) !== true || this.#returning.size > 0) return
+    this.#returning = undefined
     if (this.consumers.count > 0) this.wake()
   }
 

@@ -45,3 +45,27 @@ test('what is left of a read for later is looked at in order, and all of it', as
     expect([name, content?.body.toString()]).toEqual(['basic.get-ok', `${i}`])
   }
 })
+
+test('what a client that is gone had not acknowledged is back in its old order', async () => {
+  const count = 9000
+  const channel = await broker.channel()
+  const queue = await channel.queue({ exclusive: false, autoDelete: false })
+  const gone = await broker.channel()
+  await gone.consume(queue)
+  const publishes = Array.from({ length: count }, (_, i) => channel.publishBytes({ routingKey: queue, body: `${i}` }))
+  channel.client.write(Buffer.concat(publishes))
+  for (let i = 0; i < count; i++) await gone.delivery()
+  channel.publishTo(queue, 'later')
+  await gone.delivery()
+  const other = await broker.channel()
+  gone.send('channel.close', { replyCode: 200 })
+  await gone.expect('channel.close-ok')
+  await other.expectCounts(queue, count + 1, 0)
+  await other.consume(queue, { noAck: true })
+  for (let i = 0; i < count; i++) {
+    const { content, args } = await other.delivery()
+    expect(args.redelivered).toBe(true)
+    if (content.body.toString() !== `${i}`) expect.fail(`${content.body} came in the place of ${i}`)
+  }
+  await channel.call('queue.delete', { queue })
+})

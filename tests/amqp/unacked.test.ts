@@ -159,3 +159,25 @@ describe('Unacked', () => {
     expect(performance.now() - startedAt).toBeLessThan(500) // quadratic work takes seconds
   })
 })
+
+test('no more tags are taken than asked for, the lowest first, stragglers or not', () => {
+  const unacked = new Unacked()
+  for (let i = 0; i < 20_000; i++) unacked.add(OWNERS[0], SEGMENT, i % 65_536)
+  for (let tag = 11; tag <= 19_990; tag++) unacked.take(tag)
+  for (let i = 0; i < 20_000; i++) unacked.take(unacked.add(OWNERS[1], SEGMENT, 0))
+  const taken: number[] = []
+  unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => taken.push(tag), 7)
+  expect(taken).toEqual([1, 2, 3, 4, 5, 6, 7])
+  expect(unacked.count).toBe(13)
+  unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => taken.push(tag), 6)
+  expect(taken.slice(7)).toEqual([8, 9, 10, 19_991, 19_992, 19_993])
+})
+
+test('the queues of all open tags are known, each once', () => {
+  const unacked = new Unacked()
+  const owners = Array.from({ length: 3 }, owner)
+  for (let i = 0; i < 30; i++) unacked.add(owners[i % 3] as UnackedOwner, SEGMENT, i)
+  for (let tag = 1; tag <= 30; tag += 3) unacked.take(tag)
+  expect(new Set(unacked.queues())).toEqual(new Set([owners[1]?.queue, owners[2]?.queue]))
+  expect(unacked.queues().length).toBe(2)
+})
