@@ -3,6 +3,7 @@
  * not as its header claims. The body of a message that is too large takes none: it is counted, and refused at its end,
  * so that a client may send it to the end whatever else it sends in between.
  */
+import { FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { requireContentHeader } from '../../protocol/properties.ts'
 import type { Message } from '../broker/message.ts'
@@ -98,7 +99,8 @@ export class ContentAssembly {
     const body = this.#body
     const end = this.#bodyBytes + frameBytes
     if (body.memory === undefined || end > body.size) return false
-    place.set(body, this.#bodyBytes, end + BODY_TRAILER_BYTES)
+    // What follows the last frame may go on for a while; what follows another one is overwritten by that one's payload.
+    place.set(body, this.#bodyBytes, end + (end === this.#bodySize ? BODY_TRAILER_BYTES : FRAME_OVERHEAD_BYTES))
     return true
   }
 

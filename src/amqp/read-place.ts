@@ -1,7 +1,7 @@
 /**
  * Where a connection reads to next, when that is not the buffer that all of them share: the rest of a large body frame is
  * read into the body itself, together with the end of the frame and the header of the next one, which the next frame's
- * bytes then overwrite.
+ * bytes then overwrite, or with the beginning of the next publish.
  */
 import { type Block, EMPTY_BLOCK } from '../lib/block.ts'
 

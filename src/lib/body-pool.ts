@@ -13,8 +13,8 @@ const SMALLEST_BYTES = 32 * 1024
 const LARGEST_BYTES = 16 * 1024 * 1024
 const CLASSES = sizeClassOf(LARGEST_BYTES) + 1
 
-/** A frame end and the header of the frame that follows: they may be read behind the bytes of a body. */
-export const BODY_TRAILER_BYTES = 8
+/** Behind the bytes of a body there is room for what follows it: mostly the beginning of the next publish. */
+export const BODY_TRAILER_BYTES = 1024
 
 const FREE_BYTES_MAX = 64 * 1024 * 1024
 /** Of the blocks that were not asked for in so long, half go back to the system, and all of few. */
