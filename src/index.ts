@@ -9,6 +9,14 @@ export type { Authenticator, Credentials, User, Verdict } from './auth/authentic
 export { UserList, type UserListOptions } from './auth/user-list.ts'
 export { BrokerError, type BrokerErrorKind } from './broker/errors.ts'
 export type { BrokerStats } from './embedded/broker-stats.ts'
+export type {
+  AckOptions,
+  DeleteExchangeOptions,
+  DeleteQueueOptions,
+  GetOptions,
+  NackOptions,
+  RejectOptions,
+} from './embedded/call-options.ts'
 export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
 export type { EmbeddedBroker, PublishResult, Settled } from './embedded/embedded-broker.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
@@ -23,6 +31,7 @@ export {
   type NackOperation,
   nackOperation,
   type PublishOperation,
+  type PublishOperationOptions,
   publishOperation,
   type RejectOperation,
   rejectOperation,

@@ -17,8 +17,22 @@ import { enqueue } from '../broker/publisher.ts'
 import type { Queue } from '../broker/queue.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../broker/queue-declaration.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { aBoolean, aFunction, checkOptions, notA } from '../lib/checks.ts'
+import { aFunction, checkOptions, notA } from '../lib/checks.ts'
 import { type BrokerStats, brokerStats } from './broker-stats.ts'
+import {
+  ACK_CHECKS,
+  type AckOptions,
+  DELETE_EXCHANGE_CHECKS,
+  DELETE_QUEUE_CHECKS,
+  type DeleteExchangeOptions,
+  type DeleteQueueOptions,
+  GET_CHECKS,
+  type GetOptions,
+  NACK_CHECKS,
+  type NackOptions,
+  REJECT_CHECKS,
+  type RejectOptions,
+} from './call-options.ts'
 import { type ConsumeOptions, checkConsumeOptions, type InProcessConsumer } from './consume-options.ts'
 import { Deliveries, type Settlement } from './deliveries.ts'
 import { durable } from './durable.ts'
@@ -93,9 +107,9 @@ export class EmbeddedBroker {
   }
 
   /** Deleting what is not there is no error. Throws BrokerError: `precondition-failed` when `ifUnused` is not met. */
-  deleteExchange(name: string, options: { readonly ifUnused?: boolean } = {}): void {
+  deleteExchange(name: string, options: DeleteExchangeOptions = {}): void {
     checkName(name)
-    checkOptions('deleteExchange', options, { ifUnused: aBoolean })
+    checkOptions('deleteExchange', options, DELETE_EXCHANGE_CHECKS)
     deleteExchange(this.#requireVhost(), name, options.ifUnused ?? false)
   }
 
@@ -112,9 +126,9 @@ export class EmbeddedBroker {
    * Deletes a queue; how many ready messages went with it. Deleting what is not there is no error. Throws BrokerError:
    * `precondition-failed` when `ifUnused` or `ifEmpty` are not met, `resource-locked`.
    */
-  deleteQueue(name: string, options: { readonly ifUnused?: boolean; readonly ifEmpty?: boolean } = {}): number {
+  deleteQueue(name: string, options: DeleteQueueOptions = {}): number {
     checkName(name)
-    checkOptions('deleteQueue', options, { ifUnused: aBoolean, ifEmpty: aBoolean })
+    checkOptions('deleteQueue', options, DELETE_QUEUE_CHECKS)
     const { ifUnused = false, ifEmpty = false } = options
     return deleteQueue(this.#requireVhost(), name, ifUnused, ifEmpty, this)
   }
@@ -188,8 +202,8 @@ export class EmbeddedBroker {
    * Takes the next ready message of a queue, or undefined when there is none. Without `noAck` it stays unsettled until
    * `ack`, `nack` or `reject`. Throws BrokerError: `not-found`, `resource-locked`.
    */
-  get(queueName: string, options: { readonly noAck?: boolean } = {}): ReceivedMessage | undefined {
-    checkOptions('get', options, { noAck: aBoolean })
+  get(queueName: string, options: GetOptions = {}): ReceivedMessage | undefined {
+    checkOptions('get', options, GET_CHECKS)
     const queue = this.#queue(queueName)
     const isNoAck = options.noAck ?? false
     const deliveries = this.#deliveries
@@ -239,20 +253,20 @@ export class EmbeddedBroker {
   }
 
   /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
-  ack(message: Settled, options: { readonly multiple?: boolean } = {}): void {
-    checkOptions('ack', options, { multiple: aBoolean })
+  ack(message: Settled, options: AckOptions = {}): void {
+    checkOptions('ack', options, ACK_CHECKS)
     this.#settle(message, options.multiple ?? false, 'ack')
   }
 
   /** Gives a message back to its old place in the queue, or drops it with `requeue: false`. `multiple` as in `ack`. */
-  nack(message: Settled, options: { readonly multiple?: boolean; readonly requeue?: boolean } = {}): void {
-    checkOptions('nack', options, { multiple: aBoolean, requeue: aBoolean })
+  nack(message: Settled, options: NackOptions = {}): void {
+    checkOptions('nack', options, NACK_CHECKS)
     this.#settle(message, options.multiple ?? false, (options.requeue ?? true) ? 'requeue' : 'reject')
   }
 
   /** Gives one message back to its old place in the queue, or drops it with `requeue: false`. */
-  reject(message: Settled, options: { readonly requeue?: boolean } = {}): void {
-    checkOptions('reject', options, { requeue: aBoolean })
+  reject(message: Settled, options: RejectOptions = {}): void {
+    checkOptions('reject', options, REJECT_CHECKS)
     this.#settle(message, false, (options.requeue ?? true) ? 'requeue' : 'reject')
   }
 

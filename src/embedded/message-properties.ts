@@ -7,6 +7,7 @@ import { aBoolean, aTable, type Check, type Checks, checkOptions, notA, text, wh
 export interface MessageProperties {
   /** MIME type of the body. */
   readonly contentType?: string
+  /** MIME encoding of the body, such as `gzip`. */
   readonly contentEncoding?: string
   /** Whole numbers become 32- or 64-bit integers, other numbers doubles, dates whole seconds. */
   readonly headers?: PlainTable
@@ -16,17 +17,23 @@ export interface MessageProperties {
   readonly persistent?: boolean
   /** 0 to 255. Carried, without effect yet. */
   readonly priority?: number
+  /** Which request an answer belongs to. */
   readonly correlationId?: string
+  /** The queue for answers. */
   readonly replyTo?: string
-  /** Time to live in milliseconds, in decimal digits. */
+  /** Time to live in milliseconds, in decimal digits. Checked, without effect yet. */
   readonly expiration?: string
+  /** A name for the message, by the publisher. */
   readonly messageId?: string
   /** In whole seconds; a bigint of seconds since 1970 where no Date reaches. */
   readonly timestamp?: Date | bigint
+  /** What kind of message it is, by the publisher. */
   readonly type?: string
   /** In-process publishers may name any user here. */
   readonly userId?: string
+  /** The program that published it. */
   readonly appId?: string
+  /** Of no use any more; AMQP 0-9-1 keeps its place. */
   readonly clusterId?: string
 }
 
