@@ -48,10 +48,16 @@ test('a message that is too large is refused once its body was sent, so that its
   const client = await broker.open()
   const channel = await client.channel(1)
   const other = await client.channel(2)
-  client.write(Buffer.concat([methodFrame(1, 'basic.publish', { routingKey: 'q' }), headerFrame(1, 2000)]))
-  client.write(frame(BODY, 1, Buffer.alloc(1999)))
-  await other.expectQuiet()
-  client.write(frame(BODY, 1, Buffer.alloc(1)))
+  client.write(
+    Buffer.concat([
+      methodFrame(1, 'basic.publish', { routingKey: 'q' }),
+      headerFrame(1, 2000),
+      frame(BODY, 1, Buffer.alloc(1999)),
+      methodFrame(2, 'tx.select'),
+      frame(BODY, 1, Buffer.alloc(1)),
+    ]),
+  )
+  expect((await client.next()).name).toBe('tx.select-ok')
   await channel.expectClose(406, 'message size 2000 is larger than configured max size 1000', 'basic.publish')
   await channel.reopen()
   await other.expectQuiet()
