@@ -17,6 +17,7 @@ const TOPIC = [
 ]
 
 const DURABLE_1K = ['--size', '1024', '--durable', '--persistent', '--confirm', '1000']
+const DURABLE_LARGE = ['--durable', '--persistent', '--ack-every', '1']
 const PURGED_SLOWLY = ['--consumers', '0', '--purge-ms', '1000']
 
 /** Persistent messages in a durable queue, confirmed when they are on the disk. */
@@ -35,6 +36,20 @@ export const DURABLE_SCENARIOS: readonly Scenario[] = [
     isDurable: true,
     options: [...DURABLE_1K, ...PURGED_SLOWLY],
     yardstick: ['--size', '1024', ...PURGED_SLOWLY],
+  },
+  {
+    name: 'durable-64k',
+    description: 'durable, 1 → 1, 100 confirms in flight, every message acked, prefetch 100, 64 KiB',
+    measure: 'consumed',
+    isDurable: true,
+    options: ['--size', '65536', '--confirm', '100', '--prefetch', '100', ...DURABLE_LARGE],
+  },
+  {
+    name: 'durable-1m',
+    description: 'durable, 1 → 1, 10 confirms in flight, every message acked, prefetch 10, 1 MiB',
+    measure: 'consumed',
+    isDurable: true,
+    options: ['--size', '1048576', '--confirm', '10', '--prefetch', '10', ...DURABLE_LARGE],
   },
 ]
 
@@ -74,6 +89,20 @@ export const SCENARIOS: readonly Scenario[] = [
     measure: 'consumed',
     isDurable: false,
     options: ['--size', '1024'],
+  },
+  {
+    name: 'one-to-one-64k',
+    description: 'the same, 64 KiB',
+    measure: 'consumed',
+    isDurable: false,
+    options: ['--size', '65536'],
+  },
+  {
+    name: 'one-to-one-1m',
+    description: 'the same, 1 MiB',
+    measure: 'consumed',
+    isDurable: false,
+    options: ['--size', '1048576'],
   },
   {
     name: 'ten-to-ten',

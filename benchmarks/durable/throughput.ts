@@ -16,6 +16,8 @@ interface Wish {
 const WISHES: Readonly<Record<string, Wish>> = {
   'durable-confirmed': { ratio: { atLeast: 10 }, cpuUs: { below: 6 } },
   'durable-publish': { share: { atLeast: 0.5 } },
+  'durable-64k': { ratio: { atLeast: 3 } },
+  'durable-1m': { ratio: { atLeast: 1.5 } },
 }
 
 /** The durable scenarios of the comparison, with and without another broker. */
