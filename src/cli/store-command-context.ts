@@ -2,6 +2,7 @@ import type { OptionName } from '../../config/options.ts'
 import { ExitCode } from './exit-code.ts'
 import { readConfig } from './read-config.ts'
 import type { ServeContext } from './serve.ts'
+import { commandFailure } from './store-failure.ts'
 
 /** What a command that works on a stored broker is given. */
 export interface StoreCommandContext {
@@ -39,7 +40,7 @@ export async function withStoreContext(
       },
     })
   } catch (error) {
-    context.printError(`leveret: ${error instanceof Error ? error.message : String(error)}`)
+    context.printError(`leveret: ${commandFailure(error)}`)
     return ExitCode.storage
   }
 }

@@ -35,6 +35,16 @@ export function storeFailure(error: unknown, dataDir: string): string {
   return `cannot open the store in ${folder}: ${reason === undefined ? detail : `${reason}; ${WAYS_OUT}`}`
 }
 
+/** What keeps a command from its work on a store: everything that the error and what caused it say, and what that means. */
+export function commandFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'DataFolderError') return error.message
+  const detail = error.cause instanceof Error ? error.cause.message : error.message
+  const text = detail === error.message ? detail : `${error.message}: ${detail}`
+  const code = codeOf(error, detail)
+  return Object.values(WORDS).includes(code) ? `${text}: ${REASONS[code]}` : text
+}
+
 /** The code of the error or of what caused it, or the one that the system's words stand for. */
 function codeOf(error: Error, detail: string): string {
   const codes: string[] = []

@@ -2,13 +2,14 @@
  * Opens a catalogue, and puts a damaged one right as far as that is possible: a copy is kept in the quarantine, LevelDB
  * salvages its tables, and what cannot be salvaged starts empty, to be filled again from the log.
  */
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Catalogue } from './catalogue.ts'
 import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
 import { syncFolder } from './files.ts'
 import { levelDb } from './leveldb.ts'
 import { damagedTables, damageInLevelFiles } from './leveldb-files.ts'
+import { impossibleNames } from './leveldb-names.ts'
 import { isDamage } from './page-reader.ts'
 import type { ReadProgress } from './read-progress.ts'
 
@@ -41,27 +42,39 @@ export async function openCatalogue(
   quarantine: string,
   { progress, checksAll = false }: OpenCatalogueOptions = {},
 ): Promise<OpenedCatalogue> {
+  const moved = await moveImpossibleFiles(folder, quarantine)
   // Without its file CURRENT, LevelDB would take the folder for a new one and delete the rest.
-  if (await isHeadless(folder)) return await repairCatalogue(folder, quarantine, 'its file CURRENT is missing')
+  if (await isHeadless(folder))
+    return await repairCatalogue(folder, quarantine, [...moved, 'its file CURRENT is missing'].join(', '))
   const checkedTables = checksAll ? undefined : await CheckedTables.read(folder)
   const found = await damageInLevelFiles(folder, { progress, tables: checkedTables })
-  if (found.tables.length > 0) return await repairCatalogue(folder, quarantine, found.problems.join(', '))
-  const unfinished = await unfinishedRepair(quarantine)
-  if (found.problems.length > 0) await repairBegins(folder, quarantine, found.problems.join(', '))
+  const damage = [...moved, ...found.problems]
+  if (found.tables.length > 0) return await repairCatalogue(folder, quarantine, damage.join(', '))
+  const unfinished = moved.length > 0 ? undefined : await unfinishedRepair(quarantine)
+  if (found.problems.length > 0) await repairBegins(folder, quarantine, damage.join(', '))
   // LevelDB may end the process over what nobody has looked at: the next one is to know that this one tried.
   await checkedTables?.begin(found.known, found.checked)
   try {
     // What is damaged of its log LevelDB leaves out, without a word.
     const catalogue = await Catalogue.open(folder)
     const again = unfinished === undefined ? [] : [`${unfinished}; that was not put right before`]
-    const problems = [...found.problems, ...again].map((text) => `the catalogue was damaged: ${text}`)
+    const problems = [...damage, ...again].map((text) => `the catalogue was damaged: ${text}`)
     return { catalogue, problems, ...(checkedTables !== undefined && { tables: checkedTables }) }
   } catch (error) {
     await checkedTables?.end()
     const reason = reasonOf(error)
     if (!(await isDamageOf(folder, reason))) throw error
-    return await repairCatalogue(folder, quarantine, [...found.problems, reason].join(', '))
+    return await repairCatalogue(folder, quarantine, [...damage, reason].join(', '))
   }
+}
+
+/** Puts aside what LevelDB would end the process over; what was found, one clause each. */
+async function moveImpossibleFiles(folder: string, quarantine: string): Promise<string[]> {
+  const names = await impossibleNames(folder)
+  const problems = names.map((name) => `its file ${name} has a number that LevelDB never gives`)
+  if (names.length > 0) await repairBegins(folder, quarantine, problems.join(', '))
+  for (const name of names) await rename(join(folder, name), await freePlace(quarantine, name))
+  return problems
 }
 
 /** Says that what the catalogue has lost is in it again. */

@@ -70,6 +70,8 @@ type Database = ClassicLevel<Buffer, Buffer>
 const GARBAGE_BYTES_MIN = 8 * 1024 * 1024
 /** LevelDB slows writers down at so many unsorted files, and stops them at 12. */
 const LEVEL_ZERO_FILES_MAX = 8
+/** So many records are read at a time. */
+const READ_ENTRIES = 1000
 /** Of a large batch, so many operations are handed to LevelDB in one turn of the event loop. */
 const TURN_OPERATIONS = 256
 
@@ -172,26 +174,48 @@ export class Catalogue {
     }
   }
 
-  async *entities(broken: Broken = () => {}): AsyncIterable<{ kind: number; key: Buffer; value: Buffer }> {
-    for await (const [key, value] of this.#intact(ENTITY, broken)) {
-      yield { kind: key.readUInt8(1), key: key.subarray(2), value }
-    }
+  async eachEntity(
+    visit: (kind: number, key: Buffer, value: Buffer) => void | Promise<void>,
+    broken: Broken = () => {},
+  ): Promise<void> {
+    await this.#each(ENTITY, broken, (key, value) => visit(key.readUInt8(1), key.subarray(2), value))
   }
 
-  async *segments(broken: Broken = () => {}): AsyncIterable<CatalogueSegment> {
-    for await (const [key, value] of this.#intact(SEGMENT, broken)) yield decodeSegment(key, value)
+  async eachSegment(visit: (segment: CatalogueSegment) => void, broken: Broken = () => {}): Promise<void> {
+    await this.#each(SEGMENT, broken, (key, value) => visit(decodeSegment(key, value)))
   }
 
-  async *cursors(broken: Broken = () => {}): AsyncIterable<{ queue: number; segment: number; index: number }> {
-    for await (const [key, value] of this.#intact(CURSOR, broken)) {
-      yield { queue: key.readUIntBE(1, 6), segment: value.readUIntBE(0, 6), index: value.readUInt32BE(6) }
-    }
+  async eachCursor(
+    visit: (queue: number, segment: number, index: number) => void,
+    broken: Broken = () => {},
+  ): Promise<void> {
+    await this.#each(CURSOR, broken, (key, value) =>
+      visit(key.readUIntBE(1, 6), value.readUIntBE(0, 6), value.readUInt32BE(6)),
+    )
   }
 
-  async *#intact(kind: number, broken: Broken): AsyncIterable<[key: Buffer, value: Buffer]> {
-    for await (const [key, record] of this.#database.iterator(range(kind))) {
-      if (isIntact(key, record)) yield [key, record.subarray(CRC_BYTES)]
-      else broken(key)
+  /** Many at a time: a promise for each record would take longer than the record. */
+  async #each(
+    kind: number,
+    broken: Broken,
+    visit: (key: Buffer, value: Buffer) => void | Promise<void>,
+  ): Promise<void> {
+    const iterator = this.#database.iterator(range(kind))
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(READ_ENTRIES)
+        if (entries.length === 0) return
+        for (const [key, record] of entries) {
+          const value = record.subarray(CRC_BYTES)
+          if (!isWhole(key, record, value)) broken(key)
+          else {
+            const visited = visit(key, value)
+            if (visited !== undefined) await visited
+          }
+        }
+      }
+    } finally {
+      await iterator.close()
     }
   }
 
@@ -328,8 +352,11 @@ export function removePage(id: number): CatalogueOperation {
 
 /** Whether a record is as it was written. */
 export function isIntact(key: Buffer, record: Buffer): boolean {
-  if (key[0] === PAGE) return true
-  return record.length >= CRC_BYTES && crc32(record.subarray(CRC_BYTES), crc32(key)) === record.readUInt32BE(0)
+  return key[0] === PAGE || isWhole(key, record, record.subarray(CRC_BYTES))
+}
+
+function isWhole(key: Buffer, record: Buffer, value: Buffer): boolean {
+  return record.length >= CRC_BYTES && crc32(value, crc32(key)) === record.readUInt32BE(0)
 }
 
 function put(key: Buffer, value: Uint8Array): CatalogueOperation {

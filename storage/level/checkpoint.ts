@@ -1,7 +1,8 @@
 /** Brings the catalogue up to the log, and lets go of log files that nothing needs any more. */
-import type { Catalogue } from './catalogue.ts'
+import type { Catalogue, CatalogueOperation, EntityChange } from './catalogue.ts'
 import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'
 import { CatalogueWriter } from './catalogue-writer.ts'
+import type { EntityCopy } from './entity-copy.ts'
 import type { LevelJournal } from './level-journal.ts'
 import type { LogFiles } from './log-files.ts'
 import { StragglerMoves } from './straggler-moves.ts'
@@ -15,6 +16,7 @@ export interface CheckpointOptions {
   readonly logFileBytes: number
   /** Bytes the disk has left. */
   readonly freeBytes: () => Promise<number>
+  readonly copy: EntityCopy
 }
 
 export class Checkpointer {
@@ -25,6 +27,7 @@ export class Checkpointer {
   readonly #logFileBytes: number
   readonly #writer: CatalogueWriter
   readonly #moves: StragglerMoves
+  readonly #copy: EntityCopy
   /** Of the bytes of the log: those that the last one, which may be under way, and the last one that is safe, began with. */
   #begunBytes = 0
   #safeBytes = 0
@@ -40,8 +43,9 @@ export class Checkpointer {
     journal: LevelJournal,
     logs: LogFiles,
     ids: CatalogueIds,
-    { logFileBytes, freeBytes }: CheckpointOptions,
+    { logFileBytes, freeBytes, copy }: CheckpointOptions,
   ) {
+    this.#copy = copy
     this.#catalogue = catalogue
     this.#journal = journal
     this.#logs = logs
@@ -107,9 +111,11 @@ export class Checkpointer {
     this.#isWriting = true
     const { number } = this.#logs.current
     const unneeded = this.#logs.all().filter((log) => log.number < number && log.pages.size === 0)
+    const { commit } = this.#journal
+    const changes = [...this.#journal.changedEntities.values()]
     const update = new CatalogueUpdate(this.#journal, this.#logs, this.#catalogue, this.#ids)
     const operations = await update.operations()
-    if (!(await this.#journal.syncLog()) || !(await this.#writer.write(operations))) {
+    if (!(await this.#write(operations, changes, commit))) {
       this.#hasGivenUp = true
       return
     }
@@ -119,6 +125,17 @@ export class Checkpointer {
     // What they told is in the catalogue alone from now on. What cannot be removed now is removed after the next start.
     for (const log of unneeded) await this.#logs.remove(log).catch(() => {})
     await this.#moves.run().catch((error: unknown) => this.#journal.unreadable(error))
+  }
+
+  /** First the log, which neither the copy of the entities nor the catalogue must be ahead of. False when that failed. */
+  async #write(
+    operations: readonly CatalogueOperation[],
+    changes: readonly EntityChange[],
+    commit: number,
+  ): Promise<boolean> {
+    if (!(await this.#journal.syncLog())) return false
+    await this.#copy.follow(changes, commit, this.#catalogue)
+    return await this.#writer.write(operations)
   }
 
   #tellHowFar(): void {

@@ -14,6 +14,7 @@ import { codeOf } from './disk-errors.ts'
 import { identityOf } from './file-identity.ts'
 import { makeFolder } from './files.ts'
 import { levelDb } from './leveldb.ts'
+import { impossibleNames } from './leveldb-names.ts'
 
 export const LOCK_FOLDER = 'lock'
 /** The file that is locked. It is never removed: another one of its name would be another lock. */
@@ -82,6 +83,7 @@ function makeLockFile(path: string): void {
 }
 
 async function openDatabase(LevelDb: typeof ClassicLevel, place: string): Promise<ClassicLevel> {
+  for (const name of await impossibleNames(place)) await rm(join(place, name), { recursive: true, force: true })
   for (let attempt = 1; ; attempt++) {
     const database = new LevelDb(place)
     try {

@@ -9,6 +9,7 @@ import { SEGMENT_RECORDS_MAX } from '../segment.ts'
 import type { Page, StoredBody, StoredSegment } from '../stored-segment.ts'
 import type { Catalogue, LogPosition } from './catalogue.ts'
 import type { CatalogueKeys } from './catalogue-keys.ts'
+import type { CopiedEntities } from './entity-copy.ts'
 import type { Files } from './files.ts'
 import { LogFiles } from './log-files.ts'
 import { NOBODY, scanLog } from './log-reader.ts'
@@ -57,6 +58,8 @@ export interface Inspection {
 export interface InspectionOptions {
   /** Told how far it is, now and then. */
   readonly onProgress?: (text: string) => void
+  /** Reads the second copy of the entities, for a catalogue that is damaged. */
+  readonly readCopy?: () => Promise<CopiedEntities | undefined>
 }
 
 /** Throws what recovery throws: NewerStoreError, NewerFormatError, and errors of the disk. */
@@ -70,7 +73,8 @@ export async function inspect(
   await logs.open()
   try {
     const readsWholeLog = (await catalogue.meta()) === undefined
-    const store = await recover(catalogue, logs, { readsWholeLog })
+    const { readCopy } = options
+    const store = await recover(catalogue, logs, { readsWholeLog, ...(readCopy !== undefined && { readCopy }) })
     const inspector = new Inspector(store, catalogue, logs, options)
     inspector.problems.push(...store.findings.problems.filter((text) => !FOUND_AGAIN.test(text)))
     inspector.checkKeys(keys)

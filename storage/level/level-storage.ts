@@ -155,6 +155,7 @@ export class LevelStorage implements Storage, PageSource {
     this.#checkpointer = new Checkpointer(catalogue, journal, logs, this.#ids, {
       logFileBytes: this.#logFileBytes,
       freeBytes: () => files.freeBytes(),
+      copy: store.copy,
     })
     this.#journal = journal
     this.#store = store

@@ -18,6 +18,8 @@ import {
 } from './log-format.ts'
 
 export interface LogVisitor {
+  /** What comes next is in the commit with this number. */
+  commit?(number: number): void
   /** Offsets are in the file. */
   page(queue: number, segment: number, page: Omit<Page, 'file'>): void
   settle(queue: number, segment: number, first: number, count: number): void
@@ -86,6 +88,7 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
     else if (frame.continues) begun = { commit, part, start, end: next }
     else {
       if (start > end) gaps.push({ offset: end, bytes: start - end })
+      visitor.commit?.(commit)
       if (start < at) await visitFrames(window, start, at, visitor)
       // What was in the window may be gone.
       const last = start < at ? await window.bytes(at + LOG_FRAME_HEADER_BYTES, payload.length) : payload

@@ -9,6 +9,7 @@ import { Catalogue, type CatalogueOperation } from './catalogue.ts'
 import { type CatalogueKeys, catalogueKeys } from './catalogue-keys.ts'
 import { openCatalogue, reasonOf, repairCatalogue, repairDone } from './catalogue-repair.ts'
 import { CATALOGUE_FOLDER, claimFolder, LOG_FOLDER, QUARANTINE_FOLDER, requireStore } from './data-folder.ts'
+import { readEntityCopy, removeEntityCopy } from './entity-copy.ts'
 import { ifMissing, openFolder } from './files.ts'
 import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
 import { repairStore } from './store-repair.ts'
@@ -76,6 +77,8 @@ export async function repairFolder(folder: string, options: CheckOptions): Promi
         queueIds: entities.queueIds,
         problems: report.problems,
       })
+      // It has what was taken out; the next broker makes another one.
+      await removeEntityCopy(folder)
       await repairDone(quarantine)
       return kept
     } finally {
@@ -141,7 +144,10 @@ async function inspectAll(
   { catalogue, keys, problems }: OpenedWithKeys,
   options: CheckOptions,
 ): Promise<{ report: StoreReport; entities: EntityFindings }> {
-  const inspection = await inspect(catalogue, keys, await openFolder(join(folder, LOG_FOLDER)), options)
+  const inspection = await inspect(catalogue, keys, await openFolder(join(folder, LOG_FOLDER)), {
+    ...options,
+    readCopy: () => readEntityCopy(folder),
+  })
   const { store } = inspection
   const entities = options.checkEntities([...store.entities.values()])
   const unclaimed: string[] = []

@@ -15,6 +15,7 @@ import {
   QUARANTINE_FOLDER,
   requireUsableFolder,
 } from './data-folder.ts'
+import { EntityCopy, readEntityCopy } from './entity-copy.ts'
 import { type Files, openFolder } from './files.ts'
 import { LogFiles } from './log-files.ts'
 import { Quarantine } from './quarantine.ts'
@@ -39,6 +40,7 @@ export class OpenStore {
   #logs: LogFiles | undefined
   #files: Files | undefined
   #place: StorePlace | undefined
+  #copy: EntityCopy | undefined
 
   private constructor(plan: StorePlan) {
     this.#plan = plan
@@ -65,6 +67,10 @@ export class OpenStore {
 
   get files(): Files {
     return present(this.#files)
+  }
+
+  get copy(): EntityCopy {
+    return present(this.#copy)
   }
 
   get place(): StorePlace {
@@ -95,6 +101,7 @@ export class OpenStore {
   async close(): Promise<void> {
     const isInPlace = (await this.#place?.trouble()) === undefined
     try {
+      await this.#copy?.close()
       await this.#logs?.close()
       await this.#catalogue?.close()
       await this.#tables?.end(isInPlace)
@@ -116,6 +123,7 @@ export class OpenStore {
     this.#logs = new LogFiles(this.#files, logFileBytes)
     await this.#logs.open()
     const found = await this.#recover(this.#logs, [...opened.problems])
+    this.#copy = await EntityCopy.open(folder)
     this.#place = await StorePlace.of(folder, this.#logs)
     return found
   }
@@ -127,7 +135,11 @@ export class OpenStore {
     for (let attempt = 1; ; attempt++) {
       try {
         // A repaired catalogue may have less than it says: the log tells all that it has.
-        const found = await recover(this.catalogue, logs, { readsWholeLog: problems.length > 0, progress })
+        const found = await recover(this.catalogue, logs, {
+          readsWholeLog: problems.length > 0,
+          progress,
+          readCopy: () => readEntityCopy(this.#plan.folder),
+        })
         found.findings.problems.unshift(...problems)
         found.findings.quarantined += problems.length
         return found

@@ -5,6 +5,7 @@
 import { type Page, StoredSegment } from '../stored-segment.ts'
 import type { Catalogue } from './catalogue.ts'
 import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from './catalogue.ts'
+import type { CopiedEntities } from './entity-copy.ts'
 import { entriesOf } from './entry-use.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
 import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from './log-format.ts'
@@ -70,13 +71,15 @@ export interface RecoverOptions {
    */
   readonly readsWholeLog?: boolean
   readonly progress?: ReadProgress | undefined
+  /** Reads the second copy of the entities, which a damaged catalogue may have lost. */
+  readonly readCopy?: () => Promise<CopiedEntities | undefined>
 }
 
 /** Throws StoreVersionError and NewerFormatError for a store that this version cannot read. */
 export async function recover(
   catalogue: Catalogue,
   logs: LogFiles,
-  { readsWholeLog = false, progress }: RecoverOptions = {},
+  { readsWholeLog = false, progress, readCopy }: RecoverOptions = {},
 ): Promise<RecoveredStore> {
   const findings: RecoveryFindings = { tornBytes: 0, quarantined: 0, problems: [] }
   const damagedKeys: Buffer[] = []
@@ -94,8 +97,9 @@ export async function recover(
   const isIncomplete = readsWholeLog || damagedKeys.length > 0 || (meta === undefined && !model.isEmpty)
   const replayed = await replay(logs, isIncomplete ? undefined : meta, model, findings, { isIncomplete, progress })
   checkPages(model, logs, findings)
+  const copy = isIncomplete ? await readCopy?.() : undefined
   return {
-    entities: model.entities,
+    entities: copy === undefined ? model.entities : withCopy(model, copy, meta?.commit ?? 0, replayed.firstCommit),
     queues: model.queues,
     changedEntities: model.changedEntities,
     unneededEntries: model.unneededEntries,
@@ -112,18 +116,18 @@ export async function recover(
 }
 
 async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (key: Buffer) => void): Promise<void> {
-  for await (const { kind, key, value } of catalogue.entities(broken)) {
+  await catalogue.eachEntity((kind, key, value) => {
     model.entities.set(entityId(kind, key), { kind, key: key.toString(), value })
-  }
-  for await (const { queue, sequence, gathered, settled, pages, returnedInCommits } of catalogue.segments(broken)) {
+  }, broken)
+  await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, returnedInCommits }) => {
     const stored = model.segment(queue, sequence)
     stored.gathered = gathered
     stored.settledBits = settled
-    stored.pages = [...pages]
+    stored.pages = pages
     for (const { first, count, times } of returnedInCommits) stored.markReturned(first, count, times)
     model.sawQueue(queue)
-  }
-  for await (const { queue, segment, index } of catalogue.cursors(broken)) model.cursor(queue, segment, index, false)
+  }, broken)
+  await catalogue.eachCursor((queue, segment, index) => model.cursor(queue, segment, index, false), broken)
 }
 
 interface ReplayOptions {
@@ -138,7 +142,8 @@ async function replay(
   model: StoreModel,
   findings: RecoveryFindings,
   { isIncomplete, progress }: ReplayOptions,
-): Promise<{ lastCommit: number; replayedBytes: number }> {
+): Promise<{ firstCommit: number; lastCommit: number; replayedBytes: number }> {
+  let firstCommit = 0
   let lastCommit = meta?.commit ?? 0
   let replayedBytes = 0
   const files = logs.all().filter((log) => log.number >= (meta?.file ?? 0))
@@ -167,6 +172,7 @@ async function replay(
     if (scan.firstCommit > 0 && missing < 0) {
       problem(findings, `log file ${log.number} has commits that came before those of the file in front of it`)
     }
+    if (firstCommit === 0) firstCommit = scan.firstCommit
     lastCommit = Math.max(lastCommit, scan.lastCommit)
     replayedBytes += Math.max(0, scan.end - start)
     findings.tornBytes += scan.tornBytes
@@ -181,7 +187,28 @@ async function replay(
     if (scan.lastCommit > 0) await log.file.sync()
     progress?.read(fileBytes - start)
   }
-  return { lastCommit, replayedBytes }
+  return { firstCommit, lastCommit, replayedBytes }
+}
+
+/**
+ * The entities of a store whose catalogue was damaged. Where the copy and the log behind it leave no gap, they say what
+ * there is, and what is left in the catalogue may be out of date; else everything counts that the log does not say is gone.
+ */
+function withCopy(
+  { entities, changedEntities, changedIn }: StoreModel,
+  copy: CopiedEntities,
+  catalogueCommit: number,
+  firstCommit: number,
+): Map<string, RecoveredEntity> {
+  const isTold = copy.isWhole && copy.commit >= catalogueCommit && firstCommit <= copy.commit + 1
+  const all = new Map(copy.entities)
+  if (!isTold) for (const [id, entity] of entities) all.set(id, entity)
+  for (const [id, { kind, key, value }] of changedEntities) {
+    if (isTold && (changedIn.get(id) ?? 0) <= copy.commit) continue
+    if (value === undefined) all.delete(id)
+    else all.set(id, { kind, key: key.toString(), value })
+  }
+  return all
 }
 
 /** Leaves out pages that lie outside of what there is. */
@@ -226,11 +253,14 @@ class StoreModel implements LogVisitor {
   readonly entities = new Map<string, RecoveredEntity>()
   readonly queues = new Map<number, RecoveredQueue>()
   readonly changedEntities = new Map<string, EntityChange>()
+  /** In which commit they were, by the same keys. */
+  readonly changedIn = new Map<string, number>()
   readonly unneededEntries: number[] = []
   nextQueueId = 1
   nextSequence = 0
   /** The log file being read. */
   log: LogFile | undefined
+  #commit = 0
 
   get isEmpty(): boolean {
     return this.entities.size === 0 && this.queues.size === 0
@@ -321,14 +351,20 @@ class StoreModel implements LogVisitor {
     if (segments.delete(sequence)) changed.add(sequence)
   }
 
+  commit(number: number): void {
+    this.#commit = number
+  }
+
   put(kind: number, key: Buffer, value: Buffer): void {
     const id = entityId(kind, key)
+    this.changedIn.set(id, this.#commit)
     this.entities.set(id, { kind, key: key.toString(), value })
     this.changedEntities.set(id, { kind, key, value })
   }
 
   remove(kind: number, key: Buffer): void {
     const id = entityId(kind, key)
+    this.changedIn.set(id, this.#commit)
     this.entities.delete(id)
     this.changedEntities.set(id, { kind, key, value: undefined })
   }

@@ -12,7 +12,7 @@ export interface CatalogueSegment {
   readonly sequence: number
   readonly gathered: number
   readonly settled: Uint8Array
-  readonly pages: readonly Page[]
+  readonly pages: Page[]
   /** How often messages came back. */
   readonly returnedInCommits: readonly DeliveryCountRun[]
 }
@@ -60,7 +60,8 @@ export function encodeSegment({ gathered, settled, pages, returnedInCommits }: C
 
 export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   const settledBytes = value.readUInt32BE(4)
-  const settled = Uint8Array.from(value.subarray(12, 12 + settledBytes))
+  const settled = new Uint8Array(settledBytes)
+  for (let index = 0; index < settledBytes; index++) settled[index] = value[12 + index] as number
   let at = 12 + settledBytes
   const pages: Page[] = []
   for (let left = value.readUInt32BE(8); left > 0; left--) {

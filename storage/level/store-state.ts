@@ -76,9 +76,9 @@ export async function completeCatalogue(
 /** Also of what the log says is gone: nobody reads that part of it again. */
 async function stateKeys(catalogue: Catalogue): Promise<Buffer[]> {
   const keys: Buffer[] = []
-  for await (const { kind, key } of catalogue.entities()) keys.push(removeEntity(kind, key).key)
-  for await (const { queue, sequence } of catalogue.segments()) keys.push(removeSegment(queue, sequence).key)
-  for await (const { queue } of catalogue.cursors()) keys.push(removeCursor(queue).key)
+  await catalogue.eachEntity((kind, key) => void keys.push(removeEntity(kind, key).key))
+  await catalogue.eachSegment(({ queue, sequence }) => void keys.push(removeSegment(queue, sequence).key))
+  await catalogue.eachCursor((queue) => void keys.push(removeCursor(queue).key))
   return keys
 }
 

@@ -49,7 +49,7 @@ describe('a store without damage', () => {
     expect(exitCode).toBe(0)
     expect(result).toMatchObject({ status: 'fine', messages: ALL, bodies: 1, lostMessages: 0, problems: [], notes: [] })
     expect(fingerprintsOf(folder)).toEqual(before)
-    expect(readdirSync(folder).sort()).toEqual(['catalogue', 'lock', 'log'])
+    expect(readdirSync(folder).sort()).toEqual(['catalogue', 'entities', 'lock', 'log'])
   })
 
   test('is described in plain words', async () => {

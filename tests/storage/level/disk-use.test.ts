@@ -132,7 +132,7 @@ test('entries of the catalogue go with their messages, whenever the process is k
   await vi.waitFor(async () => {
     await pass(log, 200, () => false)
     expect(await entriesOfKilled()).toBeGreaterThanOrEqual(90)
-  })
+  }, 20_000)
   for (const { segment, index } of kept) log.settle(segment, index)
   await committed(storage)
   // The catalogue has not followed when the process is killed, and has as soon as the next one is closed.

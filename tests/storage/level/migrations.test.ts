@@ -26,7 +26,7 @@ afterEach(async () => {
 
 async function entities(): Promise<string[]> {
   const found: string[] = []
-  for await (const { key, value } of catalogue.entities()) found.push(`${key} ${value}`)
+  await catalogue.eachEntity((_, key, value) => void found.push(`${key} ${value}`))
   return found
 }
 

@@ -221,7 +221,10 @@ test('of two queues with the same number, the first has the messages', async () 
   expect(storage.createQueueLog(next).readyCount).toBe(0)
 })
 
-test('a damaged entity is told of once, and is in the quarantine then', async () => {
+test.each([
+  { place: 'with its copy, it is there again', hasCopy: true },
+  { place: 'without, it is left out', hasCopy: false },
+])('a damaged entity is told of once, and is in the quarantine then; $place', async ({ hasCopy }) => {
   await open()
   storage.journal.put(1, 'good', Buffer.from('good value'))
   storage.journal.put(1, 'bad', Buffer.from('bad value'))
@@ -229,6 +232,7 @@ test('a damaged entity is told of once, and is in the quarantine then', async ()
   await open()
   await storage.close()
   for (const path of logFiles().slice(0, -1)) rmSync(path)
+  if (!hasCopy) rmSync(join(folder, 'entities'), { recursive: true })
   await changeCatalogue(async (database) => {
     const key = Buffer.from('e\x01bad')
     const record = (await database.get(key)) as Buffer
@@ -237,7 +241,7 @@ test('a damaged entity is told of once, and is in the quarantine then', async ()
   })
   const { problems, entities } = await open()
   expect(problems).toEqual([`catalogue entry ${Buffer.from('e\x01bad').toString('hex')} is damaged`])
-  expect(entities.map(({ key }) => key)).toEqual(['good'])
+  expect(entities.map(({ key }) => key).sort()).toEqual(hasCopy ? ['bad', 'good'] : ['good'])
   expect(inQuarantine()).toEqual(['records.jsonl'])
   await kill()
   expect(await open()).toMatchObject({ problems: [], quarantined: 0 })
