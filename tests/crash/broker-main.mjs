@@ -7,14 +7,14 @@ import { LevelStorage } from '../../dist/storage/level/level-storage.js'
 import { killingFiles } from './killing-files.mjs'
 
 const STORE_FAILED = 3
-const options = JSON.parse(process.argv[2])
+const { killsItself, ...options } = JSON.parse(process.argv[2])
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
-const { files, aim } = await killingFiles(join(options.folder, 'log'))
+const killing = killsItself ? await killingFiles(join(options.folder, 'log')) : undefined
 const storage = new LevelStorage({
   ...options,
-  files,
+  files: killing?.files,
   onDamage: (text) => say({ damage: text }),
   onFatal: (error) => {
     process.stderr.write(`${error.stack}\n`)
@@ -37,10 +37,10 @@ const [address] = await server.listen()
 // Each line says when the process is to kill itself. When the test that started it is gone, nothing else would end it.
 createInterface({ input: process.stdin })
   .on('line', (line) => {
-    aim(JSON.parse(line))
+    killing.aim(JSON.parse(line))
     say({ isAimed: true })
   })
   .once('close', () => process.exit())
 process.stdin.unref()
 process.once('SIGTERM', () => void server.shutdown({ graceMs: 100 }))
-say({ port: address.port, recovery: server.recovery })
+say({ port: address.port, recovery: server.recovery, pid: process.pid })

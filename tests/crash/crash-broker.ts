@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ServerRecovery } from '../../src/server-recovery.ts'
+import { traced } from './strace.ts'
 
 const MAIN = join(import.meta.dirname, 'broker-main.mjs')
 
@@ -13,6 +14,9 @@ export interface CrashBrokerOptions {
   readonly logFileBytes: number
   readonly memoryBytes: number
   readonly durability?: 'sync' | 'interval' | 'os'
+  readonly syncIntervalMs?: number
+  /** It can be told at which of its writes to kill itself; see `aim`. */
+  readonly killsItself?: boolean
 }
 
 /** At which of its own writes and syncs of the log the broker kills itself. */
@@ -26,6 +30,7 @@ export interface Aim {
 
 interface Line {
   readonly isAimed?: boolean
+  readonly pid?: number
   readonly port?: number
   readonly recovery?: ServerRecovery
   readonly error?: string
@@ -41,6 +46,7 @@ export class CrashBroker {
   readonly #child: ChildProcess
   readonly #exit: Promise<unknown>
   #whenAimed: () => void = () => {}
+  #pid: number | undefined
 
   private constructor(child: ChildProcess) {
     this.#child = child
@@ -48,14 +54,17 @@ export class CrashBroker {
     child.stderr?.on('data', (chunk: Buffer) => this.complaints.push(String(chunk)))
   }
 
-  /** Starts the process; `listening` says when it can be used. */
-  static spawn(options: CrashBrokerOptions): CrashBroker {
-    const child = spawn(process.execPath, [MAIN, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] })
-    return new CrashBroker(child)
+  /** Starts the process; `listening` says when it can be used. With `traceTo`, a file gets its system calls. */
+  static spawn(options: CrashBrokerOptions, traceTo?: string): CrashBroker {
+    const own = [process.execPath, MAIN, JSON.stringify(options)]
+    const [command = '', ...args] = traceTo === undefined ? own : traced(own, traceTo)
+    // With io_uring, the system would be asked to write by other means than system calls.
+    const env = { ...process.env, UV_USE_IO_URING: '0' }
+    return new CrashBroker(spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] }))
   }
 
-  static async start(options: CrashBrokerOptions): Promise<CrashBroker> {
-    const broker = CrashBroker.spawn(options)
+  static async start(options: CrashBrokerOptions, traceTo?: string): Promise<CrashBroker> {
+    const broker = CrashBroker.spawn(options, traceTo)
     await broker.listening()
     return broker
   }
@@ -66,11 +75,12 @@ export class CrashBroker {
     const lines = createInterface({ input: stdout })
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
-        const { port, recovery, error, damage, isAimed }: Line = JSON.parse(line)
+        const { port, recovery, error, damage, isAimed, pid }: Line = JSON.parse(line)
         if (isAimed) this.#whenAimed()
         for (const complaint of [error, damage]) if (complaint !== undefined) this.complaints.push(complaint)
         if (port === undefined) return
         this.port = port
+        this.#pid = pid
         this.recovery = recovery
         resolve()
       })
@@ -92,8 +102,9 @@ export class CrashBroker {
     return this.#exit
   }
 
+  /** Of the broker itself, whatever traces it. */
   get pid(): number {
-    return this.#child.pid ?? 0
+    return this.#pid ?? this.#child.pid ?? 0
   }
 
   /** 0 after it ended in order. */
@@ -107,9 +118,13 @@ export class CrashBroker {
 
   /** Resolves once the process is gone. */
   async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
-    this.#child.kill(signal)
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000)
+    this.#signal(signal)
+    const timer = setTimeout(() => this.#signal('SIGKILL'), 10_000)
     await this.#exit
     clearTimeout(timer)
+  }
+
+  #signal(signal: 'SIGKILL' | 'SIGTERM'): void {
+    if (this.isRunning) process.kill(this.pid, signal)
   }
 }

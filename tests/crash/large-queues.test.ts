@@ -29,7 +29,7 @@ afterAll(async () => {
 
 async function start(random: Random, durability: (typeof DURABILITIES)[number]): Promise<CrashBroker> {
   const memoryBytes = random.pick([2 * MIB, 512 * MIB])
-  const options: CrashBrokerOptions = { folder, logFileBytes: 4 * MIB, memoryBytes, durability }
+  const options: CrashBrokerOptions = { folder, logFileBytes: 4 * MIB, memoryBytes, durability, killsItself: true }
   broker = await CrashBroker.start(options)
   return broker
 }

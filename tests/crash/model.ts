@@ -182,9 +182,10 @@ export class CrashModel {
     const isThere = ([queue, { id }]: readonly [QueueModel, TrackedMessage]): boolean =>
       ids.get(queue.name)?.has(id) ?? false
     for (const { name, publishes, settles } of this.#underWay) {
-      // What is transient is gone either way.
-      const settled = settles.filter(([, { isPersistent }]) => isPersistent)
-      const outcomes = [...publishes.map(isThere), ...settled.map((one) => !isThere(one))]
+      // What is transient, or was not promised to be kept, may be gone either way.
+      const settled = settles.filter(([, { isPersistent, kept }]) => isPersistent && kept === 'certain')
+      const published = publishes.filter(([, message]) => message.settled === 'no')
+      const outcomes = [...published.map(isThere), ...settled.map((one) => !isThere(one))]
       const happened = outcomes.filter(Boolean).length
       if (happened > 0 && happened < outcomes.length)
         problems.push(`of the ${outcomes.length} parts of a ${name}, ${happened} happened`)

@@ -1,0 +1,198 @@
+// A disk as a traced process has left it, and what a power loss may leave of it: what was synced is there; of everything
+// else any part may be, sector by sector and name by name. A file that was synced keeps the name it was made with, as
+// Linux file systems have it; every other name, and every folder, needs a sync of the folder it is in.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+const SECTOR_BYTES = 512
+const PAGE_BYTES = 4096
+
+/** Bytes at a place, or a new length. */
+type Change = { readonly offset: number; readonly bytes: Buffer } | { readonly length: number }
+type NumberedChange = Change & { readonly number: number }
+
+/** Says of a sector or a name that is not safe whether it is left. */
+export type Keeps = () => boolean
+
+export class TracedFile {
+  #safe: Buffer = Buffer.alloc(0)
+  #unsafe: NumberedChange[] = []
+  /** Length as the process sees it. */
+  length = 0
+
+  /** How many changes there were; a sync makes safe what there was when it began. */
+  changes = 0
+
+  change(change: Change): void {
+    this.length = 'length' in change ? change.length : Math.max(this.length, change.offset + change.bytes.length)
+    this.#unsafe.push({ ...change, number: ++this.changes })
+  }
+
+  /** A sync that began when there were so many changes is done. */
+  synced(changes: number): void {
+    const isDone = ({ number }: NumberedChange): boolean => number <= changes
+    this.#safe = applied(this.#safe, this.#unsafe.filter(isDone))
+    this.#unsafe = this.#unsafe.filter((change) => !isDone(change))
+  }
+
+  /** A write that is safe when it is done. It takes with it what was written before to the same pages. */
+  wroteThrough(offset: number, bytes: Buffer): void {
+    const start = Math.floor(offset / PAGE_BYTES) * PAGE_BYTES
+    const end = Math.ceil((offset + bytes.length) / PAGE_BYTES) * PAGE_BYTES
+    const inside: NumberedChange[] = []
+    const outside: NumberedChange[] = []
+    for (const change of this.#unsafe) {
+      if ('length' in change) inside.push(change)
+      else split(change, start, end, inside, outside)
+    }
+    this.#unsafe = outside
+    this.#safe = applied(this.#safe, [...inside, { offset, bytes }])
+    this.length = Math.max(this.length, offset + bytes.length)
+  }
+
+  /** What may be left of it. Writes that are under way are like those that were not synced. */
+  left(underWay: readonly Change[], keeps: Keeps): Buffer {
+    const kept: Change[] = []
+    for (const change of [...this.#unsafe, ...underWay]) {
+      if ('length' in change) {
+        if (keeps()) kept.push(change)
+        continue
+      }
+      const { offset, bytes } = change
+      for (let at = 0; at < bytes.length; ) {
+        const next = Math.min(bytes.length, at + SECTOR_BYTES - ((offset + at) % SECTOR_BYTES))
+        if (keeps()) kept.push({ offset: offset + at, bytes: bytes.subarray(at, next) })
+        at = next
+      }
+    }
+    return applied(Buffer.from(this.#safe), kept)
+  }
+}
+
+function split(
+  { offset, bytes, number }: { readonly offset: number; readonly bytes: Buffer; readonly number: number },
+  start: number,
+  end: number,
+  inside: NumberedChange[],
+  outside: NumberedChange[],
+): void {
+  const piece = (from: number, to: number, into: NumberedChange[]): void => {
+    const [first, last] = [Math.max(from, offset), Math.min(to, offset + bytes.length)]
+    if (first < last) into.push({ offset: first, bytes: bytes.subarray(first - offset, last - offset), number })
+  }
+  piece(offset, start, outside)
+  piece(start, end, inside)
+  piece(end, offset + bytes.length, outside)
+}
+
+function applied(content: Buffer, changes: readonly Change[]): Buffer {
+  if (changes.length === 0) return content
+  let length = content.length
+  let needed = length
+  for (const change of changes)
+    if (!('length' in change)) needed = Math.max(needed, change.offset + change.bytes.length)
+  const all = Buffer.alloc(needed)
+  content.copy(all)
+  for (const change of changes) {
+    if ('length' in change) {
+      if (change.length < length) all.fill(0, change.length)
+      length = change.length
+    } else {
+      change.bytes.copy(all, change.offset)
+      length = Math.max(length, change.offset + change.bytes.length)
+    }
+  }
+  return length <= all.length ? all.subarray(0, length) : Buffer.concat([all, Buffer.alloc(length - all.length)])
+}
+
+type Entry = TracedFile | 'folder'
+
+/** Names that change together: a rename takes one away and gives another. */
+interface NameChange {
+  readonly effects: readonly (readonly [path: string, entry: Entry | undefined])[]
+  /** Set when a file was made by it. */
+  readonly made: TracedFile | undefined
+}
+
+export class TracedDisk {
+  /** What the process sees. */
+  readonly names = new Map<string, Entry>()
+  readonly #safe = new Map<string, Entry>()
+  #unsafe: NameChange[] = []
+
+  file(path: string): TracedFile | undefined {
+    const entry = this.names.get(path)
+    return entry === 'folder' ? undefined : entry
+  }
+
+  make(path: string): TracedFile {
+    const made = new TracedFile()
+    this.#rename({ effects: [[path, made]], made })
+    return made
+  }
+
+  makeFolder(path: string): void {
+    this.#rename({ effects: [[path, 'folder']], made: undefined })
+  }
+
+  remove(path: string): void {
+    this.#rename({ effects: [[path, undefined]], made: undefined })
+  }
+
+  rename(from: string, to: string): void {
+    const file = this.file(from)
+    if (file === undefined) throw new Error(`${from} is renamed, and is no file`)
+    const effects = [[from, undefined] as const, [to, file] as const]
+    this.#rename({ effects, made: undefined })
+  }
+
+  #rename(change: NameChange): void {
+    this.#unsafe.push(change)
+    apply(this.names, change)
+  }
+
+  /** The changes of names in this folder there are so far, for `folderSynced`. */
+  changesIn(folder: string): readonly NameChange[] {
+    return this.#unsafe.filter(({ effects }) => effects.some(([path]) => dirname(path) === folder))
+  }
+
+  namesSynced(changes: readonly NameChange[]): void {
+    const synced = new Set(changes)
+    for (const change of this.#unsafe) if (synced.has(change)) apply(this.#safe, change)
+    this.#unsafe = this.#unsafe.filter((change) => !synced.has(change))
+  }
+
+  /** The file was synced: it keeps the name it was made with. */
+  fileSynced(file: TracedFile): void {
+    this.namesSynced(this.#unsafe.filter(({ made }) => made === file))
+  }
+
+  /** Writes into a folder what may be left of everything below `root`. */
+  write(root: string, to: string, underWay: ReadonlyMap<TracedFile, readonly Change[]>, keeps: Keeps): void {
+    const names = new Map(this.#safe)
+    for (const change of this.#unsafe) if (keeps()) apply(names, change)
+    mkdirSync(to, { recursive: true })
+    if (names.get(root) !== 'folder') return
+    // A folder comes before what is in it.
+    for (const [path, entry] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (!path.startsWith(`${root}/`) || !isReachable(names, root, path)) continue
+      const place = join(to, path.slice(root.length + 1))
+      if (entry === 'folder') mkdirSync(place)
+      else writeFileSync(place, entry.left(underWay.get(entry) ?? [], keeps))
+    }
+  }
+}
+
+function apply(names: Map<string, Entry>, { effects }: NameChange): void {
+  for (const [path, entry] of effects) {
+    if (entry === undefined) names.delete(path)
+    else names.set(path, entry)
+  }
+}
+
+function isReachable(names: ReadonlyMap<string, Entry>, root: string, path: string): boolean {
+  for (let folder = dirname(path); folder !== root; folder = dirname(folder)) {
+    if (names.get(folder) !== 'folder') return false
+  }
+  return true
+}
