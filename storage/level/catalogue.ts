@@ -17,6 +17,7 @@ import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
 import type { Page } from '../stored-segment.ts'
 import { EntryUse } from './entry-use.ts'
+import { syncFolder } from './files.ts'
 import { levelDb } from './leveldb.ts'
 import { type CatalogueSegment, decodeSegment, encodeSegment } from './segment-entry.ts'
 
@@ -75,6 +76,20 @@ const READ_ENTRIES = 1000
 /** Of a large batch, so many operations are handed to LevelDB in one turn of the event loop. */
 const TURN_OPERATIONS = 256
 
+/**
+ * LevelDB begins a new list of its files when it is opened, and does not sync the name of the file that says which list is
+ * the current one: after a power loss it might find an old one, which lacks what was written since.
+ */
+async function openSafely(database: Database): Promise<void> {
+  await database.open()
+  try {
+    await syncFolder(database.location)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
 export class Catalogue {
   readonly #database: Database
   readonly entries = new EntryUse()
@@ -94,7 +109,7 @@ export class Catalogue {
       compression: false,
       writeBufferSize: 8 * 1024 * 1024,
     })
-    await database.open()
+    await openSafely(database)
     return new Catalogue(database)
   }
 
@@ -130,7 +145,7 @@ export class Catalogue {
     this.#waitingReads ??= []
     await this.#compacting
     await this.#database.close()
-    await this.#database.open()
+    await openSafely(this.#database)
     const waiting = this.#waitingReads
     this.#waitingReads = undefined
     for (const read of waiting) read()

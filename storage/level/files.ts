@@ -5,7 +5,7 @@ import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { DirectWriter } from './direct-writer.ts'
-import { DisplacedError } from './disk-errors.ts'
+import { codeOf, DisplacedError } from './disk-errors.ts'
 import { identityOf, isSameFile } from './file-identity.ts'
 import { ReadDescriptor, ReadDescriptors } from './read-descriptors.ts'
 
@@ -56,12 +56,12 @@ export function ifMissing(error: NodeJS.ErrnoException): undefined {
 const PRIVATE = { mode: 0o700 }
 
 /**
- * Makes a folder and those it is in, where they are missing. Node's own way never ends in a folder in which nothing can be
+ * Makes a folder and those it is in, where they are missing, so that they survive a power loss. Node's own way never ends in a folder in which nothing can be
  * made and that answers ENOENT, such as /proc.
  */
 export async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, PRIVATE)
+    await mkdirSafely(folder)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const isThere = (path: string): Promise<boolean> =>
@@ -73,8 +73,17 @@ export async function makeFolder(folder: string): Promise<void> {
     const parent = dirname(folder)
     if (code !== 'ENOENT' || parent === folder || (await isThere(parent))) throw error
     await makeFolder(parent)
-    await mkdir(folder, PRIVATE)
+    await mkdirSafely(folder)
   }
+}
+
+/** Without a sync of the folder around it, a power loss may take a new folder away, with everything in it. */
+async function mkdirSafely(folder: string): Promise<void> {
+  await mkdir(folder, PRIVATE)
+  await syncFolder(dirname(folder)).catch((error: unknown) => {
+    // A folder that may be written to and not read cannot be synced.
+    if (codeOf(error) !== 'EACCES') throw error
+  })
 }
 
 /** Makes a folder's list of files survive a power loss. */

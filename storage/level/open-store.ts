@@ -16,7 +16,7 @@ import {
   requireUsableFolder,
 } from './data-folder.ts'
 import { EntityCopy, readEntityCopy } from './entity-copy.ts'
-import { type Files, openFolder } from './files.ts'
+import { type Files, openFolder, syncFolder } from './files.ts'
 import { LogFiles } from './log-files.ts'
 import { Quarantine } from './quarantine.ts'
 import type { ReadProgress } from './read-progress.ts'
@@ -123,6 +123,8 @@ export class OpenStore {
     this.#logs = new LogFiles(this.#files, logFileBytes)
     await this.#logs.open()
     const found = await this.#recover(this.#logs, [...opened.problems])
+    // LevelDB may just have made the folder of the catalogue, which is to survive a power loss.
+    await syncFolder(folder)
     this.#copy = await EntityCopy.open(folder)
     this.#place = await StorePlace.of(folder, this.#logs)
     return found
