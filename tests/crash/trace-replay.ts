@@ -1,5 +1,5 @@
 // Carries out a trace, call by call: files on a TracedDisk, and what was sent on the sockets.
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FrameReader } from '../support/wire-frames.ts'
 import { decodeMethod, type MethodArguments, type MethodName } from '../support/wire-methods.ts'
 import { type CallEvent, firstNumber, lastNumber, type SystemCall } from './system-calls.ts'
@@ -26,7 +26,8 @@ type Descriptor =
       at: number
     }
   | { readonly kind: 'folder'; readonly path: string }
-  | { readonly kind: 'socket'; readonly connection: number; readonly frames: FrameReader }
+  /** The next write repeats so many bytes, which the last one was given and did not take. */
+  | { readonly kind: 'socket'; readonly connection: number; readonly frames: FrameReader; repeated: number }
 
 interface Write {
   readonly file: TracedFile
@@ -40,7 +41,7 @@ const UNKNOWN =
   /^(?:io_uring_setup|copy_file_range|sendfile|fallocate|truncate|link|linkat|symlink|dup|dup2|dup3|open|creat)$/
 
 export class TraceReplay {
-  readonly disk = new TracedDisk()
+  readonly disk: TracedDisk
   readonly sent: SentMethod[] = []
   /** Number of the last event. */
   now = 0
@@ -59,6 +60,7 @@ export class TraceReplay {
   /** Only what is below the root, and the root itself, is looked at. */
   constructor(root: string) {
     this.#root = root
+    this.disk = new TracedDisk(join(root, 'catalogue'))
   }
 
   carryOut({ phase, call, id }: CallEvent): void {
@@ -100,7 +102,7 @@ export class TraceReplay {
     const bytes = Buffer.concat(call.strings)
     this.isOfInterest = true
     if (descriptor.kind === 'socket') {
-      for (const { type, channel, payload } of descriptor.frames.push(bytes)) {
+      for (const { type, channel, payload } of descriptor.frames.push(bytes.subarray(descriptor.repeated))) {
         if (type !== METHOD_FRAME) continue
         this.sent.push({ connection: descriptor.connection, channel, at: this.now, ...decodeMethod(payload) })
       }
@@ -132,6 +134,7 @@ export class TraceReplay {
   #end(call: SystemCall, id: number): void {
     const { name, result = -1 } = call
     if (UNKNOWN.test(name) && result >= 0 && this.#isOurs(call)) throw new Error(`the replay does not know ${name}`)
+    this.#endSend(call)
     const write = this.#writes.get(id)
     if (write !== undefined) {
       this.#writes.delete(id)
@@ -144,6 +147,14 @@ export class TraceReplay {
       this.isOfInterest = true
       sync()
     } else this.#changeNames(call, result)
+  }
+
+  #endSend(call: SystemCall): void {
+    if (!/^(?:write|send)/.test(call.name)) return
+    const descriptor = this.#descriptors.get(firstNumber(call))
+    if (descriptor?.kind !== 'socket') return
+    const bytes = call.strings.reduce((sum, { length }) => sum + length, 0)
+    descriptor.repeated = bytes - Math.max(0, call.result ?? -1)
   }
 
   #endWrite(fd: number, { file, isSynced, offset, bytes }: Write, written: number): void {
@@ -166,7 +177,12 @@ export class TraceReplay {
 
   #changeNames(call: SystemCall, result: number): void {
     if (call.name === 'accept4') {
-      this.#descriptors.set(result, { kind: 'socket', connection: ++this.#connections, frames: new FrameReader() })
+      this.#descriptors.set(result, {
+        kind: 'socket',
+        connection: ++this.#connections,
+        frames: new FrameReader(),
+        repeated: 0,
+      })
       return
     }
     if (call.name === 'ftruncate') {

@@ -1,6 +1,7 @@
 // A disk as a traced process has left it, and what a power loss may leave of it: what was synced is there; of everything
 // else any part may be, sector by sector and name by name. A file that was synced keeps the name it was made with, as
-// Linux file systems have it; every other name, and every folder, needs a sync of the folder it is in.
+// Linux file systems have it; every other name, and every folder, needs a sync of the folder it is in. LevelDB needs more:
+// that names change on the disk in their order, as they do where a file system has a journal. It gets that in its folder.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -115,10 +116,16 @@ interface NameChange {
 }
 
 export class TracedDisk {
+  /** Path of the folder whose names change in their order. */
+  readonly #orderly: string
   /** What the process sees. */
   readonly names = new Map<string, Entry>()
   readonly #safe = new Map<string, Entry>()
   #unsafe: NameChange[] = []
+
+  constructor(orderly: string) {
+    this.#orderly = orderly
+  }
 
   file(path: string): TracedFile | undefined {
     const entry = this.names.get(path)
@@ -164,13 +171,28 @@ export class TracedDisk {
 
   /** The file was synced: it keeps the name it was made with. */
   fileSynced(file: TracedFile): void {
-    this.namesSynced(this.#unsafe.filter(({ made }) => made === file))
+    const making = this.#unsafe.find(({ made }) => made === file)
+    if (making === undefined) return
+    const isOrderly = this.#isOrderly(making)
+    const before = this.#unsafe
+      .slice(0, this.#unsafe.indexOf(making))
+      .filter((one) => isOrderly && this.#isOrderly(one))
+    this.namesSynced([...before, making])
+  }
+
+  #isOrderly({ effects }: NameChange): boolean {
+    return effects.every(([path]) => dirname(path) === this.#orderly)
   }
 
   /** Writes into a folder what may be left of everything below `root`. */
   write(root: string, to: string, underWay: ReadonlyMap<TracedFile, readonly Change[]>, keeps: Keeps): void {
     const names = new Map(this.#safe)
-    for (const change of this.#unsafe) if (keeps()) apply(names, change)
+    let isCut = false
+    for (const change of this.#unsafe) {
+      const isKept = keeps() && !(isCut && this.#isOrderly(change))
+      if (isKept) apply(names, change)
+      else if (this.#isOrderly(change)) isCut = true
+    }
     mkdirSync(to, { recursive: true })
     if (names.get(root) !== 'folder') return
     // A folder comes before what is in it.
