@@ -1,5 +1,11 @@
-/** Looks at the memory of the process now and then, more often while the alarm is on, and logs the alarm. */
+/**
+ * Looks at the memory of the process now and then, more often while the alarm is on, gives back what is free when it is
+ * needed, and logs the alarm.
+ */
+import type { StorageMemory } from '../storage/storage.ts'
 import type { MemoryAlarm } from './broker/memory-alarm.ts'
+import type { GarbageWatch } from './garbage-watch.ts'
+import type { BodyPool } from './lib/body-pool.ts'
 import { guarded } from './lib/guarded.ts'
 import type { Logger } from './lib/logger.ts'
 import type { RareLines } from './lib/rare-lines.ts'
@@ -8,26 +14,38 @@ const SAMPLE_MS = 1000
 /** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */
 const ALARM_SAMPLE_MS = 50
 
+/** What Node.js and the code take by themselves; under a small limit so much of it is left out that messages have room. */
+const PROGRAM_BYTES = 45 * 1024 * 1024
+const PROGRAM_SHARE_MAX = 0.15
+
+export function programBytes(limitBytes: number): number {
+  return Math.min(PROGRAM_BYTES, limitBytes * PROGRAM_SHARE_MAX)
+}
+
+export interface MemoryWatchParts {
+  readonly memory: MemoryAlarm
+  readonly storage: StorageMemory | undefined
+  readonly bodies: BodyPool
+  readonly garbage: GarbageWatch
+  readonly logger: Logger
+  readonly rareLines: RareLines
+  /** Frees what only this process can free; called while the alarm is on. */
+  readonly relieve: () => void
+}
+
 export class MemoryWatch {
-  readonly #memory: MemoryAlarm
-  readonly #logger: Logger
-  readonly #rareLines: RareLines
-  readonly #relieve: () => void
+  readonly #parts: MemoryWatchParts
   #timer: NodeJS.Timeout | undefined
   #alarmTimer: NodeJS.Timeout | undefined
 
-  /** `relieve` frees what only this process can free; called while the alarm is on. */
-  constructor(memory: MemoryAlarm, logger: Logger, rareLines: RareLines, relieve: () => void) {
-    this.#memory = memory
-    this.#logger = logger
-    this.#rareLines = rareLines
-    this.#relieve = relieve
-    memory.onChange((isActive) => this.#alarmChanged(isActive))
+  constructor(parts: MemoryWatchParts) {
+    this.#parts = parts
+    parts.memory.onChange((isActive) => this.#alarmChanged(isActive))
   }
 
   start(): void {
     this.#timer = setInterval(
-      this.#guarded(() => this.#memory.sample()),
+      this.#guarded(() => this.#look()),
       SAMPLE_MS,
     )
     this.#timer.unref()
@@ -38,24 +56,37 @@ export class MemoryWatch {
     clearInterval(this.#alarmTimer)
   }
 
+  /** Keeps to the limit with all that the process has: what is free and what is garbage, too. */
+  #look(): void {
+    const { memory, storage, bodies, garbage } = this.#parts
+    memory.sample()
+    const freeBytes = bodies.freeBytes + (storage?.freeBytes ?? 0)
+    const excess = memory.usedBytes + garbage.garbageBytes + freeBytes - memory.limitBytes
+    if (excess > 0) {
+      bodies.clear()
+      storage?.release(excess)
+    }
+    garbage.look(memory.isActive || excess > 0)
+  }
+
   #alarmChanged(isActive: boolean): void {
-    const { usedBytes, limitBytes } = this.#memory
+    const { logger, relieve, memory } = this.#parts
+    const { usedBytes, limitBytes } = memory
     clearInterval(this.#alarmTimer)
     if (!isActive) {
-      this.#logger.info({ usedBytes, limitBytes }, 'memory is below its limit again: publishers go on')
+      logger.info({ usedBytes, limitBytes }, 'memory is below its limit again: publishers go on')
       return
     }
-    this.#logger.warn({ usedBytes, limitBytes }, 'memory is over its limit: publishers wait, consumers go on')
+    logger.warn({ usedBytes, limitBytes }, 'memory is over its limit: publishers wait, consumers go on')
     const look = (): void => {
-      this.#memory.sample()
-      this.#relieve()
+      this.#look()
+      relieve()
     }
     this.#alarmTimer = setInterval(this.#guarded(look), ALARM_SAMPLE_MS)
     this.#alarmTimer.unref()
   }
 
-  /** The system needs a descriptor to say how much memory there is, and may have none left: what it said last stays true. */
   #guarded(look: () => void): () => void {
-    return guarded(look, (error) => this.#rareLines.log('error', { err: error }, 'memory could not be looked at'))
+    return guarded(look, (error) => this.#parts.rareLines.log('error', { err: error }, 'memory could not be looked at'))
   }
 }

@@ -14,15 +14,17 @@ import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import type { Transactions } from './embedded/transactions.ts'
+import { GarbageWatch } from './garbage-watch.ts'
 import { checkOptions, wholeNumber } from './lib/checks.ts'
 import { guarded } from './lib/guarded.ts'
+import { heapFigures } from './lib/heap.ts'
 import { type Logger, steadyLogger } from './lib/logger.ts'
 import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
 import { parseAddress } from './server-address.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
-import { MemoryWatch } from './server-memory.ts'
+import { MemoryWatch, programBytes } from './server-memory.ts'
 import { openStorage, reportRecovery, restoreEntities, type ServerRecovery } from './server-recovery.ts'
 import { type Health, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
 
@@ -73,11 +75,19 @@ export class Server {
       this.#hooks.call('onError', error)
     }
     const run = guarded((work: () => void) => work(), onDefect)
+    const garbage = new GarbageWatch({
+      strayBytes: () => this.#strayBytes(),
+      heapBytes: () => heapFigures().usedBytes,
+      now: () => performance.now(),
+    })
     this.core = new Broker({
       storage: parts.storage,
       memoryLimitBytes: config.memoryLimitBytes,
-      // Memory that was let go of and not collected yet is free: only what is in use counts.
-      otherBytes: () => process.memoryUsage().heapUsed + (this.#listener?.pendingBytes ?? 0),
+      otherBytes: () =>
+        programBytes(config.memoryLimitBytes) +
+        heapFigures().usedBytes +
+        (this.#listener?.pendingBytes ?? 0) +
+        garbage.keptBytes,
       nextTurn: (work) => setImmediate(run, work),
       now: () => performance.now(),
       onDefect,
@@ -86,7 +96,15 @@ export class Server {
     this.#userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
     this.#userList.keepIn(this.core.kinds)
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
-    this.#memoryWatch = new MemoryWatch(this.core.memory, logger, this.#rareLines, () => this.#listener.relieveMemory())
+    this.#memoryWatch = new MemoryWatch({
+      memory: this.core.memory,
+      storage: parts.storage.memory,
+      bodies: this.core.bodies,
+      garbage,
+      logger,
+      rareLines: this.#rareLines,
+      relieve: () => this.#listener.relieveMemory(),
+    })
     this.#vhosts = new EmbeddedVhosts({
       core: this.core,
       logger,
@@ -323,6 +341,15 @@ export class Server {
       if (trouble !== undefined) this.#listener.diskFailed()
     }
     if (!storage.journal.isCongested) this.#listener.resumePublishers()
+  }
+
+  /** Bytes of buffers that are not known to be in use: garbage, and what others have. */
+  #strayBytes(): number {
+    const { memory } = this.#parts.storage
+    if (memory === undefined) return 0
+    const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
+    const known = memory.bufferBytes + inMessages + (this.#listener?.pendingBytes ?? 0)
+    return Math.max(0, heapFigures().externalBytes - known)
   }
 
   #requireRunning(): void {

@@ -14,6 +14,12 @@ import { SEGMENT_RECORDS_MAX, Segment } from './segment.ts'
 import { SEGMENT_BYTES, type SegmentPool } from './segment-pool.ts'
 
 const FIRST_SEGMENT_BYTES = 1024
+/**
+ * Up to this size a segment grows, which copies it; then others follow it, so many of a size before they get larger. On disk
+ * every segment has its entry: there they are few, and as large as they can be.
+ */
+const GROWN_BYTES_MAX = 32 * 1024
+const SEGMENTS_OF_A_SIZE = 8
 /** No message is added to a segment that has so many bytes of bodies beside it. */
 const BESIDE_BYTES_MAX = 4 * 1024 * 1024
 
@@ -31,6 +37,7 @@ export class QueueLog {
 
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
+  readonly #grownBytesMax: number
   readonly #requeued = new RequeuedPositions()
   #head: Segment | undefined
   #tail: Segment | undefined
@@ -38,14 +45,17 @@ export class QueueLog {
   #cursorIndex = 0
   /** Before a restart, everything in front of here was delivered. */
   #delivered: { readonly segment: number; readonly index: number } | undefined
-  /** How much the last segment held: the next one starts with that size. */
+  /** How much the last segment held: the first of the next ones starts with that size. */
   #sizeHint = FIRST_SEGMENT_BYTES
+  /** Segments since there was none. */
+  #segmentCount = 0
 
   /** With a recorder, what happens to durable messages is made to survive a restart. */
   constructor(pool: SegmentPool, recorder?: LogRecorder) {
     this.#pool = pool
     this.#recorder = recorder
     this.isKept = recorder !== undefined
+    this.#grownBytesMax = this.isKept ? SEGMENT_BYTES : GROWN_BYTES_MAX
   }
 
   append(source: RecordSource): void {
@@ -185,14 +195,14 @@ export class QueueLog {
 
   #makeRoom(recordBytes: number): Segment {
     const tail = this.#tail
-    if (tail?.isResident && !isFull(tail) && tail.length + recordBytes <= SEGMENT_BYTES) {
+    if (tail?.isResident && !isFull(tail) && tail.length + recordBytes <= this.#grownBytesMax) {
       this.#pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
       return tail
     }
-    if (tail !== undefined) {
-      this.#sizeHint = tail.besideBytes < BESIDE_BYTES_MAX ? SEGMENT_BYTES : Math.max(FIRST_SEGMENT_BYTES, tail.length)
-    }
-    const segment = this.#pool.take(Math.max(recordBytes, this.#sizeHint))
+    if (tail !== undefined) this.#pool.countOffsets(tail)
+    const size = tail === undefined ? Math.min(this.#sizeHint, this.#pool.firstBytesMax) : this.#sizeBehind(tail)
+    this.#segmentCount = tail === undefined ? 1 : this.#segmentCount + 1
+    const segment = this.#pool.take(Math.max(recordBytes, size))
     segment.sequence = this.#pool.nextSequence++
     segment.previous = tail
     if (tail === undefined) this.#head = segment
@@ -203,6 +213,13 @@ export class QueueLog {
       this.#cursorIndex = 0
     }
     return segment
+  }
+
+  /** What a queue holds is at most a few times as much as its last segment: many queues that grow at once stay small. */
+  #sizeBehind(tail: Segment): number {
+    if (tail.besideBytes >= BESIDE_BYTES_MAX) return Math.max(FIRST_SEGMENT_BYTES, tail.length)
+    const size = this.#grownBytesMax << Math.min(3, Math.floor(this.#segmentCount / SEGMENTS_OF_A_SIZE))
+    return Math.min(SEGMENT_BYTES, Math.max(size, tail.block.size))
   }
 
   /** The segment that `take` will take from. */

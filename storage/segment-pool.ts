@@ -1,60 +1,79 @@
 /**
- * Hands out segments and takes them back, by size class, so that the steady flow of messages allocates nothing. It also
- * counts the bytes in use: what the memory limit looks at.
+ * Hands out segments and takes them back, so that the steady flow of messages allocates nothing. Their blocks come from
+ * slabs, and slabs that stay free go back to the system by and by. It also counts the bytes in use: what the memory limit
+ * looks at.
  */
-import { allocateBlock, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
+import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
 import { Segment } from './segment.ts'
+import type { StorageMemory } from './storage.ts'
 
-const SMALLEST_BYTES = 1024
-export const SEGMENT_BYTES = 256 * 1024
-const CLASSES = Math.log2(SEGMENT_BYTES / SMALLEST_BYTES) + 1
+export const SEGMENT_BYTES = SPAN_BYTES
 
-/** Free segments that are kept for reuse take at most this share of what the process may use, and at most so much. */
+/** Free slabs that are kept for reuse take at most this share of what the process may use, and at most so much. */
 const FREE_SHARE_MAX = 0.125
 const FREE_BYTES_MAX = 1024 * 1024 * 1024
-/** Bytes of free segments that each size class keeps for good. */
-const FREE_BYTES_MIN = 8 * 1024 * 1024
-/** Of the free segments that nobody asked for in so long, half are let go of. */
+/** Of the slabs that were free for so long, half go back to the system. */
 const TRIM_MS = 5000
+/** What the first segments of all queues may take as long as little is in them. */
+const FIRST_BYTES_MAX = 16 * 1024 * 1024
+/** Segments without a block that are kept, with the room they have for offsets. */
+const SPARE_SEGMENTS_MAX = 8192
+/** One that was out of memory has none. */
+const SPARE_OFFSETS_MIN = 32
+const SPARE_OFFSET_BYTES_MAX = 32 * 1024 * 1024
 
-export class SegmentPool {
+export class SegmentPool implements StorageMemory {
   /** Bytes of segments and of bodies beside them that queues hold now. */
   bytesInUse = 0
   /** Sequence of the next segment that is put to use. */
   nextSequence = 0
-  /** Bytes of segments that are kept for reuse. */
-  #freeBytes = 0
   readonly #freeBytesMax: number
-  readonly #free: Segment[][] = Array.from({ length: CLASSES }, () => [])
+  readonly #slabs = new Slabs()
+  readonly #spare: Segment[] = []
+  /** The fewest spare segments there have been since the last trim. */
+  #fewestSpare = 0
+  #spareOffsetBytes = 0
   /** Given back while they were being written to the disk. */
-  readonly #pinned: Segment[] = []
-  /** The fewest free segments there have been of each class since the last trim. */
-  readonly #fewest = new Uint32Array(CLASSES)
+  readonly #pinned: Block[] = []
+  /** Bytes of the offsets of segments, in use or spare. */
+  #offsetBytes = 0
   #trimTimer: NodeJS.Timeout | undefined
 
   constructor(freeBytesMax: number = Math.min(FREE_BYTES_MAX, processMemoryBytes() * FREE_SHARE_MAX)) {
     this.#freeBytesMax = freeBytesMax
   }
 
-  /** Bytes of segments that are kept for reuse. */
+  /** Bytes of memory that nothing is in and that only more of the same can use: gaps between blocks, offsets. */
+  get slackBytes(): number {
+    return this.#slabs.usedBytes - this.#slabs.blockBytes + this.#offsetBytes
+  }
+
+  /** Bytes of memory that are free and were not given back to the system yet. */
   get freeBytes(): number {
-    return this.#freeBytes
+    return this.#slabs.reservedBytes - this.#slabs.usedBytes
+  }
+
+  /** Bytes of array buffers that are there on purpose: what V8 has of them beside these is garbage. */
+  get bufferBytes(): number {
+    return this.#slabs.mappedBytes + this.bytesInUse - this.#slabs.blockBytes + this.#offsetBytes
+  }
+
+  /** How large the first segment of a queue may be: the more segments there are, the smaller it starts. */
+  get firstBytesMax(): number {
+    return FIRST_BYTES_MAX / (this.#slabs.blockCount + 1)
   }
 
   /** A segment with room for at least `sizeBytes`. */
   take(sizeBytes: number): Segment {
-    const sizeClass = classOf(sizeBytes)
-    const free = this.#free[sizeClass]
-    if (free?.length === 0) this.#reclaim()
-    let segment = free?.pop()
-    if (segment === undefined) {
-      segment = new Segment()
-      segment.block = allocateBlock(free === undefined ? sizeBytes : SMALLEST_BYTES << sizeClass)
-    } else {
-      this.#freeBytes -= segment.block.size
-      if (free !== undefined && free.length < (this.#fewest[sizeClass] as number)) this.#fewest[sizeClass] = free.length
-    }
+    if (this.#pinned.length > 0) this.#reclaim()
+    const segment = this.#spare.pop() ?? new Segment()
+    if (this.#spare.length < this.#fewestSpare) this.#fewestSpare = this.#spare.length
+    this.#spareOffsetBytes -= segment.countedBytes
+    this.countOffsets(segment)
+    const sizeClass = sizeClassOf(sizeBytes)
+    segment.block = sizeClass < SIZE_CLASSES ? this.#slabs.take(sizeClass) : allocateBlock(sizeBytes)
     this.bytesInUse += segment.block.size
     return segment
   }
@@ -62,29 +81,53 @@ export class SegmentPool {
   give(segment: Segment): void {
     const { block } = segment
     this.bytesInUse -= block.size + segment.dropBodies()
+    segment.block = EMPTY_BLOCK
+    this.#free(block)
     segment.clear()
-    if (block.pins > 0) this.#pinned.push(segment)
-    else this.#keep(segment)
+    this.#keep(segment)
+  }
+
+  /** Counts the room that the segment has for offsets by now. */
+  countOffsets(segment: Segment): void {
+    this.#offsetBytes += segment.offsets.byteLength - segment.countedBytes
+    segment.countedBytes = segment.offsets.byteLength
+  }
+
+  /** The block of a segment, which has no use for it any more. */
+  #free(block: Block): void {
+    this.#armTrim()
+    // What was read back from the disk is exactly as large as it was there, and what is larger than normal is on its own.
+    if (block.home === undefined) return
+    if (block.pins > 0) {
+      this.#pinned.push(block)
+      return
+    }
+    this.#slabs.give(block)
+    const excess = this.#slabs.freeSlabBytes - this.#freeBytesMax
+    if (excess > 0) this.#slabs.release(excess)
   }
 
   #keep(segment: Segment): void {
-    const { size } = segment.block
-    const sizeClass = classOf(size)
-    const free = this.#free[sizeClass]
-    // What was read back from the disk is exactly as large as it was there: no size for others.
-    if (free === undefined || size !== SMALLEST_BYTES << sizeClass) return
-    if (this.#freeBytes + size > this.#freeBytesMax) return
-    free.push(segment)
-    this.#freeBytes += size
-    if (free.length * size > FREE_BYTES_MIN) this.#armTrim()
+    this.countOffsets(segment)
+    if (
+      segment.offsets.length >= SPARE_OFFSETS_MIN &&
+      this.#spare.length < SPARE_SEGMENTS_MAX &&
+      this.#spareOffsetBytes < SPARE_OFFSET_BYTES_MAX
+    ) {
+      this.#spare.push(segment)
+      this.#spareOffsetBytes += segment.countedBytes
+    } else this.#offsetBytes -= segment.countedBytes
   }
 
   /** Takes the records of a segment that are safe on disk out of memory; the bytes this frees. */
   evict(segment: Segment): number {
-    const freed = segment.block.size + segment.dropBodies()
+    const { block } = segment
+    const freed = block.size + segment.dropBodies()
     this.bytesInUse -= freed
     segment.block = EMPTY_BLOCK
+    this.#free(block)
     segment.offsets = new Uint32Array(0)
+    this.countOffsets(segment)
     segment.bodies = undefined
     segment.besideBytes = 0
     return freed
@@ -92,13 +135,31 @@ export class SegmentPool {
 
   /** A segment that was read back counts again, with so many bytes beside its block. */
   admit(segment: Segment, besideBytes: number): void {
+    this.countOffsets(segment)
     this.bytesInUse += segment.block.size + besideBytes
+  }
+
+  /** Moves the segment to a larger block. */
+  grow(segment: Segment, sizeBytes: number): void {
+    const larger = this.take(sizeBytes)
+    const block = larger.block
+    copyBytes(block, 0, segment.block, 0, segment.length)
+    larger.block = segment.block
+    segment.block = block
+    this.give(larger)
+    this.countOffsets(segment)
+  }
+
+  /** Gives free memory back to the system, so many bytes if there are so many. */
+  release(bytes: number): void {
+    this.#reclaim()
+    this.#slabs.release(bytes)
   }
 
   /** Takes back those that are not being written any more: writes end in order. */
   #reclaim(): void {
     let ended = 0
-    for (let segment = this.#pinned[0]; segment?.block.pins === 0; segment = this.#pinned[++ended]) this.#keep(segment)
+    for (let block = this.#pinned[0]; block?.pins === 0; block = this.#pinned[++ended]) this.#slabs.give(block)
     if (ended > 0) this.#pinned.splice(0, ended)
   }
 
@@ -113,29 +174,14 @@ export class SegmentPool {
 
   /** What a burst has left behind goes back to the system by and by. */
   #trim(): void {
-    for (const [sizeClass, free] of this.#free.entries()) {
-      const size = SMALLEST_BYTES << sizeClass
-      const kept = FREE_BYTES_MIN / size
-      const unused = Math.ceil((this.#fewest[sizeClass] as number) / 2)
-      if (free.length > kept) this.#freeBytes -= free.splice(0, Math.min(unused, free.length - kept)).length * size
-      this.#fewest[sizeClass] = free.length
-      if (free.length > kept) this.#armTrim()
+    this.#reclaim()
+    this.#slabs.release(this.#slabs.takeUnusedBytes() / 2)
+    const unused = this.#spare.splice(0, Math.ceil(this.#fewestSpare / 2))
+    for (const { countedBytes } of unused) {
+      this.#spareOffsetBytes -= countedBytes
+      this.#offsetBytes -= countedBytes
     }
+    this.#fewestSpare = this.#spare.length
+    if (this.#slabs.mappedBytes > 0 || this.#spare.length > 0) this.#armTrim()
   }
-
-  /** Moves the segment to a larger block. */
-  grow(segment: Segment, sizeBytes: number): void {
-    const larger = this.take(sizeBytes)
-    const block = larger.block
-    copyBytes(block, 0, segment.block, 0, segment.length)
-    larger.block = segment.block
-    segment.block = block
-    this.give(larger)
-  }
-}
-
-/** The size class, or CLASSES for what is larger than a normal segment (allocated exactly, never kept). */
-function classOf(sizeBytes: number): number {
-  if (sizeBytes > SEGMENT_BYTES) return CLASSES
-  return sizeBytes <= SMALLEST_BYTES ? 0 : 32 - Math.clz32((sizeBytes - 1) >>> 10)
 }

@@ -26,6 +26,8 @@ export class Segment {
   /** Bytes of `block` in use. */
   length = 0
   offsets: Uint32Array = new Uint32Array(32)
+  /** Bytes of offsets that its pool has counted. */
+  countedBytes = 0
   /** Bodies kept by reference, by record index. */
   bodies: (Block | undefined)[] | undefined
   /** Bytes of all bodies that it was given by reference. */

@@ -45,6 +45,18 @@ export interface OpenOptions {
   readonly onProgress?: (progress: RecoveryProgress) => void
 }
 
+/** What a storage knows of its memory beside the messages. `SegmentPool` is one. */
+export interface StorageMemory {
+  /** Bytes that nothing is in and that only more of the same can use. */
+  readonly slackBytes: number
+  /** Bytes that are free and were not given back to the system yet. */
+  readonly freeBytes: number
+  /** Bytes of array buffers that are there on purpose: all that V8 has beside these may be garbage. */
+  readonly bufferBytes: number
+  /** Gives free memory back to the system, so many bytes if there are so many. */
+  release(bytes: number): void
+}
+
 /** Where messages and entities are kept. */
 export interface Storage {
   /** For logs and statistics: `memory`, `leveldb`. */
@@ -53,6 +65,8 @@ export interface Storage {
   readonly isDurable: boolean
   /** Bytes of memory that messages take now. */
   readonly bytesInUse: number
+  /** Left out by a storage that is taken at its `bytesInUse`. */
+  readonly memory?: StorageMemory
   readonly journal: Journal
   /** Called once before anything else. When it is open already, it refuses, and goes on as it was. */
   open(options?: OpenOptions): Promise<Recovery>

@@ -318,5 +318,5 @@ function readDirectly(
 
 /** Rests of small frames grow and shrink all the time, those of large ones are kept in little more than they need. */
 function roomFor(restBytes: number): number {
-  return restBytes > SMALL_REST_BYTES ? Math.ceil(restBytes / 4096) * 4096 : Math.max(256, restBytes * 2)
+  return restBytes > SMALL_REST_BYTES ? Math.ceil((restBytes * 1.5) / 4096) * 4096 : Math.max(256, restBytes * 2)
 }

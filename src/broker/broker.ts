@@ -50,7 +50,7 @@ export class Broker {
     this.inputTurn = new Turn(options.now)
     this.returns = new Returns(options.nextTurn, options.now, options.onDefect)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
-      storageBytes: () => options.storage.bytesInUse,
+      storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
     })
   }

@@ -15,6 +15,8 @@ export class Block {
   owner: BlockOwner | undefined = undefined
   /** What it is the beginning of, if there is room behind it. */
   memory: Block | undefined = undefined
+  /** The span of a slab that it is a part of; undefined when it has its memory for itself. */
+  home: object | undefined = undefined
   #holders = 0
 
   constructor(bytes: Buffer) {

@@ -6,7 +6,7 @@ import { guarded } from '../../src/lib/guarded.ts'
 import { QueueLog } from '../queue-log.ts'
 import { Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import type { OpenOptions, Recovery, Storage, StoredEntity } from '../storage.ts'
+import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
 import { reasonOf } from './catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './catalogue-update.ts'
@@ -77,6 +77,10 @@ export class LevelStorage implements Storage, PageSource {
 
   get bytesInUse(): number {
     return this.#pool.bytesInUse
+  }
+
+  get memory(): StorageMemory {
+    return this.#pool
   }
 
   get journal(): LevelJournal {

@@ -1,7 +1,7 @@
 import { NO_JOURNAL } from '../journal.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import { NOTHING_RECOVERED, type Recovery, type Storage } from '../storage.ts'
+import { NOTHING_RECOVERED, type Recovery, type Storage, type StorageMemory } from '../storage.ts'
 
 /** Keeps messages in memory: they are gone when the process ends. */
 export class MemoryStorage implements Storage {
@@ -12,6 +12,10 @@ export class MemoryStorage implements Storage {
 
   get bytesInUse(): number {
     return this.#pool.bytesInUse
+  }
+
+  get memory(): StorageMemory {
+    return this.#pool
   }
 
   async open(): Promise<Recovery> {

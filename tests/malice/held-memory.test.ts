@@ -20,7 +20,17 @@ let peakMb: number
 let watch: NodeJS.Timeout
 
 beforeEach(async () => {
-  broker = await BrokerProcess.start('--storage', 'memory', '--memory-limit', `${LIMIT_MB}MiB`, '--shutdown-grace', '1')
+  const options = [
+    '--storage',
+    'memory',
+    '--memory-limit',
+    `${LIMIT_MB}MiB`,
+    '--frame-max',
+    '1MiB',
+    '--shutdown-grace',
+    '1',
+  ]
+  broker = await BrokerProcess.start(...options)
   clients = []
   peakMb = 0
   watch = setInterval(() => {
@@ -63,7 +73,7 @@ async function writeUntilEnd(client: RawClient, bytes: Buffer): Promise<number> 
 async function expectOthersWork(): Promise<void> {
   const bystander = await Bystander.start(broker)
   await bystander.lives()
-  await bystander.stop()
+  bystander.destroy()
   expect(peakMb).toBeLessThan(broker.idleMb + LIMIT_MB + REST_MB)
 }
 
@@ -99,10 +109,10 @@ describe('a client is closed that fills the memory with', () => {
   })
 
   test('the beginnings of frames', async () => {
-    const openMany = Array.from({ length: 900 }, () => open())
+    const openMany = Array.from({ length: 110 }, () => open())
     for (const client of await Promise.all(openMany)) {
-      // A declaration of 130 KB, but for its last bytes.
-      client.write(frame(1, 0, Buffer.alloc(131_000)).subarray(0, 130_900))
+      // A method of a mebibyte, but for its last bytes.
+      client.write(frame(1, 0, Buffer.alloc(MEBIBYTE - 1000)).subarray(0, MEBIBYTE - 2000))
     }
     await until(() => clients.some(({ isClosed }) => isClosed), 'none of them was closed', 15_000)
     const bystander = await Bystander.start(broker)

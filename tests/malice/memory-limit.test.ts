@@ -210,7 +210,6 @@ describe('while memory is short', () => {
     expect(await endOf(publisher.client)).toBe(506)
     bystander = await Bystander.start(broker)
     await bystander.lives()
-    await bystander.stop()
     expectBoundedMemory()
   })
 

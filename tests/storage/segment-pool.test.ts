@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import type { Segment } from '../../storage/segment.ts'
 import { SEGMENT_BYTES, SegmentPool } from '../../storage/segment-pool.ts'
 import { numbered, source, stored } from './sources.ts'
 
@@ -27,46 +28,81 @@ describe('SegmentPool', () => {
     expect(pool.take(1024) === small).toBe(false)
   })
 
-  test('keeps no segment that is larger than a normal one', () => {
+  test('keeps no block that is larger than a normal one', () => {
     const pool = new SegmentPool()
     const huge = pool.take(SEGMENT_BYTES + 1)
+    const { block } = huge
     pool.give(huge)
-    expect(pool.take(SEGMENT_BYTES + 1) === huge).toBe(false)
+    expect(pool.take(SEGMENT_BYTES + 1).block === block).toBe(false)
+    expect(pool.freeBytes).toBe(0)
   })
 
-  test('lets go of half of what nobody asked for, every five seconds, down to 8 MiB of a size', () => {
+  test('gives half of the slabs that were free for five seconds back to the system, and in the end all', () => {
     vi.useFakeTimers()
     try {
       const pool = new SegmentPool()
-      const freeSegments = (): number => {
-        const taken = Array.from({ length: 200 }, () => pool.take(SEGMENT_BYTES))
-        const kept = taken.filter((segment) => known.has(segment)).length
-        for (const segment of taken.slice(0, kept)) pool.give(segment)
-        return kept
-      }
-      const known = new Set(Array.from({ length: 200 }, () => pool.take(SEGMENT_BYTES)))
-      for (const segment of known) pool.give(segment)
-      expect(freeSegments()).toBe(200)
+      const taken = Array.from({ length: 1024 }, () => pool.take(SEGMENT_BYTES)) // eight slabs
+      expect(pool.bufferBytes).toBeGreaterThanOrEqual(1024 * SEGMENT_BYTES)
+      for (const segment of taken) pool.give(segment)
+      expect(pool.freeBytes).toBe(1024 * SEGMENT_BYTES)
       // In the first five seconds, there was a moment when all were in use.
       vi.advanceTimersByTime(5000)
       vi.advanceTimersByTime(5000)
-      expect(pool.freeBytes).toBe(100 * SEGMENT_BYTES)
+      expect(pool.freeBytes).toBe(512 * SEGMENT_BYTES)
       vi.advanceTimersByTime(60_000)
-      expect(pool.freeBytes).toBe(32 * SEGMENT_BYTES)
+      expect([pool.freeBytes, pool.slackBytes, pool.bufferBytes]).toEqual([0, 0, 0])
       expect(vi.getTimerCount()).toBe(0)
     } finally {
       vi.useRealTimers()
     }
   })
 
-  test('keeps no more free segments than it may, of all sizes together', () => {
-    const pool = new SegmentPool(10 * SEGMENT_BYTES)
-    const taken = Array.from({ length: 12 }, () => pool.take(SEGMENT_BYTES))
+  test('keeps what is used again and again, however short the breaks', () => {
+    vi.useFakeTimers()
+    try {
+      const pool = new SegmentPool()
+      const known = new Set<object>()
+      for (let round = 0; round < 20; round++) {
+        const taken = Array.from({ length: 300 }, () => pool.take(SEGMENT_BYTES))
+        if (round === 0) for (const { block } of taken) known.add(block)
+        expect(taken.every(({ block }) => known.has(block))).toBe(true)
+        for (const segment of taken) pool.give(segment)
+        vi.advanceTimersByTime(4000)
+      }
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  test('keeps no more free slabs than it may', () => {
+    const pool = new SegmentPool(128 * SEGMENT_BYTES)
+    const taken = Array.from({ length: 300 }, () => pool.take(SEGMENT_BYTES))
+    for (const segment of taken) pool.give(segment)
+    expect(pool.freeBytes).toBeLessThanOrEqual(2 * 128 * SEGMENT_BYTES)
+  })
+
+  test('releases what is free when it is told to', () => {
+    const pool = new SegmentPool()
+    const taken = Array.from({ length: 300 }, () => pool.take(SEGMENT_BYTES))
+    const last = taken.pop() as Segment
+    for (const segment of taken) pool.give(segment)
+    pool.release(1)
+    expect(pool.freeBytes).toBeGreaterThanOrEqual(128 * SEGMENT_BYTES)
+    pool.release(1024 * SEGMENT_BYTES)
+    expect(pool.freeBytes).toBeLessThan(128 * SEGMENT_BYTES)
+    expect(pool.bytesInUse).toBe(SEGMENT_BYTES)
+    pool.give(last)
+  })
+
+  test('counts the gaps between blocks, and the room for offsets', () => {
+    const pool = new SegmentPool()
     const small = pool.take(1024)
-    for (const segment of [small, ...taken]) pool.give(segment)
-    expect(pool.freeBytes).toBe(9 * SEGMENT_BYTES + 1024)
-    expect(pool.take(1024) === small).toBe(true)
-    expect(pool.freeBytes).toBe(9 * SEGMENT_BYTES)
+    expect(pool.slackBytes).toBeGreaterThan(SEGMENT_BYTES - 1024)
+    expect(pool.slackBytes).toBeLessThan(SEGMENT_BYTES)
+    const more = Array.from({ length: 255 }, () => pool.take(1024))
+    expect(pool.slackBytes).toBe(256 * 32 * 4)
+    for (const segment of [small, ...more]) pool.give(segment)
+    expect(pool.slackBytes).toBe(256 * 32 * 4)
   })
 
   test('hands out no segment that is being written to the disk', () => {
