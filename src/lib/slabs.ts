@@ -10,7 +10,7 @@
 import { Block } from './block.ts'
 
 export const SPAN_BYTES = 256 * 1024
-export const SMALLEST_BYTES = 1024
+const SMALLEST_BYTES = 1024
 /** From glibc's largest threshold on, an allocation is a mapping of its own. */
 const SLAB_BYTES = 32 * 1024 * 1024
 const SPANS = SLAB_BYTES / SPAN_BYTES
