@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ROOT, run } from './consumer.ts'
 
@@ -33,11 +34,7 @@ const ci = (...options: string[]) =>
 async function startAndStop(): Promise<{ readonly code: number | null; readonly isPortFree: boolean }> {
   const npm = spawn('npm', ['start', '--', '--port', '0', '--storage', 'memory'], { cwd: clone, stdio: 'pipe' })
   const exited = once(npm, 'exit')
-  let port = 0
-  for await (const line of createInterface(npm.stdout)) {
-    port = Number(/listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1] ?? 0)
-    if (port > 0) break
-  }
+  const port = await portOf(npm.stdout)
   npm.kill('SIGTERM')
   const [code] = await exited
   const socket = connect(port, '127.0.0.1')
@@ -46,6 +43,19 @@ async function startAndStop(): Promise<{ readonly code: number | null; readonly 
   })
   socket.destroy()
   return { code, isPortFree }
+}
+
+/** The port that the broker's log names; fails when it says that it has started, or ends, without one. */
+async function portOf(log: Readable): Promise<number> {
+  const lines: string[] = []
+  for await (const line of createInterface(log)) {
+    lines.push(line)
+    if (!line.startsWith('{')) continue // npm's own
+    const { msg, port } = JSON.parse(line) as { readonly msg: string; readonly port?: number }
+    if (msg === 'listening' && port !== undefined) return port
+    if (msg === 'Server startup complete') break
+  }
+  throw new Error(`no port in the log:\n${lines.join('\n')}`)
 }
 
 test('npm ci --omit=dev installs without the compiler, and npm start says what is missing', async () => {
