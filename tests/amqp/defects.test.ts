@@ -5,6 +5,7 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { Channels } from '../../src/amqp/channels.ts'
 import { Connection } from '../../src/amqp/connection.ts'
 import { Outbox } from '../../src/amqp/outbox.ts'
+import { MemoryAlarm } from '../../src/broker/memory-alarm.ts'
 import type { Logger } from '../../src/lib/logger.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -29,8 +30,8 @@ async function started(logger?: Logger) {
 }
 
 /** The next call of this fails, and only that one. */
-function failOnce<T extends object>(of: T, name: keyof T & string): void {
-  vi.spyOn(of as Record<string, () => void>, name).mockImplementationOnce(() => {
+function failOnce<T extends object>(of: T, name: keyof T & string) {
+  return vi.spyOn(of as Record<string, () => void>, name).mockImplementationOnce(() => {
     throw BROKEN
   })
 }
@@ -105,13 +106,11 @@ test('in the clock of the connections', async () => {
   expect(errors).toEqual([CUT])
 })
 
-test('in the system, which cannot say how much memory is used', async () => {
+test('in the look at the memory of the process', async () => {
   const { errors, client } = await started()
   const bystander = await client()
-  const memoryUsage = vi.spyOn(process, 'memoryUsage').mockImplementation(() => {
-    throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', syscall: 'uv_resident_set_memory' })
-  })
-  await vi.waitFor(() => expect(memoryUsage.mock.calls.length).toBeGreaterThan(1), { timeout: 5000 })
+  const looked = failOnce(MemoryAlarm.prototype, 'sample')
+  await vi.waitFor(() => expect(looked.mock.calls.length).toBeGreaterThan(1), { timeout: 5000 })
   await bystander.expectUsable()
   expect(errors).toEqual(['memory could not be looked at'])
 })
