@@ -69,7 +69,7 @@ describe('large bodies', () => {
     const lastTag = await expectDeliveries(second, 0, COUNT)
     second.ack(lastTag, true)
     await second.expectQuiet()
-  })
+  }, 60_000)
 
   test('arrive as they were sent, in whatever pieces they come', async () => {
     const channel = await broker.channel()
