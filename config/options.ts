@@ -46,6 +46,12 @@ export const OPTIONS = {
   handshakeTimeoutMs: option(10_000, integer(100, 3_600_000), 'time a client has to log in, in milliseconds', {
     group: 'Network',
   }),
+  sendTimeoutMs: option(
+    15_000,
+    integer(0, 3_600_000),
+    'a client that takes nothing of what it is sent for so long is cut off, in milliseconds; 0 turns it off',
+    { group: 'Network', fileKeys: ['tcp_listen_options.send_timeout'] },
+  ),
   frameMaxBytes: option(131_072, byteSize(4096, 16_777_216), 'largest frame, in bytes', { group: 'Limits' }),
   channelMax: option(2047, integer(1, 65_535), 'channels per connection', { group: 'Limits' }),
   maxMessageSizeBytes: option(16_777_216, byteSize(1, 536_870_912), 'largest message body, in bytes', {

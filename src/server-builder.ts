@@ -116,6 +116,7 @@ const CONFIG: Checks<ServerConfig> = {
   channelMax: wholeNumber(1, 65_535),
   heartbeatSec: wholeNumber(0, 65_535),
   handshakeTimeoutMs: wholeNumber(1, 3_600_000),
+  sendTimeoutMs: wholeNumber(0, 3_600_000),
   maxMessageSizeBytes: wholeNumber(1, 536_870_912),
   defaultUser: name,
   defaultPass: aSecret,

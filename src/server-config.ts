@@ -15,6 +15,8 @@ export interface ServerConfig {
   readonly heartbeatSec: number
   /** Time a client has to log in, in milliseconds, 1–3600000. Default 10000. */
   readonly handshakeTimeoutMs: number
+  /** A client that takes nothing of what it is sent for so long is cut off, in milliseconds, 0–3600000; 0 turns it off. Default 15000. */
+  readonly sendTimeoutMs: number
   /** Largest message body in bytes, 1–536870912. Default 16777216. */
   readonly maxMessageSizeBytes: number
   /** User that a new store begins with, 1–255 bytes. Default `guest`. */
@@ -41,6 +43,7 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   channelMax: 2047,
   heartbeatSec: 60,
   handshakeTimeoutMs: 10_000,
+  sendTimeoutMs: 15_000,
   maxMessageSizeBytes: 16_777_216,
   defaultUser: 'guest',
   defaultPass: 'guest',

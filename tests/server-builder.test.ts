@@ -16,6 +16,7 @@ describe('a configuration', () => {
     ['channelMax', 0],
     ['heartbeatSec', 65_536],
     ['handshakeTimeoutMs', 0],
+    ['sendTimeoutMs', -1],
     ['maxMessageSizeBytes', 0],
     ['memoryLimitBytes', 0],
     ['shutdownGraceMs', -1],

@@ -18,12 +18,12 @@ import type { Block } from '../lib/block.ts'
 import { guarded } from '../lib/guarded.ts'
 import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
+import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
 import { ConnectionLog } from './connection-log.ts'
 import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './context.ts'
 import { Failures } from './failures.ts'
 import { FrameRouter } from './frame-router.ts'
 import { Handshake, isOurProtocol } from './handshake.ts'
-import { Heartbeat } from './heartbeat.ts'
 import { HeldAnswers } from './held-answers.ts'
 import { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
@@ -54,15 +54,12 @@ export class Connection implements Receiver {
   readonly handshake: Handshake
   readonly log: ConnectionLog
   readonly failures: Failures
-  readonly #heartbeat: Heartbeat
+  readonly #clock: ConnectionClock
   readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
   readonly reading: Reading
   readonly intake: Intake
   phase: Phase = 'header'
-  #deadlineMs: number
-  /** The time of the last tick. */
-  #nowMs: number
   #vhost: Vhost | undefined
   #details: ConnectionDetails | undefined
   /** Channels with publishes to confirm when the input at hand is used up. */
@@ -84,8 +81,6 @@ export class Connection implements Receiver {
     this.frameMaxBytes = context.limits.frameMaxBytes
     this.#context = context
     this.#onClosed = onClosed
-    this.#nowMs = nowMs
-    this.#deadlineMs = nowMs + context.limits.handshakeTimeoutMs
     this.log = new ConnectionLog(context.logger, id, `${this.peerAddress}:${this.peerPort}`)
     this.failures = new Failures(this, context.rareLines)
     this.#scanner = new FrameScanner(
@@ -97,7 +92,8 @@ export class Connection implements Receiver {
     this.#transport = new Transport(socket, context.readBuffer, context.broker.inputTurn, context.flusher, this)
     this.reading = new Reading(this.#transport)
     this.intake = new Intake(this, context.broker, context.limits.maxMessageSizeBytes)
-    this.#heartbeat = new Heartbeat(this.#transport, nowMs)
+    this.#clock = new ConnectionClock(this.#transport, context.limits.sendTimeoutMs, nowMs)
+    this.#clock.leave(context.limits.handshakeTimeoutMs)
     this.outbox = this.#transport.outbox
     this.answers = new HeldAnswers(context.broker, this.outbox, (channelIds) => this.#answered(channelIds))
   }
@@ -245,13 +241,13 @@ export class Connection implements Receiver {
     this.frameMaxBytes = frameMaxBytes
     this.#scanner.frameMaxBytes = frameMaxBytes
     this.channels.max = channelMax
-    this.#heartbeat.intervalMs = heartbeatSec * 1000
+    this.#clock.heartbeatMs = heartbeatSec * 1000
   }
 
   opened(user: User, vhost: Vhost): void {
     this.#vhost = vhost
     this.phase = 'open'
-    this.#deadlineMs = Number.POSITIVE_INFINITY
+    this.#clock.leave(Number.POSITIVE_INFINITY)
     const { id, peerAddress, peerPort } = this
     this.#details = { id, peerAddress, peerPort, name: this.log.name, user, vhost: vhost.name }
     this.log.opened(this.#details)
@@ -271,7 +267,7 @@ export class Connection implements Receiver {
     const isForced = code === ReplyCode.CONNECTION_FORCED
     if (isForced || this.journal.trouble !== undefined) this.answers.clear()
     this.phase = 'closing'
-    this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
+    this.#clock.leave(CLOSE_TIMEOUT_MS)
     const say = (): void => this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
     const sayUnlessClosed = (): void => {
       if (this.phase === 'closing') say()
@@ -295,10 +291,10 @@ export class Connection implements Receiver {
   closeNow(): void {
     this.phase = 'closed'
     this.#scanner.stop()
-    this.#deadlineMs = this.#nowMs + CLOSE_TIMEOUT_MS
+    this.#clock.leave(CLOSE_TIMEOUT_MS)
     this.answers.afterAll(() => {
       this.#transport.end()
-      this.#deadlineMs = this.#nowMs + END_TIMEOUT_MS
+      this.#clock.leave(END_TIMEOUT_MS)
     })
   }
 
@@ -306,7 +302,7 @@ export class Connection implements Receiver {
     this.phase = 'closed'
     this.#scanner.stop()
     this.reading.pause('ended')
-    this.#deadlineMs = this.#nowMs + afterMs
+    this.#clock.leave(afterMs)
   }
 
   /** Ends the connection because of us, not of the client: with 320, once it is open. */
@@ -361,18 +357,17 @@ export class Connection implements Receiver {
 
   /** Called about twice a second. */
   tick(nowMs: number): void {
-    this.#nowMs = nowMs
-    if (nowMs >= this.#deadlineMs) {
-      this.failures.outOfTime()
-      // A disk that is too slow must not keep the client from being told why its connection ends.
-      if (!this.answers.giveUp()) this.destroy()
-      else if (this.phase === 'closing') this.#deadlineMs = nowMs + CLOSE_TIMEOUT_MS
+    const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isStoppedByUs)
+    if (over === undefined) return
+    if (over !== 'deadline') {
+      this.log.ended('warn', WHY_CUT[over])
+      this.destroy()
       return
     }
-    if (this.phase === 'open' && !this.#heartbeat.tick(nowMs, this.reading.isStoppedByUs)) {
-      this.log.ended('warn', 'connection cut: its client missed the heartbeats')
-      this.destroy()
-    }
+    this.failures.outOfTime()
+    // A disk that is too slow must not keep the client from being told why its connection ends.
+    if (!this.answers.giveUp()) this.destroy()
+    else if (this.phase === 'closing') this.#clock.leave(CLOSE_TIMEOUT_MS)
   }
 
   kept(bytes: number): void {

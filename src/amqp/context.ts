@@ -16,6 +16,8 @@ export interface AmqpLimits {
   readonly heartbeatSec: number
   /** From connecting to connection.open. */
   readonly handshakeTimeoutMs: number
+  /** How long a client may take nothing of what it is sent; 0 for ever. */
+  readonly sendTimeoutMs: number
   readonly maxMessageSizeBytes: number
 }
 

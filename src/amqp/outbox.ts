@@ -121,9 +121,9 @@ export class Outbox implements Output {
     return this.length - this.#start + this.#piecesBytes + this.#socket.writableLength
   }
 
-  /** Bytes that have left this process. */
+  /** Bytes that have left this process: of a large write, those that the system has taken so far, too. */
   get bytesTaken(): number {
-    return this.bytesWritten - this.#socket.writableLength
+    return this.bytesWritten - unsentBytes(this.#socket)
   }
 
   reserve(sizeBytes: number): Block {
@@ -261,4 +261,16 @@ export class Outbox implements Output {
     this.#piecesBytes += this.length - this.#start
     this.#start = this.length
   }
+}
+
+/** The part of a socket that is not public and tells how much of one write is left; Node's own timeouts look at it, too. */
+interface SocketWithHandle {
+  readonly _handle?: { readonly writeQueueSize?: number } | null
+}
+
+/** What was handed to a socket and is still in this process. We hand it one write at a time. */
+function unsentBytes(socket: Socket): number {
+  const { writableLength } = socket
+  if (writableLength === 0) return 0
+  return (socket as unknown as SocketWithHandle)._handle?.writeQueueSize ?? writableLength
 }

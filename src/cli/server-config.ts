@@ -11,6 +11,7 @@ export function serverConfig(config: Config, memoryBytes: number): Partial<Serve
     channelMax: config.channelMax,
     heartbeatSec: config.heartbeatSec,
     handshakeTimeoutMs: config.handshakeTimeoutMs,
+    sendTimeoutMs: config.sendTimeoutMs,
     maxMessageSizeBytes: config.maxMessageSizeBytes,
     defaultUser: config.defaultUser,
     defaultPass: config.defaultPass,

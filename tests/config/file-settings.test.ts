@@ -17,6 +17,7 @@ test('keys of rabbitmq.conf set the options they are for', () => {
     channel_max = 100
     heartbeat = 10
     handshake_timeout = 5000
+    tcp_listen_options.send_timeout = 20000
     max_message_size = 1024
     default_user = admin
     default_pass = 'x#y'
@@ -34,6 +35,7 @@ test('keys of rabbitmq.conf set the options they are for', () => {
       channelMax: 100,
       heartbeatSec: 10,
       handshakeTimeoutMs: 5000,
+      sendTimeoutMs: 20_000,
       maxMessageSizeBytes: 1024,
       defaultUser: 'admin',
       defaultPass: 'x#y',

@@ -97,6 +97,8 @@ describe('errors', () => {
     ['maxMessageSizeBytes', '0'],
     ['shutdownGraceSec', '3601'],
     ['handshakeTimeoutMs', '99'],
+    ['sendTimeoutMs', '3600001'],
+    ['sendTimeoutMs', '-1'],
     ['port', '65536'],
     ['memoryLimit', '0'],
     ['storage', 'level'],

@@ -1,0 +1,46 @@
+/** The time of one connection: until when it has to be open or closed, and how long an open one may be silent or stuck. */
+import { Heartbeat } from './heartbeat.ts'
+import { SendTimeout } from './send-timeout.ts'
+import type { Transport } from './transport.ts'
+
+/** What is over: the time to open or close, what we wait for a sign of life, what we wait for a client that does not read. */
+export type TimeOver = 'deadline' | 'silent' | 'stuck'
+
+/** What the log says of a client that is given up. */
+export const WHY_CUT = {
+  silent: 'connection cut: its client missed the heartbeats',
+  stuck: 'connection cut: its client took nothing of what it was sent for the whole send timeout',
+} as const
+
+export class ConnectionClock {
+  readonly #heartbeat: Heartbeat
+  readonly #sendTimeout: SendTimeout
+  #deadlineMs = Number.POSITIVE_INFINITY
+  /** The time of the last tick. */
+  #nowMs: number
+
+  constructor(transport: Transport, sendTimeoutMs: number, nowMs: number) {
+    this.#heartbeat = new Heartbeat(transport, nowMs)
+    this.#sendTimeout = new SendTimeout(transport.outbox, sendTimeoutMs, nowMs)
+    this.#nowMs = nowMs
+  }
+
+  /** 0 turns heartbeats off. */
+  set heartbeatMs(intervalMs: number) {
+    this.#heartbeat.intervalMs = intervalMs
+  }
+
+  /** So much time is left from now on, in place of what was left before. */
+  leave(ms: number): void {
+    this.#deadlineMs = this.#nowMs + ms
+  }
+
+  /** What is over, if anything. `isInputHeld`: we have stopped reading, so that the client's silence means nothing. */
+  tick(nowMs: number, isOpen: boolean, isInputHeld: boolean): TimeOver | undefined {
+    this.#nowMs = nowMs
+    if (nowMs >= this.#deadlineMs) return 'deadline'
+    if (!isOpen) return undefined
+    if (!this.#sendTimeout.tick(nowMs)) return 'stuck'
+    return this.#heartbeat.tick(nowMs, isInputHeld) ? undefined : 'silent'
+  }
+}
