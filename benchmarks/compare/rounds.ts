@@ -1,5 +1,7 @@
 import type { PerfReport } from '../../src/perf/report.ts'
 import type { Broker, Generator, Load, RunLength } from './generator.ts'
+import { watchOthers } from './others-share.ts'
+import { BROKER_PROCESSOR } from './pinning.ts'
 import { evaluate, type ScenarioResult } from './results.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -14,8 +16,17 @@ export interface RoundsPlan {
 
 /** Runs all rounds of one scenario: both brokers in turn, and Leveret once more with the scenario's yardstick. */
 export async function runRounds(scenario: Scenario, leveret: Broker, plan: RoundsPlan): Promise<ScenarioResult> {
-  const run = (load: Load, broker: Broker): Promise<PerfReport> => {
-    return plan.generator.run(load, broker, plan.length, plan.pins)
+  const run = async (load: Load, broker: Broker): Promise<PerfReport> => {
+    const others = plan.pins && broker.pid !== undefined ? watchOthers(BROKER_PROCESSOR, broker.pid) : undefined
+    const report = await plan.generator.run(load, broker, plan.length, plan.pins)
+    const share = others?.()
+    if (share !== undefined) {
+      const percent = Math.round(100 * share)
+      console.error(
+        `warning: other programs had ${percent} % of the broker's processor: measure on a machine that is idle`,
+      )
+    }
+    return report
   }
   const runs = { leveret: [] as PerfReport[], other: [] as PerfReport[], yardstick: [] as PerfReport[] }
   for (let round = 1; round <= plan.rounds; round++) {
