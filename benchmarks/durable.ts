@@ -8,6 +8,7 @@ import { declares } from './durable/declares.ts'
 import { type Figure, isReached } from './durable/figure.ts'
 import { figureLines } from './durable/figure-table.ts'
 import { floor, singleConfirm } from './durable/floor.ts'
+import { manyQueues } from './durable/many-queues.ts'
 import { recovery } from './durable/recovery.ts'
 import { throughput } from './durable/throughput.ts'
 import { writtenQueued, writtenStreaming } from './durable/written-bytes.ts'
@@ -29,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   writtenQueued,
   declares,
   recovery,
+  manyQueues,
 ]
 const TMPFS = 0x0102_1994
 const LOAD_MAX = 0.5

@@ -38,7 +38,8 @@ export class EntityRegistry {
   readonly #storage: Storage
   readonly #kinds = new Map<number, EntityKind>()
   readonly #staged = new StagedEntities()
-  #restoring: StoredEntity | undefined
+  /** What is being made again, and its key. */
+  #restoring: { readonly kind: number; readonly key: readonly string[] } | undefined
 
   constructor(storage: Storage) {
     this.#storage = storage
@@ -53,7 +54,7 @@ export class EntityRegistry {
     if (this.#kinds.has(kind.number)) throw new RangeError(`two kinds of entities have the number ${kind.number}`)
     this.#kinds.set(kind.number, kind)
     return {
-      put: (key, encode) => this.#put(kind.number, JSON.stringify(key), encode),
+      put: (key, encode) => this.#put(kind.number, key, encode),
       remove: (key) => this.#remove(kind.number, JSON.stringify(key)),
       isStaged: (key) => this.#staged.has(idOf(kind.number, JSON.stringify(key))),
     }
@@ -70,33 +71,45 @@ export class EntityRegistry {
     const counts = new Map<string, number>()
     const refused: StoredEntity[] = []
     const problems: string[] = []
-    const order = new Map([...this.#kinds.keys()].map((number, at) => [number, at]))
-    const rank = ({ kind }: StoredEntity): number => order.get(kind) ?? order.size
-    for (const entity of [...entities].sort((a, b) => rank(a) - rank(b))) {
-      const kind = this.#kinds.get(entity.kind)
-      const name = kind?.name ?? `entity of kind ${entity.kind}`
-      this.#restoring = entity
-      try {
-        if (kind === undefined) throw new Error('this version does not know its kind')
-        kind.restore(keyOf(entity), entity.value)
-        counts.set(name, (counts.get(name) ?? 0) + 1)
-      } catch (error) {
-        refused.push(entity)
-        problems.push(`${name} ${entity.key} is left out: ${error instanceof Error ? error.message : String(error)}`)
+    const refuse = (entity: StoredEntity, name: string, reason: unknown): void => {
+      refused.push(entity)
+      problems.push(`${name} ${entity.key} is left out: ${reason instanceof Error ? reason.message : String(reason)}`)
+    }
+    for (const kind of this.#kinds.values()) {
+      for (const entity of entities) {
+        if (entity.kind !== kind.number) continue
+        try {
+          const key = keyOf(entity)
+          this.#restoring = { kind: kind.number, key }
+          kind.restore(key, entity.value)
+          counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
+        } catch (error) {
+          refuse(entity, kind.name, error)
+        }
       }
+    }
+    for (const entity of entities) {
+      if (this.#kinds.has(entity.kind)) continue
+      refuse(entity, `entity of kind ${entity.kind}`, 'this version does not know its kind')
     }
     this.#restoring = undefined
     return { counts, refused, problems }
   }
 
-  #put(kind: number, key: string, encode: () => Uint8Array): void {
-    // What is being made again is in the storage already; what it brings along may have been lost.
-    const isThere = this.#restoring?.kind === kind && this.#restoring.key === key
-    if (!this.#storage.isDurable || isThere) return
+  #put(kind: number, parts: readonly string[], encode: () => Uint8Array): void {
+    if (!this.#storage.isDurable || this.#isRestoring(kind, parts)) return
     const { journal } = this.#storage
+    const key = JSON.stringify(parts)
     const value = encode()
     journal.put(kind, key, value)
     this.#staged.add(journal, idOf(kind, key), key.length + value.length)
+  }
+
+  /** What is being made again is in the storage already; what it brings along may have been lost. */
+  #isRestoring(kind: number, parts: readonly string[]): boolean {
+    const restoring = this.#restoring
+    if (restoring?.kind !== kind || restoring.key.length !== parts.length) return false
+    return parts.every((part, at) => part === restoring.key[at])
   }
 
   #remove(kind: number, key: string): void {

@@ -6,7 +6,7 @@
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
-import { Segment } from './segment.ts'
+import { NO_OFFSETS, Segment } from './segment.ts'
 import type { StorageMemory } from './storage.ts'
 
 export const SEGMENT_BYTES = SPAN_BYTES
@@ -126,7 +126,7 @@ export class SegmentPool implements StorageMemory {
     this.bytesInUse -= freed
     segment.block = EMPTY_BLOCK
     this.#free(block)
-    segment.offsets = new Uint32Array(0)
+    segment.offsets = NO_OFFSETS
     this.countOffsets(segment)
     segment.bodies = undefined
     segment.besideBytes = 0

@@ -17,6 +17,9 @@ import type { StoredSegment } from './stored-segment.ts'
 /** More records than this never share a segment. */
 export const SEGMENT_RECORDS_MAX = 65_536
 
+/** Of a segment whose records are not in memory. */
+export const NO_OFFSETS = new Uint32Array(0)
+
 export class Segment {
   block: Block = EMPTY_BLOCK
   /** Rises along the queue: what comes later has a larger sequence. No other segment of the storage ever has the same. */
@@ -25,7 +28,7 @@ export class Segment {
   settledCount = 0
   /** Bytes of `block` in use. */
   length = 0
-  offsets: Uint32Array = new Uint32Array(32)
+  offsets: Uint32Array
   /** Bytes of offsets that its pool has counted. */
   countedBytes = 0
   /** Bodies kept by reference, by record index. */
@@ -38,6 +41,10 @@ export class Segment {
   deliveries: DeliveryCounts | undefined
   /** What of it is on disk; only segments of durable queues have this. */
   stored: StoredSegment | undefined
+
+  constructor(offsets: Uint32Array = new Uint32Array(32)) {
+    this.offsets = offsets
+  }
 
   /** Bytes of the block that a record of this source takes. */
   static recordBytes(source: RecordSource): number {

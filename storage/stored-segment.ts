@@ -23,6 +23,10 @@ export interface StoredBody extends PlacedBytes {
   readonly index: number
 }
 
+/** Bits of a segment in which nothing is settled: they are made when something is. */
+export const NONE_SETTLED: Uint8Array = new Uint8Array(0)
+const BITS_BYTES_MIN = 8
+
 export class StoredSegment {
   readonly sequence: number
   /** Undefined once it was released. */
@@ -45,7 +49,7 @@ export class StoredSegment {
   isConsolidated = false
   /** Called before a commit changes it: somebody has yet to write down how it was. */
   beforeChange: (() => void) | undefined
-  #settled: Uint8Array = new Uint8Array(8)
+  #settled = NONE_SETTLED
   #damaged: Set<number> | undefined
 
   /** Where sequences are noted whose entry in the catalogue is out of date. */
@@ -115,6 +119,7 @@ export class StoredSegment {
 
   /** A copy of the bits of the records in front of this index: those behind it may become other records after a crash. */
   settledBefore(end: number): Uint8Array {
+    if (this.#settled.length === 0) return NONE_SETTLED
     const bits = this.#settled.slice(0, (end + 7) >>> 3)
     const last = end >>> 3
     if (last < bits.length) bits[last] = (bits[last] as number) & ((1 << (end & 7)) - 1)
@@ -149,7 +154,7 @@ export class StoredSegment {
   }
 
   #grow(bytes: number): void {
-    const larger = new Uint8Array(Math.max(bytes, this.#settled.length * 2))
+    const larger = new Uint8Array(Math.max(bytes, this.#settled.length * 2, BITS_BYTES_MIN))
     larger.set(this.#settled)
     this.#settled = larger
   }

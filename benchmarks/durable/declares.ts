@@ -1,23 +1,18 @@
 import { rm } from 'node:fs/promises'
-import { FRAME_METHOD, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
-import { METHODS, type MethodName } from '../../protocol/methods.ts'
 import { parseBrokerUri } from '../../src/perf/broker-uri.ts'
-import type { ClientConnection } from '../../src/perf/client-connection.ts'
 import { login } from '../../src/perf/login.ts'
 import type { Broker } from '../compare/generator.ts'
 import { LeveretProcess } from '../compare/leveret-process.ts'
 import { type Bench, eachRound, type Measure, newStore } from './bench.ts'
 import { type Figure, figure, type Wanted } from './figure.ts'
+import { answers, CHANNEL, READ_BYTES } from './pipeline.ts'
 
 // Declares durable things on one channel without waiting for the answers, until all are there. At the end the broker is
 // killed and started again: what it has answered must be there.
 
-const CHANNEL = 1
-const READ_BYTES = 262_144
 const DECLARES = 10_000
 const WARMUP_DECLARES = 1000
-const ANSWER_MS_MAX = 120_000
 const WANTED: Wanted = { above: 5000 }
 
 type Kind = 'queue' | 'exchange'
@@ -85,33 +80,6 @@ function declaration(kind: Kind, name: string): Buffer {
   return kind === 'queue'
     ? encodeMethodFrame(CHANNEL, 'queue.declare', { ...common, queue: name, exclusive: false })
     : encodeMethodFrame(CHANNEL, 'exchange.declare', { ...common, exchange: name, type: 'direct', internal: false })
-}
-
-/** Resolves when so many of this answer have come; rejects when the broker closes the channel instead. */
-function answers(connection: ClientConnection, answer: MethodName, count: number): Promise<void> {
-  const { classId, methodId } = METHODS[answer]
-  const wantedId = classId * 0x1_0000 + methodId
-  let answered = 0
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${answered} of ${count} ${answer} came`)), ANSWER_MS_MAX)
-    connection.onLost = reject
-    connection.receiveWith((view, end) => {
-      let at = 0
-      while (end - at >= FRAME_OVERHEAD_BYTES) {
-        const size = view.getUint32(at + 3)
-        const next = at + size + FRAME_OVERHEAD_BYTES
-        if (next > end) break
-        if (view.getUint8(at) === FRAME_METHOD && view.getUint32(at + 7) === wantedId) answered++
-        else connection.handleFrame(at, size)
-        at = next
-      }
-      if (answered >= count) {
-        clearTimeout(timer)
-        resolve()
-      }
-      return at
-    })
-  })
 }
 
 async function requireAll(bench: Bench, folder: string): Promise<void> {

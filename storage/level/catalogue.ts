@@ -73,6 +73,8 @@ const GARBAGE_BYTES_MIN = 8 * 1024 * 1024
 const LEVEL_ZERO_FILES_MAX = 8
 /** So many records are read at a time. */
 const READ_ENTRIES = 1000
+/** And so many bytes, about. */
+const READ_BYTES = 1024 * 1024
 /** Of a large batch, so many operations are handed to LevelDB in one turn of the event loop. */
 const TURN_OPERATIONS = 256
 
@@ -215,7 +217,7 @@ export class Catalogue {
     broken: Broken,
     visit: (key: Buffer, value: Buffer) => void | Promise<void>,
   ): Promise<void> {
-    const iterator = this.#database.iterator(range(kind))
+    const iterator = this.#database.iterator({ ...range(kind), highWaterMarkBytes: READ_BYTES })
     try {
       for (;;) {
         const entries = await iterator.nextv(READ_ENTRIES)

@@ -4,7 +4,7 @@
  */
 import { guarded } from '../../src/lib/guarded.ts'
 import { QueueLog } from '../queue-log.ts'
-import { Segment } from '../segment.ts'
+import { NO_OFFSETS, Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity } from '../storage.ts'
 import type { StoredSegment } from '../stored-segment.ts'
@@ -312,7 +312,7 @@ export class LevelStorage implements Storage, PageSource {
 
 /** The segment as it was, its records still on the disk. */
 function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRecorder): void {
-  const segment = new Segment()
+  const segment = new Segment(NO_OFFSETS)
   segment.sequence = stored.sequence
   segment.count = stored.gathered
   segment.stored = stored

@@ -36,7 +36,7 @@ export class QueueRecorder implements LogRecorder {
   #hasCursorMoved = false
   readonly #journal: LevelJournal
   readonly #reader: PageReader
-  readonly #loading = new Map<Segment, (() => void)[]>()
+  #loading: Map<Segment, (() => void)[]> | undefined
 
   constructor(queueId: number, journal: LevelJournal, reader: PageReader, recovered?: RecoveredQueue) {
     this.queueId = queueId
@@ -127,21 +127,22 @@ export class QueueRecorder implements LogRecorder {
   }
 
   load(segment: Segment, whenLoaded: (() => void) | undefined): void {
-    const waiting = this.#loading.get(segment)
+    const waiting = this.#loading?.get(segment)
     if (waiting !== undefined) {
       if (whenLoaded !== undefined) waiting.push(whenLoaded)
       return
     }
     const callbacks = whenLoaded === undefined ? [] : [whenLoaded]
+    this.#loading ??= new Map()
     this.#loading.set(segment, callbacks)
     this.#reader.load(segment).then(
       (damaged) => {
-        this.#loading.delete(segment)
+        this.#loading?.delete(segment)
         this.#discard(segment, damaged)
         for (const callback of callbacks) callback()
       },
       (error: unknown) => {
-        this.#loading.delete(segment)
+        this.#loading?.delete(segment)
         this.#journal.unreadable(error)
       },
     )

@@ -1,6 +1,6 @@
 /** The entry of a segment in the catalogue. */
 import type { DeliveryCountRun } from '../delivery-counts.ts'
-import type { Page, StoredBody } from '../stored-segment.ts'
+import { NONE_SETTLED, type Page, type StoredBody } from '../stored-segment.ts'
 
 /** Bytes of a page in the entry without its bodies, and of one body. */
 const PAGE_BYTES = 32
@@ -58,10 +58,14 @@ export function encodeSegment({ gathered, settled, pages, returnedInCommits }: C
   return value
 }
 
+function decodeSettled(value: Buffer, start: number, end: number): Uint8Array {
+  for (let at = start; at < end; at++) if (value[at] !== 0) return Uint8Array.from(value.subarray(start, end))
+  return NONE_SETTLED
+}
+
 export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   const settledBytes = value.readUInt32BE(4)
-  const settled = new Uint8Array(settledBytes)
-  for (let index = 0; index < settledBytes; index++) settled[index] = value[12 + index] as number
+  const settled = decodeSettled(value, 12, 12 + settledBytes)
   let at = 12 + settledBytes
   const pages: Page[] = []
   for (let left = value.readUInt32BE(8); left > 0; left--) {
