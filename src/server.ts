@@ -302,7 +302,7 @@ export class Server {
     await ports
     this.#memoryWatch.stop()
     this.#vhosts.close()
-    this.core.returns.finish()
+    this.core.longWork.finish()
     await this.#parts.storage.close()
     this.#unsubscribe()
     this.core.close()

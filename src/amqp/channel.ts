@@ -8,8 +8,10 @@ import type { PublishInPlace } from '../../protocol/frame-scanner.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Consumer } from '../broker/consumer.ts'
 import { refuse } from '../broker/errors.ts'
+import type { FanOut } from '../broker/fan-out.ts'
 import { Message } from '../broker/message.ts'
 import { enqueue, type Publisher } from '../broker/publisher.ts'
+import { startReturns } from '../broker/returns.ts'
 import type { Transaction } from '../broker/transaction.ts'
 import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
@@ -175,7 +177,7 @@ export class Channel {
   }
 
   #returnInTurns(): void {
-    this.connection.vhost.returns.start(this.unacked.queues(), (messages) => {
+    startReturns(this.connection.vhost.longWork, this.unacked.queues(), (messages) => {
       this.#requeueUpTo(messages)
       return this.unacked.count === 0
     })
@@ -246,10 +248,34 @@ export class Channel {
     const { confirms } = this
     const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
     const isRouted = this.publisher.publish(message)
-    if (this.publisher.copies > MANY_COPIES) this.connection.intake.published(this.publisher.copies)
+    if (this.publisher.copies > MANY_COPIES) {
+      const { fanOut, copies } = this.publisher
+      if (fanOut !== undefined) {
+        this.#fanOut(fanOut)
+        message.releaseBody()
+        return
+      }
+      this.connection.intake.published(copies)
+    }
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
     message.releaseBody()
     if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
+  }
+
+  /** The message goes into the rest of its queues in further turns; what the client sent behind it waits for that. */
+  #fanOut(fanOut: FanOut): void {
+    const { intake, vhost } = this.connection
+    this.publisher.fanOut = undefined
+    intake.beginFanOut()
+    const bytes = fanOut.goOn(vhost.longWork, (isDone) => {
+      intake.hold(-bytes)
+      intake.endFanOut()
+      if (!isDone) this.connection.destroy()
+      if (!isDone || this.isClosing || this.confirms === undefined) return
+      this.#confirm(this.confirms, fanOut.isStaged)
+      this.tellConfirms()
+    })
+    intake.hold(bytes)
   }
 
   /** A publish is to be confirmed: now, or once the disk has what it staged. */

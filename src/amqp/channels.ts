@@ -42,6 +42,7 @@ export class Channels {
       connection.vhost,
       { name: user.name, isImpersonator: user.tags.includes('impersonator') },
       this.#context.limits.maxMessageSizeBytes,
+      this.#context.broker.inputTurn,
     )
     this.open[id] = new Channel(id, connection, publisher, this.#context.broker.bodies)
     this.count++

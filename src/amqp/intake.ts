@@ -72,6 +72,18 @@ export class Intake {
     this.#isInputHeld = true
   }
 
+  /** A publish is not in all of its queues yet: the rest of the input waits. */
+  beginFanOut(): void {
+    this.#connection.reading.pause('fan-out')
+    this.#connection.holdInput()
+  }
+
+  endFanOut(): void {
+    this.hasPublished = true
+    this.afterInput()
+    this.#connection.reading.resume('fan-out')
+  }
+
   /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
   refuseIfShortOfMemory(): void {
     if (this.#broker.memory.isActive) throw refuse.memoryAlarm()

@@ -7,8 +7,8 @@ import { Turn } from '../lib/turn.ts'
 import { DeliveryScheduler } from './delivery-scheduler.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
+import { LongWork } from './long-work.ts'
 import { MemoryAlarm } from './memory-alarm.ts'
-import { Returns } from './returns.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -31,7 +31,8 @@ export class Broker {
   readonly scheduler: DeliveryScheduler
   /** The turn of the client whose input is being looked at. */
   readonly inputTurn: Turn
-  readonly returns: Returns
+  /** What takes several turns. */
+  readonly longWork: LongWork
   readonly memory: MemoryAlarm
   /** Memory for large bodies. */
   readonly bodies: BodyPool
@@ -48,7 +49,7 @@ export class Broker {
     this.#entities = new DurableEntities(this.kinds, (name) => this.createVhost(name))
     this.scheduler = new DeliveryScheduler(options.nextTurn, options.now, options.onDefect)
     this.inputTurn = new Turn(options.now)
-    this.returns = new Returns(options.nextTurn, options.now, options.onDefect)
+    this.longWork = new LongWork(options.nextTurn, options.now, options.onDefect)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
@@ -76,7 +77,7 @@ export class Broker {
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      vhost = new Vhost(name, this.scheduler, this.#storage, this.#entities, this.inputTurn, this.returns)
+      vhost = new Vhost(name, this.scheduler, this.#storage, this.#entities, this.inputTurn, this.longWork)
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
     }

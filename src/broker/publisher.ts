@@ -15,7 +15,9 @@ import {
 } from '../../protocol/properties.ts'
 import { shortstrText } from '../../protocol/short-string.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../lib/block.ts'
+import type { Turn } from '../lib/turn.ts'
 import { refuse } from './errors.ts'
+import { FanOut } from './fan-out.ts'
 import { fieldTypeName } from './fields.ts'
 import type { Message } from './message.ts'
 import type { Queue } from './queue.ts'
@@ -33,6 +35,9 @@ const PERSISTENT = 2
 /** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
 const BARE_HEADER_BYTES = 14
 const DELIVERY_MODE_HEADER_BYTES = 15
+
+/** A message that goes to more queues than this may be put into them in several turns. */
+const ONE_TURN_QUEUES_MAX = 64
 
 const EXPIRATION_MS_MAX = 315_360_000_000n
 
@@ -54,20 +59,25 @@ export class Publisher {
   replyConsumer: ReplyConsumer | undefined
   /** How many queues the last message went to. */
   copies = 0
+  /** The last message is not in all of its queues yet: the publisher has to go on with this, and waits meanwhile. */
+  fanOut: FanOut | undefined
   /** The largest body. */
   readonly messageBytesMax: number
   readonly #vhost: Vhost
   readonly #user: PublisherUser
   readonly #isStorageDurable: boolean
+  readonly #turn: Turn | undefined
   #lastRoute: Route | undefined
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
 
-  constructor(vhost: Vhost, user: PublisherUser, messageBytesMax: number) {
+  /** With a turn, a message that goes to many queues is put into them only until the time is up, see `fanOut`. */
+  constructor(vhost: Vhost, user: PublisherUser, messageBytesMax: number, turn?: Turn) {
     this.#vhost = vhost
     this.#user = user
     this.messageBytesMax = messageBytesMax
     this.#isStorageDurable = vhost.isStorageDurable
+    this.#turn = turn
   }
 
   /** Throws BrokerError when a body of this size is refused. */
@@ -82,11 +92,20 @@ export class Publisher {
     const route = this.#route(message)
     if (route.usesHeaders || !isPlain(message)) {
       const publication = this.#inspect(message, route)
-      this.copies = publication.queues.length
-      return enqueue(publication)
+      return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
     }
-    this.copies = route.queues.length
-    return enqueueTo(route.queues, route.replyConsumer, message)
+    return this.#enqueue(route.queues, route.replyConsumer, message)
+  }
+
+  #enqueue(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): boolean {
+    this.copies = queues.length
+    if (queues.length <= ONE_TURN_QUEUES_MAX || this.#turn === undefined) {
+      return enqueueTo(queues, replyConsumer, message)
+    }
+    const fanOut = new FanOut(message, queues)
+    this.fanOut = fanOut.begin(this.#turn) ? undefined : fanOut
+    if (replyConsumer !== undefined) replyConsumer.sink.deliverReply(replyConsumer, message)
+    return true
   }
 
   /** Checks and routes now what is to be enqueued later. The publication owns its bytes. */

@@ -8,10 +8,10 @@ import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { Exchange, type ExchangeSpec } from './exchange.ts'
 import type { ExchangeTypeName } from './exchange-types/exchange-types.ts'
+import type { LongWork } from './long-work.ts'
 import type { Message } from './message.ts'
 import { Queue, type QueueSpec } from './queue.ts'
 import { isReplyAddress, ReplyConsumers } from './reply-to.ts'
-import type { Returns } from './returns.ts'
 import { RouteCache } from './route-cache.ts'
 import { type Route, Routing, type Topology } from './router.ts'
 
@@ -31,8 +31,8 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
 export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
-  /** What channels that ended have yet to give back. */
-  readonly returns: Returns
+  /** What takes several turns. */
+  readonly longWork: LongWork
   /** Where its durable queues, exchanges and bindings are kept. */
   readonly entities: DurableEntities
   /** What went through queues that are gone. */
@@ -52,13 +52,13 @@ export class Vhost implements Topology {
     storage: Storage,
     entities: DurableEntities,
     inputTurn: Turn,
-    returns: Returns,
+    longWork: LongWork,
   ) {
     this.name = name
     this.#scheduler = scheduler
     this.#storage = storage
     this.#inputTurn = inputTurn
-    this.returns = returns
+    this.longWork = longWork
     this.entities = entities
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })

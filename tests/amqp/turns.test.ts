@@ -69,3 +69,16 @@ test('what a client that is gone had not acknowledged is back in its old order',
   }
   await channel.call('queue.delete', { queue })
 })
+
+test('a publish to thousands of queues leaves room for others', async () => {
+  const busy = await broker.channel()
+  const exchange = await busy.exchange('fanout')
+  const declarations = Array.from({ length: TIMES }, (_, i) => [
+    methodFrame(1, 'queue.declare', { queue: `${exchange}-${i}`, exclusive: true, nowait: true }),
+    methodFrame(1, 'queue.bind', { queue: `${exchange}-${i}`, exchange, nowait: true }),
+  ])
+  busy.client.write(Buffer.concat(declarations.flat()))
+  await busy.call('confirm.select')
+  const ackBytes = methodFrame(1, 'basic.ack', { deliveryTag: 1 }).length
+  expect(await answeredBefore(busy.publishBytes({ exchange, body: 'm' }), busy, 1, ackBytes)).toBe(0)
+})

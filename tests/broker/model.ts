@@ -7,9 +7,9 @@ import { DeliveryScheduler } from '../../src/broker/delivery-scheduler.ts'
 import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
+import { LongWork } from '../../src/broker/long-work.ts'
 import { createMessage, type Message } from '../../src/broker/message.ts'
 import type { Queue, QueueSpec } from '../../src/broker/queue.ts'
-import { Returns } from '../../src/broker/returns.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { Turn } from '../../src/lib/turn.ts'
 import { EntityRegistry } from '../../storage/entity-registry.ts'
@@ -51,7 +51,7 @@ export class Model {
   /** The time, which stands still unless a test moves it. */
   nowMs = 0
   readonly inputTurn = new Turn(() => this.nowMs)
-  readonly returns = new Returns(
+  readonly longWork = new LongWork(
     (work) => this.#turns.push(work),
     () => this.nowMs,
     (error) => this.defects.push(error),
@@ -62,7 +62,7 @@ export class Model {
     (error) => this.defects.push(error),
   )
   readonly #entities = new DurableEntities(new EntityRegistry(this.storage), () => this.vhost)
-  readonly vhost: Vhost = new Vhost('/', this.scheduler, this.storage, this.#entities, this.inputTurn, this.returns)
+  readonly vhost: Vhost = new Vhost('/', this.scheduler, this.storage, this.#entities, this.inputTurn, this.longWork)
 
   /** Runs the turns that are due, until there are none. */
   run(): void {

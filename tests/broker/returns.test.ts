@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Queue } from '../../src/broker/queue.ts'
+import { startReturns } from '../../src/broker/returns.ts'
 import { drain, Model, message, type Sink } from './model.ts'
 
 const COUNT = 2000
@@ -15,9 +16,10 @@ function taken(model: Model, name: string): { queue: Queue; sink: Sink } {
 }
 
 /** Gives back what the consumers of these queues got, each message of which takes a while. */
-function startReturns(model: Model, all: readonly { queue: Queue; sink: Sink }[]): void {
+function giveBackLater(model: Model, all: readonly { queue: Queue; sink: Sink }[]): void {
   const left = all.flatMap(({ queue, sink }) => sink.delivered.map((one) => ({ queue, ...one })))
-  model.returns.start(
+  startReturns(
+    model.longWork,
     all.map(({ queue }) => queue),
     (messages) => {
       for (const { queue, segment, index } of left.splice(0, messages)) {
@@ -35,7 +37,7 @@ describe('Returns', () => {
   test('take several turns, after which the messages are in their old order', () => {
     const model = new Model()
     const { queue, sink } = taken(model, 'q')
-    startReturns(model, [{ queue, sink }])
+    giveBackLater(model, [{ queue, sink }])
     expect(queue.readyCount).toBe(0)
     model.runOne()
     expect(queue.readyCount).toBeGreaterThan(0)
@@ -48,7 +50,7 @@ describe('Returns', () => {
     const model = new Model()
     const { queue, sink } = taken(model, 'q')
     const { sink: next } = model.consumer(queue)
-    startReturns(model, [{ queue, sink }])
+    giveBackLater(model, [{ queue, sink }])
     queue.publish(message('', 'q', 'new'))
     model.runOne()
     model.runOne()
@@ -60,7 +62,7 @@ describe('Returns', () => {
   test('are over before anybody looks at one of their queues or changes it', () => {
     const model = new Model()
     const [one, other] = [taken(model, 'one'), taken(model, 'other')]
-    startReturns(model, [one, other])
+    giveBackLater(model, [one, other])
     one.queue.catchUp()
     expect([one.queue.readyCount, other.queue.readyCount]).toEqual([COUNT, COUNT])
     model.run()
@@ -70,9 +72,9 @@ describe('Returns', () => {
   test('end at once when they are told to', () => {
     const model = new Model()
     const [one, other] = [taken(model, 'one'), taken(model, 'other')]
-    startReturns(model, [one])
-    startReturns(model, [other])
-    model.returns.finish()
+    giveBackLater(model, [one])
+    giveBackLater(model, [other])
+    model.longWork.finish()
     expect([one.queue.readyCount, other.queue.readyCount]).toEqual([COUNT, COUNT])
   })
 
@@ -81,7 +83,7 @@ describe('Returns', () => {
     const { queue, sink } = taken(model, 'q')
     const halves = [sink.delivered.slice(COUNT / 2), sink.delivered.slice(0, COUNT / 2)]
     const { sink: next } = model.consumer(queue)
-    for (const delivered of halves) startReturns(model, [{ queue, sink: { delivered } as unknown as Sink }])
+    for (const delivered of halves) giveBackLater(model, [{ queue, sink: { delivered } as unknown as Sink }])
     model.run()
     expect(next.bodies).toEqual(all)
   })
