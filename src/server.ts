@@ -83,6 +83,7 @@ export class Server {
     this.core = new Broker({
       storage: parts.storage,
       memoryLimitBytes: config.memoryLimitBytes,
+      heapLimitBytes: heapFigures().limitBytes,
       otherBytes: () =>
         programBytes(config.memoryLimitBytes) +
         heapFigures().usedBytes +

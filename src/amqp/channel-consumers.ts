@@ -7,6 +7,7 @@ import type { Message } from '../broker/message.ts'
 import { generatedName } from '../broker/names.ts'
 import type { Queue } from '../broker/queue.ts'
 import type { ReplyConsumer, ReplySink } from '../broker/reply-to.ts'
+import { consumerBytes } from '../broker/topology-bytes.ts'
 import { AmqpConsumer } from './amqp-consumer.ts'
 import type { Channel } from './channel.ts'
 import { writeContent } from './delivery.ts'
@@ -58,8 +59,12 @@ export class ChannelConsumers implements ReplySink {
   add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
     const sink = new AmqpConsumer(this.#channel, request.tag)
     const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })
+    const { topology } = this.#channel.connection.vhost
+    const bytes = consumerBytes(consumer)
+    if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
     queue.addConsumer(consumer)
     this.#byTag.set(request.tag, consumer)
+    topology.add(bytes)
     beforeDelivery()
     this.holdBehindAnswers()
   }
@@ -76,12 +81,12 @@ export class ChannelConsumers implements ReplySink {
     if (this.#replyConsumer?.tag === tag) this.#removeReplyConsumer()
     const consumer = this.#byTag.get(tag)
     if (consumer === undefined) return
-    this.#byTag.delete(tag)
+    this.#forget(consumer)
     this.#detach(consumer)
   }
 
   cancelledByQueue(consumer: Consumer): void {
-    this.#byTag.delete(consumer.tag)
+    this.#forget(consumer)
     const channel = this.#channel
     const { connection, id } = channel
     if (!connection.clientCapabilities.consumerCancelNotify) return
@@ -145,7 +150,7 @@ export class ChannelConsumers implements ReplySink {
   close(): void {
     this.#removeReplyConsumer()
     const consumers = [...this.#byTag.values()]
-    this.#byTag.clear()
+    for (const consumer of consumers) this.#forget(consumer)
     for (const consumer of consumers) this.#detach(consumer)
   }
 
@@ -155,6 +160,12 @@ export class ChannelConsumers implements ReplySink {
     if (this.#channel.takesDeliveries === takesDeliveries) return
     this.#channel.takesDeliveries = takesDeliveries
     if (takesDeliveries) this.wake()
+  }
+
+  #forget(consumer: Consumer): void {
+    if (this.#byTag.get(consumer.tag) !== consumer) return
+    this.#byTag.delete(consumer.tag)
+    this.#channel.connection.vhost.topology.remove(consumerBytes(consumer))
   }
 
   #detach(consumer: Consumer): void {

@@ -8,6 +8,7 @@ import { exchangeType } from './exchange-types/exchange-types.ts'
 import { entityName } from './names.ts'
 import { accessQueue } from './queue-declaration.ts'
 import { isReplyAddress } from './reply-to.ts'
+import { bindingBytes } from './topology-bytes.ts'
 import type { Vhost } from './vhost.ts'
 
 export interface BindingRequest {
@@ -77,6 +78,9 @@ function checkBinding({ type }: Exchange, request: BindingRequest): void {
 
 function bind(vhost: Vhost, source: Exchange, to: Destination, request: BindingRequest): Binding {
   const binding = createBinding(source, to, request.routingKey, request.arguments)
+  if (!isBound(binding) && !vhost.topology.hasRoomFor(bindingBytes(binding))) {
+    throw refuse.topologyFull('bind to', 'exchange', source.name, vhost.name)
+  }
   vhost.addBinding(binding)
   return binding
 }

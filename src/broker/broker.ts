@@ -9,6 +9,7 @@ import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { LongWork } from './long-work.ts'
 import { MemoryAlarm } from './memory-alarm.ts'
+import { TopologyMemory } from './topology-memory.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -17,6 +18,8 @@ const FREE_BODIES_SHARE_MAX = 1 / 16
 export interface BrokerOptions {
   readonly storage: Storage
   readonly memoryLimitBytes: number
+  /** V8 ends the process when its heap needs more than this. */
+  readonly heapLimitBytes: number
   /** Bytes of memory that the process uses for anything but messages. */
   readonly otherBytes: () => number
   /** Runs the work in the next turn of the event loop. */
@@ -34,6 +37,8 @@ export class Broker {
   /** What takes several turns. */
   readonly longWork: LongWork
   readonly memory: MemoryAlarm
+  /** What queues, exchanges, bindings and consumers take. */
+  readonly topology: TopologyMemory
   /** Memory for large bodies. */
   readonly bodies: BodyPool
   /** For kinds of entities that are not the model's: register them before `restore`. */
@@ -54,6 +59,7 @@ export class Broker {
       storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
     })
+    this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
   }
 
   /** What makes changes durable. */
@@ -77,7 +83,8 @@ export class Broker {
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      vhost = new Vhost(name, this.scheduler, this.#storage, this.#entities, this.inputTurn, this.longWork)
+      const { scheduler, inputTurn, longWork, topology } = this
+      vhost = new Vhost(name, scheduler, this.#storage, this.#entities, inputTurn, longWork, topology)
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
     }

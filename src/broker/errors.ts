@@ -124,6 +124,11 @@ export const refuse = {
     'no-route',
     (exchange: string, key: string) => `no queue takes a message from exchange '${exchange}' with routing key '${key}'`,
   ),
+  topologyFull: refusal(
+    'resource-error',
+    (action: 'declare' | 'bind to' | 'consume from', ...of: Resource) =>
+      `cannot ${action} ${resourceText(...of)}: memory for queues, exchanges, bindings and consumers is used up`,
+  ),
   memoryAlarm: refusal('resource-error', () => 'low on memory'),
   diskAlarm: refusal('resource-error', () => 'low on disk'),
   secretRefused: refusal('not-allowed', () => 'New secret was refused by one of the backends'),

@@ -5,6 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { type ExchangeTypeName, isExchangeType } from './exchange-types/exchange-types.ts'
 import { fieldTypeName } from './fields.ts'
 import { argumentText, entityName, isReserved } from './names.ts'
+import { exchangeBytes } from './topology-bytes.ts'
 import type { Vhost } from './vhost.ts'
 
 export interface ExchangeDeclaration {
@@ -34,6 +35,9 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration):
   const alternate = declaration.arguments.get('alternate-exchange')
   if (alternate !== undefined && alternate.type !== 'S') {
     throw refuse.invalidArgumentType(fieldTypeName(alternate), 'alternate-exchange', ['exchange', name, vhost.name])
+  }
+  if (!vhost.topology.hasRoomFor(exchangeBytes({ name, arguments: declaration.arguments }))) {
+    throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
   }
   return vhost.addExchange({ ...declaration, name, type })
 }

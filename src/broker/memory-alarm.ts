@@ -20,10 +20,14 @@ export class MemoryAlarm {
   isForced = false
   /** Bytes that are in no queue yet: input that waits, messages in progress, what waits for tx.commit. */
   heldBytes = 0
+  /** Bytes of queues, exchanges, bindings and consumers. */
+  topologyBytes = 0
   readonly #use: MemoryUse
   readonly #listeners = new Set<(isActive: boolean) => void>()
   /** What the process used beside the storage when it was last sampled. */
   #otherBytes = 0
+  /** What of `topologyBytes` is among these. */
+  #sampledTopologyBytes = 0
 
   constructor(limitBytes: number, use: MemoryUse) {
     this.limitBytes = limitBytes
@@ -32,7 +36,8 @@ export class MemoryAlarm {
   }
 
   get usedBytes(): number {
-    return this.#otherBytes + this.heldBytes + this.#use.storageBytes()
+    const newTopologyBytes = Math.max(0, this.topologyBytes - this.#sampledTopologyBytes)
+    return this.#otherBytes + newTopologyBytes + this.heldBytes + this.#use.storageBytes()
   }
 
   /** How much has to go before the alarm ends; 0 or less when nothing has to. */
@@ -43,6 +48,7 @@ export class MemoryAlarm {
   /** Looks at the process anew. */
   sample(): void {
     this.#otherBytes = this.#use.otherBytes()
+    this.#sampledTopologyBytes = this.topologyBytes
     this.check()
   }
 

@@ -5,6 +5,7 @@ import { checkArgumentEquivalence } from './exchange-declaration.ts'
 import { entityName, generatedName, isReserved } from './names.ts'
 import type { Queue } from './queue.ts'
 import { COMPARED_ARGUMENTS, checkQueueArguments } from './queue-arguments.ts'
+import { queueBytes } from './topology-bytes.ts'
 import type { Vhost } from './vhost.ts'
 
 const QUEUE_TYPE = 'x-queue-type'
@@ -32,6 +33,9 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: 
   }
   const name = asked === '' ? generatedName('amq.gen-') : asked
   checkQueueArguments(name, vhost.name, declaration.arguments)
+  if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: declaration.arguments }))) {
+    throw refuse.topologyFull('declare', 'queue', name, vhost.name)
+  }
   return vhost.addQueue({
     name,
     // RabbitMQ: an exclusive queue goes with its connection, so it is never a durable one.

@@ -14,6 +14,8 @@ import { Queue, type QueueSpec } from './queue.ts'
 import { isReplyAddress, ReplyConsumers } from './reply-to.ts'
 import { RouteCache } from './route-cache.ts'
 import { type Route, Routing, type Topology } from './router.ts'
+import { bindingBytes, exchangeBytes, queueBytes } from './topology-bytes.ts'
+import type { TopologyMemory } from './topology-memory.ts'
 
 const NO_ARGUMENTS: FieldTable = new Map()
 
@@ -33,6 +35,8 @@ export class Vhost implements Topology {
   readonly replyConsumers = new ReplyConsumers()
   /** What takes several turns. */
   readonly longWork: LongWork
+  /** What its exchanges, queues, bindings and consumers take, with those of all others. */
+  readonly topology: TopologyMemory
   /** Where its durable queues, exchanges and bindings are kept. */
   readonly entities: DurableEntities
   /** What went through queues that are gone. */
@@ -53,12 +57,14 @@ export class Vhost implements Topology {
     entities: DurableEntities,
     inputTurn: Turn,
     longWork: LongWork,
+    topology: TopologyMemory,
   ) {
     this.name = name
     this.#scheduler = scheduler
     this.#storage = storage
     this.#inputTurn = inputTurn
     this.longWork = longWork
+    this.topology = topology
     this.entities = entities
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
@@ -113,6 +119,7 @@ export class Vhost implements Topology {
   addExchange(spec: ExchangeSpec): Exchange {
     const exchange = new Exchange(this.name, spec)
     this.#exchanges.set(spec.name, exchange)
+    this.topology.add(exchangeBytes(exchange))
     this.#topologyVersion++
     this.entities.exchangeAdded(exchange)
     return exchange
@@ -123,6 +130,7 @@ export class Vhost implements Topology {
     const queueId = spec.durable ? (keptAs ?? this.#storage.newQueueId()) : undefined
     const queue = new Queue(this.name, spec, this.#storage.createQueueLog(queueId), this.#scheduler)
     this.#queues.set(spec.name, queue)
+    this.topology.add(queueBytes(queue))
     this.#topologyVersion++
     if (queueId !== undefined) this.entities.queueAdded(queue, queueId)
     return queue
@@ -130,6 +138,7 @@ export class Vhost implements Topology {
 
   addBinding(binding: Binding): void {
     if (!binding.source.addBinding(binding)) return
+    this.topology.add(bindingBytes(binding))
     this.#topologyVersion++
     this.entities.bindingAdded(binding)
   }
@@ -146,6 +155,7 @@ export class Vhost implements Topology {
     for (let next = doomed.pop(); next !== undefined; next = doomed.pop()) {
       if (this.#exchanges.get(next.name) !== next) continue
       this.#exchanges.delete(next.name)
+      this.topology.remove(exchangeBytes(next))
       for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
       this.entities.exchangeRemoved(next)
       this.#topologyVersion++
@@ -157,6 +167,7 @@ export class Vhost implements Topology {
   removeQueue(queue: Queue): number {
     if (this.#queues.get(queue.name) !== queue) return 0
     this.#queues.delete(queue.name)
+    this.topology.remove(queueBytes(queue))
     this.#topologyVersion++
     const { readyCount } = queue
     this.removedQueues.publishedCount += queue.publishedCount
@@ -224,8 +235,10 @@ export class Vhost implements Topology {
 
   #dropBinding(source: Exchange, id: string): boolean {
     const binding = source.removeBinding(id)
-    if (binding !== undefined) this.entities.bindingRemoved(binding)
-    return binding !== undefined
+    if (binding === undefined) return false
+    this.topology.remove(bindingBytes(binding))
+    this.entities.bindingRemoved(binding)
+    return true
   }
 
   /** Takes away the bindings that lead here; the exchanges that must go with them. */

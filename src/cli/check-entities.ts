@@ -13,6 +13,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
   const broker = new Broker({
     storage,
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
+    heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
     now: () => 0,

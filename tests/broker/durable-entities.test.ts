@@ -18,6 +18,7 @@ function start(): { broker: Broker; restored: RestoredEntities } {
   const broker = new Broker({
     storage,
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
+    heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
     now: () => 0,

@@ -8,8 +8,10 @@ import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import type { Exchange, ExchangeSpec } from '../../src/broker/exchange.ts'
 import { LongWork } from '../../src/broker/long-work.ts'
+import { MemoryAlarm } from '../../src/broker/memory-alarm.ts'
 import { createMessage, type Message } from '../../src/broker/message.ts'
 import type { Queue, QueueSpec } from '../../src/broker/queue.ts'
+import { TopologyMemory } from '../../src/broker/topology-memory.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { Turn } from '../../src/lib/turn.ts'
 import { EntityRegistry } from '../../storage/entity-registry.ts'
@@ -62,7 +64,17 @@ export class Model {
     (error) => this.defects.push(error),
   )
   readonly #entities = new DurableEntities(new EntityRegistry(this.storage), () => this.vhost)
-  readonly vhost: Vhost = new Vhost('/', this.scheduler, this.storage, this.#entities, this.inputTurn, this.longWork)
+  readonly memory = new MemoryAlarm(Number.MAX_SAFE_INTEGER, { storageBytes: () => 0, otherBytes: () => 0 })
+  readonly topology = new TopologyMemory(this.memory, Number.MAX_SAFE_INTEGER)
+  readonly vhost: Vhost = new Vhost(
+    '/',
+    this.scheduler,
+    this.storage,
+    this.#entities,
+    this.inputTurn,
+    this.longWork,
+    this.topology,
+  )
 
   /** Runs the turns that are due, until there are none. */
   run(): void {

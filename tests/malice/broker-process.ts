@@ -48,6 +48,12 @@ export class BrokerProcess {
     return await BrokerProcess.#launch(['sh', '-c', `ulimit -n ${openFilesMax}; exec "$0" "$@"`], options)
   }
 
+  /** One whose V8 may use so many MiB for old objects. */
+  static async startWithHeap(heapMb: number, ...options: string[]): Promise<BrokerProcess> {
+    const launcher = ['sh', '-c', `NODE_OPTIONS=--max-old-space-size=${heapMb} exec "$0" "$@"`]
+    return await BrokerProcess.#launch(launcher, options)
+  }
+
   static async #launch(launcher: readonly string[], options: readonly string[]): Promise<BrokerProcess> {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name))
     const folder = mkdtempSync(join(tmpdir(), 'leveret-broker-'))
