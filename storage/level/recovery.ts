@@ -117,7 +117,8 @@ export async function recover(
 
 async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (key: Buffer) => void): Promise<void> {
   await catalogue.eachEntity((kind, key, value) => {
-    model.entities.set(entityId(kind, key), { kind, key: key.toString(), value })
+    // A copy: the buffer that LevelDB has made for it alone takes far more memory.
+    model.entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) })
   }, broken)
   await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, returnedInCommits }) => {
     const stored = model.segment(queue, sequence)

@@ -67,8 +67,9 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   const settledBytes = value.readUInt32BE(4)
   const settled = decodeSettled(value, 12, 12 + settledBytes)
   let at = 12 + settledBytes
-  const pages: Page[] = []
-  for (let left = value.readUInt32BE(8); left > 0; left--) {
+  // Pushed into an empty array, a single page would take the room of seventeen.
+  const pages = new Array<Page>(value.readUInt32BE(8))
+  for (let place = 0; place < pages.length; place++) {
     const bodies: StoredBody[] = []
     const page = {
       file: value.readUIntBE(at, 6),
@@ -89,7 +90,7 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
         crc: value.readUInt32BE(at + 14),
       })
     }
-    pages.push(page)
+    pages[place] = page
   }
   const returnedInCommits: DeliveryCountRun[] = []
   for (; at < value.length; at += RETURNED_BYTES) {
