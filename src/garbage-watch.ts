@@ -76,6 +76,11 @@ export class GarbageWatch {
       this.#run(stray)
   }
 
+  /** Something large may have become garbage, though collections have freed little so far. */
+  expectGarbage(): void {
+    this.#pauseMs = PAUSE_MS
+  }
+
   #run(stray: number): void {
     const startMs = this.#now()
     this.#collect()

@@ -52,6 +52,7 @@ export class Server {
   readonly #parts: ServerParts
   readonly #hooks: HookCalls
   readonly #rareLines: RareLines
+  readonly #garbage: GarbageWatch
   readonly #memoryWatch: MemoryWatch
   readonly #listener: AmqpListener
   readonly #vhosts: EmbeddedVhosts
@@ -75,7 +76,7 @@ export class Server {
       this.#hooks.call('onError', error)
     }
     const run = guarded((work: () => void) => work(), onDefect)
-    const garbage = new GarbageWatch({
+    this.#garbage = new GarbageWatch({
       strayBytes: () => this.#strayBytes(),
       heapBytes: () => heapFigures().usedBytes,
       now: () => performance.now(),
@@ -88,7 +89,7 @@ export class Server {
         programBytes(config.memoryLimitBytes) +
         heapFigures().usedBytes +
         (this.#listener?.pendingBytes ?? 0) +
-        garbage.keptBytes,
+        this.#garbage.keptBytes,
       nextTurn: (work) => setImmediate(run, work),
       now: () => performance.now(),
       onDefect,
@@ -101,7 +102,7 @@ export class Server {
       memory: this.core.memory,
       storage: parts.storage.memory,
       bodies: this.core.bodies,
-      garbage,
+      garbage: this.#garbage,
       logger,
       rareLines: this.#rareLines,
       relieve: () => this.#listener.relieveMemory(),
@@ -387,6 +388,7 @@ export class Server {
         this.#hooks.call('onConnect', details)
       },
       onClose: (details) => {
+        this.#garbage.expectGarbage()
         this.#hooks.call('onDisconnect', details)
       },
     }

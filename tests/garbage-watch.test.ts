@@ -98,6 +98,15 @@ describe('GarbageWatch', () => {
     expect(strayBytes).toBe(5 * MIB)
   })
 
+  test('looks again soon when a connection is gone that may have held much', () => {
+    strayBytes = kept = 200 * MIB
+    look(600, true)
+    kept = 5 * MIB
+    watch.expectGarbage()
+    look(3, true)
+    expect(strayBytes).toBe(5 * MIB)
+  })
+
   test('collects less often when it frees little', () => {
     for (let i = 0; i < 600; i++) {
       strayBytes += 50 * MIB

@@ -16,7 +16,8 @@ export class AmqpConsumer implements DeliverySink {
   }
 
   get isOpen(): boolean {
-    return this.#channel.takesDeliveries && !this.#channel.target.outbox.isBlocked
+    const { takesDeliveries, isClosing, target } = this.#channel
+    return takesDeliveries && !isClosing && !target.outbox.isBlocked
   }
 
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {

@@ -31,7 +31,7 @@ const NO_ROUTE = 312
 /** A message that goes to more queues than this may fill the memory in the middle of a piece of input. */
 const MANY_COPIES = 8
 /** More unacked messages than this go back in several turns when the channel ends. */
-const RETURNED_AT_ONCE_MAX = 4096
+export const RETURNED_AT_ONCE_MAX = 4096
 
 /** What the objects of a publish and of a settlement take that wait for tx.commit, beside the bytes of the message. */
 const PUBLICATION_BYTES = 1536
@@ -167,12 +167,15 @@ export class Channel {
     this.confirms?.tell((sequence, isMultiple) => this.connection.sendAck(this.id, sequence, isMultiple))
   }
 
-  /** Ends everything the channel does: cancels consumers, gives up the transaction, requeues what is unacked. */
-  close(): void {
+  /**
+   * Ends everything the channel does: cancels consumers, gives up the transaction, requeues what is unacked; in several
+   * turns when that is much, or much together with what other channels give back now.
+   */
+  close(isMuchInAll = false): void {
     this.#takeContent()?.drop()
     this.consumers.close()
     this.transaction?.rollback()
-    if (this.unacked.count > RETURNED_AT_ONCE_MAX) this.#returnInTurns()
+    if (isMuchInAll || this.unacked.count > RETURNED_AT_ONCE_MAX) this.#returnInTurns()
     else this.requeueAll()
   }
 
@@ -238,13 +241,18 @@ export class Channel {
     return content
   }
 
+  /** Carries out a publish. Whether it is refused or not, the channel keeps nothing of the message. */
   #publish(message: Message, bits: number): void {
-    refuseImmediate(bits)
-    if (this.transaction !== undefined) {
-      this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
-      message.releaseBody()
-      return
+    try {
+      refuseImmediate(bits)
+      if (this.transaction === undefined) this.#publishNow(message, bits)
+      else this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
+    } finally {
+      message.release()
     }
+  }
+
+  #publishNow(message: Message, bits: number): void {
     const { confirms } = this
     const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
     const isRouted = this.publisher.publish(message)
@@ -252,13 +260,11 @@ export class Channel {
       const { fanOut, copies } = this.publisher
       if (fanOut !== undefined) {
         this.#fanOut(fanOut)
-        message.releaseBody()
         return
       }
       this.connection.intake.published(copies)
     }
     if (!isRouted && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
-    message.releaseBody()
     if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
   }
 
@@ -304,11 +310,11 @@ export class Channel {
       commit: () => {
         this.connection.intake.hold(-bytes)
         if (!enqueue(publication) && isMandatory) this.#return(publication.message)
-        publication.message.releaseBody()
+        publication.message.release()
       },
       rollback: () => {
         this.connection.intake.hold(-bytes)
-        publication.message.releaseBody()
+        publication.message.release()
       },
     })
   }

@@ -4,7 +4,7 @@ import { METHODS, type Method } from '../../protocol/methods.ts'
 import { Publisher } from '../broker/publisher.ts'
 import type { Queue } from '../broker/queue.ts'
 import { argumentsWithoutEffect } from '../broker/queue-arguments.ts'
-import { Channel } from './channel.ts'
+import { Channel, RETURNED_AT_ONCE_MAX } from './channel.ts'
 import type { Connection } from './connection.ts'
 import type { AmqpContext, ConnectionDetails } from './context.ts'
 import type { ReadPlace } from './read-place.ts'
@@ -67,13 +67,15 @@ export class Channels {
     this.open = []
     this.count = 0
     // What one of them gives back is not for another of them. forEach skips the numbers that were never used.
+    let unackedCount = 0
     open.forEach((channel) => {
       if (channel === undefined) return
       channel.isClosing = true
       channel.consumers.close()
+      unackedCount += channel.unacked.count
     })
     open.forEach((channel) => {
-      channel?.close()
+      channel?.close(unackedCount > RETURNED_AT_ONCE_MAX)
     })
   }
 

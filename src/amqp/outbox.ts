@@ -176,8 +176,9 @@ export class Outbox implements Output {
     this.#socket.destroy(error instanceof Error ? error : new Error(String(error)))
   }
 
-  /** The socket is gone. */
+  /** The socket is gone: it takes nothing more. */
   close(): void {
+    this.isBlocked = true
     this.#pieces = []
     this.#returnLent()
     this.block = EMPTY_BLOCK
@@ -230,7 +231,7 @@ export class Outbox implements Output {
   }
 
   readonly #onWritten = (): void => {
-    if (!this.isBlocked || this.#socket.writableLength > 0) return
+    if (!this.isBlocked || this.#socket.destroyed || this.#socket.writableLength > 0) return
     try {
       this.#writeOn()
     } catch (error) {

@@ -38,7 +38,7 @@ export class FanOut {
     this.#message = message
     const step = (queues: number): boolean => this.#step(queues)
     longWork.start(STEP_QUEUES, step, (isDone) => {
-      message.releaseBody()
+      message.release()
       onEnd(isDone)
     })
     return message.head.size + (message.bodyBytes < BODY_BESIDE_BYTES_MIN ? message.bodyBytes : 0)

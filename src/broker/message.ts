@@ -59,10 +59,11 @@ export class Message implements RecordSource {
     return this.#ownedBody
   }
 
-  /** Releases the body, if it is in a block of its own: the message must not be used any more until it is set again. */
-  releaseBody(): void {
+  /** Releases what the message lies in: it must not be used any more until it is set again. */
+  release(): void {
     this.#ownedBody?.release()
     this.#ownedBody = undefined
+    this.head = this.body = EMPTY_BLOCK
   }
 
   get propertyFlags(): number {

@@ -29,8 +29,7 @@ export class QueueConsumers {
     let level = this.#level(consumer)
     if (level === undefined) {
       level = { priority: consumer.priority, round: new ConsumerRound(), count: 0 }
-      this.#levels.push(level)
-      this.#levels.sort((a, b) => b.priority - a.priority)
+      this.#levels.splice(this.#place(consumer.priority), 0, level)
     }
     level.count++
     if (consumer.isExclusive) this.hasExclusive = true
@@ -76,6 +75,19 @@ export class QueueConsumers {
   }
 
   #level(consumer: Consumer): Level | undefined {
-    return this.#levels.find(({ priority }) => priority === consumer.priority)
+    if (this.#levels.length === 0) return undefined
+    const level = this.#levels[this.#place(consumer.priority)]
+    return level?.priority === consumer.priority ? level : undefined
+  }
+
+  /** Where the level of this priority is, or belongs: the highest comes first. */
+  #place(priority: number): number {
+    let [low, high] = [0, this.#levels.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#levels[middle] as Level).priority > priority) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }

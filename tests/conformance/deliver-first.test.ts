@@ -170,3 +170,19 @@ test('a limit shared by the consumers of several queues leaves each of them its 
   }
   for (const count of counts.values()) expect(count).toBeGreaterThan(8)
 })
+
+test('a channel that closes takes none of what is ready', async () => {
+  queue = await channel.queue()
+  channel.publishTo(queue, ...Array.from({ length: 500 }, () => 'm'))
+  await channel.expectCounts(queue, 500, 0)
+  const closing = await channel.client.channel(3)
+  closing.client.write(
+    Buffer.concat([
+      methodFrame(closing.id, 'basic.consume', { queue, consumerTag: 'gone', noAck: true }),
+      methodFrame(closing.id, 'channel.close', { replyCode: 200, replyText: '', classId: 0, methodId: 0 }),
+    ]),
+  )
+  await closing.expect('basic.consume-ok')
+  await closing.expect('channel.close-ok')
+  expect((await channel.call('queue.declare', { queue, passive: true })).args.messageCount).toBe(500)
+})
