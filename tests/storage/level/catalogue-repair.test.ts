@@ -52,11 +52,16 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
     await committed(storage)
     await committed(storage)
   }
+  const logOf = (one: string): string => {
+    const [name = ''] = namesIn(join(one, 'catalogue'), /^\d+\.log$/)
+    return join(one, 'catalogue', name)
+  }
+  // The catalogue follows the log in its own time.
+  await vi.waitFor(() => expect(readFileSync(logOf(store)).length).toBeGreaterThan(1000), { timeout: 10_000 })
   const killed = join(folder, 'killed')
   copyAsKilled(store, killed)
   await storage.close()
-  const [name = ''] = namesIn(join(killed, 'catalogue'), /^\d+\.log$/)
-  const path = join(killed, 'catalogue', name)
+  const path = logOf(killed)
   flip(path, Math.floor(readFileSync(path).length / 3))
   const again = new LevelStorage({ folder: killed })
   const { problems, entities, messages } = await again.open()
