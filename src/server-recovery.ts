@@ -21,7 +21,7 @@ export interface ServerRecovery {
   readonly durationMs: number
 }
 
-/** Opens the storage and makes what it has. When that fails, the storage is closed: somebody else may be able to. */
+/** Opens the storage and makes what it has. When that fails, the storage is closed, so that another process can open it. */
 export async function openStorage(
   storage: Storage,
   options: OpenOptions,

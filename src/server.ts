@@ -180,7 +180,7 @@ export class Server {
   }
 
   /**
-   * Starts, and listens on the configured address. Throws the system's error when the port cannot be had (EADDRINUSE,
+   * Starts, and listens on the configured address. Throws the system's error when the system refuses the port (EADDRINUSE,
    * EACCES …), and shuts the server down then if this call has started it.
    */
   async listen(): Promise<readonly ListenAddress[]> {

@@ -64,7 +64,7 @@ export interface TestBroker {
 /**
  * Starts a broker of its own for a test, on a free port of 127.0.0.1. Any number of them can run at a time, and none
  * keeps the process alive. Throws RangeError or TypeError for a configuration that makes no sense, the system's error when
- * `port` was configured and cannot be had.
+ * `port` was configured and the system refuses it.
  */
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const server = build(options)

@@ -206,7 +206,7 @@ export class Connection implements Receiver {
 
   /**
    * Sends the answer to a change: it leaves once the change is durable. `isStaged` says that it is on its way to the disk,
-   * even if somebody else asked for it before. What comes meanwhile goes on being carried out, so that changes in a row share a commit.
+   * even if another client asked for it before. What comes meanwhile goes on being carried out, so that changes in a row share a commit.
    */
   sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>, isStaged: boolean): void {
     if (isStaged || this.answers.hasStaged) this.answers.hold(channelId)
@@ -387,7 +387,7 @@ export class Connection implements Receiver {
     if (!this.answers.isFull && this.reading.isPausedFor('commit')) setImmediate(() => this.reading.resume('commit'))
   }
 
-  /** Ends the connection because what it holds is memory that only its client could free, and nobody else can go on. */
+  /** Ends the connection because what it holds is memory that only its client could free, and all other publishers wait for it. */
   sacrifice(): void {
     this.failures.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
     this.closeNow()

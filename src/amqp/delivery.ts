@@ -82,7 +82,7 @@ function writeBody(target: DeliveryTarget, source: Block, start: number, end: nu
   const pieceMax = target.frameMaxBytes - FRAME_OVERHEAD_BYTES
   for (let from = start; from < end; from += pieceMax) {
     const to = Math.min(end, from + pieceMax)
-    // Only a block that nobody writes to again may be referenced: a body beside its segment is one.
+    // Only a block that is never written to again may be referenced: a body beside its segment is one.
     if (to - from < REFERENCE_BYTES_MIN || source.size !== end - start) {
       const out = outbox.reserve(to - from + FRAME_OVERHEAD_BYTES)
       outbox.length = writeContentFrame(out, outbox.length, FRAME_BODY, channel, source, from, to)

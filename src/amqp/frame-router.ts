@@ -1,5 +1,5 @@
 /**
- * Takes each frame of a connection to whom it is for: the handshake, channel 0, a channel, or nobody. Errors end here:
+ * Takes each frame of a connection to its receiver: the handshake, channel 0 or a channel; some have none. Errors end here:
  * each closes its channel or the connection, and the frames that follow are looked at as usual.
  */
 import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES } from '../../protocol/basic-fast-path.ts'

@@ -223,7 +223,7 @@ export class HeldAnswers {
     return waiting
   }
 
-  /** Lets go of all that is durable, the oldest first: a channel's frames never overtake each other. */
+  /** Writes all that is durable, the oldest first: a channel's frames never overtake each other. */
   #release(): void {
     if (this.#waiting[0]?.isDurable !== true) return
     const channelIds = new Set<number>()

@@ -115,7 +115,7 @@ export class Intake {
     this.#isInputHeld = false
   }
 
-  /** What was delivered meanwhile has made room: nobody else would look at the rest of the input. */
+  /** What was delivered meanwhile has made room: the rest of the input is looked at in the next turn. */
   #goOnSoon(): void {
     this.#connection.reading.pause('memory')
     const connection = this.#connection

@@ -122,7 +122,7 @@ export class AmqpListener {
     return bytes
   }
 
-  /** Rejects with the system's error when the port cannot be had. */
+  /** Rejects with the system's error when it refuses the port. */
   async listen(host: string | undefined, port: number): Promise<void> {
     const server = createServer({ pauseOnConnect: true, keepAlive: true }, (socket) => this.#accept(socket))
     await new Promise<void>((resolve, reject) => {

@@ -26,7 +26,7 @@ export interface BrokerOptions {
   readonly nextTurn: (work: () => void) => void
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number
-  /** Told of errors that are nobody's fault but ours. */
+  /** Told of errors in the broker itself. */
   readonly onDefect: (error: unknown) => void
 }
 

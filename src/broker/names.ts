@@ -11,7 +11,7 @@ export function isReserved(name: string): boolean {
   return name.startsWith('amq.')
 }
 
-/** `amq.gen-` or `amq.ctag-` and 22 characters that nobody guesses. */
+/** `amq.gen-` or `amq.ctag-` and 22 random characters. */
 export function generatedName(prefix: 'amq.gen-' | 'amq.ctag-'): string {
   return prefix + randomBytes(16).toString('base64url')
 }

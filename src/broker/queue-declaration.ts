@@ -47,7 +47,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: 
 }
 
 /**
- * Throws BrokerError when the queue is exclusive to somebody else. Every use of a queue goes through this: what its consumers
+ * Throws BrokerError when the queue is exclusive to another connection. Every use of a queue goes through this: what its consumers
  * can take they have by then.
  */
 export function accessQueue(vhost: Vhost, name: string, user: object): Queue {

@@ -1,6 +1,6 @@
 /**
  * Direct reply-to: a requester consumes from the pseudo-queue `amq.rabbitmq.reply-to` and publishes with that as its
- * reply-to property; the broker puts an address nobody can guess in its place, and what is published to the default
+ * reply-to property; the broker puts an address that cannot be guessed in its place, and what is published to the default
  * exchange under that address goes straight to the requester. Nothing is ever stored.
  */
 import { randomBytes } from 'node:crypto'

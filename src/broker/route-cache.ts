@@ -26,7 +26,7 @@ export class RouteCache {
   #keyBytes = 0
   readonly #seed: number
 
-  /** The seed of its hashes: one that nobody knows when not given. */
+  /** The seed of its hashes: a random one when not given. */
   constructor(seed = randomInt(2 ** 32)) {
     this.#seed = seed
   }

@@ -205,7 +205,7 @@ export class Vhost implements Topology {
     for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
   }
 
-  /** Lets go of everything; what is durable stays in the storage, which is closed already. */
+  /** Forgets everything; what is durable stays in the storage, which is closed already. */
   close(): void {
     for (const queue of this.#queues.values()) queue.close()
     this.#queues.clear()

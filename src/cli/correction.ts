@@ -1,4 +1,4 @@
-/** What somebody may have meant who mistyped a flag or a command. */
+/** The flag or command that was probably meant by a mistyped one. */
 import { flagName, OPTION_NAMES } from '../../config/options.ts'
 import { nearest } from '../lib/nearest.ts'
 

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/options.ts'
 
-/** Why the system refused to listen, in words of somebody who can do something about it. */
+/** Why the system refused to listen, and what the operator can do about it. */
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there; stop it, or choose another --port',
   EACCES: 'the system does not let this user listen there; ports below 1024 need more rights',

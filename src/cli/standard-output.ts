@@ -17,7 +17,7 @@ function isStream(): boolean {
   return stats.isFIFO() || stats.isSocket()
 }
 
-/** libuv writes to pipes and sockets when they take something; a full one makes nobody wait. */
+/** libuv writes to pipes and sockets when they take something; the broker does not wait for a full one. */
 function pipeSink(): LogSink {
   // The error of a write is told to its callback as well.
   process.stdout.on('error', () => {})

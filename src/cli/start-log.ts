@@ -7,7 +7,7 @@ import { leveretVersion } from '../lib/version.ts'
 
 const RECOVERY_LINE_MS = 2000
 
-/** What somebody who reads the log later wants to know about this process. */
+/** What a reader of the log wants to know about this process. */
 export function logStart(logger: Logger, config: Config, memoryBytes: number): void {
   // The process id is in every line of the log.
   logger.info({ version: leveretVersion(), node: process.version }, 'Leveret starts')
@@ -22,7 +22,7 @@ export function logStart(logger: Logger, config: Config, memoryBytes: number): v
   }
 }
 
-/** What is promised to somebody whose message is confirmed. */
+/** What a confirm promises. */
 const PROMISES: Readonly<Record<Durability, string>> = {
   sync: 'what is confirmed survives a crash and a power loss',
   interval: 'what is confirmed survives a crash; a power loss takes at most what came since the last sync',

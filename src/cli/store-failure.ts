@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 
-/** Why the system refused to open the store, in words of somebody who can do something about it. */
+/** Why the system refused to open the store, and what the operator can do about it. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',

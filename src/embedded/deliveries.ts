@@ -89,7 +89,7 @@ export class Deliveries {
     return found
   }
 
-  // Messages of deleted queues need no settling, so nobody may ever do it.
+  // Messages of deleted queues need no settling, so it may never be done.
   #sweep(lastTag: number): void {
     for (const delivery of this.#open.values()) {
       if (delivery.queue.isDeleted) this.#open.delete(delivery.tag)

@@ -114,9 +114,9 @@ export class EmbeddedBroker {
   }
 
   /**
-   * Declares a queue; with an empty name one of a name that nobody else has. An exclusive queue can be used by this
+   * Declares a queue; with an empty name one with a name of its own. An exclusive queue can be used by this
    * object alone. Throws BrokerError: `precondition-failed` when it exists with other settings or an argument makes no
-   * sense, `resource-locked` when it is exclusive to somebody else, `access-refused` for names that start with `amq.`.
+   * sense, `resource-locked` when it is exclusive to a connection, `access-refused` for names that start with `amq.`.
    */
   declareQueue(name = '', options: QueueOptions = {}): QueueInfo {
     return queueInfo(declareQueue(this.#requireVhost(), queueDeclaration(name, options), this))

@@ -1,4 +1,4 @@
-/** Waiting until a queue is as a test wants it. Queues tell nobody of their counts, so they are looked at again and again. */
+/** Waiting until a queue is as a test wants it. Queues do not announce their counts, so it looks at them again and again. */
 
 import { type Checks, checkOptions, wholeNumber } from '../lib/checks.ts'
 import type { EmbeddedBroker } from './embedded-broker.ts'

@@ -35,7 +35,7 @@ interface PendingCall {
 export class ClientConnection {
   /** What the broker sends unasked and does not end the channel: blocked, unblocked, flow. */
   onNotice: ((method: Method) => void) | undefined
-  /** Called once, when the connection or its channel is lost while nobody waits for an answer. */
+  /** Called once, when the connection or its channel is lost while no answer is waited for. */
   onLost: ((error: PerfError) => void) | undefined
   /** Set by the handshake. */
   frameMaxBytes = 0

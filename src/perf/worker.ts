@@ -162,7 +162,7 @@ class Worker {
     if (this.#subscribesLate) await Promise.all(this.#consumers.map((consumer) => consumer.subscribe()))
     await Promise.all(this.#publishers.map((publisher) => finished(publisher)))
     this.#publishedAtUs = this.#clock.nowUs()
-    // Where nobody publishes, the time that was set ends the run.
+    // Where there is no publisher, the time that was set ends the run.
     if (this.#publishers.length > 0 || this.#isCounting) this.#port.send({ kind: 'publishersDone' })
   }
 

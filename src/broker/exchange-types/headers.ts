@@ -112,7 +112,7 @@ export class HeadersTable implements RoutingTable {
     return [places.reduce((best, place) => (place.size < best.size ? place : best), places[0] ?? this.#always)]
   }
 
-  /** The demand, counted as used once more. */
+  /** The demand, with one more use counted. */
   #demand(name: string, value: string): Demand {
     let byValue = this.#demands.get(name)
     if (byValue === undefined) {
