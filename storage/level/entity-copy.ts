@@ -62,37 +62,32 @@ export class EntityCopy {
   #builder = new FrameBuilder()
   /** Undefined until all entities were written by this process. */
   #file: DataFile | undefined
-  #number = 0
   #mark: Uint8Array = new Uint8Array(0)
   #bytes = 0
   #bytesMax = 0
-  /** There is none, or it lacks changes. */
-  #isBehind: boolean
+  /** As of which commit the file is. */
+  #commit = 0
 
-  private constructor(files: Files, isBehind: boolean) {
+  private constructor(files: Files) {
     this.#files = files
-    this.#isBehind = isBehind
   }
 
   static async open(folder: string): Promise<EntityCopy> {
-    const files = await openFolder(join(folder, ENTITIES_FOLDER))
-    return new EntityCopy(files, (await lastNumber(files)) === undefined)
+    return new EntityCopy(await openFolder(join(folder, ENTITIES_FOLDER)))
   }
 
   /**
    * The catalogue is about to take in these changes, as of this commit. What cannot be written here is not missed before
-   * the catalogue is damaged, and is written with everything else the next time.
+   * the catalogue is damaged, and is written with everything else the next time. So is what another process has left: it
+   * may be behind the catalogue. A copy that is behind is worse than none, and goes.
    */
   async follow(changes: readonly EntityChange[], commit: number, catalogue: Catalogue): Promise<void> {
-    // As long as nothing changes, what another process has written is all there is.
-    if (this.#file === undefined && changes.length === 0 && !this.#isBehind) return
     try {
       if (this.#file === undefined || this.#bytes > this.#bytesMax) await this.#writeAll(changes, commit, catalogue)
       else await this.#append(this.#file, changes, commit)
-      this.#isBehind = false
     } catch {
-      this.#isBehind = true
       await this.close()
+      await this.#removeAllBut(undefined).catch(() => {})
     }
   }
 
@@ -103,7 +98,7 @@ export class EntityCopy {
   }
 
   async #append(file: DataFile, changes: readonly EntityChange[], commit: number): Promise<void> {
-    for (const change of changes) await this.#add(file, change, commit)
+    for (const change of changes) await this.#add(file, change)
     // A frame has something in it.
     if (this.#builder.isEmpty) this.#builder.dropQueue(0)
     await this.#flush(file, commit)
@@ -114,6 +109,7 @@ export class EntityCopy {
   async #writeAll(changes: readonly EntityChange[], commit: number, catalogue: Catalogue): Promise<void> {
     await this.close()
     this.#builder = new FrameBuilder()
+    this.#commit = 0
     const numberBefore = (await lastNumber(this.#files)) ?? 0
     const header = createFileHeader()
     await this.#files.remove(NEW_NAME)
@@ -122,13 +118,12 @@ export class EntityCopy {
       this.#mark = markIn(header)
       this.#bytes = header.length
       await file.write([header, createEnd(this.#mark)], 0)
-      await catalogue.eachEntity(async (kind, key, value) => await this.#add(file, { kind, key, value }, commit))
-      for (const change of changes) await this.#add(file, change, commit)
+      await catalogue.eachEntity(async (kind, key, value) => await this.#add(file, { kind, key, value }))
+      for (const change of changes) await this.#add(file, change)
       this.#builder.dropQueue(0)
       await this.#flush(file, commit)
       await file.sync()
-      this.#number = numberBefore + 1
-      await file.rename(logFileName(this.#number))
+      await file.rename(logFileName(numberBefore + 1))
       await this.#files.syncFolder()
     } catch (error) {
       await file.close().catch(() => {})
@@ -136,13 +131,18 @@ export class EntityCopy {
     }
     this.#file = file
     this.#bytesMax = this.#bytes * GROWTH_MAX + GROWTH_BYTES
-    if (numberBefore > 0) await this.#files.remove(logFileName(numberBefore))
+    await this.#removeAllBut(logFileName(numberBefore + 1))
   }
 
-  async #add(file: DataFile, { kind, key, value }: EntityChange, commit: number): Promise<void> {
+  async #removeAllBut(kept: string | undefined): Promise<void> {
+    for (const name of await this.#files.names()) if (name !== kept) await this.#files.remove(name)
+  }
+
+  /** A frame with which the changes do not end is not yet as of their commit. */
+  async #add(file: DataFile, { kind, key, value }: EntityChange): Promise<void> {
     if (value === undefined) this.#builder.remove(kind, key)
     else this.#builder.put(kind, key, value)
-    if (this.#builder.payloadBytes >= FRAME_BYTES) await this.#flush(file, commit)
+    if (this.#builder.payloadBytes >= FRAME_BYTES) await this.#flush(file, this.#commit)
   }
 
   async #flush(file: DataFile, commit: number): Promise<void> {
@@ -150,6 +150,7 @@ export class EntityCopy {
     await file.write([...frame, createEnd(this.#mark)], this.#bytes)
     this.#builder.written()
     this.#bytes += frame.reduce((sum, piece) => sum + piece.length, 0)
+    this.#commit = commit
   }
 }
 

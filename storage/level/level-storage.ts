@@ -144,8 +144,8 @@ export class LevelStorage implements Storage, PageSource {
     logs.writtenBytes = found.replayedBytes
     const { number, bytes } = await logs.startNext(found.lastFile + 1)
     // What is damaged is told of once: the next start does not come across it again.
-    if (found.isIncomplete || found.findings.quarantined > 0)
-      await store.complete(found, { file: number, offset: bytes })
+    const isCompleted = found.isIncomplete || found.findings.quarantined > 0
+    if (isCompleted) await store.complete(found, { file: number, offset: bytes })
     else await catalogue.removePagesFrom(found.nextPageId)
     await catalogue.pagesFound(pagesOf(found))
     // Bodies that were shared may be needed still.
@@ -155,7 +155,8 @@ export class LevelStorage implements Storage, PageSource {
     this.#ids.nextPageId = found.nextPageId
     this.#pool.nextSequence = found.nextSequence
     const journal = this.#createJournal(logs, found.lastCommit)
-    for (const [id, change] of found.changedEntities) journal.changedEntities.set(id, change)
+    // A catalogue that was completed has them all, and may have newer ones than the log tells of.
+    if (!isCompleted) for (const [id, change] of found.changedEntities) journal.changedEntities.set(id, change)
     this.#checkpointer = new Checkpointer(catalogue, journal, logs, this.#ids, {
       logFileBytes: this.#logFileBytes,
       freeBytes: () => files.freeBytes(),

@@ -15,7 +15,7 @@ import {
   QUARANTINE_FOLDER,
   requireUsableFolder,
 } from './data-folder.ts'
-import { EntityCopy, readEntityCopy } from './entity-copy.ts'
+import { EntityCopy, readEntityCopy, removeEntityCopy } from './entity-copy.ts'
 import { type Files, openFolder, syncFolder } from './files.ts'
 import { LogFiles } from './log-files.ts'
 import { Quarantine } from './quarantine.ts'
@@ -122,12 +122,23 @@ export class OpenStore {
     this.#files = files ?? (await openFolder(join(folder, LOG_FOLDER)))
     this.#logs = new LogFiles(this.#files, logFileBytes)
     await this.#logs.open()
+    if (opened.problems.length === 0 && this.#logs.all().length === 0) await this.#removeForeignCopy()
     const found = await this.#recover(this.#logs, [...opened.problems])
     // LevelDB may just have made the folder of the catalogue, which is to survive a power loss.
     await syncFolder(folder)
     this.#copy = await EntityCopy.open(folder)
     this.#place = await StorePlace.of(folder, this.#logs)
     return found
+  }
+
+  /** Where there is no store yet, a copy is of another one, which was removed. */
+  async #removeForeignCopy(): Promise<void> {
+    // A catalogue that cannot be read is not a new one.
+    const isNew = await this.catalogue.meta().then(
+      (meta) => meta === undefined,
+      () => false,
+    )
+    if (isNew) await removeEntityCopy(this.#plan.folder)
   }
 
   /** A catalogue that turns out to be damaged while it is read is repaired, and the log is read again. */

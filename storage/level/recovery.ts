@@ -94,12 +94,20 @@ export async function recover(
   if (meta === undefined && !readsWholeLog && damagedKeys.length === 0 && !model.isEmpty) {
     problem(findings, 'the catalogue does not say how far it has come: the whole log is read')
   }
-  const isIncomplete = readsWholeLog || damagedKeys.length > 0 || (meta === undefined && !model.isEmpty)
-  const replayed = await replay(logs, isIncomplete ? undefined : meta, model, findings, { isIncomplete, progress })
+  const isPartial = readsWholeLog || damagedKeys.length > 0 || (meta === undefined && !model.isEmpty)
+  const replayed = await replay(logs, isPartial ? undefined : meta, model, findings, {
+    isIncomplete: isPartial,
+    progress,
+  })
   checkPages(model, logs, findings)
-  const copy = isIncomplete ? await readCopy?.() : undefined
+  // A catalogue that has nothing may be new, or gone: a copy, or a log without its start, tells which.
+  const copy = isPartial || meta === undefined ? await readCopy?.() : undefined
+  const isIncomplete = isPartial || copy !== undefined
+  if (!isPartial && copy !== undefined && copy.entities.size > 0 && model.gaplessFrom !== 1) {
+    problem(findings, 'the catalogue is missing: what it had of the entities is taken from their copy')
+  }
   return {
-    entities: copy === undefined ? model.entities : withCopy(model, copy, meta?.commit ?? 0, replayed.firstCommit),
+    entities: copy === undefined ? model.entities : withCopy(model, copy, meta?.commit ?? 0),
     queues: model.queues,
     changedEntities: model.changedEntities,
     unneededEntries: model.unneededEntries,
@@ -107,6 +115,8 @@ export async function recover(
     damagedKeys,
     isIncomplete,
     ...replayed,
+    // The next commit comes behind everything that is known of.
+    lastCommit: Math.max(replayed.lastCommit, copy?.commit ?? 0),
     lastFile: meta?.file ?? 0,
     nextQueueId: Math.max(meta?.nextQueueId ?? 1, model.nextQueueId),
     nextSequence: Math.max(meta?.nextSequence ?? 0, model.nextSequence),
@@ -143,8 +153,7 @@ async function replay(
   model: StoreModel,
   findings: RecoveryFindings,
   { isIncomplete, progress }: ReplayOptions,
-): Promise<{ firstCommit: number; lastCommit: number; replayedBytes: number }> {
-  let firstCommit = 0
+): Promise<{ lastCommit: number; replayedBytes: number }> {
   let lastCommit = meta?.commit ?? 0
   let replayedBytes = 0
   const files = logs.all().filter((log) => log.number >= (meta?.file ?? 0))
@@ -173,7 +182,6 @@ async function replay(
     if (scan.firstCommit > 0 && missing < 0) {
       problem(findings, `log file ${log.number} has commits that came before those of the file in front of it`)
     }
-    if (firstCommit === 0) firstCommit = scan.firstCommit
     lastCommit = Math.max(lastCommit, scan.lastCommit)
     replayedBytes += Math.max(0, scan.end - start)
     findings.tornBytes += scan.tornBytes
@@ -188,7 +196,7 @@ async function replay(
     if (scan.lastCommit > 0) await log.file.sync()
     progress?.read(fileBytes - start)
   }
-  return { firstCommit, lastCommit, replayedBytes }
+  return { lastCommit, replayedBytes }
 }
 
 /**
@@ -196,12 +204,12 @@ async function replay(
  * there is, and what is left in the catalogue may be out of date; else everything counts that the log does not say is gone.
  */
 function withCopy(
-  { entities, changedEntities, changedIn }: StoreModel,
+  { entities, changedEntities, changedIn, gaplessFrom, commitMax }: StoreModel,
   copy: CopiedEntities,
   catalogueCommit: number,
-  firstCommit: number,
 ): Map<string, RecoveredEntity> {
-  const isTold = copy.isWhole && copy.commit >= catalogueCommit && firstCommit <= copy.commit + 1
+  const isFollowed = commitMax <= copy.commit || gaplessFrom <= copy.commit + 1
+  const isTold = copy.isWhole && copy.commit >= catalogueCommit && isFollowed
   const all = new Map(copy.entities)
   if (!isTold) for (const [id, entity] of entities) all.set(id, entity)
   for (const [id, { kind, key, value }] of changedEntities) {
@@ -262,6 +270,9 @@ class StoreModel implements LogVisitor {
   /** The log file being read. */
   log: LogFile | undefined
   #commit = 0
+  /** The log has every commit from this one on; 0 when it has none. */
+  gaplessFrom = 0
+  commitMax = 0
 
   get isEmpty(): boolean {
     return this.entities.size === 0 && this.queues.size === 0
@@ -353,7 +364,9 @@ class StoreModel implements LogVisitor {
   }
 
   commit(number: number): void {
+    if (this.gaplessFrom === 0 || number !== this.#commit + 1) this.gaplessFrom = number
     this.#commit = number
+    this.commitMax = Math.max(this.commitMax, number)
   }
 
   put(kind: number, key: Buffer, value: Buffer): void {

@@ -13,6 +13,7 @@ import {
   RESTORE_FOLDER,
   STORE_FOLDERS,
 } from './data-folder.ts'
+import { removeEntityCopy } from './entity-copy.ts'
 import { ifMissing, syncFolder } from './files.ts'
 
 /** The only names that a backup may bring: it is not trusted to say where files go. */
@@ -34,6 +35,8 @@ export async function restoreStore(
     // Before it was claimed, somebody else may have been here.
     await requireRestorable(folder)
     await removeHalf(folder)
+    // It is of a store that was here before.
+    await removeEntityCopy(folder)
     return await restoreAll(from, folder, onProgress).catch(async (error: unknown) => {
       await removeHalf(folder)
       throw error

@@ -3,9 +3,11 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, trunc
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Catalogue } from '../../../storage/level/catalogue.ts'
+import { backupStore } from '../../../storage/level/backup.ts'
+import { Catalogue, type EntityChange, putEntity } from '../../../storage/level/catalogue.ts'
 import { EntityCopy, readEntityCopy } from '../../../storage/level/entity-copy.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import { restoreStore } from '../../../storage/level/restore.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
@@ -146,4 +148,154 @@ test('the copy follows every change, and does not grow for ever', async () => {
   const names = readdirSync(join(root, 'entities'))
   expect(names).toHaveLength(1)
   expect(statSync(join(root, 'entities', names[0] ?? '')).size).toBeLessThan(6 * 1024 * 1024)
+})
+
+/** What the store has when it is killed now, in the place of what it becomes when it is closed. */
+async function killedAfter(work: (storage: LevelStorage) => Promise<void>): Promise<Recovery> {
+  const storage = new LevelStorage({ folder })
+  const found = await storage.open()
+  await work(storage)
+  await committed(storage)
+  const killed = join(root, 'killed')
+  copyAsKilled(folder, killed)
+  await storage.close()
+  rmSync(folder, { recursive: true })
+  cpSync(killed, folder, { recursive: true })
+  rmSync(killed, { recursive: true })
+  return found
+}
+
+const logPlace = (): string => join(folder, 'log')
+
+test('what the copy gave back stays, although an old part of the log tells otherwise', async () => {
+  await killedAfter((storage) => putEntities(storage, 0, 2))
+  cpSync(logPlace(), join(root, 'log'), { recursive: true })
+  await life(async (storage) => storage.journal.remove(3, key(0)))
+  await makeTables()
+  // A message had kept the first file of the log; what came behind it has gone.
+  const [first = ''] = readdirSync(join(root, 'log'))
+  cpSync(join(root, 'log', first), join(logPlace(), first))
+  rmSync(join(folder, 'catalogue', 'CURRENT'))
+  for (let start = 0; start < 3; start++) expect(keysOf(await life())).toEqual(keys(1, 2))
+})
+
+test('a copy that was left of another store is not believed', async () => {
+  await life((storage) => putEntities(storage, 0, 10))
+  rmSync(join(folder, 'catalogue'), { recursive: true })
+  rmSync(logPlace(), { recursive: true })
+  expect(keysOf(await killedAfter((storage) => putEntities(storage, 20, 21)))).toEqual([])
+  rmSync(join(folder, 'catalogue', 'CURRENT'))
+  expect(keysOf(await life())).toEqual(keys(20, 21))
+})
+
+test('a restore removes the copy of the store that was there before', async () => {
+  await life((storage) => putEntities(storage, 0, 10))
+  const backup = join(root, 'backup')
+  await backupStore(folder, backup, { checkEntities: () => ({ problems: [], refused: [], queueIds: new Set() }) })
+  await life((storage) => putEntities(storage, 10, 20))
+  rmSync(join(folder, 'catalogue'), { recursive: true })
+  rmSync(logPlace(), { recursive: true })
+  await restoreStore(backup, folder)
+  expect(await readEntityCopy(folder)).toBeUndefined()
+})
+
+test('a part of the changes does not count as all of them', async () => {
+  const catalogue = await Catalogue.open(join(root, 'catalogue'))
+  const copy = await EntityCopy.open(root)
+  const value = Buffer.alloc(50_000)
+  const change = (number: number): EntityChange => ({ kind: 3, key: Buffer.from(key(number)), value })
+  await copy.follow([change(0)], 1, catalogue)
+  const [name = ''] = readdirSync(join(root, 'entities'))
+  const path = join(root, 'entities', name)
+  const start = statSync(path).size
+  await copy.follow(
+    keys(1, 9).map((_, at) => change(at + 1)),
+    2,
+    catalogue,
+  )
+  const end = statSync(path).size
+  expect(await readEntityCopy(root)).toMatchObject({ commit: 2, isWhole: true })
+  // Behind the last frame stands an end of 24 bytes.
+  for (const bytes of [end - 30, start + 150_000]) {
+    truncateSync(path, bytes)
+    const found = await readEntityCopy(root)
+    expect(found?.commit).toBe(1)
+    expect(found?.entities.size).toBeGreaterThan(1)
+  }
+  await copy.close()
+  await catalogue.close()
+})
+
+test('the copy is read when the catalogue is gone as a whole, and that is told of', async () => {
+  await life((storage) => putEntities(storage, 0, 10))
+  await life()
+  rmSync(join(folder, 'catalogue'), { recursive: true })
+  const found = await life((storage) => putEntities(storage, 10, 11))
+  expect(keysOf(found)).toEqual(keys(0, 10))
+  expect(found.problems.join()).toContain('the catalogue is missing')
+  const again = await life()
+  expect(keysOf(again)).toEqual(keys(0, 11))
+  expect(again.problems).toEqual([])
+})
+
+test('a new store that is killed before its catalogue is written has lost nothing', async () => {
+  await killedAfter((storage) => putEntities(storage, 0, 10))
+  const copy = join(root, 'entities')
+  cpSync(folder, join(root, 'kept'), { recursive: true })
+  await life()
+  cpSync(join(folder, 'entities'), copy, { recursive: true })
+  // The copy comes before the catalogue.
+  rmSync(folder, { recursive: true })
+  cpSync(join(root, 'kept'), folder, { recursive: true })
+  cpSync(copy, join(folder, 'entities'), { recursive: true })
+  const found = await life()
+  expect(keysOf(found)).toEqual(keys(0, 10))
+  expect(found.problems).toEqual([])
+})
+
+test('every process writes a copy of its own, and removes what others have left', async () => {
+  await life((storage) => putEntities(storage, 0, 10))
+  const place = join(folder, 'entities')
+  cpSync(place, join(root, 'old'), { recursive: true })
+  await life(async (storage) => storage.journal.remove(3, key(0)))
+  rmSync(place, { recursive: true })
+  cpSync(join(root, 'old'), place, { recursive: true })
+  const [name = ''] = readdirSync(place)
+  cpSync(join(place, name), join(place, name.replace(/^\d/, '0').replace(/\d\.log$/, '0.log')))
+  await life()
+  expect(readdirSync(place)).toHaveLength(1)
+  const found = await readEntityCopy(folder)
+  expect([...(found?.entities.values() ?? [])].map((entity) => entity.key).sort()).toEqual(keys(1, 10))
+})
+
+test('a copy counts for all there is only when the log behind it has no gap', async () => {
+  await life((storage) => putEntities(storage, 0, 2))
+  const place = join(folder, 'entities')
+  cpSync(place, join(root, 'old'), { recursive: true })
+  cpSync(logPlace(), join(root, 'log'), { recursive: true })
+  await life(async (storage) => storage.journal.remove(3, key(0)))
+  await makeTables()
+  await killedAfter((storage) => putEntities(storage, 2, 3))
+  rmSync(place, { recursive: true })
+  cpSync(join(root, 'old'), place, { recursive: true })
+  // The old log has what the old copy has, the new one what came last; what was between them is in the catalogue alone.
+  const [first = ''] = readdirSync(join(root, 'log'))
+  cpSync(join(root, 'log', first), join(logPlace(), first))
+  const catalogue = await Catalogue.open(join(folder, 'catalogue'))
+  await catalogue.write(
+    [putEntity(3, Buffer.from(key(7)), Buffer.from('between')), { type: 'del', key: Buffer.from('m') }],
+    true,
+  )
+  await catalogue.close()
+  expect(keysOf(await life())).toEqual(expect.arrayContaining([key(2), key(7)]))
+})
+
+test('a copy that cannot be followed goes', async () => {
+  const catalogue = await Catalogue.open(join(root, 'catalogue'))
+  const copy = await EntityCopy.open(root)
+  await copy.follow([], 1, catalogue)
+  const broken = { kind: 3, key: Buffer.from('key'), value: 7 as unknown as Buffer }
+  await copy.follow([broken], 2, catalogue)
+  expect(await readEntityCopy(root)).toBeUndefined()
+  await catalogue.close()
 })
