@@ -8,10 +8,13 @@ import type { Consumer } from './consumer.ts'
 import type { Exchange } from './exchange.ts'
 import type { Queue } from './queue.ts'
 
-/** Measured on V8 with 64-bit pointers, and rounded up. */
+/**
+ * What one takes of the heap beside its names and arguments, rounded up. 20,000 of each in memory take, by the heap's size on
+ * Node.js 20: a queue 935 bytes, a topic exchange 1331, a topic binding 1103. A durable queue has its place in the store as well.
+ */
 const QUEUE_BYTES = 3000
 const EXCHANGE_BYTES = 1500
-const BINDING_BYTES = 800
+const BINDING_BYTES = 1200
 const CONSUMER_BYTES = 1200
 const STRING_BYTES = 32
 const TABLE_BYTES = 256
