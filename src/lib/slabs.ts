@@ -197,6 +197,9 @@ export class Slabs {
   }
 
   #list(span: Span): void {
+    // An empty one stays only while it is the last of its size: another one takes its place.
+    const last = this.#listed[span.sizeClass]
+    if (last?.liveCount === 0) this.#close(last)
     const first = this.#listed[span.sizeClass]
     span.next = first
     if (first !== undefined) first.previous = span

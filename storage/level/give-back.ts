@@ -5,14 +5,16 @@
  */
 import type { Checkpointer } from './checkpoint.ts'
 import type { LevelJournal } from './level-journal.ts'
-import type { LogFiles } from './log-files.ts'
+import { type LogFiles, ROOM_BYTES } from './log-files.ts'
 import { canBeEmptied, isSparse, logUse } from './log-use.ts'
 
 const LOOK_MS = 1000
 /** With less than this written since the last look, the log is quiet: then its last file may change, too. */
 const QUIET_BYTES = 1024 * 1024
-/** The file that is written to is given back when it takes at least this share of a full one. */
+/** The file that is written to is given back when it takes at least this share of a full one, … */
 const WORTH_SHARE = 0.125
+/** … and more than the room that the first small commits make: the next file takes as much at once. */
+const WORTH_BYTES_MIN = 2 * ROOM_BYTES
 /** Looking at every page takes no more than one part of so many of the time. */
 const REST_SHARE = 50
 
@@ -46,11 +48,12 @@ export class GiveBack {
 
   stop(): void {
     clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   async #look(): Promise<void> {
     const { journal, checkpointer, mayBegin } = this.#targets
-    if (this.#isLooking || !checkpointer.isFree || !mayBegin() || journal.trouble !== undefined) return
+    if (this.#isLooking || !checkpointer.isFree || !mayBegin() || journal.troubleBesidesRoom !== undefined) return
     this.#isLooking = true
     try {
       await this.#giveBack()
@@ -74,6 +77,7 @@ export class GiveBack {
     // What could not be emptied once is not tried again before something has changed.
     this.#lastState = state
     const use = await logUse(logs)
+    if (this.#timer === undefined) return
     this.#restsUntilMs = performance.now() + REST_SHARE * (performance.now() - startedAtMs)
     const isForNothing = this.#isCurrentForNothing(use.currentLive)
     if (isForNothing) journal.startFreshLog()
@@ -83,6 +87,7 @@ export class GiveBack {
   #isCurrentForNothing(liveBytes: number): boolean {
     const { logs } = this.#targets
     const { roomBytes } = logs.current
-    return roomBytes >= logs.fileBytes * WORTH_SHARE && isSparse({ bytes: roomBytes, live: liveBytes })
+    const worthBytes = Math.max(logs.fileBytes * WORTH_SHARE, WORTH_BYTES_MIN)
+    return roomBytes >= worthBytes && isSparse({ bytes: roomBytes, live: liveBytes })
   }
 }

@@ -98,6 +98,11 @@ export class LevelJournal implements Journal {
     return this.#troubles.first
   }
 
+  /** What is wrong but for a disk with little room: what makes room must go on then. */
+  get troubleBesidesRoom(): string | undefined {
+    return this.#troubles.besidesRoom
+  }
+
   /** No commit is on its way, and all that there was is durable. */
   get isIdle(): boolean {
     return this.#running === undefined && !this.#isClosing && !this.#isFailed && !this.#hasWork()
@@ -236,12 +241,13 @@ export class LevelJournal implements Journal {
     return this.#hasStaged() || this.#waiters.areWaiting
   }
 
+  /** While the journal closes, `close` alone runs the commits, and waits for each. */
   #arm(): void {
-    if (this.#isArmed || this.#running !== undefined || this.#isClosed || this.#isFailed) return
+    if (this.#isArmed || this.#running !== undefined || this.#isClosing || this.#isFailed) return
     this.#isArmed = true
     this.#options.nextTurn(() => {
       this.#isArmed = false
-      if (this.#running === undefined && !this.#isClosed && !this.#isFailed) void this.#run()
+      if (this.#running === undefined && !this.#isClosing && !this.#isFailed) void this.#run()
     })
   }
 

@@ -121,8 +121,8 @@ export class LevelStorage implements Storage, PageSource {
     if (this.#store === undefined || this.#isClosed) return
     this.#isClosed = true
     await this.#quarantining
-    await this.journal.close()
     this.#giveBack?.stop()
+    await this.journal.close()
     this.#room?.stop()
     this.#store.place.stop()
     const isWhole = this.journal.trouble === undefined && this.#mayCheckpoint

@@ -21,7 +21,7 @@ const NO_MARK = new Uint8Array(0)
  * written, too. Small commits make room for those that follow.
  */
 const SMALL_COMMIT_BYTES = 32 * 1024
-const ROOM_BYTES = 1024 * 1024 - 2 * SMALL_COMMIT_BYTES
+export const ROOM_BYTES = 1024 * 1024 - 2 * SMALL_COMMIT_BYTES
 const ROOM = Buffer.alloc(ROOM_BYTES)
 /** The next file is made when this share of the current one is used up. */
 const PREPARE_SHARE = 0.5
@@ -233,8 +233,9 @@ export class LogFiles {
     return `${this.#byNumber.size} ${pages}`
   }
 
+  /** What the log takes on the disk. */
   get totalBytes(): number {
-    return this.all().reduce((sum, { bytes }) => sum + bytes, 0)
+    return this.all().reduce((sum, { roomBytes }) => sum + roomBytes, 0)
   }
 
   async close(): Promise<void> {

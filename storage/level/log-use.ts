@@ -11,6 +11,7 @@ const TURN_PAGES = 4096
 
 export interface FileUse {
   readonly log: LogFile
+  /** What it takes on the disk. */
   readonly bytes: number
   readonly live: number
 }
@@ -45,7 +46,7 @@ export async function logUse(logs: LogFiles, isStopped: () => boolean = () => fa
   const files: FileUse[] = []
   for (const log of logs.all()) {
     if (isStopped()) break
-    if (log !== current && log.bytes > 0) files.push({ log, bytes: log.bytes, live: await liveBytes(log) })
+    if (log !== current && log.bytes > 0) files.push({ log, bytes: log.roomBytes, live: await liveBytes(log) })
   }
   files.sort((a, b) => a.live / a.bytes - b.live / b.bytes)
   const live = files.reduce((sum, file) => sum + file.live, 0)

@@ -97,17 +97,31 @@ export class OpenStore {
     await repairDone(this.quarantine)
   }
 
-  /** Gives everything back. What another process has put into its place stays as it is. */
+  /**
+   * Gives everything back, also when a part of it fails to close, and rejects with the first error then. What another
+   * process has put into its place stays as it is.
+   */
   async close(): Promise<void> {
-    const isInPlace = (await this.#place?.trouble()) === undefined
-    try {
-      await this.#copy?.close()
-      await this.#logs?.close()
-      await this.#catalogue?.close()
-      await this.#tables?.end(isInPlace)
-    } finally {
-      await this.#claimed?.release()
+    let isInPlace = false
+    const steps = [
+      async () => {
+        isInPlace = (await this.#place?.trouble()) === undefined
+      },
+      () => this.#copy?.close(),
+      () => this.#logs?.close(),
+      () => this.#catalogue?.close(),
+      () => this.#tables?.end(isInPlace),
+      () => this.#claimed?.release(),
+    ]
+    const errors: unknown[] = []
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        errors.push(error)
+      }
     }
+    if (errors.length > 0) throw errors[0]
   }
 
   async #open(): Promise<RecoveredStore> {

@@ -17,8 +17,12 @@ export class Troubles {
 
   /** The one that weighs most, and what to do about it. */
   get first(): string | undefined {
-    const { log, place, catalogue, room } = this.#texts
-    return log ?? place ?? catalogue ?? room
+    return this.besidesRoom ?? this.#texts.room
+  }
+
+  get besidesRoom(): string | undefined {
+    const { log, place, catalogue } = this.#texts
+    return log ?? place ?? catalogue
   }
 
   /** Undefined when it is over. */

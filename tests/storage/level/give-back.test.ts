@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Checkpointer } from '../../../storage/level/checkpoint.ts'
-import type { DataFile } from '../../../storage/level/files.ts'
+import { type DataFile, type Files, openFolder } from '../../../storage/level/files.ts'
 import { GiveBack } from '../../../storage/level/give-back.ts'
 import type { LevelJournal } from '../../../storage/level/level-journal.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
@@ -12,6 +12,7 @@ import type { LogFile, LogFiles } from '../../../storage/level/log-files.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Page, StoredSegment } from '../../../storage/stored-segment.ts'
 import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { FaultyFiles } from './faulty-files.ts'
 
 const MIB = 1024 * 1024
 const LOG_FILE_BYTES = 4 * MIB
@@ -28,9 +29,9 @@ class Backlog {
   storage!: LevelStorage
   log!: QueueLog
 
-  static async create(): Promise<Backlog> {
+  static async create(files?: (folder: string) => Files): Promise<Backlog> {
     const backlog = new Backlog()
-    await backlog.open()
+    await backlog.open(files?.(backlog.folder))
     for (let number = 0; number < COUNT; number++) {
       backlog.log.append(durable(number, BODY_BYTES))
       if (number % 10 === 9) await committed(backlog.storage)
@@ -39,9 +40,10 @@ class Backlog {
     return backlog
   }
 
-  async open(): Promise<void> {
+  async open(files?: Files): Promise<void> {
     this.storage = new LevelStorage({
       folder: this.folder,
+      ...(files && { files }),
       durability: 'os',
       logFileBytes: LOG_FILE_BYTES,
       onFatal: (error) => this.fatal.push(error),
@@ -95,13 +97,40 @@ describe.concurrent('within seconds, the disk is given back', () => {
     expect(drain(backlog.log)).toEqual([...kept])
     await backlog.remove()
   })
+
+  test('of a nearly full disk, and publishers go on', async () => {
+    let freeBytes = Number.POSITIVE_INFINITY
+    const backlog = await Backlog.create((folder) => {
+      const files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
+      files.freeBytes = async () => freeBytes
+      return files
+    })
+    const { journal } = backlog.storage
+    freeBytes = 32 * MIB
+    await vi.waitFor(() => expect(journal.trouble).toContain('make room'), SECONDS)
+    for (let number = 0; number < COUNT; number++) {
+      const { segment, index } = takeOne(backlog.log)
+      if (number % 40 !== 7) backlog.log.settle(segment, index)
+    }
+    await backlog.expectGivenBack()
+    freeBytes = 128 * MIB
+    await vi.waitFor(() => expect(journal.trouble).toBeUndefined(), SECONDS)
+    await backlog.remove()
+  })
 })
 
 describe('looking at a log', () => {
-  const FILE_BYTES = 1000
+  const FILE_BYTES = 32 * MIB
   let done: string[]
-  let journal: { commit: number; trouble: string | undefined; startFreshLog: () => void }
-  let logs: { writtenBytes: number; hasFree: boolean; current: LogFile; unneededEntries: number[] }
+  let journal: { commit: number; troubleBesidesRoom: string | undefined; startFreshLog: () => void }
+  let logs: {
+    writtenBytes: number
+    hasFree: boolean
+    current: LogFile
+    unneededEntries: number[]
+    fileBytes: number
+  }
+  let all: LogFile[]
   let giveBack: GiveBack
   let mayBegin: boolean
 
@@ -119,9 +148,9 @@ describe('looking at a log', () => {
     vi.useFakeTimers()
     done = []
     mayBegin = true
-    journal = { commit: 1, trouble: undefined, startFreshLog: () => void done.push('fresh log') }
-    const current = file(FILE_BYTES / 10)
-    const all = [file(FILE_BYTES), current]
+    journal = { commit: 1, troubleBesidesRoom: undefined, startFreshLog: () => void done.push('fresh log') }
+    const current = file(FILE_BYTES / 32)
+    all = [file(FILE_BYTES), current]
     logs = {
       ...{ writtenBytes: 0, hasFree: false, current, unneededEntries: [], fileBytes: FILE_BYTES, shape: '' },
       ...{ all: () => all, totalBytes: FILE_BYTES },
@@ -197,11 +226,36 @@ describe('looking at a log', () => {
     expect(await doneIn(1)).toEqual(['fresh log', 'checkpoint'])
   })
 
+  test('small log files are not changed for the room that a few small commits make', async () => {
+    await doneIn(2)
+    logs.fileBytes = 4 * MIB
+    logs.current.roomBytes = MIB
+    journal.commit++
+    expect(await doneIn(1)).toEqual(['checkpoint'])
+  })
+
+  test('a file holds little when that is little of the room it takes, written to or not', async () => {
+    await doneIn(2)
+    const { current } = logs
+    const stored = { unsettledIn: () => 1, isSettled: () => false } as unknown as StoredSegment
+    current.bytes = MIB
+    current.roomBytes = FILE_BYTES
+    current.pages.set({ bytes: MIB / 2, count: 1, bodies: [] } as unknown as Page, stored)
+    all.splice(0, 1)
+    journal.commit++
+    expect(await doneIn(1)).toEqual(['fresh log', 'checkpoint'])
+    // The next one is written to now.
+    logs.current = file(100)
+    all.push(logs.current)
+    journal.commit++
+    expect(await doneIn(1)).toEqual(['checkpoint'])
+  })
+
   test('nothing is done while the disk makes trouble, or the catalogue must wait', async () => {
     logs.hasFree = true
-    journal.trouble = 'full'
+    journal.troubleBesidesRoom = 'full'
     expect(await doneIn(2)).toEqual([])
-    journal.trouble = undefined
+    journal.troubleBesidesRoom = undefined
     mayBegin = false
     expect(await doneIn(2)).toEqual([])
     mayBegin = true
