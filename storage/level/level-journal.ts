@@ -166,6 +166,9 @@ export class LevelJournal implements Journal {
     else if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
       this.#waiters.add(whenDurable, whenLost)
       this.#arm()
+    } else if (this.#isClosing) {
+      // Those who wait at once, again and again, must not keep it from closing.
+      this.#options.nextTurn(() => this.#waiters.call(whenDurable))
     } else whenDurable()
   }
 
