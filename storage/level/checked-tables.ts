@@ -52,6 +52,11 @@ export class CheckedTables {
     return new CheckedTables(folder, await readNote(folder))
   }
 
+  /** The last process that had the database did not come to its end: a write of its log may have been on its way. */
+  get wasCutOff(): boolean {
+    return this.#note.isRunning
+  }
+
   /** Those of the tables that have to be checked. */
   due(tables: readonly TableOnDisk[]): TableOnDisk[] {
     const { isRunning, shortLives } = this.#note

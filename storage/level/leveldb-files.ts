@@ -50,7 +50,7 @@ export async function damageInLevelFiles(
   const problems: string[] = []
   for (const name of logs) {
     const bytes = await readFile(join(folder, name))
-    const at = await damageInLog(bytes)
+    const at = await damageInLog(bytes, toCheck?.wasCutOff)
     if (at !== undefined) problems.push(`its file ${name} is damaged at ${at}`)
     progress?.read(bytes.length)
   }

@@ -13,6 +13,7 @@ const BLOCK_BYTES = 32 * 1024
 const HEADER_BYTES = 7
 const TYPE_OFFSET = 6
 const WHOLE = 1
+const FIRST = 2
 const LAST = 4
 const MASK_DELTA = 0xa282_ead8
 /** So much is looked at in one turn of the event loop. */
@@ -23,8 +24,12 @@ export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0
 }
 
-/** Where the first damaged record is. One that is cut off at the end of the file was never whole. */
-export async function damageInLog(log: Buffer): Promise<number | undefined> {
+/**
+ * Where the first damaged record is. One that is cut off at the end of the file was never whole. When the process that wrote
+ * it was cut off, `mayBeTorn`, that holds for the last record whatever is left of it: a power loss leaves any part of what
+ * was on its way. What that record told, the log of the store tells again.
+ */
+export async function damageInLog(log: Buffer, mayBeTorn = false): Promise<number | undefined> {
   let turnEnd = TURN_BYTES
   for (let at = recordAt(log, 0); at !== undefined; ) {
     if (at > turnEnd) {
@@ -32,10 +37,12 @@ export async function damageInLog(log: Buffer): Promise<number | undefined> {
       turnEnd = at + TURN_BYTES
     }
     const end = recordEnd(log, at)
-    if (end > blockEnd(at)) return at
-    if (end > log.length) return undefined
-    // After a power loss the file may be longer than what was written to it.
-    if (masked(crc32c(log, at + TYPE_OFFSET, end)) !== log.readUInt32LE(at)) return isZeroFrom(log, at) ? undefined : at
+    if (end <= blockEnd(at) && end > log.length) return undefined
+    if (!isIntact(log, at)) {
+      // After a power loss the file may be longer than what was written to it.
+      const isTorn = mayBeTorn ? !beginsBehind(log, at) : end <= blockEnd(at) && isZeroFrom(log, at)
+      return isTorn ? undefined : at
+    }
     at = recordAt(log, end)
   }
   return undefined
@@ -75,4 +82,24 @@ function blockEnd(at: number): number {
 
 function isZeroFrom(log: Buffer, at: number): boolean {
   return log.subarray(at).every((byte) => byte === 0)
+}
+
+function isIntact(log: Buffer, at: number): boolean {
+  const end = recordEnd(log, at)
+  if (end > blockEnd(at) || end > log.length) return false
+  return masked(crc32c(log, at + TYPE_OFFSET, end)) === log.readUInt32LE(at)
+}
+
+/** Whether another record begins behind a damaged one: in its block, if its length leads there, or in a later block. */
+function beginsBehind(log: Buffer, damagedAt: number): boolean {
+  let at: number | undefined = recordEnd(log, damagedAt) <= blockEnd(damagedAt) ? recordEnd(log, damagedAt) : undefined
+  for (let block = blockEnd(damagedAt); ; block += BLOCK_BYTES) {
+    while (at !== undefined && at + HEADER_BYTES <= Math.min(block, log.length) && isIntact(log, at)) {
+      const type = log.readUInt8(at + TYPE_OFFSET)
+      if (type === WHOLE || type === FIRST) return true
+      at = recordEnd(log, at)
+    }
+    if (block >= log.length) return false
+    at = block
+  }
 }

@@ -66,7 +66,8 @@ describe('BodyPool', () => {
 
   describe('as time goes by', () => {
     beforeEach(() => void vi.useFakeTimers())
-    afterEach(() => void vi.useRealTimers())
+    // In this order: the timers that were spied on are not the real ones.
+    afterEach(() => void vi.restoreAllMocks().useRealTimers())
 
     test('gives back what is not used within 30 s, and keeps what is', async () => {
       const pool = new BodyPool()
