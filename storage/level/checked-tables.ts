@@ -39,22 +39,25 @@ interface Note {
 export class CheckedTables {
   readonly #folder: string
   readonly #note: Note
+  /** There was a note when it was opened. */
+  readonly #isNoted: boolean
   #timer: NodeJS.Timeout | undefined
   #startedAtMs = 0
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(folder: string, note: Note) {
+  private constructor(folder: string, note: Note | undefined) {
     this.#folder = folder
-    this.#note = note
+    this.#isNoted = note !== undefined
+    this.#note = note ?? { isRunning: false, shortLives: 0, tables: {} }
   }
 
   static async read(folder: string): Promise<CheckedTables> {
     return new CheckedTables(folder, await readNote(folder))
   }
 
-  /** The last process that had the database did not come to its end: a write of its log may have been on its way. */
+  /** The last process that had the database did not come to its end, or nothing tells: a write of its log may be torn. */
   get wasCutOff(): boolean {
-    return this.#note.isRunning
+    return this.#note.isRunning || !this.#isNoted
   }
 
   /** Those of the tables that have to be checked. */
@@ -79,7 +82,8 @@ export class CheckedTables {
     note.shortLives = note.isRunning && note.shortLives < SHORT_LIVES_MAX ? note.shortLives + 1 : 1
     note.isRunning = true
     note.tables = Object.fromEntries([...known, ...checked].map(({ name, identity }) => [name, identity]))
-    await this.#write()
+    // The next process reads in it whether this one came to its end. The folder is synced once the database is open.
+    await this.#write(true)
     this.#startedAtMs = performance.now()
     this.#timer = setInterval(() => void this.#noteNew(), NOTE_MS)
     this.#timer.unref()
@@ -117,11 +121,11 @@ export class CheckedTables {
   }
 
   /** Without it, more is checked than need be. */
-  #write(): Promise<void> {
+  #write(flush = false): Promise<void> {
     const path = join(this.#folder, NOTE_FILE)
     const text = JSON.stringify(this.#note)
     this.#writing = this.#writing
-      .then(() => writeFile(`${path}.new`, text))
+      .then(() => writeFile(`${path}.new`, text, { flush }))
       .then(() => rename(`${path}.new`, path))
       .catch(() => {})
     return this.#writing
@@ -146,14 +150,13 @@ export async function tablesOnDisk(folder: string): Promise<TableOnDisk[]> {
   return tables
 }
 
-async function readNote(folder: string): Promise<Note> {
-  const nothing: Note = { isRunning: false, shortLives: 0, tables: {} }
+async function readNote(folder: string): Promise<Note | undefined> {
   try {
     const found = JSON.parse(await readFile(join(folder, NOTE_FILE), 'utf8')) as Partial<Note> | null
     const { isRunning, shortLives, tables } = found ?? {}
-    if (typeof isRunning !== 'boolean' || typeof shortLives !== 'number' || typeof tables !== 'object') return nothing
+    if (typeof isRunning !== 'boolean' || typeof shortLives !== 'number' || typeof tables !== 'object') return undefined
     return { isRunning, shortLives, tables: { ...tables } }
   } catch {
-    return nothing
+    return undefined
   }
 }
