@@ -90,16 +90,20 @@ function isIntact(log: Buffer, at: number): boolean {
   return masked(crc32c(log, at + TYPE_OFFSET, end)) === log.readUInt32LE(at)
 }
 
-/** Whether another record begins behind a damaged one: in its block, if its length leads there, or in a later block. */
+/** Whether another record begins behind a damaged one, wherever in its block, or at the start of a later one. */
 function beginsBehind(log: Buffer, damagedAt: number): boolean {
-  let at: number | undefined = recordEnd(log, damagedAt) <= blockEnd(damagedAt) ? recordEnd(log, damagedAt) : undefined
-  for (let block = blockEnd(damagedAt); ; block += BLOCK_BYTES) {
-    while (at !== undefined && at + HEADER_BYTES <= Math.min(block, log.length) && isIntact(log, at)) {
-      const type = log.readUInt8(at + TYPE_OFFSET)
-      if (type === WHOLE || type === FIRST) return true
-      at = recordEnd(log, at)
+  const end = blockEnd(damagedAt)
+  for (let at = damagedAt + 1; at + HEADER_BYTES <= Math.min(end, log.length); at++) if (begins(log, at)) return true
+  for (let block = end; block + HEADER_BYTES <= log.length; block += BLOCK_BYTES) {
+    for (let at = block; at + HEADER_BYTES <= Math.min(blockEnd(block), log.length); at = recordEnd(log, at)) {
+      if (begins(log, at)) return true
+      if (!isIntact(log, at)) break
     }
-    if (block >= log.length) return false
-    at = block
   }
+  return false
+}
+
+function begins(log: Buffer, at: number): boolean {
+  const type = log.readUInt8(at + TYPE_OFFSET)
+  return (type === WHOLE || type === FIRST) && isIntact(log, at)
 }

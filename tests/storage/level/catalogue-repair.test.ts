@@ -132,6 +132,25 @@ test('every byte of a log of LevelDB is checked, and what was never written is n
   expect(await damageInLog(Buffer.concat([log, Buffer.alloc(100_000)]))).toBeUndefined()
 })
 
+test('any part of the last record of LevelDB may be left of a write that was cut off, of others all is', async () => {
+  const place = join(folder, 'logs')
+  const database = new ClassicLevel(place)
+  await database.put('first', 'one '.repeat(10_000))
+  const [name = ''] = namesIn(place, /^\d+\.log$/)
+  const lastAt = readFileSync(join(place, name)).length
+  await database.put('last', 'two '.repeat(20_000))
+  const log = readFileSync(join(place, name))
+  await database.close()
+  const withoutSector = (at: number): Buffer =>
+    Buffer.concat([log.subarray(0, at), Buffer.alloc(512), log.subarray(at + 512)])
+  for (let sector = 512; sector + 512 < log.length; sector += 512) {
+    const torn = withoutSector(sector)
+    expect(await damageInLog(torn), `sector at ${sector}`).toBeDefined()
+    if (sector >= lastAt) expect(await damageInLog(torn, true), `sector at ${sector}`).toBeUndefined()
+    else if (sector + 512 < lastAt) expect(await damageInLog(torn, true), `sector at ${sector}`).toBeDefined()
+  }
+})
+
 test('a catalogue whose tables are damaged does not take the process with it', async () => {
   // Log files that are nearly full of what is needed: they stay.
   const open = async (): Promise<LevelStorage> => new LevelStorage({ folder, logFileBytes: 20_000 })
