@@ -10,6 +10,7 @@ const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js')
 interface LogLine {
   readonly level: string
   readonly msg: string
+  readonly user?: string
   readonly port?: number
 }
 
@@ -105,11 +106,12 @@ export class BrokerProcess {
 
   /** Takes in a line of its log; true once the broker is up. */
   #read(line: string): boolean {
-    const { level, msg, port }: LogLine = JSON.parse(line)
+    const { level, msg, port, user }: LogLine = JSON.parse(line)
     this.port = port ?? this.port
     this.messages.push(msg)
     if (msg === 'connection opened') this.opened++
-    if (/^connection (closed|lost|cut)\b/.test(msg)) this.closed++
+    // One that was never open has no user.
+    if (user !== undefined && /^connection (closed|lost|cut)\b/.test(msg)) this.closed++
     if (level === 'error' || msg.includes('internal error')) this.errors.push(line)
     return msg === 'Server startup complete'
   }
