@@ -81,11 +81,7 @@ export class Channel {
 
   /** A method other than the ones below must not come between the frames of a content. */
   expectMethod(): void {
-    if (this.#content === undefined) return
-    const text = this.#content.isHeaderMissing
-      ? 'expected content header for class 60, got non content header frame instead'
-      : 'expected content body, got non content body frame instead'
-    throw new FrameError(505, text, 60, 40)
+    if (this.#content !== undefined) throw this.#content.interrupted()
   }
 
   publishInPlace(block: Block, at: PublishInPlace): void {

@@ -3,7 +3,7 @@
  * not as its header claims. The body of a message that is too large takes none: it is counted, and refused at its end,
  * so that a client may send it to the end whatever else it sends in between.
  */
-import { FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
+import { BASIC_CLASS_ID, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { requireContentHeader } from '../../protocol/properties.ts'
 import type { Message } from '../broker/message.ts'
@@ -11,7 +11,6 @@ import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.
 import { BODY_TRAILER_BYTES, type BodyPool } from '../lib/body-pool.ts'
 import type { ReadPlace } from './read-place.ts'
 
-const BASIC_CLASS = 60
 const PUBLISH_METHOD = 40
 /** A header with no property. */
 const BARE_HEADER_BYTES = 14
@@ -57,14 +56,14 @@ export class ContentAssembly {
 
   /** Takes the header. A body of more than `bodyBytesMax` will be thrown away. */
   header(block: Block, start: number, end: number, bodyBytesMax: number): void {
-    if (this.#bodySize >= 0) throw unexpected('expected content body, got non content body frame instead')
+    if (this.#bodySize >= 0) throw this.interrupted()
     requireContentHeader(block.bytes, start, end)
     if (end - start < BARE_HEADER_BYTES) throw new FrameError(541, '')
     const bodySize = block.view.getUint32(start + 4) * 0x1_0000_0000 + block.view.getUint32(start + 8)
     if (bodySize > BODY_BYTES_MAX) {
       const claimed = block.view.getBigUint64(start + 4)
       const text = `content body size ${claimed} exceeds maximum allowed size ${BODY_BYTES_MAX}`
-      throw new FrameError(501, text, BASIC_CLASS, PUBLISH_METHOD)
+      throw new FrameError(501, text, BASIC_CLASS_ID, PUBLISH_METHOD)
     }
     this.#bodySize = bodySize
     this.#isTooLarge = bodySize > bodyBytesMax
@@ -81,11 +80,11 @@ export class ContentAssembly {
   /** Takes the next bytes of the body, which may lie in their place already. */
   body(block: Block, start: number, end: number, isOnly = false): void {
     if (this.#bodySize < 0) {
-      throw unexpected('expected content header for class 60, got non content header frame instead')
+      throw this.interrupted()
     }
     const length = this.#bodyBytes + end - start
     if (length > this.#bodySize) {
-      throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS, PUBLISH_METHOD)
+      throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS_ID, PUBLISH_METHOD)
     }
     if (!this.#isTooLarge && block !== this.#body.memory) {
       if (length > this.#body.size) this.#grow(length, isOnly)
@@ -115,8 +114,13 @@ export class ContentAssembly {
     return this.#isTooLarge ? this.#bodySize : undefined
   }
 
-  get isHeaderMissing(): boolean {
-    return this.#bodySize < 0
+  /** The refusal of a frame that is not the one due: the header, then the body. */
+  interrupted(): FrameError {
+    const due =
+      this.#bodySize < 0
+        ? 'expected content header for class 60, got non content header frame instead'
+        : 'expected content body, got non content body frame instead'
+    return new FrameError(505, due, BASIC_CLASS_ID, PUBLISH_METHOD)
   }
 
   get isComplete(): boolean {
@@ -148,8 +152,4 @@ export class ContentAssembly {
     this.#body.release()
     this.#body = larger
   }
-}
-
-function unexpected(text: string): FrameError {
-  return new FrameError(505, text, BASIC_CLASS, PUBLISH_METHOD)
 }
