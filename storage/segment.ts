@@ -17,8 +17,8 @@ import type { StoredSegment } from './stored-segment.ts'
 /** More records than this never share a segment. */
 export const SEGMENT_RECORDS_MAX = 65_536
 
-/** Of a segment whose records are not in memory. */
-export const NO_OFFSETS = new Uint32Array(0)
+/** Of a segment whose records are not in memory. The type is written out: TypeScript before 5.7 knows no generic Uint32Array. */
+export const NO_OFFSETS: Uint32Array = new Uint32Array(0)
 
 export class Segment {
   block: Block = EMPTY_BLOCK
