@@ -3,7 +3,7 @@
  * needed, and logs the alarm.
  */
 import type { StorageMemory } from '../storage/storage.ts'
-import type { MemoryAlarm } from './broker/memory-alarm.ts'
+import type { MemoryAlarm } from './broker/memory/memory-alarm.ts'
 import type { GarbageWatch } from './garbage-watch.ts'
 import type { BodyPool } from './lib/body-pool.ts'
 import { guarded } from './lib/guarded.ts'

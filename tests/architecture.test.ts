@@ -34,6 +34,20 @@ const LAYERS: readonly {
   { name: 'door', path: /^src\/[a-z-]+\.ts$/, mayImport: 'all' },
 ]
 
+/** The rooms of the model, from the lowest to the highest: a room uses those above it in this list, never those below it. */
+const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
+  { name: 'basics', path: /^src\/broker\/(?:errors|fields|names)\.ts$/ },
+  { name: 'memory', path: /^src\/broker\/memory\// },
+  { name: 'scheduling', path: /^src\/broker\/scheduling\// },
+  { name: 'messages', path: /^src\/broker\/messages\// },
+  { name: 'queues', path: /^src\/broker\/queues\// },
+  { name: 'exchanges', path: /^src\/broker\/exchanges\// },
+  { name: 'routing', path: /^src\/broker\/routing\// },
+  { name: 'publishing', path: /^src\/broker\/publishing\// },
+  { name: 'roots', path: /^src\/broker\/(?:broker|durable-entities|vhost)\.ts$/ },
+  { name: 'operations', path: /^src\/broker\/operations\// },
+]
+
 /** Narrower than its layer: the model knows properties and field tables, never frames and methods. */
 const FRAME_FILES = /^protocol\/(?:frame-|method|basic-)/
 const CONFIG_READERS = /^(?:config\/|src\/cli\/|src\/server(?:-builder|-config)?\.ts$)/
@@ -88,6 +102,14 @@ function layerViolation({ from, to }: Import): string | undefined {
   return `${from} imports ${to}: ${source.name} may not import ${target.name}`
 }
 
+function roomViolation({ from, to }: Import): string | undefined {
+  if (!to.startsWith('src/broker/')) return undefined
+  const [source, target] = [from, to].map((file) => ROOMS.findIndex(({ path }) => path.test(file)))
+  if (source === undefined || target === undefined || source === -1 || target === -1)
+    return `${from} imports ${to}: one is in no room`
+  return target <= source ? undefined : `${from} imports ${to}: ${ROOMS[target]?.name} is a higher room`
+}
+
 function cycles(imports: readonly Import[]): string[] {
   const next = new Map<string, string[]>()
   for (const { from, to } of imports) next.set(from, [...(next.get(from) ?? []), to])
@@ -128,6 +150,11 @@ describe('the sources', () => {
   test('import only files that exist', () => {
     const known = new Set(sources.map(({ file }) => file))
     expect(imports.filter(({ to }) => !known.has(to))).toEqual([])
+  })
+
+  test('of the model use lower rooms only', () => {
+    const ofModel = imports.filter(({ from, isTypeOnly }) => from.startsWith('src/broker/') && !isTypeOnly)
+    expect(ofModel.map(roomViolation).filter((violation) => violation !== undefined)).toEqual([])
   })
 
   test('have no import cycles', () => {
@@ -175,12 +202,19 @@ describe('this test', () => {
 
   test('sees a broken layer', () => {
     const violation = (from: string, to: string) => layerViolation({ from, to, isTypeOnly: true })
-    expect(violation('src/broker/queue.ts', 'src/amqp/channel.ts')).toContain('broker may not import amqp')
-    expect(violation('src/broker/queue.ts', 'protocol/frame-scanner.ts')).toContain('no frames')
+    expect(violation('src/broker/queues/queue.ts', 'src/amqp/channel.ts')).toContain('broker may not import amqp')
+    expect(violation('src/broker/queues/queue.ts', 'protocol/frame-scanner.ts')).toContain('no frames')
     expect(violation('src/amqp/listener.ts', 'config/options.ts')).toContain('only the server')
-    expect(violation('src/auth/users.ts', 'src/broker/queue.ts')).toContain('auth may not import broker')
+    expect(violation('src/auth/users.ts', 'src/broker/queues/queue.ts')).toContain('auth may not import broker')
     expect(violation('src/auth/users.ts', 'src/broker/errors.ts')).toBeUndefined()
     expect(violation('src/amqp/channel.ts', 'src/broker/vhost.ts')).toBeUndefined()
+  })
+
+  test('sees a higher room', () => {
+    const violation = (from: string, to: string) => roomViolation({ from, to, isTypeOnly: false })
+    expect(violation('src/broker/queues/queue.ts', 'src/broker/vhost.ts')).toContain('roots is a higher room')
+    expect(violation('src/broker/queues/queue.ts', 'src/broker/cellar/barrel.ts')).toContain('in no room')
+    expect(violation('src/broker/vhost.ts', 'src/broker/queues/queue.ts')).toBeUndefined()
   })
 
   test('sees a cycle', () => {

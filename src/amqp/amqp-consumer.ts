@@ -1,6 +1,6 @@
 import { deliverPrefix } from '../../protocol/basic-fast-path.ts'
 import type { Segment } from '../../storage/segment.ts'
-import type { Consumer, DeliverySink } from '../broker/consumer.ts'
+import type { Consumer, DeliverySink } from '../broker/queues/consumer.ts'
 import { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
 import { writeDelivery } from './delivery.ts'

@@ -1,9 +1,9 @@
 /** The channels of one connection, and the queues that are exclusive to it. */
 import { FrameError } from '../../protocol/errors.ts'
 import { METHODS, type Method } from '../../protocol/methods.ts'
-import { Publisher } from '../broker/publisher.ts'
-import type { Queue } from '../broker/queue.ts'
-import { argumentsWithoutEffect } from '../broker/queue-arguments.ts'
+import { Publisher } from '../broker/publishing/publisher.ts'
+import type { Queue } from '../broker/queues/queue.ts'
+import { argumentsWithoutEffect } from '../broker/queues/queue-arguments.ts'
 import { Channel, RETURNED_AT_ONCE_MAX } from './channel.ts'
 import type { Connection } from './connection.ts'
 import type { AmqpContext, ConnectionDetails } from './context.ts'

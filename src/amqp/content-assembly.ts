@@ -6,7 +6,7 @@
 import { BASIC_CLASS_ID, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { requireContentHeader } from '../../protocol/properties.ts'
-import type { Message } from '../broker/message.ts'
+import type { Message } from '../broker/messages/message.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 import { BODY_TRAILER_BYTES, type BodyPool } from '../lib/body-pool.ts'
 import type { ReadPlace } from './read-place.ts'

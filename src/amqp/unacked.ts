@@ -5,7 +5,7 @@
  */
 
 import type { Segment } from '../../storage/segment.ts'
-import type { Queue } from '../broker/queue.ts'
+import type { Queue } from '../broker/queues/queue.ts'
 
 /** Whom a message was delivered for: a consumer, or one basic.get. */
 export interface UnackedOwner {

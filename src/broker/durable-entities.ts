@@ -5,11 +5,11 @@
 import { decodeFieldTable, encodeFieldTable, type Field, type FieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
-import { type Binding, createBinding } from './binding.ts'
-import type { Exchange } from './exchange.ts'
-import { isExchangeType } from './exchange-types/exchange-types.ts'
+import { type Binding, createBinding } from './exchanges/binding.ts'
+import type { Exchange } from './exchanges/exchange.ts'
+import { isExchangeType } from './exchanges/types/exchange-types.ts'
 import { isReserved } from './names.ts'
-import type { Queue } from './queue.ts'
+import type { Queue } from './queues/queue.ts'
 import type { Vhost } from './vhost.ts'
 
 /** Finds a vhost, or makes it: one whose record was lost is there again with the first of what is in it. */

@@ -1,8 +1,8 @@
 /** What was handed to code in this process and is not settled yet, by delivery tag. */
 import type { Segment } from '../../storage/segment.ts'
-import type { Consumer } from '../broker/consumer.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import { refuse } from '../broker/errors.ts'
-import type { Queue } from '../broker/queue.ts'
+import type { Queue } from '../broker/queues/queue.ts'
 
 export interface Delivery {
   readonly tag: number

@@ -9,13 +9,13 @@ import {
   bindQueue,
   unbindExchange,
   unbindQueue,
-} from '../broker/binding-operations.ts'
+} from '../broker/operations/binding-operations.ts'
 import { refuse } from '../broker/errors.ts'
-import { declareExchange, deleteExchange } from '../broker/exchange-declaration.ts'
+import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
 import { generatedName } from '../broker/names.ts'
-import { enqueue } from '../broker/publisher.ts'
-import type { Queue } from '../broker/queue.ts'
-import { accessQueue, declareQueue, deleteQueue } from '../broker/queue-declaration.ts'
+import { enqueue } from '../broker/publishing/publisher.ts'
+import type { Queue } from '../broker/queues/queue.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { aFunction, checkOptions, notA } from '../lib/checks.ts'
 import { type BrokerStats, brokerStats } from './broker-stats.ts'

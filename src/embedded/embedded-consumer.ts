@@ -4,8 +4,8 @@
  * of messages waits or is unsettled at a time.
  */
 import type { Segment } from '../../storage/segment.ts'
-import { Consumer, type ConsumerOptions, type DeliverySink } from '../broker/consumer.ts'
-import type { Queue } from '../broker/queue.ts'
+import { Consumer, type ConsumerOptions, type DeliverySink } from '../broker/queues/consumer.ts'
+import type { Queue } from '../broker/queues/queue.ts'
 import type { Deliveries, Settlement } from './deliveries.ts'
 import { type ReceivedMessage, readMessage } from './received-message.ts'
 

@@ -1,5 +1,5 @@
 /** Messages as code in this process hands them in. */
-import { createMessage, type Message } from '../broker/message.ts'
+import { createMessage, type Message } from '../broker/messages/message.ts'
 import { anObject, anyText, type Check, type Checks, checkOptions, notA } from '../lib/checks.ts'
 import { type MessageProperties, NO_PROPERTIES, toProperties } from './message-properties.ts'
 

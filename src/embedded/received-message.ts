@@ -2,7 +2,7 @@
 import { decodeContentHeader } from '../../protocol/properties.ts'
 import { deliveriesBefore } from '../../storage/queue-log.ts'
 import type { Segment } from '../../storage/segment.ts'
-import { shortString } from '../broker/message.ts'
+import { shortString } from '../broker/messages/message.ts'
 import { fromProperties, type MessageProperties, NO_PROPERTIES } from './message-properties.ts'
 
 /** Payload bytes of a content header without any property. */

@@ -3,9 +3,9 @@
  * sure that all of them can be carried out before the first one is, so that either all of them happen or none.
  */
 import { refuse } from '../broker/errors.ts'
-import type { Message } from '../broker/message.ts'
-import { enqueue } from '../broker/publisher.ts'
-import { type TransactionOperation as Step, Transaction } from '../broker/transaction.ts'
+import type { Message } from '../broker/messages/message.ts'
+import { enqueue } from '../broker/publishing/publisher.ts'
+import { type TransactionOperation as Step, Transaction } from '../broker/publishing/transaction.ts'
 import { aFunction, wholeNumber } from '../lib/checks.ts'
 import type { Deliveries, Delivery, Settlement } from './deliveries.ts'
 import type { EmbeddedPublisher } from './embedded-publisher.ts'

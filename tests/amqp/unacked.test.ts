@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Unacked, type UnackedOwner } from '../../src/amqp/unacked.ts'
-import type { Queue } from '../../src/broker/queue.ts'
+import type { Queue } from '../../src/broker/queues/queue.ts'
 import { Segment } from '../../storage/segment.ts'
 
 const SEGMENT = new Segment()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Binding } from '../../src/broker/binding.ts'
-import type { Exchange } from '../../src/broker/exchange.ts'
+import type { Binding } from '../../src/broker/exchanges/binding.ts'
+import type { Exchange } from '../../src/broker/exchanges/exchange.ts'
 import { Model, message, refusal } from './model.ts'
 
 const names = (items: Iterable<{ readonly name: string }>) => [...items].map(({ name }) => name).sort()

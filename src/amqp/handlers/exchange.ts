@@ -1,5 +1,5 @@
-import { bindExchange, unbindExchange } from '../../broker/binding-operations.ts'
-import { declareExchange, deleteExchange, passiveExchange } from '../../broker/exchange-declaration.ts'
+import { bindExchange, unbindExchange } from '../../broker/operations/binding-operations.ts'
+import { declareExchange, deleteExchange, passiveExchange } from '../../broker/operations/exchange-declaration.ts'
 import { entityName } from '../../broker/names.ts'
 import type { Handler } from '../dispatch.ts'
 

@@ -1,9 +1,9 @@
 import type { MethodArguments } from '../../../protocol/methods.ts'
-import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/binding-operations.ts'
+import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/operations/binding-operations.ts'
 import { refuse } from '../../broker/errors.ts'
 import { entityName } from '../../broker/names.ts'
-import { accessQueue, declareQueue, deleteQueue } from '../../broker/queue-declaration.ts'
-import { isReplyAddress, REPLY_QUEUE } from '../../broker/reply-to.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../../broker/operations/queue-declaration.ts'
+import { isReplyAddress, REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 import type { Channel } from '../channel.ts'
 import type { Handler } from '../dispatch.ts'
 

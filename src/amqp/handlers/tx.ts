@@ -1,5 +1,5 @@
 import { refuse } from '../../broker/errors.ts'
-import { Transaction } from '../../broker/transaction.ts'
+import { Transaction } from '../../broker/publishing/transaction.ts'
 import type { Channel } from '../channel.ts'
 import type { Handler } from '../dispatch.ts'
 

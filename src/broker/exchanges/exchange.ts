@@ -1,0 +1,65 @@
+import type { FieldTable } from '../../../protocol/field-table.ts'
+import type { Binding } from './binding.ts'
+import { EXCHANGE_TYPES, type ExchangeTypeName, type RoutingTable } from './types/exchange-types.ts'
+import type { Route } from '../routing/router.ts'
+
+export interface ExchangeSpec {
+  readonly name: string
+  readonly type: ExchangeTypeName
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly arguments: FieldTable
+}
+
+export class Exchange {
+  readonly kind = 'exchange'
+  readonly name: string
+  readonly vhostName: string
+  readonly type: ExchangeTypeName
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly arguments: FieldTable
+  /** Where a message goes that this exchange routed nowhere. */
+  readonly alternateExchange: string | undefined
+  /** The bindings that lead here: from other exchanges. */
+  readonly incoming = new Set<Binding>()
+  /** The bindings that start here, by id. */
+  readonly outgoing = new Map<string, Binding>()
+  readonly routingTable: RoutingTable
+  /** The route of every message, where the routing key makes no difference. */
+  sharedRoute: Route | undefined
+
+  constructor(vhostName: string, spec: ExchangeSpec) {
+    this.name = spec.name
+    this.vhostName = vhostName
+    this.type = spec.type
+    this.durable = spec.durable
+    this.autoDelete = spec.autoDelete
+    this.internal = spec.internal
+    this.arguments = spec.arguments
+    const alternate = spec.arguments.get('alternate-exchange')
+    this.alternateExchange = alternate?.type === 'S' ? String(alternate.value) : undefined
+    this.routingTable = EXCHANGE_TYPES[spec.type].createTable()
+  }
+
+  /** False when there is such a binding already. */
+  addBinding(binding: Binding): boolean {
+    if (this.outgoing.has(binding.id)) return false
+    this.outgoing.set(binding.id, binding)
+    this.routingTable.add(binding)
+    binding.destination.incoming.add(binding)
+    return true
+  }
+
+  /** The binding that was removed; undefined when there is none. */
+  removeBinding(id: string): Binding | undefined {
+    const binding = this.outgoing.get(id)
+    if (binding === undefined) return undefined
+    this.outgoing.delete(id)
+    this.routingTable.remove(binding)
+    binding.destination.incoming.delete(binding)
+    return binding
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What queues, exchanges, bindings and consumers take in memory: what each costs by itself, and its names and arguments as
+ * they are when decoded. A field of two octets becomes an object of many, so that the size on the wire would say little.
+ */
+import type { Field, FieldTable } from '../../../protocol/field-table.ts'
+import type { Binding } from '../exchanges/binding.ts'
+import type { Consumer } from '../queues/consumer.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
+import type { Queue } from '../queues/queue.ts'
+
+/**
+ * What one takes of the heap beside its names and arguments, rounded up. 20,000 of each in memory take, by the heap's size on
+ * Node.js 20: a queue 935 bytes, a topic exchange 1331, a topic binding 1103. A durable queue has its place in the store as well.
+ */
+const QUEUE_BYTES = 3000
+const EXCHANGE_BYTES = 1500
+const BINDING_BYTES = 1200
+const CONSUMER_BYTES = 1200
+const STRING_BYTES = 32
+const TABLE_BYTES = 256
+const ENTRY_BYTES = 64
+const FIELD_BYTES = 64
+const BUFFER_BYTES = 256
+const ITEM_BYTES = 12
+
+export function queueBytes(queue: Pick<Queue, 'name' | 'arguments'>): number {
+  return QUEUE_BYTES + stringBytes(queue.name) + tableBytes(queue.arguments)
+}
+
+export function exchangeBytes(exchange: Pick<Exchange, 'name' | 'arguments'>): number {
+  return EXCHANGE_BYTES + stringBytes(exchange.name) + tableBytes(exchange.arguments)
+}
+
+/** Its id has the arguments in it, encoded. */
+export function bindingBytes({ id, routingKey, arguments: bindingArguments }: Binding): number {
+  return BINDING_BYTES + STRING_BYTES + id.length + stringBytes(routingKey) + tableBytes(bindingArguments)
+}
+
+export function consumerBytes(consumer: Pick<Consumer, 'tag' | 'arguments'>): number {
+  return CONSUMER_BYTES + stringBytes(consumer.tag) + tableBytes(consumer.arguments)
+}
+
+function tableBytes(table: FieldTable): number {
+  if (table.size === 0) return 0
+  let bytes = TABLE_BYTES
+  for (const [key, field] of table) bytes += ENTRY_BYTES + stringBytes(key) + fieldBytes(field)
+  return bytes
+}
+
+function fieldBytes({ value }: Field): number {
+  if (value === null) return ITEM_BYTES
+  if (typeof value === 'string') return FIELD_BYTES + stringBytes(value)
+  if (typeof value !== 'object') return FIELD_BYTES
+  if (value instanceof Uint8Array) return FIELD_BYTES + BUFFER_BYTES + value.length
+  if (value instanceof Map) return FIELD_BYTES + tableBytes(value)
+  if (!Array.isArray(value)) return 2 * FIELD_BYTES
+  let bytes = FIELD_BYTES + value.length * ITEM_BYTES
+  for (const field of value) bytes += fieldBytes(field)
+  return bytes
+}
+
+/** One octet for each character, or two for all as soon as one needs them. */
+function stringBytes(text: string): number {
+  return STRING_BYTES + (Buffer.byteLength(text) === text.length ? text.length : text.length * 2)
+}

@@ -1,0 +1,105 @@
+/** Binding and unbinding queues and exchanges. */
+import type { FieldTable } from '../../../protocol/field-table.ts'
+import { type Binding, createBinding, type Destination } from '../exchanges/binding.ts'
+import { refuse } from '../errors.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
+import { refuseDefaultExchange } from './exchange-declaration.ts'
+import { exchangeType } from '../exchanges/types/exchange-types.ts'
+import { entityName } from '../names.ts'
+import { accessQueue } from './queue-declaration.ts'
+import { isReplyAddress } from '../routing/reply-to.ts'
+import { bindingBytes } from '../memory/topology-bytes.ts'
+import type { Vhost } from '../vhost.ts'
+
+export interface BindingRequest {
+  readonly source: string
+  readonly destination: string
+  readonly routingKey: string
+  readonly arguments: FieldTable
+}
+
+/** Binds a queue to an exchange; twice is no error. Returns the binding. Throws BrokerError. */
+export function bindQueue(vhost: Vhost, request: BindingRequest, user: object): Binding {
+  const { source, destination } = queueEnds(request)
+  if (isReplyAddress(destination)) throw refuse.replyQueueBinding('queue', destination, vhost.name)
+  const exchange = vhost.requireExchange(source)
+  const queue = vhost.requireQueue(destination)
+  checkBinding(exchange, request)
+  return bind(vhost, exchange, accessQueue(vhost, queue.name, user), request)
+}
+
+/**
+ * Takes a binding between a queue and an exchange away. RabbitMQ finds nothing wrong with one that is not there, be it that
+ * its queue or its exchange is missing. Returns the binding in question, undefined when one of its ends is missing.
+ * Throws BrokerError.
+ */
+export function unbindQueue(vhost: Vhost, request: BindingRequest, user: object): Binding | undefined {
+  const { source, destination } = queueEnds(request)
+  const binding = bindingBetween(vhost.exchange(source), vhost.queue(destination), request)
+  if (isBound(binding)) accessQueue(vhost, destination, user)
+  return unbind(vhost, binding)
+}
+
+/** Binds an exchange to another; twice is no error. Returns the binding. Throws BrokerError. */
+export function bindExchange(vhost: Vhost, request: BindingRequest): Binding {
+  const { source, destination } = exchangeEnds(request)
+  const exchange = vhost.requireExchange(source)
+  const to = vhost.requireExchange(destination)
+  checkBinding(exchange, request)
+  return bind(vhost, exchange, to, request)
+}
+
+/** Takes a binding between two exchanges away, as `unbindQueue` does. */
+export function unbindExchange(vhost: Vhost, request: BindingRequest): Binding | undefined {
+  const { source, destination } = exchangeEnds(request)
+  return unbind(vhost, bindingBetween(vhost.exchange(source), vhost.exchange(destination), request))
+}
+
+interface Ends {
+  readonly source: string
+  readonly destination: string
+}
+
+function queueEnds(request: BindingRequest): Ends {
+  const ends = { source: entityName(request.source), destination: entityName(request.destination) }
+  refuseDefaultExchange(ends.source)
+  return ends
+}
+
+function exchangeEnds(request: BindingRequest): Ends {
+  const ends = queueEnds(request)
+  refuseDefaultExchange(ends.destination)
+  return ends
+}
+
+function checkBinding({ type }: Exchange, request: BindingRequest): void {
+  exchangeType(type).checkBinding?.(request.arguments)
+}
+
+function bind(vhost: Vhost, source: Exchange, to: Destination, request: BindingRequest): Binding {
+  const binding = createBinding(source, to, request.routingKey, request.arguments)
+  if (!isBound(binding) && !vhost.topology.hasRoomFor(bindingBytes(binding))) {
+    throw refuse.topologyFull('bind to', 'exchange', source.name, vhost.name)
+  }
+  vhost.addBinding(binding)
+  return binding
+}
+
+/** The binding that a request names, whether it is there or not. */
+function bindingBetween(
+  source: Exchange | undefined,
+  to: Destination | undefined,
+  { routingKey, arguments: bindingArguments }: BindingRequest,
+): Binding | undefined {
+  if (source === undefined || to === undefined) return undefined
+  return createBinding(source, to, routingKey, bindingArguments)
+}
+
+function isBound(binding: Binding | undefined): boolean {
+  return binding?.source.outgoing.has(binding.id) === true
+}
+
+function unbind(vhost: Vhost, binding: Binding | undefined): Binding | undefined {
+  if (binding !== undefined) vhost.removeBinding(binding.source, binding.id)
+  return binding
+}

@@ -1,0 +1,93 @@
+/** Declaring and deleting exchanges, with RabbitMQ's checks in RabbitMQ's order. */
+import type { FieldTable } from '../../../protocol/field-table.ts'
+import { refuse } from '../errors.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
+import { type ExchangeTypeName, isExchangeType } from '../exchanges/types/exchange-types.ts'
+import { fieldTypeName } from '../fields.ts'
+import { argumentText, entityName, isReserved } from '../names.ts'
+import { exchangeBytes } from '../memory/topology-bytes.ts'
+import type { Vhost } from '../vhost.ts'
+
+export interface ExchangeDeclaration {
+  readonly name: string
+  readonly type: string
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly arguments: FieldTable
+}
+
+/** Throws BrokerError when the default exchange is named: nothing may be done to it. */
+export function refuseDefaultExchange(name: string): void {
+  if (name === '') throw refuse.defaultExchange()
+}
+
+export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration): Exchange {
+  const type = requireType(declaration.type)
+  const name = entityName(declaration.name)
+  refuseDefaultExchange(name)
+  const existing = vhost.exchange(name)
+  if (existing !== undefined) {
+    checkEquivalence(existing, declaration)
+    return existing
+  }
+  if (isReserved(name)) throw refuse.reservedName('exchange', name)
+  const alternate = declaration.arguments.get('alternate-exchange')
+  if (alternate !== undefined && alternate.type !== 'S') {
+    throw refuse.invalidArgumentType(fieldTypeName(alternate), 'alternate-exchange', ['exchange', name, vhost.name])
+  }
+  if (!vhost.topology.hasRoomFor(exchangeBytes({ name, arguments: declaration.arguments }))) {
+    throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
+  }
+  return vhost.addExchange({ ...declaration, name, type })
+}
+
+/** exchange.declare with the passive bit: only asks whether it is there. */
+export function passiveExchange(vhost: Vhost, name: string): Exchange {
+  const plainName = entityName(name)
+  refuseDefaultExchange(plainName)
+  return vhost.requireExchange(plainName)
+}
+
+/** Deleting what is not there is no error. */
+export function deleteExchange(vhost: Vhost, name: string, ifUnused: boolean): void {
+  const plainName = entityName(name)
+  refuseDefaultExchange(plainName)
+  if (isReserved(plainName)) throw refuse.predeclared('exchange', plainName, vhost.name)
+  const exchange = vhost.exchange(plainName)
+  if (exchange === undefined) return
+  if (ifUnused && exchange.outgoing.size > 0) throw refuse.inUse('exchange', plainName, vhost.name)
+  vhost.removeExchange(exchange)
+}
+
+function requireType(type: string): ExchangeTypeName {
+  if (!isExchangeType(type)) throw refuse.unknownExchangeType(type)
+  return type
+}
+
+function checkEquivalence(exchange: Exchange, declaration: ExchangeDeclaration): void {
+  const flags = [
+    ['type', declaration.type, exchange.type],
+    ['durable', declaration.durable, exchange.durable],
+    ['auto_delete', declaration.autoDelete, exchange.autoDelete],
+    ['internal', declaration.internal, exchange.internal],
+  ] as const
+  const resource = ['exchange', exchange.name, exchange.vhostName] as const
+  for (const [flag, received, current] of flags) {
+    if (received !== current) throw refuse.inequivalent(flag, resource, `'${received}'`, `'${current}'`)
+  }
+  checkArgumentEquivalence(['alternate-exchange'], resource, declaration.arguments, exchange.arguments)
+}
+
+/** Compares the named arguments by value; the first that differs is named in the refusal. */
+export function checkArgumentEquivalence(
+  names: Iterable<string>,
+  resource: readonly ['queue' | 'exchange', string, string],
+  received: FieldTable,
+  current: FieldTable,
+): void {
+  for (const name of names) {
+    const texts = argumentText(received.get(name), current.get(name))
+    if (texts !== undefined) throw refuse.inequivalent(name, resource, texts.received, texts.current)
+  }
+}

@@ -1,0 +1,196 @@
+/** A queue: its messages, its consumers, and what was delivered and is not settled yet. */
+import type { FieldTable } from '../../../protocol/field-table.ts'
+import type { QueueLog } from '../../../storage/queue-log.ts'
+import type { RecordSource } from '../../../storage/record.ts'
+import type { Segment } from '../../../storage/segment.ts'
+import type { Binding } from '../exchanges/binding.ts'
+import type { Consumer } from './consumer.ts'
+import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
+import { refuse } from '../errors.ts'
+import { QueueConsumers } from './queue-consumers.ts'
+
+/** What is delivered at once to consumers that take any number of messages. */
+const CATCH_UP_MESSAGES = 16_384
+
+export interface QueueSpec {
+  readonly name: string
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly arguments: FieldTable
+  /** The connection that an exclusive queue belongs to. */
+  readonly owner: object | undefined
+}
+
+export class Queue {
+  readonly kind = 'queue'
+  readonly name: string
+  readonly vhostName: string
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly arguments: FieldTable
+  /** The connection that an exclusive queue belongs to, until the queue is gone. */
+  owner: object | undefined
+  readonly consumers = new QueueConsumers()
+  /** The bindings that lead here. */
+  readonly incoming = new Set<Binding>()
+  unackedCount = 0
+  publishedCount = 0
+  deliveredCount = 0
+  isDeleted = false
+  #isScheduled = false
+  readonly #wake = (): void => this.wake()
+  #isCancelling = false
+  /** What gives back the rest of messages that come back turn by turn. */
+  #returning: Set<() => void> | undefined
+  readonly #log: QueueLog
+  readonly #scheduler: DeliveryScheduler
+
+  constructor(vhostName: string, spec: QueueSpec, log: QueueLog, scheduler: DeliveryScheduler) {
+    this.name = spec.name
+    this.vhostName = vhostName
+    this.durable = spec.durable
+    this.autoDelete = spec.autoDelete
+    this.arguments = spec.arguments
+    this.owner = spec.owner
+    this.#log = log
+    this.#scheduler = scheduler
+  }
+
+  get readyCount(): number {
+    return this.#log.readyCount
+  }
+
+  publish(message: RecordSource): void {
+    this.#log.append(message)
+    this.publishedCount++
+    if (this.consumers.count > 0) this.wake()
+  }
+
+  /** Has the queue deliver in this or the next turn. */
+  wake(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#scheduler.add(this)
+  }
+
+  /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
+  deliver(limit: number): number {
+    this.#isScheduled = false
+    return this.#returning === undefined ? this.#deliver(limit) : 0
+  }
+
+  /** Delivers now what is to be delivered in this turn: before the queue is looked at or changed. */
+  catchUp(): void {
+    if (this.#returning !== undefined) for (const finish of [...this.#returning]) finish()
+    if (this.#isScheduled) this.#deliver(CATCH_UP_MESSAGES)
+  }
+
+  #deliver(limit: number): number {
+    const log = this.#log
+    const consumers = this.consumers
+    let left = limit
+    for (; log.readyCount > 0 && (!log.isKept || log.isReadable(this.#wake)); left--) {
+      const consumer = consumers.next()
+      if (consumer === undefined) break
+      if (left === 0) {
+        this.wake()
+        break
+      }
+      log.take()
+      const segment = log.segment as Segment
+      const { index } = log
+      this.deliveredCount++
+      if (consumer.isNoAck) {
+        consumer.sink.deliver(consumer, segment, index, log.isRedelivered)
+        log.settle(segment, index)
+      } else {
+        this.unackedCount++
+        if (consumer.prefetchCount !== 0) consumer.credit--
+        consumer.sink.deliver(consumer, segment, index, log.isRedelivered)
+      }
+    }
+    return limit - left
+  }
+
+  /**
+   * Takes one message for basic.get: read it before calling anything else of the queue. With `isNoAck` it is settled
+   * when `read` returns, otherwise the reader settles or requeues it later. False when no message is ready.
+   */
+  get(isNoAck: boolean, read: (segment: Segment, index: number, isRedelivered: boolean) => void): boolean {
+    const log = this.#log
+    if (log.readyCount === 0) return false
+    log.makeReadable()
+    // What had to be read back may have turned out to be damaged.
+    if (log.readyCount === 0) return false
+    log.take()
+    const segment = log.segment as Segment
+    const { index } = log
+    this.deliveredCount++
+    if (!isNoAck) this.unackedCount++
+    read(segment, index, log.isRedelivered)
+    if (isNoAck) log.settle(segment, index)
+    return true
+  }
+
+  /** An unacked message is done with. */
+  settle(segment: Segment, index: number): void {
+    if (this.isDeleted) return
+    this.unackedCount--
+    this.#log.settle(segment, index)
+  }
+
+  /** An unacked message becomes ready again in its old place. */
+  requeue(segment: Segment, index: number): void {
+    if (this.isDeleted) return
+    this.unackedCount--
+    this.#log.requeue(segment, index)
+    if (this.consumers.count > 0) this.wake()
+  }
+
+  /** Messages come back turn by turn, until `returned` is called with the same; `finish` has them come back at once. */
+  expectReturns(finish: () => void): void {
+    this.#returning ??= new Set()
+    this.#returning.add(finish)
+  }
+
+  returned(finish: () => void): void {
+    if (this.#returning?.delete(finish) !== true || this.#returning.size > 0) return
+    this.#returning = undefined
+    if (this.consumers.count > 0) this.wake()
+  }
+
+  /** Drops the ready messages; how many there were. */
+  purge(): number {
+    return this.#log.purge()
+  }
+
+  addConsumer(consumer: Consumer): void {
+    const { consumers } = this
+    if (consumers.hasExclusive || (consumer.isExclusive && consumers.count > 0)) {
+      throw refuse.exclusiveUse('queue', this.name, this.vhostName)
+    }
+    consumers.add(consumer)
+    if (this.readyCount > 0) this.wake()
+  }
+
+  /** Returns true when this was the last consumer of an auto-delete queue, which is to be deleted now. */
+  removeConsumer(consumer: Consumer): boolean {
+    this.catchUp()
+    if (!this.consumers.remove(consumer)) return false
+    return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
+  }
+
+  /** Drops everything and tells the consumers. Called by the vhost, which has forgotten the queue already. */
+  close(): void {
+    if (this.#isCancelling) return
+    this.#isCancelling = true
+    this.isDeleted = true
+    for (const consumer of this.consumers.all()) {
+      this.consumers.remove(consumer)
+      consumer.sink.cancelled(consumer)
+    }
+    this.#log.clear()
+    this.unackedCount = 0
+    this.owner = undefined // remembered routes may know this queue for a while: not its connection as well
+  }
+}

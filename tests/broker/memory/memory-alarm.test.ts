@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { MemoryAlarm } from '../../../src/broker/memory/memory-alarm.ts'
+
+let storage: number
+let other: number
+let alarm: MemoryAlarm
+let changes: boolean[]
+
+beforeEach(() => {
+  storage = 0
+  other = 100
+  changes = []
+  alarm = new MemoryAlarm(1000, { storageBytes: () => storage, otherBytes: () => other })
+  alarm.onChange((isActive) => changes.push(isActive))
+})
+
+describe('MemoryAlarm', () => {
+  test('is raised by what the storage holds, at once', () => {
+    storage = 900
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    storage = 901
+    alarm.check()
+    expect(alarm.isActive).toBe(true)
+    expect(alarm.usedBytes).toBe(1001)
+  })
+
+  test('ends well below the limit, so that it does not come and go with every message', () => {
+    storage = 950
+    alarm.check()
+    for (const bytes of [890, 860, 851, 850]) {
+      storage = bytes
+      alarm.check()
+      expect(alarm.isActive).toBe(true)
+    }
+    storage = 849
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    storage = 899
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    expect(changes).toEqual([true, false])
+  })
+
+  test('counts everything else as it was when it was last sampled', () => {
+    other = 1500
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+    alarm.sample()
+    expect(alarm.isActive).toBe(true)
+    other = 500
+    alarm.check()
+    expect(alarm.isActive).toBe(true)
+    alarm.sample()
+    expect(alarm.isActive).toBe(false)
+  })
+
+  test('counts what is in no queue yet, at once', () => {
+    alarm.heldBytes += 901
+    alarm.check()
+    expect([alarm.isActive, alarm.usedBytes]).toEqual([true, 1001])
+    alarm.heldBytes -= 901
+    alarm.check()
+    expect(alarm.isActive).toBe(false)
+  })
+
+  test('is up from the start when everything else is over the limit by itself', () => {
+    expect(new MemoryAlarm(50, { storageBytes: () => 0, otherBytes: () => 51 }).isActive).toBe(true)
+  })
+
+  test('is on by hand whatever is used, and off by hand only when use allows', () => {
+    alarm.force(true)
+    alarm.sample()
+    expect([alarm.isActive, alarm.isForced]).toEqual([true, true])
+    storage = 950
+    alarm.force(false)
+    expect([alarm.isActive, alarm.isForced]).toEqual([true, false])
+    storage = 0
+    alarm.check()
+    expect(changes).toEqual([true, false])
+  })
+
+  test('tells nobody who has unsubscribed', () => {
+    const seen: boolean[] = []
+    const unsubscribe = alarm.onChange((isActive) => seen.push(isActive))
+    storage = 2000
+    alarm.check()
+    unsubscribe()
+    storage = 0
+    alarm.check()
+    expect(seen).toEqual([true])
+    expect(changes).toEqual([true, false])
+  })
+})

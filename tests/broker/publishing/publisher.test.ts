@@ -1,0 +1,224 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Field } from '../../../protocol/field-table.ts'
+import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
+import { decodeContentHeader, type Properties, readFlags } from '../../../protocol/properties.ts'
+import { shortstrText } from '../../../protocol/short-string.ts'
+import { Message } from '../../../src/broker/messages/message.ts'
+import { enqueue, Publisher } from '../../../src/broker/publishing/publisher.ts'
+import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
+import { Block } from '../../../src/lib/block.ts'
+import { drain, Model, message, refusal } from '../model.ts'
+
+let model: Model
+let publisher: Publisher
+
+beforeEach(() => {
+  model = new Model()
+  publisher = new Publisher(model.vhost, { name: 'me', isImpersonator: false }, 1000)
+})
+
+function withHeaders(headers: PlainTable): Properties {
+  return { headers: fieldTable(headers) }
+}
+
+/** A message whose content header is these bytes, well-formed or not. */
+function withHeaderBytes(list: readonly number[]): Message {
+  const header = Buffer.from([0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...list])
+  const key = Buffer.from('\0\x01q')
+  const made = new Message()
+  made.setInPlace(new Block(Buffer.concat([key, header])), 0, key.length, key.length, key.length + header.length)
+  made.setOwnBody(new Block(Buffer.alloc(0)))
+  return made
+}
+
+function requester(): { consumer: ReplyConsumer; replies: string[] } {
+  const replies: string[] = []
+  const sink = { deliverReply: (_: ReplyConsumer, reply: Message) => void replies.push(reply.body.bytes.toString()) }
+  const consumer = model.vhost.replyConsumers.add('tag', sink)
+  publisher.replyConsumer = consumer
+  return { consumer, replies }
+}
+
+describe('Publisher', () => {
+  test('says whether a message went anywhere', () => {
+    const queue = model.queue('q')
+    expect(publisher.publish(message('', 'q', '1'))).toBe(true)
+    expect(publisher.publish(message('', 'other', '2'))).toBe(false)
+    expect(publisher.publish(message('amq.direct', 'q', '3'))).toBe(false)
+    expect(drain(queue)).toEqual(['1'])
+  })
+
+  test('refuses an exchange that is not there or is internal, the default exchange being always there', () => {
+    expect(refusal(() => publisher.publish(message('x', 'q')))).toBe("not-found: no exchange 'x' in vhost '/'")
+    model.exchange('inside', 'fanout', { internal: true })
+    const text = "access-refused: cannot publish to internal exchange 'inside' in vhost '/'"
+    expect(refusal(() => publisher.publish(message('inside', 'q')))).toBe(text)
+  })
+
+  test('refuses a body that is too large before it looks at anything else', () => {
+    const text = 'precondition-failed: message size 1001 is larger than configured max size 1000'
+    expect(refusal(() => publisher.publish(message('missing', 'q', 'x'.repeat(1001))))).toBe(text)
+    expect(refusal(() => publisher.checkSize(1001))).toBe(text)
+    expect(() => publisher.checkSize(1000)).not.toThrow()
+  })
+
+  test('sees every change of the bindings in the next message with the same key', () => {
+    const exchange = model.exchange('x', 'topic')
+    const publish = () => publisher.publish(message('x', 'k', 'm'))
+    expect(publish()).toBe(false)
+    const queue = model.queue('q')
+    const unbind = model.bind(exchange, queue, '#')
+    expect([publish(), publish()]).toEqual([true, true])
+    unbind()
+    expect(publish()).toBe(false)
+    model.bind(exchange, queue, 'k')
+    expect(publish()).toBe(true)
+    model.vhost.removeQueue(queue)
+    expect(publish()).toBe(false)
+    model.vhost.removeExchange(exchange)
+    expect(refusal(publish)).toMatch('no exchange')
+  })
+
+  test('looks at the headers of each message where they decide', () => {
+    const exchange = model.exchange('h', 'headers')
+    model.bind(exchange, model.queue('one'), '', { n: 1 })
+    model.bind(exchange, model.queue('two'), '', { n: 2 })
+    const publish = (n: number) => publisher.publish(message('h', 'k', String(n), withHeaders({ n })))
+    expect([1, 2, 3, 1].map(publish)).toEqual([true, true, false, true])
+    expect([drain(model.vhost.requireQueue('one')), drain(model.vhost.requireQueue('two'))]).toEqual([
+      ['1', '1'],
+      ['2'],
+    ])
+  })
+
+  test('copies a message to the keys in CC and BCC, and delivers it without BCC', () => {
+    const [a, b, c] = [model.queue('a'), model.queue('b'), model.queue('c')]
+    const properties = { messageId: 'm', ...withHeaders({ CC: ['b', 'b', 'a'], BCC: ['c'], other: 1 }) }
+    expect(publisher.publish(message('', 'a', 'body', properties))).toBe(true)
+    for (const queue of [a, b, c]) {
+      queue.get(true, (segment, index) => {
+        const { block } = segment
+        const found = decodeContentHeader(block.bytes, segment.headerStart(index), segment.bodyStart(index))
+        expect([found.bodySize, found.properties.messageId]).toEqual([4, 'm'])
+        expect([...(found.properties.headers ?? new Map()).keys()]).toEqual(['CC', 'other'])
+      })
+      expect(queue.readyCount).toBe(0)
+    }
+  })
+
+  test.each<[PlainTable, string]>([
+    [{ CC: 'a' }, 'longstr'],
+    [{ BCC: true }, 'bool'],
+  ])('refuses %o, which is no list of keys', (headers, type) => {
+    const text = refusal(() => publisher.publish(message('', 'q', '', withHeaders(headers))))
+    expect(text).toBe(
+      `precondition-failed: invalid message: {unacceptable_type_in_header,"${Object.keys(headers)[0]}",${type}}`,
+    )
+  })
+
+  test.each([
+    ['', 'no_integer'],
+    ['x', 'no_integer'],
+    ['1x', '{leftover_string,"x"}'],
+    ['1.5', '{leftover_string,".5"}'],
+    ['-1', '{value_negative,-1}'],
+    ['315360000001', '{value_too_large,315360000001}'],
+  ])('refuses the expiration %j', (expiration, why) => {
+    const text = refusal(() => publisher.publish(message('', 'q', '', { expiration })))
+    expect(text).toBe(`precondition-failed: invalid expiration '${expiration}': ${why}`)
+  })
+
+  test('takes an expiration of decimal milliseconds', () => {
+    for (const expiration of ['0', '1', '+5', '007', '315360000000']) {
+      expect(publisher.publish(message('', 'q', '', { expiration }))).toBe(false)
+    }
+  })
+
+  test("refuses another user's name, unless it may be used", () => {
+    const text = "precondition-failed: user_id property set to 'you' but authenticated user was 'me'"
+    expect(refusal(() => publisher.publish(message('', 'q', '', { userId: 'you' })))).toBe(text)
+    expect(publisher.publish(message('', 'q', '', { userId: 'me' }))).toBe(false)
+    const impersonator = new Publisher(model.vhost, { name: 'me', isImpersonator: true }, 1000)
+    expect(impersonator.publish(message('', 'q', '', { userId: 'you' }))).toBe(false)
+  })
+
+  test.each([
+    ['flags without their properties', [0x80, 0]],
+    ['a short string that ends behind the header', [0x80, 0, 9, 0x61]],
+    ['properties without flags', [0, 0, 1]],
+    ['a table that lies about its length', [0x20, 0, 0, 0, 0, 9, 1]],
+    ['a delivery mode too many', [0x10, 0, 2, 2]],
+  ])('refuses %s, wherever the message goes', (_, list) => {
+    model.queue('q')
+    expect(refusal(() => publisher.publish(withHeaderBytes(list)))).toMatch(/^malformed-content/)
+    expect(refusal(() => publisher.prepare(withHeaderBytes(list)))).toMatch(/^malformed-content/)
+  })
+
+  test.each([1, 2, 3])('drops the flags %d, which mean nothing', (flags) => {
+    const queue = model.queue('q')
+    publisher.publish(withHeaderBytes([0, flags]))
+    queue.get(true, (segment, index) => {
+      expect(readFlags(segment.block.bytes, segment.headerStart(index))).toBe(0)
+    })
+  })
+
+  test('passes over what is no text in a list of keys', () => {
+    const [a, b] = [model.queue('a'), model.queue('b')]
+    const headers = { CC: [1, null, 'a', ['b']], BCC: [true, 'b'] }
+    publisher.publish(message('', 'nowhere', '', withHeaders(headers)))
+    expect([a.readyCount, b.readyCount]).toEqual([1, 1])
+  })
+
+  test('follows a key in a list that is no UTF-8', () => {
+    const key = Buffer.of(0xff, 0x61)
+    const queue = model.queue(shortstrText(key, 0, key.length))
+    const keys: Field = { type: 'A', value: [{ type: 'S', value: key }] }
+    expect(publisher.publish(message('', 'nowhere', '', { headers: new Map([['CC', keys]]) }))).toBe(true)
+    expect(queue.readyCount).toBe(1)
+  })
+
+  test('gives back what goes nowhere as it would have been delivered', () => {
+    const { consumer } = requester()
+    const properties = { ...withHeaders({ BCC: ['x'], other: 1 }), replyTo: 'amq.rabbitmq.reply-to' }
+    const back = publisher.asDelivered(message('', 'nowhere', '', properties))
+    expect(decodeContentHeader(back.head.bytes, back.headerStart, back.headerEnd).properties).toEqual({
+      ...withHeaders({ other: 1 }),
+      replyTo: consumer.address,
+    })
+    const plain = message('', 'nowhere', '', { messageId: 'm' })
+    expect(publisher.asDelivered(plain)).toBe(plain)
+  })
+
+  test('gives a request the address of its requester, and takes the reply there', () => {
+    const queue = model.queue('q')
+    const { consumer, replies } = requester()
+    publisher.publish(message('', 'q', 'ask', { replyTo: 'amq.rabbitmq.reply-to', correlationId: '7' }))
+    queue.get(true, (segment, index) => {
+      expect(segment.block.bytes.toString('latin1', segment.offsets[index])).toContain(consumer.address)
+    })
+    const replier = new Publisher(model.vhost, { name: 'other', isImpersonator: false }, 1000)
+    expect(replier.publish(message('', consumer.address, 'answer'))).toBe(true)
+    expect(replier.publish(message('', consumer.address, 'again'))).toBe(true)
+    model.vhost.replyConsumers.remove(consumer)
+    expect(replies).toEqual(['answer', 'again'])
+  })
+
+  test('refuses a request of somebody who waits for no reply', () => {
+    const request = message('', 'q', '', { replyTo: 'amq.rabbitmq.reply-to' })
+    expect(refusal(() => publisher.publish(request))).toBe('precondition-failed: fast reply consumer does not exist')
+  })
+
+  test('prepares a message that outlives its block, and enqueues it when it is asked to', () => {
+    const [queue, deleted] = [model.queue('q'), model.queue('deleted')]
+    const original = message('', 'q', 'body', withHeaders({ CC: ['deleted'] }))
+    const publication = publisher.prepare(original)
+    original.head.bytes.fill(0)
+    model.vhost.removeQueue(deleted)
+    expect(queue.readyCount).toBe(0)
+    expect(enqueue(publication)).toBe(true)
+    expect(drain(queue)).toEqual(['body'])
+    model.vhost.removeQueue(queue)
+    expect(enqueue(publication)).toBe(false)
+    expect(model.storage.bytesInUse).toBe(0)
+  })
+})
