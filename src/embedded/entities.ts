@@ -6,6 +6,7 @@ import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
 import type { ExchangeDeclaration } from '../broker/operations/exchange-declaration.ts'
 import type { Queue } from '../broker/queues/queue.ts'
+import { argumentOfProperty } from '../broker/queues/queue-arguments.ts'
 import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
 import { aBoolean, anyText, aTable, type Checks, checkOptions } from '../lib/checks.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
@@ -89,33 +90,26 @@ const QUEUE_CHECKS: Checks<QueueOptions> = {
   arguments: aTable,
 }
 
-/** Names under which client libraries have what AMQP carries as an argument. */
-const ARGUMENTS: ReadonlyMap<string, string> = new Map([
-  ['alternateExchange', 'alternate-exchange'],
-  ['messageTtl', 'x-message-ttl'],
-  ['expires', 'x-expires'],
-  ['maxLength', 'x-max-length'],
-  ['maxPriority', 'x-max-priority'],
-  ['overflow', 'x-overflow'],
-  ['queueMode', 'x-queue-mode'],
-  ['deadLetterExchange', 'x-dead-letter-exchange'],
-  ['deadLetterRoutingKey', 'x-dead-letter-routing-key'],
-])
+/** Client libraries have options for what AMQP carries as arguments: `argumentOf` knows their names. */
+const argumentHint =
+  (argumentOf: (property: string) => string | undefined) =>
+  (name: string): string | undefined => {
+    const argument = name.startsWith('x-') ? name : argumentOf(name)
+    return argument === undefined ? undefined : `did you mean arguments: { '${argument}': … }?`
+  }
 
-function argumentHint(name: string): string | undefined {
-  const argument = name.startsWith('x-') ? name : ARGUMENTS.get(name)
-  return argument === undefined ? undefined : `did you mean arguments: { '${argument}': … }?`
-}
+const exchangeHint = argumentHint((name) => (name === 'alternateExchange' ? 'alternate-exchange' : undefined))
+const queueHint = argumentHint(argumentOfProperty)
 
 export function exchangeDeclaration(name: string, type: string, options: ExchangeOptions): ExchangeDeclaration {
   anyText(type, 'the type of the exchange')
-  checkOptions('declareExchange', options, EXCHANGE_CHECKS, { hint: argumentHint })
+  checkOptions('declareExchange', options, EXCHANGE_CHECKS, { hint: exchangeHint })
   const { durable = true, autoDelete = false, internal = false } = options
   return { name: checkName(name), type, durable, autoDelete, internal, arguments: toArguments(options.arguments) }
 }
 
 export function queueDeclaration(name: string, options: QueueOptions): QueueDeclaration {
-  checkOptions('declareQueue', options, QUEUE_CHECKS, { hint: argumentHint })
+  checkOptions('declareQueue', options, QUEUE_CHECKS, { hint: queueHint })
   const { durable = true, exclusive = false, autoDelete = false } = options
   return { name: checkName(name), durable, exclusive, autoDelete, arguments: toArguments(options.arguments) }
 }

@@ -1,9 +1,7 @@
-import type { FieldTable } from '../../../protocol/field-table.ts'
 import { refuse } from '../../broker/errors.ts'
-import { integerValue } from '../../broker/fields.ts'
 import { shortString } from '../../broker/messages/message.ts'
 import type { Queue } from '../../broker/queues/queue.ts'
-import { notAnInteger } from '../../broker/queues/queue-arguments.ts'
+import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
 import { accessQueue } from '../../broker/operations/queue-declaration.ts'
 import { REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 
@@ -11,9 +9,6 @@ import { writeStoredContent } from '../delivery.ts'
 import type { Handler } from '../dispatch.ts'
 import type { UnackedOwner } from '../unacked.ts'
 import { queueName } from './queue.ts'
-
-const PRIORITY_MIN = -(2n ** 31n)
-const PRIORITY_MAX = 2n ** 31n - 1n
 
 /** What a message taken by basic.get belongs to while it is unacked: no consumer, no credit. */
 class GetOwner implements UnackedOwner {
@@ -53,28 +48,10 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
     tag,
     isNoAck: args.noAck,
     isExclusive: args.exclusive,
-    priority: checkConsumerArguments(args.arguments, queue),
+    priority: consumerSettings(args.arguments, queue).priority,
     arguments: args.arguments,
   }
   consumers.add(queue, request, () => sendOk(tag))
-}
-
-/** Arguments that only consumers of streams take. */
-const STREAM_ARGUMENTS = ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered'] as const
-
-/** Returns the consumer's priority, 0 when none is given. */
-function checkConsumerArguments(consumeArguments: FieldTable, queue: Queue): number {
-  const resource = ['queue', queue.name, queue.vhostName] as const
-  for (const name of STREAM_ARGUMENTS) {
-    if (consumeArguments.has(name)) throw refuse.argumentOfOtherType(name, resource)
-  }
-  const field = consumeArguments.get('x-priority')
-  if (field === undefined) return 0
-  const value = integerValue(field)
-  if (value === undefined) throw refuse.invalidArgument('x-priority', resource, notAnInteger(field))
-  if (value < PRIORITY_MIN) throw refuse.invalidArgument('x-priority', resource, `{value_too_small,${value}}`)
-  if (value > PRIORITY_MAX) throw refuse.invalidArgument('x-priority', resource, `{value_too_large,${value}}`)
-  return Number(value)
 }
 
 const cancel: Handler<'basic.cancel'> = (channel, { consumerTag, nowait }) => {

@@ -1,15 +1,12 @@
 /** Declaring and deleting queues, with RabbitMQ's checks in RabbitMQ's order. */
-import type { Field, FieldTable } from '../../../protocol/field-table.ts'
+import type { FieldTable } from '../../../protocol/field-table.ts'
 import { refuse } from '../errors.ts'
 import { checkArgumentEquivalence } from './exchange-declaration.ts'
 import { entityName, generatedName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
-import { COMPARED_ARGUMENTS, checkQueueArguments } from '../queues/queue-arguments.ts'
+import { COMPARED_ARGUMENTS, checkQueueArguments, withQueueType } from '../queues/queue-arguments.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
 import type { Vhost } from '../vhost.ts'
-
-const QUEUE_TYPE = 'x-queue-type'
-const CLASSIC: Field = { type: 'S', value: 'classic' }
 
 export interface QueueDeclaration {
   /** Empty for a name made by the broker. */
@@ -83,9 +80,4 @@ function checkEquivalence(queue: Queue, declaration: QueueDeclaration, user: obj
     withQueueType(declaration.arguments),
     withQueueType(queue.arguments),
   )
-}
-
-/** A queue without a type is a classic one. */
-function withQueueType(queueArguments: FieldTable): FieldTable {
-  return queueArguments.has(QUEUE_TYPE) ? queueArguments : new Map(queueArguments).set(QUEUE_TYPE, CLASSIC)
 }

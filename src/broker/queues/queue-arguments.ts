@@ -1,128 +1,175 @@
-/** The queue arguments RabbitMQ knows: what values they take. Arguments not listed here are kept and not looked at. */
-
-import { printText } from '../../../protocol/erlang-terms.ts'
+/** The arguments of queues. */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
-import { refuse } from '../errors.ts'
-import { fieldTypeName, integerValue } from '../fields.ts'
+import {
+  boolean,
+  integer,
+  notNegative,
+  oneOf,
+  text,
+  time,
+  timeAboveZero,
+  unsupported,
+} from './argument-checks.ts'
+import {
+  type ArgumentTable,
+  argumentsOf,
+  checkArguments,
+  asFlag,
+  asNumber,
+  asOneOf,
+  asText,
+  policyKey,
+  type QueueTypeName,
+  type Settings,
+  settingsOf,
+} from './argument-table.ts'
 
-/** RabbitMQ's longest time in milliseconds: ten years. */
-const TIME_MS_MAX = 315_360_000_000n
+const QUEUE_TYPE = 'x-queue-type'
 const PRIORITY_MAX = 255n
-
-/** Why a value is refused, in RabbitMQ's words, or undefined when it is fine. */
-type Check = (field: Field, all: FieldTable) => string | undefined
-
-/** What RabbitMQ says of a value that should be an integer. */
-export function notAnInteger(field: Field): string {
-  return printText(`expected integer, got ${fieldTypeName(field)}`)
-}
-
-const integer =
-  (check: (value: bigint) => string | undefined): Check =>
-  (field) => {
-    const value = integerValue(field)
-    return value === undefined ? notAnInteger(field) : check(value)
-  }
-
-const notNegative = (value: bigint): string | undefined => (value < 0n ? `{value_negative,${value}}` : undefined)
-
-const time = (value: bigint): string | undefined =>
-  notNegative(value) ?? (value > TIME_MS_MAX ? `{value_too_large,${value}}` : undefined)
-
-const text: Check = (field) => (field.type === 'S' ? undefined : `{unacceptable_type,${fieldTypeName(field)}}`)
-
-const boolean: Check = (field) => (field.type === 't' ? undefined : `{unacceptable_type,${fieldTypeName(field)}}`)
-
-const oneOf =
-  (values: readonly string[], why: (value: string) => string): Check =>
-  (field) =>
-    text(field, new Map()) ?? (values.includes(String(field.value)) ? undefined : why(String(field.value)))
-
-const unsupported =
-  (what: string) =>
-  (value: string | bigint): string =>
-    printText(`unsupported queue ${what} '${value}'`)
-
+const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const
 const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders', 'min-masters']
 
+const CLASSIC: readonly QueueTypeName[] = ['classic']
+const QUORUM: readonly QueueTypeName[] = ['quorum']
+const STREAM: readonly QueueTypeName[] = ['stream']
+const CLASSIC_AND_QUORUM: readonly QueueTypeName[] = ['classic', 'quorum']
+const ALL: readonly QueueTypeName[] = ['classic', 'quorum', 'stream']
+
 /** In RabbitMQ's order: of several that are wrong, or that differ from an earlier declaration, the first is named. */
-const QUEUE_ARGUMENTS: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ['x-expires', integer((value) => (value === 0n ? '{value_zero,0}' : time(value)))],
-  ['x-message-ttl', integer(time)],
-  ['x-dead-letter-exchange', () => undefined],
-  [
-    'x-dead-letter-routing-key',
-    (field, all) =>
+const QUEUE_ARGUMENTS = {
+  'x-expires': {
+    types: CLASSIC_AND_QUORUM,
+    check: integer(timeAboveZero),
+    setting: 'expiresMs',
+    read: asNumber,
+    policy: 'lower',
+    isWithoutEffect: true,
+  },
+  'x-message-ttl': {
+    types: CLASSIC_AND_QUORUM,
+    check: integer(time),
+    setting: 'messageTtlMs',
+    read: asNumber,
+    policy: 'lower',
+    isWithoutEffect: true,
+  },
+  'x-dead-letter-exchange': {
+    types: CLASSIC_AND_QUORUM,
+    isExchangeName: true,
+    setting: 'deadLetterExchange',
+    read: asText,
+    policy: 'argument',
+    isWithoutEffect: true,
+  },
+  'x-dead-letter-routing-key': {
+    types: CLASSIC_AND_QUORUM,
+    check: (field: Field, all: FieldTable) =>
       text(field, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined'),
-  ],
-  ['x-max-length', integer(notNegative)],
-  ['x-max-length-bytes', integer(notNegative)],
-  [
-    'x-max-priority',
-    integer((value) => notNegative(value) ?? (value > PRIORITY_MAX ? `{max_value_exceeded,${value}}` : undefined)),
-  ],
-  ['x-overflow', oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow')],
-  ['x-queue-mode', oneOf(['default', 'lazy'], unsupported('mode'))],
-  [
-    'x-queue-version',
-    integer(
+    setting: 'deadLetterRoutingKey',
+    read: asText,
+    policy: 'argument',
+    isWithoutEffect: true,
+  },
+  'x-max-length': {
+    types: CLASSIC_AND_QUORUM,
+    check: integer(notNegative),
+    setting: 'maxLength',
+    read: asNumber,
+    policy: 'lower',
+    isWithoutEffect: true,
+  },
+  'x-max-length-bytes': {
+    types: ALL,
+    check: integer(notNegative),
+    setting: 'maxLengthBytes',
+    read: asNumber,
+    policy: 'lower',
+    isWithoutEffect: true,
+  },
+  'x-max-priority': {
+    types: CLASSIC,
+    check: integer(
+      (value) => notNegative(value) ?? (value > PRIORITY_MAX ? `{max_value_exceeded,${value}}` : undefined),
+    ),
+    setting: 'maxPriority',
+    read: asNumber,
+    isWithoutEffect: true,
+  },
+  'x-overflow': {
+    types: CLASSIC_AND_QUORUM,
+    check: oneOf(OVERFLOWS, () => 'invalid_overflow'),
+    setting: 'overflow',
+    read: asOneOf(OVERFLOWS),
+    default: 'drop-head',
+    policy: 'argument',
+    isWithoutEffect: true,
+  },
+  'x-queue-mode': { types: CLASSIC, check: oneOf(['default', 'lazy'], unsupported('mode')) },
+  'x-queue-version': {
+    types: CLASSIC,
+    check: integer(
       (value) => notNegative(value) ?? (value === 1n || value === 2n ? undefined : unsupported('version')(value)),
     ),
-  ],
-  ['x-single-active-consumer', boolean],
-  ['x-queue-type', oneOf(['classic'], unsupported('type'))],
-  ['x-queue-master-locator', () => undefined],
-  ['x-queue-leader-locator', oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg')],
-])
+  },
+  'x-single-active-consumer': {
+    types: CLASSIC_AND_QUORUM,
+    check: boolean,
+    setting: 'isSingleActiveConsumer',
+    read: asFlag,
+    default: false,
+    isWithoutEffect: true,
+  },
+  [QUEUE_TYPE]: { types: ALL, check: oneOf(CLASSIC, unsupported('type')) },
+  'x-queue-master-locator': { types: CLASSIC },
+  'x-queue-leader-locator': { types: ALL, check: oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg') },
+  'x-dead-letter-strategy': { types: QUORUM },
+  'x-delivery-limit': { types: QUORUM },
+  'x-initial-cluster-size': { types: STREAM },
+  'x-max-age': { types: STREAM },
+  'x-max-in-memory-bytes': { types: QUORUM },
+  'x-max-in-memory-length': { types: QUORUM },
+  'x-quorum-initial-group-size': { types: QUORUM },
+  'x-quorum-target-group-size': { types: QUORUM },
+  'x-stream-filter-size-bytes': { types: STREAM },
+  'x-stream-max-segment-size-bytes': { types: STREAM },
+} as const satisfies ArgumentTable
 
-/** Arguments that only quorum queues and streams take. */
-const ARGUMENTS_OF_OTHER_TYPES: ReadonlySet<string> = new Set([
-  'x-dead-letter-strategy',
-  'x-delivery-limit',
-  'x-initial-cluster-size',
-  'x-max-age',
-  'x-max-in-memory-bytes',
-  'x-max-in-memory-length',
-  'x-quorum-initial-group-size',
-  'x-quorum-target-group-size',
-  'x-stream-filter-size-bytes',
-  'x-stream-max-segment-size-bytes',
-])
+/**
+ * What a queue does by its arguments, and by the policy that applies to it. A queue is given another one, as a whole, when
+ * that changes.
+ */
+export type QueueSettings = Settings<typeof QUEUE_ARGUMENTS>
 
-/** Arguments that are checked and compared, and do nothing yet. */
-const WITHOUT_EFFECT: readonly string[] = [
-  'x-dead-letter-exchange',
-  'x-dead-letter-routing-key',
-  'x-expires',
-  'x-max-length',
-  'x-max-length-bytes',
-  'x-max-priority',
-  'x-message-ttl',
-  'x-overflow',
-  'x-single-active-consumer',
-]
+/** The settings that these arguments make, and a policy: a table of what it sets, by the policy's keys. */
+export const queueSettings: (all: FieldTable, policy?: FieldTable) => QueueSettings = settingsOf(QUEUE_ARGUMENTS)
+
+/** The arguments that two declarations of a queue must agree on. */
+export const COMPARED_ARGUMENTS: readonly string[] = argumentsOf(QUEUE_ARGUMENTS, 'classic')
+
+/** Throws BrokerError. */
+export function checkQueueArguments(queueName: string, vhostName: string, all: FieldTable): void {
+  // The type decides what the others mean, so RabbitMQ looks at it first.
+  checkArguments(QUEUE_ARGUMENTS, 'classic', ['queue', queueName, vhostName], all, QUEUE_TYPE)
+}
+
+const TYPE_CLASSIC: Field = { type: 'S', value: 'classic' }
+
+/** A queue without a type is a classic one. */
+export function withQueueType(all: FieldTable): FieldTable {
+  return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, TYPE_CLASSIC)
+}
 
 /** Which of these arguments have no effect: worth telling whoever runs the broker. */
 export function argumentsWithoutEffect(all: FieldTable): string[] {
-  return WITHOUT_EFFECT.filter((name) => all.has(name))
+  const rows: [string, { readonly isWithoutEffect?: true }][] = Object.entries(QUEUE_ARGUMENTS)
+  return rows.flatMap(([name, row]) => (row.isWithoutEffect && all.has(name) ? [name] : []))
 }
 
-/** The arguments that two declarations of a queue must agree on. */
-export const COMPARED_ARGUMENTS: readonly string[] = [...QUEUE_ARGUMENTS.keys()]
+/** The argument that client libraries know by this name: `messageTtl` is `x-message-ttl`. */
+export function argumentOfProperty(property: string): string | undefined {
+  return Object.keys(QUEUE_ARGUMENTS).find((name) => camelCase(policyKey(name)) === property)
+}
 
-export function checkQueueArguments(queueName: string, vhostName: string, all: FieldTable): void {
-  const resource = ['queue', queueName, vhostName] as const
-  const deadLetterExchange = all.get('x-dead-letter-exchange')
-  if (deadLetterExchange !== undefined && deadLetterExchange.type !== 'S') {
-    throw refuse.invalidArgumentType(fieldTypeName(deadLetterExchange), 'x-dead-letter-exchange', resource)
-  }
-  // The type decides what the others mean, so RabbitMQ looks at it first.
-  for (const name of ['x-queue-type', ...COMPARED_ARGUMENTS]) {
-    const field = all.get(name)
-    const why = field === undefined ? undefined : QUEUE_ARGUMENTS.get(name)?.(field, all)
-    if (why !== undefined) throw refuse.invalidArgument(name, resource, why)
-  }
-  for (const name of all.keys()) {
-    if (ARGUMENTS_OF_OTHER_TYPES.has(name)) throw refuse.argumentOfOtherType(name, resource)
-  }
+function camelCase(name: string): string {
+  return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 }

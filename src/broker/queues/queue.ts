@@ -7,6 +7,7 @@ import type { Binding } from '../exchanges/binding.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
 import { refuse } from '../errors.ts'
+import { type QueueSettings, queueSettings } from './queue-arguments.ts'
 import { QueueConsumers } from './queue-consumers.ts'
 
 /** What is delivered at once to consumers that take any number of messages. */
@@ -30,6 +31,8 @@ export class Queue {
   readonly arguments: FieldTable
   /** The connection that an exclusive queue belongs to, until the queue is gone. */
   owner: object | undefined
+  /** What it does by its arguments and by policy. */
+  settings: QueueSettings
   readonly consumers = new QueueConsumers()
   /** The bindings that lead here. */
   readonly incoming = new Set<Binding>()
@@ -51,6 +54,7 @@ export class Queue {
     this.durable = spec.durable
     this.autoDelete = spec.autoDelete
     this.arguments = spec.arguments
+    this.settings = queueSettings(spec.arguments)
     this.owner = spec.owner
     this.#log = log
     this.#scheduler = scheduler
