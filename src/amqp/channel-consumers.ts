@@ -59,7 +59,7 @@ export class ChannelConsumers implements ReplySink {
   add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
     const sink = new AmqpConsumer(this.#channel, request.tag)
     const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })
-    const { topology } = this.#channel.connection.vhost
+    const { topology } = this.#channel.vhost
     const bytes = consumerBytes(consumer)
     if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
     queue.addConsumer(consumer)
@@ -71,7 +71,7 @@ export class ChannelConsumers implements ReplySink {
 
   addReplyConsumer(tag: string, beforeDelivery: () => void): void {
     if (this.#replyConsumer !== undefined) throw refuse.replyConsumerExists()
-    this.#replyConsumer = this.#channel.connection.vhost.replyConsumers.add(tag, this)
+    this.#replyConsumer = this.#channel.vhost.replyConsumers.add(tag, this)
     this.#channel.publisher.replyConsumer = this.#replyConsumer
     beforeDelivery()
     this.holdBehindAnswers()
@@ -165,17 +165,17 @@ export class ChannelConsumers implements ReplySink {
   #forget(consumer: Consumer): void {
     if (this.#byTag.get(consumer.tag) !== consumer) return
     this.#byTag.delete(consumer.tag)
-    this.#channel.connection.vhost.topology.remove(consumerBytes(consumer))
+    this.#channel.vhost.topology.remove(consumerBytes(consumer))
   }
 
   #detach(consumer: Consumer): void {
     const { queue } = consumer
-    if (queue.removeConsumer(consumer)) this.#channel.connection.vhost.removeQueue(queue)
+    if (queue.removeConsumer(consumer)) this.#channel.vhost.removeQueue(queue)
   }
 
   #removeReplyConsumer(): void {
     if (this.#replyConsumer === undefined) return
-    this.#channel.connection.vhost.replyConsumers.remove(this.#replyConsumer)
+    this.#channel.vhost.replyConsumers.remove(this.#replyConsumer)
     this.#channel.publisher.replyConsumer = undefined
     this.#replyConsumer = undefined
   }

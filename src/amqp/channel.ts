@@ -13,6 +13,8 @@ import { Message } from '../broker/messages/message.ts'
 import { enqueue, type Publisher } from '../broker/publishing/publisher.ts'
 import { startReturns } from '../broker/queues/returns.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
+import type { Session } from '../broker/session.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
@@ -39,9 +41,17 @@ const SETTLEMENT_BYTES = 512
 
 type Settlement = 'ack' | 'requeue' | 'reject'
 
+/** What the client of a connection has opened, and as whom it is there. */
+export interface OpenedVhost {
+  readonly vhost: Vhost
+  readonly session: Session
+}
+
 export class Channel {
   readonly id: number
   readonly connection: Connection
+  readonly vhost: Vhost
+  readonly session: Session
   readonly target: DeliveryTarget
   readonly publisher: Publisher
   readonly unacked = new Unacked()
@@ -63,9 +73,11 @@ export class Channel {
   /** What puts contents together, once one came in pieces. */
   #assembly: ContentAssembly | undefined
 
-  constructor(id: number, connection: Connection, publisher: Publisher, bodies: BodyPool) {
+  constructor(id: number, connection: Connection, { vhost, session }: OpenedVhost, publisher: Publisher, bodies: BodyPool) {
     this.id = id
     this.connection = connection
+    this.vhost = vhost
+    this.session = session
     this.publisher = publisher
     this.target = { outbox: connection.outbox, channel: id, frameMaxBytes: connection.frameMaxBytes }
     this.consumers = new ChannelConsumers(this)
@@ -176,7 +188,7 @@ export class Channel {
   }
 
   #returnInTurns(): void {
-    startReturns(this.connection.vhost.longWork, this.unacked.queues(), (messages) => {
+    startReturns(this.vhost.longWork, this.unacked.queues(), (messages) => {
       this.#requeueUpTo(messages)
       return this.unacked.count === 0
     })
@@ -266,10 +278,10 @@ export class Channel {
 
   /** The message goes into the rest of its queues in further turns; what the client sent behind it waits for that. */
   #fanOut(fanOut: FanOut): void {
-    const { intake, vhost } = this.connection
+    const { intake } = this.connection
     this.publisher.fanOut = undefined
     intake.beginFanOut()
-    const bytes = fanOut.goOn(vhost.longWork, (isDone) => {
+    const bytes = fanOut.goOn(this.vhost.longWork, (isDone) => {
       intake.hold(-bytes)
       intake.endFanOut()
       if (!isDone) this.connection.destroy()

@@ -1,12 +1,14 @@
 /** The channels of one connection, and the queues that are exclusive to it. */
 import { FrameError } from '../../protocol/errors.ts'
 import { METHODS, type Method } from '../../protocol/methods.ts'
+import type { User } from '../auth/authenticator.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import { argumentsWithoutEffect } from '../broker/queues/queue-arguments.ts'
-import { Channel, RETURNED_AT_ONCE_MAX } from './channel.ts'
+import { Channel, type OpenedVhost, RETURNED_AT_ONCE_MAX } from './channel.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import type { Connection } from './connection.ts'
-import type { AmqpContext, ConnectionDetails } from './context.ts'
+import type { AmqpContext } from './context.ts'
 import type { ReadPlace } from './read-place.ts'
 
 const PRUNE_MIN = 64
@@ -20,6 +22,7 @@ export class Channels {
   max = 0
   readonly #connection: Connection
   readonly #context: AmqpContext
+  #opened: OpenedVhost | undefined
   #exclusiveQueues = new Set<Queue>()
   /** Queues that were deleted are forgotten when the set has grown to this size. */
   #pruneAt = PRUNE_MIN
@@ -27,6 +30,11 @@ export class Channels {
   constructor(connection: Connection, context: AmqpContext) {
     this.#connection = connection
     this.#context = context
+  }
+
+  /** connection.open: channels may be opened from now on. */
+  enter(vhost: Vhost, user: User): void {
+    this.#opened = { vhost, session: this.#context.broker.session(user, vhost.name) }
   }
 
   /** The first method on a channel that is not open: it must be channel.open. */
@@ -37,14 +45,10 @@ export class Channels {
       throw new FrameError(530, text)
     }
     const connection = this.#connection
-    const { user } = connection.details as ConnectionDetails // there since connection.open
-    const publisher = new Publisher(
-      connection.vhost,
-      { name: user.name, isImpersonator: user.tags.includes('impersonator') },
-      this.#context.limits.maxMessageSizeBytes,
-      this.#context.broker.inputTurn,
-    )
-    this.open[id] = new Channel(id, connection, publisher, this.#context.broker.bodies)
+    const opened = this.#opened as OpenedVhost // there since connection.open
+    const { broker, limits } = this.#context
+    const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
+    this.open[id] = new Channel(id, connection, opened, publisher, broker.bodies)
     this.count++
     connection.send(id, 'channel.open-ok', {})
   }
@@ -80,10 +84,10 @@ export class Channels {
   }
 
   addExclusiveQueue(queue: Queue): void {
-    if (queue.owner !== this.#connection) return
+    if (queue.owner === undefined || queue.owner !== this.#opened?.session) return
     this.#exclusiveQueues.add(queue)
     if (this.#exclusiveQueues.size < this.#pruneAt) return
-    this.#exclusiveQueues = new Set(this.takeExclusiveQueues())
+    this.#exclusiveQueues = new Set(this.#remainingQueues())
     this.#pruneAt = this.#exclusiveQueues.size * 2 + PRUNE_MIN
   }
 
@@ -95,11 +99,15 @@ export class Channels {
     this.#context.logger.warn({ queue: name, vhost: vhostName }, text)
   }
 
-  /** The exclusive queues that still exist; they are the caller's to delete. */
-  takeExclusiveQueues(): Iterable<Queue> {
-    const queues = this.#exclusiveQueues
+  /** Deletes the queues that are exclusive to the connection. */
+  deleteExclusiveQueues(): void {
+    const queues = this.#remainingQueues()
     this.#exclusiveQueues = new Set()
-    return [...queues].filter((queue) => !queue.isDeleted)
+    for (const queue of queues) this.#opened?.vhost.removeQueue(queue)
+  }
+
+  #remainingQueues(): Queue[] {
+    return [...this.#exclusiveQueues].filter((queue) => !queue.isDeleted)
   }
 
   /** The socket takes bytes again: consumers may go on. */

@@ -60,7 +60,6 @@ export class Connection implements Receiver {
   readonly reading: Reading
   readonly intake: Intake
   phase: Phase = 'header'
-  #vhost: Vhost | undefined
   #details: ConnectionDetails | undefined
   /** Channels with publishes to confirm when the input at hand is used up. */
   #confirming: Channel[] = []
@@ -100,10 +99,6 @@ export class Connection implements Receiver {
 
   get journal(): Journal {
     return this.#context.broker.journal
-  }
-
-  get vhost(): Vhost {
-    return this.#vhost as Vhost // channels exist only after connection.open
   }
 
   get clientCapabilities(): ClientCapabilities {
@@ -245,7 +240,7 @@ export class Connection implements Receiver {
   }
 
   opened(user: User, vhost: Vhost): void {
-    this.#vhost = vhost
+    this.channels.enter(vhost, user)
     this.phase = 'open'
     this.#clock.leave(Number.POSITIVE_INFINITY)
     const { id, peerAddress, peerPort } = this
@@ -341,7 +336,7 @@ export class Connection implements Receiver {
   /** Ends all channels, then deletes the queues that are exclusive to this connection. */
   #release(): void {
     this.channels.closeAll()
-    for (const queue of this.channels.takeExclusiveQueues()) this.vhost.removeQueue(queue)
+    this.channels.deleteExclusiveQueues()
     const details = this.#details
     this.#details = undefined
     if (details !== undefined) this.#context.onClose(details)

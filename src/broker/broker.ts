@@ -10,6 +10,7 @@ import { refuse } from './errors.ts'
 import { LongWork } from './scheduling/long-work.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
+import { ALLOW_ALL, Session, type SessionUser } from './session.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -89,6 +90,11 @@ export class Broker {
       this.#entities.vhostAdded(name)
     }
     return vhost
+  }
+
+  /** The one place where it is said who decides what the users of sessions may do. */
+  session(user: SessionUser, vhostName: string): Session {
+    return new Session(user, vhostName, ALLOW_ALL)
   }
 
   vhost(name: string): Vhost | undefined {

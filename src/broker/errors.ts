@@ -46,6 +46,11 @@ export const refuse = {
   missingVhost: refusal('not-allowed', (vhost: string) => `vhost ${vhost} not found`),
   missingUser: refusal('not-found', (user: string) => `user '${user}' does not exist`),
   existingUser: refusal('precondition-failed', (user: string) => `user '${user}' already exists`),
+  noPermission: refusal(
+    'access-refused',
+    (permission: string, user: string, ...of: Resource) =>
+      `${permission} access to ${resourceText(...of)} refused for user '${user}'`,
+  ),
   defaultExchange: refusal('access-refused', () => 'operation not permitted on the default exchange'),
   reservedName: refusal(
     'access-refused',

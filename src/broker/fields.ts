@@ -35,6 +35,11 @@ export function integerValue(field: Field): bigint | undefined {
   return INTEGER_TYPES.has(field.type) ? BigInt(field.value as number | bigint) : undefined
 }
 
+/** The value of a text; undefined for all other types. */
+export function textValue(field: Field | undefined): string | undefined {
+  return field?.type === 'S' ? Buffer.from(field.value as string).toString() : undefined
+}
+
 /**
  * A text that is the same for the values which RabbitMQ takes for the same: it compares values alone, whatever their
  * types, so that a number equals a timestamp, and a string the same bytes. Inside of arrays and tables types count, but for

@@ -8,6 +8,7 @@ import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
+import type { Session } from './session.ts'
 import type { LongWork } from './scheduling/long-work.ts'
 import type { Message } from './messages/message.ts'
 import { Queue, type QueueSpec } from './queues/queue.ts'
@@ -180,13 +181,19 @@ export class Vhost implements Topology {
 
   /**
    * The route of a message by its exchange and routing key alone. Routes are remembered; one that `usesHeaders` must be
-   * followed with the message's headers. Throws BrokerError for an exchange that does not exist or is internal.
+   * followed with the message's headers. Throws BrokerError for an exchange that the session may not publish to, does not exist
+   * or is internal. A publisher may use the route again, without asking, until the topology version is another one.
    */
-  route(message: Message): Route {
+  route(message: Message, session: Session): Route {
     const { head, keyStart, keyEnd } = message
     const known = this.#routes.get(head, keyStart, keyEnd)
-    if (known !== undefined && known.version === this.#topologyVersion) return known
-    const route = this.#findRoute(message.exchange, message.routingKey)
+    if (known !== undefined && known.version === this.#topologyVersion) {
+      session.require('write', 'exchange', known.exchange.name)
+      return known
+    }
+    const { exchange } = message
+    session.require('write', 'exchange', exchange)
+    const route = this.#findRoute(exchange, message.routingKey)
     if (route.replyConsumer === undefined) this.#routes.set(head, keyStart, keyEnd, route)
     return route
   }

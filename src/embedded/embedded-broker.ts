@@ -16,6 +16,7 @@ import { generatedName } from '../broker/names.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
+import type { Session, SessionUser } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { aFunction, checkOptions, notA } from '../lib/checks.ts'
 import { type BrokerStats, brokerStats } from './broker-stats.ts'
@@ -66,11 +67,15 @@ export interface PublishResult {
 /** A message, or its delivery tag. */
 export type Settled = ReceivedMessage | number
 
+/** Code in this process is trusted: it may publish in any user's name. */
+const IN_PROCESS_USER: SessionUser = { name: '', tags: ['impersonator'] }
+
 export class EmbeddedBroker {
   /** All-or-nothing groups of publishes and settlements in this virtual host. */
   readonly transactions: Transactions
   readonly #vhost: Vhost
   readonly #vhosts: EmbeddedVhosts
+  readonly #session: Session
   readonly #deliveries: Deliveries
   readonly #publisher: EmbeddedPublisher
   readonly #consumers = new Map<string, EmbeddedConsumer>()
@@ -81,7 +86,8 @@ export class EmbeddedBroker {
     this.#vhost = vhost
     this.#vhosts = vhosts
     this.#deliveries = new Deliveries(vhosts.nextTag)
-    this.#publisher = new EmbeddedPublisher(vhost, core, maxMessageSizeBytes)
+    this.#session = core.session(IN_PROCESS_USER, vhost.name)
+    this.#publisher = new EmbeddedPublisher(vhost, core, this.#session, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
     this.transactions = new Transactions({
       publisher,
@@ -103,14 +109,14 @@ export class EmbeddedBroker {
    * an unknown type or when it exists with other settings, `access-refused` for names that start with `amq.`.
    */
   declareExchange(name: string, type: string, options: ExchangeOptions = {}): ExchangeInfo {
-    return exchangeInfo(declareExchange(this.#requireVhost(), exchangeDeclaration(name, type, options)))
+    return exchangeInfo(declareExchange(this.#requireVhost(), exchangeDeclaration(name, type, options), this.#session))
   }
 
   /** Deleting what is not there is no error. Throws BrokerError: `precondition-failed` when `ifUnused` is not met. */
   deleteExchange(name: string, options: DeleteExchangeOptions = {}): void {
     checkName(name)
     checkOptions('deleteExchange', options, DELETE_EXCHANGE_CHECKS)
-    deleteExchange(this.#requireVhost(), name, options.ifUnused ?? false)
+    deleteExchange(this.#requireVhost(), name, options.ifUnused ?? false, this.#session)
   }
 
   /**
@@ -119,7 +125,7 @@ export class EmbeddedBroker {
    * sense, `resource-locked` when it is exclusive to a connection, `access-refused` for names that start with `amq.`.
    */
   declareQueue(name = '', options: QueueOptions = {}): QueueInfo {
-    return queueInfo(declareQueue(this.#requireVhost(), queueDeclaration(name, options), this))
+    return queueInfo(declareQueue(this.#requireVhost(), queueDeclaration(name, options), this.#session))
   }
 
   /**
@@ -130,7 +136,7 @@ export class EmbeddedBroker {
     checkName(name)
     checkOptions('deleteQueue', options, DELETE_QUEUE_CHECKS)
     const { ifUnused = false, ifEmpty = false } = options
-    return deleteQueue(this.#requireVhost(), name, ifUnused, ifEmpty, this)
+    return deleteQueue(this.#requireVhost(), name, ifUnused, ifEmpty, this.#session)
   }
 
   /** Drops the ready messages of a queue; how many there were. Throws BrokerError: `not-found`, `resource-locked`. */
@@ -140,7 +146,7 @@ export class EmbeddedBroker {
 
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
   bindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    bindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this)
+    bindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this.#session)
   }
 
   /**
@@ -148,17 +154,17 @@ export class EmbeddedBroker {
    * for a queue that is exclusive to a connection.
    */
   unbindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    unbindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this)
+    unbindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this.#session)
   }
 
   /** Messages of `source` go to `destination` too when the key fits. Throws BrokerError: `not-found` … */
   bindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    bindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments))
+    bindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
   }
 
   /** Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange. */
   unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    unbindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments))
+    unbindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
   }
 
   /**
@@ -339,7 +345,7 @@ export class EmbeddedBroker {
   }
 
   #queue(name: string): Queue {
-    return accessQueue(this.#requireVhost(), checkName(name, 'the name of the queue'), this)
+    return accessQueue(this.#requireVhost(), checkName(name, 'the name of the queue'), this.#session, 'read')
   }
 
   #cancel(consumer: EmbeddedConsumer): void {

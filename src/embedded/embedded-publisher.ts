@@ -4,13 +4,11 @@ import { refuse } from '../broker/errors.ts'
 import { encodeKey, Message } from '../broker/messages/message.ts'
 import { type Publication, Publisher } from '../broker/publishing/publisher.ts'
 import { isReplyAddress } from '../broker/routing/reply-to.ts'
+import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { allocateBlock, Block, EMPTY_BLOCK } from '../lib/block.ts'
 import { anyText } from '../lib/checks.ts'
 import { checkBody, encodeMessage, type OutgoingMessage } from './outgoing-message.ts'
-
-/** Code in this process is trusted: it may publish in anybody's name. */
-const IN_PROCESS_USER = { name: '', isImpersonator: true }
 
 /** Bodies up to this size are gathered in a block that is used again and again. */
 const SCRATCH_BYTES = 4096
@@ -30,8 +28,8 @@ export class EmbeddedPublisher {
   #exchange: string | undefined
   #routingKey = ''
 
-  constructor(vhost: Vhost, core: Broker, maxMessageSizeBytes: number) {
-    this.#publisher = new Publisher(vhost, IN_PROCESS_USER, maxMessageSizeBytes)
+  constructor(vhost: Vhost, core: Broker, session: Session, maxMessageSizeBytes: number) {
+    this.#publisher = new Publisher(vhost, session, maxMessageSizeBytes)
     this.#core = core
   }
 

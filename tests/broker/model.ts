@@ -12,6 +12,7 @@ import { MemoryAlarm } from '../../src/broker/memory/memory-alarm.ts'
 import { createMessage, type Message } from '../../src/broker/messages/message.ts'
 import type { Queue, QueueSpec } from '../../src/broker/queues/queue.ts'
 import { TopologyMemory } from '../../src/broker/memory/topology-memory.ts'
+import { ALLOW_ALL, Session } from '../../src/broker/session.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { Turn } from '../../src/lib/turn.ts'
 import { EntityRegistry } from '../../storage/entity-registry.ts'
@@ -113,6 +114,11 @@ export class Model {
     queue.addConsumer(consumer)
     return { consumer, sink }
   }
+}
+
+/** One that may do everything. */
+export function session(name = 'me', tags: readonly string[] = []): Session {
+  return new Session({ name, tags }, '/', ALLOW_ALL)
 }
 
 export function message(exchange: string, routingKey: string, body = '', properties: Properties = {}): Message {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Binding } from '../../src/broker/exchanges/binding.ts'
 import type { Exchange } from '../../src/broker/exchanges/exchange.ts'
-import { Model, message, refusal } from './model.ts'
+import { message, Model, refusal, session } from './model.ts'
 
 const names = (items: Iterable<{ readonly name: string }>) => [...items].map(({ name }) => name).sort()
 
@@ -106,7 +106,7 @@ describe('Vhost', () => {
   test('remembers no route longer than it holds', () => {
     const model = new Model()
     const exchange = model.exchange('x', 'fanout')
-    const found = () => names(model.vhost.route(message('x', 'k')).queues)
+    const found = () => names(model.vhost.route(message('x', 'k'), session()).queues)
     expect(found()).toEqual([])
     const unbind = model.bind(exchange, model.queue('a'))
     expect([found(), found()]).toEqual([['a'], ['a']])
@@ -118,7 +118,7 @@ describe('Vhost', () => {
     model.bind(inner, model.queue('c'), 'k')
     model.bind(exchange, inner)
     expect(found()).toEqual(['b', 'c'])
-    expect(names(model.vhost.route(message('x', 'other')).queues)).toEqual(['b'])
+    expect(names(model.vhost.route(message('x', 'other'), session()).queues)).toEqual(['b'])
     model.vhost.removeQueue(model.vhost.requireQueue('b'))
     expect(found()).toEqual(['c'])
   })

@@ -31,7 +31,7 @@ const qos: Handler<'basic.qos'> = (channel, { prefetchSize, prefetchCount, globa
 }
 
 const consume: Handler<'basic.consume'> = (channel, args) => {
-  const { connection, consumers } = channel
+  const { connection, consumers, session, vhost } = channel
   const name = queueName(channel, args.queue)
   const sendOk = (consumerTag: string): void => {
     if (!args.nowait) connection.send(channel.id, 'basic.consume-ok', { consumerTag })
@@ -43,7 +43,7 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
     return
   }
   const tag = consumers.newTag(args.consumerTag)
-  const queue = accessQueue(connection.vhost, name, connection)
+  const queue = accessQueue(vhost, name, session, 'read')
   const request = {
     tag,
     isNoAck: args.noAck,
@@ -60,8 +60,8 @@ const cancel: Handler<'basic.cancel'> = (channel, { consumerTag, nowait }) => {
 }
 
 const get: Handler<'basic.get'> = (channel, args) => {
-  const { connection, unacked } = channel
-  const queue = accessQueue(connection.vhost, queueName(channel, args.queue), connection)
+  const { connection, session, unacked, vhost } = channel
+  const queue = accessQueue(vhost, queueName(channel, args.queue), session, 'read')
   const isFound = queue.get(args.noAck, (segment, index, redelivered) => {
     const deliveryTag = args.noAck ? unacked.skip() : unacked.add(new GetOwner(queue), segment, index)
     const { block } = segment

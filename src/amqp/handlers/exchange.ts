@@ -4,32 +4,32 @@ import { entityName } from '../../broker/names.ts'
 import type { Handler } from '../dispatch.ts'
 
 const declare: Handler<'exchange.declare'> = (channel, args) => {
-  const { vhost } = channel.connection
+  const { vhost, session } = channel
   if (args.passive) passiveExchange(vhost, args.exchange)
-  else declareExchange(vhost, { ...args, name: args.exchange })
+  else declareExchange(vhost, { ...args, name: args.exchange }, session)
   if (args.nowait) return
   const isStaged = !args.passive && vhost.entities.isExchangeStaged(vhost.name, entityName(args.exchange))
   channel.connection.sendWhenDurable(channel.id, 'exchange.declare-ok', {}, isStaged)
 }
 
 const remove: Handler<'exchange.delete'> = (channel, { exchange, ifUnused, nowait }) => {
-  const { vhost } = channel.connection
-  deleteExchange(vhost, exchange, ifUnused)
+  const { vhost, session } = channel
+  deleteExchange(vhost, exchange, ifUnused, session)
   if (nowait) return
   const isStaged = vhost.entities.isExchangeStaged(vhost.name, entityName(exchange))
   channel.connection.sendWhenDurable(channel.id, 'exchange.delete-ok', {}, isStaged)
 }
 
 const bind: Handler<'exchange.bind'> = (channel, args) => {
-  const { vhost } = channel.connection
-  const binding = bindExchange(vhost, args)
+  const { vhost, session } = channel
+  const binding = bindExchange(vhost, args, session)
   if (args.nowait) return
   channel.connection.sendWhenDurable(channel.id, 'exchange.bind-ok', {}, vhost.entities.isBindingStaged(binding))
 }
 
 const unbind: Handler<'exchange.unbind'> = (channel, args) => {
-  const { vhost } = channel.connection
-  const binding = unbindExchange(vhost, args)
+  const { vhost, session } = channel
+  const binding = unbindExchange(vhost, args, session)
   if (args.nowait) return
   const isStaged = binding !== undefined && vhost.entities.isBindingStaged(binding)
   channel.connection.sendWhenDurable(channel.id, 'exchange.unbind-ok', {}, isStaged)

@@ -2,7 +2,7 @@ import type { MethodArguments } from '../../../protocol/methods.ts'
 import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/operations/binding-operations.ts'
 import { refuse } from '../../broker/errors.ts'
 import { entityName } from '../../broker/names.ts'
-import { accessQueue, declareQueue, deleteQueue } from '../../broker/operations/queue-declaration.ts'
+import { accessQueue, declareQueue, deleteQueue, ownQueue } from '../../broker/operations/queue-declaration.ts'
 import { isReplyAddress, REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 import type { Channel } from '../channel.ts'
 import type { Handler } from '../dispatch.ts'
@@ -15,28 +15,28 @@ export function queueName(channel: Channel, name: string): string {
 }
 
 const declare: Handler<'queue.declare'> = (channel, args) => {
-  const { connection } = channel
+  const { connection, session, vhost } = channel
   const name = entityName(args.queue)
   if (name === REPLY_QUEUE || isReplyAddress(name)) {
     declareReplyAddress(channel, name, args.nowait)
     return
   }
-  const isNew = !args.passive && connection.vhost.queue(args.queue) === undefined
+  const isNew = !args.passive && vhost.queue(args.queue) === undefined
   const queue = args.passive
-    ? accessQueue(connection.vhost, args.queue, connection)
-    : declareQueue(connection.vhost, { ...args, name: args.queue }, connection)
+    ? ownQueue(vhost, args.queue, session)
+    : declareQueue(vhost, { ...args, name: args.queue }, session)
   channel.lastQueueName = queue.name
   if (isNew) connection.channels.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return
-  const isStaged = !args.passive && connection.vhost.entities.isQueueStaged(queue.vhostName, queue.name)
+  const isStaged = !args.passive && vhost.entities.isQueueStaged(queue.vhostName, queue.name)
   const counts = { messageCount: queue.readyCount, consumerCount: queue.consumers.count }
   connection.sendWhenDurable(channel.id, 'queue.declare-ok', { queue: queue.name, ...counts }, isStaged)
 }
 
 /** A replier may ask whether the requester is still there; the pseudo-queue itself always is. */
 function declareReplyAddress(channel: Channel, queue: string, nowait: boolean): void {
-  const { vhost } = channel.connection
+  const { vhost } = channel
   if (queue !== REPLY_QUEUE && vhost.replyConsumers.at(queue) === undefined)
     throw refuse.missing('queue', queue, vhost.name)
   channel.lastQueueName = queue
@@ -44,33 +44,33 @@ function declareReplyAddress(channel: Channel, queue: string, nowait: boolean): 
 }
 
 const remove: Handler<'queue.delete'> = (channel, args) => {
-  const { connection } = channel
+  const { connection, session, vhost } = channel
   const name = queueName(channel, args.queue)
-  const messageCount = deleteQueue(connection.vhost, name, args.ifUnused, args.ifEmpty, connection)
+  const messageCount = deleteQueue(vhost, name, args.ifUnused, args.ifEmpty, session)
   if (args.nowait) return
-  const isStaged = connection.vhost.entities.isQueueStaged(connection.vhost.name, entityName(name))
+  const isStaged = vhost.entities.isQueueStaged(vhost.name, entityName(name))
   connection.sendWhenDurable(channel.id, 'queue.delete-ok', { messageCount }, isStaged)
 }
 
 const purge: Handler<'queue.purge'> = (channel, args) => {
-  const { connection } = channel
-  const queue = accessQueue(connection.vhost, queueName(channel, args.queue), connection)
+  const { connection, session, vhost } = channel
+  const queue = accessQueue(vhost, queueName(channel, args.queue), session, 'read')
   const messageCount = queue.purge()
   if (args.nowait) return
   connection.sendWhenDurable(channel.id, 'queue.purge-ok', { messageCount }, queue.durable && messageCount > 0)
 }
 
 const bind: Handler<'queue.bind'> = (channel, args) => {
-  const { connection } = channel
-  const binding = bindQueue(connection.vhost, bindingRequest(channel, args), connection)
+  const { connection, session, vhost } = channel
+  const binding = bindQueue(vhost, bindingRequest(channel, args), session)
   if (args.nowait) return
-  connection.sendWhenDurable(channel.id, 'queue.bind-ok', {}, connection.vhost.entities.isBindingStaged(binding))
+  connection.sendWhenDurable(channel.id, 'queue.bind-ok', {}, vhost.entities.isBindingStaged(binding))
 }
 
 const unbind: Handler<'queue.unbind'> = (channel, args) => {
-  const { connection } = channel
-  const binding = unbindQueue(connection.vhost, bindingRequest(channel, args), connection)
-  const isStaged = binding !== undefined && connection.vhost.entities.isBindingStaged(binding)
+  const { connection, session, vhost } = channel
+  const binding = unbindQueue(vhost, bindingRequest(channel, args), session)
+  const isStaged = binding !== undefined && vhost.entities.isBindingStaged(binding)
   connection.sendWhenDurable(channel.id, 'queue.unbind-ok', {}, isStaged)
 }
 

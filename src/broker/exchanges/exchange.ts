@@ -1,4 +1,5 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
+import { textValue } from '../fields.ts'
 import type { Binding } from './binding.ts'
 import { EXCHANGE_TYPES, type ExchangeTypeName, type RoutingTable } from './types/exchange-types.ts'
 import type { Route } from '../routing/router.ts'
@@ -39,8 +40,7 @@ export class Exchange {
     this.autoDelete = spec.autoDelete
     this.internal = spec.internal
     this.arguments = spec.arguments
-    const alternate = spec.arguments.get('alternate-exchange')
-    this.alternateExchange = alternate?.type === 'S' ? String(alternate.value) : undefined
+    this.alternateExchange = textValue(spec.arguments.get('alternate-exchange'))
     this.routingTable = EXCHANGE_TYPES[spec.type].createTable()
   }
 

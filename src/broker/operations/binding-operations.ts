@@ -1,14 +1,15 @@
 /** Binding and unbinding queues and exchanges. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { type Binding, createBinding, type Destination } from '../exchanges/binding.ts'
-import { refuse } from '../errors.ts'
+import { type ResourceKind, refuse } from '../errors.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { refuseDefaultExchange } from './exchange-declaration.ts'
 import { exchangeType } from '../exchanges/types/exchange-types.ts'
 import { entityName } from '../names.ts'
-import { accessQueue } from './queue-declaration.ts'
+import { ownQueue } from './queue-declaration.ts'
 import { isReplyAddress } from '../routing/reply-to.ts'
 import { bindingBytes } from '../memory/topology-bytes.ts'
+import type { Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
 
 export interface BindingRequest {
@@ -19,13 +20,13 @@ export interface BindingRequest {
 }
 
 /** Binds a queue to an exchange; twice is no error. Returns the binding. Throws BrokerError. */
-export function bindQueue(vhost: Vhost, request: BindingRequest, user: object): Binding {
-  const { source, destination } = queueEnds(request)
+export function bindQueue(vhost: Vhost, request: BindingRequest, session: Session): Binding {
+  const { source, destination } = endsOf('queue', request, session)
   if (isReplyAddress(destination)) throw refuse.replyQueueBinding('queue', destination, vhost.name)
   const exchange = vhost.requireExchange(source)
   const queue = vhost.requireQueue(destination)
   checkBinding(exchange, request)
-  return bind(vhost, exchange, accessQueue(vhost, queue.name, user), request)
+  return bind(vhost, exchange, ownQueue(vhost, queue.name, session), request)
 }
 
 /**
@@ -33,16 +34,16 @@ export function bindQueue(vhost: Vhost, request: BindingRequest, user: object): 
  * its queue or its exchange is missing. Returns the binding in question, undefined when one of its ends is missing.
  * Throws BrokerError.
  */
-export function unbindQueue(vhost: Vhost, request: BindingRequest, user: object): Binding | undefined {
-  const { source, destination } = queueEnds(request)
+export function unbindQueue(vhost: Vhost, request: BindingRequest, session: Session): Binding | undefined {
+  const { source, destination } = endsOf('queue', request, session)
   const binding = bindingBetween(vhost.exchange(source), vhost.queue(destination), request)
-  if (isBound(binding)) accessQueue(vhost, destination, user)
+  if (isBound(binding)) ownQueue(vhost, destination, session)
   return unbind(vhost, binding)
 }
 
 /** Binds an exchange to another; twice is no error. Returns the binding. Throws BrokerError. */
-export function bindExchange(vhost: Vhost, request: BindingRequest): Binding {
-  const { source, destination } = exchangeEnds(request)
+export function bindExchange(vhost: Vhost, request: BindingRequest, session: Session): Binding {
+  const { source, destination } = endsOf('exchange', request, session)
   const exchange = vhost.requireExchange(source)
   const to = vhost.requireExchange(destination)
   checkBinding(exchange, request)
@@ -50,8 +51,8 @@ export function bindExchange(vhost: Vhost, request: BindingRequest): Binding {
 }
 
 /** Takes a binding between two exchanges away, as `unbindQueue` does. */
-export function unbindExchange(vhost: Vhost, request: BindingRequest): Binding | undefined {
-  const { source, destination } = exchangeEnds(request)
+export function unbindExchange(vhost: Vhost, request: BindingRequest, session: Session): Binding | undefined {
+  const { source, destination } = endsOf('exchange', request, session)
   return unbind(vhost, bindingBetween(vhost.exchange(source), vhost.exchange(destination), request))
 }
 
@@ -60,15 +61,13 @@ interface Ends {
   readonly destination: string
 }
 
-function queueEnds(request: BindingRequest): Ends {
+/** Throws BrokerError when the session may not bind them, or when they may not be bound at all. */
+function endsOf(kind: ResourceKind, request: BindingRequest, session: Session): Ends {
   const ends = { source: entityName(request.source), destination: entityName(request.destination) }
+  session.require('write', kind, ends.destination)
   refuseDefaultExchange(ends.source)
-  return ends
-}
-
-function exchangeEnds(request: BindingRequest): Ends {
-  const ends = queueEnds(request)
-  refuseDefaultExchange(ends.destination)
+  if (kind === 'exchange') refuseDefaultExchange(ends.destination)
+  session.require('read', 'exchange', ends.source)
   return ends
 }
 

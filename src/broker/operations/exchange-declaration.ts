@@ -3,9 +3,10 @@ import type { FieldTable } from '../../../protocol/field-table.ts'
 import { refuse } from '../errors.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { type ExchangeTypeName, isExchangeType } from '../exchanges/types/exchange-types.ts'
-import { fieldTypeName } from '../fields.ts'
+import { fieldTypeName, textValue } from '../fields.ts'
 import { argumentText, entityName, isReserved } from '../names.ts'
 import { exchangeBytes } from '../memory/topology-bytes.ts'
+import type { Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
 
 export interface ExchangeDeclaration {
@@ -22,10 +23,12 @@ export function refuseDefaultExchange(name: string): void {
   if (name === '') throw refuse.defaultExchange()
 }
 
-export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration): Exchange {
+/** Throws BrokerError. */
+export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, session: Session): Exchange {
   const type = requireType(declaration.type)
   const name = entityName(declaration.name)
   refuseDefaultExchange(name)
+  session.require('configure', 'exchange', name)
   const existing = vhost.exchange(name)
   if (existing !== undefined) {
     checkEquivalence(existing, declaration)
@@ -36,13 +39,18 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration):
   if (alternate !== undefined && alternate.type !== 'S') {
     throw refuse.invalidArgumentType(fieldTypeName(alternate), 'alternate-exchange', ['exchange', name, vhost.name])
   }
+  const alternateName = textValue(alternate)
+  if (alternateName !== undefined) {
+    session.require('read', 'exchange', name)
+    session.require('write', 'exchange', alternateName)
+  }
   if (!vhost.topology.hasRoomFor(exchangeBytes({ name, arguments: declaration.arguments }))) {
     throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
   }
   return vhost.addExchange({ ...declaration, name, type })
 }
 
-/** exchange.declare with the passive bit: only asks whether it is there. */
+/** exchange.declare with the passive bit: only asks whether it is there, which takes no permission. */
 export function passiveExchange(vhost: Vhost, name: string): Exchange {
   const plainName = entityName(name)
   refuseDefaultExchange(plainName)
@@ -50,9 +58,10 @@ export function passiveExchange(vhost: Vhost, name: string): Exchange {
 }
 
 /** Deleting what is not there is no error. */
-export function deleteExchange(vhost: Vhost, name: string, ifUnused: boolean): void {
+export function deleteExchange(vhost: Vhost, name: string, ifUnused: boolean, session: Session): void {
   const plainName = entityName(name)
   refuseDefaultExchange(plainName)
+  session.require('configure', 'exchange', plainName)
   if (isReserved(plainName)) throw refuse.predeclared('exchange', plainName, vhost.name)
   const exchange = vhost.exchange(plainName)
   if (exchange === undefined) return

@@ -4,8 +4,9 @@ import { refuse } from '../errors.ts'
 import { checkArgumentEquivalence } from './exchange-declaration.ts'
 import { entityName, generatedName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
-import { COMPARED_ARGUMENTS, checkQueueArguments, withQueueType } from '../queues/queue-arguments.ts'
+import { COMPARED_ARGUMENTS, checkQueueArguments, queueSettings, withQueueType } from '../queues/queue-arguments.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
+import type { Permission, Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
 
 export interface QueueDeclaration {
@@ -17,18 +18,20 @@ export interface QueueDeclaration {
   readonly arguments: FieldTable
 }
 
-/** `user` is the connection that declares: what an exclusive queue belongs to. */
-export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: object): Queue {
+/** An exclusive queue belongs to the session that declares it. Throws BrokerError. */
+export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, session: Session): Queue {
   const asked = entityName(declaration.name)
   // RabbitMQ: not even a queue that was given such a name by the broker is declared again under it.
   if (isReserved(asked)) throw refuse.reservedName('queue', asked)
-  const existing = asked === '' ? undefined : vhost.queue(asked)
+  const name = asked === '' ? generatedName('amq.gen-') : asked
+  session.require('configure', 'queue', name)
+  const existing = vhost.queue(name)
   if (existing !== undefined) {
-    checkEquivalence(existing, declaration, user)
+    checkEquivalence(existing, declaration, session)
     existing.catchUp()
     return existing
   }
-  const name = asked === '' ? generatedName('amq.gen-') : asked
+  requireDeadLettering(name, declaration.arguments, session)
   checkQueueArguments(name, vhost.name, declaration.arguments)
   if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: declaration.arguments }))) {
     throw refuse.topologyFull('declare', 'queue', name, vhost.name)
@@ -39,33 +42,56 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, user: 
     durable: declaration.durable && !declaration.exclusive,
     autoDelete: declaration.autoDelete,
     arguments: declaration.arguments,
-    owner: declaration.exclusive ? user : undefined,
+    owner: declaration.exclusive ? session : undefined,
   })
 }
 
+/** The queue, for a use that takes this permission. Throws BrokerError, also when it is exclusive to another session. */
+export function accessQueue(vhost: Vhost, name: string, session: Session, permission: Permission): Queue {
+  const plainName = entityName(name)
+  session.require(permission, 'queue', plainName)
+  return ownQueue(vhost, plainName, session)
+}
+
 /**
- * Throws BrokerError when the queue is exclusive to another connection. Every use of a queue goes through this: what its consumers
- * can take they have by then.
+ * The queue, unless it is exclusive to another session: then this throws BrokerError. Every use of a queue goes through this: what
+ * its consumers can take they have by then.
  */
-export function accessQueue(vhost: Vhost, name: string, user: object): Queue {
+export function ownQueue(vhost: Vhost, name: string, session: Session): Queue {
   const queue = vhost.requireQueue(entityName(name))
-  if (queue.owner !== undefined && queue.owner !== user) throw refuse.locked('queue', queue.name, vhost.name)
+  if (queue.owner !== undefined && queue.owner !== session) throw refuse.locked('queue', queue.name, vhost.name)
   queue.catchUp()
   return queue
 }
 
 /** Deletes a queue if it is there; how many ready messages went with it. */
-export function deleteQueue(vhost: Vhost, name: string, ifUnused: boolean, ifEmpty: boolean, user: object): number {
-  if (vhost.queue(entityName(name)) === undefined) return 0
-  const queue = accessQueue(vhost, name, user)
+export function deleteQueue(
+  vhost: Vhost,
+  name: string,
+  ifUnused: boolean,
+  ifEmpty: boolean,
+  session: Session,
+): number {
+  const plainName = entityName(name)
+  session.require('configure', 'queue', plainName)
+  if (vhost.queue(plainName) === undefined) return 0
+  const queue = ownQueue(vhost, plainName, session)
   if (ifEmpty && queue.readyCount > 0) throw refuse.notEmpty('queue', queue.name, vhost.name)
   if (ifUnused && queue.consumers.count > 0) throw refuse.inUse('queue', queue.name, vhost.name)
   return vhost.removeQueue(queue)
 }
 
-function checkEquivalence(queue: Queue, declaration: QueueDeclaration, user: object): void {
+/** RabbitMQ: who has messages dead-lettered takes them out of the queue, and publishes them. */
+function requireDeadLettering(name: string, queueArguments: FieldTable, session: Session): void {
+  const { deadLetterExchange } = queueSettings(queueArguments)
+  if (deadLetterExchange === undefined) return
+  session.require('read', 'queue', name)
+  session.require('write', 'exchange', deadLetterExchange)
+}
+
+function checkEquivalence(queue: Queue, declaration: QueueDeclaration, session: Session): void {
   const resource = ['queue', queue.name, queue.vhostName] as const
-  const owner = declaration.exclusive ? user : undefined
+  const owner = declaration.exclusive ? session : undefined
   if (queue.owner !== owner) throw refuse.locked(...resource)
   const flags = [
     ['durable', declaration.durable && !declaration.exclusive, queue.durable],

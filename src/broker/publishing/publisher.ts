@@ -23,6 +23,7 @@ import type { Message } from '../messages/message.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/router.ts'
+import type { Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
 
 const { headers: HEADERS, replyTo: REPLY_TO, expiration: EXPIRATION, userId: USER_ID, deliveryMode } = PROPERTY_FLAGS
@@ -41,12 +42,6 @@ const ONE_TURN_QUEUES_MAX = 64
 
 const EXPIRATION_MS_MAX = 315_360_000_000n
 
-export interface PublisherUser {
-  readonly name: string
-  /** May put another name into the user-id property. */
-  readonly isImpersonator: boolean
-}
-
 /** A message that passed all checks, and where it goes. */
 export interface Publication {
   readonly message: Message
@@ -64,7 +59,7 @@ export class Publisher {
   /** The largest body. */
   readonly messageBytesMax: number
   readonly #vhost: Vhost
-  readonly #user: PublisherUser
+  readonly #session: Session
   readonly #isStorageDurable: boolean
   readonly #turn: Turn | undefined
   #lastRoute: Route | undefined
@@ -72,9 +67,9 @@ export class Publisher {
   #lastKeyBytes = 0
 
   /** With a turn, a message that goes to many queues is put into them only until the time is up, see `fanOut`. */
-  constructor(vhost: Vhost, user: PublisherUser, messageBytesMax: number, turn?: Turn) {
+  constructor(vhost: Vhost, session: Session, messageBytesMax: number, turn?: Turn) {
     this.#vhost = vhost
-    this.#user = user
+    this.#session = session
     this.messageBytesMax = messageBytesMax
     this.#isStorageDurable = vhost.isStorageDurable
     this.#turn = turn
@@ -137,7 +132,7 @@ export class Publisher {
     ) {
       return last
     }
-    const route = this.#vhost.route(message)
+    const route = this.#vhost.route(message, this.#session)
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
@@ -155,9 +150,8 @@ export class Publisher {
     if (expiration !== undefined) checkExpiration(expiration)
     const carbonCopies = routingKeysIn(headers, 'CC')
     const blindCopies = routingKeysIn(headers, 'BCC')
-    if (userId !== undefined && userId !== this.#user.name && !this.#user.isImpersonator) {
-      throw refuse.foreignUserId(userId, this.#user.name)
-    }
+    const { user, isImpersonator } = this.#session
+    if (userId !== undefined && userId !== user.name && !isImpersonator) throw refuse.foreignUserId(userId, user.name)
     const keys = [message.routingKey, ...carbonCopies, ...blindCopies]
     const { replyConsumer } = route
     const queues =

@@ -5,7 +5,7 @@
  */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import { refuse } from '../errors.ts'
-import { fieldTypeName, integerValue } from '../fields.ts'
+import { fieldTypeName, integerValue, textValue } from '../fields.ts'
 import type { Check } from './argument-checks.ts'
 
 export type QueueTypeName = 'classic' | 'quorum' | 'stream'
@@ -55,10 +55,6 @@ export function asNumber(field: Field): number | undefined {
   return value === undefined ? undefined : Number(value)
 }
 
-export function asText(field: Field): string | undefined {
-  return field.type === 'S' ? Buffer.from(field.value as string).toString() : undefined
-}
-
 export function asFlag(field: Field): boolean | undefined {
   return field.type === 't' ? field.value : undefined
 }
@@ -66,7 +62,7 @@ export function asFlag(field: Field): boolean | undefined {
 export const asOneOf =
   <V extends string>(values: readonly V[]) =>
   (field: Field): V | undefined =>
-    values.find((value) => value === asText(field))
+    values.find((value) => value === textValue(field))
 
 // --- what follows from a table
 

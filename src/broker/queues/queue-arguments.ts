@@ -1,5 +1,6 @@
 /** The arguments of queues. */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
+import { textValue } from '../fields.ts'
 import {
   boolean,
   integer,
@@ -17,7 +18,6 @@ import {
   asFlag,
   asNumber,
   asOneOf,
-  asText,
   policyKey,
   type QueueTypeName,
   type Settings,
@@ -57,7 +57,7 @@ const QUEUE_ARGUMENTS = {
     types: CLASSIC_AND_QUORUM,
     isExchangeName: true,
     setting: 'deadLetterExchange',
-    read: asText,
+    read: textValue,
     policy: 'argument',
     isWithoutEffect: true,
   },
@@ -66,7 +66,7 @@ const QUEUE_ARGUMENTS = {
     check: (field: Field, all: FieldTable) =>
       text(field, all) ?? (all.has('x-dead-letter-exchange') ? undefined : 'routing_key_but_no_dlx_defined'),
     setting: 'deadLetterRoutingKey',
-    read: asText,
+    read: textValue,
     policy: 'argument',
     isWithoutEffect: true,
   },

@@ -6,6 +6,7 @@ import type { Segment } from '../../../storage/segment.ts'
 import type { Binding } from '../exchanges/binding.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
+import type { Session } from '../session.ts'
 import { refuse } from '../errors.ts'
 import { type QueueSettings, queueSettings } from './queue-arguments.ts'
 import { QueueConsumers } from './queue-consumers.ts'
@@ -18,8 +19,8 @@ export interface QueueSpec {
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly arguments: FieldTable
-  /** The connection that an exclusive queue belongs to. */
-  readonly owner: object | undefined
+  /** The session that an exclusive queue belongs to. */
+  readonly owner: Session | undefined
 }
 
 export class Queue {
@@ -29,8 +30,8 @@ export class Queue {
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly arguments: FieldTable
-  /** The connection that an exclusive queue belongs to, until the queue is gone. */
-  owner: object | undefined
+  /** The session that an exclusive queue belongs to, until the queue is gone. */
+  owner: Session | undefined
   /** What it does by its arguments and by policy. */
   settings: QueueSettings
   readonly consumers = new QueueConsumers()

@@ -4,24 +4,24 @@ import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../../../s
 import { declareExchange, deleteExchange, passiveExchange } from '../../../src/broker/operations/exchange-declaration.ts'
 import { entityName, generatedName } from '../../../src/broker/names.ts'
 import { accessQueue, declareQueue, deleteQueue, type QueueDeclaration } from '../../../src/broker/operations/queue-declaration.ts'
-import { Model, message, refusal } from '../model.ts'
+import { Model, message, refusal, session } from '../model.ts'
 
-const ME = { name: 'me' }
-const OTHER = { name: 'other' }
+const ME = session('me')
+const OTHER = session('other')
 let model: Model
 
 beforeEach(() => {
   model = new Model()
 })
 
-function queue(name: string, spec: Partial<QueueDeclaration> = {}, table: PlainTable = {}, user: object = ME) {
+function queue(name: string, spec: Partial<QueueDeclaration> = {}, table: PlainTable = {}, user = ME) {
   const defaults = { durable: false, exclusive: false, autoDelete: false, arguments: fieldTable(table) }
   return declareQueue(model.vhost, { ...defaults, ...spec, name }, user)
 }
 
 function exchange(name: string, type = 'direct', spec: object = {}, table: PlainTable = {}) {
   const defaults = { durable: false, autoDelete: false, internal: false, arguments: fieldTable(table) }
-  return declareExchange(model.vhost, { ...defaults, ...spec, name, type })
+  return declareExchange(model.vhost, { ...defaults, ...spec, name, type }, ME)
 }
 
 const locked =
@@ -43,7 +43,7 @@ describe('declaring a queue', () => {
 
   test('drops line breaks from names', () => {
     expect(queue('a\r\nb').name).toBe('ab')
-    expect(accessQueue(model.vhost, 'a\nb', ME).name).toBe('ab')
+    expect(accessQueue(model.vhost, 'a\nb', ME, 'read').name).toBe('ab')
     expect(entityName('\r\n')).toBe('')
   })
 
@@ -120,7 +120,7 @@ describe('declaring a queue', () => {
     for (const act of [
       () => queue('q', { exclusive: true }, {}, OTHER),
       () => queue('q'),
-      () => accessQueue(model.vhost, 'q', OTHER),
+      () => accessQueue(model.vhost, 'q', OTHER, 'read'),
       () => deleteQueue(model.vhost, 'q', false, false, OTHER),
       () => bindQueue(model.vhost, request, OTHER),
     ]) {
@@ -184,7 +184,7 @@ describe('declaring an exchange', () => {
     const untouchable = 'access-refused: operation not permitted on the default exchange'
     expect(refusal(() => exchange(''))).toBe(untouchable)
     expect(refusal(() => passiveExchange(model.vhost, '\n'))).toBe(untouchable)
-    expect(refusal(() => deleteExchange(model.vhost, '', false))).toBe(untouchable)
+    expect(refusal(() => deleteExchange(model.vhost, '', false, ME))).toBe(untouchable)
     expect(refusal(() => exchange('amq.x'))).toBe(
       "access-refused: exchange name 'amq.x' contains reserved prefix 'amq.*'",
     )
@@ -202,20 +202,20 @@ describe('declaring an exchange', () => {
 
 describe('deleting an exchange', () => {
   test('is no error when there is none, and refused for those that come with the broker', () => {
-    expect(() => deleteExchange(model.vhost, 'x', true)).not.toThrow()
+    expect(() => deleteExchange(model.vhost, 'x', true, ME)).not.toThrow()
     const text = "access-refused: deletion of system exchange 'amq.fanout' in vhost '/' not allowed"
-    expect(refusal(() => deleteExchange(model.vhost, 'amq.fanout', false))).toBe(text)
+    expect(refusal(() => deleteExchange(model.vhost, 'amq.fanout', false, ME))).toBe(text)
   })
 
   test('is refused on demand while something is bound to it', () => {
     const source = exchange('x')
     const target = exchange('y')
     model.bind(source, target)
-    expect(refusal(() => deleteExchange(model.vhost, 'x', true))).toBe(
+    expect(refusal(() => deleteExchange(model.vhost, 'x', true, ME))).toBe(
       "precondition-failed: exchange 'x' in vhost '/' in use",
     )
-    deleteExchange(model.vhost, 'y', true)
-    deleteExchange(model.vhost, 'x', true)
+    deleteExchange(model.vhost, 'y', true, ME)
+    deleteExchange(model.vhost, 'x', true, ME)
     expect(model.vhost.exchange('x')).toBeUndefined()
   })
 })
@@ -231,10 +231,10 @@ describe('binding', () => {
   test('names what is missing, the source first', () => {
     const noSource = "not-found: no exchange 'x' in vhost '/'"
     expect(refusal(() => bindQueue(model.vhost, request('x', 'q'), ME))).toBe(noSource)
-    expect(refusal(() => bindExchange(model.vhost, request('x', 'y')))).toBe(noSource)
+    expect(refusal(() => bindExchange(model.vhost, request('x', 'y'), ME))).toBe(noSource)
     exchange('x')
     expect(refusal(() => bindQueue(model.vhost, request('x', 'q'), ME))).toBe("not-found: no queue 'q' in vhost '/'")
-    expect(refusal(() => bindExchange(model.vhost, request('x', 'y')))).toBe("not-found: no exchange 'y' in vhost '/'")
+    expect(refusal(() => bindExchange(model.vhost, request('x', 'y'), ME))).toBe("not-found: no exchange 'y' in vhost '/'")
   })
 
   test('can be said twice, both ways', () => {
@@ -247,8 +247,8 @@ describe('binding', () => {
     queue('q')
     expect(unbindQueue(model.vhost, request('x', 'q'), ME)).toBeUndefined()
     expect(unbindQueue(model.vhost, request('amq.topic', 'r'), ME)).toBeUndefined()
-    expect(unbindExchange(model.vhost, request('x', 'amq.topic'))).toBeUndefined()
-    expect(unbindExchange(model.vhost, request('amq.topic', 'y'))).toBeUndefined()
+    expect(unbindExchange(model.vhost, request('x', 'amq.topic'), ME)).toBeUndefined()
+    expect(unbindExchange(model.vhost, request('amq.topic', 'y'), ME)).toBeUndefined()
   })
 
   test('is refused for its arguments before anything is said of its owner', () => {
@@ -262,8 +262,8 @@ describe('binding', () => {
     for (const act of [
       () => bindQueue(model.vhost, request('', 'q'), ME),
       () => unbindQueue(model.vhost, request('', 'q'), ME),
-      () => bindExchange(model.vhost, request('', 'amq.topic')),
-      () => unbindExchange(model.vhost, request('amq.topic', '')),
+      () => bindExchange(model.vhost, request('', 'amq.topic'), ME),
+      () => unbindExchange(model.vhost, request('amq.topic', ''), ME),
     ]) {
       expect(refusal(act)).toBe('access-refused: operation not permitted on the default exchange')
     }

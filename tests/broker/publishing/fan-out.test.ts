@@ -3,7 +3,7 @@ import { FanOut } from '../../../src/broker/publishing/fan-out.ts'
 import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import { Block } from '../../../src/lib/block.ts'
-import { drain, Model, message } from '../model.ts'
+import { drain, message, Model, session } from '../model.ts'
 
 const COUNT = 1000
 const TURN_MS = 0.25
@@ -29,7 +29,7 @@ beforeEach(() => {
 
 function publisher(turn = model.inputTurn): Publisher {
   turn.begin(TURN_MS)
-  return new Publisher(model.vhost, { name: 'me', isImpersonator: false }, 100_000, turn)
+  return new Publisher(model.vhost, session('me'), 100_000, turn)
 }
 
 function counts(): number[] {
@@ -72,7 +72,7 @@ describe('a message for many queues', () => {
     model.inputTurn.begin(1000)
     patient.publish(message('all', ''))
     expect([patient.fanOut, patient.copies]).toEqual([undefined, COUNT])
-    const embedded = new Publisher(model.vhost, { name: 'me', isImpersonator: false }, 100_000)
+    const embedded = new Publisher(model.vhost, session('me'), 100_000)
     embedded.publish(message('all', ''))
     expect(embedded.fanOut).toBeUndefined()
     expect(counts()).toEqual(Array(COUNT).fill(2))

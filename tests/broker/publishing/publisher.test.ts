@@ -7,14 +7,14 @@ import { Message } from '../../../src/broker/messages/message.ts'
 import { enqueue, Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
 import { Block } from '../../../src/lib/block.ts'
-import { drain, Model, message, refusal } from '../model.ts'
+import { drain, message, Model, refusal, session } from '../model.ts'
 
 let model: Model
 let publisher: Publisher
 
 beforeEach(() => {
   model = new Model()
-  publisher = new Publisher(model.vhost, { name: 'me', isImpersonator: false }, 1000)
+  publisher = new Publisher(model.vhost, session('me'), 1000)
 })
 
 function withHeaders(headers: PlainTable): Properties {
@@ -138,7 +138,7 @@ describe('Publisher', () => {
     const text = "precondition-failed: user_id property set to 'you' but authenticated user was 'me'"
     expect(refusal(() => publisher.publish(message('', 'q', '', { userId: 'you' })))).toBe(text)
     expect(publisher.publish(message('', 'q', '', { userId: 'me' }))).toBe(false)
-    const impersonator = new Publisher(model.vhost, { name: 'me', isImpersonator: true }, 1000)
+    const impersonator = new Publisher(model.vhost, session('me', ['impersonator']), 1000)
     expect(impersonator.publish(message('', 'q', '', { userId: 'you' }))).toBe(false)
   })
 
@@ -196,7 +196,7 @@ describe('Publisher', () => {
     queue.get(true, (segment, index) => {
       expect(segment.block.bytes.toString('latin1', segment.offsets[index])).toContain(consumer.address)
     })
-    const replier = new Publisher(model.vhost, { name: 'other', isImpersonator: false }, 1000)
+    const replier = new Publisher(model.vhost, session('other'), 1000)
     expect(replier.publish(message('', consumer.address, 'answer'))).toBe(true)
     expect(replier.publish(message('', consumer.address, 'again'))).toBe(true)
     model.vhost.replyConsumers.remove(consumer)
