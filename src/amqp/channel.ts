@@ -172,7 +172,9 @@ export class Channel {
 
   /** Tells the publisher what was confirmed since the last time. */
   tellConfirms(): void {
-    this.confirms?.tell((sequence, isMultiple) => this.connection.sendAck(this.id, sequence, isMultiple))
+    this.confirms?.tell((isAck, sequence, isMultiple) =>
+      this.connection.sendConfirm(this.id, isAck, sequence, isMultiple),
+    )
   }
 
   /**
@@ -216,6 +218,7 @@ export class Channel {
       commit: () => {
         intake.hold(-SETTLEMENT_BYTES)
         this.#finish(owner, segment, index, settlement)
+        return undefined
       },
       rollback: () => {
         intake.hold(-SETTLEMENT_BYTES)
@@ -263,7 +266,7 @@ export class Channel {
   #publishNow(message: Message, bits: number): void {
     const { confirms } = this
     const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
-    const isRouted = this.publisher.publish(message)
+    const outcome = this.publisher.publish(message)
     if (this.publisher.copies > MANY_COPIES) {
       const { fanOut, copies } = this.publisher
       if (fanOut !== undefined) {
@@ -272,8 +275,10 @@ export class Channel {
       }
       this.connection.intake.published(copies)
     }
-    if (!isRouted && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
-    if (confirms !== undefined) this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
+    if (outcome === 'unrouted' && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
+    if (confirms === undefined) return
+    if (outcome === 'refused') this.#refuse(confirms)
+    else this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
   }
 
   /** The message goes into the rest of its queues in further turns; what the client sent behind it waits for that. */
@@ -286,7 +291,8 @@ export class Channel {
       intake.endFanOut()
       if (!isDone) this.connection.destroy()
       if (!isDone || this.isClosing || this.confirms === undefined) return
-      this.#confirm(this.confirms, fanOut.isStaged)
+      if (fanOut.isRefused) this.confirms.addRefused()
+      else this.#confirm(this.confirms, fanOut.isStaged)
       this.tellConfirms()
     })
     intake.hold(bytes)
@@ -307,6 +313,12 @@ export class Channel {
     })
   }
 
+  /** A queue has refused a publish, whatever became of it elsewhere. */
+  #refuse(confirms: Confirms): void {
+    if (!confirms.hasNews) this.connection.confirming(this)
+    confirms.addRefused()
+  }
+
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
     this.connection.intake.refuseIfShortOfMemory()
     const publication = this.publisher.prepare(message)
@@ -317,8 +329,10 @@ export class Channel {
       isDurable: publication.message.isDurable && publication.queues.some(({ durable }) => durable),
       commit: () => {
         this.connection.intake.hold(-bytes)
-        if (!enqueue(publication) && isMandatory) this.#return(publication.message)
+        const outcome = enqueue(publication)
+        if (outcome === 'unrouted' && isMandatory) this.#return(publication.message)
         publication.message.release()
+        return outcome
       },
       rollback: () => {
         this.connection.intake.hold(-bytes)

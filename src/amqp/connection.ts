@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from 'node:net'
-import { ACK_FRAME_BYTES, BASIC_ACK, writeSettle } from '../../protocol/basic-fast-path.ts'
+import { ACK_FRAME_BYTES, BASIC_ACK, BASIC_NACK, writeSettle } from '../../protocol/basic-fast-path.ts'
 import { PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameScanner } from '../../protocol/frame-scanner.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
@@ -208,10 +208,12 @@ export class Connection implements Receiver {
     this.send(channelId, name, args)
   }
 
-  sendAck(channelId: number, sequence: number, isMultiple: boolean): void {
+  /** Answers publishes: they are safe, or refused. */
+  sendConfirm(channelId: number, isAck: boolean, sequence: number, isMultiple: boolean): void {
     const output = this.output(channelId)
     const block = output.reserve(ACK_FRAME_BYTES)
-    output.length = writeSettle(block, output.length, channelId, BASIC_ACK, sequence, isMultiple ? 1 : 0)
+    const methodId = isAck ? BASIC_ACK : BASIC_NACK
+    output.length = writeSettle(block, output.length, channelId, methodId, sequence, isMultiple ? 1 : 0)
   }
 
   /** Acts now, or behind the answers to the input that is being looked at. */

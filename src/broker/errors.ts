@@ -129,6 +129,12 @@ export const refuse = {
     'no-route',
     (exchange: string, key: string) => `no queue takes a message from exchange '${exchange}' with routing key '${key}'`,
   ),
+  refusedByQueue: refusal(
+    'precondition-failed',
+    (exchange: string, key: string) =>
+      `a queue refuses the message from exchange '${exchange}' with routing key '${key}'`,
+  ),
+  partialTransaction: refusal('precondition-failed', () => 'partial tx completion'),
   topologyFull: refusal(
     'resource-error',
     (action: 'declare' | 'bind to' | 'consume from', ...of: Resource) =>

@@ -181,8 +181,9 @@ export class EmbeddedBroker {
 
   /**
    * Publishes a message. Throws BrokerError: `not-found` for an unknown exchange, `access-refused` for an internal one,
-   * `precondition-failed` for a body over the size limit or a malformed property, `resource-error` while the server is
-   * short of memory or its disk makes trouble; RangeError or TypeError for values that AMQP cannot carry.
+   * `precondition-failed` for a body over the size limit, a malformed property, or when a queue refuses the message (others may
+   * have it then), `resource-error` while the server is short of memory or its disk makes trouble; RangeError or TypeError for
+   * values that AMQP cannot carry.
    */
   publish(
     exchange: string,
@@ -195,11 +196,16 @@ export class EmbeddedBroker {
     return { routed: this.#publisher.publish(exchange, routingKey, message) }
   }
 
-  /** Publishes all of these messages, or none when one of them is refused. Throws like `publish`. */
+  /**
+   * Publishes all of these messages, or none when one of them makes no sense. Throws like `publish`; what a queue refuses is found
+   * out while the others are published.
+   */
   publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
     this.#requireVhost()
     const publications = Array.from(messages, (message) => this.#publisher.prepare(encodeAddressed(message)))
-    return publications.map((publication) => ({ routed: enqueue(publication) }))
+    const outcomes = publications.map(enqueue)
+    if (outcomes.includes('refused')) throw refuse.partialTransaction()
+    return outcomes.map((outcome) => ({ routed: outcome === 'routed' }))
   }
 
   // --- messages out

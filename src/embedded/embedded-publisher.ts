@@ -2,6 +2,7 @@ import { encodeContentHeader } from '../../protocol/properties.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
 import { encodeKey, Message } from '../broker/messages/message.ts'
+import type { PublishOutcome } from '../broker/publishing/outcome.ts'
 import { type Publication, Publisher } from '../broker/publishing/publisher.ts'
 import { isReplyAddress } from '../broker/routing/reply-to.ts'
 import type { Session } from '../broker/session.ts'
@@ -33,8 +34,14 @@ export class EmbeddedPublisher {
     this.#core = core
   }
 
-  /** Whether the message was put into at least one queue. Throws BrokerError. */
+  /** Whether the message was put into at least one queue. Throws BrokerError, also when one of its queues refuses it. */
   publish(exchange: string, routingKey: string, outgoing: OutgoingMessage): boolean {
+    const outcome = this.#publish(exchange, routingKey, outgoing)
+    if (outcome === 'refused') throw refuse.refusedByQueue(exchange, routingKey)
+    return outcome === 'routed'
+  }
+
+  #publish(exchange: string, routingKey: string, outgoing: OutgoingMessage): PublishOutcome {
     anyText(exchange, 'the exchange')
     anyText(routingKey, 'the routing key')
     checkBody(outgoing.body)

@@ -74,12 +74,15 @@ export class Transactions {
   /**
    * Carries out what is pending, in the order it was added. Throws BrokerError, with nothing changed and everything
    * still pending, when one of the operations is refused: an unknown exchange or delivery tag, a mandatory message that no
-   * queue takes (`no-route`), a message that is too large, a server short of memory. The channel stays transactional either way.
+   * queue takes (`no-route`), a message that is too large, a server short of memory. A queue that refuses a message is found out
+   * too late for that: everything else is carried out then, and this throws BrokerError `precondition-failed`, as with RabbitMQ.
+   * The channel stays transactional either way.
    */
   commit(channelId: number): void {
     const entries = this.#require(channelId)
-    this.#carryOut(entries)
-    entries.length = 0
+    const transaction = this.#prepareAll(entries)
+    this.#channels.set(channelId, [])
+    this.#carryOut(transaction, entries)
   }
 
   /** Forgets what is pending; the channel stays transactional. Throws BrokerError when it is not transactional. */
@@ -106,13 +109,15 @@ export class Transactions {
     aFunction(work, 'what executeAtomic is given')
     const entries: Entry[] = []
     let result: T
+    let transaction: Transaction
     try {
       result = await work((operation) => entries.push(entryOf(operation)))
-      this.#carryOut(entries)
+      transaction = this.#prepareAll(entries)
     } catch (error) {
       this.#totalRollbacks++
       throw error
     }
+    this.#carryOut(transaction, entries)
     await this.#context.whenDurable()
     return result
   }
@@ -156,20 +161,24 @@ export class Transactions {
     return entries
   }
 
-  #carryOut(entries: readonly Entry[]): void {
+  /** Everything that can be refused is refused here, but for messages that a queue does not take. */
+  #prepareAll(entries: readonly Entry[]): Transaction {
     this.#context.requireRunning()
     const transaction = new Transaction()
     const settled = new Set<Delivery>()
     for (const entry of entries) {
       for (const step of this.#prepare(entry, settled)) transaction.add(step)
     }
-    // Nothing can be refused from here on.
-    transaction.commit()
-    this.#totalCommits++
-    for (const { operation } of entries) this.#counts[operation.kind]++
+    return transaction
   }
 
-  /** Everything that can go wrong goes wrong here. `settled` is what earlier operations of the transaction settle. */
+  #carryOut(transaction: Transaction, entries: readonly Entry[]): void {
+    this.#totalCommits++
+    for (const { operation } of entries) this.#counts[operation.kind]++
+    transaction.commit()
+  }
+
+  /** `settled` is what earlier operations of the transaction settle. */
   #prepare({ operation, message }: Entry, settled: Set<Delivery>): Step[] {
     if (operation.kind !== 'publish') return this.#prepareSettle(operation, settled)
     const publication = this.#context.publisher().prepare(message as Message) // entryOf made one for every publish
@@ -190,7 +199,10 @@ export class Transactions {
     for (const delivery of fresh) settled.add(delivery)
     return fresh.map((delivery) => ({
       kind,
-      commit: () => this.#deliveries.settle(delivery, settlement),
+      commit: () => {
+        this.#deliveries.settle(delivery, settlement)
+        return undefined
+      },
       rollback: () => {},
     }))
   }

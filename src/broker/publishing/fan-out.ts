@@ -14,6 +14,8 @@ const STEP_QUEUES = 32
 export class FanOut {
   /** Whether a queue that has it by now keeps it on the disk. */
   isStaged = false
+  /** Whether one of the queues has refused it. */
+  isRefused = false
   #message: Message
   readonly #queues: readonly Queue[]
   #next = 0
@@ -50,8 +52,8 @@ export class FanOut {
     while (this.#next < end) {
       const queue = this.#queues[this.#next++] as Queue
       if (queue.isDeleted) continue
-      queue.publish(this.#message)
-      if (queue.durable && this.#message.isDurable) this.isStaged = true
+      if (!queue.publish(this.#message)) this.isRefused = true
+      else if (queue.durable && this.#message.isDurable) this.isStaged = true
     }
     return end === this.#queues.length
   }

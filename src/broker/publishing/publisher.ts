@@ -18,6 +18,7 @@ import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '.
 import type { Turn } from '../../lib/turn.ts'
 import { refuse } from '../errors.ts'
 import { FanOut } from './fan-out.ts'
+import type { PublishOutcome } from './outcome.ts'
 import { fieldTypeName } from '../fields.ts'
 import type { Message } from '../messages/message.ts'
 import type { Queue } from '../queues/queue.ts'
@@ -80,8 +81,8 @@ export class Publisher {
     if (bodyBytes > this.messageBytesMax) throw refuse.messageTooLarge(bodyBytes, this.messageBytesMax)
   }
 
-  /** Puts the message into the queues it is routed to; false when there is none. Throws BrokerError. */
-  publish(message: Message): boolean {
+  /** Puts the message into the queues it is routed to. Throws BrokerError. */
+  publish(message: Message): PublishOutcome {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     if (message.bodyEnd - message.bodyStart > this.messageBytesMax) this.checkSize(message.bodyBytes)
     const route = this.#route(message)
@@ -92,7 +93,7 @@ export class Publisher {
     return this.#enqueue(route.queues, route.replyConsumer, message)
   }
 
-  #enqueue(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): boolean {
+  #enqueue(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): PublishOutcome {
     this.copies = queues.length
     if (queues.length <= ONE_TURN_QUEUES_MAX || this.#turn === undefined) {
       return enqueueTo(queues, replyConsumer, message)
@@ -100,7 +101,7 @@ export class Publisher {
     const fanOut = new FanOut(message, queues)
     this.fanOut = fanOut.begin(this.#turn) ? undefined : fanOut
     if (replyConsumer !== undefined) replyConsumer.sink.deliverReply(replyConsumer, message)
-    return true
+    return fanOut.isRefused ? 'refused' : 'routed'
   }
 
   /** Checks and routes now what is to be enqueued later. The publication owns its bytes. */
@@ -176,8 +177,8 @@ export class Publisher {
   }
 }
 
-/** Puts a publication into its queues; false when there is none (any more). */
-export function enqueue({ message, queues, replyConsumer }: Publication): boolean {
+/** Puts a publication into those of its queues that are still there. */
+export function enqueue({ message, queues, replyConsumer }: Publication): PublishOutcome {
   return enqueueTo(
     queues.filter((queue) => !queue.isDeleted),
     replyConsumer,
@@ -185,10 +186,16 @@ export function enqueue({ message, queues, replyConsumer }: Publication): boolea
   )
 }
 
-function enqueueTo(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): boolean {
-  for (let i = 0; i < queues.length; i++) (queues[i] as Queue).publish(message)
+function enqueueTo(
+  queues: readonly Queue[],
+  replyConsumer: ReplyConsumer | undefined,
+  message: Message,
+): PublishOutcome {
+  let isRefused = false
+  for (let i = 0; i < queues.length; i++) if (!(queues[i] as Queue).publish(message)) isRefused = true
   if (replyConsumer !== undefined) replyConsumer.sink.deliverReply(replyConsumer, message)
-  return queues.length > 0 || replyConsumer !== undefined
+  else if (queues.length === 0) return 'unrouted'
+  return isRefused ? 'refused' : 'routed'
 }
 
 /** True when the properties are well-formed and none of them needs a look. */

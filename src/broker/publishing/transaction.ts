@@ -1,10 +1,13 @@
 /** Publishes and settlements that wait for commit, in the order they were made. */
+import { refuse } from '../errors.ts'
+import type { PublishOutcome } from './outcome.ts'
 
 export interface TransactionOperation {
   readonly kind: 'publish' | 'ack' | 'nack' | 'reject'
   /** Its effect is to survive a restart. */
   readonly isDurable?: boolean
-  commit(): void
+  /** What became of it, of a publish. */
+  commit(): PublishOutcome | undefined
   rollback(): void
 }
 
@@ -19,11 +22,16 @@ export class Transaction {
     this.#operations.push(operation)
   }
 
-  /** Carries out everything; the transaction is empty and usable again. Whether any of it is to survive a restart. */
+  /**
+   * Carries out everything; the transaction is empty and usable again. Whether any of it is to survive a restart. Throws
+   * BrokerError when a queue refused one of the messages: everything else is carried out, as with RabbitMQ.
+   */
   commit(): boolean {
     const operations = this.#operations
     this.#operations = []
-    for (const operation of operations) operation.commit()
+    let isRefused = false
+    for (const operation of operations) if (operation.commit() === 'refused') isRefused = true
+    if (isRefused) throw refuse.partialTransaction()
     return operations.some(({ isDurable }) => isDurable)
   }
 

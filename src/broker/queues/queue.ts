@@ -23,6 +23,11 @@ export interface QueueSpec {
   readonly owner: Session | undefined
 }
 
+/** Decides whether a queue takes a message. */
+export interface Admission {
+  admits(message: RecordSource): boolean
+}
+
 export class Queue {
   readonly kind = 'queue'
   readonly name: string
@@ -34,6 +39,8 @@ export class Queue {
   owner: Session | undefined
   /** What it does by its arguments and by policy. */
   settings: QueueSettings
+  /** Asked about each message, where the queue does not take all of them. */
+  admission: Admission | undefined
   readonly consumers = new QueueConsumers()
   /** The bindings that lead here. */
   readonly incoming = new Set<Binding>()
@@ -65,10 +72,18 @@ export class Queue {
     return this.#log.readyCount
   }
 
-  publish(message: RecordSource): void {
+  /** Puts a message behind the others; false when the queue refuses it. */
+  publish(message: RecordSource): boolean {
+    if (this.admission !== undefined && !this.admission.admits(message)) return false
     this.#log.append(message)
     this.publishedCount++
     if (this.consumers.count > 0) this.wake()
+    return true
+  }
+
+  /** Goes on by these settings. */
+  applySettings(settings: QueueSettings): void {
+    this.settings = settings
   }
 
   /** Has the queue deliver in this or the next turn. */

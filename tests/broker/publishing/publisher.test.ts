@@ -42,9 +42,9 @@ function requester(): { consumer: ReplyConsumer; replies: string[] } {
 describe('Publisher', () => {
   test('says whether a message went anywhere', () => {
     const queue = model.queue('q')
-    expect(publisher.publish(message('', 'q', '1'))).toBe(true)
-    expect(publisher.publish(message('', 'other', '2'))).toBe(false)
-    expect(publisher.publish(message('amq.direct', 'q', '3'))).toBe(false)
+    expect(publisher.publish(message('', 'q', '1'))).toBe('routed')
+    expect(publisher.publish(message('', 'other', '2'))).toBe('unrouted')
+    expect(publisher.publish(message('amq.direct', 'q', '3'))).toBe('unrouted')
     expect(drain(queue)).toEqual(['1'])
   })
 
@@ -65,16 +65,16 @@ describe('Publisher', () => {
   test('sees every change of the bindings in the next message with the same key', () => {
     const exchange = model.exchange('x', 'topic')
     const publish = () => publisher.publish(message('x', 'k', 'm'))
-    expect(publish()).toBe(false)
+    expect(publish()).toBe('unrouted')
     const queue = model.queue('q')
     const unbind = model.bind(exchange, queue, '#')
-    expect([publish(), publish()]).toEqual([true, true])
+    expect([publish(), publish()]).toEqual(['routed', 'routed'])
     unbind()
-    expect(publish()).toBe(false)
+    expect(publish()).toBe('unrouted')
     model.bind(exchange, queue, 'k')
-    expect(publish()).toBe(true)
+    expect(publish()).toBe('routed')
     model.vhost.removeQueue(queue)
-    expect(publish()).toBe(false)
+    expect(publish()).toBe('unrouted')
     model.vhost.removeExchange(exchange)
     expect(refusal(publish)).toMatch('no exchange')
   })
@@ -84,7 +84,7 @@ describe('Publisher', () => {
     model.bind(exchange, model.queue('one'), '', { n: 1 })
     model.bind(exchange, model.queue('two'), '', { n: 2 })
     const publish = (n: number) => publisher.publish(message('h', 'k', String(n), withHeaders({ n })))
-    expect([1, 2, 3, 1].map(publish)).toEqual([true, true, false, true])
+    expect([1, 2, 3, 1].map(publish)).toEqual(['routed', 'routed', 'unrouted', 'routed'])
     expect([drain(model.vhost.requireQueue('one')), drain(model.vhost.requireQueue('two'))]).toEqual([
       ['1', '1'],
       ['2'],
@@ -94,7 +94,7 @@ describe('Publisher', () => {
   test('copies a message to the keys in CC and BCC, and delivers it without BCC', () => {
     const [a, b, c] = [model.queue('a'), model.queue('b'), model.queue('c')]
     const properties = { messageId: 'm', ...withHeaders({ CC: ['b', 'b', 'a'], BCC: ['c'], other: 1 }) }
-    expect(publisher.publish(message('', 'a', 'body', properties))).toBe(true)
+    expect(publisher.publish(message('', 'a', 'body', properties))).toBe('routed')
     for (const queue of [a, b, c]) {
       queue.get(true, (segment, index) => {
         const { block } = segment
@@ -130,16 +130,16 @@ describe('Publisher', () => {
 
   test('takes an expiration of decimal milliseconds', () => {
     for (const expiration of ['0', '1', '+5', '007', '315360000000']) {
-      expect(publisher.publish(message('', 'q', '', { expiration }))).toBe(false)
+      expect(publisher.publish(message('', 'q', '', { expiration }))).toBe('unrouted')
     }
   })
 
   test("refuses another user's name, unless it may be used", () => {
     const text = "precondition-failed: user_id property set to 'you' but authenticated user was 'me'"
     expect(refusal(() => publisher.publish(message('', 'q', '', { userId: 'you' })))).toBe(text)
-    expect(publisher.publish(message('', 'q', '', { userId: 'me' }))).toBe(false)
+    expect(publisher.publish(message('', 'q', '', { userId: 'me' }))).toBe('unrouted')
     const impersonator = new Publisher(model.vhost, session('me', ['impersonator']), 1000)
-    expect(impersonator.publish(message('', 'q', '', { userId: 'you' }))).toBe(false)
+    expect(impersonator.publish(message('', 'q', '', { userId: 'you' }))).toBe('unrouted')
   })
 
   test.each([
@@ -173,7 +173,7 @@ describe('Publisher', () => {
     const key = Buffer.of(0xff, 0x61)
     const queue = model.queue(shortstrText(key, 0, key.length))
     const keys: Field = { type: 'A', value: [{ type: 'S', value: key }] }
-    expect(publisher.publish(message('', 'nowhere', '', { headers: new Map([['CC', keys]]) }))).toBe(true)
+    expect(publisher.publish(message('', 'nowhere', '', { headers: new Map([['CC', keys]]) }))).toBe('routed')
     expect(queue.readyCount).toBe(1)
   })
 
@@ -197,8 +197,8 @@ describe('Publisher', () => {
       expect(segment.block.bytes.toString('latin1', segment.offsets[index])).toContain(consumer.address)
     })
     const replier = new Publisher(model.vhost, session('other'), 1000)
-    expect(replier.publish(message('', consumer.address, 'answer'))).toBe(true)
-    expect(replier.publish(message('', consumer.address, 'again'))).toBe(true)
+    expect(replier.publish(message('', consumer.address, 'answer'))).toBe('routed')
+    expect(replier.publish(message('', consumer.address, 'again'))).toBe('routed')
     model.vhost.replyConsumers.remove(consumer)
     expect(replies).toEqual(['answer', 'again'])
   })
@@ -215,10 +215,10 @@ describe('Publisher', () => {
     original.head.bytes.fill(0)
     model.vhost.removeQueue(deleted)
     expect(queue.readyCount).toBe(0)
-    expect(enqueue(publication)).toBe(true)
+    expect(enqueue(publication)).toBe('routed')
     expect(drain(queue)).toEqual(['body'])
     model.vhost.removeQueue(queue)
-    expect(enqueue(publication)).toBe(false)
+    expect(enqueue(publication)).toBe('unrouted')
     expect(model.storage.bytesInUse).toBe(0)
   })
 })
