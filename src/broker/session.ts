@@ -13,7 +13,7 @@ export interface SessionUser {
 /** RabbitMQ's three permissions on queues and exchanges. */
 export type Permission = 'configure' | 'write' | 'read'
 
-/** Decides what users may do. Whatever changes its answers must raise the topology version of the vhost: see `Vhost.route`. */
+/** Decides what users may do. Whatever changes its answers must raise the version of the vhost's `Routes`. */
 export interface Authorizer {
   /** `name` is the resource's; the default exchange is `amq.default` here. */
   allows(user: SessionUser, permission: Permission, kind: ResourceKind, name: string, vhost: string): boolean

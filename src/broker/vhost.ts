@@ -1,20 +1,19 @@
-/** A virtual host: its exchanges, queues and bindings, and the routes through them. */
+/** A virtual host: its exchanges, queues and bindings. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { LONG_WORK, type Turn } from '../lib/turn.ts'
-import type { Binding } from './exchanges/binding.ts'
+import type { Turn } from '../lib/turn.ts'
+import type { Binding, Destination } from './exchanges/binding.ts'
+import { BindingIndex } from './exchanges/binding-index.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
-import type { Session } from './session.ts'
 import type { LongWork } from './scheduling/long-work.ts'
-import type { Message } from './messages/message.ts'
 import { Queue, type QueueSpec } from './queues/queue.ts'
-import { isReplyAddress, ReplyConsumers } from './routing/reply-to.ts'
-import { RouteCache } from './routing/route-cache.ts'
-import { type Route, Routing, type Topology } from './routing/router.ts'
+import { ReplyConsumers } from './routing/reply-to.ts'
+import type { Topology } from './routing/router.ts'
+import { Routes } from './routing/routes.ts'
 import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 
@@ -34,6 +33,7 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
 export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
+  readonly routes: Routes
   /** What takes several turns. */
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
@@ -44,12 +44,9 @@ export class Vhost implements Topology {
   readonly removedQueues = { publishedCount: 0, deliveredCount: 0 }
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
-  readonly #routes = new RouteCache()
+  readonly #bindings = new BindingIndex()
   readonly #scheduler: DeliveryScheduler
   readonly #storage: Storage
-  readonly #inputTurn: Turn
-  /** Raised by every change that may lead a message elsewhere. */
-  #topologyVersion = 0
 
   constructor(
     name: string,
@@ -63,7 +60,7 @@ export class Vhost implements Topology {
     this.name = name
     this.#scheduler = scheduler
     this.#storage = storage
-    this.#inputTurn = inputTurn
+    this.routes = new Routes(this, this.replyConsumers, inputTurn)
     this.longWork = longWork
     this.topology = topology
     this.entities = entities
@@ -75,10 +72,6 @@ export class Vhost implements Topology {
   /** Whether messages can survive a restart. */
   get isStorageDurable(): boolean {
     return this.#storage.isDurable
-  }
-
-  get topologyVersion(): number {
-    return this.#topologyVersion
   }
 
   exchange(name: string): Exchange | undefined {
@@ -121,7 +114,7 @@ export class Vhost implements Topology {
     const exchange = new Exchange(this.name, spec)
     this.#exchanges.set(spec.name, exchange)
     this.topology.add(exchangeBytes(exchange))
-    this.#topologyVersion++
+    this.routes.version++
     this.entities.exchangeAdded(exchange)
     return exchange
   }
@@ -132,21 +125,27 @@ export class Vhost implements Topology {
     const queue = new Queue(this.name, spec, this.#storage.createQueueLog(queueId), this.#scheduler)
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue))
-    this.#topologyVersion++
+    this.routes.version++
     if (queueId !== undefined) this.entities.queueAdded(queue, queueId)
     return queue
   }
 
   addBinding(binding: Binding): void {
     if (!binding.source.addBinding(binding)) return
+    this.#bindings.add(binding)
     this.topology.add(bindingBytes(binding))
-    this.#topologyVersion++
+    this.routes.version++
     this.entities.bindingAdded(binding)
+  }
+
+  /** The bindings that lead to a queue or an exchange. */
+  bindingsTo(destination: Destination): ReadonlySet<Binding> {
+    return this.#bindings.to(destination)
   }
 
   removeBinding(source: Exchange, id: string): void {
     if (!this.#dropBinding(source, id)) return
-    this.#topologyVersion++
+    this.routes.version++
     if (isUnused(source)) this.removeExchange(source)
   }
 
@@ -159,7 +158,7 @@ export class Vhost implements Topology {
       this.topology.remove(exchangeBytes(next))
       for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
       this.entities.exchangeRemoved(next)
-      this.#topologyVersion++
+      this.routes.version++
       for (const unused of this.#unbind(next)) doomed.push(unused)
     }
   }
@@ -169,7 +168,7 @@ export class Vhost implements Topology {
     if (this.#queues.get(queue.name) !== queue) return 0
     this.#queues.delete(queue.name)
     this.topology.remove(queueBytes(queue))
-    this.#topologyVersion++
+    this.routes.version++
     const { readyCount } = queue
     this.removedQueues.publishedCount += queue.publishedCount
     this.removedQueues.deliveredCount += queue.deliveredCount
@@ -177,33 +176,6 @@ export class Vhost implements Topology {
     this.entities.queueRemoved(queue)
     queue.close()
     return readyCount
-  }
-
-  /**
-   * The route of a message by its exchange and routing key alone. Routes are remembered; one that `usesHeaders` must be
-   * followed with the message's headers. Throws BrokerError for an exchange that the session may not publish to, does not exist
-   * or is internal. A publisher may use the route again, without asking, until the topology version is another one.
-   */
-  route(message: Message, session: Session): Route {
-    const { head, keyStart, keyEnd } = message
-    const known = this.#routes.get(head, keyStart, keyEnd)
-    if (known !== undefined && known.version === this.#topologyVersion) {
-      session.require('write', 'exchange', known.exchange.name)
-      return known
-    }
-    const { exchange } = message
-    session.require('write', 'exchange', exchange)
-    const route = this.#findRoute(exchange, message.routingKey)
-    if (route.replyConsumer === undefined) this.#routes.set(head, keyStart, keyEnd, route)
-    return route
-  }
-
-  /** The queues that any of these routing keys lead to. */
-  queuesFor(exchange: Exchange, routingKeys: readonly string[], headers: FieldTable): readonly Queue[] {
-    const routing = new Routing(this)
-    routing.follow(exchange, routingKeys, headers)
-    this.#inputTurn.spend(LONG_WORK)
-    return [...routing.queues]
   }
 
   /** Removes everything, for good. */
@@ -217,51 +189,27 @@ export class Vhost implements Topology {
     for (const queue of this.#queues.values()) queue.close()
     this.#queues.clear()
     this.#exchanges.clear()
-    this.#topologyVersion++
-  }
-
-  #findRoute(exchangeName: string, routingKey: string): Route {
-    const exchange = this.requireExchange(exchangeName)
-    if (exchange.internal) throw refuse.internalExchange('exchange', exchangeName, this.name)
-    const version = this.#topologyVersion
-    if (exchangeName === '' && isReplyAddress(routingKey)) {
-      const replyConsumer = this.replyConsumers.at(routingKey)
-      if (replyConsumer !== undefined) return { version, exchange, queues: [], replyConsumer, usesHeaders: false }
-    }
-    if (exchange.sharedRoute?.version === version) return exchange.sharedRoute
-    const routing = new Routing(this)
-    routing.follow(exchange, [routingKey], NO_ARGUMENTS)
-    this.#inputTurn.spend(LONG_WORK)
-    const { usesHeaders } = routing
-    const queues = usesHeaders ? [] : [...routing.queues]
-    const route = { version, exchange, queues, replyConsumer: undefined, usesHeaders }
-    // Only the keys of a fanout that leads straight to queues make no difference.
-    if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange)) exchange.sharedRoute = route
-    return route
+    this.routes.version++
   }
 
   #dropBinding(source: Exchange, id: string): boolean {
     const binding = source.removeBinding(id)
     if (binding === undefined) return false
+    this.#bindings.remove(binding)
     this.topology.remove(bindingBytes(binding))
     this.entities.bindingRemoved(binding)
     return true
   }
 
   /** Takes away the bindings that lead here; the exchanges that must go with them. */
-  #unbind(destination: Queue | Exchange): Exchange[] {
+  #unbind(destination: Destination): Exchange[] {
     const unused = new Set<Exchange>()
-    for (const { source, id } of [...destination.incoming]) {
+    for (const { source, id } of [...this.#bindings.to(destination)]) {
       this.#dropBinding(source, id)
       if (isUnused(source)) unused.add(source)
     }
     return [...unused]
   }
-}
-
-function leadsToQueuesOnly(exchange: Exchange): boolean {
-  for (const { destination } of exchange.outgoing.values()) if (destination.kind !== 'queue') return false
-  return true
 }
 
 // RabbitMQ: an auto-delete exchange goes with the last binding that starts at it.

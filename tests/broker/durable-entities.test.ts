@@ -51,7 +51,7 @@ describe('durable entities', () => {
     expect(again.requireExchange('x')).toMatchObject({ type: 'topic', durable: true, autoDelete: true, internal: true })
     const queue = again.requireQueue('q')
     expect(queue.arguments).toEqual(queueSpec.arguments)
-    const [binding] = queue.incoming
+    const [binding] = again.bindingsTo(queue)
     expect(binding).toMatchObject({ routingKey: 'a.#', arguments: fieldTable({ why: 'because' }) })
     expect(storage.claimed).toEqual([1, 2])
     expect([...storage.entities.keys()].sort()).toEqual(before)

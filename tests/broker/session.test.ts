@@ -102,7 +102,7 @@ describe('a session', () => {
       expect(refusal(act)).toBe(text)
       expect(asked).toEqual(asks.slice(0, index + 1))
       expect([model.vhost.queueCount, model.vhost.queue('new'), model.vhost.exchange('new')]).toEqual([1, undefined, undefined])
-      expect(model.vhost.requireQueue('q').incoming.size).toBe(0)
+      expect(model.vhost.bindingsTo(model.vhost.requireQueue('q')).size).toBe(0)
     }
   })
 

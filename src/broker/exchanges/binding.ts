@@ -1,7 +1,4 @@
-/**
- * Bindings, indexed by both ends: an exchange knows those that start at it, a destination those that lead to it, so
- * that deleting either never walks all bindings.
- */
+/** Bindings. An exchange knows those that start at it; those that lead to a destination are in the `BindingIndex`. */
 import { encodeFieldTable, type FieldTable } from '../../../protocol/field-table.ts'
 import type { Exchange } from './exchange.ts'
 import type { Queue } from '../queues/queue.ts'

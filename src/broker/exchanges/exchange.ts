@@ -1,8 +1,8 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
-import type { Binding } from './binding.ts'
-import { EXCHANGE_TYPES, type ExchangeTypeName, type RoutingTable } from './types/exchange-types.ts'
-import type { Route } from '../routing/router.ts'
+import type { Binding, Destination } from './binding.ts'
+import { EXCHANGE_TYPES, type ExchangeTypeName } from './types/exchange-types.ts'
+import type { RoutingTable } from './types/routing-table.ts'
 
 export interface ExchangeSpec {
   readonly name: string
@@ -24,13 +24,9 @@ export class Exchange {
   readonly arguments: FieldTable
   /** Where a message goes that this exchange routed nowhere. */
   readonly alternateExchange: string | undefined
-  /** The bindings that lead here: from other exchanges. */
-  readonly incoming = new Set<Binding>()
   /** The bindings that start here, by id. */
   readonly outgoing = new Map<string, Binding>()
-  readonly routingTable: RoutingTable
-  /** The route of every message, where the routing key makes no difference. */
-  sharedRoute: Route | undefined
+  readonly routingTable: RoutingTable<Destination>
 
   constructor(vhostName: string, spec: ExchangeSpec) {
     this.name = spec.name
@@ -41,7 +37,7 @@ export class Exchange {
     this.internal = spec.internal
     this.arguments = spec.arguments
     this.alternateExchange = textValue(spec.arguments.get('alternate-exchange'))
-    this.routingTable = EXCHANGE_TYPES[spec.type].createTable()
+    this.routingTable = EXCHANGE_TYPES[spec.type].createTable<Destination>()
   }
 
   /** False when there is such a binding already. */
@@ -49,7 +45,6 @@ export class Exchange {
     if (this.outgoing.has(binding.id)) return false
     this.outgoing.set(binding.id, binding)
     this.routingTable.add(binding)
-    binding.destination.incoming.add(binding)
     return true
   }
 
@@ -59,7 +54,6 @@ export class Exchange {
     if (binding === undefined) return undefined
     this.outgoing.delete(id)
     this.routingTable.remove(binding)
-    binding.destination.incoming.delete(binding)
     return binding
   }
 }

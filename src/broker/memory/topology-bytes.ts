@@ -3,10 +3,6 @@
  * they are when decoded. A field of two octets becomes an object of many, so that the size on the wire would say little.
  */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
-import type { Binding } from '../exchanges/binding.ts'
-import type { Consumer } from '../queues/consumer.ts'
-import type { Exchange } from '../exchanges/exchange.ts'
-import type { Queue } from '../queues/queue.ts'
 
 /**
  * What one takes of the heap beside its names and arguments, rounded up. 20,000 of each in memory take, by the heap's size on
@@ -23,20 +19,37 @@ const FIELD_BYTES = 64
 const BUFFER_BYTES = 256
 const ITEM_BYTES = 12
 
-export function queueBytes(queue: Pick<Queue, 'name' | 'arguments'>): number {
+interface WithArguments {
+  readonly arguments: FieldTable
+}
+
+interface Named extends WithArguments {
+  readonly name: string
+}
+
+interface Bound extends WithArguments {
+  readonly id: string
+  readonly routingKey: string
+}
+
+interface Tagged extends WithArguments {
+  readonly tag: string
+}
+
+export function queueBytes(queue: Named): number {
   return QUEUE_BYTES + stringBytes(queue.name) + tableBytes(queue.arguments)
 }
 
-export function exchangeBytes(exchange: Pick<Exchange, 'name' | 'arguments'>): number {
+export function exchangeBytes(exchange: Named): number {
   return EXCHANGE_BYTES + stringBytes(exchange.name) + tableBytes(exchange.arguments)
 }
 
 /** Its id has the arguments in it, encoded. */
-export function bindingBytes({ id, routingKey, arguments: bindingArguments }: Binding): number {
+export function bindingBytes({ id, routingKey, arguments: bindingArguments }: Bound): number {
   return BINDING_BYTES + STRING_BYTES + id.length + stringBytes(routingKey) + tableBytes(bindingArguments)
 }
 
-export function consumerBytes(consumer: Pick<Consumer, 'tag' | 'arguments'>): number {
+export function consumerBytes(consumer: Tagged): number {
   return CONSUMER_BYTES + stringBytes(consumer.tag) + tableBytes(consumer.arguments)
 }
 

@@ -3,7 +3,7 @@
  * key of basic.publish as two short strings, the header is the payload of the content header frame, exactly as the
  * publisher encoded them. One object is reused for every message of a publisher.
  */
-import { encodeContentHeader, type Properties } from '../../../protocol/properties.ts'
+import { decodeContentHeader, encodeContentHeader, type Properties } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import { allocateBlock, Block, copyBytes, EMPTY_BLOCK } from '../../lib/block.ts'
@@ -24,6 +24,7 @@ export class Message implements RecordSource {
   readonly #bodies: BodyPool | undefined
   /** The body as a block of its own, once it has one. The message holds it. */
   #ownedBody: Block | undefined
+  #properties: Properties | undefined
 
   /** Copies of bodies are taken from the pool, if there is one. */
   constructor(bodies?: BodyPool) {
@@ -39,6 +40,7 @@ export class Message implements RecordSource {
     this.headerStart = headerStart
     this.headerEnd = headerEnd
     this.#ownedBody = undefined
+    this.#properties = undefined
   }
 
   /** Gives the message a body in a block of its own, which is held for it. */
@@ -64,6 +66,12 @@ export class Message implements RecordSource {
     this.#ownedBody?.release()
     this.#ownedBody = undefined
     this.head = this.body = EMPTY_BLOCK
+  }
+
+  /** Its properties, which must be well-formed. They are decoded once, when they are asked for. */
+  get properties(): Properties {
+    this.#properties ??= decodeContentHeader(this.head.bytes, this.headerStart, this.headerEnd).properties
+    return this.#properties
   }
 
   get propertyFlags(): number {
@@ -95,11 +103,13 @@ export class Message implements RecordSource {
     body.hold()
     copy.setOwnBody(body)
     copy.isDurable = this.isDurable
+    copy.#properties = this.#properties
     return copy
   }
 
-  /** The same message with another content header. */
-  withHeader(header: Buffer): Message {
+  /** The same message with other properties. */
+  withProperties(properties: Properties): Message {
+    const header = encodeContentHeader(this.bodyBytes, properties)
     const keyBytes = this.keyEnd - this.keyStart
     const head = allocateBlock(keyBytes + header.length)
     copyBytes(head, 0, this.head, this.keyStart, this.keyEnd)
@@ -110,6 +120,7 @@ export class Message implements RecordSource {
     changed.bodyStart = this.bodyStart
     changed.bodyEnd = this.bodyEnd
     changed.#ownedBody = this.#ownedBody
+    changed.#properties = properties
     changed.isDurable = this.isDurable
     return changed
   }

@@ -4,15 +4,7 @@
  */
 import { printText } from '../../../protocol/erlang-terms.ts'
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import {
-  decodeContentHeader,
-  encodeContentHeader,
-  findProperty,
-  PROPERTY_FLAGS,
-  type Properties,
-  UNUSED_FLAGS,
-  validateProperties,
-} from '../../../protocol/properties.ts'
+import { findProperty, PROPERTY_FLAGS, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
@@ -21,15 +13,16 @@ import { FanOut } from './fan-out.ts'
 import type { PublishOutcome } from './outcome.ts'
 import { fieldTypeName } from '../fields.ts'
 import type { Message } from '../messages/message.ts'
+import { NO_NEEDS, type PropertySet, propertySet } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
-import type { Route } from '../routing/router.ts'
+import type { Route } from '../routing/route.ts'
+import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
-import type { Vhost } from '../vhost.ts'
 
-const { headers: HEADERS, replyTo: REPLY_TO, expiration: EXPIRATION, userId: USER_ID, deliveryMode } = PROPERTY_FLAGS
+const { headers: HEADERS, deliveryMode } = PROPERTY_FLAGS
 /** Properties that must be looked at, and flags that must not be handed on: the last one would announce more. */
-const INSPECTED_FLAGS = REPLY_TO.flag | EXPIRATION.flag | USER_ID.flag | UNUSED_FLAGS
+const INSPECTED_FLAGS: PropertySet = propertySet('replyTo', 'expiration', 'userId') | UNUSED_FLAGS
 const NO_HEADERS: FieldTable = new Map()
 const LETTER_C = 0x43
 const PERSISTENT = 2
@@ -50,6 +43,13 @@ export interface Publication {
   readonly replyConsumer: ReplyConsumer | undefined
 }
 
+/** A virtual host, as a publisher knows it. */
+export interface PublishedTo {
+  readonly routes: Routes
+  /** Whether messages can survive a restart. */
+  readonly isStorageDurable: boolean
+}
+
 export class Publisher {
   /** The reply consumer of this publisher, for messages that ask for direct replies. */
   replyConsumer: ReplyConsumer | undefined
@@ -59,7 +59,7 @@ export class Publisher {
   fanOut: FanOut | undefined
   /** The largest body. */
   readonly messageBytesMax: number
-  readonly #vhost: Vhost
+  readonly #routes: Routes
   readonly #session: Session
   readonly #isStorageDurable: boolean
   readonly #turn: Turn | undefined
@@ -68,8 +68,8 @@ export class Publisher {
   #lastKeyBytes = 0
 
   /** With a turn, a message that goes to many queues is put into them only until the time is up, see `fanOut`. */
-  constructor(vhost: Vhost, session: Session, messageBytesMax: number, turn?: Turn) {
-    this.#vhost = vhost
+  constructor(vhost: PublishedTo, session: Session, messageBytesMax: number, turn?: Turn) {
+    this.#routes = vhost.routes
     this.#session = session
     this.messageBytesMax = messageBytesMax
     this.#isStorageDurable = vhost.isStorageDurable
@@ -86,7 +86,7 @@ export class Publisher {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     if (message.bodyEnd - message.bodyStart > this.messageBytesMax) this.checkSize(message.bodyBytes)
     const route = this.#route(message)
-    if (route.usesHeaders || !isPlain(message)) {
+    if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
     }
@@ -109,15 +109,14 @@ export class Publisher {
     this.checkSize(message.bodyBytes)
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const route = this.#route(message)
-    const publication = route.usesHeaders || !isPlain(message) ? this.#inspect(message, route) : { ...route, message }
+    const isSimple = route.needs === NO_NEEDS && isPlain(message)
+    const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
     return { ...publication, message: publication.message.copy() }
   }
 
   /** The message as queues would have got it: what basic.return gives back. */
   asDelivered(message: Message): Message {
-    if (isPlain(message)) return message
-    const { properties } = decodeContentHeader(message.head.bytes, message.headerStart, message.headerEnd)
-    return this.#rewritten(message, properties)
+    return isPlain(message) ? message : this.#rewritten(message)
   }
 
   #route(message: Message): Route {
@@ -126,14 +125,14 @@ export class Publisher {
     const keyBytes = message.keyEnd - keyStart
     if (
       last !== undefined &&
-      last.version === this.#vhost.topologyVersion &&
+      last.version === this.#routes.version &&
       keyBytes === this.#lastKeyBytes &&
       last.replyConsumer === undefined &&
       equalBytes(this.#lastKey, 0, head, keyStart, keyBytes)
     ) {
       return last
     }
-    const route = this.#vhost.route(message, this.#session)
+    const route = this.#routes.route(message, this.#session)
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
@@ -145,7 +144,7 @@ export class Publisher {
   #inspect(message: Message, route: Route): Publication {
     const { head, headerStart, headerEnd } = message
     if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
-    const { properties } = decodeContentHeader(head.bytes, headerStart, headerEnd)
+    const { properties } = message
     const { replyTo, expiration, userId, headers = NO_HEADERS } = properties
     if (replyTo === REPLY_QUEUE && this.replyConsumer === undefined) throw refuse.noReplyConsumer()
     if (expiration !== undefined) checkExpiration(expiration)
@@ -156,13 +155,15 @@ export class Publisher {
     const keys = [message.routingKey, ...carbonCopies, ...blindCopies]
     const { replyConsumer } = route
     const queues =
-      route.usesHeaders || keys.length > 1 ? this.#vhost.queuesFor(route.exchange, keys, headers) : route.queues
-    return { message: this.#rewritten(message, properties), queues, replyConsumer }
+      route.needs !== NO_NEEDS || keys.length > 1
+        ? this.#routes.queuesFor(route.exchange, keys, properties)
+        : route.queues
+    return { message: this.#rewritten(message), queues, replyConsumer }
   }
 
   /** The reply address filled in, blind copies and flags of no meaning taken out; the message itself if there is nothing to do. */
-  #rewritten(message: Message, properties: Properties): Message {
-    const { headers, ...rest } = properties
+  #rewritten(message: Message): Message {
+    const { headers, ...rest } = message.properties
     const { replyConsumer } = this
     const address = rest.replyTo === REPLY_QUEUE ? replyConsumer?.address : undefined
     const hasBlindCopies = headers?.has('BCC') === true
@@ -173,7 +174,7 @@ export class Publisher {
       ...(visible === undefined ? {} : { headers: visible }),
       ...(address === undefined ? {} : { replyTo: address }),
     }
-    return message.withHeader(encodeContentHeader(message.bodyBytes, delivered))
+    return message.withProperties(delivered)
   }
 }
 

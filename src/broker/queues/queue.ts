@@ -1,13 +1,12 @@
 /** A queue: its messages, its consumers, and what was delivered and is not settled yet. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
-import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment } from '../../../storage/segment.ts'
-import type { Binding } from '../exchanges/binding.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
 import type { Session } from '../session.ts'
 import { refuse } from '../errors.ts'
+import type { Message } from '../messages/message.ts'
 import { type QueueSettings, queueSettings } from './queue-arguments.ts'
 import { QueueConsumers } from './queue-consumers.ts'
 
@@ -25,7 +24,7 @@ export interface QueueSpec {
 
 /** Decides whether a queue takes a message. */
 export interface Admission {
-  admits(message: RecordSource): boolean
+  admits(message: Message): boolean
 }
 
 export class Queue {
@@ -42,8 +41,6 @@ export class Queue {
   /** Asked about each message, where the queue does not take all of them. */
   admission: Admission | undefined
   readonly consumers = new QueueConsumers()
-  /** The bindings that lead here. */
-  readonly incoming = new Set<Binding>()
   unackedCount = 0
   publishedCount = 0
   deliveredCount = 0
@@ -72,8 +69,8 @@ export class Queue {
     return this.#log.readyCount
   }
 
-  /** Puts a message behind the others; false when the queue refuses it. */
-  publish(message: RecordSource): boolean {
+  /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
+  publish(message: Message): boolean {
     if (this.admission !== undefined && !this.admission.admits(message)) return false
     this.#log.append(message)
     this.publishedCount++

@@ -5,7 +5,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { allocateBlock, type Block, copyBytes, equalBytes, hashBytes } from '../../lib/block.ts'
-import type { Route } from './router.ts'
+import type { Route } from './route.ts'
 
 const SLOTS = 16_384
 const MASK = SLOTS - 1

@@ -4,16 +4,21 @@
  * the time of the turn is up; the next turn goes on behind the queue that was the last. So no queue holds up the others.
  */
 import { Turn } from '../../lib/turn.ts'
-import type { Queue } from '../queues/queue.ts'
 
 /** Messages that one queue delivers before the next one does. */
 const ROUND_MESSAGES = 128
 const TURN_MS = 0.3
 
+/** A queue, as the scheduler knows it. */
+export interface Deliverer {
+  /** Delivers up to so many messages; how many. */
+  deliver(messages: number): number
+}
+
 export class DeliveryScheduler {
   /** Marked since the round began. */
-  #next: Queue[] = []
-  #round: Queue[] = []
+  #next: Deliverer[] = []
+  #round: Deliverer[] = []
   /** How many queues of the round have had their turn. */
   #done = 0
   #isRunning = false
@@ -28,7 +33,7 @@ export class DeliveryScheduler {
     this.#onDefect = onDefect
   }
 
-  add(queue: Queue): void {
+  add(queue: Deliverer): void {
     this.#next.push(queue)
     if (!this.#isRunning) this.#arm()
   }
@@ -41,7 +46,7 @@ export class DeliveryScheduler {
     let units = 1
     do {
       try {
-        units = 1 + (this.#round[this.#done++] as Queue).deliver(ROUND_MESSAGES)
+        units = 1 + (this.#round[this.#done++] as Deliverer).deliver(ROUND_MESSAGES)
       } catch (error) {
         this.#onDefect(error)
       }

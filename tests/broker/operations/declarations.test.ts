@@ -240,7 +240,7 @@ describe('binding', () => {
   test('can be said twice, both ways', () => {
     queue('q')
     for (const act of [bindQueue, bindQueue, unbindQueue, unbindQueue]) act(model.vhost, request('amq.topic', 'q'), ME)
-    expect(model.vhost.requireQueue('q').incoming.size).toBe(0)
+    expect(model.vhost.bindingsTo(model.vhost.requireQueue('q')).size).toBe(0)
   })
 
   test('is taken away without a word when an end of it is missing', () => {

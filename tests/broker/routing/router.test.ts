@@ -7,7 +7,7 @@ import { Model } from '../model.ts'
 
 function routed(model: Model, exchange: Exchange, routingKey: string): string[] {
   const routing = new Routing(model.vhost)
-  routing.follow(exchange, [routingKey], new Map())
+  routing.follow(exchange, [routingKey], {})
   return [...routing.queues].map(({ name }) => name).sort()
 }
 

@@ -1,26 +1,25 @@
-import type { FieldTable } from '../../../../protocol/field-table.ts'
-import type { Binding, Destination } from '../binding.ts'
-import type { RoutingTable } from './exchange-types.ts'
+import type { Properties } from '../../../../protocol/properties.ts'
+import type { RoutingTable, Way } from './routing-table.ts'
 
 /** A message goes where its routing key equals the binding's. */
-export class DirectTable implements RoutingTable {
-  readonly #byKey = new Map<string, Set<Binding>>()
+export class DirectTable<D> implements RoutingTable<D> {
+  readonly #byKey = new Map<string, Set<Way<D>>>()
 
-  add(binding: Binding): void {
-    const bindings = this.#byKey.get(binding.routingKey)
-    if (bindings === undefined) this.#byKey.set(binding.routingKey, new Set([binding]))
-    else bindings.add(binding)
+  add(way: Way<D>): void {
+    const ways = this.#byKey.get(way.routingKey)
+    if (ways === undefined) this.#byKey.set(way.routingKey, new Set([way]))
+    else ways.add(way)
   }
 
-  remove(binding: Binding): void {
-    const bindings = this.#byKey.get(binding.routingKey)
-    bindings?.delete(binding)
-    if (bindings?.size === 0) this.#byKey.delete(binding.routingKey)
+  remove(way: Way<D>): void {
+    const ways = this.#byKey.get(way.routingKey)
+    ways?.delete(way)
+    if (ways?.size === 0) this.#byKey.delete(way.routingKey)
   }
 
-  route(routingKey: string, _headers: FieldTable, visit: (destination: Destination) => void): void {
-    const bindings = this.#byKey.get(routingKey)
-    if (bindings === undefined) return
-    for (const binding of bindings) visit(binding.destination)
+  route(routingKey: string, _properties: Properties, visit: (destination: D) => void): void {
+    const ways = this.#byKey.get(routingKey)
+    if (ways === undefined) return
+    for (const way of ways) visit(way.destination)
   }
 }

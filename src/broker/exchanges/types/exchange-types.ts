@@ -1,32 +1,20 @@
 /** The kinds of exchange. A kind is one file and one entry of this table. */
-import type { FieldTable } from '../../../../protocol/field-table.ts'
-import type { Binding, Destination } from '../binding.ts'
+import { NO_NEEDS, propertySet } from '../../messages/property-set.ts'
 import { DirectTable } from './direct.ts'
 import { FanoutTable } from './fanout.ts'
 import { checkHeadersBinding, HeadersTable } from './headers.ts'
+import type { ExchangeType, RoutingTable } from './routing-table.ts'
 import { TopicTable } from './topic.ts'
 
-/** The bindings of one exchange, arranged for look-up. */
-export interface RoutingTable {
-  add(binding: Binding): void
-  remove(binding: Binding): void
-  /** Calls `visit` for each destination the message goes to, perhaps more than once. */
-  route(routingKey: string, headers: FieldTable, visit: (destination: Destination) => void): void
-}
-
-export interface ExchangeType {
-  createTable(): RoutingTable
-  /** Whether routes depend on the message's headers, so that they cannot be remembered by routing key. */
-  readonly usesHeaders: boolean
-  /** Throws BrokerError when a binding with these arguments makes no sense. */
-  checkBinding?(bindingArguments: FieldTable): void
-}
-
 export const EXCHANGE_TYPES = {
-  direct: { createTable: () => new DirectTable(), usesHeaders: false },
-  fanout: { createTable: () => new FanoutTable(), usesHeaders: false },
-  topic: { createTable: () => new TopicTable(), usesHeaders: false },
-  headers: { createTable: () => new HeadersTable(), usesHeaders: true, checkBinding: checkHeadersBinding },
+  direct: { createTable: <D>(): RoutingTable<D> => new DirectTable<D>(), needs: NO_NEEDS },
+  fanout: { createTable: <D>(): RoutingTable<D> => new FanoutTable<D>(), needs: NO_NEEDS },
+  topic: { createTable: <D>(): RoutingTable<D> => new TopicTable<D>(), needs: NO_NEEDS },
+  headers: {
+    createTable: <D>(): RoutingTable<D> => new HeadersTable<D>(),
+    needs: propertySet('headers'),
+    checkBinding: checkHeadersBinding,
+  },
 } as const satisfies Record<string, ExchangeType>
 
 export type ExchangeTypeName = keyof typeof EXCHANGE_TYPES

@@ -1,20 +1,19 @@
-import type { FieldTable } from '../../../../protocol/field-table.ts'
-import type { Binding, Destination } from '../binding.ts'
-import type { RoutingTable } from './exchange-types.ts'
+import type { Properties } from '../../../../protocol/properties.ts'
+import type { RoutingTable, Way } from './routing-table.ts'
 
 /** A message goes everywhere. */
-export class FanoutTable implements RoutingTable {
-  readonly #bindings = new Set<Binding>()
+export class FanoutTable<D> implements RoutingTable<D> {
+  readonly #ways = new Set<Way<D>>()
 
-  add(binding: Binding): void {
-    this.#bindings.add(binding)
+  add(way: Way<D>): void {
+    this.#ways.add(way)
   }
 
-  remove(binding: Binding): void {
-    this.#bindings.delete(binding)
+  remove(way: Way<D>): void {
+    this.#ways.delete(way)
   }
 
-  route(_routingKey: string, _headers: FieldTable, visit: (destination: Destination) => void): void {
-    for (const binding of this.#bindings) visit(binding.destination)
+  route(_routingKey: string, _properties: Properties, visit: (destination: D) => void): void {
+    for (const way of this.#ways) visit(way.destination)
   }
 }

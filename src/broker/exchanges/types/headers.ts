@@ -7,10 +7,10 @@
  * each of its demands, one that asks for all under the one of them that the fewest others are found under.
  */
 import type { Field, FieldTable } from '../../../../protocol/field-table.ts'
-import type { Binding, Destination } from '../binding.ts'
+import type { Properties } from '../../../../protocol/properties.ts'
 import { refuse } from '../../errors.ts'
 import { fieldText, fieldTypeName, valueKey } from '../../fields.ts'
-import type { RoutingTable } from './exchange-types.ts'
+import type { RoutingTable, Way } from './routing-table.ts'
 
 const MATCH_MODES = {
   all: { isAny: false, withX: false },
@@ -22,13 +22,13 @@ const MATCH_MODES = {
 /** The key of a value when any will do. No value has it: theirs begin with a letter. */
 const ANY_VALUE = ''
 
-class Demand {
+class Demand<D> {
   readonly name: string
   readonly value: string
   /** How many bindings ask for this. */
   uses = 0
   /** The bindings that are found here. */
-  readonly matchers = new Set<Matcher>()
+  readonly matchers = new Set<Matcher<D>>()
   /** The last message that met it. */
   metBy = 0
 
@@ -38,38 +38,38 @@ class Demand {
   }
 }
 
-interface Matcher {
-  readonly destination: Destination
+interface Matcher<D> {
+  readonly destination: D
   readonly isAny: boolean
-  readonly demands: readonly Demand[]
+  readonly demands: readonly Demand<D>[]
   /** The last message that it was found for. */
   foundBy: number
 }
 
-export class HeadersTable implements RoutingTable {
-  readonly #matchers = new Map<Binding, Matcher>()
+export class HeadersTable<D> implements RoutingTable<D> {
+  readonly #matchers = new Map<Way<D>, Matcher<D>>()
   /** By name, then by the key of the value. */
-  readonly #demands = new Map<string, Map<string, Demand>>()
+  readonly #demands = new Map<string, Map<string, Demand<D>>>()
   /** They ask for nothing. */
-  readonly #always = new Set<Matcher>()
+  readonly #always = new Set<Matcher<D>>()
   #message = 0
 
-  add(binding: Binding): void {
-    const { isAny, wanted } = wishes(binding)
+  add(way: Way<D>): void {
+    const { isAny, wanted } = wishes(way.arguments)
     const values = wanted.map(([name, value]) => [name, value.type === 'V' ? ANY_VALUE : valueKey(value)] as const)
     // What no header can have is never met: one that asks for any goes without, one that asks for all matches nothing.
     const possible = values.filter((pair): pair is readonly [string, string] => pair[1] !== undefined)
     if (!isAny && possible.length < values.length) return
     const demands = possible.map(([name, value]) => this.#demand(name, value))
-    const matcher = { destination: binding.destination, isAny, demands, foundBy: 0 }
-    this.#matchers.set(binding, matcher)
+    const matcher = { destination: way.destination, isAny, demands, foundBy: 0 }
+    this.#matchers.set(way, matcher)
     for (const place of this.#placesOf(matcher)) place.add(matcher)
   }
 
-  remove(binding: Binding): void {
-    const matcher = this.#matchers.get(binding)
+  remove(way: Way<D>): void {
+    const matcher = this.#matchers.get(way)
     if (matcher === undefined) return
-    this.#matchers.delete(binding)
+    this.#matchers.delete(way)
     this.#always.delete(matcher)
     for (const demand of matcher.demands) {
       demand.matchers.delete(matcher)
@@ -77,9 +77,9 @@ export class HeadersTable implements RoutingTable {
     }
   }
 
-  route(_routingKey: string, headers: FieldTable, visit: (destination: Destination) => void): void {
+  route(_routingKey: string, { headers }: Properties, visit: (destination: D) => void): void {
     for (const { destination } of this.#always) visit(destination)
-    if (this.#demands.size === 0) return
+    if (this.#demands.size === 0 || headers === undefined) return
     const message = ++this.#message
     for (const demand of this.#meet(headers)) {
       for (const matcher of demand.matchers) {
@@ -91,8 +91,8 @@ export class HeadersTable implements RoutingTable {
   }
 
   /** The demands that these headers meet: all are marked before any is looked at. */
-  #meet(headers: FieldTable): Demand[] {
-    const met: Demand[] = []
+  #meet(headers: FieldTable): Demand<D>[] {
+    const met: Demand<D>[] = []
     for (const [name, field] of headers) {
       const byValue = this.#demands.get(name)
       if (byValue === undefined) continue
@@ -106,14 +106,14 @@ export class HeadersTable implements RoutingTable {
     return met
   }
 
-  #placesOf(matcher: Matcher): readonly Set<Matcher>[] {
+  #placesOf(matcher: Matcher<D>): readonly Set<Matcher<D>>[] {
     const places = matcher.demands.map(({ matchers }) => matchers)
     if (matcher.isAny) return places
     return [places.reduce((best, place) => (place.size < best.size ? place : best), places[0] ?? this.#always)]
   }
 
   /** The demand, with one more use counted. */
-  #demand(name: string, value: string): Demand {
+  #demand(name: string, value: string): Demand<D> {
     let byValue = this.#demands.get(name)
     if (byValue === undefined) {
       byValue = new Map()
@@ -121,14 +121,14 @@ export class HeadersTable implements RoutingTable {
     }
     let demand = byValue.get(value)
     if (demand === undefined) {
-      demand = new Demand(name, value)
+      demand = new Demand<D>(name, value)
       byValue.set(value, demand)
     }
     demand.uses++
     return demand
   }
 
-  #forget({ name, value }: Demand): void {
+  #forget({ name, value }: Demand<D>): void {
     const byValue = this.#demands.get(name)
     byValue?.delete(value)
     if (byValue?.size === 0) this.#demands.delete(name)
@@ -143,15 +143,15 @@ export function checkHeadersBinding(bindingArguments: FieldTable): void {
 }
 
 /** What the binding asks for. */
-function wishes(binding: Binding): { readonly isAny: boolean; readonly wanted: (readonly [string, Field])[] } {
-  const mode = binding.arguments.get('x-match')
+function wishes(bindingArguments: FieldTable): { readonly isAny: boolean; readonly wanted: (readonly [string, Field])[] } {
+  const mode = bindingArguments.get('x-match')
   const name = mode?.type === 'S' ? String(mode.value) : 'all'
   const { isAny, withX } = MATCH_MODES[name as keyof typeof MATCH_MODES] // checked when it was bound
-  const wanted = [...binding.arguments].filter(([key]) => key !== 'x-match' && (withX || !key.startsWith('x-')))
+  const wanted = [...bindingArguments].filter(([key]) => key !== 'x-match' && (withX || !key.startsWith('x-')))
   return { isAny, wanted }
 }
 
-function areMet(demands: readonly Demand[], message: number): boolean {
+function areMet(demands: readonly Pick<Demand<unknown>, 'metBy'>[], message: number): boolean {
   for (const demand of demands) if (demand.metBy !== message) return false
   return true
 }

@@ -10,21 +10,23 @@ import { ANY_WORD, type TopicKey } from './topic-words.ts'
 
 const PATTERNS_MAX = 8
 
+type AnyPattern = Omit<TopicPattern<unknown>, 'ways'>
+
 interface Place {
   readonly from: 'front' | 'back' | 'inner'
   readonly index: number
 }
 
-export class TopicIndex {
-  #patterns: TopicPattern[] = []
+export class TopicIndex<D> {
+  #patterns: TopicPattern<D>[] = []
   /** With more patterns than this, it tries to part them. */
   #patternsMax = PATTERNS_MAX
   #place: Place | undefined
-  #byWord: Map<number, TopicIndex> | undefined
+  #byWord: Map<number, TopicIndex<D>> | undefined
   /** Those without a word in that place. */
-  #others: TopicIndex | undefined
+  #others: TopicIndex<D> | undefined
 
-  add(pattern: TopicPattern): void {
+  add(pattern: TopicPattern<D>): void {
     if (this.#place !== undefined) {
       this.#childFor(wordAt(pattern, this.#place)).add(pattern)
       return
@@ -34,7 +36,7 @@ export class TopicIndex {
   }
 
   /** Whether nothing is left. */
-  remove(pattern: TopicPattern): boolean {
+  remove(pattern: TopicPattern<D>): boolean {
     if (this.#place === undefined) {
       const last = this.#patterns.pop()
       if (last === undefined || last === pattern) return this.#patterns.length === 0
@@ -54,7 +56,7 @@ export class TopicIndex {
   }
 
   /** Calls `visit` for each pattern that matches. */
-  match(key: TopicKey, visit: (pattern: TopicPattern) => void): void {
+  match(key: TopicKey, visit: (pattern: TopicPattern<D>) => void): void {
     const place = this.#place
     if (place === undefined) {
       for (const pattern of this.#patterns) if (pattern.matches(key)) visit(pattern)
@@ -69,10 +71,10 @@ export class TopicIndex {
     this.#others?.match(key, visit)
   }
 
-  #childFor(word: number): TopicIndex {
+  #childFor(word: number): TopicIndex<D> {
     let child = word === ANY_WORD ? this.#others : this.#byWord?.get(word)
     if (child !== undefined) return child
-    child = new TopicIndex()
+    child = new TopicIndex<D>()
     if (word === ANY_WORD) this.#others = child
     else {
       this.#byWord ??= new Map()
@@ -93,17 +95,17 @@ export class TopicIndex {
 }
 
 /** The word that the pattern asks for in this place, or ANY_WORD. */
-function wordAt({ words, headCount, tailCount, asked }: TopicPattern, { from, index }: Place): number {
+function wordAt({ words, headCount, tailCount, asked }: AnyPattern, { from, index }: Place): number {
   if (from === 'front') return index < headCount ? (words[index] as number) : ANY_WORD
   if (from === 'back') return index < tailCount ? (words[words.length - 1 - index] as number) : ANY_WORD
   return asked[index] ?? ANY_WORD
 }
 
 /** The place where a key finds the fewest of these patterns; undefined when none parts them. */
-function bestPlace(patterns: readonly TopicPattern[]): Place | undefined {
+function bestPlace(patterns: readonly AnyPattern[]): Place | undefined {
   let best: Place | undefined
   let fewest = patterns.length
-  const consider = (from: Place['from'], count: (pattern: TopicPattern) => number): void => {
+  const consider = (from: Place['from'], count: (pattern: AnyPattern) => number): void => {
     const end = patterns.reduce((most, pattern) => Math.max(most, count(pattern)), 0)
     for (let index = 0; index < end; index++) {
       const found = foundAt(patterns, { from, index })
@@ -119,7 +121,7 @@ function bestPlace(patterns: readonly TopicPattern[]): Place | undefined {
 }
 
 /** The most patterns that a key finds when it is looked at in this place. */
-function foundAt(patterns: readonly TopicPattern[], place: Place): number {
+function foundAt(patterns: readonly AnyPattern[], place: Place): number {
   const counts = new Map<number, number>()
   for (const pattern of patterns) {
     const word = wordAt(pattern, place)

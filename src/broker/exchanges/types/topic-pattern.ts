@@ -7,13 +7,13 @@
  * beginnings at once: bit j of the state says that the first j of them match up to here. So each word of the routing key
  * costs one step for every 32 words of the pattern, whatever they are.
  */
-import type { Binding } from '../binding.ts'
+import type { Way } from './routing-table.ts'
 import { ANY_WORD, ANY_WORDS, type TopicKey } from './topic-words.ts'
 
-export class TopicPattern {
+export class TopicPattern<D> {
   /** The binding key in its normal form. */
   readonly name: string
-  readonly bindings = new Set<Binding>()
+  readonly ways = new Set<Way<D>>()
   readonly words: readonly number[]
   /** Words in front of the first `#`; all of them when there is none. */
   readonly headCount: number

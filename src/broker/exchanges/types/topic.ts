@@ -3,47 +3,46 @@
  * words. Binding keys that mean the same are one pattern (`TopicPattern`), and patterns are found by their words
  * (`TopicIndex`).
  */
-import type { FieldTable } from '../../../../protocol/field-table.ts'
-import type { Binding, Destination } from '../binding.ts'
-import type { RoutingTable } from './exchange-types.ts'
+import type { Properties } from '../../../../protocol/properties.ts'
+import type { RoutingTable, Way } from './routing-table.ts'
 import { TopicIndex } from './topic-index.ts'
 import { TopicPattern } from './topic-pattern.ts'
 import { ANY_WORD, ANY_WORDS, normalWords, TopicKey, WordNumbers } from './topic-words.ts'
 
-export class TopicTable implements RoutingTable {
+export class TopicTable<D> implements RoutingTable<D> {
   readonly #numbers = new WordNumbers()
-  readonly #patterns = new Map<string, TopicPattern>()
-  readonly #index = new TopicIndex()
+  readonly #patterns = new Map<string, TopicPattern<D>>()
+  readonly #index = new TopicIndex<D>()
   readonly #key = new TopicKey()
 
-  add(binding: Binding): void {
-    const words = normalWords(binding.routingKey)
+  add(way: Way<D>): void {
+    const words = normalWords(way.routingKey)
     const name = words.join('.')
     let pattern = this.#patterns.get(name)
     if (pattern === undefined) {
-      pattern = new TopicPattern(
+      pattern = new TopicPattern<D>(
         name,
         words.map((word) => this.#numberOf(word)),
       )
       this.#patterns.set(name, pattern)
       this.#index.add(pattern)
     }
-    pattern.bindings.add(binding)
+    pattern.ways.add(way)
   }
 
-  remove(binding: Binding): void {
-    const words = normalWords(binding.routingKey)
+  remove(way: Way<D>): void {
+    const words = normalWords(way.routingKey)
     const pattern = this.#patterns.get(words.join('.'))
-    if (pattern === undefined || !pattern.bindings.delete(binding) || pattern.bindings.size > 0) return
+    if (pattern === undefined || !pattern.ways.delete(way) || pattern.ways.size > 0) return
     this.#patterns.delete(pattern.name)
     this.#index.remove(pattern)
     for (const word of words) if (word !== '*' && word !== '#') this.#numbers.release(word)
   }
 
-  route(routingKey: string, _headers: FieldTable, visit: (destination: Destination) => void): void {
+  route(routingKey: string, _properties: Properties, visit: (destination: D) => void): void {
     this.#key.set(routingKey, this.#numbers)
-    this.#index.match(this.#key, ({ bindings }) => {
-      for (const binding of bindings) visit(binding.destination)
+    this.#index.match(this.#key, ({ ways }) => {
+      for (const way of ways) visit(way.destination)
     })
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { createBinding } from '../../../../src/broker/exchanges/binding.ts'
+import { createBinding, type Destination } from '../../../../src/broker/exchanges/binding.ts'
 import { DirectTable } from '../../../../src/broker/exchanges/types/direct.ts'
-import type { RoutingTable } from '../../../../src/broker/exchanges/types/exchange-types.ts'
+import type { RoutingTable } from '../../../../src/broker/exchanges/types/routing-table.ts'
 import { FanoutTable } from '../../../../src/broker/exchanges/types/fanout.ts'
 import { Model } from '../../model.ts'
 
@@ -9,14 +9,14 @@ const model = new Model()
 const exchange = model.exchange('x', 'direct')
 const [a, b] = [model.queue('a'), model.queue('b')]
 
-function found(table: RoutingTable, routingKey: string): string[] {
+function found(table: RoutingTable<Destination>, routingKey: string): string[] {
   const names: string[] = []
-  table.route(routingKey, new Map(), ({ name }) => names.push(name))
+  table.route(routingKey, {}, ({ name }) => names.push(name))
   return names.sort()
 }
 
 test('a direct exchange leads where the routing key is equal, whatever it contains', () => {
-  const table = new DirectTable()
+  const table = new DirectTable<Destination>()
   const keys = ['', 'k', 'K', 'k.#', '__proto__', '*']
   for (const key of keys) table.add(createBinding(exchange, a, key, new Map()))
   const second = createBinding(exchange, b, 'k', new Map())
@@ -30,7 +30,7 @@ test('a direct exchange leads where the routing key is equal, whatever it contai
 })
 
 test('a fanout exchange leads everywhere', () => {
-  const table = new FanoutTable()
+  const table = new FanoutTable<Destination>()
   const bindings = [createBinding(exchange, a, '1', new Map()), createBinding(exchange, b, '2', new Map())]
   for (const binding of bindings) table.add(binding)
   expect(found(table, 'any')).toEqual(['a', 'b'])

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Field } from '../../../../protocol/field-table.ts'
 import { fieldTable, type PlainTable } from '../../../../protocol/field-table-plain.ts'
-import { createBinding } from '../../../../src/broker/exchanges/binding.ts'
+import { createBinding, type Destination } from '../../../../src/broker/exchanges/binding.ts'
 import { checkHeadersBinding, HeadersTable } from '../../../../src/broker/exchanges/types/headers.ts'
 import { Model, refusal } from '../../model.ts'
 
@@ -11,10 +11,10 @@ const exchange = model.exchange('h', 'headers')
 const queue = model.queue('q')
 
 function isMatch(wanted: PlainTable, headers: PlainTable): boolean {
-  const table = new HeadersTable()
+  const table = new HeadersTable<Destination>()
   table.add(createBinding(exchange, queue, '', fieldTable(wanted)))
   let count = 0
-  table.route('any key', fieldTable(headers), () => count++)
+  table.route('any key', { headers: fieldTable(headers) }, () => count++)
   return count > 0
 }
 
@@ -72,7 +72,7 @@ describe('HeadersTable', () => {
     const wishes = fc.array(fc.tuple(mode, table), { maxLength: 30 })
     fc.assert(
       fc.property(wishes, fc.array(table, { maxLength: 5 }), fc.nat(), (wanted, messages, removed) => {
-        const headersTable = new HeadersTable()
+        const headersTable = new HeadersTable<Destination>()
         const bindings = wanted.map(([match, one], i) => {
           const to = model.queue(`q${i}`)
           return createBinding(exchange, to, '', fieldTable({ ...one, 'x-match': match }))
@@ -82,7 +82,7 @@ describe('HeadersTable', () => {
         for (const one of gone) headersTable.remove(one)
         for (const headers of messages) {
           const found: string[] = []
-          headersTable.route('', fieldTable(headers), ({ name: to }) => found.push(to))
+          headersTable.route('', { headers: fieldTable(headers) }, ({ name: to }) => found.push(to))
           const expected = bindings.filter((one, i) => {
             const [match, asked] = wanted[i] ?? ['all', {}]
             return !gone.has(one) && isExpected(match, asked, headers)
@@ -95,7 +95,7 @@ describe('HeadersTable', () => {
   })
 
   test('looks only at bindings that ask for what the message has', () => {
-    const table = new HeadersTable()
+    const table = new HeadersTable<Destination>()
     for (let i = 0; i < 2000; i++) {
       for (const mode of ['all', 'any']) {
         table.add(createBinding(exchange, queue, '', fieldTable({ 'x-match': mode, kind: 'order', number: i })))
@@ -109,7 +109,7 @@ describe('HeadersTable', () => {
     }
     let found = 0
     try {
-      table.route('', fieldTable({ kind: 'bill', number: 7 }), () => found++)
+      table.route('', { headers: fieldTable({ kind: 'bill', number: 7 }) }, () => found++)
     } finally {
       Map.prototype.get = get
     }
@@ -118,11 +118,11 @@ describe('HeadersTable', () => {
   })
 
   test('forgets a binding that is taken away', () => {
-    const table = new HeadersTable()
+    const table = new HeadersTable<Destination>()
     const binding = createBinding(exchange, queue, '', fieldTable({}))
     table.add(binding)
     table.remove(binding)
-    table.route('', new Map(), () => expect.unreachable())
+    table.route('', {}, () => expect.unreachable())
   })
 })
 

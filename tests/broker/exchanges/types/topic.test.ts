@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Binding, createBinding } from '../../../../src/broker/exchanges/binding.ts'
+import { type Binding, createBinding, type Destination } from '../../../../src/broker/exchanges/binding.ts'
 import { TopicTable } from '../../../../src/broker/exchanges/types/topic.ts'
 import { TopicPattern } from '../../../../src/broker/exchanges/types/topic-pattern.ts'
 import type { TopicKey } from '../../../../src/broker/exchanges/types/topic-words.ts'
@@ -14,15 +14,15 @@ function binding(routingKey: string): Binding {
   return createBinding(exchange, queue, routingKey, new Map())
 }
 
-function tableOf(...keys: string[]): TopicTable {
-  const table = new TopicTable()
+function tableOf(...keys: string[]): TopicTable<Destination> {
+  const table = new TopicTable<Destination>()
   for (const key of keys) table.add(binding(key))
   return table
 }
 
-function isMatch(table: TopicTable, routingKey: string): boolean {
+function isMatch(table: TopicTable<Destination>, routingKey: string): boolean {
   let count = 0
-  table.route(routingKey, new Map(), () => count++)
+  table.route(routingKey, {}, () => count++)
   return count > 0
 }
 
@@ -61,7 +61,7 @@ function isExpected(patternKey: string, routed: string): boolean {
 }
 
 /** How often a match looks for the next node. */
-function steps(table: TopicTable, routed: string): number {
+function steps(table: TopicTable<Destination>, routed: string): number {
   const { get } = Map.prototype
   let count = 0
   Map.prototype.get = function counted(this: Map<unknown, unknown>, name: unknown) {
@@ -69,7 +69,7 @@ function steps(table: TopicTable, routed: string): number {
     return get.call(this, name)
   }
   try {
-    table.route(routed, new Map(), () => {})
+    table.route(routed, {}, () => {})
   } finally {
     Map.prototype.get = get
   }
@@ -93,7 +93,7 @@ describe('TopicTable', () => {
         fc.array(key, { maxLength: 10 }),
         fc.nat(),
         (bound, routed, removed) => {
-          const table = new TopicTable()
+          const table = new TopicTable<Destination>()
           const queues = bound.map((_, index) => model.queue(`q${index}`))
           const bindings = bound.map((one, index) => createBinding(exchange, queues[index] ?? queue, one, new Map()))
           for (const one of bindings) table.add(one)
@@ -101,7 +101,7 @@ describe('TopicTable', () => {
           for (const one of gone) table.remove(one)
           for (const one of routed) {
             const found = new Set<string>()
-            table.route(one, new Map(), ({ name }) => found.add(name))
+            table.route(one, {}, ({ name }) => found.add(name))
             const expected = bindings.filter((each) => !gone.includes(each) && isExpected(each.routingKey, one))
             expect([...found].sort()).toEqual(expected.map(({ destination }) => destination.name).sort())
           }
@@ -130,12 +130,12 @@ describe('TopicTable', () => {
     fc.assert(
       fc.property(fc.array(long, { minLength: 1, maxLength: 12 }), routed, (patterns, key) => {
         const bound = patterns.map((one) => one.join('.'))
-        const table = new TopicTable()
+        const table = new TopicTable<Destination>()
         for (const [i, one] of bound.entries()) {
           table.add(createBinding(exchange, model.queue(`long${i}`), one, new Map()))
         }
         const found = new Set<string>()
-        table.route(key.join('.'), new Map(), ({ name }) => found.add(name))
+        table.route(key.join('.'), {}, ({ name }) => found.add(name))
         const expected = patterns.flatMap((one, i) => (matchesLong(one, key) ? [`long${i}`] : []))
         expect([...found].sort()).toEqual(expected.sort())
       }),
@@ -149,7 +149,7 @@ describe('TopicTable', () => {
     for (let count = 0; count < 70; count++) {
       const key = [...Array.from({ length: count }, () => 'a'), 'b']
       let found = 0
-      table.route(key.join('.'), new Map(), () => found++)
+      table.route(key.join('.'), {}, () => found++)
       expect(found).toBe(count + 1)
     }
   })
@@ -170,12 +170,12 @@ describe('TopicTable', () => {
     const table = tableOf(...patterns)
     const { matches: compare } = TopicPattern.prototype
     let comparisons = 0
-    TopicPattern.prototype.matches = function counted(this: TopicPattern, key: TopicKey) {
+    TopicPattern.prototype.matches = function counted(this: TopicPattern<unknown>, key: TopicKey) {
       comparisons++
       return compare.call(this, key)
     }
     try {
-      table.route('a.'.repeat(126), new Map(), () => {})
+      table.route('a.'.repeat(126), {}, () => {})
     } finally {
       TopicPattern.prototype.matches = compare
     }
@@ -186,7 +186,7 @@ describe('TopicTable', () => {
   test('visits a destination for each of its bindings that mean the same', () => {
     const table = tableOf('a.#.*', 'a.*.#', 'a.*.#.#')
     let count = 0
-    table.route('a.b.c', new Map(), () => count++)
+    table.route('a.b.c', {}, () => count++)
     expect(count).toBe(3)
     table.remove(binding('a.#.*'))
     expect(isMatch(table, 'a.b')).toBe(true)
@@ -196,13 +196,13 @@ describe('TopicTable', () => {
   test('keeps nothing of bindings that are gone', () => {
     fc.assert(
       fc.property(fc.array(bindingKey, { maxLength: 20 }), (bound) => {
-        const table = new TopicTable()
+        const table = new TopicTable<Destination>()
         const bindings = [...new Set(bound)].map(binding)
         for (const one of bindings) table.add(one)
         for (const one of bindings) table.remove(one)
         for (const one of bound) {
           const routed = one.replaceAll(/[*#]/g, 'a')
-          expect(steps(table, routed)).toBe(steps(new TopicTable(), routed))
+          expect(steps(table, routed)).toBe(steps(new TopicTable<Destination>(), routed))
         }
       }),
     )

@@ -1,0 +1,16 @@
+import type { Exchange } from '../exchanges/exchange.ts'
+import type { PropertySet } from '../messages/property-set.ts'
+import type { Queue } from '../queues/queue.ts'
+import type { ReplyConsumer } from './reply-to.ts'
+
+/** Where messages with one exchange and routing key go. */
+export interface Route {
+  /** The version of the routes that this was found under. */
+  readonly version: number
+  readonly exchange: Exchange
+  readonly queues: readonly Queue[]
+  /** The waiting requester, when the routing key is its reply address. */
+  readonly replyConsumer: ReplyConsumer | undefined
+  /** The properties that have a say in where a message goes. When there are any, its queues must be found anew. */
+  readonly needs: PropertySet
+}

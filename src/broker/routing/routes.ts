@@ -1,0 +1,91 @@
+/**
+ * The routes of messages through a virtual host. They are remembered until something changes that may lead a message elsewhere, or
+ * what a user may do: either raises the version.
+ */
+import type { Properties } from '../../../protocol/properties.ts'
+import { LONG_WORK, type Turn } from '../../lib/turn.ts'
+import { refuse } from '../errors.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
+import type { Message } from '../messages/message.ts'
+import { NO_NEEDS } from '../messages/property-set.ts'
+import type { Queue } from '../queues/queue.ts'
+import type { Session } from '../session.ts'
+import { isReplyAddress, type ReplyConsumers } from './reply-to.ts'
+import type { Route } from './route.ts'
+import { RouteCache } from './route-cache.ts'
+import { Routing, type Topology } from './router.ts'
+
+const NO_PROPERTIES: Properties = {}
+
+export class Routes {
+  /** Routes of an older version do not count. */
+  version = 0
+  readonly #topology: Topology
+  readonly #replyConsumers: ReplyConsumers
+  readonly #turn: Turn
+  readonly #remembered = new RouteCache()
+  /** The route of every message to an exchange, where the routing key makes no difference. */
+  readonly #shared = new WeakMap<Exchange, Route>()
+
+  /** The turn is that of the client whose input is being looked at: to find a route is long work. */
+  constructor(topology: Topology, replyConsumers: ReplyConsumers, turn: Turn) {
+    this.#topology = topology
+    this.#replyConsumers = replyConsumers
+    this.#turn = turn
+  }
+
+  /**
+   * The route of a message by its exchange and routing key alone; when it needs properties, see `queuesFor`. Throws BrokerError
+   * for an exchange that the session may not publish to, does not exist or is internal. A publisher may use the route again,
+   * without asking, as long as the version is the same.
+   */
+  route(message: Message, session: Session): Route {
+    const { head, keyStart, keyEnd } = message
+    const known = this.#remembered.get(head, keyStart, keyEnd)
+    if (known !== undefined && known.version === this.version) {
+      session.require('write', 'exchange', known.exchange.name)
+      return known
+    }
+    const { exchange } = message
+    session.require('write', 'exchange', exchange)
+    const route = this.#find(exchange, message.routingKey)
+    if (route.replyConsumer === undefined) this.#remembered.set(head, keyStart, keyEnd, route)
+    return route
+  }
+
+  /** The queues that any of these routing keys lead a message with these properties to. */
+  queuesFor(exchange: Exchange, routingKeys: readonly string[], properties: Properties): readonly Queue[] {
+    return [...this.#follow(exchange, routingKeys, properties).queues]
+  }
+
+  #find(exchangeName: string, routingKey: string): Route {
+    const { version } = this
+    const exchange = this.#topology.exchange(exchangeName)
+    if (exchange === undefined) throw refuse.missing('exchange', exchangeName, this.#topology.name)
+    if (exchange.internal) throw refuse.internalExchange('exchange', exchangeName, this.#topology.name)
+    if (exchangeName === '' && isReplyAddress(routingKey)) {
+      const replyConsumer = this.#replyConsumers.at(routingKey)
+      if (replyConsumer !== undefined) return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS }
+    }
+    const shared = this.#shared.get(exchange)
+    if (shared?.version === version) return shared
+    const { needs, queues: found } = this.#follow(exchange, [routingKey], NO_PROPERTIES)
+    const queues = needs === NO_NEEDS ? [...found] : []
+    const route = { version, exchange, queues, replyConsumer: undefined, needs }
+    // Only the keys of a fanout that leads straight to queues make no difference.
+    if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange)) this.#shared.set(exchange, route)
+    return route
+  }
+
+  #follow(exchange: Exchange, routingKeys: readonly string[], properties: Properties): Routing {
+    const routing = new Routing(this.#topology)
+    routing.follow(exchange, routingKeys, properties)
+    this.#turn.spend(LONG_WORK)
+    return routing
+  }
+}
+
+function leadsToQueuesOnly(exchange: Exchange): boolean {
+  for (const { destination } of exchange.outgoing.values()) if (destination.kind !== 'queue') return false
+  return true
+}
