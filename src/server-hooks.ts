@@ -1,4 +1,4 @@
-import type { ConnectionDetails } from './amqp/context.ts'
+import type { ConnectionDetails } from './broker/clients/client-directory.ts'
 import type { Logger } from './lib/logger.ts'
 
 /** Called as the server and its connections come and go. An error thrown by one is logged and otherwise ignored. */

@@ -1,7 +1,7 @@
 /** Makes all the parts, wires them, and takes them down in reverse order. */
 import { hostname } from 'node:os'
 import type { Recovery, RecoveryProgress, Storage } from '../storage/storage.ts'
-import type { AmqpContext, ConnectionDetails } from './amqp/context.ts'
+import type { AmqpContext } from './amqp/context.ts'
 import { AmqpListener, type ListenAddress } from './amqp/listener.ts'
 import { OutboxFlusher } from './amqp/outbox.ts'
 import { serverProperties } from './amqp/server-properties.ts'
@@ -9,7 +9,7 @@ import { ReadBuffer } from './amqp/transport.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { USER_KIND, UserList } from './auth/user-list.ts'
 import { Broker } from './broker/broker.ts'
-import { brokerStats } from './embedded/broker-stats.ts'
+import type { ConnectionDetails } from './broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
@@ -112,7 +112,6 @@ export class Server {
       logger,
       maxMessageSizeBytes: config.maxMessageSizeBytes,
       requireRunning: () => this.#requireRunning(),
-      closeConnectionsOf: (vhost) => this.#listener.closeConnectionsOf(vhost, `vhost '${vhost}' is deleted`),
     })
     this.#users = new EmbeddedUsers({
       core: this.core,
@@ -121,7 +120,6 @@ export class Server {
         this.#requireRunning()
         if (this.#state === 'stopping') throw new Error(STOPPED)
       },
-      closeConnectionsOf: (user) => this.#closeConnectionsOfUser(user),
     })
   }
 
@@ -245,13 +243,12 @@ export class Server {
 
   /** The server in numbers. Walks over all queues and connections. */
   stats(): ServerStats {
-    const broker = brokerStats(this.core.vhosts(), this.#vhosts.past)
-    return { uptimeMs: this.#uptimeMs(), ...this.#listener.traffic(), ...broker }
+    return { uptimeMs: this.#uptimeMs(), ...this.core.clients.traffic(), ...this.core.stats() }
   }
 
   /** The open connections. */
   connections(): ConnectionDetails[] {
-    return [...this.#listener.connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
+    return this.core.clients.open()
   }
 
   async #listenOn(host: string | undefined, port: number): Promise<void> {
@@ -357,13 +354,6 @@ export class Server {
   #requireRunning(): void {
     if (this.#state === 'running' || this.#state === 'stopping') return
     throw new Error(this.#shutdown === undefined ? NOT_RUNNING : STOPPED)
-  }
-
-  // One that has logged in may not have opened its connection yet: it has a name, and no details.
-  #closeConnectionsOfUser(user: string): void {
-    for (const connection of this.#listener.connections) {
-      if (connection.handshake.userName === user) connection.force(`user '${user}' is deleted`)
-    }
   }
 
   #uptimeMs(): number {

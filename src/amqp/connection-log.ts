@@ -3,7 +3,7 @@
  * it; one that was open also by its user and virtual host. However a connection ends, one line says how.
  */
 import type { Logger } from '../lib/logger.ts'
-import type { ConnectionDetails } from './context.ts'
+import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 
 type Level = 'info' | 'warn' | 'error'
 

@@ -11,6 +11,7 @@ import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { User } from '../auth/authenticator.ts'
+import type { ClientConnection, ConnectionDetails } from '../broker/clients/client-directory.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { afterNextReads } from '../lib/after-next-reads.ts'
@@ -20,7 +21,7 @@ import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
 import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
 import { ConnectionLog } from './connection-log.ts'
-import type { AmqpContext, ClientCapabilities, ConnectionDetails } from './context.ts'
+import type { AmqpContext, ClientCapabilities } from './context.ts'
 import { Failures } from './failures.ts'
 import { FrameRouter } from './frame-router.ts'
 import { Handshake, isOurProtocol } from './handshake.ts'
@@ -40,7 +41,7 @@ const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 
 export type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
 
-export class Connection implements Receiver {
+export class Connection implements Receiver, ClientConnection {
   readonly id: number
   readonly peerAddress: string
   readonly peerPort: number
@@ -105,8 +106,20 @@ export class Connection implements Receiver {
     return this.handshake.capabilities
   }
 
-  get bytesRead(): number {
+  get userName(): string | undefined {
+    return this.handshake.userName
+  }
+
+  get channelCount(): number {
+    return this.channels.count
+  }
+
+  get bytesReceived(): number {
     return this.#transport.bytesRead
+  }
+
+  get bytesSent(): number {
+    return this.outbox.bytesWritten
   }
 
   /** What was read and not looked at yet waits for us, not for the client. */

@@ -1,7 +1,8 @@
 /** What all connections of a listener share, and the limits they are under. */
 import type { FieldTable } from '../../protocol/field-table.ts'
-import type { Authenticator, User } from '../auth/authenticator.ts'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { Broker } from '../broker/broker.ts'
+import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { OutboxFlusher } from './outbox.ts'
@@ -19,20 +20,6 @@ export interface AmqpLimits {
   /** How long a client may take nothing of what it is sent; 0 for ever. */
   readonly sendTimeoutMs: number
   readonly maxMessageSizeBytes: number
-}
-
-/** An AMQP connection that is open. */
-export interface ConnectionDetails {
-  /** Counts the connections of a server from 1. */
-  readonly id: number
-  /** The client's IP address. */
-  readonly peerAddress: string
-  readonly peerPort: number
-  /** What the client calls its connection (`connection_name` of its client-properties), up to 255 characters. */
-  readonly name: string | undefined
-  readonly user: User
-  /** The name of its virtual host. */
-  readonly vhost: string
 }
 
 export interface AmqpContext {

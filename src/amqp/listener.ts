@@ -16,14 +16,6 @@ export interface ListenAddress {
   readonly port: number
 }
 
-/** What the connections of a listener do and did. */
-export interface Traffic {
-  readonly connections: number
-  readonly channels: number
-  readonly bytesReceived: number
-  readonly bytesSent: number
-}
-
 export class AmqpListener {
   readonly #context: AmqpContext
   readonly #now: () => number
@@ -35,9 +27,6 @@ export class AmqpListener {
   #connectionsMax = Number.POSITIVE_INFINITY
   /** Told of every connection that has gone. */
   readonly #goneListeners = new Set<(connection: Connection) => void>()
-  /** Bytes of connections that are closed. */
-  #pastBytesReceived = 0
-  #pastBytesSent = 0
 
   constructor(context: AmqpContext, now: () => number) {
     this.#context = context
@@ -58,10 +47,6 @@ export class AmqpListener {
     this.#each((connection) => connection.intake.diskFailed())
   }
 
-  get connections(): Iterable<Connection> {
-    return this.#connections
-  }
-
   get connectionCount(): number {
     return this.#connections.size
   }
@@ -76,18 +61,6 @@ export class AmqpListener {
       const { address, port } = server.address() as AddressInfo // not a pipe: it listens on a host and port
       return { host: address, port }
     })
-  }
-
-  /** Open connections and channels, and the bytes of all connections so far. */
-  traffic(): Traffic {
-    let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
-    for (const connection of this.#connections) {
-      if (connection.details !== undefined) connections++
-      channels += connection.channels.count
-      bytesReceived += connection.bytesRead
-      bytesSent += connection.outbox.bytesWritten
-    }
-    return { connections, channels, bytesReceived, bytesSent }
   }
 
   /**
@@ -181,13 +154,6 @@ export class AmqpListener {
     this.#unsubscribe()
   }
 
-  /** Closes the open connections of a virtual host with 320. */
-  closeConnectionsOf(vhost: string, reason: string): void {
-    this.#each((connection) => {
-      if (connection.details?.vhost === vhost) connection.force(reason)
-    })
-  }
-
   #accept(socket: Socket): void {
     if (socket.remoteAddress === undefined) {
       socket.destroy()
@@ -207,14 +173,14 @@ export class AmqpListener {
       this.#closed(closed),
     )
     this.#connections.add(connection)
+    this.#context.broker.clients.add(connection)
     this.#timer ??= setInterval(this.#tick, TICK_MS)
   }
 
   #closed(connection: Connection): void {
     this.#connections.delete(connection)
     for (const listener of this.#goneListeners) listener(connection)
-    this.#pastBytesReceived += connection.bytesRead
-    this.#pastBytesSent += connection.outbox.bytesWritten
+    this.#context.broker.clients.remove(connection)
     if (this.#connections.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined

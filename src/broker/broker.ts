@@ -5,12 +5,14 @@ import type { Recovery, Storage } from '../../storage/storage.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import { Turn } from '../lib/turn.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
+import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import { LongWork } from './scheduling/long-work.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
 import { ALLOW_ALL, Session, type SessionUser } from './session.ts'
+import { type BrokerStats, brokerStats, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -44,9 +46,12 @@ export class Broker {
   readonly bodies: BodyPool
   /** For kinds of entities that are not the model's: register them before `restore`. */
   readonly kinds: EntityRegistry
+  readonly clients = new ClientDirectory()
   readonly #storage: Storage
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
+  /** What went through virtual hosts that are gone. */
+  #past = NOTHING_COUNTED
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
@@ -111,10 +116,17 @@ export class Broker {
     return this.#vhosts.values()
   }
 
-  /** Removes the vhost with everything in it; false when there is none. */
+  /** All virtual hosts in numbers. What is gone stays counted. Walks over all queues. */
+  stats(): BrokerStats {
+    return brokerStats(this.#vhosts.values(), this.#past)
+  }
+
+  /** Removes the vhost with everything in it, and closes its connections; false when there is none. */
   deleteVhost(name: string): boolean {
     const vhost = this.#vhosts.get(name)
     if (vhost === undefined) return false
+    this.clients.closeThoseOfVhost(name, `vhost '${name}' is deleted`)
+    this.#past = brokerStats([vhost], this.#past)
     this.#vhosts.delete(name)
     vhost.clear()
     this.#entities.vhostRemoved(name)
@@ -122,6 +134,7 @@ export class Broker {
   }
 
   close(): void {
+    this.#past = this.stats()
     for (const vhost of this.#vhosts.values()) vhost.close()
     this.#vhosts.clear()
   }

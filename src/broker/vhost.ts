@@ -16,6 +16,7 @@ import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
 import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
+import { type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 
 const NO_ARGUMENTS: FieldTable = new Map()
 
@@ -41,7 +42,7 @@ export class Vhost implements Topology {
   /** Where its durable queues, exchanges and bindings are kept. */
   readonly entities: DurableEntities
   /** What went through queues that are gone. */
-  readonly removedQueues = { publishedCount: 0, deliveredCount: 0 }
+  removedQueues: MessageCounts = NOTHING_COUNTED
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
@@ -170,8 +171,11 @@ export class Vhost implements Topology {
     this.topology.remove(queueBytes(queue))
     this.routes.version++
     const { readyCount } = queue
-    this.removedQueues.publishedCount += queue.publishedCount
-    this.removedQueues.deliveredCount += queue.deliveredCount
+    const { messagesPublished, messagesDelivered } = this.removedQueues
+    this.removedQueues = {
+      messagesPublished: messagesPublished + queue.publishedCount,
+      messagesDelivered: messagesDelivered + queue.deliveredCount,
+    }
     for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
     this.entities.queueRemoved(queue)
     queue.close()

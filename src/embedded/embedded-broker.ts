@@ -19,7 +19,7 @@ import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/que
 import type { Session, SessionUser } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { aFunction, checkOptions, notA } from '../lib/checks.ts'
-import { type BrokerStats, brokerStats } from './broker-stats.ts'
+import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import {
   ACK_CHECKS,
   type AckOptions,

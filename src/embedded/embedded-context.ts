@@ -8,6 +8,4 @@ export interface EmbeddedContext {
   readonly maxMessageSizeBytes: number
   /** Throws Error when the server has stopped. */
   readonly requireRunning: () => void
-  /** Closes the AMQP connections of a virtual host that is about to go. */
-  readonly closeConnectionsOf: (vhost: string) => void
 }

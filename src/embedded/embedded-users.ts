@@ -10,8 +10,6 @@ export interface EmbeddedUsersContext {
   readonly list: UserList
   /** Throws while nothing can be changed. */
   readonly requireRunning: () => void
-  /** Closes the connections of a user that is gone. */
-  readonly closeConnectionsOf: (user: string) => void
 }
 
 /**
@@ -52,7 +50,7 @@ export class EmbeddedUsers {
   async remove(name: string): Promise<boolean> {
     return await this.#change((list) => {
       const isRemoved = list.remove(name)
-      if (isRemoved) this.#context.closeConnectionsOf(name)
+      if (isRemoved) this.#context.core.clients.closeThoseOfUser(name, `user '${name}' is deleted`)
       return isRemoved
     })
   }

@@ -1,6 +1,5 @@
 /** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
 import { text } from '../lib/checks.ts'
-import { brokerStats, type MessageCounts } from './broker-stats.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
 
@@ -9,8 +8,6 @@ const vhostName = text(1, 255)
 
 export class EmbeddedVhosts {
   readonly context: EmbeddedContext
-  /** What went through virtual hosts that are gone. */
-  past: MessageCounts = { messagesPublished: 0, messagesDelivered: 0 }
   readonly #brokers = new Map<string, EmbeddedBroker>()
   #lastTag = 0
 
@@ -42,18 +39,12 @@ export class EmbeddedVhosts {
 
   delete(name: string): boolean {
     this.context.requireRunning()
-    const { core, closeConnectionsOf } = this.context
-    const vhost = core.vhost(name)
-    if (vhost === undefined) return false
-    closeConnectionsOf(name)
-    this.past = brokerStats([vhost], this.past)
     this.#brokers.delete(name)
-    return core.deleteVhost(name)
+    return this.context.core.deleteVhost(name)
   }
 
-  /** The server stops: what was counted so far stays. */
+  /** The server stops. */
   close(): void {
-    this.past = brokerStats(this.context.core.vhosts(), this.past)
     this.#brokers.clear()
   }
 

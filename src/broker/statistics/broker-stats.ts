@@ -1,4 +1,4 @@
-import type { Vhost } from '../broker/vhost.ts'
+/** The broker in numbers. Counting a message is an addition where it happens; the sums are made when they are asked for. */
 
 /** What is in one or more virtual hosts, and what went through them since the server started. */
 export interface BrokerStats {
@@ -15,15 +15,36 @@ export interface BrokerStats {
   readonly messagesDelivered: number
 }
 
-/** `past` is what had been counted for vhosts that are gone. */
-export function brokerStats(vhosts: Iterable<Vhost>, past: MessageCounts = NOTHING): BrokerStats {
+/** What goes on counting when queues and virtual hosts are gone. */
+export type MessageCounts = Pick<BrokerStats, 'messagesPublished' | 'messagesDelivered'>
+
+export const NOTHING_COUNTED: MessageCounts = { messagesPublished: 0, messagesDelivered: 0 }
+
+interface CountedQueue {
+  readonly consumers: { readonly count: number }
+  readonly readyCount: number
+  readonly unackedCount: number
+  readonly publishedCount: number
+  readonly deliveredCount: number
+}
+
+interface CountedVhost {
+  readonly exchangeCount: number
+  readonly queueCount: number
+  /** What went through queues that are gone. */
+  readonly removedQueues: MessageCounts
+  queues(): Iterable<CountedQueue>
+}
+
+/** Walks over all queues. `past` is what was counted for virtual hosts that are gone. */
+export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts = NOTHING_COUNTED): BrokerStats {
   let [exchanges, queues, consumers, messagesReady, messagesUnacked] = [0, 0, 0, 0, 0]
   let { messagesPublished, messagesDelivered } = past
   for (const vhost of vhosts) {
     exchanges += vhost.exchangeCount
     queues += vhost.queueCount
-    messagesPublished += vhost.removedQueues.publishedCount
-    messagesDelivered += vhost.removedQueues.deliveredCount
+    messagesPublished += vhost.removedQueues.messagesPublished
+    messagesDelivered += vhost.removedQueues.messagesDelivered
     for (const queue of vhost.queues()) {
       consumers += queue.consumers.count
       messagesReady += queue.readyCount
@@ -34,7 +55,3 @@ export function brokerStats(vhosts: Iterable<Vhost>, past: MessageCounts = NOTHI
   }
   return { exchanges, queues, consumers, messagesReady, messagesUnacked, messagesPublished, messagesDelivered }
 }
-
-export type MessageCounts = Pick<BrokerStats, 'messagesPublished' | 'messagesDelivered'>
-
-const NOTHING: MessageCounts = { messagesPublished: 0, messagesDelivered: 0 }

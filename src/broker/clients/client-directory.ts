@@ -1,0 +1,95 @@
+/** The connections of clients, whatever protocol they speak: to be looked at, counted and closed. */
+import type { SessionUser } from '../session.ts'
+
+/** A connection that is open. */
+export interface ConnectionDetails {
+  /** Counts the connections of a server from 1. */
+  readonly id: number
+  /** The client's IP address. */
+  readonly peerAddress: string
+  readonly peerPort: number
+  /** What the client calls its connection (`connection_name` of its client-properties), up to 255 characters. */
+  readonly name: string | undefined
+  readonly user: SessionUser
+  /** The name of its virtual host. */
+  readonly vhost: string
+}
+
+/** A connection, as the directory knows it. */
+export interface ClientConnection {
+  /** Undefined until the client has opened a virtual host. */
+  readonly details: ConnectionDetails | undefined
+  /** Known once the client has logged in, which is earlier. */
+  readonly userName: string | undefined
+  readonly channelCount: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  /** Ends the connection because of the broker, not of its client. */
+  force(reason: string): void
+  /** Ends the connection because of an internal error. */
+  broken(error: unknown): void
+}
+
+/** What connections do and did. */
+export interface Traffic {
+  /** Those that are open. */
+  readonly connections: number
+  readonly channels: number
+  /** Bytes of all connections so far. */
+  readonly bytesReceived: number
+  readonly bytesSent: number
+}
+
+export class ClientDirectory {
+  readonly #connections = new Set<ClientConnection>()
+  /** Bytes of connections that are gone. */
+  #pastBytesReceived = 0
+  #pastBytesSent = 0
+
+  add(connection: ClientConnection): void {
+    this.#connections.add(connection)
+  }
+
+  /** The connection is gone: what it has counted stays. */
+  remove(connection: ClientConnection): void {
+    if (!this.#connections.delete(connection)) return
+    this.#pastBytesReceived += connection.bytesReceived
+    this.#pastBytesSent += connection.bytesSent
+  }
+
+  /** The connections that are open. */
+  open(): ConnectionDetails[] {
+    return [...this.#connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
+  }
+
+  traffic(): Traffic {
+    let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
+    for (const connection of this.#connections) {
+      if (connection.details !== undefined) connections++
+      channels += connection.channelCount
+      bytesReceived += connection.bytesReceived
+      bytesSent += connection.bytesSent
+    }
+    return { connections, channels, bytesReceived, bytesSent }
+  }
+
+  closeThoseOfVhost(vhost: string, reason: string): void {
+    this.#close(({ details }) => details?.vhost === vhost, reason)
+  }
+
+  closeThoseOfUser(user: string, reason: string): void {
+    this.#close(({ userName }) => userName === user, reason)
+  }
+
+  /** An error ends the connection that it concerns, and no other. */
+  #close(isMeant: (connection: ClientConnection) => boolean, reason: string): void {
+    for (const connection of this.#connections) {
+      if (!isMeant(connection)) continue
+      try {
+        connection.force(reason)
+      } catch (error) {
+        connection.broken(error)
+      }
+    }
+  }
+}
