@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const SOURCE_FOLDERS = ['protocol', 'storage', 'config', 'src']
 const FILE_LINES_MAX = 400
+const CIRCLE_FILES_MAX = 4
 
 /** A delivery is bytes of a record, so the file that writes it to a socket reads the record where it lies. */
 const RECORD_FILES = ['storage/journal.ts', 'storage/segment.ts']
@@ -36,7 +37,9 @@ const LAYERS: readonly {
 
 /** The rooms of the model, from the lowest to the highest: a room uses those above it in this list, never those below it. */
 const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
-  { name: 'basics', path: /^src\/broker\/(?:errors|fields|names)\.ts$/ },
+  { name: 'basics', path: /^src\/broker\/(?:errors|fields|names|session)\.ts$/ },
+  { name: 'statistics', path: /^src\/broker\/statistics\// },
+  { name: 'clients', path: /^src\/broker\/clients\// },
   { name: 'memory', path: /^src\/broker\/memory\// },
   { name: 'scheduling', path: /^src\/broker\/scheduling\// },
   { name: 'messages', path: /^src\/broker\/messages\// },
@@ -131,6 +134,25 @@ function cycles(imports: readonly Import[]): string[] {
   return found
 }
 
+/** Files that all depend on each other: the larger of these groups are what one cannot read by itself. */
+function circles(imports: readonly Import[]): string[][] {
+  const next = new Map<string, string[]>()
+  for (const { from, to } of imports) next.set(from, [...(next.get(from) ?? []), to])
+  const reachable = (start: string): Set<string> => {
+    const found = new Set<string>()
+    const pending = [start]
+    for (let file = pending.pop(); file !== undefined; file = pending.pop()) {
+      for (const to of next.get(file) ?? []) if (!found.has(to) && found.add(to)) pending.push(to)
+    }
+    return found
+  }
+  const reach = new Map([...next.keys()].map((file) => [file, reachable(file)]))
+  const inCircle = (file: string): string[] =>
+    [...(reach.get(file) ?? [])].filter((other) => reach.get(other)?.has(file)).sort()
+  const found = new Map([...next.keys()].map((file) => [inCircle(file).join(), inCircle(file)]))
+  return [...found.values()].filter(({ length }) => length > 0)
+}
+
 const sources = SOURCE_FOLDERS.flatMap(filesBelow).map((file) => {
   const text = readFileSync(join(ROOT, file), 'utf8')
   return { file, text, code: withoutComments(text), imports: importsOf(file, text) }
@@ -153,12 +175,17 @@ describe('the sources', () => {
   })
 
   test('of the model use lower rooms only', () => {
-    const ofModel = imports.filter(({ from, isTypeOnly }) => from.startsWith('src/broker/') && !isTypeOnly)
+    const ofModel = imports.filter(({ from }) => from.startsWith('src/broker/'))
     expect(ofModel.map(roomViolation).filter((violation) => violation !== undefined)).toEqual([])
   })
 
   test('have no import cycles', () => {
     expect(cycles(imports.filter((one) => !one.isTypeOnly))).toEqual([])
+  })
+
+  test('of the model depend on each other in small circles only, those for types alone included', () => {
+    const ofModel = imports.filter(({ from, to }) => [from, to].every((file) => file.startsWith('src/broker/')))
+    expect(circles(ofModel).filter(({ length }) => length > CIRCLE_FILES_MAX)).toEqual([])
   })
 
   test('have no default exports and no `export *`', () => {
@@ -221,5 +248,16 @@ describe('this test', () => {
     const edge = (from: string, to: string): Import => ({ from, to, isTypeOnly: false })
     expect(cycles([edge('a', 'b'), edge('b', 'c'), edge('c', 'b')])).toEqual(['b → c → b'])
     expect(cycles([edge('a', 'b'), edge('a', 'c'), edge('b', 'c')])).toEqual([])
+  })
+
+  test('sees circles, and all who are in them', () => {
+    const edge = (from: string, to: string): Import => ({ from, to, isTypeOnly: true })
+    const round = [edge('a', 'b'), edge('b', 'c'), edge('c', 'b'), edge('c', 'd'), edge('d', 'c'), edge('d', 'e')]
+    expect(circles(round)).toEqual([['b', 'c', 'd']])
+    expect(circles([edge('a', 'b'), edge('a', 'c'), edge('b', 'c')])).toEqual([])
+    expect(circles([edge('a', 'b'), edge('b', 'a'), edge('x', 'y'), edge('y', 'x')])).toEqual([
+      ['a', 'b'],
+      ['x', 'y'],
+    ])
   })
 })

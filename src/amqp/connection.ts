@@ -61,7 +61,7 @@ export class Connection implements Receiver, ClientConnection {
   readonly reading: Reading
   readonly intake: Intake
   phase: Phase = 'header'
-  #details: ConnectionDetails | undefined
+  details: ConnectionDetails | undefined
   /** Channels with publishes to confirm when the input at hand is used up. */
   #confirming: Channel[] = []
   #isInInput = false
@@ -110,10 +110,6 @@ export class Connection implements Receiver, ClientConnection {
     return this.handshake.userName
   }
 
-  get channelCount(): number {
-    return this.channels.count
-  }
-
   get bytesReceived(): number {
     return this.#transport.bytesRead
   }
@@ -125,10 +121,6 @@ export class Connection implements Receiver, ClientConnection {
   /** What was read and not looked at yet waits for us, not for the client. */
   get isInputHeld(): boolean {
     return this.reading.isStoppedByUs || this.#transport.isGoingOnLater
-  }
-
-  get details(): ConnectionDetails | undefined {
-    return this.#details
   }
 
   // --- bytes and frames in
@@ -259,9 +251,9 @@ export class Connection implements Receiver, ClientConnection {
     this.phase = 'open'
     this.#clock.leave(Number.POSITIVE_INFINITY)
     const { id, peerAddress, peerPort } = this
-    this.#details = { id, peerAddress, peerPort, name: this.log.name, user, vhost: vhost.name }
-    this.log.opened(this.#details)
-    this.#context.onOpen(this.#details)
+    this.details = { id, peerAddress, peerPort, name: this.log.name, user, vhost: vhost.name }
+    this.log.opened(this.details)
+    this.#context.onOpen(this.details)
   }
 
   // --- the end
@@ -352,8 +344,8 @@ export class Connection implements Receiver, ClientConnection {
   #release(): void {
     this.channels.closeAll()
     this.channels.deleteExclusiveQueues()
-    const details = this.#details
-    this.#details = undefined
+    const details = this.details
+    this.details = undefined
     if (details !== undefined) this.#context.onClose(details)
   }
 

@@ -47,10 +47,6 @@ export class AmqpListener {
     this.#each((connection) => connection.intake.diskFailed())
   }
 
-  get connectionCount(): number {
-    return this.#connections.size
-  }
-
   /** As many connections are open as the system lets the process have. */
   get isFull(): boolean {
     return this.#connections.size >= this.#connectionsMax

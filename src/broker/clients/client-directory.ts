@@ -21,7 +21,7 @@ export interface ClientConnection {
   readonly details: ConnectionDetails | undefined
   /** Known once the client has logged in, which is earlier. */
   readonly userName: string | undefined
-  readonly channelCount: number
+  readonly channels: { readonly count: number }
   readonly bytesReceived: number
   readonly bytesSent: number
   /** Ends the connection because of the broker, not of its client. */
@@ -66,7 +66,7 @@ export class ClientDirectory {
     let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
     for (const connection of this.#connections) {
       if (connection.details !== undefined) connections++
-      channels += connection.channelCount
+      channels += connection.channels.count
       bytesReceived += connection.bytesReceived
       bytesSent += connection.bytesSent
     }

@@ -8,7 +8,7 @@ import {
 class Client implements ClientConnection {
   details: ConnectionDetails | undefined
   userName: string | undefined
-  channelCount = 2
+  channels = { count: 2 }
   bytesReceived = 10
   bytesSent = 1
   readonly ends: unknown[] = []
