@@ -19,7 +19,7 @@ import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
 import type { Confirms } from './confirms.ts'
-import type { Connection } from './connection.ts'
+import type { ChannelConnection } from './channel-connection.ts'
 import { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
 import type { ReadPlace } from './read-place.ts'
@@ -49,7 +49,7 @@ export interface OpenedVhost {
 
 export class Channel {
   readonly id: number
-  readonly connection: Connection
+  readonly connection: ChannelConnection
   readonly vhost: Vhost
   readonly session: Session
   readonly target: DeliveryTarget
@@ -73,7 +73,7 @@ export class Channel {
   /** What puts contents together, once one came in pieces. */
   #assembly: ContentAssembly | undefined
 
-  constructor(id: number, connection: Connection, { vhost, session }: OpenedVhost, publisher: Publisher, bodies: BodyPool) {
+  constructor(id: number, connection: ChannelConnection, { vhost, session }: OpenedVhost, publisher: Publisher, bodies: BodyPool) {
     this.id = id
     this.connection = connection
     this.vhost = vhost

@@ -7,7 +7,7 @@ import type { Queue } from '../broker/queues/queue.ts'
 import { argumentsWithoutEffect } from '../broker/queues/queue-arguments.ts'
 import { Channel, type OpenedVhost, RETURNED_AT_ONCE_MAX } from './channel.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import type { Connection } from './connection.ts'
+import type { ChannelConnection, ChannelList } from './channel-connection.ts'
 import type { AmqpContext } from './context.ts'
 import type { ReadPlace } from './read-place.ts'
 
@@ -15,19 +15,19 @@ const PRUNE_MIN = 64
 /** The rest of a body frame is read to its place when it is at least so much. */
 const PLACED_BYTES_MIN = 16 * 1024
 
-export class Channels {
+export class Channels implements ChannelList {
   /** By channel number. */
   open: (Channel | undefined)[] = []
   count = 0
   max = 0
-  readonly #connection: Connection
+  readonly #connection: ChannelConnection
   readonly #context: AmqpContext
   #opened: OpenedVhost | undefined
   #exclusiveQueues = new Set<Queue>()
   /** Queues that were deleted are forgotten when the set has grown to this size. */
   #pruneAt = PRUNE_MIN
 
-  constructor(connection: Connection, context: AmqpContext) {
+  constructor(connection: ChannelConnection, context: AmqpContext) {
     this.#connection = connection
     this.#context = context
   }

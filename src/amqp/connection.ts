@@ -17,7 +17,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import { afterNextReads } from '../lib/after-next-reads.ts'
 import type { Block } from '../lib/block.ts'
 import { guarded } from '../lib/guarded.ts'
-import type { Channel } from './channel.ts'
+import type { ChannelConnection, ConfirmingChannel } from './channel-connection.ts'
 import { Channels } from './channels.ts'
 import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
 import { ConnectionLog } from './connection-log.ts'
@@ -28,6 +28,7 @@ import { Handshake, isOurProtocol } from './handshake.ts'
 import { HeldAnswers } from './held-answers.ts'
 import { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
+import type { Phase } from './phase.ts'
 import type { ReadPlace } from './read-place.ts'
 import { Reading } from './reading.ts'
 import { type Receiver, Transport } from './transport.ts'
@@ -39,9 +40,7 @@ const END_TIMEOUT_MS = 1000
 /** We stop reading from a client that leaves this much unread. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 
-export type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
-
-export class Connection implements Receiver, ClientConnection {
+export class Connection implements Receiver, ClientConnection, ChannelConnection {
   readonly id: number
   readonly peerAddress: string
   readonly peerPort: number
@@ -63,7 +62,7 @@ export class Connection implements Receiver, ClientConnection {
   phase: Phase = 'header'
   details: ConnectionDetails | undefined
   /** Channels with publishes to confirm when the input at hand is used up. */
-  #confirming: Channel[] = []
+  #confirming: ConfirmingChannel[] = []
   #isInInput = false
   /** What is to be said once the input at hand is used up: after the answers to what it asked for. */
   #afterInput: (() => void)[] = []
@@ -228,7 +227,7 @@ export class Connection implements Receiver, ClientConnection {
   }
 
   /** The channel has publishes to confirm. */
-  confirming(channel: Channel): void {
+  confirming(channel: ConfirmingChannel): void {
     this.#confirming.push(channel)
   }
 

@@ -3,17 +3,17 @@
 import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import { METHODS, type Method, type MethodArguments, type MethodName } from '../../protocol/methods.ts'
+import { METHODS, type Method, type MethodName } from '../../protocol/methods.ts'
 import type { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
-import type { Connection } from './connection.ts'
 import { basicHandlers } from './handlers/basic.ts'
 import { channelHandlers } from './handlers/channel.ts'
 import { confirmHandlers } from './handlers/confirm.ts'
 import { exchangeHandlers } from './handlers/exchange.ts'
+import type { Handler } from './handlers/handler.ts'
 import { queueHandlers } from './handlers/queue.ts'
 import { txHandlers } from './handlers/tx.ts'
-import { unexpectedMethod } from './handshake.ts'
+import { type Handshake, unexpectedMethod } from './handshake.ts'
 
 const BASIC_PUBLISH = 0x003c0028
 const KEY_OFFSET = 6
@@ -31,7 +31,6 @@ type HandledByHand = 'basic.ack' | 'basic.nack' | 'basic.reject'
 /** Answers to what a broker may ask: this one never does, so that they are refused like any method of a broker. */
 type Unasked = 'basic.cancel-ok' | 'channel.flow-ok'
 
-export type Handler<N extends MethodName> = (channel: Channel, args: MethodArguments<N>) => void
 /** One handler for each; leaving one out does not compile. */
 type Handlers = { readonly [N in ChannelMethod]: Handler<N> }
 
@@ -99,8 +98,15 @@ function whileClosing(channel: Channel, method: Method): void {
   else if (method.name === 'channel.close') channel.connection.send(channel.id, 'channel.close-ok', {})
 }
 
+/** A connection that is open, as the methods on channel 0 know it. */
+interface OpenConnection {
+  readonly handshake: Handshake
+  /** connection.close from the client. */
+  closedByClient(): void
+}
+
 /** Carries out a method on channel 0. */
-export function dispatchConnectionMethod(connection: Connection, block: Block, start: number, end: number): void {
+export function dispatchConnectionMethod(connection: OpenConnection, block: Block, start: number, end: number): void {
   const method = decodeMethod(block.bytes, start, end)
   if (method.name === 'connection.close') connection.closedByClient()
   else if (method.name === 'connection.update-secret') void connection.handshake.updateSecret(method.args.newSecret)

@@ -7,20 +7,41 @@ import { CONTENT_HEADER_BYTES_MIN, FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from
 import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
 import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
+import type { MethodInput } from '../../protocol/methods.ts'
 import type { Block } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
 import { methodExpected } from './channel.ts'
-import type { Connection } from './connection.ts'
+import type { Channels } from './channels.ts'
 import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
+import type { Failures } from './failures.ts'
+import type { Handshake } from './handshake.ts'
+import type { HeldAnswers } from './held-answers.ts'
+import type { Intake } from './intake.ts'
+import type { Phase } from './phase.ts'
 
 const CONNECTION_CLOSE = 0x000a0032
 const CONNECTION_CLOSE_OK = 0x000a0033
 
+/** A connection, as the frames that it is sent know it. */
+export interface FramedConnection {
+  readonly phase: Phase
+  readonly channels: Channels
+  readonly handshake: Handshake
+  readonly failures: Failures
+  readonly intake: Intake
+  readonly answers: HeldAnswers
+  send(channelId: number, name: 'connection.close-ok', args: MethodInput<'connection.close-ok'>): void
+  /** Looks at no further frame before reading goes on. */
+  holdInput(): void
+  closedByClient(): void
+  closeNow(): void
+}
+
 export class FrameRouter implements FrameSink {
-  readonly #connection: Connection
+  readonly #connection: FramedConnection
   readonly #turn: Turn
 
-  constructor(connection: Connection, turn: Turn) {
+  constructor(connection: FramedConnection, turn: Turn) {
     this.#connection = connection
     this.#turn = turn
   }

@@ -6,12 +6,13 @@
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import { METHODS, type Method, type MethodArguments } from '../../protocol/methods.ts'
+import { type FromServer, METHODS, type Method, type MethodArguments, type MethodInput } from '../../protocol/methods.ts'
 import type { User, Verdict } from '../auth/authenticator.ts'
 import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
 import { refuse } from '../broker/errors.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
-import type { Connection } from './connection.ts'
+import type { ConnectionLog } from './connection-log.ts'
 import {
   type AmqpContext,
   type ClientCapabilities,
@@ -19,6 +20,9 @@ import {
   connectionName,
   NO_CAPABILITIES,
 } from './context.ts'
+import type { Failures } from './failures.ts'
+import type { Phase } from './phase.ts'
+import type { Reading } from './reading.ts'
 
 /** RabbitMQ makes a client wait this long for the end of the connection when it will not say why. */
 const SILENT_CLOSE_MS = 3000
@@ -29,16 +33,32 @@ const TUNE_METHOD = 30
 /** What is due next, by RabbitMQ's names. While an authenticator thinks, nothing is. */
 type Step = 'starting' | 'securing' | 'authenticating' | 'tuning' | 'opening' | 'done'
 
+/** A connection, as its handshake knows it. */
+export interface OpeningConnection {
+  readonly peerAddress: string
+  readonly phase: Phase
+  readonly log: ConnectionLog
+  readonly failures: Failures
+  readonly reading: Reading
+  send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
+  /** Looks at no further frame before reading goes on. */
+  holdInput(): void
+  tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void
+  opened(user: User, vhost: Vhost): void
+  /** Ends the connection without a word, after this time. */
+  closeSilently(afterMs: number): void
+}
+
 export class Handshake {
   capabilities: ClientCapabilities = NO_CAPABILITIES
   #step: Step = 'starting'
   #mechanism: Mechanism | undefined
   #mechanismName = ''
   #user: User | undefined
-  readonly #connection: Connection
+  readonly #connection: OpeningConnection
   readonly #context: AmqpContext
 
-  constructor(connection: Connection, context: AmqpContext) {
+  constructor(connection: OpeningConnection, context: AmqpContext) {
     this.#connection = connection
     this.#context = context
   }

@@ -4,15 +4,31 @@
  */
 import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
+import type { MethodInput } from '../../protocol/methods.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
 import { guarded } from '../lib/guarded.ts'
-import type { Connection } from './connection.ts'
+import type { ClientCapabilities } from './context.ts'
+import type { Phase } from './phase.ts'
+import type { Reading } from './reading.ts'
 
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
 const CONTENTS_MAX = 64
 
 type BlockReason = 'memory' | 'disk'
+
+/** A connection, as far as what it takes in is concerned. */
+export interface TakingConnection {
+  readonly phase: Phase
+  readonly reading: Reading
+  readonly clientCapabilities: ClientCapabilities
+  /** What was read and not looked at yet waits for the broker, not for the client. */
+  readonly isInputHeld: boolean
+  send<N extends 'connection.blocked' | 'connection.unblocked'>(channelId: number, name: N, args: MethodInput<N>): void
+  /** Looks at no further frame before reading goes on. */
+  holdInput(): void
+  broken(error: unknown): void
+}
 
 export class Intake {
   /** Bytes of messages in progress and of what waits for tx.commit. */
@@ -21,7 +37,7 @@ export class Intake {
   unreadBytes = 0
   /** Set when the start of a publish was seen, whether its content has come or not. */
   hasPublished = false
-  readonly #connection: Connection
+  readonly #connection: TakingConnection
   readonly #broker: Broker
   readonly #contentBytesMax: number
   /** Bytes of bodies in progress alone. */
@@ -31,7 +47,7 @@ export class Intake {
   /** Input was left unread because memory was short. */
   #isInputHeld = false
 
-  constructor(connection: Connection, broker: Broker, messageBytesMax: number) {
+  constructor(connection: TakingConnection, broker: Broker, messageBytesMax: number) {
     this.#connection = connection
     this.#broker = broker
     this.#contentBytesMax = CONTENTS_MAX * messageBytesMax

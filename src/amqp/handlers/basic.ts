@@ -6,7 +6,7 @@ import { accessQueue } from '../../broker/operations/queue-declaration.ts'
 import { REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 
 import { writeStoredContent } from '../delivery.ts'
-import type { Handler } from '../dispatch.ts'
+import type { Handler } from './handler.ts'
 import type { UnackedOwner } from '../unacked.ts'
 import { queueName } from './queue.ts'
 

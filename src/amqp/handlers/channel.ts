@@ -1,5 +1,5 @@
 import { refuse } from '../../broker/errors.ts'
-import type { Handler } from '../dispatch.ts'
+import type { Handler } from './handler.ts'
 
 const close: Handler<'channel.close'> = (channel) => {
   const { connection } = channel

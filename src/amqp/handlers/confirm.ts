@@ -1,6 +1,6 @@
 import { refuse } from '../../broker/errors.ts'
 import { Confirms } from '../confirms.ts'
-import type { Handler } from '../dispatch.ts'
+import type { Handler } from './handler.ts'
 
 const select: Handler<'confirm.select'> = (channel, { nowait }) => {
   if (channel.transaction !== undefined) throw refuse.txToConfirm()

@@ -1,7 +1,7 @@
 import { bindExchange, unbindExchange } from '../../broker/operations/binding-operations.ts'
 import { declareExchange, deleteExchange, passiveExchange } from '../../broker/operations/exchange-declaration.ts'
 import { entityName } from '../../broker/names.ts'
-import type { Handler } from '../dispatch.ts'
+import type { Handler } from './handler.ts'
 
 const declare: Handler<'exchange.declare'> = (channel, args) => {
   const { vhost, session } = channel

@@ -5,7 +5,7 @@ import { entityName } from '../../broker/names.ts'
 import { accessQueue, declareQueue, deleteQueue, ownQueue } from '../../broker/operations/queue-declaration.ts'
 import { isReplyAddress, REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 import type { Channel } from '../channel.ts'
-import type { Handler } from '../dispatch.ts'
+import type { Handler } from './handler.ts'
 
 /** The queue a method names; an empty name stands for the one declared last on the channel. */
 export function queueName(channel: Channel, name: string): string {

@@ -1,7 +1,7 @@
 import { refuse } from '../../broker/errors.ts'
 import { Transaction } from '../../broker/publishing/transaction.ts'
 import type { Channel } from '../channel.ts'
-import type { Handler } from '../dispatch.ts'
+import type { Handler } from './handler.ts'
 
 const select: Handler<'tx.select'> = (channel) => {
   if (channel.confirms !== undefined) throw refuse.confirmToTx()

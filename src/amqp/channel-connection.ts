@@ -1,0 +1,44 @@
+import type { FromServer, MethodInput } from '../../protocol/methods.ts'
+import type { Journal } from '../../storage/journal.ts'
+import type { Queue } from '../broker/queues/queue.ts'
+import type { ClientCapabilities } from './context.ts'
+import type { HeldAnswers } from './held-answers.ts'
+import type { Intake } from './intake.ts'
+import type { Outbox, Output } from './outbox.ts'
+
+/** A connection, as its channels and the handlers of their methods know it. */
+export interface ChannelConnection {
+  readonly outbox: Outbox
+  readonly frameMaxBytes: number
+  /** Answers to durable changes that are not on the disk yet. */
+  readonly answers: HeldAnswers
+  readonly intake: Intake
+  readonly journal: Journal
+  readonly clientCapabilities: ClientCapabilities
+  readonly channels: ChannelList
+  /** Where a channel's answers are written: behind those that wait for the disk, if there are any. */
+  output(channelId: number): Output
+  send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
+  /** Sends the answer to a change: it leaves once the change is durable. `isStaged` says that it is on its way to the disk. */
+  sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>, isStaged: boolean): void
+  /** Answers publishes: they are safe, or refused. */
+  sendConfirm(channelId: number, isAck: boolean, sequence: number, isMultiple: boolean): void
+  /** Acts now, or behind the answers to the input that is being looked at. */
+  afterInput(act: () => void): void
+  /** The channel has publishes to confirm. */
+  confirming(channel: ConfirmingChannel): void
+  destroy(): void
+}
+
+export interface ConfirmingChannel {
+  tellConfirms(): void
+}
+
+/** The channels of a connection, as one of them knows the others. */
+export interface ChannelList {
+  /** Forgets a channel that has ended. */
+  remove(channel: { readonly id: number }): void
+  addExclusiveQueue(queue: Queue): void
+  /** Says in the log which arguments of a new queue do nothing yet. */
+  warnOfArguments(queue: Queue): void
+}

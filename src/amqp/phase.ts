@@ -1,0 +1,2 @@
+/** How far a connection is. */
+export type Phase = 'header' | 'handshake' | 'open' | 'closing' | 'closed'
