@@ -4,7 +4,7 @@
  */
 import { printText } from '../../../protocol/erlang-terms.ts'
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import { findProperty, PROPERTY_FLAGS, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
+import { findProperty, PROPERTY_FLAGS, type Properties, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
@@ -24,6 +24,7 @@ const { headers: HEADERS, deliveryMode } = PROPERTY_FLAGS
 /** Properties that must be looked at, and flags that must not be handed on: the last one would announce more. */
 const INSPECTED_FLAGS: PropertySet = propertySet('replyTo', 'expiration', 'userId') | UNUSED_FLAGS
 const NO_HEADERS: FieldTable = new Map()
+const NO_PROPERTIES: Properties = {}
 const LETTER_C = 0x43
 const PERSISTENT = 2
 
@@ -144,6 +145,10 @@ export class Publisher {
   #inspect(message: Message, route: Route): Publication {
     const { head, headerStart, headerEnd } = message
     if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
+    if ((message.propertyFlags & (INSPECTED_FLAGS | HEADERS.flag | route.needs)) === 0) {
+      const queues = this.#routes.queuesFor(route.exchange, [message.routingKey], NO_PROPERTIES)
+      return { message, queues, replyConsumer: route.replyConsumer }
+    }
     const { properties } = message
     const { replyTo, expiration, userId, headers = NO_HEADERS } = properties
     if (replyTo === REPLY_QUEUE && this.replyConsumer === undefined) throw refuse.noReplyConsumer()

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Field } from '../../../protocol/field-table.ts'
 import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
 import { decodeContentHeader, type Properties, readFlags } from '../../../protocol/properties.ts'
@@ -89,6 +89,26 @@ describe('Publisher', () => {
       ['1', '1'],
       ['2'],
     ])
+  })
+
+  test('decodes the properties of a message once, whatever asks for them, and only when something does', () => {
+    const decoded = vi.spyOn(Message.prototype, 'properties', 'get')
+    onTestFinished(() => decoded.mockRestore())
+    const exchange = model.exchange('h', 'headers')
+    const seen: Properties[] = []
+    for (const name of ['a', 'b']) {
+      const queue = model.queue(name)
+      model.bind(exchange, queue, '', { n: 1 })
+      queue.admission = { admits: (one) => seen.push(one.properties) > 0 }
+    }
+    expect(publisher.publish(message('h', 'k', 'm', withHeaders({ n: 1 })))).toBe('routed')
+    expect(seen.length).toBe(2)
+    expect(seen[0]).toBe(seen[1])
+    model.queue('plain')
+    decoded.mockClear()
+    publisher.publish(message('', 'plain', 'm', { contentType: 'text', ...withHeaders({ n: 1 }) }))
+    publisher.publish(message('h', 'k', 'm', { contentType: 'text' }))
+    expect(decoded).not.toHaveBeenCalled()
   })
 
   test('copies a message to the keys in CC and BCC, and delivers it without BCC', () => {
