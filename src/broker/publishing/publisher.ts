@@ -2,40 +2,28 @@
  * Publishing: find the route, check the properties that have a say, put the message into its queues. A message whose
  * key is that of the one before it, and whose properties ask for nothing, costs a comparison and the copies.
  */
-import { printText } from '../../../protocol/erlang-terms.ts'
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import { findProperty, PROPERTY_FLAGS, type Properties, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
-import { shortstrText } from '../../../protocol/short-string.ts'
+import { type Properties, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
 import { refuse } from '../errors.ts'
 import { FanOut } from './fan-out.ts'
+import { checkExpiration, INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
 import type { PublishOutcome } from './outcome.ts'
-import { fieldTypeName } from '../fields.ts'
 import type { Message } from '../messages/message.ts'
-import { NO_NEEDS, type PropertySet, propertySet } from '../messages/property-set.ts'
+import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
 
-const { headers: HEADERS, deliveryMode } = PROPERTY_FLAGS
-/** Properties that must be looked at, and flags that must not be handed on: the last one would announce more. */
-const INSPECTED_FLAGS: PropertySet = propertySet('replyTo', 'expiration', 'userId') | UNUSED_FLAGS
+const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()
 const NO_PROPERTIES: Properties = {}
-const LETTER_C = 0x43
-const PERSISTENT = 2
-
-/** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
-const BARE_HEADER_BYTES = 14
-const DELIVERY_MODE_HEADER_BYTES = 15
 
 /** A message that goes to more queues than this may be put into them in several turns. */
 const ONE_TURN_QUEUES_MAX = 64
-
-const EXPIRATION_MS_MAX = 315_360_000_000n
 
 /** A message that passed all checks, and where it goes. */
 export interface Publication {
@@ -145,7 +133,7 @@ export class Publisher {
   #inspect(message: Message, route: Route): Publication {
     const { head, headerStart, headerEnd } = message
     if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
-    if ((message.propertyFlags & (INSPECTED_FLAGS | HEADERS.flag | route.needs)) === 0) {
+    if ((message.propertyFlags & (INSPECTED_FLAGS | HEADERS | route.needs)) === 0) {
       const queues = this.#routes.queuesFor(route.exchange, [message.routingKey], NO_PROPERTIES)
       return { message, queues, replyConsumer: route.replyConsumer }
     }
@@ -202,62 +190,4 @@ function enqueueTo(
   if (replyConsumer !== undefined) replyConsumer.sink.deliverReply(replyConsumer, message)
   else if (queues.length === 0) return 'unrouted'
   return isRefused ? 'refused' : 'routed'
-}
-
-/** True when the properties are well-formed and none of them needs a look. */
-function isPlain(message: Message): boolean {
-  const { head, headerStart, headerEnd } = message
-  const flags = message.propertyFlags
-  const headerBytes = headerEnd - headerStart
-  if (flags === deliveryMode.flag && headerBytes === DELIVERY_MODE_HEADER_BYTES) return true
-  if (flags === 0 && headerBytes === BARE_HEADER_BYTES) return true
-  if ((flags & INSPECTED_FLAGS) !== 0) return false
-  if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
-  return (flags & HEADERS.flag) === 0 || !mayCopy(head, headerStart + BARE_HEADER_BYTES, headerEnd)
-}
-
-/** Whether the delivery mode is 2. Malformed properties are found out later; these looks stay within the header. */
-function isPersistent(message: Message): boolean {
-  const { head, headerStart, headerEnd } = message
-  const flags = message.propertyFlags
-  if ((flags & deliveryMode.flag) === 0) return false
-  const at =
-    flags === deliveryMode.flag ? headerStart + BARE_HEADER_BYTES : deliveryModeAt(head, headerStart, headerEnd)
-  return at >= 0 && at < headerEnd && head.bytes[at] === PERSISTENT
-}
-
-function deliveryModeAt(head: Block, headerStart: number, headerEnd: number): number {
-  return findProperty(head.bytes, headerStart, headerEnd, deliveryMode.flag)
-}
-
-/** Whether the letters CC occur: the quick check for the headers CC and BCC. */
-function mayCopy({ bytes }: Block, start: number, end: number): boolean {
-  for (let i = start + 1; i < end; i++) {
-    if (bytes[i] === LETTER_C && bytes[i - 1] === LETTER_C) return true
-  }
-  return false
-}
-
-function routingKeysIn(headers: FieldTable, name: 'CC' | 'BCC'): string[] {
-  const header = headers.get(name)
-  if (header === undefined) return []
-  if (header.type !== 'A') throw refuse.invalidRouteHeader(name, fieldTypeName(header))
-  // RabbitMQ passes over what is no text.
-  return header.value.flatMap(({ type, value }) => (type === 'S' ? [longstrText(value)] : []))
-}
-
-/** As a routing key is read from a short string, lossless where it is not UTF-8. */
-function longstrText(value: string | Uint8Array): string {
-  return typeof value === 'string' ? value : shortstrText(Buffer.from(value), 0, value.length)
-}
-
-/** RabbitMQ: the expiration is a string of decimal milliseconds. */
-function checkExpiration(text: string): void {
-  const digits = /^[+-]?\d+/.exec(text)?.[0]
-  if (digits === undefined) throw refuse.invalidExpiration(text, 'no_integer')
-  const rest = text.slice(digits.length)
-  if (rest !== '') throw refuse.invalidExpiration(text, `{leftover_string,${printText(rest)}}`)
-  const value = BigInt(digits.replace(/^\+/, ''))
-  if (value < 0n) throw refuse.invalidExpiration(text, `{value_negative,${value}}`)
-  if (value > EXPIRATION_MS_MAX) throw refuse.invalidExpiration(text, `{value_too_large,${value}}`)
 }
