@@ -4,7 +4,7 @@
  * has to survive; a `Journal` says when it does.
  */
 export { type Journal, NO_JOURNAL } from './journal.ts'
-export type { Durability } from './level/durability.ts'
+export type { Durability } from './level/log/durability.ts'
 export { LevelStorage } from './level/level-storage.ts'
 export type { LevelStorageOptions } from './level/level-storage-options.ts'
 export type { LogRecorder } from './log-recorder.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { Catalogue } from '../../storage/level/catalogue.ts'
-import { CATALOGUE_FOLDER } from '../../storage/level/data-folder.ts'
+import { Catalogue } from '../../storage/level/catalogue/catalogue.ts'
+import { CATALOGUE_FOLDER } from '../../storage/level/recovery/data-folder.ts'
 
 /** What a store has in its log. */
 export interface LogSoFar {

@@ -1,4 +1,4 @@
-import { backupStore } from '../../storage/level/backup.ts'
+import { backupStore } from '../../storage/level/offline/backup.ts'
 import { checkEntities } from './check-entities.ts'
 import { ExitCode } from './exit-code.ts'
 import { sizeText } from './size-text.ts'

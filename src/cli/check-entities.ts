@@ -1,5 +1,5 @@
 import { NO_JOURNAL } from '../../storage/journal.ts'
-import type { EntityFindings } from '../../storage/level/offline-store.ts'
+import type { EntityFindings } from '../../storage/level/offline/offline-store.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { SegmentPool } from '../../storage/segment-pool.ts'
 import { NOTHING_RECOVERED, type Storage, type StoredEntity } from '../../storage/storage.ts'

@@ -1,5 +1,5 @@
-import { checkStore, repairFolder, type StoreReport } from '../../storage/level/offline-store.ts'
-import { FORMAT_VERSIONS } from '../../storage/level/recovery.ts'
+import { checkStore, repairFolder, type StoreReport } from '../../storage/level/offline/offline-store.ts'
+import { FORMAT_VERSIONS } from '../../storage/level/recovery/recovery.ts'
 import { checkEntities } from './check-entities.ts'
 import { ExitCode } from './exit-code.ts'
 import { sizeText } from './size-text.ts'

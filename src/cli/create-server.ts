@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Config } from '../../config/options.ts'
-import type { Durability } from '../../storage/level/durability.ts'
+import type { Durability } from '../../storage/level/log/durability.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Logger } from '../lib/logger.ts'
 import { ServerBuilder } from '../server-builder.ts'

@@ -1,4 +1,4 @@
-import { restoreStore } from '../../storage/level/restore.ts'
+import { restoreStore } from '../../storage/level/offline/restore.ts'
 import { ExitCode } from './exit-code.ts'
 import { sizeText } from './size-text.ts'
 import type { StoreCommandContext } from './store-command-context.ts'

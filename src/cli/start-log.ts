@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Config } from '../../config/options.ts'
 import { memoryLimitBytes } from '../../config/parsers.ts'
-import type { Durability } from '../../storage/level/durability.ts'
+import type { Durability } from '../../storage/level/log/durability.ts'
 import type { Logger } from '../lib/logger.ts'
 import { leveretVersion } from '../lib/version.ts'
 

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { claimFolder } from '../../storage/level/data-folder.ts'
+import { claimFolder } from '../../storage/level/recovery/data-folder.ts'
 import {
   damage,
   fingerprintsOf,

@@ -2,10 +2,10 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { basename, dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Catalogue, putMeta, putPage } from '../../storage/level/catalogue.ts'
-import { openFolder } from '../../storage/level/files.ts'
+import { Catalogue, putMeta, putPage } from '../../storage/level/catalogue/catalogue.ts'
+import { openFolder } from '../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
-import { NOBODY, scanLog } from '../../storage/level/log-reader.ts'
+import { NOBODY, scanLog } from '../../storage/level/log/log-reader.ts'
 import {
   damage,
   filesOf,

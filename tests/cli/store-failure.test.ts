@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { withStoreContext } from '../../src/cli/store-command-context.ts'
 import { commandFailure } from '../../src/cli/store-failure.ts'
-import { DataFolderError } from '../../storage/level/data-folder.ts'
+import { DataFolderError } from '../../storage/level/recovery/data-folder.ts'
 import { TestContext } from './serve-context.ts'
 
 const FAILED = 'Database failed to open'

@@ -2,7 +2,7 @@
 // options as JSON. Says its port and, whenever asked, how much memory it uses.
 import { setTimeout as after } from 'node:timers/promises'
 import { ServerBuilder } from '../../dist/src/index.js'
-import { openFolder } from '../../dist/storage/level/files.js'
+import { openFolder } from '../../dist/storage/level/disk/files.js'
 import { LevelStorage } from '../../dist/storage/level/level-storage.js'
 
 const { folder, syncMs, bytesPerSec, memoryBytes } = JSON.parse(process.argv[2])

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Catalogue } from '../../../storage/level/catalogue.ts'
-import { openFolder } from '../../../storage/level/files.ts'
+import { Catalogue } from '../../../storage/level/catalogue/catalogue.ts'
+import { openFolder } from '../../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { LogFiles } from '../../../storage/level/log-files.ts'
+import { LogFiles } from '../../../storage/level/log/log-files.ts'
 import { FaultyFiles } from './faulty-files.ts'
 
 const KIND = 1

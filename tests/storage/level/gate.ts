@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import { Catalogue } from '../../../storage/level/catalogue.ts'
+import { Catalogue } from '../../../storage/level/catalogue/catalogue.ts'
 
 /** Something that others wait for. */
 export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {

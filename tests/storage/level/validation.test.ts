@@ -15,9 +15,9 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openFolder } from '../../../storage/level/files.ts'
+import { openFolder } from '../../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { NOBODY, scanLog } from '../../../storage/level/log-reader.ts'
+import { NOBODY, scanLog } from '../../../storage/level/log/log-reader.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
@@ -361,7 +361,7 @@ test('a repair of the catalogue that was interrupted is done once more', async (
   cpSync(folder, whole, { recursive: true })
   expect(await open()).toMatchObject({ messages: 40 })
   await storage.close()
-  const { repairCatalogue } = await import('../../../storage/level/catalogue-repair.ts')
+  const { repairCatalogue } = await import('../../../storage/level/catalogue/catalogue-repair.ts')
   const repaired = await repairCatalogue(join(whole, 'catalogue'), join(whole, 'quarantine'), 'a table is damaged')
   await repaired.catalogue.close()
   folder = whole

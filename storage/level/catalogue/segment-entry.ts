@@ -1,0 +1,111 @@
+/** The entry of a segment in the catalogue. */
+import type { DeliveryCountRun } from '../../delivery-counts.ts'
+import { NONE_SETTLED, type Page, type StoredBody } from '../../stored-segment.ts'
+
+/** Bytes of a page in the entry without its bodies, and of one body. */
+const PAGE_BYTES = 32
+const BODY_BYTES = 18
+const RETURNED_BYTES = 9
+
+export interface CatalogueSegment {
+  readonly queue: number
+  readonly sequence: number
+  readonly gathered: number
+  readonly settled: Uint8Array
+  readonly pages: Page[]
+  /** How often messages came back. */
+  readonly returnedInCommits: readonly DeliveryCountRun[]
+}
+
+/**
+ * gathered u32 · settled bytes u32 · pages u32 · settled bits
+ * · (file u48 · offset u48 · bytes u32 · first u32 · count u32 · crc u32 · bodies u32
+ *   · (index u32 · offset u48 · bytes u32 · crc u32)…)…
+ * · (first u32 · count u32 · times came back u8)… up to the end
+ */
+export function encodeSegment({ gathered, settled, pages, returnedInCommits }: CatalogueSegment): Buffer {
+  const bodies = pages.reduce((count, page) => count + page.bodies.length, 0)
+  const pagesBytes = pages.length * PAGE_BYTES + bodies * BODY_BYTES
+  const value = Buffer.alloc(12 + settled.length + pagesBytes + returnedInCommits.length * RETURNED_BYTES)
+  value.writeUInt32BE(gathered, 0)
+  value.writeUInt32BE(settled.length, 4)
+  value.writeUInt32BE(pages.length, 8)
+  value.set(settled, 12)
+  let at = 12 + settled.length
+  for (const page of pages) {
+    value.writeUIntBE(page.file, at, 6)
+    value.writeUIntBE(page.offset, at + 6, 6)
+    value.writeUInt32BE(page.bytes, at + 12)
+    value.writeUInt32BE(page.first, at + 16)
+    value.writeUInt32BE(page.count, at + 20)
+    value.writeUInt32BE(page.crc, at + 24)
+    value.writeUInt32BE(page.bodies.length, at + 28)
+    at += PAGE_BYTES
+    for (const body of page.bodies) {
+      value.writeUInt32BE(body.index, at)
+      value.writeUIntBE(body.offset, at + 4, 6)
+      value.writeUInt32BE(body.bytes, at + 10)
+      value.writeUInt32BE(body.crc, at + 14)
+      at += BODY_BYTES
+    }
+  }
+  for (const { first, count, times } of returnedInCommits) {
+    value.writeUInt32BE(first, at)
+    value.writeUInt32BE(count, at + 4)
+    value.writeUInt8(times, at + 8)
+    at += RETURNED_BYTES
+  }
+  return value
+}
+
+function decodeSettled(value: Buffer, start: number, end: number): Uint8Array {
+  for (let at = start; at < end; at++) if (value[at] !== 0) return Uint8Array.from(value.subarray(start, end))
+  return NONE_SETTLED
+}
+
+export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
+  const settledBytes = value.readUInt32BE(4)
+  const settled = decodeSettled(value, 12, 12 + settledBytes)
+  let at = 12 + settledBytes
+  // Pushed into an empty array, a single page would take the room of seventeen.
+  const pages = new Array<Page>(value.readUInt32BE(8))
+  for (let place = 0; place < pages.length; place++) {
+    const bodies: StoredBody[] = []
+    const page = {
+      file: value.readUIntBE(at, 6),
+      offset: value.readUIntBE(at + 6, 6),
+      bytes: value.readUInt32BE(at + 12),
+      first: value.readUInt32BE(at + 16),
+      count: value.readUInt32BE(at + 20),
+      crc: value.readUInt32BE(at + 24),
+      bodies,
+    }
+    const bodyCount = value.readUInt32BE(at + 28)
+    at += PAGE_BYTES
+    for (let i = 0; i < bodyCount; i++, at += BODY_BYTES) {
+      bodies.push({
+        index: value.readUInt32BE(at),
+        offset: value.readUIntBE(at + 4, 6),
+        bytes: value.readUInt32BE(at + 10),
+        crc: value.readUInt32BE(at + 14),
+      })
+    }
+    pages[place] = page
+  }
+  const returnedInCommits: DeliveryCountRun[] = []
+  for (; at < value.length; at += RETURNED_BYTES) {
+    returnedInCommits.push({
+      first: value.readUInt32BE(at),
+      count: value.readUInt32BE(at + 4),
+      times: value.readUInt8(at + 8),
+    })
+  }
+  return {
+    queue: key.readUIntBE(1, 6),
+    sequence: key.readUIntBE(7, 6),
+    gathered: value.readUInt32BE(0),
+    settled,
+    pages,
+    returnedInCommits,
+  }
+}

@@ -1,0 +1,188 @@
+/** Reads segments back from their pages. */
+import { crc32 } from 'node:zlib'
+import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
+import { RECORD_BODY_BESIDE, RECORD_DURABLE, RECORD_PREFIX_BYTES } from '../../record.ts'
+import type { Segment } from '../../segment.ts'
+import type { SegmentPool } from '../../segment-pool.ts'
+import type { Page, StoredSegment } from '../../stored-segment.ts'
+import { ReadBodies } from './read-bodies.ts'
+
+/** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
+export interface PageSource {
+  read(file: number, buffer: Buffer, offset: number): Promise<void>
+  readNow(file: number, buffer: Buffer, offset: number): void
+}
+
+export class PageReader {
+  readonly #source: PageSource
+  readonly #pool: SegmentPool
+  readonly #bodies = new ReadBodies()
+
+  constructor(source: PageSource, pool: SegmentPool) {
+    this.#source = source
+    this.#pool = pool
+  }
+
+  /** Returns the records that are not what was written: they are not in the segment. */
+  async load(segment: Segment): Promise<DamagedRecords[]> {
+    const { stored } = segment
+    const gathered = stored?.gathered
+    const reads = plan(segment, this.#bodies)
+    const read = async ({ page, buffer, offset, known }: Read): Promise<void> => {
+      if (known === undefined) await this.#source.read(page.file, buffer, offset)
+    }
+    await Promise.all(reads.map((one) => read(one).catch((error: unknown) => wipe(one, error))))
+    // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
+    if (segment.stored !== stored) return []
+    return stored?.gathered === gathered ? this.#admit(segment, reads) : this.load(segment)
+  }
+
+  loadNow(segment: Segment): DamagedRecords[] {
+    const reads = plan(segment, this.#bodies)
+    for (const one of reads) {
+      if (one.known !== undefined) continue
+      try {
+        this.#source.readNow(one.page.file, one.buffer, one.offset)
+      } catch (error) {
+        wipe(one, error)
+      }
+    }
+    return this.#admit(segment, reads)
+  }
+
+  #admit(segment: Segment, reads: readonly Read[]): DamagedRecords[] {
+    // It may have been read twice, or dropped.
+    if (segment.isResident || segment.stored === undefined) return []
+    const damaged = new Set(
+      reads.filter(({ known, isLost, buffer, crc }) => known === undefined && (isLost || crc32(buffer) !== crc)),
+    )
+    this.#pool.admit(segment, fill(segment, reads, damaged, this.#bodies))
+    const damagedPages = new Set([...damaged].filter(({ bodyOf }) => bodyOf === undefined).map(({ page }) => page))
+    return [...damaged].flatMap(({ page, bodyOf }) => {
+      if (bodyOf === undefined) return [{ page, first: page.first, count: page.count }]
+      return damagedPages.has(page) ? [] : [{ page, first: bodyOf, count: 1 }]
+    })
+  }
+}
+
+/** Records of a page that could not be read back. */
+export interface DamagedRecords {
+  readonly page: Page
+  readonly first: number
+  readonly count: number
+}
+
+/** What the system says of a place on the disk that cannot be read any more. */
+const DAMAGE_CODES: ReadonlySet<string> = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'ENOENT', 'LEVEL_CORRUPTION'])
+/** LevelDB repeats it in words; a table of it may be gone, too. */
+const DAMAGE_WORDS = /input\/output error|i\/o error|structure needs cleaning|bad message|no such file/i
+
+/** Whether bytes are not there, or cannot be read where they are: only they are lost then. Other errors concern all. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof RangeError) return true
+  if (!(error instanceof Error) || !('code' in error)) return false
+  const code = String(error.code)
+  return DAMAGE_CODES.has(code) || (code === 'LEVEL_IO_ERROR' && DAMAGE_WORDS.test(error.message))
+}
+
+function wipe(read: Read, error: unknown): void {
+  if (!isDamage(error)) throw error
+  read.isLost = true
+}
+
+interface Read {
+  readonly page: Page
+  readonly buffer: Buffer
+  readonly offset: number
+  readonly crc: number
+  /** The record whose body this is, or undefined for the records of a page. */
+  readonly bodyOf: number | undefined
+  /** This body, which another queue has read. */
+  readonly known: Block | undefined
+  isLost: boolean
+}
+
+/** What has to be read: every page, and the bodies of records that are not settled. */
+function plan(segment: Segment, bodies: ReadBodies): Read[] {
+  const stored = segment.stored as StoredSegment // only segments with pages leave memory
+  const block = allocateBlock(stored.pages.reduce((bytes, page) => bytes + page.bytes, 0))
+  const reads: Read[] = []
+  let at = 0
+  for (const page of stored.pages) {
+    reads.push({
+      page,
+      buffer: block.bytes.subarray(at, at + page.bytes),
+      offset: page.offset,
+      crc: page.crc,
+      bodyOf: undefined,
+      known: undefined,
+      isLost: false,
+    })
+    at += page.bytes
+    for (const body of page.bodies) {
+      if (stored.isSettled(body.index)) continue
+      const known = bodies.find(page.file, body.offset)
+      reads.push({
+        page,
+        buffer: known?.bytes ?? allocateBlock(body.bytes).bytes,
+        offset: body.offset,
+        crc: body.crc,
+        bodyOf: body.index,
+        known,
+        isLost: false,
+      })
+    }
+  }
+  return reads
+}
+
+/**
+ * Puts what was read into the segment; the bytes of the bodies beside it. Records that are not on disk are settled and
+ * take no room.
+ */
+function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Read>, bodies: ReadBodies): number {
+  const pages = reads.filter((read) => read.bodyOf === undefined)
+  const first = pages[0]
+  const bytes = pages.reduce((sum, { buffer }) => sum + buffer.length, 0)
+  segment.block =
+    first === undefined ? EMPTY_BLOCK : new Block(Buffer.from(first.buffer.buffer, first.buffer.byteOffset, bytes))
+  segment.offsets = new Uint32Array(segment.count)
+  segment.length = bytes
+  segment.bodies = undefined
+  let index = 0
+  let at = 0
+  for (const read of pages) {
+    const { page } = read
+    while (index < page.first) segment.offsets[index++] = at
+    const isDamaged = damaged.has(read)
+    if (isDamaged) writeEmptyRecord(segment.block, at)
+    const pageEnd = at + page.bytes
+    for (const end = page.first + page.count; index < end; index++) {
+      segment.offsets[index] = at
+      if (!isDamaged) at += recordBytes(segment.block, at)
+    }
+    at = pageEnd
+  }
+  while (index < segment.count) segment.offsets[index++] = at
+  let besideBytes = 0
+  for (const read of reads) {
+    if (read.bodyOf === undefined || damaged.has(read)) continue
+    // Another queue may have read it meanwhile.
+    const block = read.known ?? bodies.find(read.page.file, read.offset) ?? new Block(read.buffer)
+    besideBytes += segment.keepBody(read.bodyOf, block)
+    bodies.keep(read.page.file, read.offset, block)
+  }
+  return besideBytes
+}
+
+/** In the place of a damaged page, for all of its records: they are left out, but what they were is known. */
+function writeEmptyRecord({ bytes, view }: Block, at: number): void {
+  bytes.fill(0, at, at + RECORD_PREFIX_BYTES)
+  view.setUint16(at + 2, RECORD_DURABLE)
+}
+
+/** Bytes of the record at this place, its prefix included. */
+export function recordBytes({ view }: Block, at: number): number {
+  const isBeside = (view.getUint16(at + 2) & RECORD_BODY_BESIDE) !== 0
+  return RECORD_PREFIX_BYTES + view.getUint16(at) + view.getUint32(at + 4) + (isBeside ? 0 : view.getUint32(at + 8))
+}

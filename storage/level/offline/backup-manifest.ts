@@ -1,0 +1,62 @@
+/** What a backup says of itself: which files it has, and in which formats. */
+import { DataFolderError } from '../recovery/data-folder.ts'
+import { FORMAT_VERSIONS } from '../recovery/recovery.ts'
+
+export const MANIFEST = 'manifest.json'
+const BACKUP_VERSION = 1
+
+export interface Manifest {
+  readonly version: number
+  readonly catalogueVersion: number
+  readonly logVersion: number
+  readonly createdAt: string
+  readonly files: readonly ManifestFile[]
+}
+
+export interface ManifestFile {
+  readonly name: string
+  readonly bytes: number
+  readonly crc32: number
+}
+
+export function createManifest(files: readonly ManifestFile[]): Manifest {
+  const { catalogue, log } = FORMAT_VERSIONS
+  return {
+    version: BACKUP_VERSION,
+    catalogueVersion: catalogue,
+    logVersion: log,
+    createdAt: new Date().toISOString(),
+    files,
+  }
+}
+
+/** Throws DataFolderError for what is none, or of a newer version. */
+export function parseManifest(bytes: Buffer, from: string): Manifest {
+  let found: Partial<Manifest> | null | undefined
+  try {
+    found = JSON.parse(bytes.toString()) as typeof found // checked field by field
+  } catch {
+    // it is no manifest either
+  }
+  const { version, catalogueVersion, logVersion, createdAt, files } = found ?? {}
+  if (!isNumber(version) || !isNumber(catalogueVersion) || !isNumber(logVersion)) throw damagedManifest(from)
+  const { catalogue, log } = FORMAT_VERSIONS
+  // Another version may have other fields.
+  const isNewer = version > BACKUP_VERSION || catalogueVersion > catalogue || logVersion > log
+  if (isNewer) throw new DataFolderError(`${from} was made by a newer version of Leveret: use that one to restore it`)
+  if (!Array.isArray(files) || !files.every(isManifestFile)) throw damagedManifest(from)
+  return { version, catalogueVersion, logVersion, createdAt: String(createdAt), files }
+}
+
+function damagedManifest(from: string): DataFolderError {
+  return new DataFolderError(`${from} is damaged: its manifest cannot be read`)
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number'
+}
+
+function isManifestFile(value: unknown): value is ManifestFile {
+  const { name, bytes, crc32: crc } = (value ?? {}) as Partial<ManifestFile>
+  return typeof name === 'string' && isNumber(bytes) && isNumber(crc)
+}

@@ -1,0 +1,398 @@
+/**
+ * Finds out what a store holds: the catalogue first, then the log behind the position that the catalogue has reached.
+ * What is broken is left out and counted; everything around it is kept. Bodies and records stay on the disk.
+ */
+import { type Page, StoredSegment } from '../../stored-segment.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from '../catalogue/catalogue.ts'
+import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
+import { entriesOf } from '../catalogue/entry-use.ts'
+import type { LogFile, LogFiles } from '../log/log-files.ts'
+import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from '../log/log-format.ts'
+import { type LogVisitor, scanLog } from '../log/log-reader.ts'
+import { migrate } from './migrations.ts'
+import type { ReadProgress } from '../disk/read-progress.ts'
+
+export interface RecoveredEntity {
+  readonly kind: number
+  readonly key: string
+  readonly value: Buffer
+}
+
+export interface RecoveredQueue {
+  readonly segments: Map<number, StoredSegment>
+  readonly changed: Set<number>
+  /** What lies before it was delivered. */
+  cursor: QueuePosition | undefined
+  /** The catalogue has another cursor. */
+  isCursorChanged: boolean
+}
+
+export interface QueuePosition {
+  readonly segment: number
+  readonly index: number
+}
+
+export interface RecoveryFindings {
+  /** Bytes at the ends of log files that were no whole frame: an unfinished commit, which was never confirmed. */
+  tornBytes: number
+  /** Broken places: ranges of a log, entries of the catalogue, pages whose bytes are missing. */
+  quarantined: number
+  /** What was found, one plain sentence each. */
+  readonly problems: string[]
+}
+
+export interface RecoveredStore {
+  readonly entities: Map<string, RecoveredEntity>
+  readonly queues: Map<number, RecoveredQueue>
+  /** What the log told of entities that the catalogue does not know yet. */
+  readonly changedEntities: Map<string, EntityChange>
+  readonly findings: RecoveryFindings
+  /** Numbers of catalogue entries with pages that were dropped after the catalogue was last brought up to date. */
+  readonly unneededEntries: readonly number[]
+  /** Keys of records in the catalogue that are not what was written. */
+  readonly damagedKeys: readonly Buffer[]
+  /** The catalogue has less than it should: what is here must be written to it before anything builds on it. */
+  readonly isIncomplete: boolean
+  readonly lastCommit: number
+  /** Bytes of the log that the catalogue has not taken in yet. */
+  readonly replayedBytes: number
+  /** Number of the log file that the catalogue has come to. */
+  readonly lastFile: number
+  readonly nextQueueId: number
+  readonly nextPageId: number
+  readonly nextSequence: number
+}
+
+export interface RecoverOptions {
+  /**
+   * Reads once more what the catalogue has taken in, as it is done when a part of it is damaged: what was settled long ago
+   * may come back then, but what can be read is not lost.
+   */
+  readonly readsWholeLog?: boolean
+  readonly progress?: ReadProgress | undefined
+  /** Reads the second copy of the entities, which a damaged catalogue may have lost. */
+  readonly readCopy?: () => Promise<CopiedEntities | undefined>
+}
+
+/** Throws StoreVersionError and NewerFormatError for a store that this version cannot read. */
+export async function recover(
+  catalogue: Catalogue,
+  logs: LogFiles,
+  { readsWholeLog = false, progress, readCopy }: RecoverOptions = {},
+): Promise<RecoveredStore> {
+  const findings: RecoveryFindings = { tornBytes: 0, quarantined: 0, problems: [] }
+  const damagedKeys: Buffer[] = []
+  const broken = (key: Buffer): void => {
+    problem(findings, `catalogue entry ${key.toString('hex')} is damaged`)
+    damagedKeys.push(key)
+  }
+  const found = await catalogue.meta(broken)
+  const meta = found === undefined ? undefined : await migrate(catalogue, found)
+  const model = new StoreModel()
+  await readCatalogue(catalogue, model, broken)
+  if (meta === undefined && !readsWholeLog && damagedKeys.length === 0 && !model.isEmpty) {
+    problem(findings, 'the catalogue does not say how far it has come: the whole log is read')
+  }
+  const isPartial = readsWholeLog || damagedKeys.length > 0 || (meta === undefined && !model.isEmpty)
+  const replayed = await replay(logs, isPartial ? undefined : meta, model, findings, {
+    isIncomplete: isPartial,
+    progress,
+  })
+  checkPages(model, logs, findings)
+  // A catalogue that has nothing may be new, or gone: a copy, or a log without its start, tells which.
+  const copy = isPartial || meta === undefined ? await readCopy?.() : undefined
+  const isIncomplete = isPartial || copy !== undefined
+  if (!isPartial && copy !== undefined && copy.entities.size > 0 && model.gaplessFrom !== 1) {
+    problem(findings, 'the catalogue is missing: what it had of the entities is taken from their copy')
+  }
+  return {
+    entities: copy === undefined ? model.entities : withCopy(model, copy, meta?.commit ?? 0),
+    queues: model.queues,
+    changedEntities: model.changedEntities,
+    unneededEntries: model.unneededEntries,
+    findings,
+    damagedKeys,
+    isIncomplete,
+    ...replayed,
+    // The next commit comes behind everything that is known of.
+    lastCommit: Math.max(replayed.lastCommit, copy?.commit ?? 0),
+    lastFile: meta?.file ?? 0,
+    nextQueueId: Math.max(meta?.nextQueueId ?? 1, model.nextQueueId),
+    nextSequence: Math.max(meta?.nextSequence ?? 0, model.nextSequence),
+    // What is there must not be written over, whatever the catalogue says of itself.
+    nextPageId: Math.max(meta?.nextPageId ?? 1, isIncomplete ? (await catalogue.lastPageId()) + 1 : 1),
+  }
+}
+
+async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (key: Buffer) => void): Promise<void> {
+  await catalogue.eachEntity((kind, key, value) => {
+    // A copy: the buffer that LevelDB has made for it alone takes far more memory.
+    model.entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) })
+  }, broken)
+  await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, returnedInCommits }) => {
+    const stored = model.segment(queue, sequence)
+    stored.gathered = gathered
+    stored.settledBits = settled
+    stored.pages = pages
+    for (const { first, count, times } of returnedInCommits) stored.markReturned(first, count, times)
+    model.sawQueue(queue)
+  }, broken)
+  await catalogue.eachCursor((queue, segment, index) => model.cursor(queue, segment, index, false), broken)
+}
+
+interface ReplayOptions {
+  /** Files in between may have gone for good reasons; what is missing is told of otherwise. */
+  readonly isIncomplete: boolean
+  readonly progress: ReadProgress | undefined
+}
+
+async function replay(
+  logs: LogFiles,
+  meta: CatalogueMeta | undefined,
+  model: StoreModel,
+  findings: RecoveryFindings,
+  { isIncomplete, progress }: ReplayOptions,
+): Promise<{ lastCommit: number; replayedBytes: number }> {
+  let lastCommit = meta?.commit ?? 0
+  let replayedBytes = 0
+  const files = logs.all().filter((log) => log.number >= (meta?.file ?? 0))
+  if (meta !== undefined && files[0]?.number !== meta.file) {
+    problem(findings, `log file ${meta.file}, which the catalogue counts on, is missing`)
+  }
+  const startOf = (log: LogFile): number => (log.number === meta?.file ? meta.offset : 0)
+  progress?.begin(
+    'reading the log',
+    files.reduce((sum, log) => sum + Math.max(0, log.bytes - startOf(log)), 0),
+  )
+  for (const log of files) {
+    model.log = log
+    const start = startOf(log)
+    const fileBytes = log.bytes
+    const scan = await scanLog(log.file, start, model)
+    log.bytes = scan.end
+    if (scan.end < start) {
+      problem(findings, `log file ${log.number} ends at ${scan.end}, though it has been ${start} bytes long`)
+    }
+    // Commits are numbered without gaps; those of a damaged range are told of as such.
+    const missing = scan.firstCommit - lastCommit - 1
+    if (!isIncomplete && missing > 0 && scan.gaps.length === 0) {
+      problem(findings, `${missing} commits in front of log file ${log.number} are missing`)
+    }
+    if (scan.firstCommit > 0 && missing < 0) {
+      problem(findings, `log file ${log.number} has commits that came before those of the file in front of it`)
+    }
+    lastCommit = Math.max(lastCommit, scan.lastCommit)
+    replayedBytes += Math.max(0, scan.end - start)
+    findings.tornBytes += scan.tornBytes
+    for (const { offset, bytes } of scan.gaps) {
+      problem(findings, `log file ${log.number}: ${bytes} bytes at ${offset} are damaged`)
+    }
+    // Every commit is written with the mark of an end behind it. A file that was only just made may be empty.
+    if (fileBytes > 0 && scan.tornBytes === 0 && fileBytes - scan.end < LOG_FRAME_HEADER_BYTES) {
+      problem(findings, `log file ${log.number} was cut off at ${fileBytes}: commits may be missing`)
+    }
+    // Whoever builds on what was read must find it after a power loss, too.
+    if (scan.lastCommit > 0) await log.file.sync()
+    progress?.read(fileBytes - start)
+  }
+  return { lastCommit, replayedBytes }
+}
+
+/**
+ * The entities of a store whose catalogue was damaged. Where the copy and the log behind it leave no gap, they say what
+ * there is, and what is left in the catalogue may be out of date; else everything counts that the log does not say is gone.
+ */
+function withCopy(
+  { entities, changedEntities, changedIn, gaplessFrom, commitMax }: StoreModel,
+  copy: CopiedEntities,
+  catalogueCommit: number,
+): Map<string, RecoveredEntity> {
+  const isFollowed = commitMax <= copy.commit || gaplessFrom <= copy.commit + 1
+  const isTold = copy.isWhole && copy.commit >= catalogueCommit && isFollowed
+  const all = new Map(copy.entities)
+  if (!isTold) for (const [id, entity] of entities) all.set(id, entity)
+  for (const [id, { kind, key, value }] of changedEntities) {
+    if (isTold && (changedIn.get(id) ?? 0) <= copy.commit) continue
+    if (value === undefined) all.delete(id)
+    else all.set(id, { kind, key: key.toString(), value })
+  }
+  return all
+}
+
+/** Leaves out pages that lie outside of what there is. */
+function checkPages(model: StoreModel, logs: LogFiles, findings: RecoveryFindings): void {
+  for (const [queue, { segments, changed }] of model.queues) {
+    for (const stored of segments.values()) {
+      const there = stored.pages.filter((page) => isThere(page, logs))
+      const lost = stored.pages.length - there.length
+      stored.pages = withoutOverlaps(there)
+      if (lost === 0) continue
+      problem(findings, `queue ${queue}, segment ${stored.sequence}: ${lost} pages are missing`)
+      changed.add(stored.sequence)
+    }
+  }
+}
+
+/** A log that had to be read from its start tells of pages that have moved into the catalogue: they count once. */
+function withoutOverlaps(pages: Page[]): Page[] {
+  let next = 0
+  const isNew = (page: Page): boolean => {
+    if (page.first < next) return false
+    next = page.first + page.count
+    return true
+  }
+  return pages.sort((a, b) => a.first - b.first || b.count - a.count).filter(isNew)
+}
+
+function isThere(page: Page, logs: LogFiles): boolean {
+  if (page.file === 0) return true
+  const log: LogFile | undefined = logs.get(page.file)
+  return log !== undefined && page.offset + page.bytes <= log.bytes
+}
+
+function problem(findings: RecoveryFindings, text: string): void {
+  findings.quarantined++
+  // A store that is broken in thousands of places says so with a number, not with thousands of lines.
+  if (findings.problems.length < 100) findings.problems.push(text)
+}
+
+/** The store as it is told by catalogue and log. A log that is read from its start may tell what the catalogue knows. */
+class StoreModel implements LogVisitor {
+  readonly entities = new Map<string, RecoveredEntity>()
+  readonly queues = new Map<number, RecoveredQueue>()
+  readonly changedEntities = new Map<string, EntityChange>()
+  /** In which commit they were, by the same keys. */
+  readonly changedIn = new Map<string, number>()
+  readonly unneededEntries: number[] = []
+  nextQueueId = 1
+  nextSequence = 0
+  /** The log file being read. */
+  log: LogFile | undefined
+  #commit = 0
+  /** The log has every commit from this one on; 0 when it has none. */
+  gaplessFrom = 0
+  commitMax = 0
+
+  get isEmpty(): boolean {
+    return this.entities.size === 0 && this.queues.size === 0
+  }
+
+  sawQueue(queue: number): void {
+    this.nextQueueId = Math.max(this.nextQueueId, queue + 1)
+  }
+
+  queue(queue: number): RecoveredQueue {
+    let recovered = this.queues.get(queue)
+    if (recovered === undefined) {
+      recovered = { segments: new Map(), changed: new Set(), cursor: undefined, isCursorChanged: false }
+      this.queues.set(queue, recovered)
+    }
+    return recovered
+  }
+
+  segment(queue: number, sequence: number): StoredSegment {
+    this.nextSequence = Math.max(this.nextSequence, sequence + 1)
+    const recovered = this.queue(queue)
+    let stored = recovered.segments.get(sequence)
+    if (stored === undefined) {
+      stored = new StoredSegment(sequence, undefined, recovered.changed)
+      recovered.segments.set(sequence, stored)
+    }
+    return stored
+  }
+
+  page(queue: number, sequence: number, page: Omit<Page, 'file'>): void {
+    this.sawQueue(queue)
+    const stored = this.segment(queue, sequence)
+    const file = this.log?.number ?? 0
+    // Records may have been written more than once: the last time counts.
+    if (page.first < stored.gathered) {
+      const overlapped = new Set(stored.pages.filter((known) => overlap(known, page)))
+      for (const known of overlapped) if (isNewer(known, file, page.offset)) return
+      stored.pages = stored.pages.filter((known) => !overlapped.has(known))
+    }
+    stored.pages.push({ ...page, file })
+    stored.gathered = Math.max(stored.gathered, page.first + page.count)
+    stored.markChanged()
+  }
+
+  /**
+   * Places behind the last record that was kept had messages that are gone with their process: the next one has given these
+   * places to other messages, which come later in the log, and it has delivered none of those.
+   */
+  cursor(queue: number, segment: number, index: number, isChanged = true): void {
+    const recovered = this.queue(queue)
+    this.nextSequence = Math.max(this.nextSequence, segment + 1)
+    const gathered = recovered.segments.get(segment)?.gathered ?? index
+    recovered.cursor = { segment, index: Math.min(index, gathered) }
+    recovered.isCursorChanged = isChanged
+  }
+
+  settle(queue: number, sequence: number, first: number, count: number): void {
+    const stored = this.queues.get(queue)?.segments.get(sequence)
+    if (stored === undefined) return
+    // What comes behind was settled before it was written, and its place may be another message's now.
+    const end = Math.min(first + count, stored.gathered)
+    for (let index = first; index < end; index++) stored.settle(index)
+    stored.markChanged()
+  }
+
+  returned(queue: number, sequence: number, first: number, count: number, times: number): void {
+    const stored = this.queues.get(queue)?.segments.get(sequence)
+    if (stored === undefined) return
+    stored.markReturned(first, Math.min(count, stored.gathered - first), times)
+    stored.markChanged()
+  }
+
+  drop(queue: number, sequence: number): void {
+    const recovered = this.queues.get(queue)
+    if (recovered !== undefined) this.#drop(recovered, sequence)
+  }
+
+  dropQueue(queue: number): void {
+    const recovered = this.queues.get(queue)
+    if (recovered === undefined) return
+    for (const sequence of [...recovered.segments.keys()]) this.#drop(recovered, sequence)
+  }
+
+  #drop({ segments, changed }: RecoveredQueue, sequence: number): void {
+    for (const page of segments.get(sequence)?.pages ?? []) {
+      if (page.file === 0) for (const entry of entriesOf(page)) this.unneededEntries.push(entry)
+    }
+    if (segments.delete(sequence)) changed.add(sequence)
+  }
+
+  commit(number: number): void {
+    if (this.gaplessFrom === 0 || number !== this.#commit + 1) this.gaplessFrom = number
+    this.#commit = number
+    this.commitMax = Math.max(this.commitMax, number)
+  }
+
+  put(kind: number, key: Buffer, value: Buffer): void {
+    const id = entityId(kind, key)
+    this.changedIn.set(id, this.#commit)
+    this.entities.set(id, { kind, key: key.toString(), value })
+    this.changedEntities.set(id, { kind, key, value })
+  }
+
+  remove(kind: number, key: Buffer): void {
+    const id = entityId(kind, key)
+    this.changedIn.set(id, this.#commit)
+    this.entities.delete(id)
+    this.changedEntities.set(id, { kind, key, value: undefined })
+  }
+}
+
+export const FORMAT_VERSIONS = { catalogue: CATALOGUE_VERSION, log: LOG_VERSION } as const
+
+function overlap(a: RecordRange, b: RecordRange): boolean {
+  return a.first < b.first + b.count && b.first < a.first + a.count
+}
+
+type RecordRange = Pick<Page, 'first' | 'count'>
+
+/** Whether this page was written at this place, or behind it. What moved into the catalogue was the last to be written. */
+function isNewer(page: Page, file: number, offset: number): boolean {
+  return page.file === 0 || page.file > file || (page.file === file && page.offset >= offset)
+}
