@@ -189,19 +189,17 @@ class MessageRecorder implements LogRecorder {
     this.#storage.journal.unstage(returnedKey(this.#queue, number))
   }
 
-  settledFrom(segment: Segment, first: number): number {
-    for (let index = first; index < segment.count; index++) this.settled(segment, index)
-    return segment.count - first
-  }
-
   delivered(segment: Segment, index: number): void {
     const number = this.#numbers.get(segment)?.[index - 1]
     if (number === undefined) return
     this.#storage.journal.stage({ type: 'put', key: deliveredKey(this.#queue), value: Buffer.from(String(number)) })
   }
 
+  // After a purge, there may be messages in it that nothing was said of.
   released(segment: Segment): void {
+    const numbers = this.#numbers.get(segment)
     this.#numbers.delete(segment)
+    numbers?.forEach((number) => void this.#forget(number))
   }
 
   cleared(): void {

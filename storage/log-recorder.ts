@@ -9,9 +9,7 @@ export interface LogRecorder {
   returned(segment: Segment, index: number): void
   /** The read cursor moved: the records before this one were delivered. */
   delivered(segment: Segment, index: number): void
-  /** All records from this index on are settled; how many of them were not before. */
-  settledFrom(segment: Segment, first: number): number
-  /** Every record of the segment is settled: it goes. */
+  /** Every record of the segment is settled, those among them that `settled` was not called for: it goes. */
   released(segment: Segment): void
   /** The queue is gone with all it held. */
   cleared(): void

@@ -8,6 +8,7 @@
 
 import { DeliveryCounts } from './delivery-counts.ts'
 import type { LogRecorder } from './log-recorder.ts'
+import { PositionSet } from './position-set.ts'
 import { RECORD_BODY_BESIDE, type RecordSource } from './record.ts'
 import { RequeuedPositions } from './requeued.ts'
 import { SEGMENT_RECORDS_MAX, Segment } from './segment.ts'
@@ -111,6 +112,31 @@ export class QueueLog {
     this.#recorder?.delivered(segment, this.#cursorIndex)
   }
 
+  /** Where the message lies that was appended last: it is the last one of this segment. */
+  get tail(): Segment | undefined {
+    return this.#tail
+  }
+
+  /**
+   * Takes a ready message wherever it is, be it ahead of the cursor or among those that came back; false when it is not
+   * ready. It is to be settled or requeued then, like one that `take` took.
+   */
+  takeAt(segment: Segment, index: number): boolean {
+    if (this.#isAhead(segment, index)) {
+      if (segment.isPassed(index)) return false
+      segment.taken ??= new PositionSet()
+      segment.taken.add(index)
+    } else if (!this.#requeued.remove(segment, index)) return false
+    this.readyCount--
+    return true
+  }
+
+  #isAhead(segment: Segment, index: number): boolean {
+    const cursor = this.#cursor
+    if (cursor === undefined || segment.sequence > cursor.sequence) return true
+    return segment === cursor && index >= this.#cursorIndex
+  }
+
   /** The message is done with: its segment goes when it was the last one. */
   settle(segment: Segment, index: number): void {
     if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
@@ -120,7 +146,7 @@ export class QueueLog {
 
   /** A message that was taken becomes ready again, in its old place. */
   requeue(segment: Segment, index: number): void {
-    if (segment.stored?.isDamaged(index)) {
+    if (segment.damaged?.has(index)) {
       this.settle(segment, index)
       return
     }
@@ -153,17 +179,14 @@ export class QueueLog {
 
   /** Leaves out records that turned out to be damaged on the disk. What is unacked goes when it is settled or requeued. */
   discard(segment: Segment, first: number, count: number): void {
+    const { notes } = segment
     for (let index = first; index < first + count; index++) {
-      const { stored } = segment
-      if (stored === undefined || stored.isSettled(index)) continue
-      stored.markDamaged(index)
-      const isAhead =
-        this.#cursor === undefined ||
-        segment.sequence > this.#cursor.sequence ||
-        (segment === this.#cursor && index >= this.#cursorIndex)
-      if (!isAhead && !this.#requeued.remove(segment, index)) continue
-      this.readyCount--
-      this.settle(segment, index)
+      // With the last of its records, the segment is gone.
+      if (segment.notes !== notes) return
+      if (segment.settled?.has(index)) continue
+      segment.damaged ??= new PositionSet()
+      segment.damaged.add(index)
+      if (this.takeAt(segment, index)) this.settle(segment, index)
     }
   }
 
@@ -183,14 +206,22 @@ export class QueueLog {
   }
 
   #dropFrom(segment: Segment, from: number): void {
-    for (let index = from; segment.bodies !== undefined && index < segment.bodies.length; index++) {
-      this.#pool.bytesInUse -= segment.dropBody(index)
-    }
-    const dropped = this.#recorder?.settledFrom(segment, from) ?? segment.count - from
     this.#cursor = segment
     this.#cursorIndex = segment.count
-    segment.settledCount += dropped
-    if (segment.settledCount === segment.count) this.#release(segment)
+    const settledCount = segment.settledCount + segment.unpassedFrom(from)
+    if (settledCount === segment.count) {
+      this.#release(segment)
+      return
+    }
+    const recorder = this.#recorder
+    if (recorder !== undefined || segment.bodies !== undefined) {
+      for (let index = from; index < segment.count; index++) {
+        if (segment.isPassed(index)) continue
+        if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
+        recorder?.settled(segment, index)
+      }
+    }
+    segment.settledCount = settledCount
   }
 
   #makeRoom(recordBytes: number): Segment {
@@ -231,8 +262,8 @@ export class QueueLog {
   #advanceCursor(): Segment {
     let segment = this.#cursor as Segment
     for (;;) {
-      if (segment.stored !== undefined) {
-        while (this.#cursorIndex < segment.count && segment.stored.isSettled(this.#cursorIndex)) this.#cursorIndex++
+      if (segment.settled !== undefined || segment.taken !== undefined) {
+        while (this.#cursorIndex < segment.count && segment.isPassed(this.#cursorIndex)) this.#cursorIndex++
       }
       if (this.#cursorIndex < segment.count) return segment
       segment = segment.next as Segment

@@ -5,6 +5,7 @@
 
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
+import type { PositionSet } from './position-set.ts'
 import {
   BODY_BESIDE_BYTES_MIN,
   RECORD_BODY_BESIDE,
@@ -12,13 +13,18 @@ import {
   RECORD_PREFIX_BYTES,
   type RecordSource,
 } from './record.ts'
-import type { StoredSegment } from './stored-segment.ts'
 
 /** More records than this never share a segment. */
 export const SEGMENT_RECORDS_MAX = 65_536
 
 /** Of a segment whose records are not in memory. The type is written out: TypeScript before 5.7 knows no generic Uint32Array. */
 export const NO_OFFSETS: Uint32Array = new Uint32Array(0)
+
+/** What the recorder of a log knows of one of its segments. */
+export interface SegmentNotes {
+  /** The segment's own. */
+  readonly sequence: number
+}
 
 export class Segment {
   block: Block = EMPTY_BLOCK
@@ -39,8 +45,14 @@ export class Segment {
   next: Segment | undefined
   /** How often its messages came back, once one has. */
   deliveries: DeliveryCounts | undefined
-  /** What of it is on disk; only segments of durable queues have this. */
-  stored: StoredSegment | undefined
+  /** Which records are settled, where that is told: segments that a recorder makes survive a restart. */
+  settled: PositionSet | undefined
+  /** Records that were taken before the read cursor had come to them: it passes over them. */
+  taken: PositionSet | undefined
+  /** Records that could not be read back. */
+  damaged: PositionSet | undefined
+  /** For the recorder of its log, and for it alone. */
+  notes: SegmentNotes | undefined
 
   constructor(offsets: Uint32Array = new Uint32Array(32)) {
     this.offsets = offsets
@@ -136,6 +148,20 @@ export class Segment {
     return (this.block.view.getUint16((this.offsets[index] as number) + 2) & RECORD_DURABLE) !== 0
   }
 
+  /** The read cursor passes over the record: it is settled, or was taken before. */
+  isPassed(index: number): boolean {
+    return this.settled?.has(index) === true || this.taken?.has(index) === true
+  }
+
+  /** How many of the records from this one on the read cursor will not pass over. */
+  unpassedFrom(first: number): number {
+    const { settled, taken, count } = this
+    if (taken === undefined) return count - first - (settled?.countIn(first, count - first) ?? 0)
+    let unpassed = 0
+    for (let index = first; index < count; index++) if (!this.isPassed(index)) unpassed++
+    return unpassed
+  }
+
   /** Its records are in memory. */
   get isResident(): boolean {
     return this.block !== EMPTY_BLOCK || this.count === 0
@@ -153,7 +179,10 @@ export class Segment {
     this.bodies = undefined
     this.besideBytes = 0
     this.deliveries = undefined
-    this.stored = undefined
+    this.settled = undefined
+    this.taken = undefined
+    this.damaged = undefined
+    this.notes = undefined
     this.previous = undefined
     this.next = undefined
   }

@@ -3,11 +3,12 @@
  * uses a folder at a time.
  */
 import { guarded } from '../../src/lib/guarded.ts'
+import { PositionSet } from '../position-set.ts'
 import { QueueLog } from '../queue-log.ts'
 import { NO_OFFSETS, Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity } from '../storage.ts'
-import type { StoredSegment } from '../stored-segment.ts'
+import type { StoredSegment } from './log/stored-segment.ts'
 import { reasonOf } from './catalogue/catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './checkpoint/catalogue-update.ts'
 import { Checkpointer } from './checkpoint/checkpoint.ts'
@@ -316,10 +317,11 @@ function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRec
   const segment = new Segment(NO_OFFSETS)
   segment.sequence = stored.sequence
   segment.count = stored.gathered
-  segment.stored = stored
+  stored.settled = new PositionSet(stored.settled.bitsBefore(stored.gathered))
+  segment.notes = stored
+  segment.settled = stored.settled
   segment.deliveries = stored.deliveries
   stored.segment = segment
-  stored.settledBits = stored.settledBefore(stored.gathered)
   stored.pages.sort((a, b) => a.first - b.first)
   let ready = 0
   let next = 0

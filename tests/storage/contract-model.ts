@@ -57,7 +57,7 @@ export function drain(log: QueueLog): number[] {
 
 type Event =
   | { readonly kind: 'append'; readonly count: number; readonly bytes: number; readonly isDurable: boolean }
-  | { readonly kind: 'take' | 'settle' | 'requeue'; readonly count: number; readonly place: number }
+  | { readonly kind: 'take' | 'drop' | 'settle' | 'requeue'; readonly count: number; readonly place: number }
   | { readonly kind: 'purge' }
   | { readonly kind: 'commit' }
   | { readonly kind: 'reopen' }
@@ -75,7 +75,7 @@ export const EVENT: fc.Arbitrary<Event> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constantFrom('take' as const, 'settle' as const, 'requeue' as const),
+      kind: fc.constantFrom('take' as const, 'drop' as const, 'settle' as const, 'requeue' as const),
       count: fc.integer({ min: 1, max: 30 }),
       place: fc.nat(1000),
     }),
@@ -92,14 +92,18 @@ interface Expected {
   wasTaken: boolean
   /** How often it came back. */
   deliveries: number
+  /** Where it is, if it was not there before the storage was opened. */
+  readonly position: { readonly segment: Segment; readonly index: number } | undefined
 }
+
+type Taken = Expected & { readonly segment: Segment; readonly index: number }
 
 /** One queue beside the simplest thing that does the same: a list of numbers. */
 export class Pair {
   #log: QueueLog
   readonly #id: number
   #ready: Expected[] = []
-  #taken: (Expected & { readonly segment: Segment; readonly index: number })[] = []
+  #taken: Taken[] = []
   #count = 0
 
   constructor(id: number, storage: Storage) {
@@ -136,6 +140,7 @@ export class Pair {
       isDurable,
       wasTaken,
       deliveries,
+      position: undefined,
     }))
     this.#ready.sort((a, b) => a.number - b.number)
     this.#taken = []
@@ -151,10 +156,27 @@ export class Pair {
   #append(isDurable: boolean, bytes: number): void {
     const number = this.#count++
     this.#log.append(isDurable ? durable(number, bytes) : transient(number, bytes))
-    this.#ready.push({ number, isDurable, wasTaken: false, deliveries: 0 })
+    const { tail: segment } = this.#log
+    const position = segment && { segment, index: segment.count - 1 }
+    this.#ready.push({ number, isDurable, wasTaken: false, deliveries: 0, position })
   }
 
-  #step(kind: 'take' | 'settle' | 'requeue', place: number): void {
+  /** Drops one from anywhere. */
+  #drop(place: number): void {
+    const known = this.#ready.filter(({ position }) => position !== undefined)
+    const one = known[place % Math.max(1, known.length)]
+    if (one?.position === undefined) return
+    const { segment, index } = one.position
+    expect(this.#log.takeAt(segment, index)).toBe(true)
+    this.#log.settle(segment, index)
+    this.#ready.splice(this.#ready.indexOf(one), 1)
+  }
+
+  #step(kind: 'take' | 'drop' | 'settle' | 'requeue', place: number): void {
+    if (kind === 'drop') {
+      this.#drop(place)
+      return
+    }
     if (kind === 'take') {
       const wanted = this.#ready.shift()
       if (wanted === undefined) return

@@ -18,14 +18,22 @@ interface Taken {
 class Pair {
   readonly pool = new SegmentPool()
   readonly log = new QueueLog(this.pool)
-  ready: { number: number; size: number; isRedelivered: boolean }[] = []
+  ready: {
+    readonly number: number
+    readonly size: number
+    readonly isRedelivered: boolean
+    readonly segment: Segment
+    readonly index: number
+  }[] = []
   readonly taken: Taken[] = []
   #count = 0
 
   append(size: number): void {
     const number = this.#count++
     this.log.append(source(numbered(number, size)))
-    this.ready.push({ number, size, isRedelivered: false })
+    const { tail: segment } = this.log
+    if (segment === undefined) throw new Error('appended nothing')
+    this.ready.push({ number, size, isRedelivered: false, segment, index: segment.count - 1 })
   }
 
   take(): void {
@@ -43,6 +51,16 @@ class Pair {
     this.taken.push({ number, size, segment, index })
   }
 
+  /** Takes one from anywhere. */
+  takeAt(place: number): void {
+    const [one] = this.ready.splice(place % Math.max(1, this.ready.length), 1)
+    if (one === undefined) return
+    expect(this.log.takeAt(one.segment, one.index)).toBe(true)
+    expect(this.log.takeAt(one.segment, one.index)).toBe(false)
+    expect(stored(one.segment, one.index).key.toString()).toBe(`k${one.number}`)
+    this.taken.push(one)
+  }
+
   settle(place: number): void {
     const [one] = this.taken.splice(place % Math.max(1, this.taken.length), 1)
     if (one !== undefined) this.log.settle(one.segment, one.index)
@@ -52,7 +70,7 @@ class Pair {
     const [one] = this.taken.splice(place % Math.max(1, this.taken.length), 1)
     if (one === undefined) return
     this.log.requeue(one.segment, one.index)
-    this.ready.push({ number: one.number, size: one.size, isRedelivered: true })
+    this.ready.push({ ...one, isRedelivered: true })
     this.ready.sort((a, b) => a.number - b.number)
   }
 
@@ -90,11 +108,13 @@ const sizes = fc.oneof(
 )
 const times = fc.oneof(fc.constant(1), fc.nat(20))
 const place = fc.oneof(fc.constant(0), fc.nat())
-type Step = readonly [kind: 'append' | 'take' | 'settle' | 'requeue' | 'purge' | 'clear', times: number, detail: number]
+type Kind = 'append' | 'take' | 'takeAt' | 'settle' | 'requeue' | 'purge' | 'clear'
+type Step = readonly [kind: Kind, times: number, detail: number]
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     { weight: 8, arbitrary: fc.tuple(fc.constant('append' as const), times, sizes) },
     { weight: 8, arbitrary: fc.tuple(fc.constant('take' as const), times, fc.constant(0)) },
+    { weight: 3, arbitrary: fc.tuple(fc.constant('takeAt' as const), times, place) },
     { weight: 6, arbitrary: fc.tuple(fc.constant('settle' as const), times, place) },
     { weight: 5, arbitrary: fc.tuple(fc.constant('requeue' as const), times, place) },
     { weight: 1, arbitrary: fc.tuple(fc.constant('purge' as const), fc.constant(1), fc.constant(0)) },
@@ -119,7 +139,7 @@ describe('QueueLog', () => {
   })
 
   test('behaves so across segments that are full', () => {
-    const step = fc.tuple(fc.constantFrom('take', 'settle', 'requeue', 'append', 'purge'), fc.nat(40), fc.nat())
+    const step = fc.tuple(fc.constantFrom('take', 'takeAt', 'settle', 'requeue', 'append', 'purge'), fc.nat(40), fc.nat())
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (all) => {
         const pair = new Pair()

@@ -1,5 +1,5 @@
 /** Which entries with pages and bodies the catalogue has, which of them are shared, and how much room they take. */
-import type { Page } from '../../stored-segment.ts'
+import type { Page } from '../log/stored-segment.ts'
 
 /** The entries that a page in the catalogue has: its own, and those of its bodies. */
 export function entriesOf({ offset, bodies }: Page): number[] {

@@ -1,7 +1,8 @@
 /** The entry of a segment in the catalogue. */
 import type { DeliveryCountRun } from '../../delivery-counts.ts'
-import { NONE_SETTLED, type Page, type StoredBody } from '../../stored-segment.ts'
+import type { Page, StoredBody } from '../log/stored-segment.ts'
 
+const NOTHING_SETTLED: Uint8Array = new Uint8Array(0)
 /** Bytes of a page in the entry without its bodies, and of one body. */
 const PAGE_BYTES = 32
 const BODY_BYTES = 18
@@ -60,7 +61,7 @@ export function encodeSegment({ gathered, settled, pages, returnedInCommits }: C
 
 function decodeSettled(value: Buffer, start: number, end: number): Uint8Array {
   for (let at = start; at < end; at++) if (value[at] !== 0) return Uint8Array.from(value.subarray(start, end))
-  return NONE_SETTLED
+  return NOTHING_SETTLED
 }
 
 export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {

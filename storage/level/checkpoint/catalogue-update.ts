@@ -3,7 +3,7 @@
  * bit while the next ones go on: what one of them is about to change is encoded first.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { StoredSegment } from '../../stored-segment.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
 import {
   type Catalogue,
   type CatalogueMeta,

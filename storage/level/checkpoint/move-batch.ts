@@ -1,7 +1,7 @@
 /** Messages on their way from a log file into the catalogue, as one batch of operations. A body that several have moves once. */
 import { crc32 } from 'node:zlib'
 import { Block } from '../../../src/lib/block.ts'
-import type { Page, PlacedBytes, StoredBody, StoredSegment } from '../../stored-segment.ts'
+import type { Page, PlacedBytes, StoredBody, StoredSegment } from '../log/stored-segment.ts'
 import { type CatalogueOperation, putPage } from '../catalogue/catalogue.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
 import { recordBytes } from '../log/page-reader.ts'

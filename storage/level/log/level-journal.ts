@@ -4,7 +4,7 @@
  */
 import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
-import type { Page, StoredSegment } from '../../stored-segment.ts'
+import type { Page, StoredSegment } from './stored-segment.ts'
 import { type EntityChange, entityId } from '../catalogue/catalogue.ts'
 import { CommitWaiters } from './commit-waiters.ts'
 import { isPassing, remedyFor } from '../disk/disk-errors.ts'

@@ -1,7 +1,7 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 import { join } from 'node:path'
 
-import type { Page, StoredSegment } from '../../stored-segment.ts'
+import type { Page, StoredSegment } from './stored-segment.ts'
 import { LOG_FOLDER } from '../recovery/data-folder.ts'
 import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'

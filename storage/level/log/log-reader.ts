@@ -1,7 +1,7 @@
 /** Reads the frames of a log file back, and says where it stops making sense. */
 
 import { crc32 } from 'node:zlib'
-import type { Page, StoredBody } from '../../stored-segment.ts'
+import type { Page, StoredBody } from './stored-segment.ts'
 import type { DataFile } from '../disk/files.ts'
 import {
   BODY_HEADER_BYTES,

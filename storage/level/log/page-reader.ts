@@ -4,7 +4,7 @@ import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
 import { RECORD_BODY_BESIDE, RECORD_DURABLE, RECORD_PREFIX_BYTES } from '../../record.ts'
 import type { Segment } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
-import type { Page, StoredSegment } from '../../stored-segment.ts'
+import { type Page, storedOf } from './stored-segment.ts'
 import { ReadBodies } from './read-bodies.ts'
 
 /** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
@@ -25,7 +25,7 @@ export class PageReader {
 
   /** Returns the records that are not what was written: they are not in the segment. */
   async load(segment: Segment): Promise<DamagedRecords[]> {
-    const { stored } = segment
+    const stored = storedOf(segment)
     const gathered = stored?.gathered
     const reads = plan(segment, this.#bodies)
     const read = async ({ page, buffer, offset, known }: Read): Promise<void> => {
@@ -33,7 +33,7 @@ export class PageReader {
     }
     await Promise.all(reads.map((one) => read(one).catch((error: unknown) => wipe(one, error))))
     // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
-    if (segment.stored !== stored) return []
+    if (storedOf(segment) !== stored) return []
     return stored?.gathered === gathered ? this.#admit(segment, reads) : this.load(segment)
   }
 
@@ -52,7 +52,7 @@ export class PageReader {
 
   #admit(segment: Segment, reads: readonly Read[]): DamagedRecords[] {
     // It may have been read twice, or dropped.
-    if (segment.isResident || segment.stored === undefined) return []
+    if (segment.isResident || segment.notes === undefined) return []
     const damaged = new Set(
       reads.filter(({ known, isLost, buffer, crc }) => known === undefined && (isLost || crc32(buffer) !== crc)),
     )
@@ -104,7 +104,8 @@ interface Read {
 
 /** What has to be read: every page, and the bodies of records that are not settled. */
 function plan(segment: Segment, bodies: ReadBodies): Read[] {
-  const stored = segment.stored as StoredSegment // only segments with pages leave memory
+  const stored = storedOf(segment)
+  if (stored === undefined) throw new Error('a segment without pages cannot be read back')
   const block = allocateBlock(stored.pages.reduce((bytes, page) => bytes + page.bytes, 0))
   const reads: Read[] = []
   let at = 0

@@ -1,6 +1,6 @@
 /** Reads pieces of a log file that lie here and there: neighbours in one go. */
 import { crc32 } from 'node:zlib'
-import type { PlacedBytes } from '../../stored-segment.ts'
+import type { PlacedBytes } from './stored-segment.ts'
 import type { LogFiles } from './log-files.ts'
 import { isDamage } from './page-reader.ts'
 

@@ -5,7 +5,7 @@
 import type { LogRecorder } from '../../log-recorder.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
-import { type Page, StoredSegment } from '../../stored-segment.ts'
+import { type Page, StoredSegment, storedOf } from './stored-segment.ts'
 import type { FrameBuilder, PageBody } from './frame-builder.ts'
 import type { LevelJournal, Unneeded } from './level-journal.ts'
 import type { LogFile } from './log-files.ts'
@@ -49,28 +49,31 @@ export class QueueRecorder implements LogRecorder {
   }
 
   appended(segment: Segment, messageBytes: number): void {
-    if (segment.stored === undefined) {
-      segment.stored = new StoredSegment(segment.sequence, segment, this.changed)
-      const complete = segment.previous?.stored
+    let stored = storedOf(segment)
+    if (stored === undefined) {
+      stored = new StoredSegment(segment.sequence, segment, this.changed)
+      segment.notes = stored
+      segment.settled = stored.settled
+      const complete = segment.previous && storedOf(segment.previous)
       if (complete !== undefined && complete.pages.length + 1 > PAGES_MAX) this.#touch(complete)
     }
-    segment.stored.appended++
-    this.#touch(segment.stored)
+    stored.appended++
+    this.#touch(stored)
     this.#journal.staged(messageBytes)
   }
 
   settled(segment: Segment, index: number): void {
-    const { stored } = segment
+    const stored = storedOf(segment)
     if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
-    if (!isKept(segment, stored, index)) return
+    if (!isKept(segment, index)) return
     stored.newlySettled.push(index)
     this.#touch(stored)
   }
 
   returned(segment: Segment, index: number): void {
-    const { stored } = segment
-    if (stored === undefined || !isKept(segment, stored, index)) return
+    const stored = storedOf(segment)
+    if (stored === undefined || !isKept(segment, index)) return
     stored.deliveries = segment.deliveries
     stored.newlyReturned ??= new Set()
     stored.newlyReturned.add(index)
@@ -78,30 +81,15 @@ export class QueueRecorder implements LogRecorder {
   }
 
   delivered(segment: Segment, index: number): void {
-    if (segment.stored === undefined) return
+    if (segment.notes === undefined) return
     this.#cursorSegment = segment.sequence
     this.#cursorIndex = index
     this.#hasCursorMoved = true
     if (!this.isWaiting) this.#journal.touch(this)
   }
 
-  settledFrom(segment: Segment, first: number): number {
-    const { stored } = segment
-    if (stored === undefined) return segment.count - first
-    const unsettled = stored.unsettledIn({ first, count: segment.count - first })
-    // It is released as a whole then: nobody asks for its records any more.
-    if (segment.settledCount + unsettled === segment.count) return unsettled
-    let count = 0
-    for (let index = first; index < segment.count; index++) {
-      if (stored.isSettled(index)) continue
-      this.settled(segment, index)
-      count++
-    }
-    return count
-  }
-
   released(segment: Segment): void {
-    const { stored } = segment
+    const stored = storedOf(segment)
     if (stored === undefined) return
     stored.segment = undefined
     if (!this.segments.has(stored.sequence)) return
@@ -117,7 +105,7 @@ export class QueueRecorder implements LogRecorder {
   }
 
   isSafe(segment: Segment): boolean {
-    const { stored } = segment
+    const stored = storedOf(segment)
     return (
       stored !== undefined &&
       stored.gathered === segment.count &&
@@ -314,8 +302,8 @@ export class QueueRecorder implements LogRecorder {
 }
 
 /** Whether the record is on the disk or will be: nobody is told of what only memory knew, whose place may be another's. */
-function isKept(segment: Segment, stored: StoredSegment, index: number): boolean {
-  return !segment.isResident || stored.isDamaged(index) || segment.isRecordDurable(index)
+function isKept(segment: Segment, index: number): boolean {
+  return !segment.isResident || segment.damaged?.has(index) === true || segment.isRecordDurable(index)
 }
 
 /** Complete, and in so many pages that finding and reading them takes longer than it should. */

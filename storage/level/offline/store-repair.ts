@@ -3,7 +3,7 @@
  * batch, and the log is cut where it makes no sense. Nothing is deleted that was not copied before.
  */
 import type { StoredEntity } from '../../storage.ts'
-import type { Page, StoredSegment } from '../../stored-segment.ts'
+import type { Page, StoredSegment } from '../log/stored-segment.ts'
 import {
   type Catalogue,
   type CatalogueOperation,

@@ -2,7 +2,8 @@
  * Finds out what a store holds: the catalogue first, then the log behind the position that the catalogue has reached.
  * What is broken is left out and counted; everything around it is kept. Bodies and records stay on the disk.
  */
-import { type Page, StoredSegment } from '../../stored-segment.ts'
+import { PositionSet } from '../../position-set.ts'
+import { type Page, StoredSegment } from '../log/stored-segment.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from '../catalogue/catalogue.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
@@ -133,7 +134,7 @@ async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (k
   await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, returnedInCommits }) => {
     const stored = model.segment(queue, sequence)
     stored.gathered = gathered
-    stored.settledBits = settled
+    stored.settled = new PositionSet(settled)
     stored.pages = pages
     for (const { first, count, times } of returnedInCommits) stored.markReturned(first, count, times)
     model.sawQueue(queue)

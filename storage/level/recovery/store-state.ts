@@ -1,7 +1,7 @@
 /** What a store holds, as the records that tell it in the catalogue. */
 
 import type { Recovery } from '../../storage.ts'
-import type { Page } from '../../stored-segment.ts'
+import type { Page } from '../log/stored-segment.ts'
 import {
   CATALOGUE_VERSION,
   type Catalogue,
@@ -28,9 +28,9 @@ export function stateOperations(
   for (const { kind, key, value } of entities) puts.push(putEntity(kind, Buffer.from(key), value))
   for (const [queue, { segments, cursor }] of queues) {
     let isEmpty = true
-    for (const { sequence, gathered, settledBits, pages, returnedInCommits } of segments.values()) {
+    for (const { sequence, gathered, settled, pages, returnedInCommits } of segments.values()) {
       if (pages.length === 0) continue
-      puts.push(putSegment({ queue, sequence, gathered, settled: settledBits, pages, returnedInCommits }))
+      puts.push(putSegment({ queue, sequence, gathered, settled: settled.bits, pages, returnedInCommits }))
       isEmpty = false
     }
     if (cursor !== undefined && !isEmpty) puts.push(putCursor(queue, cursor.segment, cursor.index))

@@ -10,7 +10,7 @@ import type { LevelJournal } from '../../../../storage/level/log/level-journal.t
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { LogFile, LogFiles } from '../../../../storage/level/log/log-files.ts'
 import type { QueueLog } from '../../../../storage/queue-log.ts'
-import type { Page, StoredSegment } from '../../../../storage/stored-segment.ts'
+import type { Page, StoredSegment } from '../../../../storage/level/log/stored-segment.ts'
 import { committed, drain, durable, takeOne } from '../../contract-model.ts'
 import { FaultyFiles } from '../faulty-files.ts'
 

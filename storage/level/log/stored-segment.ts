@@ -1,6 +1,7 @@
-/** What of a segment is on disk, and which of its records are settled. */
-import { type DeliveryCountRun, DeliveryCounts } from './delivery-counts.ts'
-import type { Segment } from './segment.ts'
+/** What of a segment is on the disk: for the recorder of its log, and for what reads and writes the store. */
+import { type DeliveryCountRun, DeliveryCounts } from '../../delivery-counts.ts'
+import { PositionSet } from '../../position-set.ts'
+import type { Segment, SegmentNotes } from '../../segment.ts'
 
 /** Bytes on the disk, and what their CRC-32 must be. */
 export interface PlacedBytes {
@@ -23,11 +24,13 @@ export interface StoredBody extends PlacedBytes {
   readonly index: number
 }
 
-/** Bits of a segment in which nothing is settled: they are made when something is. */
-export const NONE_SETTLED: Uint8Array = new Uint8Array(0)
-const BITS_BYTES_MIN = 8
+/** What is known of a segment that is recorded here. */
+export function storedOf(segment: Segment): StoredSegment | undefined {
+  // Nothing but the recorder of this storage makes notes on the segments of its logs.
+  return segment.notes as StoredSegment | undefined
+}
 
-export class StoredSegment {
+export class StoredSegment implements SegmentNotes {
   readonly sequence: number
   /** Undefined once it was released. */
   segment: Segment | undefined
@@ -49,8 +52,8 @@ export class StoredSegment {
   isConsolidated = false
   /** Called before a commit changes it: somebody has yet to write down how it was. */
   beforeChange: (() => void) | undefined
-  #settled = NONE_SETTLED
-  #damaged: Set<number> | undefined
+  /** The same as the segment's. */
+  settled: PositionSet
 
   /** Where sequences are noted whose entry in the catalogue is out of date. */
   readonly #changed: Set<number>
@@ -58,6 +61,7 @@ export class StoredSegment {
   constructor(sequence: number, segment: Segment | undefined, changed: Set<number>) {
     this.sequence = sequence
     this.segment = segment
+    this.settled = segment?.settled ?? new PositionSet()
     this.#changed = changed
   }
 
@@ -66,31 +70,9 @@ export class StoredSegment {
     this.#changed.add(this.sequence)
   }
 
-  /** The record could not be read back. */
-  markDamaged(index: number): void {
-    this.#damaged ??= new Set()
-    this.#damaged.add(index)
-  }
-
-  isDamaged(index: number): boolean {
-    return this.#damaged?.has(index) ?? false
-  }
-
   /** How many of these records are not settled. */
   unsettledIn({ first, count }: { readonly first: number; readonly count: number }): number {
-    const bits = this.#settled
-    const end = first + count
-    let unsettled = count
-    for (let index = first; index < end; ) {
-      const byte = bits[index >>> 3] ?? 0
-      if (byte === 0) {
-        index = (index | 7) + 1
-        continue
-      }
-      if ((byte & (1 << (index & 7))) !== 0) unsettled--
-      index++
-    }
-    return unsettled
+    return count - this.settled.countIn(first, count)
   }
 
   /** False when it is no page of this segment any more. */
@@ -103,27 +85,13 @@ export class StoredSegment {
   }
 
   isSettled(index: number): boolean {
-    return ((this.#settled[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0
+    return this.settled.has(index)
   }
 
   /** False when it was settled before. */
   settle(index: number): boolean {
     if (index >= this.settledEnd) this.settledEnd = index + 1
-    const at = index >>> 3
-    if (at >= this.#settled.length) this.#grow(at + 1)
-    const bit = 1 << (index & 7)
-    const before = this.#settled[at] as number
-    this.#settled[at] = before | bit
-    return (before & bit) === 0
-  }
-
-  /** A copy of the bits of the records in front of this index: those behind it may become other records after a crash. */
-  settledBefore(end: number): Uint8Array {
-    if (this.#settled.length === 0) return NONE_SETTLED
-    const bits = this.#settled.slice(0, (end + 7) >>> 3)
-    const last = end >>> 3
-    if (last < bits.length) bits[last] = (bits[last] as number) & ((1 << (end & 7)) - 1)
-    return bits
+    return this.settled.add(index)
   }
 
   /** That so many messages came back so often is known of a store. */
@@ -137,25 +105,13 @@ export class StoredSegment {
     return this.deliveries?.allBefore(this.gathered) ?? []
   }
 
-  /** A copy of the bits as of the last commit; to be asked for between two commits only. */
+  /**
+   * A copy of the bits as of the last commit, to be asked for between two commits only: places behind what went through one
+   * may have other records after a crash.
+   */
   settledInCommits(): Uint8Array {
-    const bits = this.settledBefore(this.gathered)
+    const bits = this.settled.bitsBefore(this.gathered)
     for (const index of this.newlySettled) bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
     return bits
-  }
-
-  /** One bit for each record, the lowest first. */
-  get settledBits(): Uint8Array {
-    return this.#settled
-  }
-
-  set settledBits(bits: Uint8Array) {
-    this.#settled = bits
-  }
-
-  #grow(bytes: number): void {
-    const larger = new Uint8Array(Math.max(bytes, this.#settled.length * 2, BITS_BYTES_MIN))
-    larger.set(this.#settled)
-    this.#settled = larger
   }
 }
