@@ -11,21 +11,16 @@ import type { LogRecorder } from './log-recorder.ts'
 import { PositionSet } from './position-set.ts'
 import { RECORD_BODY_BESIDE, type RecordSource } from './record.ts'
 import { RequeuedPositions } from './requeued.ts'
-import { SEGMENT_RECORDS_MAX, Segment } from './segment.ts'
-import { SEGMENT_BYTES, type SegmentPool } from './segment-pool.ts'
-
-const FIRST_SEGMENT_BYTES = 1024
-/**
- * Up to this size a segment grows, which copies it; then others follow it, so many of a size before they get larger. On disk
- * every segment has its entry: there they are few, and as large as they can be.
- */
-const GROWN_BYTES_MAX = 32 * 1024
-const SEGMENTS_OF_A_SIZE = 8
-/** No message is added to a segment that has so many bytes of bodies beside it. */
-const BESIDE_BYTES_MAX = 4 * 1024 * 1024
+import { Segment } from './segment.ts'
+import type { SegmentPool } from './segment-pool.ts'
+import { isFull, SegmentSizes } from './segment-sizes.ts'
 
 export class QueueLog {
   readyCount = 0
+  /** Bytes of the bodies of ready messages … */
+  readyBytes = 0
+  /** … and of those that were taken and are not settled. */
+  unackedBytes = 0
   /** What `take` took. */
   segment: Segment | undefined
   index = 0
@@ -38,7 +33,7 @@ export class QueueLog {
 
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
-  readonly #grownBytesMax: number
+  readonly #sizes: SegmentSizes
   readonly #requeued = new RequeuedPositions()
   #head: Segment | undefined
   #tail: Segment | undefined
@@ -46,17 +41,13 @@ export class QueueLog {
   #cursorIndex = 0
   /** Before a restart, everything in front of here was delivered. */
   #delivered: { readonly segment: number; readonly index: number } | undefined
-  /** How much the last segment held: the first of the next ones starts with that size. */
-  #sizeHint = FIRST_SEGMENT_BYTES
-  /** Segments since there was none. */
-  #segmentCount = 0
 
   /** With a recorder, what happens to durable messages is made to survive a restart. */
   constructor(pool: SegmentPool, recorder?: LogRecorder) {
     this.#pool = pool
     this.#recorder = recorder
     this.isKept = recorder !== undefined
-    this.#grownBytesMax = this.isKept ? SEGMENT_BYTES : GROWN_BYTES_MAX
+    this.#sizes = new SegmentSizes(this.isKept)
   }
 
   append(source: RecordSource): void {
@@ -68,6 +59,7 @@ export class QueueLog {
     const besideBytes = tail.append(source)
     this.#pool.bytesInUse += besideBytes
     this.readyCount++
+    this.readyBytes += source.bodyEnd - source.bodyStart
     if (this.#recorder !== undefined && source.isDurable) this.#recorder.appended(tail, recordBytes + besideBytes)
   }
 
@@ -103,13 +95,31 @@ export class QueueLog {
       this.index = this.#requeued.firstIndex()
       this.isRedelivered = true
       this.#requeued.shift()
+      this.#countTaken(this.segment, this.index)
       return
     }
     const segment = this.#advanceCursor()
     this.segment = segment
     this.index = this.#cursorIndex++
+    this.#countTaken(segment, this.index)
     this.isRedelivered = this.#delivered !== undefined && this.#countIfDelivered(segment, this.index)
     this.#recorder?.delivered(segment, this.#cursorIndex)
+  }
+
+  /** Finds the next ready message without taking it: in `segment` and `index` then. False when none is in memory. */
+  peek(): boolean {
+    if (this.readyCount === 0) return false
+    const segment = this.#nextSegment()
+    if (!segment.isResident) return false
+    this.segment = segment
+    this.index = this.#requeued.length > 0 ? this.#requeued.firstIndex() : this.#cursorIndex
+    return true
+  }
+
+  #countTaken(segment: Segment, index: number): void {
+    const bytes = segment.bodyBytes(index)
+    this.readyBytes -= bytes
+    this.unackedBytes += bytes
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
@@ -119,7 +129,7 @@ export class QueueLog {
 
   /**
    * Takes a ready message wherever it is, be it ahead of the cursor or among those that came back; false when it is not
-   * ready. It is to be settled or requeued then, like one that `take` took.
+   * ready. It is to be settled or requeued then, like one that `take` took. Its segment must be in memory: see `load`.
    */
   takeAt(segment: Segment, index: number): boolean {
     if (this.#isAhead(segment, index)) {
@@ -128,6 +138,7 @@ export class QueueLog {
       segment.taken.add(index)
     } else if (!this.#requeued.remove(segment, index)) return false
     this.readyCount--
+    this.#countTaken(segment, index)
     return true
   }
 
@@ -139,6 +150,11 @@ export class QueueLog {
 
   /** The message is done with: its segment goes when it was the last one. */
   settle(segment: Segment, index: number): void {
+    this.unackedBytes -= segment.bodyBytes(index)
+    this.#drop(segment, index)
+  }
+
+  #drop(segment: Segment, index: number): void {
     if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
     if (this.#recorder !== undefined) this.#recorder.settled(segment, index)
     if (++segment.settledCount === segment.count) this.#release(segment)
@@ -153,6 +169,9 @@ export class QueueLog {
     this.#countReturn(segment, index)
     this.#requeued.insert(segment, index)
     this.readyCount++
+    const bytes = segment.bodyBytes(index)
+    this.unackedBytes -= bytes
+    this.readyBytes += bytes
   }
 
   #countReturn(segment: Segment, index: number): void {
@@ -164,7 +183,7 @@ export class QueueLog {
   /** Drops all ready messages; how many there were. */
   purge(): number {
     const count = this.readyCount
-    this.#requeued.drain((segment, index) => this.settle(segment, index))
+    this.#requeued.drain((segment, index) => this.#drop(segment, index))
     let segment = this.#cursor
     let from = this.#cursorIndex
     while (segment !== undefined) {
@@ -173,7 +192,7 @@ export class QueueLog {
       segment = next
       from = 0
     }
-    this.readyCount = 0
+    this.readyCount = this.readyBytes = 0
     return count
   }
 
@@ -202,7 +221,7 @@ export class QueueLog {
     this.#recorder?.cleared()
     this.#requeued.clear()
     this.#head = this.#tail = this.#cursor = this.segment = undefined
-    this.#cursorIndex = this.readyCount = 0
+    this.#cursorIndex = this.readyCount = this.readyBytes = this.unackedBytes = 0
   }
 
   #dropFrom(segment: Segment, from: number): void {
@@ -226,13 +245,12 @@ export class QueueLog {
 
   #makeRoom(recordBytes: number): Segment {
     const tail = this.#tail
-    if (tail?.isResident && !isFull(tail) && tail.length + recordBytes <= this.#grownBytesMax) {
+    if (tail !== undefined && this.#sizes.mayGrow(tail, recordBytes)) {
       this.#pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
       return tail
     }
     if (tail !== undefined) this.#pool.countOffsets(tail)
-    const size = tail === undefined ? Math.min(this.#sizeHint, this.#pool.firstBytesMax) : this.#sizeBehind(tail)
-    this.#segmentCount = tail === undefined ? 1 : this.#segmentCount + 1
+    const size = this.#sizes.next(tail, this.#pool.firstBytesMax)
     const segment = this.#pool.take(Math.max(recordBytes, size))
     segment.sequence = this.#pool.nextSequence++
     segment.previous = tail
@@ -244,13 +262,6 @@ export class QueueLog {
       this.#cursorIndex = 0
     }
     return segment
-  }
-
-  /** What a queue holds is at most a few times as much as its last segment: many queues that grow at once stay small. */
-  #sizeBehind(tail: Segment): number {
-    if (tail.besideBytes >= BESIDE_BYTES_MAX) return Math.max(FIRST_SEGMENT_BYTES, tail.length)
-    const size = this.#grownBytesMax << Math.min(3, Math.floor(this.#segmentCount / SEGMENTS_OF_A_SIZE))
-    return Math.min(SEGMENT_BYTES, Math.max(size, tail.block.size))
   }
 
   /** The segment that `take` will take from. */
@@ -283,9 +294,31 @@ export class QueueLog {
       this.#requeued.length > 0 ? this.#requeued.firstSegment() : undefined,
     ])
     for (let at = this.#tail?.previous; at !== undefined && freed < bytes; at = at.previous) {
-      if (at.isResident && !due.has(at) && recorder.isSafe(at)) freed += this.#pool.evict(at)
+      if (at.isResident && !due.has(at) && recorder.isSafe(at)) freed += this.#unload(at)
     }
     return freed
+  }
+
+  #unload(segment: Segment): number {
+    if (segment.taken !== undefined || !this.#isAhead(segment, 0)) segment.keepBodyBytes()
+    segment.unloadedBytes = this.#readyBytesIn(segment)
+    return this.#pool.evict(segment)
+  }
+
+  /** The segment is in memory again: what its ready messages were counted with may have been damaged, or an estimate. */
+  loaded(segment: Segment): void {
+    this.readyBytes += this.#readyBytesIn(segment) - segment.unloadedBytes
+    segment.unloadedBytes = 0
+  }
+
+  #readyBytesIn(segment: Segment): number {
+    let bytes = this.#requeued.sumOf(segment)
+    if (this.#cursor !== undefined && segment.sequence < this.#cursor.sequence) return bytes
+    const from = segment === this.#cursor ? this.#cursorIndex : 0
+    for (let index = from; index < segment.count; index++) {
+      if (!segment.isPassed(index)) bytes += segment.bodyBytes(index)
+    }
+    return bytes
   }
 
   /** Says that a message that was appended or restored came back so often before the restart. */
@@ -311,14 +344,19 @@ export class QueueLog {
     return true
   }
 
-  /** Puts a segment that was found on disk behind the others; all its unsettled records are ready. */
-  restore(segment: Segment, readyCount: number): void {
+  /**
+   * Puts a segment that was found on disk behind the others; all its unsettled records are ready. Until it is read, their
+   * bodies count with so many bytes.
+   */
+  restore(segment: Segment, readyCount: number, readyBytes: number): void {
     const tail = this.#tail
     segment.previous = tail
     if (tail === undefined) this.#head = this.#cursor = segment
     else tail.next = segment
     this.#tail = segment
     this.readyCount += readyCount
+    this.readyBytes += readyBytes
+    segment.unloadedBytes = readyBytes
   }
 
   #release(segment: Segment): void {
@@ -326,7 +364,7 @@ export class QueueLog {
     const { previous, next } = segment
     if (next === undefined) {
       this.#tail = previous
-      this.#sizeHint = Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, segment.length))
+      this.#sizes.emptied(segment)
     } else next.previous = previous
     if (previous === undefined) this.#head = next
     else previous.next = next
@@ -342,11 +380,6 @@ export class QueueLog {
 /** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
 export function deliveriesBefore(segment: Segment, index: number): number {
   return segment.deliveries?.of(index) ?? 0
-}
-
-/** A segment is read back as a whole: large bodies beside it are limited, too. */
-function isFull(segment: Segment): boolean {
-  return segment.count === SEGMENT_RECORDS_MAX || segment.besideBytes >= BESIDE_BYTES_MAX
 }
 
 /** Whether the body of this record is kept by reference. */

@@ -53,6 +53,17 @@ export class RequeuedPositions {
     return true
   }
 
+  /** The bytes of the bodies of those in this segment. */
+  sumOf(segment: Segment): number {
+    let bytes = 0
+    for (let slot = 0; slot < this.#segments.length; slot++) {
+      if (this.#segments[slot] !== segment) continue
+      const end = this.#ends[slot] as number
+      for (let index = this.#firsts[slot] as number; index < end; index++) bytes += segment.bodyBytes(index)
+    }
+    return bytes
+  }
+
   /** Takes all away, in no order. */
   drain(visit: (segment: Segment, index: number) => void): void {
     const segments = this.#segments

@@ -51,6 +51,10 @@ export class Segment {
   taken: PositionSet | undefined
   /** Records that could not be read back. */
   damaged: PositionSet | undefined
+  /** While it is not in memory: what the bodies of its ready records are counted with. */
+  unloadedBytes = 0
+  /** Bytes of the bodies of its records, which are known without having it in memory. */
+  #bodyBytes: Uint32Array | undefined
   /** For the recorder of its log, and for it alone. */
   notes: SegmentNotes | undefined
 
@@ -144,6 +148,20 @@ export class Segment {
     return this.headerStart(index) + this.block.view.getUint32((this.offsets[index] as number) + 4)
   }
 
+  /** Bytes of the body, wherever it is. Of a segment that is not in memory only known after `keepBodyBytes`, else 0. */
+  bodyBytes(index: number): number {
+    const kept = this.#bodyBytes
+    if (kept !== undefined && index < kept.length) return kept[index] as number
+    return this.block === EMPTY_BLOCK ? 0 : this.block.view.getUint32((this.offsets[index] as number) + 8)
+  }
+
+  /** Before it leaves memory: for records that may be settled or come back before it is read again. */
+  keepBodyBytes(): void {
+    const kept = new Uint32Array(this.count)
+    for (let index = 0; index < kept.length; index++) kept[index] = this.bodyBytes(index)
+    this.#bodyBytes = kept
+  }
+
   isRecordDurable(index: number): boolean {
     return (this.block.view.getUint16((this.offsets[index] as number) + 2) & RECORD_DURABLE) !== 0
   }
@@ -182,6 +200,8 @@ export class Segment {
     this.settled = undefined
     this.taken = undefined
     this.damaged = undefined
+    this.unloadedBytes = 0
+    this.#bodyBytes = undefined
     this.notes = undefined
     this.previous = undefined
     this.next = undefined

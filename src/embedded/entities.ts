@@ -10,6 +10,8 @@ import { argumentOfProperty } from '../broker/queues/queue-arguments.ts'
 import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
 import { aBoolean, anyText, aTable, type Checks, checkOptions } from '../lib/checks.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
+import type { MessageProperties } from './message-properties.ts'
+import { readProperties } from './received-message.ts'
 
 const NAME_BYTES_MAX = 255
 const NO_ARGUMENTS: FieldTable = new Map()
@@ -57,6 +59,12 @@ export interface QueueInfo {
   readonly messagesReady: number
   /** Messages delivered and not settled. */
   readonly messagesUnacked: number
+  /** Bytes of the bodies of messages waiting for a consumer. */
+  readonly bytesReady: number
+  /** Bytes of the bodies of messages delivered and not settled. */
+  readonly bytesUnacked: number
+  /** The `timestamp` of the next message to be delivered, if it has one and is in memory. */
+  readonly headTimestamp: MessageProperties['timestamp']
   readonly consumers: number
   /** Messages that were put into it since it was declared. */
   readonly messagesPublished: number
@@ -129,10 +137,22 @@ export function queueInfo(queue: Queue): QueueInfo {
     arguments: plainTable(queue.arguments),
     messagesReady: queue.readyCount,
     messagesUnacked: queue.unackedCount,
+    bytesReady: queue.readyBytes,
+    bytesUnacked: queue.unackedBytes,
+    headTimestamp: headTimestamp(queue),
     consumers: queue.consumers.count,
     messagesPublished: queue.publishedCount,
     messagesDelivered: queue.deliveredCount,
   }
+}
+
+function headTimestamp(queue: Queue): MessageProperties['timestamp'] {
+  let found: MessageProperties['timestamp']
+  queue.peek((segment, index) => {
+    const { bytes } = segment.block
+    found = readProperties(bytes, segment.headerStart(index), segment.bodyStart(index)).timestamp
+  })
+  return found
 }
 
 export function consumerInfo(consumer: Consumer): ConsumerInfo {

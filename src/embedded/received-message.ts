@@ -51,7 +51,8 @@ export function readMessage(segment: Segment, index: number, facts: DeliveryFact
   }
 }
 
-function readProperties(bytes: Buffer, start: number, end: number): MessageProperties {
+/** The properties of a record, as they are given to code in this process. */
+export function readProperties(bytes: Buffer, start: number, end: number): MessageProperties {
   if (end - start === BARE_HEADER_BYTES) return NO_PROPERTIES
   // A copy first: byte values in headers would go on pointing into the segment.
   return fromProperties(decodeContentHeader(Buffer.from(bytes.subarray(start, end))).properties)

@@ -5,6 +5,7 @@
 import { guarded } from '../../src/lib/guarded.ts'
 import { PositionSet } from '../position-set.ts'
 import { QueueLog } from '../queue-log.ts'
+import { RECORD_PREFIX_BYTES } from '../record.ts'
 import { NO_OFFSETS, Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity } from '../storage.ts'
@@ -337,7 +338,18 @@ function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRec
     recorder.released(segment)
     return
   }
-  log.restore(segment, ready)
+  if (stored.unsettledBytesInCommits === undefined) stored.unsettledBytes = estimatedBytes(stored)
+  log.restore(segment, ready, stored.unsettledBytes)
+}
+
+/** Of a store that does not tell: how many bytes of bodies there are about, until the segment is read. */
+function estimatedBytes(stored: StoredSegment): number {
+  let bytes = 0
+  for (const page of stored.pages) {
+    bytes += ((page.bytes - page.count * RECORD_PREFIX_BYTES) * stored.unsettledIn(page)) / page.count
+    for (const body of page.bodies) if (!stored.isSettled(body.index)) bytes += body.bytes
+  }
+  return Math.round(bytes)
 }
 
 function copyEntry(entry: Buffer | undefined, buffer: Buffer, id: number): void {

@@ -137,6 +137,15 @@ describe.each(['closed', 'killed'])('a store of an earlier version that was %s',
     expect(bindingsFrom('other', 'amq.direct')).toEqual([['queue elsewhere', 'there', {}]])
   })
 
+  test('does not tell how many bytes its messages have: that is known once they were read', () => {
+    const { broker } = server
+    expect(broker.queueInfo('kept-long')?.bytesReady).toBeGreaterThanOrEqual('old 1'.length * 4)
+    const first = broker.get('kept-long') as ReceivedMessage
+    const { bytesReady, bytesUnacked } = broker.queueInfo('kept-long') ?? {}
+    expect([bytesReady, bytesUnacked]).toEqual(['old 1'.length * 3, 'old 1'.length])
+    broker.nack(first)
+  })
+
   test('has its messages: not those that were acked, and those that were not', () => {
     const { broker } = server
     const orders = takeAll(broker, 'new-orders')

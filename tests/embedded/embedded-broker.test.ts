@@ -80,6 +80,9 @@ describe('queues', () => {
       arguments: { 'x-max-priority': 5 },
       messagesReady: 0,
       messagesUnacked: 0,
+      bytesReady: 0,
+      bytesUnacked: 0,
+      headTimestamp: undefined,
       consumers: 0,
       messagesPublished: 0,
       messagesDelivered: 0,
@@ -90,6 +93,22 @@ describe('queues', () => {
     expect(broker.deleteQueue('q')).toBe(0)
     expect(broker.queueInfo('q')).toBeUndefined()
     expect(refusal(() => broker.get('q'))).toEqual({ kind: 'not-found', text: "no queue 'q' in vhost '/'" })
+  })
+
+  test('say how many bytes their messages have, and what time the next one has', () => {
+    broker.declareQueue('q')
+    const timestamp = new Date('2024-02-29T12:00:00Z')
+    broker.publish('', 'q', 'one', { timestamp })
+    broker.publish('', 'q', Buffer.alloc(100_000))
+    expect(broker.queueInfo('q')).toMatchObject({ bytesReady: 100_003, bytesUnacked: 0, headTimestamp: timestamp })
+    const first = broker.get('q')
+    expect(broker.queueInfo('q')).toMatchObject({ bytesReady: 100_000, bytesUnacked: 3, headTimestamp: undefined })
+    broker.nack(first as NonNullable<typeof first>)
+    expect(broker.queueInfo('q')).toMatchObject({ bytesReady: 100_003, bytesUnacked: 0, headTimestamp: timestamp })
+    broker.ack(broker.get('q') as NonNullable<typeof first>)
+    expect(broker.stats()).toMatchObject({ bytesReady: 100_000, bytesUnacked: 0 })
+    broker.purgeQueue('q')
+    expect(broker.stats()).toMatchObject({ bytesReady: 0, bytesUnacked: 0 })
   })
 
   test('get a name of their own when none is given', () => {

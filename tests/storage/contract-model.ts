@@ -88,12 +88,17 @@ export const EVENT: fc.Arbitrary<Event> = fc.oneof(
 
 interface Expected {
   readonly number: number
+  readonly bytes: number
   readonly isDurable: boolean
   wasTaken: boolean
   /** How often it came back. */
   deliveries: number
   /** Where it is, if it was not there before the storage was opened. */
   readonly position: { readonly segment: Segment; readonly index: number } | undefined
+}
+
+function bytesOf(messages: readonly Expected[]): number {
+  return messages.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 type Taken = Expected & { readonly segment: Segment; readonly index: number }
@@ -126,6 +131,7 @@ export class Pair {
       default:
         for (let left = event.count; left > 0; left--) this.#step(event.kind, event.place)
     }
+    this.#expectBytes()
   }
 
   /** The queue as it is when the storage was opened again. */
@@ -135,8 +141,9 @@ export class Pair {
     // That they came back is counted once for those of which nothing was known.
     for (const one of this.#taken) one.deliveries = Math.max(1, one.deliveries)
     const all = [...this.#taken, ...this.#ready].filter(({ isDurable }) => isDurable)
-    this.#ready = all.map(({ number, isDurable, wasTaken, deliveries }) => ({
+    this.#ready = all.map(({ number, bytes, isDurable, wasTaken, deliveries }) => ({
       number,
+      bytes,
       isDurable,
       wasTaken,
       deliveries,
@@ -145,6 +152,11 @@ export class Pair {
     this.#ready.sort((a, b) => a.number - b.number)
     this.#taken = []
     expect(this.#log.readyCount).toBe(this.#ready.length)
+    this.#expectBytes()
+  }
+
+  #expectBytes(): void {
+    expect([this.#log.readyBytes, this.#log.unackedBytes]).toEqual([bytesOf(this.#ready), bytesOf(this.#taken)])
   }
 
   expectSame(): void {
@@ -158,7 +170,7 @@ export class Pair {
     this.#log.append(isDurable ? durable(number, bytes) : transient(number, bytes))
     const { tail: segment } = this.#log
     const position = segment && { segment, index: segment.count - 1 }
-    this.#ready.push({ number, isDurable, wasTaken: false, deliveries: 0, position })
+    this.#ready.push({ number, bytes, isDurable, wasTaken: false, deliveries: 0, position })
   }
 
   /** Drops one from anywhere. */

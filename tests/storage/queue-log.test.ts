@@ -14,6 +14,10 @@ interface Taken {
   readonly index: number
 }
 
+function bytesOf(messages: readonly { readonly size: number }[]): number {
+  return messages.reduce((sum, { size }) => sum + size, 0)
+}
+
 /** A queue log beside the simplest thing that does the same: two lists of numbered messages. */
 class Pair {
   readonly pool = new SegmentPool()
@@ -88,6 +92,7 @@ class Pair {
 
   check(): void {
     expect(this.log.readyCount).toBe(this.ready.length)
+    expect([this.log.readyBytes, this.log.unackedBytes]).toEqual([bytesOf(this.ready), bytesOf(this.taken)])
     const live = [...this.ready, ...this.taken]
     const beside = live.filter(({ size }) => size >= BODY_BESIDE_BYTES_MIN).reduce((sum, { size }) => sum + size, 0)
     expect(this.pool.bytesInUse).toBeGreaterThanOrEqual(beside)

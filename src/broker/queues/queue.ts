@@ -69,6 +69,24 @@ export class Queue {
     return this.#log.readyCount
   }
 
+  /** Bytes of the bodies of ready messages. */
+  get readyBytes(): number {
+    return this.#log.readyBytes
+  }
+
+  /** Bytes of the bodies of messages that were delivered and are not settled. */
+  get unackedBytes(): number {
+    return this.#log.unackedBytes
+  }
+
+  /** Shows the next ready message, which stays where it is; false when there is none in memory. */
+  peek(read: (segment: Segment, index: number) => void): boolean {
+    const log = this.#log
+    if (!log.peek()) return false
+    read(log.segment as Segment, log.index)
+    return true
+  }
+
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
     if (this.admission !== undefined && !this.admission.admits(message)) return false

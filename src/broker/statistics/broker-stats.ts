@@ -9,6 +9,10 @@ export interface BrokerStats {
   readonly messagesReady: number
   /** Messages delivered and not settled. */
   readonly messagesUnacked: number
+  /** Bytes of the bodies of messages waiting for a consumer. */
+  readonly bytesReady: number
+  /** Bytes of the bodies of messages delivered and not settled. */
+  readonly bytesUnacked: number
   /** Messages put into queues: once for each queue that a message went to. */
   readonly messagesPublished: number
   /** Messages handed out to consumers and by get, each time they were. */
@@ -24,6 +28,8 @@ interface CountedQueue {
   readonly consumers: { readonly count: number }
   readonly readyCount: number
   readonly unackedCount: number
+  readonly readyBytes: number
+  readonly unackedBytes: number
   readonly publishedCount: number
   readonly deliveredCount: number
 }
@@ -38,7 +44,7 @@ interface CountedVhost {
 
 /** Walks over all queues. `past` is what was counted for virtual hosts that are gone. */
 export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts = NOTHING_COUNTED): BrokerStats {
-  let [exchanges, queues, consumers, messagesReady, messagesUnacked] = [0, 0, 0, 0, 0]
+  let [exchanges, queues, consumers, messagesReady, messagesUnacked, bytesReady, bytesUnacked] = [0, 0, 0, 0, 0, 0, 0]
   let { messagesPublished, messagesDelivered } = past
   for (const vhost of vhosts) {
     exchanges += vhost.exchangeCount
@@ -49,9 +55,21 @@ export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts 
       consumers += queue.consumers.count
       messagesReady += queue.readyCount
       messagesUnacked += queue.unackedCount
+      bytesReady += queue.readyBytes
+      bytesUnacked += queue.unackedBytes
       messagesPublished += queue.publishedCount
       messagesDelivered += queue.deliveredCount
     }
   }
-  return { exchanges, queues, consumers, messagesReady, messagesUnacked, messagesPublished, messagesDelivered }
+  return {
+    exchanges,
+    queues,
+    consumers,
+    messagesReady,
+    messagesUnacked,
+    bytesReady,
+    bytesUnacked,
+    messagesPublished,
+    messagesDelivered,
+  }
 }

@@ -7,6 +7,9 @@ const NOTHING_SETTLED: Uint8Array = new Uint8Array(0)
 const PAGE_BYTES = 32
 const BODY_BYTES = 18
 const RETURNED_BYTES = 9
+const HEAD_BYTES = 12
+const TOLD_BYTES = 6
+const ARE_BYTES_TOLD = 0x8000_0000
 
 export interface CatalogueSegment {
   readonly queue: number
@@ -14,25 +17,35 @@ export interface CatalogueSegment {
   readonly gathered: number
   readonly settled: Uint8Array
   readonly pages: Page[]
+  /** Of the bodies of records that are not settled; undefined when that was not told. */
+  readonly unsettledBytes: number | undefined
   /** How often messages came back. */
   readonly returnedInCommits: readonly DeliveryCountRun[]
 }
 
 /**
- * gathered u32 · settled bytes u32 · pages u32 · settled bits
+ * gathered u32 · settled bytes u32 · are bytes told bit · pages u31 · unsettled bytes u48, if they are · settled bits
  * · (file u48 · offset u48 · bytes u32 · first u32 · count u32 · crc u32 · bodies u32
  *   · (index u32 · offset u48 · bytes u32 · crc u32)…)…
  * · (first u32 · count u32 · times came back u8)… up to the end
  */
-export function encodeSegment({ gathered, settled, pages, returnedInCommits }: CatalogueSegment): Buffer {
+export function encodeSegment({
+  gathered,
+  settled,
+  pages,
+  unsettledBytes,
+  returnedInCommits,
+}: CatalogueSegment): Buffer {
   const bodies = pages.reduce((count, page) => count + page.bodies.length, 0)
   const pagesBytes = pages.length * PAGE_BYTES + bodies * BODY_BYTES
-  const value = Buffer.alloc(12 + settled.length + pagesBytes + returnedInCommits.length * RETURNED_BYTES)
+  const headBytes = unsettledBytes === undefined ? HEAD_BYTES : HEAD_BYTES + TOLD_BYTES
+  const value = Buffer.alloc(headBytes + settled.length + pagesBytes + returnedInCommits.length * RETURNED_BYTES)
   value.writeUInt32BE(gathered, 0)
   value.writeUInt32BE(settled.length, 4)
-  value.writeUInt32BE(pages.length, 8)
-  value.set(settled, 12)
-  let at = 12 + settled.length
+  value.writeUInt32BE(unsettledBytes === undefined ? pages.length : pages.length + ARE_BYTES_TOLD, 8)
+  if (unsettledBytes !== undefined) value.writeUIntBE(unsettledBytes, HEAD_BYTES, TOLD_BYTES)
+  value.set(settled, headBytes)
+  let at = headBytes + settled.length
   for (const page of pages) {
     value.writeUIntBE(page.file, at, 6)
     value.writeUIntBE(page.offset, at + 6, 6)
@@ -66,10 +79,14 @@ function decodeSettled(value: Buffer, start: number, end: number): Uint8Array {
 
 export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   const settledBytes = value.readUInt32BE(4)
-  const settled = decodeSettled(value, 12, 12 + settledBytes)
-  let at = 12 + settledBytes
+  const told = value.readUInt32BE(8)
+  const areBytesTold = told >= ARE_BYTES_TOLD
+  const unsettledBytes = areBytesTold ? value.readUIntBE(HEAD_BYTES, TOLD_BYTES) : undefined
+  const headBytes = areBytesTold ? HEAD_BYTES + TOLD_BYTES : HEAD_BYTES
+  const settled = decodeSettled(value, headBytes, headBytes + settledBytes)
+  let at = headBytes + settledBytes
   // Pushed into an empty array, a single page would take the room of seventeen.
-  const pages = new Array<Page>(value.readUInt32BE(8))
+  const pages = new Array<Page>(areBytesTold ? told - ARE_BYTES_TOLD : told)
   for (let place = 0; place < pages.length; place++) {
     const bodies: StoredBody[] = []
     const page = {
@@ -107,6 +124,7 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
     gathered: value.readUInt32BE(0),
     settled,
     pages,
+    unsettledBytes,
     returnedInCommits,
   }
 }

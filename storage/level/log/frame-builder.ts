@@ -161,6 +161,12 @@ export class FrameBuilder {
     }
   }
 
+  unsettledBytes(queue: number, segment: number, bytes: number): void {
+    this.#reserve(19)
+    this.#position(Entry.unsettledBytes, queue, segment)
+    this.#u48(bytes)
+  }
+
   drop(queue: number, segment: number): void {
     this.#reserve(13)
     this.#position(Entry.drop, queue, segment)

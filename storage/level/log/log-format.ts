@@ -21,6 +21,7 @@
  *     8 cursor    queue u48 · segment u48 · index u32: what lies before it was delivered
  *     9 longPage  as page
  *    10 returned  queue u48 · segment u48 · runs u32 · (first u32 · count u32 · times u8) …: so often they came back, in all
+ *    11 unsettledBytes  queue u48 · segment u48 · bytes u48: of the bodies of all its records that are not settled
  *
  * The CRC-32 of a frame covers all of it but its own four bytes, the records of long pages and the bytes of bodies, which
  * have their own; that of a header covers what is in front of it. All numbers are big-endian.
@@ -52,6 +53,7 @@ export const Entry = {
   cursor: 8,
   longPage: 9,
   returned: 10,
+  unsettledBytes: 11,
 } as const
 
 /** Bytes of a body entry in front of the body, the kind included. */

@@ -25,6 +25,8 @@ export interface LogVisitor {
   settle(queue: number, segment: number, first: number, count: number): void
   /** They came back so many times, in all. */
   returned(queue: number, segment: number, first: number, count: number, times: number): void
+  /** The bodies of all records of the segment that are not settled have so many bytes. */
+  unsettledBytes(queue: number, segment: number, bytes: number): void
   drop(queue: number, segment: number): void
   cursor(queue: number, segment: number, index: number): void
   dropQueue(queue: number): void
@@ -216,6 +218,7 @@ export const NOBODY: LogVisitor = {
   page: () => {},
   settle: () => {},
   returned: () => {},
+  unsettledBytes: () => {},
   drop: () => {},
   cursor: () => {},
   dropQueue: () => {},
@@ -253,6 +256,9 @@ function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisit
       }
       return at + 17 + runs * 9
     }
+    case Entry.unsettledBytes:
+      visitor.unsettledBytes(queue(), segment(), payload.readUIntBE(at + 13, 6))
+      return at + 19
     case Entry.drop:
       visitor.drop(queue(), segment())
       return at + 13

@@ -23,8 +23,8 @@ export class PageReader {
     this.#pool = pool
   }
 
-  /** Returns the records that are not what was written: they are not in the segment. */
-  async load(segment: Segment): Promise<DamagedRecords[]> {
+  /** Calls `admitted` when the segment is in memory; returns the records that are not what was written: they are not in it. */
+  async load(segment: Segment, admitted: () => void): Promise<DamagedRecords[]> {
     const stored = storedOf(segment)
     const gathered = stored?.gathered
     const reads = plan(segment, this.#bodies)
@@ -34,10 +34,10 @@ export class PageReader {
     await Promise.all(reads.map((one) => read(one).catch((error: unknown) => wipe(one, error))))
     // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
     if (storedOf(segment) !== stored) return []
-    return stored?.gathered === gathered ? this.#admit(segment, reads) : this.load(segment)
+    return stored?.gathered === gathered ? this.#admit(segment, reads, admitted) : this.load(segment, admitted)
   }
 
-  loadNow(segment: Segment): DamagedRecords[] {
+  loadNow(segment: Segment, admitted: () => void): DamagedRecords[] {
     const reads = plan(segment, this.#bodies)
     for (const one of reads) {
       if (one.known !== undefined) continue
@@ -47,16 +47,17 @@ export class PageReader {
         wipe(one, error)
       }
     }
-    return this.#admit(segment, reads)
+    return this.#admit(segment, reads, admitted)
   }
 
-  #admit(segment: Segment, reads: readonly Read[]): DamagedRecords[] {
+  #admit(segment: Segment, reads: readonly Read[], admitted: () => void): DamagedRecords[] {
     // It may have been read twice, or dropped.
     if (segment.isResident || segment.notes === undefined) return []
     const damaged = new Set(
       reads.filter(({ known, isLost, buffer, crc }) => known === undefined && (isLost || crc32(buffer) !== crc)),
     )
     this.#pool.admit(segment, fill(segment, reads, damaged, this.#bodies))
+    admitted()
     const damagedPages = new Set([...damaged].filter(({ bodyOf }) => bodyOf === undefined).map(({ page }) => page))
     return [...damaged].flatMap(({ page, bodyOf }) => {
       if (bodyOf === undefined) return [{ page, first: page.first, count: page.count }]

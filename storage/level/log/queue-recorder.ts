@@ -58,15 +58,16 @@ export class QueueRecorder implements LogRecorder {
       if (complete !== undefined && complete.pages.length + 1 > PAGES_MAX) this.#touch(complete)
     }
     stored.appended++
+    stored.unsettledBytes += segment.bodyBytes(segment.count - 1)
     this.#touch(stored)
     this.#journal.staged(messageBytes)
   }
 
   settled(segment: Segment, index: number): void {
     const stored = storedOf(segment)
-    if (stored === undefined || !stored.settle(index)) return
+    if (stored === undefined || !stored.settle(index) || !isKept(segment, index)) return
+    stored.unsettledBytes -= segment.bodyBytes(index)
     if (index >= stored.gathered || stored.pages.length === 0) return
-    if (!isKept(segment, index)) return
     stored.newlySettled.push(index)
     this.#touch(stored)
   }
@@ -123,7 +124,7 @@ export class QueueRecorder implements LogRecorder {
     const callbacks = whenLoaded === undefined ? [] : [whenLoaded]
     this.#loading ??= new Map()
     this.#loading.set(segment, callbacks)
-    this.#reader.load(segment).then(
+    this.#reader.load(segment, () => this.#admitted(segment)).then(
       (damaged) => {
         this.#loading?.delete(segment)
         this.#discard(segment, damaged)
@@ -137,7 +138,18 @@ export class QueueRecorder implements LogRecorder {
   }
 
   loadNow(segment: Segment): void {
-    this.#discard(segment, this.#reader.loadNow(segment))
+    this.#discard(segment, this.#reader.loadNow(segment, () => this.#admitted(segment)))
+  }
+
+  /** What the bodies were counted with may have been an estimate, and some of it may be damaged. */
+  #admitted(segment: Segment): void {
+    this.log?.loaded(segment)
+    const stored = storedOf(segment)
+    if (stored === undefined) return
+    stored.unsettledBytes = 0
+    for (let index = 0; index < segment.count; index++) {
+      if (!stored.isSettled(index)) stored.unsettledBytes += segment.bodyBytes(index)
+    }
   }
 
   #discard(segment: Segment, damaged: readonly DamagedRecords[]): void {
@@ -150,8 +162,9 @@ export class QueueRecorder implements LogRecorder {
 
   /** What the catalogue is to know of a segment: the state of the last commit. */
   catalogued(stored: StoredSegment): CatalogueSegment {
-    const { sequence, gathered, pages, returnedInCommits } = stored
-    return { queue: this.queueId, sequence, gathered, settled: stored.settledInCommits(), pages, returnedInCommits }
+    const { sequence, gathered, pages, unsettledBytesInCommits: unsettledBytes, returnedInCommits } = stored
+    const settled = stored.settledInCommits()
+    return { queue: this.queueId, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }
   }
 
   /** Puts what is new into the frame that will be the next in this log file. */
@@ -167,6 +180,7 @@ export class QueueRecorder implements LogRecorder {
       this.#writePages(segment, stored, stored.gathered, builder, log)
       stored.gathered = segment.count
       this.#gatherReturned(stored, builder)
+      this.#gatherBytes(stored, builder)
       if (isFragmented(segment, stored)) this.#consolidate(segment, stored, builder, log, unneeded)
     }
     for (const sequence of this.#dropped) {
@@ -205,6 +219,14 @@ export class QueueRecorder implements LogRecorder {
     builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)
     stored.newlySettled = []
+    stored.markChanged()
+  }
+
+  /** In all, rather than what has changed: whoever reads the log may have missed something. */
+  #gatherBytes(stored: StoredSegment, builder: FrameBuilder): void {
+    if (stored.unsettledBytes === stored.unsettledBytesInCommits || stored.pages.length === 0) return
+    builder.unsettledBytes(this.queueId, stored.sequence, stored.unsettledBytes)
+    stored.unsettledBytesInCommits = stored.unsettledBytes
     stored.markChanged()
   }
 

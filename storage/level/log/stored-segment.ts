@@ -47,6 +47,10 @@ export class StoredSegment implements SegmentNotes {
   newlyReturned: Set<number> | undefined
   /** How often messages came back; the segment has the same. */
   deliveries: DeliveryCounts | undefined
+  /** Bytes of the bodies of its durable records that are not settled, now … */
+  unsettledBytes = 0
+  /** … and as of the last commit, if one has told of them. */
+  unsettledBytesInCommits: number | undefined
   isDirty = false
   /** Its records were written once more, in as few pages as they need. */
   isConsolidated = false
@@ -98,6 +102,12 @@ export class StoredSegment implements SegmentNotes {
   markReturned(first: number, count: number, times: number): void {
     this.deliveries ??= new DeliveryCounts()
     for (let index = first; index < first + count; index++) this.deliveries.set(index, times)
+  }
+
+  /** The bytes were told by a commit; undefined by one of a store that does not tell. */
+  restoreBytes(bytes: number | undefined): void {
+    this.unsettledBytes = bytes ?? 0
+    this.unsettledBytesInCommits = bytes
   }
 
   /** How often those came back that went through a commit. */

@@ -131,11 +131,12 @@ async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (k
     // A copy: the buffer that LevelDB has made for it alone takes far more memory.
     model.entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) })
   }, broken)
-  await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, returnedInCommits }) => {
+  await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }) => {
     const stored = model.segment(queue, sequence)
     stored.gathered = gathered
     stored.settled = new PositionSet(settled)
     stored.pages = pages
+    stored.restoreBytes(unsettledBytes)
     for (const { first, count, times } of returnedInCommits) stored.markReturned(first, count, times)
     model.sawQueue(queue)
   }, broken)
@@ -344,6 +345,10 @@ class StoreModel implements LogVisitor {
     if (stored === undefined) return
     stored.markReturned(first, Math.min(count, stored.gathered - first), times)
     stored.markChanged()
+  }
+
+  unsettledBytes(queue: number, sequence: number, bytes: number): void {
+    this.queues.get(queue)?.segments.get(sequence)?.restoreBytes(bytes)
   }
 
   drop(queue: number, sequence: number): void {

@@ -28,9 +28,11 @@ export function stateOperations(
   for (const { kind, key, value } of entities) puts.push(putEntity(kind, Buffer.from(key), value))
   for (const [queue, { segments, cursor }] of queues) {
     let isEmpty = true
-    for (const { sequence, gathered, settled, pages, returnedInCommits } of segments.values()) {
-      if (pages.length === 0) continue
-      puts.push(putSegment({ queue, sequence, gathered, settled: settled.bits, pages, returnedInCommits }))
+    for (const stored of segments.values()) {
+      if (stored.pages.length === 0) continue
+      const { sequence, gathered, pages, unsettledBytesInCommits: unsettledBytes, returnedInCommits } = stored
+      const settled = stored.settled.bits
+      puts.push(putSegment({ queue, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }))
       isEmpty = false
     }
     if (cursor !== undefined && !isEmpty) puts.push(putCursor(queue, cursor.segment, cursor.index))

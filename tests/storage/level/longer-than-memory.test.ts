@@ -110,11 +110,14 @@ test('what was delivered and is not acknowledged leaves memory, too, and can be 
     }
   }
   expect(storage.bytesInUse).toBeLessThan(3 * memoryBytes)
+  expect([log.readyBytes, log.unackedBytes]).toEqual([1_018_000, 9_000_000])
   for (const { number, segment, index } of taken.toReversed()) {
     if (number % 3 === 0) log.settle(segment, index)
     else log.requeue(segment, index)
   }
   await committed(storage)
+  expect([log.readyBytes, log.unackedBytes]).toEqual([7_018_000, 0])
   const rest = drain(log)
+  expect([log.readyBytes, log.unackedBytes]).toEqual([0, 0])
   expect(rest.slice(0, 6000)).toEqual(taken.map(({ number }) => number).filter((number) => number % 3 !== 0))
 })

@@ -71,6 +71,7 @@ class Recorder implements LogVisitor {
   }
   settle: LogVisitor['settle'] = (...told) => void this.told.push(['settle', ...told])
   returned: LogVisitor['returned'] = (...told) => void this.told.push(['returned', ...told])
+  unsettledBytes: LogVisitor['unsettledBytes'] = (...told) => void this.told.push(['unsettledBytes', ...told])
   drop: LogVisitor['drop'] = (...told) => void this.told.push(['drop', ...told])
   cursor: LogVisitor['cursor'] = (...told) => void this.told.push(['cursor', ...told])
   dropQueue: LogVisitor['dropQueue'] = (...told) => void this.told.push(['dropQueue', ...told])
@@ -125,6 +126,7 @@ describe('the log', () => {
         { first: 11, count: 1, times: 1 },
       ])
       builder.cursor(7, 2 ** 40, 11)
+      builder.unsettledBytes(7, 2 ** 40, 2 ** 47)
       builder.drop(8, 0)
       builder.dropQueue(2 ** 47)
     })
@@ -139,6 +141,7 @@ describe('the log', () => {
       ['returned', 7, 2 ** 40, 4, 5, 255],
       ['returned', 7, 2 ** 40, 11, 1, 1],
       ['cursor', 7, 2 ** 40, 11],
+      ['unsettledBytes', 7, 2 ** 40, 2 ** 47],
       ['drop', 8, 0],
       ['dropQueue', 2 ** 47],
     ])
