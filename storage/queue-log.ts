@@ -51,7 +51,7 @@ export class QueueLog {
   }
 
   append(source: RecordSource): void {
-    const recordBytes = Segment.recordBytes(source)
+    const recordBytes = Segment.roomFor(source)
     let tail = this.#tail
     if (tail === undefined || tail.length + recordBytes > tail.block.size || isFull(tail)) {
       tail = this.#makeRoom(recordBytes)

@@ -9,7 +9,9 @@ import type { PositionSet } from './position-set.ts'
 import {
   BODY_BESIDE_BYTES_MIN,
   RECORD_BODY_BESIDE,
+  EXTENSION_LENGTH_BYTES,
   RECORD_DURABLE,
+  RECORD_EXTENDED,
   RECORD_PREFIX_BYTES,
   type RecordSource,
 } from './record.ts'
@@ -63,10 +65,11 @@ export class Segment {
   }
 
   /** Bytes of the block that a record of this source takes. */
-  static recordBytes(source: RecordSource): number {
+  static roomFor(source: RecordSource): number {
     const bodyBytes = source.bodyEnd - source.bodyStart
-    const head = RECORD_PREFIX_BYTES + source.keyEnd - source.keyStart + source.headerEnd - source.headerStart
-    return bodyBytes < BODY_BESIDE_BYTES_MIN ? head + bodyBytes : head
+    let room = RECORD_PREFIX_BYTES + source.keyEnd - source.keyStart + source.headerEnd - source.headerStart
+    if (source.extension !== undefined) room += EXTENSION_LENGTH_BYTES + source.extension.length
+    return bodyBytes < BODY_BESIDE_BYTES_MIN ? room + bodyBytes : room
   }
 
   /**
@@ -92,14 +95,23 @@ export class Segment {
     copyBytes(block, at, source.head, source.headerStart, source.headerEnd)
     at += headerBytes
     this.count = index + 1
-    if (bodyBytes < BODY_BESIDE_BYTES_MIN) {
+    const isBeside = bodyBytes >= BODY_BESIDE_BYTES_MIN
+    if (!isBeside) {
       copyBytes(block, at, source.body, source.bodyStart, source.bodyEnd)
-      this.length = at + bodyBytes
-      return 0
-    }
+      at += bodyBytes
+    } else view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_BODY_BESIDE)
     this.length = at
-    view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_BODY_BESIDE)
-    return this.keepBody(index, source.ownBody())
+    if (source.extension !== undefined) this.#extend(start, source.extension)
+    return isBeside ? this.keepBody(index, source.ownBody()) : 0
+  }
+
+  /** Puts an extension behind the last record, which starts here. */
+  #extend(start: number, extension: Uint8Array): void {
+    const { bytes, view } = this.block
+    view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_EXTENDED)
+    view.setUint16(this.length, extension.length)
+    bytes.set(extension, this.length + EXTENSION_LENGTH_BYTES)
+    this.length += EXTENSION_LENGTH_BYTES + extension.length
   }
 
   /**
@@ -148,6 +160,17 @@ export class Segment {
     return this.headerStart(index) + this.block.view.getUint32((this.offsets[index] as number) + 4)
   }
 
+  /** Where the body ends, if it is in the block; one that is kept by reference takes no room there. */
+  bodyEnd(index: number): number {
+    return this.bodyStart(index) + this.bodyBytesInBlock(index)
+  }
+
+  bodyBytesInBlock(index: number): number {
+    const { view } = this.block
+    const start = this.offsets[index] as number
+    return (view.getUint16(start + 2) & RECORD_BODY_BESIDE) !== 0 ? 0 : view.getUint32(start + 8)
+  }
+
   /** Bytes of the body, wherever it is. Of a segment that is not in memory only known after `keepBodyBytes`, else 0. */
   bodyBytes(index: number): number {
     const kept = this.#bodyBytes
@@ -185,7 +208,7 @@ export class Segment {
     return this.block !== EMPTY_BLOCK || this.count === 0
   }
 
-  /** Where the bytes of a record end in the block. */
+  /** Where the bytes of a record end in the block, its extension included. */
   recordEnd(index: number): number {
     return index + 1 === this.count ? this.length : (this.offsets[index + 1] as number)
   }

@@ -35,7 +35,7 @@ export function writeDelivery(
   const keyStart = segment.keyStart(index)
   const headerStart = segment.headerStart(index)
   const bodyStart = segment.bodyStart(index)
-  const bodyBytes = segment.recordEnd(index) - bodyStart
+  const bodyBytes = segment.bodyBytesInBlock(index)
   const { outbox, channel } = target
   const headBytes = deliverHeadBytes(prefix.size, headerStart - keyStart, bodyStart - headerStart)
   const isSplit = bodyBytes > target.frameMaxBytes - FRAME_OVERHEAD_BYTES
@@ -73,7 +73,7 @@ export function writeStoredContent(target: DeliveryTarget, segment: Segment, ind
   const bodyStart = segment.bodyStart(index)
   const beside = segment.bodies?.[index]
   if (beside !== undefined) writeContent(target, block, headerStart, bodyStart, beside, 0, beside.size)
-  else writeContent(target, block, headerStart, bodyStart, block, bodyStart, segment.recordEnd(index))
+  else writeContent(target, block, headerStart, bodyStart, block, bodyStart, segment.bodyEnd(index))
 }
 
 /** Writes a body in frames of the largest size allowed. */

@@ -47,7 +47,7 @@ export function readMessage(segment: Segment, index: number, facts: DeliveryFact
     exchange: shortString(block, keyStart),
     routingKey: shortString(block, keyStart + 1 + block.view.getUint8(keyStart)),
     properties: readProperties(block.bytes, headerStart, bodyStart),
-    body: Buffer.from(beside?.bytes ?? block.bytes.subarray(bodyStart, segment.recordEnd(index))),
+    body: Buffer.from(beside?.bytes ?? block.bytes.subarray(bodyStart, segment.bodyEnd(index))),
   }
 }
 

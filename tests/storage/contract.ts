@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Block } from '../../src/lib/block.ts'
 import type { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, type RecordSource } from '../../storage/record.ts'
+import { encodeExtension, readExtension } from '../../storage/record-extension.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
 import { committed, drain, durable, EVENT, Pair, type TakenMessage, takeOne, transient } from './contract-model.ts'
 import { numbered } from './sources.ts'
@@ -286,6 +287,22 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         }
         await reopen()
         for (const id of ids) expect(drain(storage.createQueueLog(id))).toEqual([0, 1, 2])
+      })
+
+      test('has what records carry beside their messages', async () => {
+        const id = newId()
+        const log = storage.createQueueLog(id)
+        const extension = Buffer.concat([Buffer.from([250, 2, 0, 0]), encodeExtension({ expiresAtMs: 7, priority: 5 })])
+        for (const bytes of [0, 500, BODY_BESIDE_BYTES_MIN]) {
+          log.append(durable(bytes, bytes))
+          log.append({ ...durable(bytes + 1, bytes), extension })
+        }
+        await reopen()
+        const again = storage.createQueueLog(id)
+        const taken = range(0, 6).map(() => takeOne(again))
+        expect(taken.map(({ segment, index }) => readExtension(segment, index))).toEqual(
+          range(0, 6).map((place) => (place % 2 === 0 ? undefined : { expiresAtMs: 7, priority: 5 })),
+        )
       })
 
       test('has nothing of what was purged or cleared', async () => {

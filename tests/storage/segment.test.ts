@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { allocateBlock, Block } from '../../src/lib/block.ts'
 import { isBodyBeside } from '../../storage/queue-log.ts'
-import { BODY_BESIDE_BYTES_MIN } from '../../storage/record.ts'
+import { BODY_BESIDE_BYTES_MIN, recordLength } from '../../storage/record.ts'
+import { recordBytes, recordSource } from '../../storage/record-bytes.ts'
 import { Segment } from '../../storage/segment.ts'
 import { numbered, source, stored } from './sources.ts'
 
@@ -13,7 +14,8 @@ const bodies = fc.oneof(
     .constantFrom(BODY_BESIDE_BYTES_MIN - 1, BODY_BESIDE_BYTES_MIN, BODY_BESIDE_BYTES_MIN + 1)
     .map((size) => Buffer.alloc(size, 'b')),
 )
-const messages = fc.array(fc.record({ key: part, header: part, body: bodies }), { maxLength: 60 })
+const extensions = fc.option(fc.uint8Array({ minLength: 1, maxLength: 30 }), { nil: undefined, freq: 3 })
+const messages = fc.array(fc.record({ key: part, header: part, body: bodies, extension: extensions }), { maxLength: 60 })
 
 function segmentFor(sizeBytes: number): Segment {
   const segment = new Segment()
@@ -25,14 +27,21 @@ describe('Segment', () => {
   test('gives back what was appended, large bodies too, in exactly the bytes it announced', () => {
     fc.assert(
       fc.property(messages, (all) => {
-        const sources = all.map(source)
-        const segment = segmentFor(sources.reduce((sum, one) => sum + Segment.recordBytes(one), 0))
+        const sources = all.map((one) => ({ ...source(one), extension: one.extension }))
+        const segment = segmentFor(sources.reduce((sum, one) => sum + Segment.roomFor(one), 0))
         const besideBytes = sources.reduce((sum, one) => sum + segment.append(one), 0)
         expect(segment.count).toBe(all.length)
         expect(segment.length).toBe(segment.block.size)
         for (const [index, one] of all.entries()) {
           const found = stored(segment, index)
           expect(found.key.equals(one.key) && found.header.equals(one.header) && found.body.equals(one.body)).toBe(true)
+          const again = recordSource(recordBytes(segment, index))
+          const { bytes } = again.body
+          expect(bytes.subarray(again.bodyStart, again.bodyEnd).equals(one.body)).toBe(true)
+          expect(again.extension && Buffer.from(again.extension)).toEqual(one.extension && Buffer.from(one.extension))
+          expect(recordLength(segment.block, segment.offsets[index] as number)).toBe(
+            segment.recordEnd(index) - (segment.offsets[index] as number),
+          )
         }
         const beside = all.map(({ body }) => body.length).filter((size) => size >= BODY_BESIDE_BYTES_MIN)
         expect(besideBytes).toBe(beside.reduce((sum, size) => sum + size, 0))

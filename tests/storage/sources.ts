@@ -50,6 +50,6 @@ export function stored(segment: Segment, index: number): Parts {
   return {
     key: Buffer.from(bytes.subarray(keyStart, headerStart)),
     header: Buffer.from(bytes.subarray(headerStart, bodyStart)),
-    body: Buffer.from(beside?.bytes ?? bytes.subarray(bodyStart, segment.recordEnd(index))),
+    body: Buffer.from(beside?.bytes ?? bytes.subarray(bodyStart, segment.bodyEnd(index))),
   }
 }

@@ -21,6 +21,7 @@ export class Message implements RecordSource {
   bodyStart = 0
   bodyEnd = 0
   isDurable = false
+  extension: Uint8Array | undefined
   readonly #bodies: BodyPool | undefined
   /** The body as a block of its own, once it has one. The message holds it. */
   #ownedBody: Block | undefined
@@ -39,6 +40,7 @@ export class Message implements RecordSource {
     this.keyEnd = keyEnd
     this.headerStart = headerStart
     this.headerEnd = headerEnd
+    this.extension = undefined
     this.#ownedBody = undefined
     this.#properties = undefined
   }
@@ -104,6 +106,7 @@ export class Message implements RecordSource {
     copy.setOwnBody(body)
     copy.isDurable = this.isDurable
     copy.#properties = this.#properties
+    copy.extension = this.extension
     return copy
   }
 
@@ -122,6 +125,7 @@ export class Message implements RecordSource {
     changed.#ownedBody = this.#ownedBody
     changed.#properties = properties
     changed.isDurable = this.isDurable
+    changed.extension = this.extension
     return changed
   }
 }

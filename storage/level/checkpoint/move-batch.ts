@@ -1,10 +1,10 @@
 /** Messages on their way from a log file into the catalogue, as one batch of operations. A body that several have moves once. */
 import { crc32 } from 'node:zlib'
 import { Block } from '../../../src/lib/block.ts'
+import { recordLength } from '../../record.ts'
 import type { Page, PlacedBytes, StoredBody, StoredSegment } from '../log/stored-segment.ts'
 import { type CatalogueOperation, putPage } from '../catalogue/catalogue.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
-import { recordBytes } from '../log/page-reader.ts'
 
 /** What there was to move of a page between two commits. */
 export interface PlannedMove {
@@ -49,7 +49,7 @@ export class MoveBatch {
     let at = 0
     let index = page.first
     const skip = (count: number): void => {
-      for (const end = index + count; index < end; index++) at += recordBytes(block, at)
+      for (const end = index + count; index < end; index++) at += recordLength(block, at)
     }
     for (const [first, count] of runs) {
       skip(first - index)

@@ -1,7 +1,7 @@
 /** Reads segments back from their pages. */
 import { crc32 } from 'node:zlib'
 import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
-import { RECORD_BODY_BESIDE, RECORD_DURABLE, RECORD_PREFIX_BYTES } from '../../record.ts'
+import { RECORD_DURABLE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import type { Segment } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
 import { type Page, storedOf } from './stored-segment.ts'
@@ -161,7 +161,7 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
     const pageEnd = at + page.bytes
     for (const end = page.first + page.count; index < end; index++) {
       segment.offsets[index] = at
-      if (!isDamaged) at += recordBytes(segment.block, at)
+      if (!isDamaged) at += recordLength(segment.block, at)
     }
     at = pageEnd
   }
@@ -181,10 +181,4 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
 function writeEmptyRecord({ bytes, view }: Block, at: number): void {
   bytes.fill(0, at, at + RECORD_PREFIX_BYTES)
   view.setUint16(at + 2, RECORD_DURABLE)
-}
-
-/** Bytes of the record at this place, its prefix included. */
-export function recordBytes({ view }: Block, at: number): number {
-  const isBeside = (view.getUint16(at + 2) & RECORD_BODY_BESIDE) !== 0
-  return RECORD_PREFIX_BYTES + view.getUint16(at) + view.getUint32(at + 4) + (isBeside ? 0 : view.getUint32(at + 8))
 }

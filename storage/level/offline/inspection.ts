@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { Block } from '../../../src/lib/block.ts'
-import { RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES } from '../../record.ts'
+import { RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import { SEGMENT_RECORDS_MAX } from '../../segment.ts'
 import type { Page, StoredBody, StoredSegment } from '../log/stored-segment.ts'
 import type { Catalogue, LogPosition } from '../catalogue/catalogue.ts'
@@ -13,7 +13,6 @@ import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
 import type { Files } from '../disk/files.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { NOBODY, scanLog } from '../log/log-reader.ts'
-import { recordBytes } from '../log/page-reader.ts'
 import { type RecoveredStore, recover } from '../recovery/recovery.ts'
 
 /** A range of a log file that makes no sense. */
@@ -275,7 +274,7 @@ class Inspector {
       const isBeside = (block.view.getUint16(at + 2) & RECORD_BODY_BESIDE) !== 0
       const bodyMatches = bodyBytes.get(index) === block.view.getUint32(at + 8)
       if (isBeside && !stored.isSettled(index) && !bodyMatches) return 'a body is missing'
-      at += recordBytes(block, at)
+      at += recordLength(block, at)
     }
     return at === bytes.length ? undefined : 'its messages do not fill it'
   }
