@@ -78,6 +78,12 @@ export class QueueLog {
     return false
   }
 
+  /** Reads a segment back into memory, and calls back when it is there; at once when it is. */
+  load(segment: Segment, whenLoaded: () => void): void {
+    if (segment.isResident || this.#recorder === undefined) whenLoaded()
+    else this.#recorder.load(segment, whenLoaded)
+  }
+
   /** Reads the segment of the next ready message back at once, when it has to be. */
   makeReadable(): void {
     while (this.readyCount > 0) {

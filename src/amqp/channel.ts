@@ -12,6 +12,7 @@ import type { FanOut } from '../broker/publishing/fan-out.ts'
 import { Message } from '../broker/messages/message.ts'
 import { enqueue, type Publisher } from '../broker/publishing/publisher.ts'
 import { startReturns } from '../broker/queues/returns.ts'
+import type { Settlement } from '../broker/queues/settlement.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
 import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -38,8 +39,6 @@ export const RETURNED_AT_ONCE_MAX = 4096
 /** What the objects of a publish and of a settlement take that wait for tx.commit, beside the bytes of the message. */
 const PUBLICATION_BYTES = 1536
 const SETTLEMENT_BYTES = 512
-
-type Settlement = 'ack' | 'requeue' | 'reject'
 
 /** What the client of a connection has opened, and as whom it is there. */
 export interface OpenedVhost {
@@ -228,8 +227,7 @@ export class Channel {
   }
 
   #finish(owner: UnackedOwner, segment: Segment, index: number, settlement: Settlement): void {
-    if (settlement === 'requeue') owner.queue.requeue(segment, index)
-    else owner.queue.settle(segment, index)
+    owner.queue.settle(segment, index, settlement)
     owner.returnCredit()
     if (owner.isConsumer) this.consumers.countSettled()
   }

@@ -3,6 +3,7 @@ import type { Segment } from '../../storage/segment.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Queue } from '../broker/queues/queue.ts'
+import type { Settlement } from '../broker/queues/settlement.ts'
 
 export interface Delivery {
   readonly tag: number
@@ -14,8 +15,6 @@ export interface Delivery {
   /** False while it waits for its handler. */
   isSeen: boolean
 }
-
-export type Settlement = 'ack' | 'requeue' | 'reject'
 
 /** From this many open deliveries on, those of deleted queues are looked for. */
 const SWEEP_MIN = 1024
@@ -75,8 +74,7 @@ export class Deliveries {
   settle(delivery: Delivery, settlement: Settlement): void {
     if (!this.#open.delete(delivery.tag)) return
     const { queue, segment, index } = delivery
-    if (settlement === 'requeue') queue.requeue(segment, index)
-    else queue.settle(segment, index)
+    queue.settle(segment, index, settlement)
     delivery.consumer?.returnCredit()
   }
 

@@ -6,7 +6,8 @@
 import type { Segment } from '../../storage/segment.ts'
 import { Consumer, type ConsumerOptions, type DeliverySink } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
-import type { Deliveries, Settlement } from './deliveries.ts'
+import type { Settlement } from '../broker/queues/settlement.ts'
+import type { Deliveries } from './deliveries.ts'
 import { type ReceivedMessage, readMessage } from './received-message.ts'
 
 /** Calls of the handler in one turn of the event loop. */

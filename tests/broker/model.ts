@@ -19,6 +19,7 @@ import { EntityRegistry } from '../../storage/entity-registry.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
+import type { Storage } from '../../storage/storage.ts'
 
 export interface Delivered {
   readonly body: string
@@ -48,7 +49,7 @@ export class Sink implements DeliverySink {
 }
 
 export class Model {
-  readonly storage = new MemoryStorage()
+  readonly storage: Storage
   readonly #turns: (() => void)[] = []
   readonly defects: unknown[] = []
   /** The time, which stands still unless a test moves it. */
@@ -64,18 +65,17 @@ export class Model {
     () => this.nowMs,
     (error) => this.defects.push(error),
   )
-  readonly #entities = new DurableEntities(new EntityRegistry(this.storage), () => this.vhost)
   readonly memory = new MemoryAlarm(Number.MAX_SAFE_INTEGER, { storageBytes: () => 0, otherBytes: () => 0 })
   readonly topology = new TopologyMemory(this.memory, Number.MAX_SAFE_INTEGER)
-  readonly vhost: Vhost = new Vhost(
-    '/',
-    this.scheduler,
-    this.storage,
-    this.#entities,
-    this.inputTurn,
-    this.longWork,
-    this.topology,
-  )
+  readonly vhost: Vhost
+
+  /** A storage other than memory is open already. */
+  constructor(storage: Storage = new MemoryStorage()) {
+    this.storage = storage
+    const entities = new DurableEntities(new EntityRegistry(storage), () => this.vhost)
+    const { scheduler, inputTurn, longWork, topology } = this
+    this.vhost = new Vhost('/', scheduler, storage, entities, inputTurn, longWork, topology)
+  }
 
   /** Runs the turns that are due, until there are none. */
   run(): void {

@@ -6,6 +6,7 @@
 import { decodeContentHeader, encodeContentHeader, type Properties } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
 import type { RecordSource } from '../../../storage/record.ts'
+import type { Segment } from '../../../storage/segment.ts'
 import { allocateBlock, Block, copyBytes, EMPTY_BLOCK } from '../../lib/block.ts'
 import type { BodyPool } from '../../lib/body-pool.ts'
 
@@ -43,6 +44,20 @@ export class Message implements RecordSource {
     this.extension = undefined
     this.#ownedBody = undefined
     this.#properties = undefined
+  }
+
+  /** Points to a stored message: until the queue it is in changes. */
+  setStored(segment: Segment, index: number): void {
+    const headerStart = segment.headerStart(index)
+    const bodyStart = segment.bodyStart(index)
+    this.setInPlace(segment.block, segment.keyStart(index), headerStart, headerStart, bodyStart)
+    this.bodyStart = bodyStart
+    this.bodyEnd = segment.bodyEnd(index)
+    this.isDurable = segment.isRecordDurable(index)
+    const beside = segment.bodies?.[index]
+    if (beside === undefined) return
+    beside.hold()
+    this.setOwnBody(beside)
   }
 
   /** Gives the message a body in a block of its own, which is held for it. */

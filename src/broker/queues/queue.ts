@@ -9,6 +9,7 @@ import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import { type QueueSettings, queueSettings } from './queue-arguments.ts'
 import { QueueConsumers } from './queue-consumers.ts'
+import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
 
 /** What is delivered at once to consumers that take any number of messages. */
 const CATCH_UP_MESSAGES = 16_384
@@ -41,6 +42,8 @@ export class Queue {
   /** Asked about each message, where the queue does not take all of them. */
   admission: Admission | undefined
   readonly consumers = new QueueConsumers()
+  /** Where messages go that leave without having been accepted; without, they are dropped. */
+  deadLetters: DeadLetters | undefined
   unackedCount = 0
   publishedCount = 0
   deliveredCount = 0
@@ -50,6 +53,8 @@ export class Queue {
   #isCancelling = false
   /** What gives back the rest of messages that come back turn by turn. */
   #returning: Set<() => void> | undefined
+  /** Messages that leave for their dead letter queues, once there were any. */
+  #dying: DeadLetterLine | undefined
   readonly #log: QueueLog
   readonly #scheduler: DeliveryScheduler
 
@@ -167,16 +172,28 @@ export class Queue {
     return true
   }
 
-  /** An unacked message is done with. */
-  settle(segment: Segment, index: number): void {
+  /** Ends the time of an unacked message: it is done with, becomes ready again in its old place, or is a dead letter. */
+  settle(segment: Segment, index: number, settlement: Settlement): void {
     if (this.isDeleted) return
-    this.unackedCount--
-    this.#log.settle(segment, index)
+    if (settlement === 'requeue') this.#requeue(segment, index)
+    else if (settlement === 'ack' || this.deadLetters === undefined) {
+      this.unackedCount--
+      this.#log.settle(segment, index)
+    } else {
+      this.#dying ??= new DeadLetterLine(this, this.#log)
+      this.#dying.add(this.deadLetters, segment, index, settlement)
+    }
   }
 
-  /** An unacked message becomes ready again in its old place. */
-  requeue(segment: Segment, index: number): void {
-    if (this.isDeleted) return
+  /** Takes a ready message out of the queue, wherever it is; false when it is not ready. Its segment must be in memory. */
+  drop(segment: Segment, index: number, reason: DeadLetterReason): boolean {
+    if (!this.#log.takeAt(segment, index)) return false
+    this.unackedCount++
+    this.settle(segment, index, reason)
+    return true
+  }
+
+  #requeue(segment: Segment, index: number): void {
     this.unackedCount--
     this.#log.requeue(segment, index)
     if (this.consumers.count > 0) this.wake()

@@ -9,12 +9,12 @@ function publish(queue: Queue, ...bodies: string[]): void {
 }
 
 function settle(queue: Queue, { segment, index, consumer }: Delivered): void {
-  queue.settle(segment, index)
+  queue.settle(segment, index, 'ack')
   consumer.returnCredit()
 }
 
 function requeue(queue: Queue, { segment, index, consumer }: Delivered): void {
-  queue.requeue(segment, index)
+  queue.settle(segment, index, 'requeue')
   consumer.returnCredit()
 }
 
@@ -108,7 +108,7 @@ describe('Queue', () => {
     expect(
       queue.get(false, (segment, index, isRedelivered) => {
         seen.push([queue.readyCount, isRedelivered])
-        queue.requeue(segment, index)
+        queue.settle(segment, index, 'requeue')
       }),
     ).toBe(true)
     expect(queue.get(true, (_segment, _index, isRedelivered) => seen.push([queue.readyCount, isRedelivered]))).toBe(

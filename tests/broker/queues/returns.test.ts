@@ -23,7 +23,7 @@ function giveBackLater(model: Model, all: readonly { queue: Queue; sink: Sink }[
     all.map(({ queue }) => queue),
     (messages) => {
       for (const { queue, segment, index } of left.splice(0, messages)) {
-        queue.requeue(segment, index)
+        queue.settle(segment, index, 'requeue')
         model.nowMs += 0.001
       }
       return left.length === 0

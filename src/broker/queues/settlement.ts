@@ -1,0 +1,69 @@
+/** How messages leave a queue, or come back to it, and what may take those that nobody has accepted. */
+import type { QueueLog } from '../../../storage/queue-log.ts'
+import type { Segment } from '../../../storage/segment.ts'
+import type { Queue } from './queue.ts'
+
+/** Why a message leaves its queue without having been accepted. */
+export type DeadLetterReason = 'reject' | 'expired' | 'maxlen' | 'delivery-limit'
+
+/** What becomes of a message that was taken: it is accepted, it comes back, or it leaves for a reason. */
+export type Settlement = 'ack' | 'requeue' | DeadLetterReason
+
+/** Where messages of a queue go that leave it without having been accepted. */
+export interface DeadLetters {
+  /**
+   * Takes over a message, whose record is in memory. What this appends to other queues in the same turn is in one commit
+   * with the end of the message here. False when it cannot go yet: it stays unacked then, and whoever takes it over
+   * settles it with `ack` later.
+   */
+  take(queue: Queue, segment: Segment, index: number, reason: DeadLetterReason): boolean
+}
+
+interface Waiting {
+  readonly segment: Segment
+  readonly index: number
+  readonly reason: DeadLetterReason
+}
+
+/** Messages on their way out of a queue, in the order in which they leave: some have to be read back first. */
+export class DeadLetterLine {
+  readonly #queue: Queue
+  readonly #log: QueueLog
+  #waiting: Waiting[] = []
+
+  constructor(queue: Queue, log: QueueLog) {
+    this.#queue = queue
+    this.#log = log
+  }
+
+  add(to: DeadLetters, segment: Segment, index: number, reason: DeadLetterReason): void {
+    if (this.#waiting.length === 0 && segment.isResident) {
+      this.#hand(to, segment, index, reason)
+      return
+    }
+    if (this.#waiting.push({ segment, index, reason }) === 1) this.#log.load(segment, this.#goOn)
+  }
+
+  #hand(to: DeadLetters | undefined, segment: Segment, index: number, reason: DeadLetterReason): void {
+    // A record that could not be read back has nothing to hand over.
+    const mayGo = to === undefined || segment.damaged?.has(index) === true || to.take(this.#queue, segment, index, reason)
+    if (mayGo) this.#queue.settle(segment, index, 'ack')
+  }
+
+  readonly #goOn = (): void => {
+    let done = 0
+    try {
+      for (const { segment, index, reason } of this.#waiting) {
+        if (this.#queue.isDeleted) break
+        if (!segment.isResident) {
+          this.#log.load(segment, this.#goOn)
+          break
+        }
+        done++
+        this.#hand(this.#queue.deadLetters, segment, index, reason)
+      }
+    } finally {
+      this.#waiting = this.#queue.isDeleted ? [] : this.#waiting.slice(done)
+    }
+  }
+}
