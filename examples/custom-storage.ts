@@ -216,8 +216,6 @@ class MessageRecorder implements LogRecorder {
   }
 
   load(): void {}
-
-  loadNow(): void {}
 }
 
 interface KeptQueue {
@@ -322,14 +320,14 @@ export async function run(
   first.broker.declareQueue('orders', { durable: true })
   first.broker.publish('', 'orders', 'a book', { deliveryMode: 2 })
   first.broker.publish('', 'orders', 'a pen', { deliveryMode: 2 })
-  first.broker.get('orders') // and never acknowledged
+  await first.broker.get('orders') // and never acknowledged
   await first.shutdown({ graceMs: 1000 })
 
   const second = new ServerBuilder().withStorage(new DatabaseStorage(database)).build()
   await second.listenAndServe(address)
   print(`kept: ${second.recovery?.queues} queue, ${second.recovery?.messages} messages`)
   for (let left = 2; left > 0; left--) {
-    const order = second.broker.get('orders')
+    const order = await second.broker.get('orders')
     if (order === undefined) break
     print(`order: ${order.body}${order.redelivered ? ' (once more)' : ''}`)
     second.broker.ack(order)

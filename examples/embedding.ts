@@ -23,7 +23,7 @@ export async function run(address = '127.0.0.1:0', print: (line: string) => void
   await channel.waitForConfirms()
 
   // This program takes an order and writes an invoice: both, or neither.
-  const order = broker.get('orders')
+  const order = await broker.get('orders')
   if (order !== undefined) {
     const body = `invoice for ${order.body}`
     await transactions.executeAtomic((add) => {

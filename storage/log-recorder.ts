@@ -17,5 +17,4 @@ export interface LogRecorder {
   isSafe(segment: Segment): boolean
   /** Reads the segment back into memory, and calls back when it is there. */
   load(segment: Segment, whenLoaded: (() => void) | undefined): void
-  loadNow(segment: Segment): void
 }

@@ -84,15 +84,6 @@ export class QueueLog {
     else this.#recorder.load(segment, whenLoaded)
   }
 
-  /** Reads the segment of the next ready message back at once, when it has to be. */
-  makeReadable(): void {
-    while (this.readyCount > 0) {
-      const segment = this.#nextSegment()
-      if (segment.isResident) return
-      this.#recorder?.loadNow(segment)
-    }
-  }
-
   /** Takes the next ready message: it is in `segment`, `index` and `isRedelivered` then. There must be one. */
   take(): void {
     this.readyCount--

@@ -43,7 +43,7 @@ test('a transaction takes the order and writes the invoice', async () => {
     broker.publish('', 'orders', 'a book')
   `
   const after = `
-    console.log(broker.get('invoices')?.body.toString(), broker.stats().messagesReady, broker.queueInfo('orders')?.messagesUnacked)
+    console.log((await broker.get('invoices'))?.body.toString(), broker.stats().messagesReady, broker.queueInfo('orders')?.messagesUnacked)
     await server.shutdown()
   `
   expect(await output(before + code + after)).toBe('invoice for a book 0 0\n')

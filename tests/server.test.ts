@@ -115,7 +115,7 @@ describe('servers', () => {
     await server.start()
     server.broker.declareQueue('q')
     server.broker.publish('', 'q', 'x')
-    expect(server.broker.get('q')?.body.toString()).toBe('x')
+    expect((await server.broker.get('q'))?.body.toString()).toBe('x')
     expect(server.addresses).toEqual([])
   })
 
@@ -306,7 +306,7 @@ describe('health and statistics', () => {
     channel.publish('amq.fanout', '', Buffer.alloc(1))
     await channel.waitForConfirms()
     server.broker.publish('', 'q', 'x')
-    server.broker.get('q')
+    await server.broker.get('q')
     const open = server.stats()
     expect(open).toMatchObject({
       connections: 1,

@@ -100,6 +100,17 @@ export class Intake {
     this.#connection.reading.resume('fan-out')
   }
 
+  /** What the client asks for has to be read from the disk first: the rest of the input waits. */
+  beginRead(): void {
+    this.#connection.reading.pause('page')
+    this.#connection.holdInput()
+  }
+
+  /** It was read: the input goes on. */
+  endRead(): void {
+    this.#connection.reading.resume('page')
+  }
+
   /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */
   refuseIfShortOfMemory(): void {
     if (this.#broker.memory.isActive) throw refuse.memoryAlarm()

@@ -212,20 +212,28 @@ export class EmbeddedBroker {
   // --- messages out
 
   /**
-   * Takes the next ready message of a queue, or undefined when there is none. Without `noAck` it stays unsettled until
-   * `ack`, `nack` or `reject`. Throws BrokerError: `not-found`, `resource-locked`.
+   * Takes the next ready message of a queue, or undefined when there is none: at once, unless it has to be read back from
+   * the disk first. Without `noAck` it stays unsettled until `ack`, `nack` or `reject`. Rejects with BrokerError:
+   * `not-found`, `resource-locked`.
    */
-  get(queueName: string, options: GetOptions = {}): ReceivedMessage | undefined {
+  async get(queueName: string, options: GetOptions = {}): Promise<ReceivedMessage | undefined> {
     checkOptions('get', options, GET_CHECKS)
-    const queue = this.#queue(queueName)
     const isNoAck = options.noAck ?? false
     const deliveries = this.#deliveries
-    let message: ReceivedMessage | undefined
-    queue.get(isNoAck, (segment, index, redelivered) => {
-      const deliveryTag = isNoAck ? deliveries.skip() : deliveries.add(queue, segment, index, undefined)
-      message = readMessage(segment, index, { queue: queue.name, deliveryTag, redelivered })
-    })
-    return message
+    for (;;) {
+      const queue = this.#queue(queueName)
+      let message: ReceivedMessage | undefined
+      const read: Parameters<Queue['get']>[1] = (segment, index, redelivered) => {
+        const deliveryTag = isNoAck ? deliveries.skip() : deliveries.add(queue, segment, index, undefined)
+        message = readMessage(segment, index, { queue: queue.name, deliveryTag, redelivered })
+      }
+      let whenReadable = (): void => {}
+      const readable = new Promise<void>((resolve) => {
+        whenReadable = resolve
+      })
+      if (queue.get(isNoAck, read, whenReadable) !== 'unread') return message
+      await readable
+    }
   }
 
   /**

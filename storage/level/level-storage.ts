@@ -256,11 +256,6 @@ export class LevelStorage implements Storage, PageSource {
     else await this.#opened.logs.read(file, buffer, offset)
   }
 
-  readNow(file: number, buffer: Buffer, offset: number): void {
-    if (file === 0) copyEntry(this.#opened.catalogue.pageNow(offset), buffer, offset)
-    else this.#opened.logs.readNow(file, buffer, offset)
-  }
-
   #createJournal(logs: LogFiles, lastCommit: number): LevelJournal {
     const {
       durability = 'sync',

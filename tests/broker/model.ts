@@ -135,10 +135,17 @@ function storedBody(segment: Segment, index: number): string {
 /** Takes what is ready in a queue. */
 export function drain(queue: Queue): string[] {
   const bodies: string[] = []
-  while (queue.get(true, (segment, index) => void bodies.push(storedBody(segment, index)))) {
+  while (get(queue, true, (segment, index) => void bodies.push(storedBody(segment, index)))) {
     // each call takes one
   }
   return bodies
+}
+
+/** Takes one message that is in memory, if there is one. */
+export function get(queue: Queue, isNoAck: boolean, read: Parameters<Queue['get']>[1]): boolean {
+  const found = queue.get(isNoAck, read, () => {})
+  if (found === 'unread') throw new Error('the message is not in memory')
+  return found === 'taken'
 }
 
 /** The refusal that this call ends in, as kind and text. */

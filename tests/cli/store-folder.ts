@@ -38,7 +38,7 @@ export async function makeStore(folder = join(temporaryFolder(), 'store')): Prom
   broker.publish('news', '', Buffer.alloc(LARGE_BODY_BYTES, 'large'), { deliveryMode: 2 })
   await new Promise<void>((resolve) => server.core.journal.whenDurable(resolve))
   for (let number = 1; number <= 10; number++) {
-    const message = broker.get('first')
+    const message = await broker.get('first')
     if (message !== undefined) broker.ack(message)
   }
   await server.shutdown()
@@ -51,7 +51,7 @@ export async function messagesIn(folder: string): Promise<Record<string, string[
   const found: Record<string, string[]> = {}
   for (const { name } of server.broker.queues()) {
     found[name] = []
-    for (let message = server.broker.get(name); message !== undefined; message = server.broker.get(name)) {
+    for (let message = await server.broker.get(name); message !== undefined; message = await server.broker.get(name)) {
       found[name].push(String(message.body))
     }
   }

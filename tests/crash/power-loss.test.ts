@@ -85,7 +85,7 @@ async function recovered(folder: string, logFileBytes: number) {
   for (const { name } of server.broker.queues()) {
     const messages: FoundMessage[] = []
     found.set(name, messages)
-    for (let next = server.broker.get(name); next !== undefined; next = server.broker.get(name)) {
+    for (let next = await server.broker.get(name); next !== undefined; next = await server.broker.get(name)) {
       const body = Buffer.from(next.body)
       messages.push({ id: idOf(body), body, isRedelivered: next.redelivered })
     }

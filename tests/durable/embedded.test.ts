@@ -53,7 +53,7 @@ test('publishing is refused while the disk makes trouble', async () => {
   broker.publish('', 'orders', 'one', PERSISTENT)
   await disk.until(() => disk.storage.journal.trouble !== undefined)
   expect(() => broker.publish('', 'orders', 'two', PERSISTENT)).toThrow('low on disk')
-  expect(broker.get('orders')?.body.toString()).toBe('one')
+  expect((await broker.get('orders'))?.body.toString()).toBe('one')
   disk.files.fault = () => {}
   await broker.whenDurable()
   broker.publish('', 'orders', 'three', PERSISTENT)

@@ -57,9 +57,9 @@ function bindingsFrom(vhost: string, name: string): unknown[] {
     .sort()
 }
 
-function takeAll(broker: EmbeddedBroker, queue: string): ReceivedMessage[] {
+async function takeAll(broker: EmbeddedBroker, queue: string): Promise<ReceivedMessage[]> {
   const messages: ReceivedMessage[] = []
-  for (let next = broker.get(queue, { noAck: true }); next !== undefined; next = broker.get(queue, { noAck: true })) {
+  for (let next = await broker.get(queue, { noAck: true }); next !== undefined; next = await broker.get(queue, { noAck: true })) {
     messages.push(next)
   }
   return messages
@@ -137,18 +137,18 @@ describe.each(['closed', 'killed'])('a store of an earlier version that was %s',
     expect(bindingsFrom('other', 'amq.direct')).toEqual([['queue elsewhere', 'there', {}]])
   })
 
-  test('does not tell how many bytes its messages have: that is known once they were read', () => {
+  test('does not tell how many bytes its messages have: that is known once they were read', async () => {
     const { broker } = server
     expect(broker.queueInfo('kept-long')?.bytesReady).toBeGreaterThanOrEqual('old 1'.length * 4)
-    const first = broker.get('kept-long') as ReceivedMessage
+    const first = (await broker.get('kept-long')) as ReceivedMessage
     const { bytesReady, bytesUnacked } = broker.queueInfo('kept-long') ?? {}
     expect([bytesReady, bytesUnacked]).toEqual(['old 1'.length * 3, 'old 1'.length])
     broker.nack(first)
   })
 
-  test('has its messages: not those that were acked, and those that were not', () => {
+  test('has its messages: not those that were acked, and those that were not', async () => {
     const { broker } = server
-    const orders = takeAll(broker, 'new-orders')
+    const orders = await takeAll(broker, 'new-orders')
     const ofOrder = (i: number, redelivered: boolean) => ['orders', `order.${i}.new`, `order ${i}`, redelivered]
     expect(told(orders.slice(0, -1))).toEqual([
       ...[1, 3, 4].map((i) => ofOrder(i, true)),
@@ -157,25 +157,25 @@ describe.each(['closed', 'killed'])('a store of an earlier version that was %s',
     const properties = { ...PERSISTENT, messageId: 'id-1', headers: { number: 1, tags: ['a', 'b'] } }
     expect(orders[0]?.properties).toMatchObject(properties)
     const large = Buffer.alloc(20_000, 'large ')
-    for (const message of [orders.at(-1), ...takeAll(broker, 'large')]) {
+    for (const message of [orders.at(-1), ...(await takeAll(broker, 'large'))]) {
       expect(message).toMatchObject({ exchange: 'by-headers', properties: { headers: { size: 'large' } } })
       expect(message?.body.equals(large)).toBe(true)
     }
-    expect(told(takeAll(broker, 'unrouted'))).toEqual([['orders', 'nowhere', 'rest', false]])
-    expect(told(takeAll(broker, 'kept-long'))).toEqual([1, 2, 3, 4].map((i) => ['', 'kept-long', `old ${i}`, false]))
-    const [far, ...more] = takeAll(other(), 'elsewhere')
+    expect(told(await takeAll(broker, 'unrouted'))).toEqual([['orders', 'nowhere', 'rest', false]])
+    expect(told(await takeAll(broker, 'kept-long'))).toEqual([1, 2, 3, 4].map((i) => ['', 'kept-long', `old ${i}`, false]))
+    const [far, ...more] = await takeAll(other(), 'elsewhere')
     expect(far).toMatchObject({ properties: { ...PERSISTENT, contentType: 'text/plain' } })
     expect(far?.body.toString()).toBe('far away')
     expect(more).toEqual([])
   })
 
   test('is kept by this version: a second start finds what the first has changed', async () => {
-    server.broker.ack(server.broker.get('kept-long') as ReceivedMessage)
+    server.broker.ack((await server.broker.get('kept-long')) as ReceivedMessage)
     server.broker.publish('', 'kept-long', 'new', PERSISTENT)
     await server.shutdown()
     await start()
     expect(server.recovery).toMatchObject({ queues: 5, bindings: 6, messages: 16, quarantined: 0, problems: [] })
-    const bodies = takeAll(server.broker, 'kept-long').map(({ body }) => body.toString())
+    const bodies = (await takeAll(server.broker, 'kept-long')).map(({ body }) => body.toString())
     expect(bodies).toEqual(['old 2', 'old 3', 'old 4', 'new'])
   })
 })

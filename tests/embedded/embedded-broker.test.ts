@@ -25,7 +25,7 @@ function refusal(work: () => unknown): { kind: BrokerErrorKind; text: string } {
 }
 
 describe('exchanges', () => {
-  test('are declared, described and deleted', () => {
+  test('are declared, described and deleted', async () => {
     const info = broker.declareExchange('logs', 'topic', { autoDelete: true, arguments: { 'alternate-exchange': 'x' } })
     expect(info).toEqual({
       name: 'logs',
@@ -92,20 +92,20 @@ describe('queues', () => {
     expect(broker.deleteQueue('q')).toBe(1)
     expect(broker.deleteQueue('q')).toBe(0)
     expect(broker.queueInfo('q')).toBeUndefined()
-    expect(refusal(() => broker.get('q'))).toEqual({ kind: 'not-found', text: "no queue 'q' in vhost '/'" })
+    await expect(broker.get('q')).rejects.toMatchObject({ kind: 'not-found', message: "no queue 'q' in vhost '/'" })
   })
 
-  test('say how many bytes their messages have, and what time the next one has', () => {
+  test('say how many bytes their messages have, and what time the next one has', async () => {
     broker.declareQueue('q')
     const timestamp = new Date('2024-02-29T12:00:00Z')
     broker.publish('', 'q', 'one', { timestamp })
     broker.publish('', 'q', Buffer.alloc(100_000))
     expect(broker.queueInfo('q')).toMatchObject({ bytesReady: 100_003, bytesUnacked: 0, headTimestamp: timestamp })
-    const first = broker.get('q')
+    const first = await broker.get('q')
     expect(broker.queueInfo('q')).toMatchObject({ bytesReady: 100_000, bytesUnacked: 3, headTimestamp: undefined })
     broker.nack(first as NonNullable<typeof first>)
     expect(broker.queueInfo('q')).toMatchObject({ bytesReady: 100_003, bytesUnacked: 0, headTimestamp: timestamp })
-    broker.ack(broker.get('q') as NonNullable<typeof first>)
+    broker.ack((await broker.get('q')) as NonNullable<typeof first>)
     expect(broker.stats()).toMatchObject({ bytesReady: 100_000, bytesUnacked: 0 })
     broker.purgeQueue('q')
     expect(broker.stats()).toMatchObject({ bytesReady: 0, bytesUnacked: 0 })
@@ -124,10 +124,10 @@ describe('queues', () => {
     expect(() => broker.bindQueue('q', 'amq.topic', 'k'.repeat(256))).toThrow(RangeError)
   })
 
-  test('are purged of what is ready', () => {
+  test('are purged of what is ready', async () => {
     broker.declareQueue('q')
     for (const body of ['a', 'b', 'c']) broker.publish('', 'q', body)
-    const first = broker.get('q')
+    const first = await broker.get('q')
     expect(broker.purgeQueue('q')).toBe(2)
     expect(broker.queueInfo('q')).toMatchObject({ messagesReady: 0, messagesUnacked: 1 })
     broker.nack(first as NonNullable<typeof first>)
@@ -148,13 +148,13 @@ describe('queues', () => {
     broker.declareQueue('mine', { exclusive: true })
     expect(broker.declareQueue('mine', { exclusive: true }).exclusive).toBe(true)
     broker.publish('', 'mine', 'x')
-    expect(broker.get('mine', { noAck: true })?.body.toString()).toBe('x')
+    expect((await broker.get('mine', { noAck: true }))?.body.toString()).toBe('x')
     const connection = await connect(started.url)
     const channel = await connection.createChannel()
     channel.on('error', () => {})
     await expect(channel.checkQueue('mine')).rejects.toThrow('RESOURCE_LOCKED')
     const theirs = await (await connection.createChannel()).assertQueue('', { exclusive: true })
-    expect(refusal(() => broker.get(theirs.queue)).kind).toBe('resource-locked')
+    await expect(broker.get(theirs.queue)).rejects.toMatchObject({ kind: 'resource-locked' })
     await connection.close()
     expect(broker.queueInfo(theirs.queue)).toBeUndefined()
     expect(broker.queueInfo('mine')).toBeDefined()
@@ -182,10 +182,10 @@ describe('publish', () => {
     expect(broker.queueInfo('q')?.messagesReady).toBe(0)
   })
 
-  test('may name any user', () => {
+  test('may name any user', async () => {
     broker.declareQueue('q')
     broker.publish('', 'q', 'x', { userId: 'somebody' })
-    expect(broker.get('q', { noAck: true })?.properties.userId).toBe('somebody')
+    expect((await broker.get('q', { noAck: true }))?.properties.userId).toBe('somebody')
   })
 
   test('takes strings and bytes of any size', () => {
@@ -197,21 +197,22 @@ describe('publish', () => {
       broker.publish('', 'q', text, { contentType: 'text/plain' })
     }
     for (const text of texts) {
-      const [one, two, three] = [1, 2, 3].map(() => broker.get('q', { noAck: true }))
+      const get = () => broker.get('q', { noAck: true })
+      const [one, two, three] = [await get(), await get(), await get()]
       expect([one, two, three].map((message) => String(message?.body))).toEqual([text, text, text])
       expect(one?.properties).toEqual({})
       expect(three?.properties).toEqual({ contentType: 'text/plain' })
     }
   })
 
-  test('goes to another queue when the key is another', () => {
+  test('goes to another queue when the key is another', async () => {
     broker.declareQueue('a')
     broker.declareQueue('b')
     for (const key of ['a', 'b', 'a', 'a', 'b']) broker.publish('', key, key)
     expect(broker.queueInfo('a')?.messagesReady).toBe(3)
     broker.declareExchange('x', 'fanout')
     expect(broker.publish('x', 'b', 'x').routed).toBe(false)
-    expect(broker.get('b')).toMatchObject({ exchange: '', routingKey: 'b', body: Buffer.from('b') })
+    expect(await broker.get('b')).toMatchObject({ exchange: '', routingKey: 'b', body: Buffer.from('b') })
   })
 
   test('in a batch puts in everything, or nothing', () => {
@@ -225,17 +226,17 @@ describe('publish', () => {
     expect(broker.queueInfo('q')?.messagesReady).toBe(2)
   })
 
-  test('copies the body, so that both sides may change theirs', () => {
+  test('copies the body, so that both sides may change theirs', async () => {
     broker.declareQueue('q')
     for (const size of [10, 50_000]) {
       const body = Buffer.alloc(size, 'a')
       broker.publish('', 'q', body)
       body.fill('b')
-      const first = broker.get('q')
+      const first = await broker.get('q')
       expect(first?.body.equals(Buffer.alloc(size, 'a'))).toBe(true)
       first?.body.fill('c')
       broker.nack(first as NonNullable<typeof first>)
-      const second = broker.get('q', { noAck: true })
+      const second = await broker.get('q', { noAck: true })
       expect(second?.body.equals(Buffer.alloc(size, 'a'))).toBe(true)
       expect(second).toMatchObject({ redelivered: true, deliveryCount: 1 })
     }
@@ -248,7 +249,7 @@ describe('publish', () => {
     expect(refusal(() => small.broker.publishBatch([{ exchange: '', routingKey: 'q', body: 'x' }])).kind).toBe(
       'resource-error',
     )
-    expect(small.broker.get('q')).toBeUndefined()
+    expect(await small.broker.get('q')).toBeUndefined()
     expect(small.server.health()).toMatchObject({ status: 'degraded' })
     await small.stop()
   })
@@ -285,10 +286,10 @@ describe('messages', () => {
     clusterId: 'k',
   }
 
-  test('keep their properties', () => {
+  test('keep their properties', async () => {
     broker.declareQueue('q')
     broker.publish('', 'q', '{}', properties)
-    const message = broker.get('q')
+    const message = await broker.get('q')
     expect(message).toEqual({
       queue: 'q',
       exchange: '',
@@ -301,10 +302,10 @@ describe('messages', () => {
     })
   })
 
-  test('keep header bytes when the queue reuses its memory', () => {
+  test('keep header bytes when the queue reuses its memory', async () => {
     broker.declareQueue('q')
     broker.publish('', 'q', 'x', { headers: { bytes: Buffer.alloc(200, 'a') } })
-    const message = broker.get('q', { noAck: true })
+    const message = await broker.get('q', { noAck: true })
     for (let i = 0; i < 100; i++) broker.publish('', 'q', Buffer.alloc(1000, 'z'))
     expect(Buffer.from(message?.properties.headers?.bytes as Uint8Array).equals(Buffer.alloc(200, 'a'))).toBe(true)
   })

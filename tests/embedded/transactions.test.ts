@@ -27,13 +27,13 @@ function fill(count: number): void {
   for (let i = 1; i <= count; i++) broker.publish('', 'in', String(i))
 }
 
-function take() {
-  return broker.get('in') ?? expect.unreachable('the queue is empty')
+async function take() {
+  return (await broker.get('in')) ?? expect.unreachable('the queue is empty')
 }
 
-function bodies(queue: string): string[] {
+async function bodies(queue: string): Promise<string[]> {
   const found: string[] = []
-  for (let next = broker.get(queue, { noAck: true }); next; next = broker.get(queue, { noAck: true })) {
+  for (let next = await broker.get(queue, { noAck: true }); next; next = await broker.get(queue, { noAck: true })) {
     found.push(String(next.body))
   }
   return found
@@ -44,9 +44,9 @@ test('the transactions of the server are those of its broker', () => {
 })
 
 describe('commit', () => {
-  test('carries out everything, in order', () => {
+  test('carries out everything, in order', async () => {
     fill(4)
-    const [one, two, three, four] = [take(), take(), take(), take()]
+    const [one, two, three, four] = [await take(), await take(), await take(), await take()]
     transactions.select(1)
     transactions.addOperation(1, publishOperation('', 'out', { body: 'a', properties: { messageId: 'm' } }))
     transactions.addOperation(1, ackOperation('in', two.deliveryTag, true))
@@ -56,20 +56,20 @@ describe('commit', () => {
     expect(broker.queueInfo('out')?.messagesReady).toBe(0)
     expect(broker.queueInfo('in')?.messagesUnacked).toBe(4)
     transactions.commit(1)
-    expect(broker.get('out')?.properties.messageId).toBe('m')
-    expect(bodies('out')).toEqual(['b'])
+    expect((await broker.get('out'))?.properties.messageId).toBe('m')
+    expect(await bodies('out')).toEqual(['b'])
     expect(broker.queueInfo('in')?.messagesUnacked).toBe(0)
-    expect(bodies('in')).toEqual(['3'])
+    expect(await bodies('in')).toEqual(['3'])
     expect(() => broker.ack(one)).toThrow('unknown delivery tag')
   })
 
-  test('leaves the channel transactional and empty', () => {
+  test('leaves the channel transactional and empty', async () => {
     transactions.select(1)
     transactions.addOperation(1, publishOperation('', 'out', { body: 'a' }))
     transactions.commit(1)
     transactions.commit(1)
     expect(transactions.state(1)).toBe('active')
-    expect(bodies('out')).toEqual(['a'])
+    expect(await bodies('out')).toEqual(['a'])
   })
 
   const refusals = [
@@ -82,9 +82,9 @@ describe('commit', () => {
     ],
     ['a message is too large', () => publishOperation('', 'out', { body: Buffer.alloc(16_777_217) }), 'message size'],
   ] as const
-  test.each(refusals)('changes nothing when %s', (_when, operation, text) => {
+  test.each(refusals)('changes nothing when %s', async (_when, operation, text) => {
     fill(1)
-    const message = take()
+    const message = await take()
     transactions.select(1)
     transactions.addOperation(1, publishOperation('', 'out', { body: 'a' }))
     transactions.addOperation(1, ackOperation('in', message.deliveryTag))
@@ -98,12 +98,12 @@ describe('commit', () => {
     broker.ack(message)
   })
 
-  test('puts a mandatory message that is routed into its queues, and drops one that is not mandatory', () => {
+  test('puts a mandatory message that is routed into its queues, and drops one that is not mandatory', async () => {
     transactions.select(1)
     transactions.addOperation(1, publishOperation('', 'out', { body: 'a' }, { mandatory: true }))
     transactions.addOperation(1, publishOperation('', 'gone', { body: 'b' }))
     transactions.commit(1)
-    expect(bodies('out')).toEqual(['a'])
+    expect(await bodies('out')).toEqual(['a'])
   })
 
   test('refuses a mandatory message as no-route', async () => {
@@ -112,9 +112,9 @@ describe('commit', () => {
     await expect(failing).rejects.toMatchObject({ name: 'BrokerError', kind: 'no-route' })
   })
 
-  test('changes nothing when a message is of another queue, or settled twice', () => {
+  test('changes nothing when a message is of another queue, or settled twice', async () => {
     fill(2)
-    const [one, two] = [take(), take()]
+    const [one, two] = [await take(), await take()]
     transactions.select(1)
     transactions.addOperation(1, ackOperation('out', one.deliveryTag))
     expect(() => transactions.commit(1)).toThrow(`unknown delivery tag ${one.deliveryTag}`)
@@ -125,9 +125,9 @@ describe('commit', () => {
     expect(broker.queueInfo('in')?.messagesUnacked).toBe(2)
   })
 
-  test('settles a message once when a later operation covers it again', () => {
+  test('settles a message once when a later operation covers it again', async () => {
     fill(2)
-    const [one, two] = [take(), take()]
+    const [one, two] = [await take(), await take()]
     transactions.select(1)
     transactions.addOperation(1, rejectOperation('in', one.deliveryTag))
     transactions.addOperation(1, ackOperation('in', two.deliveryTag, true))
@@ -164,20 +164,20 @@ describe('commit', () => {
     await small.stop()
   })
 
-  test('publishes what was added, whatever happened to the buffer since', () => {
+  test('publishes what was added, whatever happened to the buffer since', async () => {
     const body = Buffer.from('before')
     transactions.select(1)
     transactions.addOperation(1, publishOperation('', 'out', { body }))
     body.fill('x')
     transactions.commit(1)
-    expect(bodies('out')).toEqual(['before'])
+    expect(await bodies('out')).toEqual(['before'])
   })
 })
 
 describe('rollback', () => {
-  test('forgets everything and leaves the channel transactional', () => {
+  test('forgets everything and leaves the channel transactional', async () => {
     fill(1)
-    const message = take()
+    const message = await take()
     transactions.select(1)
     transactions.addOperation(1, publishOperation('', 'out', { body: 'a' }))
     transactions.addOperation(1, ackOperation('in', message.deliveryTag))
@@ -190,14 +190,14 @@ describe('rollback', () => {
 })
 
 describe('channels', () => {
-  test('are independent of each other', () => {
+  test('are independent of each other', async () => {
     transactions.select(1)
     transactions.select(2)
     transactions.addOperation(1, publishOperation('', 'out', { body: 'one' }))
     transactions.addOperation(2, publishOperation('', 'out', { body: 'two' }))
     transactions.rollback(1)
     transactions.commit(2)
-    expect(bodies('out')).toEqual(['two'])
+    expect(await bodies('out')).toEqual(['two'])
   })
 
   test('must be selected, and keep what they have when selected again', () => {
@@ -243,11 +243,11 @@ describe('executeAtomic', () => {
       add(publishOperation('', 'out', { body: 'a' }))
       await Promise.resolve()
       expect(broker.queueInfo('out')?.messagesReady).toBe(0)
-      add(ackOperation('in', take().deliveryTag))
+      add(ackOperation('in', (await take()).deliveryTag))
       return 'done'
     })
     expect(result).toBe('done')
-    expect(bodies('out')).toEqual(['a'])
+    expect(await bodies('out')).toEqual(['a'])
     expect(broker.queueInfo('in')?.messagesUnacked).toBe(0)
   })
 
@@ -267,9 +267,9 @@ describe('executeAtomic', () => {
   })
 })
 
-test('statistics count what was committed and what is pending', () => {
+test('statistics count what was committed and what is pending', async () => {
   fill(3)
-  const [one, two, three] = [take(), take(), take()]
+  const [one, two, three] = [await take(), await take(), await take()]
   transactions.select(1)
   transactions.select(2)
   transactions.addOperation(1, publishOperation('', 'out', { body: 'a' }))

@@ -47,10 +47,11 @@ describe('an unknown option is refused with the nearest name', () => {
     ['publishOperation', () => publishOperation('', 'q', { body: '' }, wrong({ mandatroy: true })), "'mandatory'?"],
     ['LevelStorage', () => new LevelStorage(wrong({ folder: 'x', durablity: 'os' })), "did you mean 'durability'?"],
     ['UserList', () => new UserList(wrong({ loopbackUser: [] })), "did you mean 'loopbackUsers'?"],
-  ])('by %s', (subject, act, text) => {
-    expect(act).toThrow(TypeError)
-    expect(act).toThrow(new RegExp(`^unknown (option|property|hook) '[\\w-]+' of ${subject}; `))
-    expect(act).toThrow(text)
+  ])('by %s', async (subject, act, text) => {
+    const failed = (async () => act())()
+    await expect(failed).rejects.toThrow(TypeError)
+    await expect(failed).rejects.toThrow(new RegExp(`^unknown (option|property|hook) '[\\w-]+' of ${subject}; `))
+    await expect(failed).rejects.toThrow(text)
   })
 
   test('by startTestBroker, shutdown and waitForQueue', async () => {
@@ -118,9 +119,10 @@ describe('a value of the wrong type names its property', () => {
       "unknown option 'persistent' of a message",
       () => add(publishOperation('', 'q', wrong({ body: '', persistent: true }))),
     ],
-  ])('%s', (text, act) => {
-    expect(act).toThrow(TypeError)
-    expect(act).toThrow(text)
+  ])('%s', async (text, act) => {
+    const failed = (async () => act())()
+    await expect(failed).rejects.toThrow(TypeError)
+    await expect(failed).rejects.toThrow(text)
   })
 })
 
@@ -152,10 +154,10 @@ test('what is refused has changed nothing', () => {
   expect(broker.vhosts()).toEqual(['/'])
 })
 
-test('persistent is the delivery mode by another name', () => {
+test('persistent is the delivery mode by another name', async () => {
   broker.publish('', 'q', 'kept', { persistent: true })
   broker.publish('', 'q', 'not kept', { persistent: false, deliveryMode: 1 })
-  const modes = [broker.get('q', { noAck: true }), broker.get('q', { noAck: true })]
+  const modes = [await broker.get('q', { noAck: true }), await broker.get('q', { noAck: true })]
   expect(modes.map((message) => message?.properties)).toEqual([{ deliveryMode: 2 }, { deliveryMode: 1 }])
 })
 

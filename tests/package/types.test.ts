@@ -22,7 +22,7 @@ export async function use(): Promise<Server> {
   await test.stop()
   const users = new UserList({ loopbackUsers: [] })
   const server = new ServerBuilder().withStorage(new MemoryStorage()).withAuthenticator(users).build()
-  const message = server.broker.get('orders')
+  const message = await server.broker.get('orders')
   if (message === undefined) throw new BrokerError('not-found', 'no order')
   await server.transactions.executeAtomic((add) => add(publishOperation('', 'invoices', { body: message.body })))
   return server

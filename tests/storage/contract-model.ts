@@ -29,9 +29,31 @@ export interface TakenMessage {
   readonly index: number
 }
 
+/** Waits until the next ready message can be taken. What is damaged is left out: there may be none then. */
+export async function readable(log: QueueLog): Promise<void> {
+  for (let isReadable = false; !isReadable && log.readyCount > 0; ) {
+    await new Promise<void>((resolve) => {
+      isReadable = log.isReadable(resolve)
+      if (isReadable) resolve()
+    })
+  }
+}
+
 /** Takes the next ready message, whose parts must all say the same number. */
-export function takeOne(log: QueueLog): TakenMessage {
-  log.makeReadable()
+export async function takeOne(log: QueueLog): Promise<TakenMessage> {
+  await readable(log)
+  return takeNow(log)
+}
+
+/** The first ones that are ready, so many. */
+export async function takeMany(log: QueueLog, count: number): Promise<TakenMessage[]> {
+  const taken: TakenMessage[] = []
+  while (taken.length < count) taken.push(await takeOne(log))
+  return taken
+}
+
+/** Takes a message that is in memory. */
+export function takeNow(log: QueueLog): TakenMessage {
   log.take()
   const { segment, index, isRedelivered } = log
   if (segment === undefined) throw new Error('took nothing')
@@ -45,10 +67,10 @@ export function takeOne(log: QueueLog): TakenMessage {
 }
 
 /** Takes and settles everything that is ready. */
-export function drain(log: QueueLog): number[] {
+export async function drain(log: QueueLog): Promise<number[]> {
   const numbers: number[] = []
-  for (log.makeReadable(); log.readyCount > 0; log.makeReadable()) {
-    const { number, segment, index } = takeOne(log)
+  for (await readable(log); log.readyCount > 0; await readable(log)) {
+    const { number, segment, index } = takeNow(log)
     numbers.push(number)
     log.settle(segment, index)
   }
@@ -129,7 +151,7 @@ export class Pair {
         this.#ready = []
         break
       default:
-        for (let left = event.count; left > 0; left--) this.#step(event.kind, event.place)
+        for (let left = event.count; left > 0; left--) await this.#step(event.kind, event.place)
     }
     this.#expectBytes()
   }
@@ -159,10 +181,10 @@ export class Pair {
     expect([this.#log.readyBytes, this.#log.unackedBytes]).toEqual([bytesOf(this.#ready), bytesOf(this.#taken)])
   }
 
-  expectSame(): void {
-    while (this.#ready.length > 0) this.#step('take', 0)
+  async expectSame(): Promise<void> {
+    while (this.#ready.length > 0) await this.#step('take', 0)
     expect(this.#log.readyCount).toBe(0)
-    while (this.#taken.length > 0) this.#step('settle', 0)
+    while (this.#taken.length > 0) await this.#step('settle', 0)
   }
 
   #append(isDurable: boolean, bytes: number): void {
@@ -174,25 +196,26 @@ export class Pair {
   }
 
   /** Drops one from anywhere. */
-  #drop(place: number): void {
+  async #drop(place: number): Promise<void> {
     const known = this.#ready.filter(({ position }) => position !== undefined)
     const one = known[place % Math.max(1, known.length)]
     if (one?.position === undefined) return
     const { segment, index } = one.position
+    await new Promise<void>((resolve) => this.#log.load(segment, resolve))
     expect(this.#log.takeAt(segment, index)).toBe(true)
     this.#log.settle(segment, index)
     this.#ready.splice(this.#ready.indexOf(one), 1)
   }
 
-  #step(kind: 'take' | 'drop' | 'settle' | 'requeue', place: number): void {
+  async #step(kind: 'take' | 'drop' | 'settle' | 'requeue', place: number): Promise<void> {
     if (kind === 'drop') {
-      this.#drop(place)
+      await this.#drop(place)
       return
     }
     if (kind === 'take') {
       const wanted = this.#ready.shift()
       if (wanted === undefined) return
-      const { number, isRedelivered, deliveries, segment, index } = takeOne(this.#log)
+      const { number, isRedelivered, deliveries, segment, index } = await takeOne(this.#log)
       expect({ number, isRedelivered, deliveries }).toEqual({
         number: wanted.number,
         isRedelivered: wanted.wasTaken,

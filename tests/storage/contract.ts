@@ -9,7 +9,7 @@ import type { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, type RecordSource } from '../../storage/record.ts'
 import { encodeExtension, readExtension } from '../../storage/record-extension.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
-import { committed, drain, durable, EVENT, Pair, type TakenMessage, takeOne, transient } from './contract-model.ts'
+import { committed, drain, durable, EVENT, Pair, type TakenMessage, takeMany, takeOne, transient } from './contract-model.ts'
 import { numbered } from './sources.ts'
 
 /** Makes a storage over the folder, which may hold what an earlier one left there; it is not open yet. */
@@ -60,22 +60,22 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         else expect(ids).toEqual([undefined, undefined])
       })
 
-      test('hands messages out in the order of their arrival, whatever their size', () => {
+      test('hands messages out in the order of their arrival, whatever their size', async () => {
         const sizes = [0, 1, 700, 9000, BODY_BESIDE_BYTES_MIN, 70_000, 3, 300_000]
         for (const log of [storage.createQueueLog(), storage.createQueueLog(storage.newQueueId())]) {
           for (const [i, size] of sizes.entries()) log.append(i % 2 === 0 ? durable(i, size) : transient(i, size))
           expect(log.readyCount).toBe(sizes.length)
-          expect(drain(log)).toEqual(range(0, sizes.length))
+          expect(await drain(log)).toEqual(range(0, sizes.length))
           expect(log.readyCount).toBe(0)
         }
       })
 
-      test('gives a message that came back its old place, and marks it', () => {
+      test('gives a message that came back its old place, and marks it', async () => {
         const log = storage.createQueueLog(storage.newQueueId())
         for (const number of range(1, 5)) log.append(durable(number))
-        const [, second, third] = [takeOne(log), takeOne(log), takeOne(log)]
+        const [, second, third] = (await takeMany(log, 3)) as [TakenMessage, TakenMessage, TakenMessage]
         for (const { segment, index } of [third, second]) log.requeue(segment, index)
-        const taken = [takeOne(log), takeOne(log), takeOne(log)]
+        const taken = await takeMany(log, 3)
         expect(taken.map(({ number, isRedelivered }) => [number, isRedelivered])).toEqual([
           [2, true],
           [3, true],
@@ -83,27 +83,27 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         ])
       })
 
-      test('counts how often a message came back, up to 255 times', () => {
+      test('counts how often a message came back, up to 255 times', async () => {
         const log = storage.createQueueLog(storage.newQueueId())
         for (const number of range(0, 100)) log.append(number % 2 === 0 ? durable(number) : transient(number))
         for (let times = 0; times < 300; times++) {
-          const { deliveries, number, segment, index } = takeOne(log)
+          const { deliveries, number, segment, index } = await takeOne(log)
           expect([number, deliveries]).toEqual([0, Math.min(times, 255)])
           log.requeue(segment, index)
         }
-        expect(range(0, 3).map(() => takeOne(log).deliveries)).toEqual([255, 0, 0])
+        expect((await takeMany(log, 3)).map(({ deliveries }) => deliveries)).toEqual([255, 0, 0])
       })
 
-      test('purges what is ready, and nothing else', () => {
+      test('purges what is ready, and nothing else', async () => {
         const log = storage.createQueueLog(storage.newQueueId())
         for (const number of range(1, 6)) log.append(durable(number))
-        const first = takeOne(log)
-        const second = takeOne(log)
+        const first = await takeOne(log)
+        const second = await takeOne(log)
         log.requeue(second.segment, second.index)
         expect(log.purge()).toBe(5)
         log.requeue(first.segment, first.index)
         log.append(durable(7))
-        expect(drain(log)).toEqual([1, 7])
+        expect(await drain(log)).toEqual([1, 7])
       })
 
       test('has no memory in use once nothing is kept', async () => {
@@ -111,7 +111,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         for (const log of logs) for (const number of range(1, 200)) log.append(durable(number, 5000))
         expect(storage.bytesInUse).toBeGreaterThan(2 * 200 * 5000)
         await committed(storage)
-        drain(logs[0] as QueueLog)
+        await drain(logs[0] as QueueLog)
         logs[1]?.clear()
         expect(logs[1]?.isClosed).toBe(true)
         logs[0]?.clear()
@@ -216,7 +216,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         const log = storage.createQueueLog(id)
         for (const number of range(0, 300)) log.append(number % 3 === 0 ? transient(number) : durable(number))
         for (const number of range(0, 100)) {
-          const taken = takeOne(log)
+          const taken = await takeOne(log)
           if (number % 2 === 0) log.settle(taken.segment, taken.index)
           if (number === 50) await committed(storage)
         }
@@ -226,7 +226,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         const again = storage.createQueueLog(id)
         expect(storage.dropUnclaimed()).toBe(0)
         expect(again.readyCount).toBe(wanted.length)
-        const taken = wanted.map(() => takeOne(again))
+        const taken = await takeMany(again, wanted.length)
         expect(taken.map(({ number }) => number)).toEqual(wanted)
         expect(taken.map(({ isRedelivered }) => isRedelivered)).toEqual(wanted.map((number) => number < 100))
         for (const { segment, index } of taken) again.settle(segment, index)
@@ -239,17 +239,16 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         const id = newId()
         let log = storage.createQueueLog(id)
         for (const number of range(0, 100)) log.append(durable(number))
-        const takeMany = (count: number): TakenMessage[] => range(0, count).map(() => takeOne(log))
-        let taken = takeMany(50)
+        let taken = await takeMany(log, 50)
         for (const round of [1, 2, 3]) {
           const returned = taken.filter(({ number }) => number % 4 >= round)
           for (const { segment, index } of returned) log.requeue(segment, index)
-          taken = [...taken.filter((one) => !returned.includes(one)), ...takeMany(returned.length)]
+          taken = [...taken.filter((one) => !returned.includes(one)), ...(await takeMany(log, returned.length))]
           if (round === 2) await committed(storage)
         }
         await reopen()
         log = storage.createQueueLog(id)
-        taken = takeMany(100)
+        taken = await takeMany(log, 100)
         // Those that were out for the first time came back by the restart.
         const wanted = (number: number): number => (number < 50 ? Math.max(1, number % 4) : 0)
         expect(taken.map(({ number, deliveries }) => [number, deliveries])).toEqual(
@@ -259,7 +258,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         await committed(storage)
         await reopen()
         log = storage.createQueueLog(id)
-        expect(takeMany(100).map(({ deliveries }) => deliveries)).toEqual(
+        expect((await takeMany(log, 100)).map(({ deliveries }) => deliveries)).toEqual(
           range(0, 100).map((number) => wanted(number) + 1),
         )
       })
@@ -272,7 +271,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
           await reopen()
           log = storage.createQueueLog(id)
         }
-        expect(drain(log)).toEqual(range(0, 40))
+        expect(await drain(log)).toEqual(range(0, 40))
       })
 
       test('has large bodies, and those that several queues share', async () => {
@@ -286,7 +285,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
           log.append(durable(2, 2_000_000))
         }
         await reopen()
-        for (const id of ids) expect(drain(storage.createQueueLog(id))).toEqual([0, 1, 2])
+        for (const id of ids) expect(await drain(storage.createQueueLog(id))).toEqual([0, 1, 2])
       })
 
       test('has what records carry beside their messages', async () => {
@@ -299,7 +298,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         }
         await reopen()
         const again = storage.createQueueLog(id)
-        const taken = range(0, 6).map(() => takeOne(again))
+        const taken = await takeMany(again, 6)
         expect(taken.map(({ segment, index }) => readExtension(segment, index))).toEqual(
           range(0, 6).map((place) => (place % 2 === 0 ? undefined : { expiresAtMs: 7, priority: 5 })),
         )
@@ -313,7 +312,8 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         logs[0]?.purge()
         logs[1]?.clear()
         await reopen()
-        expect(ids.map((id) => drain(storage.createQueueLog(id)).length)).toEqual([0, 0, 50])
+        const found = ids.map(async (id) => (await drain(storage.createQueueLog(id))).length)
+        expect(await Promise.all(found)).toEqual([0, 0, 50])
       })
 
       test('lets go of queues that nobody asks for', async () => {
@@ -324,7 +324,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         expect(storage.dropUnclaimed()).toBe(1)
         await reopen()
         expect(recovery.messages).toBe(1)
-        expect(drain(storage.createQueueLog(ids[0]))).toEqual([ids[0]])
+        expect(await drain(storage.createQueueLog(ids[0]))).toEqual([ids[0]])
         expect(storage.dropUnclaimed()).toBe(0)
       })
 
@@ -350,7 +350,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
                 pair.reopened(storage)
               }
             }
-            pair.expectSame()
+            await pair.expectSame()
           }),
           { numRuns: 60 },
         )

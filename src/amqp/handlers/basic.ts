@@ -1,3 +1,5 @@
+import { METHODS, type MethodArguments } from '../../../protocol/methods.ts'
+import type { Segment } from '../../../storage/segment.ts'
 import { refuse } from '../../broker/errors.ts'
 import { shortString } from '../../broker/messages/message.ts'
 import type { Queue } from '../../broker/queues/queue.ts'
@@ -5,10 +7,13 @@ import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
 import { accessQueue } from '../../broker/operations/queue-declaration.ts'
 import { REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 
+import type { Channel } from '../channel.ts'
 import { writeStoredContent } from '../delivery.ts'
 import type { Handler } from './handler.ts'
 import type { UnackedOwner } from '../unacked.ts'
 import { queueName } from './queue.ts'
+
+type ReadRecord = (segment: Segment, index: number, isRedelivered: boolean) => void
 
 /** What a message taken by basic.get belongs to while it is unacked: no consumer, no credit. */
 class GetOwner implements UnackedOwner {
@@ -62,7 +67,7 @@ const cancel: Handler<'basic.cancel'> = (channel, { consumerTag, nowait }) => {
 const get: Handler<'basic.get'> = (channel, args) => {
   const { connection, session, unacked, vhost } = channel
   const queue = accessQueue(vhost, queueName(channel, args.queue), session, 'read')
-  const isFound = queue.get(args.noAck, (segment, index, redelivered) => {
+  const read: ReadRecord = (segment, index, redelivered) => {
     const deliveryTag = args.noAck ? unacked.skip() : unacked.add(new GetOwner(queue), segment, index)
     const { block } = segment
     const keyStart = segment.keyStart(index)
@@ -72,8 +77,23 @@ const get: Handler<'basic.get'> = (channel, args) => {
     connection.send(channel.id, 'basic.get-ok', { deliveryTag, redelivered, exchange, routingKey, messageCount })
     writeStoredContent(channel.answering, segment, index)
     channel.consumers.holdBehindAnswers()
-  })
-  if (!isFound) connection.send(channel.id, 'basic.get-empty', {})
+  }
+  const found = queue.get(args.noAck, read, () => getAgain(channel, args))
+  if (found === 'empty') connection.send(channel.id, 'basic.get-empty', {})
+  if (found === 'unread') connection.intake.beginRead()
+}
+
+/** What had to be read from the disk is there. */
+function getAgain(channel: Channel, args: MethodArguments<'basic.get'>): void {
+  const { failures, intake } = channel.connection
+  intake.endRead()
+  if (channel.isClosing) return
+  try {
+    get(channel, args)
+  } catch (error) {
+    const { classId, methodId } = METHODS['basic.get']
+    failures.failChannel(channel, error, classId, methodId)
+  }
 }
 
 const recover: Handler<'basic.recover'> = (channel, args) => {

@@ -154,14 +154,17 @@ export class Queue {
 
   /**
    * Takes one message for basic.get: read it before calling anything else of the queue. With `isNoAck` it is settled
-   * when `read` returns, otherwise the reader settles or requeues it later. False when no message is ready.
+   * when `read` returns, otherwise the reader settles or requeues it later. What is `unread` has to be read back from the
+   * disk first: `whenReadable` is called when the caller should try again.
    */
-  get(isNoAck: boolean, read: (segment: Segment, index: number, isRedelivered: boolean) => void): boolean {
+  get(
+    isNoAck: boolean,
+    read: (segment: Segment, index: number, isRedelivered: boolean) => void,
+    whenReadable: () => void,
+  ): 'taken' | 'empty' | 'unread' {
     const log = this.#log
-    if (log.readyCount === 0) return false
-    log.makeReadable()
-    // What had to be read back may have turned out to be damaged.
-    if (log.readyCount === 0) return false
+    if (log.readyCount === 0) return 'empty'
+    if (!log.isReadable(whenReadable)) return 'unread'
     log.take()
     const segment = log.segment as Segment
     const { index } = log
@@ -169,7 +172,7 @@ export class Queue {
     if (!isNoAck) this.unackedCount++
     read(segment, index, log.isRedelivered)
     if (isNoAck) log.settle(segment, index)
-    return true
+    return 'taken'
   }
 
   /** Ends the time of an unacked message: it is done with, becomes ready again in its old place, or is a dead letter. */

@@ -273,10 +273,6 @@ export class Catalogue {
     return 0
   }
 
-  pageNow(id: number): Buffer | undefined {
-    return this.#database.getSync(pageKey(id))
-  }
-
   /** LevelDB slows writers down, or will soon: it has more to sort than it can. */
   get isBehind(): boolean {
     if (this.#waitingReads !== undefined) return false

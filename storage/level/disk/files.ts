@@ -1,5 +1,5 @@
 /** The few things the store does with files. Tests put faults in between. */
-import { constants, read, readSync } from 'node:fs'
+import { constants, read } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -23,7 +23,6 @@ export interface DataFile {
   sync(): Promise<void>
   /** Fills the buffer from this offset; rejects when the file is shorter. */
   read(buffer: Uint8Array, offset: number): Promise<void>
-  readNow(buffer: Uint8Array, offset: number): void
   size(): Promise<number>
   truncate(bytes: number): Promise<void>
   /** Gives it another name in its folder, which no file has. */
@@ -202,16 +201,6 @@ class DiskFile implements DataFile {
     await this.#descriptors.use(this.#descriptor, this.#path, (fd) =>
       readAll(buffer, (at) => readFrom(fd, buffer, at, buffer.length - at, offset + at)),
     )
-  }
-
-  readNow(buffer: Uint8Array, offset: number): void {
-    this.#descriptors.useNow(this.#descriptor, this.#path, (fd) => {
-      for (let at = 0; at < buffer.length; ) {
-        const bytesRead = readSync(fd, buffer, at, buffer.length - at, offset + at)
-        if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
-        at += bytesRead
-      }
-    })
   }
 
   async size(): Promise<number> {

@@ -2,7 +2,7 @@
  * Descriptors of files that are read now and then. A store may have far more files than a process may have open: those
  * that nobody has read from for the longest time are closed, and opened again when somebody does.
  */
-import { closeSync, open, openSync } from 'node:fs'
+import { closeSync, open } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { codeOf } from './disk-errors.ts'
@@ -50,14 +50,6 @@ export class ReadDescriptors {
     }
   }
 
-  useNow(descriptor: ReadDescriptor, path: string, read: (fd: number) => void): void {
-    descriptor.fd ??= this.#openNow(path)
-    this.#touch(descriptor)
-    // It may be one more than there should be until then.
-    read(descriptor.fd)
-    this.#closeUnused(this.#max)
-  }
-
   /** Lets go of the file once nobody reads it any more. */
   async close(descriptor: ReadDescriptor): Promise<void> {
     if (descriptor.users > 0) {
@@ -82,16 +74,6 @@ export class ReadDescriptors {
         this.#closeUnused(0)
         await sleep(POLL_MS)
       }
-    }
-  }
-
-  #openNow(path: string): number {
-    try {
-      return openSync(path, 'r')
-    } catch (error) {
-      if (!isWithoutDescriptors(error)) throw error
-      this.#closeUnused(0)
-      return openSync(path, 'r')
     }
   }
 

@@ -183,6 +183,11 @@ export class LevelJournal implements Journal {
     this.#arm()
   }
 
+  /** Calls somebody who has waited for the disk: what it throws concerns it alone. */
+  call(callback: () => void): void {
+    this.#waiters.call(callback)
+  }
+
   damaged(text: string): void {
     this.#options.onDamage(text)
   }

@@ -197,10 +197,6 @@ export class LogFiles {
     }
   }
 
-  readNow(number: number, buffer: Uint8Array, offset: number): void {
-    this.#required(number).file.readNow(buffer, offset)
-  }
-
   /** Lets go of a file that holds nothing that is needed. */
   async remove(log: LogFile): Promise<void> {
     this.#byNumber.delete(log.number)

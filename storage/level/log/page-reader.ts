@@ -10,7 +10,6 @@ import { ReadBodies } from './read-bodies.ts'
 /** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
 export interface PageSource {
   read(file: number, buffer: Buffer, offset: number): Promise<void>
-  readNow(file: number, buffer: Buffer, offset: number): void
 }
 
 export class PageReader {
@@ -35,19 +34,6 @@ export class PageReader {
     // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
     if (storedOf(segment) !== stored) return []
     return stored?.gathered === gathered ? this.#admit(segment, reads, admitted) : this.load(segment, admitted)
-  }
-
-  loadNow(segment: Segment, admitted: () => void): DamagedRecords[] {
-    const reads = plan(segment, this.#bodies)
-    for (const one of reads) {
-      if (one.known !== undefined) continue
-      try {
-        this.#source.readNow(one.page.file, one.buffer, one.offset)
-      } catch (error) {
-        wipe(one, error)
-      }
-    }
-    return this.#admit(segment, reads, admitted)
   }
 
   #admit(segment: Segment, reads: readonly Read[], admitted: () => void): DamagedRecords[] {

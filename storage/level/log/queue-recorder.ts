@@ -128,17 +128,13 @@ export class QueueRecorder implements LogRecorder {
       (damaged) => {
         this.#loading?.delete(segment)
         this.#discard(segment, damaged)
-        for (const callback of callbacks) callback()
+        for (const callback of callbacks) this.#journal.call(callback)
       },
       (error: unknown) => {
         this.#loading?.delete(segment)
         this.#journal.unreadable(error)
       },
     )
-  }
-
-  loadNow(segment: Segment): void {
-    this.#discard(segment, this.#reader.loadNow(segment, () => this.#admitted(segment)))
   }
 
   /** What the bodies were counted with may have been an estimate, and some of it may be damaged. */

@@ -106,7 +106,6 @@ function readOnly(files: Files): Files {
         // Recovery makes safe what it has read.
         sync: () => file.sync(),
         read: (buffer, offset) => file.read(buffer, offset),
-        readNow: (buffer, offset) => file.readNow(buffer, offset),
         size: () => file.size(),
         isInPlace: () => file.isInPlace(),
         rest: () => file.rest(),

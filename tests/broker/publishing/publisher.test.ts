@@ -7,7 +7,7 @@ import { Message } from '../../../src/broker/messages/message.ts'
 import { enqueue, Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
 import { Block } from '../../../src/lib/block.ts'
-import { drain, message, Model, refusal, session } from '../model.ts'
+import { drain, get, message, Model, refusal, session } from '../model.ts'
 
 let model: Model
 let publisher: Publisher
@@ -116,7 +116,7 @@ describe('Publisher', () => {
     const properties = { messageId: 'm', ...withHeaders({ CC: ['b', 'b', 'a'], BCC: ['c'], other: 1 }) }
     expect(publisher.publish(message('', 'a', 'body', properties))).toBe('routed')
     for (const queue of [a, b, c]) {
-      queue.get(true, (segment, index) => {
+      get(queue, true, (segment, index) => {
         const { block } = segment
         const found = decodeContentHeader(block.bytes, segment.headerStart(index), segment.bodyStart(index))
         expect([found.bodySize, found.properties.messageId]).toEqual([4, 'm'])
@@ -177,7 +177,7 @@ describe('Publisher', () => {
   test.each([1, 2, 3])('drops the flags %d, which mean nothing', (flags) => {
     const queue = model.queue('q')
     publisher.publish(withHeaderBytes([0, flags]))
-    queue.get(true, (segment, index) => {
+    get(queue, true, (segment, index) => {
       expect(readFlags(segment.block.bytes, segment.headerStart(index))).toBe(0)
     })
   })
@@ -213,7 +213,7 @@ describe('Publisher', () => {
     const queue = model.queue('q')
     const { consumer, replies } = requester()
     publisher.publish(message('', 'q', 'ask', { replyTo: 'amq.rabbitmq.reply-to', correlationId: '7' }))
-    queue.get(true, (segment, index) => {
+    get(queue, true, (segment, index) => {
       expect(segment.block.bytes.toString('latin1', segment.offsets[index])).toContain(consumer.address)
     })
     const replier = new Publisher(model.vhost, session('other'), 1000)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Consumer } from '../../../src/broker/queues/consumer.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
-import { type Delivered, drain, Model, message, refusal, Sink } from '../model.ts'
+import { type Delivered, drain, get, Model, message, refusal, Sink } from '../model.ts'
 
 function publish(queue: Queue, ...bodies: string[]): void {
   for (const body of bodies) queue.publish(message('', queue.name, body))
@@ -106,16 +106,16 @@ describe('Queue', () => {
     publish(queue, '1', '2')
     const seen: [number, boolean][] = []
     expect(
-      queue.get(false, (segment, index, isRedelivered) => {
+      get(queue, false, (segment, index, isRedelivered) => {
         seen.push([queue.readyCount, isRedelivered])
         queue.settle(segment, index, 'requeue')
       }),
     ).toBe(true)
-    expect(queue.get(true, (_segment, _index, isRedelivered) => seen.push([queue.readyCount, isRedelivered]))).toBe(
+    expect(get(queue, true, (_segment, _index, isRedelivered) => seen.push([queue.readyCount, isRedelivered]))).toBe(
       true,
     )
     expect(drain(queue)).toEqual(['2'])
-    expect(queue.get(true, () => expect.unreachable())).toBe(false)
+    expect(get(queue, true, () => expect.unreachable())).toBe(false)
     expect(seen).toEqual([
       [1, false],
       [1, true],

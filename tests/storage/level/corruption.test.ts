@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { committed, drain, durable, takeOne, readable } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
 
 const QUEUES = [1, 2, 3] as const
@@ -88,7 +88,7 @@ async function fill(life: number): Promise<void> {
   }
   for (const log of logs) {
     for (let left = 0; left < 300; left++) {
-      const { number, segment, index } = takeOne(log)
+      const { number, segment, index } = await takeOne(log)
       // A few of the oldest stay, and keep nothing but themselves.
       if (number % 20 !== 0 && number % 29 !== 0) log.settle(segment, index)
     }
@@ -113,7 +113,7 @@ async function readAll(folder: string, whileOpen: () => void = () => {}) {
   for (const id of QUEUES) {
     const log = storage.createQueueLog(id)
     const found: number[] = []
-    for (log.makeReadable(); log.readyCount > 0; log.makeReadable()) found.push(takeOne(log).number)
+    for (await readable(log); log.readyCount > 0; await readable(log)) found.push((await takeOne(log)).number)
     numbers.set(id, found)
   }
   whileOpen()
@@ -260,7 +260,7 @@ test('what is damaged is left out when it is settled, too', async () => {
   const { problems } = await storage.open()
   for (const id of QUEUES) {
     const log = storage.createQueueLog(id)
-    drain(log)
+    await drain(log)
     expect(log.readyCount).toBe(0)
   }
   await storage.close()

@@ -85,7 +85,7 @@ async function pass(log: QueueLog, count: number, keeps: (number: number) => boo
     if (number % PER_COMMIT < PER_COMMIT - 1) continue
     await committed(storage)
     while (log.readyCount > 0) {
-      const taken = takeOne(log)
+      const taken = await takeOne(log)
       if (!keeps(taken.number)) log.settle(taken.segment, taken.index)
       else {
         kept.push(taken)

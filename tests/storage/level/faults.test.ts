@@ -84,7 +84,7 @@ async function numbersAfterRestart(): Promise<number[]> {
   files.fault = () => {}
   await storage.close()
   await open()
-  return drain(log)
+  return await drain(log)
 }
 
 describe('a disk that is full for a while', () => {
@@ -172,7 +172,7 @@ describe('a disk that is full for a while', () => {
     expect(damage.join()).toMatch(/what was not confirmed yet is lost/)
     files.fault = () => {}
     await open()
-    expect(drain(log)).toEqual([])
+    expect(await drain(log)).toEqual([])
   })
 })
 

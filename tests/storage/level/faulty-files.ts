@@ -176,11 +176,6 @@ class FaultyFile implements DataFile {
     await this.#file.read(buffer, offset)
   }
 
-  readNow(buffer: Uint8Array, offset: number): void {
-    void this.#files.fault('read', this.#name)
-    this.#file.readNow(buffer, offset)
-  }
-
   async size(): Promise<number> {
     await this.#files.fault('size', this.#name)
     return await this.#file.size()

@@ -8,7 +8,7 @@ import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { LevelStorageOptions } from '../../../storage/level/level-storage-options.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
-import { committed, drain, durable, type TakenMessage, takeOne, transient } from '../contract-model.ts'
+import { committed, drain, durable, type TakenMessage, takeOne, transient, takeMany, readable } from '../contract-model.ts'
 
 const MIB = 1024 * 1024
 
@@ -46,28 +46,28 @@ test('the place of a transient message that was settled may be taken by another 
   first.log.append(durable(0))
   first.log.append(transient(1))
   await committed(first.storage)
-  takeOne(first.log)
-  const { segment, index } = takeOne(first.log)
+  await takeOne(first.log)
+  const { segment, index } = await takeOne(first.log)
   first.log.settle(segment, index)
   await committed(first.storage)
   const second = await nextLife()
-  expect(takeOne(second.log).number).toBe(0)
+  expect((await takeOne(second.log)).number).toBe(0)
   second.log.append(durable(2))
   await committed(second.storage)
   const third = await nextLife()
-  expect(drain(third.log)).toEqual([0, 2])
+  expect(await drain(third.log)).toEqual([0, 2])
 })
 
 test('what was delivered stays marked, however many restarts there are', async () => {
   const first = await nextLife()
   for (let number = 0; number < 6; number++) first.log.append(durable(number))
-  for (let number = 0; number < 5; number++) takeOne(first.log)
+  for (let number = 0; number < 5; number++) await takeOne(first.log)
   await committed(first.storage)
   const second = await nextLife()
-  expect(takeOne(second.log).isRedelivered).toBe(true)
+  expect((await takeOne(second.log)).isRedelivered).toBe(true)
   await committed(second.storage)
   const third = await nextLife()
-  const marks = Array.from({ length: 6 }, () => takeOne(third.log).isRedelivered)
+  const marks = (await takeMany(third.log, 6)).map(({ isRedelivered }) => isRedelivered)
   expect(marks).toEqual([true, true, true, true, true, false])
 })
 
@@ -99,9 +99,9 @@ test('large bodies are in memory a few at a time, before a restart and after it'
   expect(first.storage.bytesInUse).toBeLessThan(memoryBytes + 2 * 5 * MIB)
   const second = await nextLife({ memoryBytes })
   for (let number = 0; number < 60; number++) {
-    second.log.makeReadable()
+    await readable(second.log)
     expect(second.storage.bytesInUse).toBeLessThan(memoryBytes + 2 * 5 * MIB)
-    const taken = takeOne(second.log)
+    const taken = await takeOne(second.log)
     expect(taken.number).toBe(number)
     second.log.settle(taken.segment, taken.index)
   }
@@ -118,7 +118,7 @@ test('a message per commit takes no page of its own for good', async () => {
   const second = await nextLife()
   // One segment is not complete yet; the others were written once more.
   expect(pageCount(second.storage)).toBeLessThan(256 * 5 + segmentCount * 2)
-  expect(drain(second.log)).toEqual(Array.from({ length: count }, (_, number) => number))
+  expect(await drain(second.log)).toEqual(Array.from({ length: count }, (_, number) => number))
 })
 
 test('what was settled before a segment was written once more stays settled', async () => {
@@ -128,14 +128,14 @@ test('what was settled before a segment was written once more stays settled', as
     log.append(number % 7 === 3 ? transient(number, 200) : durable(number, 200))
     await committed(storage)
     if (number % 3 !== 0) continue
-    const taken = takeOne(log)
+    const taken = await takeOne(log)
     settled.add(taken.number)
     log.settle(taken.segment, taken.index)
   }
   await committed(storage)
   const second = await nextLife()
   const kept = Array.from({ length: 4000 }, (_, number) => number).filter((n) => n % 7 !== 3 && !settled.has(n))
-  expect(drain(second.log)).toEqual(kept)
+  expect(await drain(second.log)).toEqual(kept)
 })
 
 function pageCount({ journal }: LevelStorage): number {
@@ -149,7 +149,7 @@ test('no two segments ever have the same sequence, whatever came in between', as
   const empty = async ({ storage, log }: { storage: LevelStorage; log: QueueLog }): Promise<void> => {
     log.append(durable(0))
     await committed(storage)
-    const { segment, index } = takeOne(log)
+    const { segment, index } = await takeOne(log)
     expect(sequences).not.toContain(segment.sequence)
     sequences.add(segment.sequence)
     log.settle(segment, index)
@@ -169,13 +169,13 @@ test('a message at the place of one that was never kept is not marked as deliver
   first.log.append(durable(0))
   await committed(first.storage)
   for (let number = 1; number < 5; number++) first.log.append(transient(number))
-  for (let number = 0; number < 5; number++) takeOne(first.log)
+  for (let number = 0; number < 5; number++) await takeOne(first.log)
   await committed(first.storage)
   const second = await nextLife()
   second.log.append(durable(5))
   await committed(second.storage)
   const third = await nextLife()
-  const marks = Array.from({ length: 2 }, () => takeOne(third.log)).map(({ number, isRedelivered }) => [
+  const marks = (await takeMany(third.log, 2)).map(({ number, isRedelivered }) => [
     number,
     isRedelivered,
   ])
@@ -189,15 +189,15 @@ test('so it is when others of the segment came back in between', async () => {
   const first = await nextLife()
   for (let number = 0; number < 10; number++) first.log.append(durable(number))
   for (let number = 10; number < 15; number++) first.log.append(transient(number))
-  for (let number = 0; number < 15; number++) takeOne(first.log)
+  for (let number = 0; number < 15; number++) await takeOne(first.log)
   await committed(first.storage)
   const second = await nextLife()
-  const { segment, index } = takeOne(second.log)
+  const { segment, index } = await takeOne(second.log)
   second.log.requeue(segment, index)
   for (let number = 20; number < 24; number++) second.log.append(durable(number))
   await committed(second.storage)
   const third = await nextLife()
-  const marked = Array.from({ length: 14 }, () => takeOne(third.log))
+  const marked = (await takeMany(third.log, 14))
     .filter(({ isRedelivered }) => isRedelivered)
     .map(({ number }) => number)
   expect(marked).toEqual(Array.from({ length: 10 }, (_, number) => number))
@@ -228,27 +228,31 @@ test('whatever processes do before they are killed, only what was delivered is m
           for (let left = count; left > 0; left--) log.append(make(next++))
         }
         // What is read back goes on in its old segment.
-        const taken = takeAll(log, delivered, life.takenFirst)
+        const taken = await takeAll(log, delivered, life.takenFirst)
         append(life.kept, durable)
         append(life.transient, transient)
-        taken.push(...takeAll(log, delivered, life.taken))
+        taken.push(...(await takeAll(log, delivered, life.taken)))
         await committed(storage)
         for (const { segment, index } of taken.splice(0, life.requeued)) log.requeue(segment, index)
         for (const { segment, index } of taken.splice(0, life.settled)) log.settle(segment, index)
         append(life.keptThen, durable)
         await committed(storage)
       }
-      takeAll((await nextLife()).log, delivered)
+      await takeAll((await nextLife()).log, delivered)
     }),
     { numRuns: 6 },
   )
 }, 60_000)
 
 /** Takes so many messages, or all; only those that were delivered before may say so. */
-function takeAll(log: QueueLog, delivered: Set<number>, countMax = Number.POSITIVE_INFINITY): TakenMessage[] {
+async function takeAll(
+  log: QueueLog,
+  delivered: Set<number>,
+  countMax = Number.POSITIVE_INFINITY,
+): Promise<TakenMessage[]> {
   const taken: TakenMessage[] = []
   while (log.readyCount > 0 && taken.length < countMax) {
-    const message = takeOne(log)
+    const message = await takeOne(log)
     if (message.isRedelivered) expect(delivered).toContain(message.number)
     delivered.add(message.number)
     taken.push(message)

@@ -45,14 +45,14 @@ test('is read back in order while it grows', async () => {
     for (let left = 0; left < 400; left++) log.append(durable(appended++, appended % 191 === 0 ? 50_000 : 1000))
     await committed(storage)
     for (let left = 0; left < 150; left++) {
-      const { number, segment, index } = takeOne(log)
+      const { number, segment, index } = await takeOne(log)
       expect(number).toBe(next++)
       log.settle(segment, index)
     }
     peak = Math.max(peak, storage.bytesInUse)
   }
   expect(peak).toBeLessThan(2 * memoryBytes)
-  expect(drain(log)).toEqual(Array.from({ length: appended - next }, (_, i) => next + i))
+  expect(await drain(log)).toEqual(Array.from({ length: appended - next }, (_, i) => next + i))
   expect(storage.bytesInUse).toBe(0)
 })
 
@@ -90,7 +90,7 @@ test('keeps transient messages in memory, where alone they are', async () => {
     log.append(number % 2 === 0 ? durable(number, 1000) : { ...durable(number, 1000), isDurable: false })
   }
   await committed(storage)
-  expect(drain(log)).toEqual(Array.from({ length: 1000 }, (_, number) => number))
+  expect(await drain(log)).toEqual(Array.from({ length: 1000 }, (_, number) => number))
 })
 
 test('what was delivered and is not acknowledged leaves memory, too, and can be requeued and settled', async () => {
@@ -103,7 +103,7 @@ test('what was delivered and is not acknowledged leaves memory, too, and can be 
   }
   const taken: TakenMessage[] = []
   for (let number = 0; number < 9_000; number++) {
-    taken.push(takeOne(log))
+    taken.push(await takeOne(log))
     if (number % 500 === 0) {
       log.append(durable(10_000, 1000))
       await committed(storage)
@@ -117,7 +117,7 @@ test('what was delivered and is not acknowledged leaves memory, too, and can be 
   }
   await committed(storage)
   expect([log.readyBytes, log.unackedBytes]).toEqual([7_018_000, 0])
-  const rest = drain(log)
+  const rest = await drain(log)
   expect([log.readyBytes, log.unackedBytes]).toEqual([0, 0])
   expect(rest.slice(0, 6000)).toEqual(taken.map(({ number }) => number).filter((number) => number % 3 !== 0))
 })

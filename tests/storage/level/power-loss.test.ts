@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { openFolder } from '../../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { Random } from '../../malice/random.ts'
-import { committed, drain, durable, takeOne } from '../contract-model.ts'
+import { committed, drain, durable, takeNow } from '../contract-model.ts'
 import { FaultyFiles } from './faulty-files.ts'
 
 interface Step {
@@ -92,7 +92,7 @@ class Pair {
     }
     for (let left = settle; left > 0 && this.#logs[0].readyCount > 0; left--) {
       for (const log of this.#logs) {
-        const { number, segment, index } = takeOne(log)
+        const { number, segment, index } = takeNow(log)
         log.settle(segment, index)
         this.settled.add(number)
         journal.whenDurable(() => this.forgotten.add(number))
@@ -119,7 +119,7 @@ async function losePower(steps: readonly Step[], disk: DoomedDisk, share: number
     const copy = disk.copy(share, seed)
     const second = new LevelStorage({ folder: copy })
     const { problems } = await second.open()
-    const [found = [], same] = [1, 2].map((id) => drain(second.createQueueLog(id)))
+    const [found = [], same] = await Promise.all([1, 2].map((id) => drain(second.createQueueLog(id))))
     await second.close()
     rmSync(copy, { recursive: true })
     expect(problems).toEqual([])

@@ -114,7 +114,7 @@ test('a log file that is missing in the middle is told of, and what is around it
   const { problems, messages } = await open()
   expect(problems).toEqual([expect.stringMatching(/^1 commits in front of log file 3 are missing$/)])
   expect(messages).toBe(2 * 2 * PER_LIFE)
-  expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 2))
+  expect(await drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 2))
 })
 
 test('a log file that is missing at the start is told of, even when the catalogue was never written', async () => {
@@ -122,7 +122,7 @@ test('a log file that is missing at the start is told of, even when the catalogu
   rmSync(logFiles()[0] as string)
   const { problems } = await open()
   expect(problems).toEqual([expect.stringMatching(/^1 commits in front of log file 2 are missing$/)])
-  expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(1, 2))
+  expect(await drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(1, 2))
 })
 
 test('a catalogue that is missing is told of', async () => {
@@ -183,7 +183,7 @@ test('messages of a queue that nobody knows go into the quarantine, and are gone
   const kept = names.map((name) => readFileSync(join(folder, 'quarantine', place, name), 'latin1')).join()
   for (const number of numbersOf(0, 1, 2)) expect(kept).toContain(`k${number}`)
   expect(await open()).toMatchObject({ problems: [], messages: 30 })
-  expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 1, 2))
+  expect(await drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 1, 2))
   expect(storage.dropUnclaimed()).toBe(0)
 })
 
@@ -215,7 +215,7 @@ test('of two queues with the same number, the first has the messages', async () 
   const log = storage.createQueueLog(QUEUE)
   expect(() => storage.createQueueLog(QUEUE)).toThrow(`another queue has its number ${QUEUE} too`)
   storage.dropUnclaimed()
-  expect(drain(log)).toEqual(numbersOf(0))
+  expect(await drain(log)).toEqual(numbersOf(0))
   const next = storage.newQueueId()
   expect(next).toBeGreaterThan(OTHER_QUEUE)
   expect(storage.createQueueLog(next).readyCount).toBe(0)
@@ -258,7 +258,7 @@ test('damage in the log is told of once, also when the next process is killed', 
   expect(found).toMatchObject({ messages: 2 * PER_LIFE })
   await kill()
   expect(await open()).toMatchObject({ problems: [], quarantined: 0, messages: 2 * PER_LIFE })
-  expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(1))
+  expect(await drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(1))
 })
 
 test('what was removed before damage was found does not come back after it', async () => {
@@ -331,7 +331,7 @@ test('what the log told again of a damaged catalogue survives that the next proc
   const again = await open()
   expect(again).toMatchObject({ problems: [], messages: 40 })
   expect(again.entities).toHaveLength(2)
-  expect(drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 1))
+  expect(await drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 1))
 })
 
 test('a catalogue that does not say how far it has come is told of', async () => {

@@ -9,7 +9,7 @@ import { damageInLevelFiles } from '../../../../storage/level/catalogue/leveldb-
 import { damageInLog } from '../../../../storage/level/catalogue/leveldb-log.ts'
 import { isTableIntact } from '../../../../storage/level/catalogue/table-check.ts'
 import type { QueueLog } from '../../../../storage/queue-log.ts'
-import { committed, drain, durable, takeOne } from '../../contract-model.ts'
+import { committed, drain, durable, takeOne, readable } from '../../contract-model.ts'
 import { copyAsKilled } from '../killed-copy.ts'
 
 const NO_DAMAGE = { tables: [], problems: [] }
@@ -68,7 +68,7 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
   expect(problems.join()).toMatch(/the catalogue was damaged: its file \d+\.log is damaged at \d+/)
   expect(entities.map(({ key }) => key).sort()).toEqual(ids.map((id) => `queue ${id}`))
   expect(messages).toBe(8 * 20)
-  for (const id of ids) expect(drain(again.createQueueLog(id))).toHaveLength(20)
+  for (const id of ids) expect(await drain(again.createQueueLog(id))).toHaveLength(20)
   await again.close()
 })
 
@@ -169,7 +169,7 @@ test('a catalogue whose tables are damaged does not take the process with it', a
   expect(problems.join()).toMatch(/its table \d+\.ldb is not what was written/)
   // All of it was in log files that are still there.
   expect(messages).toBe(150)
-  expect(drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 150 }, (_, number) => number))
+  expect(await drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 150 }, (_, number) => number))
   await storage.close()
   expect(namesIn(join(folder, 'quarantine'), /catalogue/)).toHaveLength(1)
 })
@@ -248,7 +248,7 @@ test('a catalogue that does not know how far it has come writes over nothing', a
     for (let left = count; left > 0; left--) {
       log.append(durable(next++, 500))
       await committed(storage)
-      const { number, segment, index } = takeOne(log)
+      const { number, segment, index } = await takeOne(log)
       if (number % 100 > 0) log.settle(segment, index)
     }
   }
@@ -256,11 +256,7 @@ test('a catalogue that does not know how far it has come writes over nothing', a
   const live = async (): Promise<number> => {
     const storage = await open()
     const log = storage.createQueueLog(1)
-    log.makeReadable()
-    while (log.readyCount > 0) {
-      takeOne(log)
-      log.makeReadable()
-    }
+    for (await readable(log); log.readyCount > 0; await readable(log)) await takeOne(log)
     await pass(storage, log, 300)
     await storage.close()
     const catalogue = await Catalogue.open(join(folder, 'catalogue'))
@@ -276,7 +272,7 @@ test('a catalogue that does not know how far it has come writes over nothing', a
     again.append(durable(number, 500))
     await committed(second)
   }
-  const numbers = drain(again)
+  const numbers = await drain(again)
   for (let number = 0; number < next; number += 100) expect(numbers).toContain(number)
   for (let number = 100_000; number < 100_400; number++) expect(numbers).toContain(number)
   await second.close()

@@ -10,7 +10,7 @@ import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { LevelStorageOptions } from '../../../../storage/level/level-storage-options.ts'
 import type { QueueLog } from '../../../../storage/queue-log.ts'
 import type { Recovery } from '../../../../storage/storage.ts'
-import { committed, drain, durable, takeOne } from '../../contract-model.ts'
+import { committed, drain, durable, takeOne, takeMany, takeNow } from '../../contract-model.ts'
 import { FaultyFiles } from '../faulty-files.ts'
 import { gate, watchCatalogue } from '../gate.ts'
 import { copyAsKilled } from '../killed-copy.ts'
@@ -77,7 +77,7 @@ async function pass(log: QueueLog, from: number, count: number, keeps: (number: 
     if (number % 10 < 9) continue
     await committed(storage)
     while (log.readyCount > 0) {
-      const taken = takeOne(log)
+      const taken = await takeOne(log)
       if (!keeps(taken.number)) log.settle(taken.segment, taken.index)
     }
   }
@@ -121,7 +121,7 @@ describe('the log', () => {
     await open()
     expect(recovery).toMatchObject({ messages: kept.length, problems: [] })
     const again = storage.createQueueLog(id)
-    expect(drain(again)).toEqual(kept)
+    expect(await drain(again)).toEqual(kept)
     await pass(again, 3000, 1000, () => false)
     await storage.close()
     await open()
@@ -141,7 +141,7 @@ describe('the log', () => {
     const id = storage.newQueueId()
     for (let life = 0; life < 15; life++) {
       const log = storage.createQueueLog(id)
-      drain(log)
+      await drain(log)
       for (let number = 0; number < 40; number++) log.append(durable(number, 1000))
       await committed(storage)
       await kill()
@@ -149,7 +149,7 @@ describe('the log', () => {
       expect(recovery).toMatchObject({ messages: 40, problems: [] })
     }
     const log = storage.createQueueLog(id)
-    expect(drain(log)).toHaveLength(40)
+    expect(await drain(log)).toHaveLength(40)
     await eventually(log, () => expect(logFiles().length).toBeLessThanOrEqual(3))
   })
 })
@@ -179,7 +179,7 @@ describe('recovery', () => {
     for (const one of found) expect(one).toEqual(found[0])
     for (const [i, id] of ids.entries()) {
       const log = storage.createQueueLog(id)
-      expect(drain(log)).toHaveLength([67, 0, 200][i] as number)
+      expect(await drain(log)).toHaveLength([67, 0, 200][i] as number)
     }
   })
 
@@ -197,23 +197,23 @@ describe('recovery', () => {
     log.append(durable(0))
     while (storage.journal.batch === batch) await new Promise(setImmediate)
     // The second comes and goes while the first is on its way to the disk; the catalogue follows at once.
-    takeOne(log)
+    await takeOne(log)
     log.append(durable(1))
-    const second = takeOne(log)
+    const second = await takeOne(log)
     log.settle(second.segment, second.index)
     release()
     await vi.waitFor(() => expect(logFiles().length).toBeGreaterThan(1))
     await kill()
     await open()
     const again = storage.createQueueLog(id)
-    expect(takeOne(again).number).toBe(0)
+    expect((await takeOne(again)).number).toBe(0)
     again.append(durable(2))
-    expect(takeOne(again).number).toBe(2)
+    expect((await takeOne(again)).number).toBe(2)
     await committed(storage)
     await kill()
     await open()
     expect(recovery).toMatchObject({ messages: 2, problems: [] })
-    expect(drain(storage.createQueueLog(id))).toEqual([0, 2])
+    expect(await drain(storage.createQueueLog(id))).toEqual([0, 2])
   })
 
   test('has how often messages came back, from the log and from the catalogue', async () => {
@@ -222,14 +222,14 @@ describe('recovery', () => {
     const log = storage.createQueueLog(id)
     for (let number = 0; number < 10; number++) log.append(durable(number))
     for (let times = 0; times < 3; times++) {
-      const { segment, index } = takeOne(log)
+      const { segment, index } = await takeOne(log)
       log.requeue(segment, index)
     }
     await committed(storage)
     await kill()
     await open()
     const fromLog = storage.createQueueLog(id)
-    const taken = [takeOne(fromLog), takeOne(fromLog)]
+    const taken = [await takeOne(fromLog), await takeOne(fromLog)]
     expect(taken.map(({ number, deliveries }) => [number, deliveries])).toEqual([
       [0, 3],
       [1, 0],
@@ -241,7 +241,7 @@ describe('recovery', () => {
     await kill()
     await open()
     const fromCatalogue = storage.createQueueLog(id)
-    expect([takeOne(fromCatalogue).deliveries, takeOne(fromCatalogue).deliveries]).toEqual([4, 1])
+    expect([(await takeOne(fromCatalogue)).deliveries, (await takeOne(fromCatalogue)).deliveries]).toEqual([4, 1])
   })
 
   test('marks what was delivered, as far as the last commit, and nothing behind it', async () => {
@@ -250,12 +250,12 @@ describe('recovery', () => {
     const log = storage.createQueueLog(id)
     for (let number = 0; number < 100; number++) log.append(durable(number, 5000))
     await committed(storage)
-    for (let number = 0; number < 60; number++) takeOne(log)
+    for (let number = 0; number < 60; number++) await takeOne(log)
     await committed(storage)
     await kill()
     await open()
     const again = storage.createQueueLog(id)
-    const taken = Array.from({ length: 100 }, () => takeOne(again))
+    const taken = await takeMany(again, 100)
     expect(taken.filter(({ isRedelivered }) => isRedelivered).map(({ number }) => number)).toEqual(
       Array.from({ length: 60 }, (_, number) => number),
     )
@@ -263,7 +263,7 @@ describe('recovery', () => {
     await kill()
     await open()
     const all = storage.createQueueLog(id)
-    for (let number = 0; number < 100; number++) expect(takeOne(all)).toMatchObject({ number, isRedelivered: true })
+    for (let number = 0; number < 100; number++) expect(await takeOne(all)).toMatchObject({ number, isRedelivered: true })
   })
 })
 
@@ -279,7 +279,7 @@ describe('the catalogue', () => {
     storage.journal.whenDurable(() => {
       // The checkpoint begins now, and behind it a commit that does not come to the disk.
       for (const log of logs) {
-        const { segment, index } = takeOne(log)
+        const { segment, index } = takeNow(log)
         log.settle(segment, index)
       }
       files.fault = (operation) => (operation === 'write' ? held.opened : undefined)
@@ -323,7 +323,7 @@ describe('the catalogue', () => {
     await open()
     expect(recovery).toMatchObject({ messages: 100, problems: [] })
     expect(recovery.entities.map(({ key }) => key)).toEqual(['entity'])
-    expect(drain(storage.createQueueLog(id))).toEqual(Array.from({ length: 100 }, (_, i) => i * 10))
+    expect(await drain(storage.createQueueLog(id))).toEqual(Array.from({ length: 100 }, (_, i) => i * 10))
   })
 
   test('does not keep the storage from closing while the disk is full', async () => {

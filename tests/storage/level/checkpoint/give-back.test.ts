@@ -78,7 +78,7 @@ describe.concurrent('within seconds, the disk is given back', () => {
     ['deleted', (log: QueueLog) => log.clear()],
   ] as const)('of a backlog that was %s', async ([, empty]) => {
     const backlog = await Backlog.create()
-    empty(backlog.log)
+    await empty(backlog.log)
     await backlog.expectGivenBack()
     await backlog.remove()
   })
@@ -87,14 +87,14 @@ describe.concurrent('within seconds, the disk is given back', () => {
     const backlog = await Backlog.create()
     const kept = new Set<number>()
     for (let number = 0; number < COUNT; number++) {
-      const { segment, index } = takeOne(backlog.log)
+      const { segment, index } = await takeOne(backlog.log)
       if (number % 40 === 7) kept.add(number)
       else backlog.log.settle(segment, index)
     }
     await backlog.expectGivenBack()
     await backlog.storage.close()
     await backlog.open()
-    expect(drain(backlog.log)).toEqual([...kept])
+    expect(await drain(backlog.log)).toEqual([...kept])
     await backlog.remove()
   })
 
@@ -109,7 +109,7 @@ describe.concurrent('within seconds, the disk is given back', () => {
     freeBytes = 32 * MIB
     await vi.waitFor(() => expect(journal.trouble).toContain('make room'), SECONDS)
     for (let number = 0; number < COUNT; number++) {
-      const { segment, index } = takeOne(backlog.log)
+      const { segment, index } = await takeOne(backlog.log)
       if (number % 40 !== 7) backlog.log.settle(segment, index)
     }
     await backlog.expectGivenBack()

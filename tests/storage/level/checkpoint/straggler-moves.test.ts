@@ -70,7 +70,7 @@ async function passUntil(other: QueueLog, expectation: () => void | Promise<void
       other.append(durable(number, 1000))
       if (number % 20 === 19) await committed(storage)
     }
-    drain(other)
+    await drain(other)
     await committed(storage)
     await expectation()
   }
@@ -96,8 +96,8 @@ test('what is settled while it moves, and whose commit never comes to the disk, 
   const third = storage.createQueueLog(3)
   for (const number of [1, 2]) log.append(durable(number, 40_000))
   await committed(storage)
-  takeOne(log)
-  const second = takeOne(log)
+  await takeOne(log)
+  const second = await takeOne(log)
   const batches = watchCatalogue()
   const moving = gate()
   const commit = gate()
@@ -122,7 +122,7 @@ test('what is settled while it moves, and whose commit never comes to the disk, 
   while (!isMoving) {
     for (let number = 0; number < 20; number++) other.append(durable(number, 1000))
     await Promise.race([committed(storage), moving.opened])
-    if (!isMoving) drain(other)
+    if (!isMoving) await drain(other)
   }
   const moves = batches.length
   await vi.waitFor(() => expect(batches.length).toBeGreaterThan(moves))
@@ -140,7 +140,7 @@ test('what is settled while it moves, and whose commit never comes to the disk, 
   rmSync(folder, { recursive: true })
   folder = copy
   await open()
-  expect(drain(storage.createQueueLog(1))).toEqual([1, 2])
+  expect(await drain(storage.createQueueLog(1))).toEqual([1, 2])
 })
 
 test('batches are few, and each is synced', async () => {
@@ -152,14 +152,14 @@ test('batches are few, and each is synced', async () => {
     other.append(durable(number, 1000))
     await committed(storage)
   }
-  drain(other)
+  await drain(other)
   await passUntil(other, oldestIsGone)
   expect(batches.every(({ isSynced }) => isSynced)).toBe(true)
   const moves = batches.filter(({ isCheckpoint }) => !isCheckpoint)
   expect(moves.length).toBeGreaterThan(0)
   expect(moves.length).toBeLessThan(10)
   await kill()
-  expect(drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 300 }, (_, number) => number))
+  expect(await drain(storage.createQueueLog(1))).toEqual(Array.from({ length: 300 }, (_, number) => number))
 })
 
 test('a body that queues share moves once, and stays until the last of them needs it no more', async () => {
@@ -173,18 +173,18 @@ test('a body that queues share moves once, and stays until the last of them need
   await passUntil(other, oldestIsGone)
   // A page for each of them.
   expect(await entries()).toBe(ids.length + 1)
-  drain(logs[0] as QueueLog)
+  await drain(logs[0] as QueueLog)
   await committed(storage)
   // The first is done with it; once the log tells so, and once the catalogue does.
   for (let life = 0; life < 2; life++) {
     await kill()
     logs = ids.map((id) => storage.createQueueLog(id))
     other = storage.createQueueLog(4)
-    drain(other)
+    await drain(other)
     await passUntil(other, async () => expect(await entries()).toBe(ids.length))
   }
-  const second = takeOne(logs[1] as QueueLog)
-  const third = takeOne(logs[2] as QueueLog)
+  const second = await takeOne(logs[1] as QueueLog)
+  const third = await takeOne(logs[2] as QueueLog)
   expect([second.number, third.number]).toEqual([7, 7])
   // Nor is it in memory twice.
   expect(second.segment.bodies?.[second.index]).toBe(third.segment.bodies?.[third.index])
@@ -215,6 +215,6 @@ test('what cannot be read stays where it is, and nothing else does', async () =>
   files.fault = () => {}
   damage.length = 0
   await kill()
-  expect(drain(storage.createQueueLog(1))).toEqual([0, 1, 2])
+  expect(await drain(storage.createQueueLog(1))).toEqual([0, 1, 2])
   expect(damage).toEqual([])
 })

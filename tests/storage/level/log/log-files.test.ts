@@ -174,7 +174,7 @@ describe.runIf(existsSync('/proc/self/fd'))('of many log files', () => {
     expect(openDescriptors()).toBeLessThan(OPEN_MAX)
     for (const { number, file } of again.all()) {
       const header = Buffer.alloc(LOG_FILE_HEADER_BYTES)
-      file.readNow(header, 0)
+      await file.read(header, 0)
       expect(header.equals(headers[number - 1]?.bytes as Buffer)).toBe(true)
     }
     expect(openDescriptors()).toBeLessThan(OPEN_MAX)
