@@ -250,6 +250,7 @@ export class QueueLog {
     const size = this.#sizes.next(tail, this.#pool.firstBytesMax)
     const segment = this.#pool.take(Math.max(recordBytes, size))
     segment.sequence = this.#pool.nextSequence++
+    segment.log = this
     segment.previous = tail
     if (tail === undefined) this.#head = segment
     else tail.next = segment
@@ -347,6 +348,7 @@ export class QueueLog {
    */
   restore(segment: Segment, readyCount: number, readyBytes: number): void {
     const tail = this.#tail
+    segment.log = this
     segment.previous = tail
     if (tail === undefined) this.#head = this.#cursor = segment
     else tail.next = segment

@@ -6,6 +6,7 @@
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
 import type { PositionSet } from './position-set.ts'
+import type { QueueLog } from './queue-log.ts'
 import {
   BODY_BESIDE_BYTES_MIN,
   RECORD_BODY_BESIDE,
@@ -57,6 +58,8 @@ export class Segment {
   unloadedBytes = 0
   /** Bytes of the bodies of its records, which are known without having it in memory. */
   #bodyBytes: Uint32Array | undefined
+  /** The log it is in. */
+  log: QueueLog | undefined
   /** For the recorder of its log, and for it alone. */
   notes: SegmentNotes | undefined
 
@@ -226,6 +229,7 @@ export class Segment {
     this.unloadedBytes = 0
     this.#bodyBytes = undefined
     this.notes = undefined
+    this.log = undefined
     this.previous = undefined
     this.next = undefined
   }

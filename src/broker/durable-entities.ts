@@ -75,12 +75,14 @@ export class DurableEntities {
     if (isKept(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  queueAdded(queue: Queue, queueId: number): void {
+  /** With the numbers of its logs. */
+  queueAdded(queue: Queue, [logId = 0, ...moreIds]: readonly number[]): void {
     put(
       this.#queues,
       [queue.vhostName, queue.name],
       [
-        ['id', { type: 'l', value: BigInt(queueId) }],
+        ['id', number(logId)],
+        ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
         ['autoDelete', flag(queue.autoDelete)],
         ['arguments', { type: 'F', value: queue.arguments }],
       ],
@@ -144,6 +146,7 @@ const restoreExchange: Restore = (vhost, key, fields) => {
 
 const restoreQueue: Restore = (vhost, key, fields) => {
   const id = fields.get('id')
+  const moreIds = fields.get('moreIds')
   if (id?.type !== 'l') throw new Error('its number is missing')
   vhost(nameIn(key, 0)).addQueue(
     {
@@ -153,7 +156,7 @@ const restoreQueue: Restore = (vhost, key, fields) => {
       arguments: tableIn(fields, 'arguments'),
       owner: undefined,
     },
-    Number(id.value),
+    [Number(id.value), ...(moreIds?.type === 'A' ? moreIds.value.map(({ value }) => Number(value)) : [])],
   )
 }
 
@@ -169,6 +172,10 @@ function nameIn(key: readonly string[], at: number): string {
   const name = key[at]
   if (name === undefined) throw new Error('its key is too short')
   return name
+}
+
+function number(value: number): Field {
+  return { type: 'l', value: BigInt(value) }
 }
 
 function text(value: string): Field {

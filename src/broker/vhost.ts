@@ -11,6 +11,8 @@ import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
 import type { LongWork } from './scheduling/long-work.ts'
 import { Queue, type QueueSpec } from './queues/queue.ts'
+import { queueSettings } from './queues/queue-arguments.ts'
+import { queueKind } from './queues/queue-kinds.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
 import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
@@ -120,14 +122,21 @@ export class Vhost implements Topology {
     return exchange
   }
 
-  /** `keptAs`: the number under which the storage kept the messages of this queue. */
-  addQueue(spec: QueueSpec, keptAs?: number): Queue {
-    const queueId = spec.durable ? (keptAs ?? this.#storage.newQueueId()) : undefined
-    const queue = new Queue(this.name, spec, this.#storage.createQueueLog(queueId), this.#scheduler)
+  /** `keptAs`: the numbers under which the storage kept the messages of this queue. */
+  addQueue(spec: QueueSpec, keptAs: readonly number[] = []): Queue {
+    const kind = queueKind(spec.arguments)
+    const settings = queueSettings(spec.arguments)
+    const logIds: number[] = []
+    const logs = Array.from({ length: kind.logCount(settings) }, (_, place) => {
+      const id = spec.durable ? (keptAs[place] ?? this.#storage.newQueueId()) : undefined
+      if (id !== undefined) logIds.push(id)
+      return this.#storage.createQueueLog(id)
+    })
+    const queue = new Queue(this.name, spec, kind.messages(logs, settings), this.#scheduler)
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue))
     this.routes.version++
-    if (queueId !== undefined) this.entities.queueAdded(queue, queueId)
+    if (logIds.length > 0) this.entities.queueAdded(queue, logIds)
     return queue
   }
 

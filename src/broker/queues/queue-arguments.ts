@@ -23,6 +23,7 @@ import {
   type Settings,
   settingsOf,
 } from './argument-table.ts'
+import { QUEUE_TYPES } from './queue-kinds.ts'
 
 const QUEUE_TYPE = 'x-queue-type'
 const PRIORITY_MAX = 255n
@@ -119,7 +120,7 @@ const QUEUE_ARGUMENTS = {
     default: false,
     isWithoutEffect: true,
   },
-  [QUEUE_TYPE]: { types: ALL, check: oneOf(CLASSIC, unsupported('type')) },
+  [QUEUE_TYPE]: { types: ALL, check: oneOf(QUEUE_TYPES, unsupported('type')) },
   'x-queue-master-locator': { types: CLASSIC },
   'x-queue-leader-locator': { types: ALL, check: oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg') },
   'x-dead-letter-strategy': { types: QUORUM },

@@ -1,6 +1,5 @@
 /** A queue: its messages, its consumers, and what was delivered and is not settled yet. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import type { Consumer } from './consumer.ts'
 import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
@@ -9,6 +8,7 @@ import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import { type QueueSettings, queueSettings } from './queue-arguments.ts'
 import { QueueConsumers } from './queue-consumers.ts'
+import type { QueueMessages } from './queue-messages.ts'
 import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
 
 /** What is delivered at once to consumers that take any number of messages. */
@@ -55,10 +55,10 @@ export class Queue {
   #returning: Set<() => void> | undefined
   /** Messages that leave for their dead letter queues, once there were any. */
   #dying: DeadLetterLine | undefined
-  readonly #log: QueueLog
+  readonly #messages: QueueMessages
   readonly #scheduler: DeliveryScheduler
 
-  constructor(vhostName: string, spec: QueueSpec, log: QueueLog, scheduler: DeliveryScheduler) {
+  constructor(vhostName: string, spec: QueueSpec, messages: QueueMessages, scheduler: DeliveryScheduler) {
     this.name = spec.name
     this.vhostName = vhostName
     this.durable = spec.durable
@@ -66,36 +66,36 @@ export class Queue {
     this.arguments = spec.arguments
     this.settings = queueSettings(spec.arguments)
     this.owner = spec.owner
-    this.#log = log
+    this.#messages = messages
     this.#scheduler = scheduler
   }
 
   get readyCount(): number {
-    return this.#log.readyCount
+    return this.#messages.readyCount
   }
 
   /** Bytes of the bodies of ready messages. */
   get readyBytes(): number {
-    return this.#log.readyBytes
+    return this.#messages.readyBytes
   }
 
   /** Bytes of the bodies of messages that were delivered and are not settled. */
   get unackedBytes(): number {
-    return this.#log.unackedBytes
+    return this.#messages.unackedBytes
   }
 
   /** Shows the next ready message, which stays where it is; false when there is none in memory. */
   peek(read: (segment: Segment, index: number) => void): boolean {
-    const log = this.#log
-    if (!log.peek()) return false
-    read(log.segment as Segment, log.index)
+    const messages = this.#messages
+    if (!messages.peek()) return false
+    read(messages.segment as Segment, messages.index)
     return true
   }
 
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
     if (this.admission !== undefined && !this.admission.admits(message)) return false
-    this.#log.append(message)
+    this.#messages.append(message)
     this.publishedCount++
     if (this.consumers.count > 0) this.wake()
     return true
@@ -126,27 +126,27 @@ export class Queue {
   }
 
   #deliver(limit: number): number {
-    const log = this.#log
+    const messages = this.#messages
     const consumers = this.consumers
     let left = limit
-    for (; log.readyCount > 0 && (!log.isKept || log.isReadable(this.#wake)); left--) {
+    for (; messages.readyCount > 0 && (!messages.isKept || messages.isReadable(this.#wake)); left--) {
       const consumer = consumers.next()
       if (consumer === undefined) break
       if (left === 0) {
         this.wake()
         break
       }
-      log.take()
-      const segment = log.segment as Segment
+      messages.take()
+      const segment = messages.segment as Segment
       const { index } = log
       this.deliveredCount++
       if (consumer.isNoAck) {
-        consumer.sink.deliver(consumer, segment, index, log.isRedelivered)
-        log.settle(segment, index)
+        consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
+        messages.settle(segment, index)
       } else {
         this.unackedCount++
         if (consumer.prefetchCount !== 0) consumer.credit--
-        consumer.sink.deliver(consumer, segment, index, log.isRedelivered)
+        consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
       }
     }
     return limit - left
@@ -162,16 +162,16 @@ export class Queue {
     read: (segment: Segment, index: number, isRedelivered: boolean) => void,
     whenReadable: () => void,
   ): 'taken' | 'empty' | 'unread' {
-    const log = this.#log
-    if (log.readyCount === 0) return 'empty'
-    if (!log.isReadable(whenReadable)) return 'unread'
-    log.take()
-    const segment = log.segment as Segment
+    const messages = this.#messages
+    if (messages.readyCount === 0) return 'empty'
+    if (!messages.isReadable(whenReadable)) return 'unread'
+    messages.take()
+    const segment = messages.segment as Segment
     const { index } = log
     this.deliveredCount++
     if (!isNoAck) this.unackedCount++
-    read(segment, index, log.isRedelivered)
-    if (isNoAck) log.settle(segment, index)
+    read(segment, index, messages.isRedelivered)
+    if (isNoAck) messages.settle(segment, index)
     return 'taken'
   }
 
@@ -181,16 +181,16 @@ export class Queue {
     if (settlement === 'requeue') this.#requeue(segment, index)
     else if (settlement === 'ack' || this.deadLetters === undefined) {
       this.unackedCount--
-      this.#log.settle(segment, index)
+      this.#messages.settle(segment, index)
     } else {
-      this.#dying ??= new DeadLetterLine(this, this.#log)
+      this.#dying ??= new DeadLetterLine(this, this.#messages)
       this.#dying.add(this.deadLetters, segment, index, settlement)
     }
   }
 
   /** Takes a ready message out of the queue, wherever it is; false when it is not ready. Its segment must be in memory. */
   drop(segment: Segment, index: number, reason: DeadLetterReason): boolean {
-    if (!this.#log.takeAt(segment, index)) return false
+    if (!this.#messages.takeAt(segment, index)) return false
     this.unackedCount++
     this.settle(segment, index, reason)
     return true
@@ -198,7 +198,7 @@ export class Queue {
 
   #requeue(segment: Segment, index: number): void {
     this.unackedCount--
-    this.#log.requeue(segment, index)
+    this.#messages.requeue(segment, index)
     if (this.consumers.count > 0) this.wake()
   }
 
@@ -216,7 +216,7 @@ export class Queue {
 
   /** Drops the ready messages; how many there were. */
   purge(): number {
-    return this.#log.purge()
+    return this.#messages.purge()
   }
 
   addConsumer(consumer: Consumer): void {
@@ -244,7 +244,7 @@ export class Queue {
       this.consumers.remove(consumer)
       consumer.sink.cancelled(consumer)
     }
-    this.#log.clear()
+    this.#messages.clear()
     this.unackedCount = 0
     this.owner = undefined // remembered routes may know this queue for a while: not its connection as well
   }

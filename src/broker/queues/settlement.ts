@@ -1,7 +1,7 @@
 /** How messages leave a queue, or come back to it, and what may take those that nobody has accepted. */
-import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import type { Queue } from './queue.ts'
+import type { QueueMessages } from './queue-messages.ts'
 
 /** Why a message leaves its queue without having been accepted. */
 export type DeadLetterReason = 'reject' | 'expired' | 'maxlen' | 'delivery-limit'
@@ -28,12 +28,12 @@ interface Waiting {
 /** Messages on their way out of a queue, in the order in which they leave: some have to be read back first. */
 export class DeadLetterLine {
   readonly #queue: Queue
-  readonly #log: QueueLog
+  readonly #messages: QueueMessages
   #waiting: Waiting[] = []
 
-  constructor(queue: Queue, log: QueueLog) {
+  constructor(queue: Queue, messages: QueueMessages) {
     this.#queue = queue
-    this.#log = log
+    this.#messages = messages
   }
 
   add(to: DeadLetters, segment: Segment, index: number, reason: DeadLetterReason): void {
@@ -41,7 +41,7 @@ export class DeadLetterLine {
       this.#hand(to, segment, index, reason)
       return
     }
-    if (this.#waiting.push({ segment, index, reason }) === 1) this.#log.load(segment, this.#goOn)
+    if (this.#waiting.push({ segment, index, reason }) === 1) this.#messages.load(segment, this.#goOn)
   }
 
   #hand(to: DeadLetters | undefined, segment: Segment, index: number, reason: DeadLetterReason): void {
@@ -56,7 +56,7 @@ export class DeadLetterLine {
       for (const { segment, index, reason } of this.#waiting) {
         if (this.#queue.isDeleted) break
         if (!segment.isResident) {
-          this.#log.load(segment, this.#goOn)
+          this.#messages.load(segment, this.#goOn)
           break
         }
         done++

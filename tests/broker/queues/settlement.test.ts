@@ -44,8 +44,8 @@ async function open(): Promise<void> {
   storage = new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 })
   await storage.open()
   const model = new Model(storage)
-  source = model.vhost.addQueue(spec('source'), 1)
-  target = model.vhost.addQueue(spec('target'), 2)
+  source = model.vhost.addQueue(spec('source'), [1])
+  target = model.vhost.addQueue(spec('target'), [2])
   storage.dropUnclaimed()
   source.deadLetters = toTarget
 }

@@ -1,0 +1,39 @@
+/**
+ * The messages of a queue, whatever keeps them: one log, as an ordinary queue has, or several. Nothing else of a queue knows
+ * which. A log is one as it is, so that an ordinary queue calls it straight.
+ */
+import type { RecordSource } from '../../../storage/record.ts'
+import type { Segment } from '../../../storage/segment.ts'
+
+export interface QueueMessages {
+  readonly readyCount: number
+  /** Bytes of the bodies of ready messages … */
+  readonly readyBytes: number
+  /** … and of those that were taken and are not settled. */
+  readonly unackedBytes: number
+  /** Whether they may have left memory. */
+  readonly isKept: boolean
+  /** What `take` took, or `peek` found. */
+  readonly segment: Segment | undefined
+  readonly index: number
+  readonly isRedelivered: boolean
+  append(message: RecordSource): void
+  /** Whether the next ready message is in memory; if not, `whenReadable` is called once it is. */
+  isReadable(whenReadable: () => void): boolean
+  /** Takes the next ready message. There must be one, and it must be in memory. */
+  take(): void
+  /** Finds the next ready message without taking it; false when none is in memory. */
+  peek(): boolean
+  /** Takes a ready message from wherever it is, in memory; false when it is not ready. */
+  takeAt(segment: Segment, index: number): boolean
+  /** Reads a segment back into memory, and calls back when it is there; at once when it is. */
+  load(segment: Segment, whenLoaded: () => void): void
+  /** A message that was taken is done with. */
+  settle(segment: Segment, index: number): void
+  /** A message that was taken becomes ready again, in its old place. */
+  requeue(segment: Segment, index: number): void
+  /** Drops all ready messages; how many there were. */
+  purge(): number
+  /** Gives everything back, for good. */
+  clear(): void
+}
