@@ -16,6 +16,7 @@ import {
   SegmentPool,
   type Storage,
   type StoredEntity,
+  type VhostStorage,
 } from 'leveret/storage'
 import { MemoryLevel } from 'memory-level'
 
@@ -224,7 +225,7 @@ interface KeptQueue {
   delivered: number
 }
 
-export class DatabaseStorage implements Storage {
+export class DatabaseStorage implements Storage, VhostStorage {
   readonly kind = 'abstract-level'
   readonly isDurable = true
   readonly journal: BatchJournal
@@ -266,6 +267,11 @@ export class DatabaseStorage implements Storage {
   /** The database belongs to whoever has made it, and stays open. */
   async close(): Promise<void> {
     await this.journal.finish()
+  }
+
+  /** One journal and one database for all virtual hosts. */
+  vhost(): VhostStorage {
+    return this
   }
 
   newQueueId(): number {

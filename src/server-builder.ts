@@ -93,7 +93,7 @@ export class ServerBuilder {
   }
 }
 
-const aStorage = withMethods('open', 'close', 'newQueueId', 'createQueueLog', 'dropUnclaimed')
+const aStorage = withMethods('open', 'close', 'vhost', 'dropUnclaimed')
 const aLogger = withMethods('debug', 'info', 'warn', 'error')
 const anAuthenticator = withMethods('authenticate', 'anonymous')
 

@@ -3,6 +3,7 @@
  * made again. Kinds are restored in the order in which they were registered: what an entity refers to is registered
  * first, so that it is there.
  */
+import type { Journal } from './journal.ts'
 import { StagedEntities } from './staged-entities.ts'
 import type { Storage, StoredEntity } from './storage.ts'
 
@@ -13,6 +14,8 @@ export interface EntityKind {
   readonly name: string
   /** One that makes no sense stays in the storage all the same: without it, more would be allowed than before. */
   readonly staysWhenRefused?: boolean
+  /** What makes an entity with this key durable; the journal of the storage if it is left out. */
+  journal?(key: readonly string[]): Journal
   /** Makes an entity again. Throws when it makes no sense: it is left out then, and reported. */
   restore(key: readonly string[], value: Uint8Array): void
 }
@@ -54,8 +57,8 @@ export class EntityRegistry {
     if (this.#kinds.has(kind.number)) throw new RangeError(`two kinds of entities have the number ${kind.number}`)
     this.#kinds.set(kind.number, kind)
     return {
-      put: (key, encode) => this.#put(kind.number, key, encode),
-      remove: (key) => this.#remove(kind.number, JSON.stringify(key)),
+      put: (key, encode) => this.#put(kind, key, encode),
+      remove: (key) => this.#remove(kind, key),
       isStaged: (key) => this.#staged.has(idOf(kind.number, JSON.stringify(key))),
     }
   }
@@ -96,13 +99,17 @@ export class EntityRegistry {
     return { counts, refused, problems }
   }
 
-  #put(kind: number, parts: readonly string[], encode: () => Uint8Array): void {
-    if (!this.#storage.isDurable || this.#isRestoring(kind, parts)) return
-    const { journal } = this.#storage
+  #put(kind: EntityKind, parts: readonly string[], encode: () => Uint8Array): void {
+    if (!this.#storage.isDurable || this.#isRestoring(kind.number, parts)) return
+    const journal = this.#journalOf(kind, parts)
     const key = JSON.stringify(parts)
     const value = encode()
-    journal.put(kind, key, value)
-    this.#staged.add(journal, idOf(kind, key), key.length + value.length)
+    journal.put(kind.number, key, value)
+    this.#staged.add(journal, idOf(kind.number, key), key.length + value.length)
+  }
+
+  #journalOf(kind: EntityKind, key: readonly string[]): Journal {
+    return kind.journal?.(key) ?? this.#storage.journal
   }
 
   /** What is being made again is in the storage already; what it brings along may have been lost. */
@@ -112,11 +119,12 @@ export class EntityRegistry {
     return parts.every((part, at) => part === restoring.key[at])
   }
 
-  #remove(kind: number, key: string): void {
+  #remove(kind: EntityKind, parts: readonly string[]): void {
     if (!this.#storage.isDurable) return
-    const { journal } = this.#storage
-    journal.remove(kind, key)
-    this.#staged.add(journal, idOf(kind, key), key.length)
+    const journal = this.#journalOf(kind, parts)
+    const key = JSON.stringify(parts)
+    journal.remove(kind.number, key)
+    this.#staged.add(journal, idOf(kind.number, key), key.length)
   }
 }
 

@@ -8,6 +8,7 @@ import type { Journal } from './journal.ts'
 export const ENTITY_BYTES = 256
 
 interface Batch {
+  readonly journal: Journal
   readonly number: number
   readonly ids: Set<string>
 }
@@ -21,9 +22,9 @@ export class StagedEntities {
   add(journal: Journal, id: string, bytes: number): void {
     this.bytes += bytes + ENTITY_BYTES
     let batch = this.#batches.at(-1)
-    if (batch?.number !== journal.batch) {
-      batch = { number: journal.batch, ids: new Set() }
-      this.#await(batch, journal)
+    if (batch?.journal !== journal || batch.number !== journal.batch) {
+      batch = { journal, number: journal.batch, ids: new Set() }
+      this.#await(batch)
     }
     batch.ids.add(id)
   }
@@ -33,9 +34,9 @@ export class StagedEntities {
     return false
   }
 
-  #await(batch: Batch, journal: Journal): void {
+  #await(batch: Batch): void {
     this.#batches.push(batch)
-    journal.whenDurable(() => {
+    batch.journal.whenDurable(() => {
       this.#batches = this.#batches.filter((other) => other !== batch)
     })
   }

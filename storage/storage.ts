@@ -57,7 +57,17 @@ export interface StorageMemory {
   release(bytes: number): void
 }
 
-/** Where messages and entities are kept. */
+/** Where the messages and entities of one virtual host are kept. */
+export interface VhostStorage {
+  /** Takes the entities of the virtual host, and commits them with the changes of its queues. */
+  readonly journal: Journal
+  /** A number for the log of a new durable queue; undefined when nothing is kept. */
+  newQueueId(): number | undefined
+  /** A log of a queue: with a number, what was kept under it; without, an empty one that is not kept. */
+  createQueueLog(queueId?: number): QueueLog
+}
+
+/** Where messages and entities are kept, for all virtual hosts. */
 export interface Storage {
   /** For logs and statistics: `memory`, `leveldb`. */
   readonly kind: string
@@ -67,15 +77,14 @@ export interface Storage {
   readonly bytesInUse: number
   /** Left out by a storage that is taken at its `bytesInUse`. */
   readonly memory?: StorageMemory
+  /** For what belongs to no virtual host. */
   readonly journal: Journal
+  /** What it keeps for the virtual host of this name, which need not be there yet. Several may share what is underneath. */
+  vhost(name: string): VhostStorage
   /** Called once before anything else. When it is open already, it refuses, and goes on as it was. */
   open(options?: OpenOptions): Promise<Recovery>
   /** Called once, when nobody uses it any more. What is staged is committed first. */
   close(): Promise<void>
-  /** A number for a new durable queue; undefined when nothing is kept. */
-  newQueueId(): number | undefined
-  /** The log of a queue: with a number, what was kept under it; without, an empty one that is not kept. */
-  createQueueLog(queueId?: number): QueueLog
   /**
    * After the known queues have their logs: lets go of what is left, and of entities that nobody could make again; of how
    * many queues messages were left.

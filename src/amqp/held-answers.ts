@@ -4,7 +4,7 @@
  * heartbeats go past it. Deliveries go past it as well, unless one of the answers that wait has to come before them.
  * What waits for the same commit leaves together, and how much a connection has waiting is limited.
  */
-import type { Broker } from '../broker/broker.ts'
+import type { Journal } from '../../storage/journal.ts'
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 import type { Output } from './outbox.ts'
 
@@ -14,6 +14,13 @@ const FIRST_BLOCK_BYTES = 256
 const BLOCK_BYTES_MAX = 64 * 1024
 /** Pieces of at least this size leave without being copied. */
 const REFERENCE_BYTES_MIN = 16 * 1024
+
+/** Where changes go that answers wait for. */
+export interface Changes {
+  readonly journal: Pick<Journal, 'batch' | 'whenDurable'>
+  /** Bytes of all changes there ever were. */
+  readonly stagedBytes: number
+}
 
 /** What of a connection waits for one commit. */
 interface Waiting {
@@ -109,7 +116,7 @@ class HeldFrames implements Output {
 export class HeldAnswers {
   /** Bytes of frames that wait. */
   frameBytes = 0
-  readonly #broker: Broker
+  readonly #changes: Changes
   readonly #output: Output
   readonly #onReleased: (channelIds: Iterable<number>) => void
   #changeBytes = 0
@@ -124,8 +131,8 @@ export class HeldAnswers {
   readonly #beforeDeliveries = new Map<number, number>()
 
   /** What is released is written to `output`; `onReleased` is then told whose it was. */
-  constructor(broker: Broker, output: Output, onReleased: (channelIds: Iterable<number>) => void) {
-    this.#broker = broker
+  constructor(changes: Changes, output: Output, onReleased: (channelIds: Iterable<number>) => void) {
+    this.#changes = changes
     this.#output = output
     this.#onReleased = onReleased
   }
@@ -154,10 +161,9 @@ export class HeldAnswers {
 
   /** Carries out a method. What it changes counts until it is durable, whether it is answered or not. */
   carryOut(method: () => void): void {
-    const { kinds } = this.#broker
-    this.#stagedBytes = kinds.stagedBytes
+    this.#stagedBytes = this.#changes.stagedBytes
     method()
-    const bytes = kinds.stagedBytes - this.#stagedBytes
+    const bytes = this.#changes.stagedBytes - this.#stagedBytes
     if (bytes === 0) return
     const waiting = this.#forThisCommit()
     if (waiting.isDurable) return
@@ -167,7 +173,7 @@ export class HeldAnswers {
 
   /** Whether the method that is being carried out has changed something durable. */
   get hasStaged(): boolean {
-    return this.#broker.kinds.stagedBytes !== this.#stagedBytes
+    return this.#changes.stagedBytes !== this.#stagedBytes
   }
 
   /** What the channel said last must come before its next delivery. Whether deliveries have to wait for that. */
@@ -210,7 +216,7 @@ export class HeldAnswers {
   }
 
   #forThisCommit(): Waiting {
-    const { journal } = this.#broker
+    const { journal } = this.#changes
     const { batch } = journal
     const last = this.#waiting.at(-1)
     if (last?.batch === batch) return last

@@ -118,7 +118,8 @@ export class Intake {
 
   /** A piece of input is about to be looked at: whether publishes in it have to wait. */
   beforeInput(): boolean {
-    const { memory, journal } = this.#broker
+    const { memory } = this.#broker
+    const { journal } = this.#connection
     this.#stagedBefore = journal.stagedCount
     return memory.isActive && this.#connection.phase === 'open'
   }
@@ -132,7 +133,8 @@ export class Intake {
   /** A piece of input is used up: whoever published in it may have to wait now. */
   afterInput(): void {
     this.#broker.memory.check()
-    const { memory, journal } = this.#broker
+    const { memory } = this.#broker
+    const { journal } = this.#connection
     if (this.hasPublished && memory.isActive) this.#block('memory')
     if (this.hasPublished && journal.trouble !== undefined) this.#block('disk')
     // A disk that is merely slow is no alarm: who gave it more to do waits for a moment.

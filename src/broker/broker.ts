@@ -57,7 +57,11 @@ export class Broker {
     this.#storage = options.storage
     this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX)
     this.kinds = new EntityRegistry(options.storage)
-    this.#entities = new DurableEntities(this.kinds, (name) => this.createVhost(name))
+    this.#entities = new DurableEntities(
+      this.kinds,
+      (name) => this.createVhost(name),
+      (name) => options.storage.vhost(name).journal,
+    )
     this.scheduler = new DeliveryScheduler(options.nextTurn, options.now, options.onDefect)
     this.inputTurn = new Turn(options.now)
     this.longWork = new LongWork(options.nextTurn, options.now, options.onDefect)
@@ -68,7 +72,7 @@ export class Broker {
     this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
   }
 
-  /** What makes changes durable. */
+  /** What makes changes durable that belong to no virtual host. */
   get journal(): Journal {
     return this.#storage.journal
   }

@@ -5,6 +5,7 @@
 import { decodeFieldTable, encodeFieldTable, type Field, type FieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
+import type { Journal } from '../../storage/journal.ts'
 import { type Binding, createBinding } from './exchanges/binding.ts'
 import type { Exchange } from './exchanges/exchange.ts'
 import { isExchangeType } from './exchanges/types/exchange-types.ts'
@@ -23,11 +24,13 @@ export class DurableEntities {
   readonly #queues: EntityRecords
   readonly #bindings: EntityRecords
 
-  constructor(registry: EntityRegistry, vhost: FindVhost) {
+  /** `journalOf` finds the journal of a virtual host, by its name. */
+  constructor(registry: EntityRegistry, vhost: FindVhost, journalOf: (vhost: string) => Journal) {
     const register = (number: number, name: string, restore: Restore): EntityRecords =>
       registry.register({
         number,
         name,
+        journal: ([vhostName = '']) => journalOf(vhostName),
         restore: (key, value) => restore(vhost, key, decodeFieldTable(new Reader(value))),
       })
     this.#vhosts = register(1, 'vhost', restoreVhost)

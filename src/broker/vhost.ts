@@ -1,6 +1,7 @@
 /** A virtual host: its exchanges, queues and bindings. */
 import type { FieldTable } from '../../protocol/field-table.ts'
-import type { Storage } from '../../storage/storage.ts'
+import type { Journal } from '../../storage/journal.ts'
+import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { Binding, Destination } from './exchanges/binding.ts'
 import { BindingIndex } from './exchanges/binding-index.ts'
@@ -49,7 +50,9 @@ export class Vhost implements Topology {
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
   readonly #scheduler: DeliveryScheduler
-  readonly #storage: Storage
+  /** Whether messages can survive a restart. */
+  readonly isStorageDurable: boolean
+  readonly #storage: VhostStorage
 
   constructor(
     name: string,
@@ -62,7 +65,8 @@ export class Vhost implements Topology {
   ) {
     this.name = name
     this.#scheduler = scheduler
-    this.#storage = storage
+    this.#storage = storage.vhost(name)
+    this.isStorageDurable = storage.isDurable
     this.routes = new Routes(this, this.replyConsumers, inputTurn)
     this.longWork = longWork
     this.topology = topology
@@ -72,9 +76,9 @@ export class Vhost implements Topology {
     }
   }
 
-  /** Whether messages can survive a restart. */
-  get isStorageDurable(): boolean {
-    return this.#storage.isDurable
+  /** What makes its changes durable. */
+  get journal(): Journal {
+    return this.#storage.journal
   }
 
   exchange(name: string): Exchange | undefined {

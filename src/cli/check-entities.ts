@@ -2,7 +2,7 @@ import { NO_JOURNAL } from '../../storage/journal.ts'
 import type { EntityFindings } from '../../storage/level/offline/offline-store.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { SegmentPool } from '../../storage/segment-pool.ts'
-import { NOTHING_RECOVERED, type Storage, type StoredEntity } from '../../storage/storage.ts'
+import { NOTHING_RECOVERED, type Storage, type StoredEntity, type VhostStorage } from '../../storage/storage.ts'
 import { UserList } from '../auth/user-list.ts'
 import { Broker } from '../broker/broker.ts'
 
@@ -26,7 +26,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
 }
 
 /** Has no messages; it only sees which queues ask for theirs. */
-class QueueNumbers implements Storage {
+class QueueNumbers implements Storage, VhostStorage {
   readonly kind = 'numbers'
   readonly isDurable = true
   readonly bytesInUse = 0
@@ -38,6 +38,10 @@ class QueueNumbers implements Storage {
   }
 
   async close(): Promise<void> {}
+
+  vhost(): VhostStorage {
+    return this
+  }
 
   newQueueId(): undefined {}
 

@@ -175,7 +175,7 @@ export class EmbeddedBroker {
    */
   async whenDurable(): Promise<void> {
     this.#vhosts.context.requireRunning()
-    await durable(this.#vhosts.context.core.journal)
+    await durable(this.#vhost.journal)
   }
 
   // --- messages in

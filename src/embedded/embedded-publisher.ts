@@ -60,7 +60,8 @@ export class EmbeddedPublisher {
   }
 
   #requireRoom(): void {
-    const { memory, journal } = this.#core
+    const { memory } = this.#core
+    const { journal } = this.#vhost
     memory.check()
     if (memory.isActive) throw refuse.memoryAlarm()
     if (journal.trouble !== undefined) throw refuse.diskAlarm()

@@ -8,7 +8,7 @@ import { QueueLog } from '../queue-log.ts'
 import { RECORD_PREFIX_BYTES } from '../record.ts'
 import { NO_OFFSETS, Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity } from '../storage.ts'
+import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity, VhostStorage } from '../storage.ts'
 import type { StoredSegment } from './log/stored-segment.ts'
 import { reasonOf } from './catalogue/catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './checkpoint/catalogue-update.ts'
@@ -39,7 +39,7 @@ const EVICT_STEP_SHARE = 0.05
 
 const NOT_OPEN = 'the storage is not open yet'
 
-export class LevelStorage implements Storage, PageSource {
+export class LevelStorage implements Storage, VhostStorage, PageSource {
   readonly kind = 'leveldb'
   readonly isDurable = true
   readonly #options: LevelStorageOptions
@@ -179,6 +179,11 @@ export class LevelStorage implements Storage, PageSource {
     })
     this.#giveBack.start()
     store.place.watch(guarded((trouble: string | undefined) => journal.diskTrouble('place', trouble), onDefect))
+  }
+
+  /** All of them share one journal: a commit is one write, whatever virtual hosts it is of. */
+  vhost(): VhostStorage {
+    return this
   }
 
   newQueueId(): number {

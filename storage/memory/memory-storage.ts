@@ -1,10 +1,10 @@
 import { NO_JOURNAL } from '../journal.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import { NOTHING_RECOVERED, type Recovery, type Storage, type StorageMemory } from '../storage.ts'
+import { NOTHING_RECOVERED, type Recovery, type Storage, type StorageMemory, type VhostStorage } from '../storage.ts'
 
 /** Keeps messages in memory: they are gone when the process ends. */
-export class MemoryStorage implements Storage {
+export class MemoryStorage implements Storage, VhostStorage {
   readonly kind = 'memory'
   readonly isDurable = false
   readonly journal = NO_JOURNAL
@@ -23,6 +23,11 @@ export class MemoryStorage implements Storage {
   }
 
   async close(): Promise<void> {}
+
+  /** All of them share one pool of memory. */
+  vhost(): VhostStorage {
+    return this
+  }
 
   newQueueId(): undefined {}
 

@@ -72,7 +72,11 @@ export class Model {
   /** A storage other than memory is open already. */
   constructor(storage: Storage = new MemoryStorage()) {
     this.storage = storage
-    const entities = new DurableEntities(new EntityRegistry(storage), () => this.vhost)
+    const entities = new DurableEntities(
+      new EntityRegistry(storage),
+      () => this.vhost,
+      () => storage.journal,
+    )
     const { scheduler, inputTurn, longWork, topology } = this
     this.vhost = new Vhost('/', scheduler, storage, entities, inputTurn, longWork, topology)
   }

@@ -135,7 +135,7 @@ export class Pair {
 
   constructor(id: number, storage: Storage) {
     this.#id = id
-    this.#log = storage.createQueueLog(id)
+    this.#log = storage.vhost('/').createQueueLog(id)
   }
 
   async carryOut(event: Exclude<Event, { kind: 'reopen' }>, storage: Storage): Promise<void> {
@@ -158,7 +158,7 @@ export class Pair {
 
   /** The queue as it is when the storage was opened again. */
   reopened(storage: Storage): void {
-    this.#log = storage.createQueueLog(this.#id)
+    this.#log = storage.vhost('/').createQueueLog(this.#id)
     storage.dropUnclaimed()
     // That they came back is counted once for those of which nothing was known.
     for (const one of this.#taken) one.deliveries = Math.max(1, one.deliveries)

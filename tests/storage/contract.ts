@@ -8,7 +8,7 @@ import { Block } from '../../src/lib/block.ts'
 import type { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, type RecordSource } from '../../storage/record.ts'
 import { encodeExtension, readExtension } from '../../storage/record-extension.ts'
-import type { Recovery, Storage } from '../../storage/storage.ts'
+import type { Recovery, Storage, VhostStorage } from '../../storage/storage.ts'
 import { committed, drain, durable, EVENT, Pair, type TakenMessage, takeMany, takeOne, transient } from './contract-model.ts'
 import { numbered } from './sources.ts'
 
@@ -21,11 +21,13 @@ export function testStorageContract(name: string, create: CreateStorage): void {
   describe(`the storage contract: ${name}`, () => {
     let folder: string
     let storage: Storage
+    let vhost: VhostStorage
     let recovery: Recovery
 
     const open = async (): Promise<void> => {
       storage = create(folder)
       recovery = await storage.open()
+      vhost = storage.vhost('/')
     }
 
     beforeEach(async () => {
@@ -55,14 +57,14 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       })
 
       test('numbers durable queues if it keeps them', () => {
-        const ids = [storage.newQueueId(), storage.newQueueId()]
+        const ids = [vhost.newQueueId(), vhost.newQueueId()]
         if (storage.isDurable) expect(new Set(ids).size).toBe(2)
         else expect(ids).toEqual([undefined, undefined])
       })
 
       test('hands messages out in the order of their arrival, whatever their size', async () => {
         const sizes = [0, 1, 700, 9000, BODY_BESIDE_BYTES_MIN, 70_000, 3, 300_000]
-        for (const log of [storage.createQueueLog(), storage.createQueueLog(storage.newQueueId())]) {
+        for (const log of [vhost.createQueueLog(), vhost.createQueueLog(vhost.newQueueId())]) {
           for (const [i, size] of sizes.entries()) log.append(i % 2 === 0 ? durable(i, size) : transient(i, size))
           expect(log.readyCount).toBe(sizes.length)
           expect(await drain(log)).toEqual(range(0, sizes.length))
@@ -71,7 +73,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       })
 
       test('gives a message that came back its old place, and marks it', async () => {
-        const log = storage.createQueueLog(storage.newQueueId())
+        const log = vhost.createQueueLog(vhost.newQueueId())
         for (const number of range(1, 5)) log.append(durable(number))
         const [, second, third] = (await takeMany(log, 3)) as [TakenMessage, TakenMessage, TakenMessage]
         for (const { segment, index } of [third, second]) log.requeue(segment, index)
@@ -84,7 +86,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       })
 
       test('counts how often a message came back, up to 255 times', async () => {
-        const log = storage.createQueueLog(storage.newQueueId())
+        const log = vhost.createQueueLog(vhost.newQueueId())
         for (const number of range(0, 100)) log.append(number % 2 === 0 ? durable(number) : transient(number))
         for (let times = 0; times < 300; times++) {
           const { deliveries, number, segment, index } = await takeOne(log)
@@ -95,7 +97,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       })
 
       test('purges what is ready, and nothing else', async () => {
-        const log = storage.createQueueLog(storage.newQueueId())
+        const log = vhost.createQueueLog(vhost.newQueueId())
         for (const number of range(1, 6)) log.append(durable(number))
         const first = await takeOne(log)
         const second = await takeOne(log)
@@ -107,7 +109,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       })
 
       test('has no memory in use once nothing is kept', async () => {
-        const logs = [storage.createQueueLog(), storage.createQueueLog(storage.newQueueId())]
+        const logs = [vhost.createQueueLog(), vhost.createQueueLog(vhost.newQueueId())]
         for (const log of logs) for (const number of range(1, 200)) log.append(durable(number, 5000))
         expect(storage.bytesInUse).toBeGreaterThan(2 * 200 * 5000)
         await committed(storage)
@@ -127,7 +129,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
           isAtOnce = true
         })
         expect(isAtOnce).toBe(true)
-        const log = storage.createQueueLog(storage.newQueueId())
+        const log = vhost.createQueueLog(vhost.newQueueId())
         for (const number of range(1, 3)) {
           log.append(durable(number))
           journal.put(7, `k${number}`, Buffer.from('v'))
@@ -141,14 +143,22 @@ export function testStorageContract(name: string, create: CreateStorage): void {
 
       test('counts what a commit has to be waited for', () => {
         const { journal } = storage
-        const kept = storage.createQueueLog(storage.newQueueId())
-        const other = storage.createQueueLog()
+        const kept = vhost.createQueueLog(vhost.newQueueId())
+        const other = vhost.createQueueLog()
         const before = journal.stagedCount
         other.append(durable(1))
         kept.append(transient(2))
         expect(journal.stagedCount).toBe(before)
         kept.append(durable(3))
         expect(journal.stagedCount !== before).toBe(storage.isDurable)
+      })
+
+      test('keeps what each virtual host has apart', async () => {
+        const [one, other] = ['one', 'other'].map((name) => storage.vhost(name)) as [VhostStorage, VhostStorage]
+        const [first, second] = [one, other].map((its) => its.createQueueLog(its.newQueueId())) as [QueueLog, QueueLog]
+        first.append(durable(1))
+        for (const { journal } of [one, other]) await new Promise<void>((resolve) => journal.whenDurable(resolve))
+        expect([await drain(second), await drain(first)]).toEqual([[], [1]])
       })
 
       test('lets go of those who do not want to know any more', () => {
@@ -164,7 +174,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         await open()
       }
       const newId = (): number => {
-        const id = storage.newQueueId()
+        const id = vhost.newQueueId()
         if (id === undefined) throw new Error('a durable storage numbers its queues')
         return id
       }
@@ -200,12 +210,12 @@ export function testStorageContract(name: string, create: CreateStorage): void {
       test('never gives the number of a queue twice', async () => {
         const ids = new Set<number>()
         for (let life = 1; life <= 4; life++) {
-          for (const id of ids) storage.createQueueLog(id)
+          for (const id of ids) vhost.createQueueLog(id)
           storage.dropUnclaimed()
           const id = newId()
           expect(ids).not.toContain(id)
           ids.add(id)
-          storage.createQueueLog(id)
+          vhost.createQueueLog(id)
           storage.journal.put(1, `queue ${id}`, Buffer.from('q'))
           await reopen()
         }
@@ -213,7 +223,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
 
       test('has durable messages that are not settled, in their order, and no others', async () => {
         const id = newId()
-        const log = storage.createQueueLog(id)
+        const log = vhost.createQueueLog(id)
         for (const number of range(0, 300)) log.append(number % 3 === 0 ? transient(number) : durable(number))
         for (const number of range(0, 100)) {
           const taken = await takeOne(log)
@@ -223,7 +233,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         await reopen()
         const wanted = range(0, 300).filter((number) => number % 3 !== 0 && (number >= 100 || number % 2 !== 0))
         expect(recovery.messages).toBe(wanted.length)
-        const again = storage.createQueueLog(id)
+        const again = vhost.createQueueLog(id)
         expect(storage.dropUnclaimed()).toBe(0)
         expect(again.readyCount).toBe(wanted.length)
         const taken = await takeMany(again, wanted.length)
@@ -232,12 +242,12 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         for (const { segment, index } of taken) again.settle(segment, index)
         await reopen()
         expect(recovery.messages).toBe(0)
-        expect(storage.createQueueLog(id).readyCount).toBe(0)
+        expect(vhost.createQueueLog(id).readyCount).toBe(0)
       })
 
       test('has how often messages came back, and counts on', async () => {
         const id = newId()
-        let log = storage.createQueueLog(id)
+        let log = vhost.createQueueLog(id)
         for (const number of range(0, 100)) log.append(durable(number))
         let taken = await takeMany(log, 50)
         for (const round of [1, 2, 3]) {
@@ -247,7 +257,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
           if (round === 2) await committed(storage)
         }
         await reopen()
-        log = storage.createQueueLog(id)
+        log = vhost.createQueueLog(id)
         taken = await takeMany(log, 100)
         // Those that were out for the first time came back by the restart.
         const wanted = (number: number): number => (number < 50 ? Math.max(1, number % 4) : 0)
@@ -257,7 +267,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         for (const { segment, index } of taken) log.requeue(segment, index)
         await committed(storage)
         await reopen()
-        log = storage.createQueueLog(id)
+        log = vhost.createQueueLog(id)
         expect((await takeMany(log, 100)).map(({ deliveries }) => deliveries)).toEqual(
           range(0, 100).map((number) => wanted(number) + 1),
         )
@@ -265,11 +275,11 @@ export function testStorageContract(name: string, create: CreateStorage): void {
 
       test('goes on behind what it kept', async () => {
         const id = newId()
-        let log = storage.createQueueLog(id)
+        let log = vhost.createQueueLog(id)
         for (let life = 0; life < 4; life++) {
           for (const number of range(life * 10, 10)) log.append(durable(number, 500))
           await reopen()
-          log = storage.createQueueLog(id)
+          log = vhost.createQueueLog(id)
         }
         expect(await drain(log)).toEqual(range(0, 40))
       })
@@ -279,25 +289,25 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         const body = new Block(numbered(1, 200_000).body)
         const shared: RecordSource = { ...durable(1, 200_000), ownBody: () => body }
         for (const id of ids) {
-          const log = storage.createQueueLog(id)
+          const log = vhost.createQueueLog(id)
           log.append(durable(0, BODY_BESIDE_BYTES_MIN))
           log.append(shared)
           log.append(durable(2, 2_000_000))
         }
         await reopen()
-        for (const id of ids) expect(await drain(storage.createQueueLog(id))).toEqual([0, 1, 2])
+        for (const id of ids) expect(await drain(vhost.createQueueLog(id))).toEqual([0, 1, 2])
       })
 
       test('has what records carry beside their messages', async () => {
         const id = newId()
-        const log = storage.createQueueLog(id)
+        const log = vhost.createQueueLog(id)
         const extension = Buffer.concat([Buffer.from([250, 2, 0, 0]), encodeExtension({ expiresAtMs: 7, priority: 5 })])
         for (const bytes of [0, 500, BODY_BESIDE_BYTES_MIN]) {
           log.append(durable(bytes, bytes))
           log.append({ ...durable(bytes + 1, bytes), extension })
         }
         await reopen()
-        const again = storage.createQueueLog(id)
+        const again = vhost.createQueueLog(id)
         const taken = await takeMany(again, 6)
         expect(taken.map(({ segment, index }) => readExtension(segment, index))).toEqual(
           range(0, 6).map((place) => (place % 2 === 0 ? undefined : { expiresAtMs: 7, priority: 5 })),
@@ -306,25 +316,25 @@ export function testStorageContract(name: string, create: CreateStorage): void {
 
       test('has nothing of what was purged or cleared', async () => {
         const ids = [newId(), newId(), newId()]
-        const logs = ids.map((id) => storage.createQueueLog(id))
+        const logs = ids.map((id) => vhost.createQueueLog(id))
         for (const log of logs) for (const number of range(0, 50)) log.append(durable(number))
         await committed(storage)
         logs[0]?.purge()
         logs[1]?.clear()
         await reopen()
-        const found = ids.map(async (id) => (await drain(storage.createQueueLog(id))).length)
+        const found = ids.map(async (id) => (await drain(vhost.createQueueLog(id))).length)
         expect(await Promise.all(found)).toEqual([0, 0, 50])
       })
 
       test('lets go of queues that nobody asks for', async () => {
         const ids = [newId(), newId()]
-        for (const id of ids) storage.createQueueLog(id).append(durable(id))
+        for (const id of ids) vhost.createQueueLog(id).append(durable(id))
         await reopen()
-        storage.createQueueLog(ids[0])
+        vhost.createQueueLog(ids[0])
         expect(storage.dropUnclaimed()).toBe(1)
         await reopen()
         expect(recovery.messages).toBe(1)
-        expect(await drain(storage.createQueueLog(ids[0]))).toEqual([ids[0]])
+        expect(await drain(vhost.createQueueLog(ids[0]))).toEqual([ids[0]])
         expect(storage.dropUnclaimed()).toBe(0)
       })
 

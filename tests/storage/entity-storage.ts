@@ -2,9 +2,9 @@
 import { type Journal, NO_JOURNAL } from '../../storage/journal.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { SegmentPool } from '../../storage/segment-pool.ts'
-import { NOTHING_RECOVERED, type Recovery, type Storage, type StoredEntity } from '../../storage/storage.ts'
+import { NOTHING_RECOVERED, type Recovery, type Storage, type StoredEntity, type VhostStorage } from '../../storage/storage.ts'
 
-export class EntityStorage implements Storage {
+export class EntityStorage implements Storage, VhostStorage {
   readonly kind = 'entities'
   readonly isDurable: boolean
   readonly bytesInUse = 0
@@ -40,6 +40,10 @@ export class EntityStorage implements Storage {
   }
 
   async close(): Promise<void> {}
+
+  vhost(): VhostStorage {
+    return this
+  }
 
   newQueueId(): number {
     return ++this.#lastQueue
