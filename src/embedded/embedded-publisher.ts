@@ -20,6 +20,7 @@ const TWO_TO_32 = 0x1_0000_0000
 /** Publishing from this process. It cannot be made to wait while memory or the disk is short, so it is refused. */
 export class EmbeddedPublisher {
   readonly #publisher: Publisher
+  readonly #vhost: Vhost
   readonly #core: Broker
   /** The message of the last publish without properties: the next one often differs in its body alone. */
   readonly #message = new Message()
@@ -31,6 +32,7 @@ export class EmbeddedPublisher {
 
   constructor(vhost: Vhost, core: Broker, session: Session, maxMessageSizeBytes: number) {
     this.#publisher = new Publisher(vhost, session, maxMessageSizeBytes)
+    this.#vhost = vhost
     this.#core = core
   }
 
