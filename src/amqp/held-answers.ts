@@ -15,10 +15,13 @@ const BLOCK_BYTES_MAX = 64 * 1024
 /** Pieces of at least this size leave without being copied. */
 const REFERENCE_BYTES_MIN = 16 * 1024
 
-/** Where changes go that answers wait for. */
-export interface Changes {
+/** Whose changes answers wait for. */
+export interface Changing {
   readonly journal: Pick<Journal, 'batch' | 'whenDurable'>
-  /** Bytes of all changes there ever were. */
+}
+
+/** Counts the bytes of all changes there ever were. */
+export interface ChangeCount {
   readonly stagedBytes: number
 }
 
@@ -116,7 +119,8 @@ class HeldFrames implements Output {
 export class HeldAnswers {
   /** Bytes of frames that wait. */
   frameBytes = 0
-  readonly #changes: Changes
+  readonly #owner: Changing
+  readonly #changes: ChangeCount
   readonly #output: Output
   readonly #onReleased: (channelIds: Iterable<number>) => void
   #changeBytes = 0
@@ -131,7 +135,8 @@ export class HeldAnswers {
   readonly #beforeDeliveries = new Map<number, number>()
 
   /** What is released is written to `output`; `onReleased` is then told whose it was. */
-  constructor(changes: Changes, output: Output, onReleased: (channelIds: Iterable<number>) => void) {
+  constructor(owner: Changing, changes: ChangeCount, output: Output, onReleased: (channelIds: Iterable<number>) => void) {
+    this.#owner = owner
     this.#changes = changes
     this.#output = output
     this.#onReleased = onReleased
@@ -216,7 +221,7 @@ export class HeldAnswers {
   }
 
   #forThisCommit(): Waiting {
-    const { journal } = this.#changes
+    const { journal } = this.#owner
     const { batch } = journal
     const last = this.#waiting.at(-1)
     if (last?.batch === batch) return last

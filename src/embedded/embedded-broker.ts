@@ -57,7 +57,8 @@ import {
 } from './entities.ts'
 import type { MessageProperties } from './message-properties.ts'
 import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
-import { type ReceivedMessage, readMessage } from './received-message.ts'
+import type { ReceivedMessage } from './received-message.ts'
+import { takeMessage } from './take-message.ts'
 import { Transactions } from './transactions.ts'
 
 export interface PublishResult {
@@ -218,22 +219,7 @@ export class EmbeddedBroker {
    */
   async get(queueName: string, options: GetOptions = {}): Promise<ReceivedMessage | undefined> {
     checkOptions('get', options, GET_CHECKS)
-    const isNoAck = options.noAck ?? false
-    const deliveries = this.#deliveries
-    for (;;) {
-      const queue = this.#queue(queueName)
-      let message: ReceivedMessage | undefined
-      const read: Parameters<Queue['get']>[1] = (segment, index, redelivered) => {
-        const deliveryTag = isNoAck ? deliveries.skip() : deliveries.add(queue, segment, index, undefined)
-        message = readMessage(segment, index, { queue: queue.name, deliveryTag, redelivered })
-      }
-      let whenReadable = (): void => {}
-      const readable = new Promise<void>((resolve) => {
-        whenReadable = resolve
-      })
-      if (queue.get(isNoAck, read, whenReadable) !== 'unread') return message
-      await readable
-    }
+    return await takeMessage(() => this.#queue(queueName), options.noAck ?? false, this.#deliveries)
   }
 
   /**

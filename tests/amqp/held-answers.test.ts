@@ -67,7 +67,7 @@ class Room {
   stagedBytes = 0
   readonly output = new Written()
   readonly released: number[][] = []
-  readonly answers = new HeldAnswers(this, this.output, (ids) => this.released.push([...ids]))
+  readonly answers = new HeldAnswers(this, this, this.output, (ids) => this.released.push([...ids]))
 
   hold(channelId: number, text: string): void {
     this.answers.hold(channelId)

@@ -12,6 +12,7 @@ import type { LogFile, LogFiles } from '../log/log-files.ts'
 import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from '../log/log-format.ts'
 import { type LogVisitor, scanLog } from '../log/log-reader.ts'
 import { migrate } from './migrations.ts'
+import { isNewer, overlap, withoutOverlaps } from './page-overlaps.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 
 export interface RecoveredEntity {
@@ -236,17 +237,6 @@ function checkPages(model: StoreModel, logs: LogFiles, findings: RecoveryFinding
   }
 }
 
-/** A log that had to be read from its start tells of pages that have moved into the catalogue: they count once. */
-function withoutOverlaps(pages: Page[]): Page[] {
-  let next = 0
-  const isNew = (page: Page): boolean => {
-    if (page.first < next) return false
-    next = page.first + page.count
-    return true
-  }
-  return pages.sort((a, b) => a.first - b.first || b.count - a.count).filter(isNew)
-}
-
 function isThere(page: Page, logs: LogFiles): boolean {
   if (page.file === 0) return true
   const log: LogFile | undefined = logs.get(page.file)
@@ -391,14 +381,3 @@ class StoreModel implements LogVisitor {
 }
 
 export const FORMAT_VERSIONS = { catalogue: CATALOGUE_VERSION, log: LOG_VERSION } as const
-
-function overlap(a: RecordRange, b: RecordRange): boolean {
-  return a.first < b.first + b.count && b.first < a.first + a.count
-}
-
-type RecordRange = Pick<Page, 'first' | 'count'>
-
-/** Whether this page was written at this place, or behind it. What moved into the catalogue was the last to be written. */
-function isNewer(page: Page, file: number, offset: number): boolean {
-  return page.file === 0 || page.file > file || (page.file === file && page.offset >= offset)
-}
