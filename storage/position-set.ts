@@ -30,6 +30,12 @@ export class PositionSet {
     return (before & bit) === 0
   }
 
+  /** It is there. */
+  remove(index: number): void {
+    const at = index >>> 3
+    this.#bits[at] = (this.#bits[at] as number) & ~(1 << (index & 7))
+  }
+
   /** How many of these records are in it. */
   countIn(first: number, count: number): number {
     const bits = this.#bits

@@ -99,7 +99,8 @@ export class QueueLog {
     this.segment = segment
     this.index = this.#cursorIndex++
     this.#countTaken(segment, this.index)
-    this.isRedelivered = this.#delivered !== undefined && this.#countIfDelivered(segment, this.index)
+    if (this.#delivered !== undefined) this.#countIfDelivered(segment, this.index)
+    this.isRedelivered = segment.deliveries !== undefined && deliveriesBefore(segment, this.index) > 0
     this.#recorder?.delivered(segment, this.#cursorIndex)
   }
 
@@ -129,11 +130,13 @@ export class QueueLog {
    * ready. It is to be settled or requeued then, like one that `take` took. Its segment must be in memory: see `load`.
    */
   takeAt(segment: Segment, index: number): boolean {
-    if (this.#isAhead(segment, index)) {
+    if (!this.#isAhead(segment, index)) {
+      if (!this.#requeued.remove(segment, index)) return false
+    } else {
       if (segment.isPassed(index)) return false
       segment.taken ??= new PositionSet()
       segment.taken.add(index)
-    } else if (!this.#requeued.remove(segment, index)) return false
+    }
     this.readyCount--
     this.#countTaken(segment, index)
     return true
@@ -164,7 +167,9 @@ export class QueueLog {
       return
     }
     this.#countReturn(segment, index)
-    this.#requeued.insert(segment, index)
+    // The cursor has yet to come to what was taken from ahead of it.
+    if (this.#isAhead(segment, index)) segment.taken?.remove(index)
+    else this.#requeued.insert(segment, index)
     this.readyCount++
     const bytes = segment.bodyBytes(index)
     this.unackedBytes -= bytes
@@ -330,16 +335,13 @@ export class QueueLog {
     this.#delivered = { segment, index }
   }
 
-  #countIfDelivered(segment: Segment, index: number): boolean {
+  /** What was delivered before the restart came back by it, without anybody counting. */
+  #countIfDelivered(segment: Segment, index: number): void {
     const mark = this.#delivered
-    if (mark === undefined) return false
+    if (mark === undefined) return
     if (segment.sequence > mark.segment || (segment.sequence === mark.segment && index >= mark.index)) {
       this.#delivered = undefined
-      return false
-    }
-    // By the restart, it came back without anybody counting.
-    if (deliveriesBefore(segment, index) === 0) this.#countReturn(segment, index)
-    return true
+    } else if (deliveriesBefore(segment, index) === 0) this.#countReturn(segment, index)
   }
 
   /**

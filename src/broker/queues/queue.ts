@@ -138,7 +138,7 @@ export class Queue {
       }
       messages.take()
       const segment = messages.segment as Segment
-      const { index } = log
+      const { index } = messages
       this.deliveredCount++
       if (consumer.isNoAck) {
         consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
@@ -167,7 +167,7 @@ export class Queue {
     if (!messages.isReadable(whenReadable)) return 'unread'
     messages.take()
     const segment = messages.segment as Segment
-    const { index } = log
+    const { index } = messages
     this.deliveredCount++
     if (!isNoAck) this.unackedCount++
     read(segment, index, messages.isRedelivered)
