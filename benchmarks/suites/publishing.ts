@@ -86,8 +86,8 @@ function getAndAck(broker: EmbeddedBroker, body: Buffer): BenchmarkCase {
     before: () => {
       for (let i = 0; i < COUNT; i++) vhost.publish('', 'q', body, TRANSIENT)
     },
-    run: () => {
-      for (let message = vhost.get('q'); message !== undefined; message = vhost.get('q')) vhost.ack(message)
+    run: async () => {
+      for (let message = await vhost.get('q'); message !== undefined; message = await vhost.get('q')) vhost.ack(message)
     },
     after: () => scratch.purge(0),
   }
