@@ -5,6 +5,7 @@
 import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
+import type { Journal } from '../../storage/journal.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
 import { guarded } from '../lib/guarded.ts'
@@ -20,6 +21,7 @@ type BlockReason = 'memory' | 'disk'
 /** A connection, as far as what it takes in is concerned. */
 export interface TakingConnection {
   readonly phase: Phase
+  readonly journal: Journal
   readonly reading: Reading
   readonly clientCapabilities: ClientCapabilities
   /** What was read and not looked at yet waits for the broker, not for the client. */
