@@ -263,7 +263,7 @@ export class Channel {
 
   #publishNow(message: Message, bits: number): void {
     const { confirms } = this
-    const stagedBefore = confirms === undefined ? 0 : this.connection.journal.stagedCount
+    const stagedBefore = confirms === undefined ? 0 : this.vhost.journal.stagedCount
     const outcome = this.publisher.publish(message)
     if (this.publisher.copies > MANY_COPIES) {
       const { fanOut, copies } = this.publisher
@@ -276,7 +276,7 @@ export class Channel {
     if (outcome === 'unrouted' && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
     if (confirms === undefined) return
     if (outcome === 'refused') this.#refuse(confirms)
-    else this.#confirm(confirms, this.connection.journal.stagedCount !== stagedBefore)
+    else this.#confirm(confirms, this.vhost.journal.stagedCount !== stagedBefore)
   }
 
   /** The message goes into the rest of its queues in further turns; what the client sent behind it waits for that. */
@@ -303,7 +303,7 @@ export class Channel {
       confirms.add()
       return
     }
-    const { journal } = this.connection
+    const { journal } = this.vhost
     if (!confirms.addWaiting(journal.batch)) return
     journal.whenDurable(() => {
       confirms.committed()

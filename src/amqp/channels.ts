@@ -32,6 +32,11 @@ export class Channels implements ChannelList {
     this.#context = context
   }
 
+  /** The virtual host that the client has opened. */
+  get vhost(): Vhost | undefined {
+    return this.#opened?.vhost
+  }
+
   /** connection.open: channels may be opened from now on. */
   enter(vhost: Vhost, user: User): void {
     this.#opened = { vhost, session: this.#context.broker.session(user, vhost.name) }

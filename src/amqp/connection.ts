@@ -99,7 +99,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   /** What makes durable what its client changes; of the whole storage until it is in a virtual host. */
   get journal(): Journal {
-    return this.#vhost?.journal ?? this.#context.broker.journal
+    return this.channels.vhost?.journal ?? this.#context.broker.journal
   }
 
   get clientCapabilities(): ClientCapabilities {
