@@ -335,7 +335,7 @@ export class QueueLog {
     this.#delivered = { segment, index }
   }
 
-  /** What was delivered before the restart came back by it, without anybody counting. */
+  /** What was delivered before the restart came back by it, and is counted here. */
   #countIfDelivered(segment: Segment, index: number): void {
     const mark = this.#delivered
     if (mark === undefined) return

@@ -1,4 +1,4 @@
-/** How messages leave a queue, or come back to it, and what may take those that nobody has accepted. */
+/** How messages leave a queue, or come back to it, and what may take those that no consumer has accepted. */
 import type { Segment } from '../../../storage/segment.ts'
 import type { Queue } from './queue.ts'
 import type { QueueMessages } from './queue-messages.ts'
@@ -13,8 +13,8 @@ export type Settlement = 'ack' | 'requeue' | DeadLetterReason
 export interface DeadLetters {
   /**
    * Takes over a message, whose record is in memory. What this appends to other queues in the same turn is in one commit
-   * with the end of the message here. False when it cannot go yet: it stays unacked then, and whoever takes it over
-   * settles it with `ack` later.
+   * with the end of the message here. False when it cannot go yet: it stays unacked then, and these dead letters
+   * settle it with `ack` later.
    */
   take(queue: Queue, segment: Segment, index: number, reason: DeadLetterReason): boolean
 }

@@ -183,7 +183,7 @@ export class LevelJournal implements Journal {
     this.#arm()
   }
 
-  /** Calls somebody who has waited for the disk: what it throws concerns it alone. */
+  /** Calls what has waited for the disk; what it throws ends nothing else. */
   call(callback: () => void): void {
     this.#waiters.call(callback)
   }

@@ -218,7 +218,7 @@ export class QueueRecorder implements LogRecorder {
     stored.markChanged()
   }
 
-  /** In all, rather than what has changed: whoever reads the log may have missed something. */
+  /** All of them, rather than what has changed: recovery may have missed an earlier commit. */
   #gatherBytes(stored: StoredSegment, builder: FrameBuilder): void {
     if (stored.unsettledBytes === stored.unsettledBytesInCommits || stored.pages.length === 0) return
     builder.unsettledBytes(this.queueId, stored.sequence, stored.unsettledBytes)
