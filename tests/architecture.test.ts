@@ -51,6 +51,21 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   { name: 'operations', path: /^src\/broker\/operations\// },
 ]
 
+/**
+ * The rooms of the durable storage, and which of them each may use, for types too: the log would serve another catalogue,
+ * and the catalogue another log. What makes a storage of them stands beside them and may use all but the last.
+ */
+const STORE_ROOMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['disk', []],
+  ['log', ['disk']],
+  ['catalogue', ['disk']],
+  ['checkpoint', ['disk', 'log', 'catalogue']],
+  ['recovery', ['disk', 'log', 'catalogue', 'checkpoint']],
+  ['', ['disk', 'log', 'catalogue', 'checkpoint', 'recovery']],
+  ['offline', ['disk', 'log', 'catalogue', 'checkpoint', 'recovery']],
+])
+const KNOWS_LEVELDB = /^storage\/level\/(?:catalogue|recovery|offline)\//
+
 /** Narrower than its layer: the model knows properties and field tables, never frames and methods. */
 const FRAME_FILES = /^protocol\/(?:frame-|method|basic-)/
 const CONFIG_READERS = /^(?:config\/|src\/cli\/|src\/server(?:-builder|-config)?\.ts$)/
@@ -111,6 +126,15 @@ function roomViolation({ from, to }: Import): string | undefined {
   if (source === undefined || target === undefined || source === -1 || target === -1)
     return `${from} imports ${to}: one is in no room`
   return target <= source ? undefined : `${from} imports ${to}: ${ROOMS[target]?.name} is a higher room`
+}
+
+function storeRoomViolation({ from, to }: Import): string | undefined {
+  const [source, target] = [from, to].map((file) => /^storage\/level\/(?:([^/]+)\/)?/.exec(file))
+  if (!source || !target) return undefined
+  const [room, used] = [source[1] ?? '', target[1] ?? '']
+  const mayUse = STORE_ROOMS.get(room)
+  if (mayUse === undefined) return `${from} is in no room`
+  return room === used || mayUse.includes(used) ? undefined : `${from} imports ${to}: ${room} may not use ${used}`
 }
 
 function cycles(imports: readonly Import[]): string[] {
@@ -179,6 +203,13 @@ describe('the sources', () => {
     expect(ofModel.map(roomViolation).filter((violation) => violation !== undefined)).toEqual([])
   })
 
+  test('of the durable storage use only the rooms they may', () => {
+    expect(imports.map(storeRoomViolation).filter((violation) => violation !== undefined)).toEqual([])
+    const withLevelDb = filesWith(/['"]classic-level['"]/)
+    expect(withLevelDb).toContain('storage/level/catalogue/catalogue.ts')
+    expect(withLevelDb.filter((file) => !KNOWS_LEVELDB.test(file))).toEqual([])
+  })
+
   test('have no import cycles', () => {
     expect(cycles(imports.filter((one) => !one.isTypeOnly))).toEqual([])
   })
@@ -241,6 +272,17 @@ describe('this test', () => {
     expect(violation('src/broker/queues/queue.ts', 'src/broker/vhost.ts')).toContain('roots is a higher room')
     expect(violation('src/broker/queues/queue.ts', 'src/broker/cellar/barrel.ts')).toContain('in no room')
     expect(violation('src/broker/vhost.ts', 'src/broker/queues/queue.ts')).toBeUndefined()
+  })
+
+  test('sees a room of the durable storage that uses another one it may not', () => {
+    const violation = (from: string, to: string) =>
+      storeRoomViolation({ from: `storage/level/${from}`, to: `storage/level/${to}`, isTypeOnly: true })
+    expect(violation('log/journal.ts', 'catalogue/catalogue.ts')).toContain('log may not use catalogue')
+    expect(violation('log/journal.ts', 'level-storage.ts')).toContain('may not use')
+    expect(violation('level-storage.ts', 'offline/backup.ts')).toContain('may not use offline')
+    expect(violation('cellar/barrel.ts', 'disk/files.ts')).toContain('in no room')
+    expect(violation('checkpoint/checkpoint.ts', 'log/journal.ts')).toBeUndefined()
+    expect(storeRoomViolation({ from: 'src/cli/check.ts', to: 'storage/level/x.ts', isTypeOnly: true })).toBeUndefined()
   })
 
   test('sees a cycle', () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Catalogue } from '../../storage/level/catalogue/catalogue.ts'
-import { CATALOGUE_FOLDER } from '../../storage/level/recovery/data-folder.ts'
+import { CATALOGUE_FOLDER } from '../../storage/level/disk/store-folders.ts'
 
 /** What a store has in its log. */
 export interface LogSoFar {

@@ -21,7 +21,7 @@ export const USER_KIND = 5
  * The record of a list that was emptied. A store without any record of users is new, and gets the default user; in this
  * one all users were deleted, and stay so.
  */
-const NOBODY: readonly string[] = []
+const NO_VISITOR: readonly string[] = []
 
 /** Compared with when there is no such user, so that guessing names by time does not work. */
 const NOBODY_HASH = hashPassword('')
@@ -79,7 +79,7 @@ export class UserList implements Authenticator {
   remove(name: string): boolean {
     if (!this.#users.delete(name)) return false
     this.#records?.remove([name])
-    if (this.#users.size === 0) this.#records?.put(NOBODY, () => new Uint8Array())
+    if (this.#users.size === 0) this.#records?.put(NO_VISITOR, () => new Uint8Array())
     return true
   }
 
@@ -107,7 +107,7 @@ export class UserList implements Authenticator {
   }
 
   #put(known: KnownUser): void {
-    if (this.#users.size === 0) this.#records?.remove(NOBODY)
+    if (this.#users.size === 0) this.#records?.remove(NO_VISITOR)
     this.#users.set(known.user.name, known)
     this.#records?.put([known.user.name], () => encodeUser(known))
   }

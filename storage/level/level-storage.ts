@@ -5,11 +5,8 @@
 import { guarded } from '../../src/lib/guarded.ts'
 import { PositionSet } from '../position-set.ts'
 import { QueueLog } from '../queue-log.ts'
-import { RECORD_PREFIX_BYTES } from '../record.ts'
-import { NO_OFFSETS, Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity, VhostStorage } from '../storage.ts'
-import type { StoredSegment } from './log/stored-segment.ts'
 import { reasonOf } from './catalogue/catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './checkpoint/catalogue-update.ts'
 import { Checkpointer } from './checkpoint/checkpoint.ts'
@@ -21,9 +18,12 @@ import type { LogFiles } from './log/log-files.ts'
 import { OpenStore } from './recovery/open-store.ts'
 import { PageReader, type PageSource } from './log/page-reader.ts'
 import { keepRefusedEntities } from './recovery/quarantine.ts'
+import { Eviction } from './eviction.ts'
+import { QueueClaims } from './recovery/queue-claims.ts'
+import { restoreSegment } from './recovery/restore-segment.ts'
 import { QueueRecorder } from './log/queue-recorder.ts'
 import { ReadProgress } from './disk/read-progress.ts'
-import type { RecoveredQueue, RecoveredStore } from './recovery/recovery.ts'
+import type { RecoveredStore } from './recovery/recovery.ts'
 import { pagesOf, recoveryOf } from './recovery/store-state.ts'
 
 const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
@@ -32,11 +32,6 @@ const DEFAULT_FREE_BYTES_MIN = 64 * 1024 * 1024
 /** Log files are kept to be used again while the disk has room for so many beside what must be left. */
 const SPARE_ROOM_FILES = 32
 const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
-/** Never evicts down to less than this share of the memory allowed. */
-const EVICT_TO_SHARE = 0.8
-/** Looking for what can be evicted costs time: it is worth it when there is more by this share of the memory allowed. */
-const EVICT_STEP_SHARE = 0.05
-
 const NOT_OPEN = 'the storage is not open yet'
 
 export class LevelStorage implements Storage, VhostStorage, PageSource {
@@ -46,11 +41,8 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   readonly #pool = new SegmentPool()
   readonly #reader = new PageReader(this, this.#pool)
   readonly #ids: CatalogueIds = firstIds(this.#pool)
-  readonly #logsOfQueues = new Set<QueueLog>()
-  #recovered: Map<number, RecoveredQueue> = new Map()
-  /** Queues that have their logs, until all have. */
-  readonly #claimedQueues = new Set<number>()
-  #isClaimed = false
+  readonly #eviction: Eviction
+  #claims = new QueueClaims(new Map())
   #quarantining: Promise<void> | undefined
   #store: OpenStore | undefined
   #journal: LevelJournal | undefined
@@ -58,8 +50,6 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   #isOpening = false
   #isClosed = false
   #room: DiskRoom | undefined
-  /** Bytes of messages that were left when some were evicted last. */
-  #bytesKept = 0
   #isRoomShort = false
   #checkpointer: Checkpointer | undefined
   #giveBack: GiveBack | undefined
@@ -67,6 +57,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   constructor(options: LevelStorageOptions) {
     checkLevelStorageOptions(options)
     this.#options = options
+    this.#eviction = new Eviction(this.#pool, options.memoryBytes ?? DEFAULT_MEMORY_BYTES)
   }
 
   get #freeBytesMin(): number {
@@ -134,7 +125,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
 
   /** The catalogue is told of queues that have their logs; and what is copied into the quarantine must not move. */
   get #mayCheckpoint(): boolean {
-    return this.#recovered.size === 0 && this.#quarantining === undefined
+    return this.#claims.areAllClaimed && this.#quarantining === undefined
   }
 
   async #begin(store: OpenStore, found: RecoveredStore): Promise<void> {
@@ -151,14 +142,14 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     else await catalogue.removePagesFrom(found.nextPageId)
     await catalogue.pagesFound(pagesOf(found))
     // Bodies that were shared may be needed still.
-    for (const entry of found.unneededEntries) if (!catalogue.entries.isNeeded(entry)) logs.unneededEntries.push(entry)
-    this.#recovered = found.queues
+    for (const entry of found.unneededEntries) catalogue.entries.foundUnneeded(entry)
+    this.#claims = new QueueClaims(found.queues)
     this.#ids.nextQueueId = found.nextQueueId
     this.#ids.nextPageId = found.nextPageId
     this.#pool.nextSequence = found.nextSequence
     const journal = this.#createJournal(logs, found.lastCommit)
     // A catalogue that was completed has them all, and may have newer ones than the log tells of.
-    if (!isCompleted) for (const [id, change] of found.changedEntities) journal.changedEntities.set(id, change)
+    if (!isCompleted) for (const [id, change] of found.changedEntities) journal.changes.changedEntities.set(id, change)
     this.#checkpointer = new Checkpointer(catalogue, journal, logs, this.#ids, {
       logFileBytes: this.#logFileBytes,
       freeBytes: () => files.freeBytes(),
@@ -173,6 +164,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     this.#giveBack = new GiveBack({
       journal,
       logs,
+      entries: catalogue.entries,
       checkpointer: this.#checkpointer,
       mayBegin: () => this.#mayCheckpoint,
       onDefect,
@@ -193,16 +185,13 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   /** Throws Error when two queues of the store have the same number: the first of them has the messages. */
   createQueueLog(queueId?: number): QueueLog {
     if (queueId === undefined) return new QueueLog(this.#pool)
-    if (this.#claimedQueues.has(queueId)) throw new Error(`another queue has its number ${queueId} too`)
-    if (!this.#isClaimed) this.#claimedQueues.add(queueId)
+    const recovered = this.#claims.claim(queueId)
     this.#ids.nextQueueId = Math.max(this.#ids.nextQueueId, queueId + 1)
-    const recovered = this.#recovered.get(queueId)
-    this.#recovered.delete(queueId)
     const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
     const log = new QueueLog(this.#pool, recorder)
     recorder.log = log
-    this.journal.recorders.add(recorder)
-    this.#logsOfQueues.add(log)
+    this.journal.changes.recorders.add(recorder)
+    this.#eviction.add(log)
     for (const stored of [...recorder.segments.values()].sort((a, b) => a.sequence - b.sequence)) {
       restoreSegment(log, stored, recorder)
     }
@@ -213,15 +202,10 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   /** Messages of queues that no entity names any more go into the quarantine, and so do entities that were refused. */
   dropUnclaimed(refused: readonly StoredEntity[] = []): number {
     this.#removeRefused(refused)
-    // New queues have new numbers.
-    this.#isClaimed = true
-    this.#claimedQueues.clear()
-    const unclaimed = [...this.#recovered]
-    this.#recovered.clear()
     const recorders: QueueRecorder[] = []
-    for (const [queueId, recovered] of unclaimed) {
+    for (const [queueId, recovered] of this.#claims.takeUnclaimed()) {
       const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
-      this.journal.recorders.add(recorder)
+      this.journal.changes.recorders.add(recorder)
       if (recovered.segments.size > 0) recorders.push(recorder)
       else this.journal.queueDeleted(recorder)
     }
@@ -296,60 +280,8 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   #afterCommit(): void {
     this.#room?.written(this.#opened.logs.writtenBytes)
     if (this.#mayCheckpoint) this.#checkpointer?.afterCommit(this.#isRoomShort)
-    const limit = this.#options.memoryBytes ?? DEFAULT_MEMORY_BYTES
-    // What could not be evicted the last time is not looked at again before there is more.
-    if (this.#pool.bytesInUse > Math.max(limit, this.#bytesKept + limit * EVICT_STEP_SHARE)) {
-      this.#evict(this.#pool.bytesInUse - limit * EVICT_TO_SHARE)
-      this.#bytesKept = this.#pool.bytesInUse
-    } else this.#bytesKept = Math.min(this.#bytesKept, this.#pool.bytesInUse)
+    this.#eviction.look()
   }
-
-  #evict(bytes: number): void {
-    let left = bytes
-    for (const log of this.#logsOfQueues) {
-      if (log.isClosed) this.#logsOfQueues.delete(log)
-      else if (left > 0) left -= log.evict(left)
-    }
-  }
-}
-
-/** The segment as it was, its records still on the disk. */
-function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRecorder): void {
-  const segment = new Segment(NO_OFFSETS)
-  segment.sequence = stored.sequence
-  segment.count = stored.gathered
-  stored.settled = new PositionSet(stored.settled.bitsBefore(stored.gathered))
-  segment.notes = stored
-  segment.settled = stored.settled
-  segment.deliveries = stored.deliveries
-  stored.segment = segment
-  stored.pages.sort((a, b) => a.first - b.first)
-  let ready = 0
-  let next = 0
-  for (const page of stored.pages) {
-    // What lies between pages was transient, or settled before it was written.
-    for (; next < page.first; next++) stored.settle(next)
-    ready += stored.unsettledIn(page)
-    next = page.first + page.count
-  }
-  for (; next < segment.count; next++) stored.settle(next)
-  segment.settledCount = segment.count - ready
-  if (ready === 0) {
-    recorder.released(segment)
-    return
-  }
-  if (stored.unsettledBytesInCommits === undefined) stored.unsettledBytes = estimatedBytes(stored)
-  log.restore(segment, ready, stored.unsettledBytes)
-}
-
-/** Of a store that does not tell: how many bytes of bodies there are about, until the segment is read. */
-function estimatedBytes(stored: StoredSegment): number {
-  let bytes = 0
-  for (const page of stored.pages) {
-    bytes += ((page.bytes - page.count * RECORD_PREFIX_BYTES) * stored.unsettledIn(page)) / page.count
-    for (const body of page.bodies) if (!stored.isSettled(body.index)) bytes += body.bytes
-  }
-  return Math.round(bytes)
 }
 
 function copyEntry(entry: Buffer | undefined, buffer: Buffer, id: number): void {

@@ -2,10 +2,12 @@ import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileS
 import { basename, dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Catalogue, putMeta, putPage } from '../../storage/level/catalogue/catalogue.ts'
+import { Catalogue } from '../../storage/level/catalogue/catalogue.ts'
+import { putMeta, putPage } from '../../storage/level/catalogue/catalogue-records.ts'
 import { openFolder } from '../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
-import { NOBODY, scanLog } from '../../storage/level/log/log-reader.ts'
+import { scanLog } from '../../storage/level/log/log-reader.ts'
+import { NO_VISITOR } from '../../storage/level/log/log-entries.ts'
 import {
   damage,
   filesOf,
@@ -70,7 +72,7 @@ describe('a store without damage', () => {
 async function beginCommit(path: string): Promise<void> {
   const files = await openFolder(dirname(path))
   const file = await files.open(basename(path))
-  const { end } = await scanLog(file, 0, NOBODY)
+  const { end } = await scanLog(file, 0, NO_VISITOR)
   await file.write([Buffer.from('half a commit, which is longer than the header of one')], end)
   await file.close()
 }

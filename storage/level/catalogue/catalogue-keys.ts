@@ -1,6 +1,6 @@
 /** Walks over everything in a catalogue, and finds what the store would not look at: foreign and forgotten records. */
 import type { ClassicLevel } from 'classic-level'
-import { isIntact } from './catalogue.ts'
+import { isIntact, RecordKind } from './catalogue-records.ts'
 import { levelDb } from './leveldb.ts'
 
 export interface CatalogueKeys {
@@ -13,16 +13,14 @@ export interface CatalogueKeys {
   readonly hasMeta: boolean
 }
 
-/** The lengths of keys by their first byte; see catalogue.ts. Names of entities may be of any length. */
+/** The lengths of keys by their kind. Names of entities may be of any length. */
 const KEY_BYTES: ReadonlyMap<number, number | undefined> = new Map([
-  [0x6d, 1],
-  [0x65, undefined],
-  [0x73, 13],
-  [0x63, 7],
-  [0x70, 7],
+  [RecordKind.meta, 1],
+  [RecordKind.entity, undefined],
+  [RecordKind.segment, 13],
+  [RecordKind.cursor, 7],
+  [RecordKind.page, 7],
 ])
-const META = 0x6d
-const PAGE = 0x70
 
 /** Rejects with LevelDB's error when something in it cannot be read. */
 export async function catalogueKeys(folder: string): Promise<CatalogueKeys> {
@@ -41,8 +39,8 @@ export async function catalogueKeys(folder: string): Promise<CatalogueKeys> {
     let hasMeta = false
     for await (const [key, value] of database.iterator()) {
       if (!isOurs(key, value)) foreign.push({ key, value })
-      else if (key[0] === META) hasMeta = true
-      else if (key[0] === PAGE) pageIds.push(key.readUIntBE(1, 6))
+      else if (key[0] === RecordKind.meta) hasMeta = true
+      else if (key[0] === RecordKind.page) pageIds.push(key.readUIntBE(1, 6))
       else stateKeys.push(key)
     }
     return { pageIds, stateKeys, foreign, hasMeta }

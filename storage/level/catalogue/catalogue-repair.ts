@@ -9,8 +9,8 @@ import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
 import { syncFolder } from '../disk/files.ts'
 import { levelDb } from './leveldb.ts'
 import { damagedTables, damageInLevelFiles } from './leveldb-files.ts'
-import { impossibleNames } from './leveldb-names.ts'
-import { isDamage } from '../log/page-reader.ts'
+import { CURRENT_NAME, impossibleNames, isLogName, isTableName } from './leveldb-names.ts'
+import { isDamage } from '../disk/damage.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 
 /** In the quarantine, while a repair is not done. */
@@ -45,7 +45,7 @@ export async function openCatalogue(
   const moved = await moveImpossibleFiles(folder, quarantine)
   // Without its file CURRENT, LevelDB would take the folder for a new one and delete the rest.
   if (await isHeadless(folder))
-    return await repairCatalogue(folder, quarantine, [...moved, 'its file CURRENT is missing'].join(', '))
+    return await repairCatalogue(folder, quarantine, [...moved, `its file ${CURRENT_NAME} is missing`].join(', '))
   const checkedTables = checksAll ? undefined : await CheckedTables.read(folder)
   const found = await damageInLevelFiles(folder, { progress, tables: checkedTables })
   const damage = [...moved, ...found.problems]
@@ -100,7 +100,7 @@ async function unfinishedRepair(quarantine: string): Promise<string | undefined>
 
 async function isHeadless(folder: string): Promise<boolean> {
   const names = await namesIn(folder)
-  return !names.includes('CURRENT') && names.some((name) => /^MANIFEST-|\.(?:ldb|log)$/.test(name))
+  return !names.includes(CURRENT_NAME) && names.some((name) => isTableName(name) || isLogName(name))
 }
 
 async function namesIn(folder: string): Promise<string[]> {

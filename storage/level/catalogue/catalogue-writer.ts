@@ -2,7 +2,7 @@
  * Writes to the catalogue so that it is safe. While there is no room on the disk, it tries again and again: nothing is
  * lost meanwhile, the log has it all.
  */
-import type { CatalogueOperation } from './catalogue.ts'
+import type { CatalogueOperation } from './catalogue-records.ts'
 import { reasonOf } from './catalogue-repair.ts'
 
 /** What it writes to. */

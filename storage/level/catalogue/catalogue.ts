@@ -1,67 +1,26 @@
 /**
- * The catalogue in LevelDB: entities, which segments have which pages, what is settled in them, and messages that
- * outlived their log file. Keys are a kind byte and fixed-width big-endian numbers, so that they sort as they count.
- *
- *     m                                     → format version u32 · log file u48 · offset u48 · next queue id u48
- *                                             · next page id u48 · last commit u48
- *     e · entity kind u8 · key              → value
- *     s · queue u48 · segment u48           → segment (see encodeSegment)
- *     c · queue u48                         → segment u48 · index u32: what lies before it was delivered
- *     p · page id u48                       → bytes of a page or body whose log file is gone
- *
- * In front of every value but those of pages, whose segments have theirs, is the CRC-32 u32 of its key and itself.
+ * The catalogue: a LevelDB with the records of `catalogue-records.ts`, and the one place that asks it for something.
  */
-
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
-import type { Page } from '../log/stored-segment.ts'
+import type { Page } from '../disk/places.ts'
 import { EntryUse } from './entry-use.ts'
 import { syncFolder } from '../disk/files.ts'
 import { levelDb } from './leveldb.ts'
-import { type CatalogueSegment, decodeSegment, encodeSegment } from './segment-entry.ts'
-
-export const CATALOGUE_VERSION = 1
-
-const CRC_BYTES = 4
-const PAGE_KEY_BYTES = 7
-
-const META = 0x6d
-const CURSOR = 0x63
-const ENTITY = 0x65
-const SEGMENT = 0x73
-const PAGE = 0x70
-
-export interface LogPosition {
-  readonly file: number
-  readonly offset: number
-}
-
-export interface CatalogueMeta extends LogPosition {
-  readonly version: number
-  /** Number of the last commit that the catalogue has taken in. */
-  readonly commit: number
-  readonly nextQueueId: number
-  readonly nextPageId: number
-  /** No segment has had this sequence, or a larger one. */
-  readonly nextSequence: number
-}
-
-export interface EntityChange {
-  readonly kind: number
-  readonly key: Buffer
-  /** Undefined removes it. */
-  readonly value: Buffer | undefined
-}
-
-/** Of an entity among all others, in tables. */
-export function entityId(kind: number, key: Buffer): string {
-  return `${kind}:${key.toString('latin1')}`
-}
-
-export type CatalogueOperation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer }
+import {
+  type CatalogueMeta,
+  type CatalogueOperation,
+  CRC_BYTES,
+  decodeMeta,
+  isIntact,
+  isWhole,
+  metaKey,
+  pageIdOf,
+  pageKey,
+  RecordKind,
+  range,
+} from './catalogue-records.ts'
+import { type CatalogueSegment, decodeSegment } from './segment-entry.ts'
 
 export type Broken = (key: Buffer) => void
 
@@ -130,8 +89,8 @@ export class Catalogue {
     }
     await batch.write({ sync: isSynced })
     for (const operation of operations) {
-      if (operation.key[0] !== PAGE || operation.key.length !== PAGE_KEY_BYTES) continue
-      const id = operation.key.readUIntBE(1, 6)
+      const id = pageIdOf(operation.key)
+      if (id === undefined) continue
       if (operation.type === 'put') this.entries.written(id, operation.value.length)
       else this.entries.removed(id)
     }
@@ -156,12 +115,12 @@ export class Catalogue {
   /** To be told once of the pages that are needed: all other entries take room for nothing. */
   async pagesFound(pages: Iterable<Page>): Promise<void> {
     for (const page of pages) if (page.file === 0) this.entries.found(page)
-    const { gte, lt } = range(PAGE)
+    const { gte, lt } = range(RecordKind.page)
     this.entries.garbageBytes = Math.max(0, (await this.#database.approximateSize(gte, lt)) - this.entries.liveBytes)
   }
 
   async #compact(): Promise<void> {
-    const { gte, lt } = range(PAGE)
+    const { gte, lt } = range(RecordKind.page)
     this.entries.garbageBytes = 0
     // It is only about room: what is wrong with the disk shows where something is written.
     await this.#database.compactRange(gte, lt).catch(() => {})
@@ -177,36 +136,25 @@ export class Catalogue {
       broken(key)
       return undefined
     }
-    // Another version may have less to say: who asks for it refuses it, or migrates it.
-    const value = Buffer.alloc(Math.max(META_BYTES, record.length))
-    record.copy(value, 0, CRC_BYTES)
-    return {
-      version: value.readUInt32BE(0),
-      file: value.readUIntBE(4, 6),
-      offset: value.readUIntBE(10, 6),
-      nextQueueId: value.readUIntBE(16, 6),
-      nextPageId: value.readUIntBE(22, 6),
-      commit: value.readUIntBE(28, 6),
-      nextSequence: value.readUIntBE(34, 6),
-    }
+    return decodeMeta(record)
   }
 
   async eachEntity(
     visit: (kind: number, key: Buffer, value: Buffer) => void | Promise<void>,
     broken: Broken = () => {},
   ): Promise<void> {
-    await this.#each(ENTITY, broken, (key, value) => visit(key.readUInt8(1), key.subarray(2), value))
+    await this.#each(RecordKind.entity, broken, (key, value) => visit(key.readUInt8(1), key.subarray(2), value))
   }
 
   async eachSegment(visit: (segment: CatalogueSegment) => void, broken: Broken = () => {}): Promise<void> {
-    await this.#each(SEGMENT, broken, (key, value) => visit(decodeSegment(key, value)))
+    await this.#each(RecordKind.segment, broken, (key, value) => visit(decodeSegment(key, value)))
   }
 
   async eachCursor(
     visit: (queue: number, segment: number, index: number) => void,
     broken: Broken = () => {},
   ): Promise<void> {
-    await this.#each(CURSOR, broken, (key, value) =>
+    await this.#each(RecordKind.cursor, broken, (key, value) =>
       visit(key.readUIntBE(1, 6), value.readUIntBE(0, 6), value.readUInt32BE(6)),
     )
   }
@@ -255,20 +203,21 @@ export class Catalogue {
 
   /** The numbers of all entries with pages and bodies. */
   async *pageIds(): AsyncIterable<number> {
-    for await (const key of this.#database.keys(range(PAGE))) {
-      if (key.length === PAGE_KEY_BYTES) yield key.readUIntBE(1, 6)
+    for await (const key of this.#database.keys(range(RecordKind.page))) {
+      const id = pageIdOf(key)
+      if (id !== undefined) yield id
     }
   }
 
   /** Removes the entries with this number and higher ones: they were written by a process that was killed too early. */
   async removePagesFrom(id: number): Promise<void> {
-    await this.#database.clear({ gte: pageKey(id), lt: range(PAGE).lt })
+    await this.#database.clear({ gte: pageKey(id), lt: range(RecordKind.page).lt })
   }
 
   /** The highest number of an entry with a page or body; 0 when there is none. */
   async lastPageId(): Promise<number> {
-    for await (const key of this.#database.keys({ ...range(PAGE), reverse: true, limit: 1 })) {
-      if (key.length === PAGE_KEY_BYTES) return key.readUIntBE(1, 6)
+    for await (const key of this.#database.keys({ ...range(RecordKind.page), reverse: true, limit: 1 })) {
+      return pageIdOf(key) ?? 0
     }
     return 0
   }
@@ -278,103 +227,4 @@ export class Catalogue {
     if (this.#waitingReads !== undefined) return false
     return Number(this.#database.getProperty('leveldb.num-files-at-level0')) >= LEVEL_ZERO_FILES_MAX
   }
-}
-
-function range(kind: number): { gte: Buffer; lt: Buffer } {
-  return { gte: Buffer.of(kind), lt: Buffer.of(kind + 1) }
-}
-
-function metaKey(): Buffer {
-  return Buffer.of(META)
-}
-
-function segmentKey(queue: number, sequence: number): Buffer {
-  const key = Buffer.alloc(13)
-  key.writeUInt8(SEGMENT)
-  key.writeUIntBE(queue, 1, 6)
-  key.writeUIntBE(sequence, 7, 6)
-  return key
-}
-
-function pageKey(id: number): Buffer {
-  const key = Buffer.alloc(PAGE_KEY_BYTES)
-  key.writeUInt8(PAGE)
-  key.writeUIntBE(id, 1, 6)
-  return key
-}
-
-function entityKey(kind: number, key: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.of(ENTITY, kind), key])
-}
-
-const META_BYTES = 40
-
-export function putMeta(meta: CatalogueMeta): CatalogueOperation {
-  const value = Buffer.alloc(META_BYTES)
-  value.writeUInt32BE(meta.version)
-  value.writeUIntBE(meta.file, 4, 6)
-  value.writeUIntBE(meta.offset, 10, 6)
-  value.writeUIntBE(meta.nextQueueId, 16, 6)
-  value.writeUIntBE(meta.nextPageId, 22, 6)
-  value.writeUIntBE(meta.commit, 28, 6)
-  value.writeUIntBE(meta.nextSequence, 34, 6)
-  return put(metaKey(), value)
-}
-
-export function putEntity(kind: number, key: Uint8Array, value: Uint8Array): CatalogueOperation {
-  return put(entityKey(kind, key), value)
-}
-
-export function removeEntity(kind: number, key: Uint8Array): CatalogueOperation {
-  return { type: 'del', key: entityKey(kind, key) }
-}
-
-export function putSegment(segment: CatalogueSegment): CatalogueOperation {
-  return put(segmentKey(segment.queue, segment.sequence), encodeSegment(segment))
-}
-
-export function removeSegment(queue: number, sequence: number): CatalogueOperation {
-  return { type: 'del', key: segmentKey(queue, sequence) }
-}
-
-export function putCursor(queue: number, segment: number, index: number): CatalogueOperation {
-  const value = Buffer.alloc(10)
-  value.writeUIntBE(segment, 0, 6)
-  value.writeUInt32BE(index, 6)
-  return put(cursorKey(queue), value)
-}
-
-export function removeCursor(queue: number): CatalogueOperation {
-  return { type: 'del', key: cursorKey(queue) }
-}
-
-function cursorKey(queue: number): Buffer {
-  const key = Buffer.alloc(7)
-  key.writeUInt8(CURSOR)
-  key.writeUIntBE(queue, 1, 6)
-  return key
-}
-
-export function putPage(id: number, bytes: Buffer): CatalogueOperation {
-  return { type: 'put', key: pageKey(id), value: bytes }
-}
-
-export function removePage(id: number): CatalogueOperation {
-  return { type: 'del', key: pageKey(id) }
-}
-
-/** Whether a record is as it was written. */
-export function isIntact(key: Buffer, record: Buffer): boolean {
-  return key[0] === PAGE || isWhole(key, record, record.subarray(CRC_BYTES))
-}
-
-function isWhole(key: Buffer, record: Buffer, value: Buffer): boolean {
-  return record.length >= CRC_BYTES && crc32(value, crc32(key)) === record.readUInt32BE(0)
-}
-
-function put(key: Buffer, value: Uint8Array): CatalogueOperation {
-  const record = Buffer.alloc(CRC_BYTES + value.length)
-  record.set(value, CRC_BYTES)
-  record.writeUInt32BE(crc32(value, crc32(key)))
-  return { type: 'put', key, value: record }
 }

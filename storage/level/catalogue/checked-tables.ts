@@ -9,10 +9,10 @@
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ifMissing } from '../disk/files.ts'
+import { isTableName } from './leveldb-names.ts'
 
 /** In the folder of the database, which leaves alone what has other names than its own. */
 export const NOTE_FILE = 'checked-tables'
-const TABLE_NAME = /^\d+\.(?:ldb|sst)$/
 const NOTE_MS = 60_000
 /** A process that lived so long was not ended by what it met when it started. */
 const LONG_LIFE_MS = 10 * 60_000
@@ -140,7 +140,7 @@ export async function forgetCheckedTables(folder: string): Promise<void> {
 /** All tables in a folder, by name; none when there is no such folder. */
 export async function tablesOnDisk(folder: string): Promise<TableOnDisk[]> {
   const tables: TableOnDisk[] = []
-  for (const name of ((await readdir(folder).catch(ifMissing)) ?? []).filter((one) => TABLE_NAME.test(one)).sort()) {
+  for (const name of ((await readdir(folder).catch(ifMissing)) ?? []).filter(isTableName).sort()) {
     const found = await stat(join(folder, name)).catch(ifMissing)
     // LevelDB removes those that it needs no more.
     if (found === undefined) continue

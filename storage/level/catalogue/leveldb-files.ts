@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { type CheckedTables, type TableOnDisk, tablesOnDisk } from './checked-tables.ts'
 import { ifMissing } from '../disk/files.ts'
 import { damageInLog } from './leveldb-log.ts'
-import { isDamage } from '../log/page-reader.ts'
+import { CURRENT_NAME, isLogName } from './leveldb-names.ts'
+import { isDamage } from '../disk/damage.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 import { isTableIntact } from './table-check.ts'
 import { tablesIn } from './table-manifest.ts'
@@ -28,8 +29,6 @@ export interface LevelCheck {
   readonly tables?: CheckedTables | undefined
 }
 
-const LOG_NAME = /^(?:\d+\.log|MANIFEST-\d+)$/
-
 /** What is damaged in the files of a database that nobody has open. */
 export async function damageInLevelFiles(
   folder: string,
@@ -39,7 +38,7 @@ export async function damageInLevelFiles(
   // A table that LevelDB does not know of it was writing when it was killed; it removes it.
   const known = (await tablesOnDisk(folder)).filter(({ name }) => numbers?.has(Number.parseInt(name, 10)) !== false)
   const checked = toCheck?.due(known) ?? known
-  const logs = ((await readdir(folder).catch(ifMissing)) ?? []).sort().filter((name) => LOG_NAME.test(name))
+  const logs = ((await readdir(folder).catch(ifMissing)) ?? []).sort().filter(isLogName)
   const logBytes = await Promise.all(logs.map(async (name) => (await stat(join(folder, name))).size))
   const sizes = [...logBytes, ...checked.map(({ bytes }) => bytes)]
   progress?.begin(
@@ -109,7 +108,7 @@ async function readInto(
 /** Numbers of the tables that the manifest names; undefined when it cannot be read, which LevelDB will tell of. */
 async function knownTables(folder: string): Promise<ReadonlySet<number> | undefined> {
   try {
-    const manifest = (await readFile(join(folder, 'CURRENT'), 'utf8')).trim()
+    const manifest = (await readFile(join(folder, CURRENT_NAME), 'utf8')).trim()
     return tablesIn(await readFile(join(folder, manifest)))
   } catch {
     return undefined

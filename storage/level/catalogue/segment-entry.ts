@@ -1,6 +1,6 @@
 /** The entry of a segment in the catalogue. */
 import type { DeliveryCountRun } from '../../delivery-counts.ts'
-import type { Page, StoredBody } from '../log/stored-segment.ts'
+import type { Page, StoredBody } from '../disk/places.ts'
 
 const NOTHING_SETTLED: Uint8Array = new Uint8Array(0)
 /** Bytes of a page in the entry without its bodies, and of one body. */

@@ -4,23 +4,12 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StoredSegment } from '../log/stored-segment.ts'
-import {
-  type Catalogue,
-  type CatalogueMeta,
-  type CatalogueOperation,
-  putCursor,
-  putEntity,
-  putMeta,
-  putSegment,
-  removeCursor,
-  removeEntity,
-  removePage,
-  removeSegment,
-} from '../catalogue/catalogue.ts'
+import type { CatalogueSegment } from '../catalogue/segment-entry.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import { type CatalogueMeta, type CatalogueOperation, putCursor, putEntity, putMeta, putSegment, removeCursor, removeEntity, removePage, removeSegment } from '../catalogue/catalogue-records.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { QueueRecorder } from '../log/queue-recorder.ts'
-import { metaAt } from '../recovery/store-state.ts'
 
 /** So many operations are encoded in one turn of the event loop. */
 const TURN_OPERATIONS = 256
@@ -51,11 +40,8 @@ export class CatalogueUpdate {
   constructor(journal: LevelJournal, logs: LogFiles, catalogue: Catalogue, ids: CatalogueIds) {
     this.#addEntities(journal)
     this.#addDeletedQueues(journal)
-    for (const recorder of journal.recorders) this.#addQueue(recorder)
-    for (const entry of logs.unneededEntries) {
-      if (catalogue.entries.letGo(entry)) this.#encoders.push(() => removePage(entry))
-    }
-    logs.unneededEntries = []
+    for (const recorder of journal.changes.recorders) this.#addQueue(recorder)
+    for (const entry of catalogue.entries.takeUnneeded()) this.#encoders.push(() => removePage(entry))
     const meta = metaOf(journal, logs, ids)
     this.#encoders.push(() => putMeta(meta))
   }
@@ -70,18 +56,18 @@ export class CatalogueUpdate {
   }
 
   #addEntities(journal: LevelJournal): void {
-    for (const { kind, key, value } of journal.changedEntities.values()) {
+    for (const { kind, key, value } of journal.changes.changedEntities.values()) {
       this.#encoders.push(() => (value === undefined ? removeEntity(kind, key) : putEntity(kind, key, value)))
     }
-    journal.changedEntities.clear()
+    journal.changes.changedEntities.clear()
   }
 
   #addDeletedQueues(journal: LevelJournal): void {
-    for (const [queue, sequences] of journal.deletedQueues) {
+    for (const [queue, sequences] of journal.changes.deletedQueues) {
       for (const sequence of sequences) this.#encoders.push(() => removeSegment(queue, sequence))
       this.#encoders.push(() => removeCursor(queue))
     }
-    journal.deletedQueues.clear()
+    journal.changes.deletedQueues.clear()
   }
 
   #addQueue(recorder: QueueRecorder): void {
@@ -100,12 +86,18 @@ export class CatalogueUpdate {
   }
 }
 
+/** What the catalogue is to know of a segment: the state of the last commit. */
+function catalogued(queue: number, stored: StoredSegment): CatalogueSegment {
+  const { sequence, gathered, pages, unsettledBytesInCommits: unsettledBytes, returnedInCommits } = stored
+  return { queue, sequence, gathered, settled: stored.settledInCommits(), pages, unsettledBytes, returnedInCommits }
+}
+
 /** Encodes the segment as it is now, when it is called or when the segment is about to change. */
 function segmentEncoder(recorder: QueueRecorder, stored: StoredSegment): Encode {
   let operation: CatalogueOperation | undefined
   const encode = (): CatalogueOperation => {
     if (operation === undefined) {
-      operation = putSegment(recorder.catalogued(stored))
+      operation = putSegment(catalogued(recorder.queueId, stored))
       stored.beforeChange = undefined
     }
     return operation

@@ -1,8 +1,10 @@
 /** Brings the catalogue up to the log, and lets go of log files that nothing needs any more. */
-import type { Catalogue, CatalogueOperation, EntityChange } from '../catalogue/catalogue.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
 import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'
 import { CatalogueWriter } from '../catalogue/catalogue-writer.ts'
 import type { EntityCopy } from './entity-copy.ts'
+import type { EntityChange } from '../log/entity-change.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import { StragglerMoves } from './straggler-moves.ts'
@@ -112,7 +114,7 @@ export class Checkpointer {
     const { number } = this.#logs.current
     const unneeded = this.#logs.all().filter((log) => log.number < number && log.pages.size === 0)
     const { commit } = this.#journal
-    const changes = [...this.#journal.changedEntities.values()]
+    const changes = [...this.#journal.changes.changedEntities.values()]
     const update = new CatalogueUpdate(this.#journal, this.#logs, this.#catalogue, this.#ids)
     const operations = await update.operations()
     if (!(await this.#write(operations, changes, commit))) {

@@ -5,14 +5,15 @@
  */
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Catalogue, EntityChange } from '../catalogue/catalogue.ts'
-import { entityId } from '../catalogue/catalogue.ts'
-import { ENTITIES_FOLDER } from '../recovery/data-folder.ts'
+import type { StoredEntity } from '../../storage.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
 import { type DataFile, type Files, ifMissing, openFolder } from '../disk/files.ts'
+import { ENTITIES_FOLDER } from '../disk/store-folders.ts'
+import { type EntityChange, entityId } from '../log/entity-change.ts'
 import { FrameBuilder } from '../log/frame-builder.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from '../log/log-format.ts'
-import { NOBODY, scanLog } from '../log/log-reader.ts'
-import type { RecoveredEntity } from '../recovery/recovery.ts'
+import { scanLog } from '../log/log-reader.ts'
+import { NO_VISITOR } from '../log/log-entries.ts'
 
 /** So much is put into one frame: damage takes no more than that. */
 const FRAME_BYTES = 64 * 1024
@@ -22,7 +23,7 @@ const GROWTH_BYTES = 4 * 1024 * 1024
 const NEW_NAME = 'new'
 
 export interface CopiedEntities {
-  readonly entities: ReadonlyMap<string, RecoveredEntity>
+  readonly entities: ReadonlyMap<string, StoredEntity>
   /** Number of the commit as of which they are. */
   readonly commit: number
   /** Nothing in the file is damaged. */
@@ -37,10 +38,10 @@ export async function readEntityCopy(folder: string): Promise<CopiedEntities | u
   const number = await lastNumber(files)
   if (number === undefined) return undefined
   const file = await files.open(logFileName(number))
-  const entities = new Map<string, RecoveredEntity>()
+  const entities = new Map<string, StoredEntity>()
   try {
     const { gaps, lastCommit } = await scanLog(file, 0, {
-      ...NOBODY,
+      ...NO_VISITOR,
       put: (kind, key, value) => entities.set(entityId(kind, key), { kind, key: key.toString(), value }),
       remove: (kind, key) => entities.delete(entityId(kind, key)),
     })

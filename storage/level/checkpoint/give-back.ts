@@ -3,6 +3,7 @@
  * if the few messages in it moved. A log that grows does most of this by itself; here it is seen to that the disk is given
  * back within seconds, also when nothing is written any more.
  */
+import type { EntryUse } from '../catalogue/entry-use.ts'
 import type { Checkpointer } from './checkpoint.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import { type LogFiles, ROOM_BYTES } from '../log/log-files.ts'
@@ -21,6 +22,8 @@ const REST_SHARE = 50
 export interface GiveBackTargets {
   readonly journal: LevelJournal
   readonly logs: LogFiles
+  /** Of the catalogue. */
+  readonly entries: EntryUse
   readonly checkpointer: Checkpointer
   /** Whether the catalogue may follow the log now. */
   readonly mayBegin: () => boolean
@@ -63,14 +66,14 @@ export class GiveBack {
   }
 
   async #giveBack(): Promise<void> {
-    const { journal, logs, checkpointer } = this.#targets
+    const { journal, logs, checkpointer, entries } = this.#targets
     const isQuiet = logs.writtenBytes - this.#writtenBytes < QUIET_BYTES
     this.#writtenBytes = logs.writtenBytes
     if (!isQuiet) {
       if (logs.hasFree) checkpointer.beginBetweenCommits()
       return
     }
-    const isFree = logs.hasFree || logs.unneededEntries.length > 0
+    const isFree = logs.hasFree || entries.hasUnneeded
     const state = `${journal.commit} ${logs.shape}`
     const startedAtMs = performance.now()
     if (!isFree && (state === this.#lastState || startedAtMs < this.#restsUntilMs)) return

@@ -3,7 +3,8 @@
  * keep the files. A move works on what is settled between two commits: what only memory knows to be settled moves, too,
  * since nobody knows it after a crash.
  */
-import type { Page, PlacedBytes, StoredSegment } from '../log/stored-segment.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
+import type { Page, PlacedBytes } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
 import type { CatalogueWriter } from '../catalogue/catalogue-writer.ts'

@@ -4,15 +4,16 @@
  */
 import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
-import type { Page, StoredSegment } from './stored-segment.ts'
-import { type EntityChange, entityId } from '../catalogue/catalogue.ts'
+import type { StoredSegment } from './stored-segment.ts'
+import type { Page } from '../disk/places.ts'
 import { CommitWaiters } from './commit-waiters.ts'
+import { Congestion } from './congestion.ts'
 import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
-import type { LogFile, LogFiles } from './log-files.ts'
+import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
-import { Troubles } from './troubles.ts'
+import { StagedChanges, type Unneeded } from './staged-changes.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
 
 export interface JournalOptions {
@@ -31,15 +32,6 @@ export interface JournalOptions {
   readonly onDefect: (error: unknown) => void
 }
 
-/** What the disk need not keep once the commit at hand is on it. */
-export interface Unneeded {
-  readonly pages: Page[]
-  /** Segments with all the pages they have. */
-  readonly segments: StoredSegment[]
-}
-
-/** Staged bytes from which on publishers should wait. */
-const CONGESTED_BYTES = 32 * 1024 * 1024
 /** How long to wait before writing is tried again when the disk is full or read-only. */
 const RETRY_MS = 500
 
@@ -48,23 +40,14 @@ export class LevelJournal implements Journal {
   batch = 0
   /** Number of the commit that is on its way, or was last. */
   commit: number
-  readonly recorders = new Set<QueueRecorder>()
-  /** Entities changed since the catalogue was last brought up to date, by kind and key. */
-  readonly changedEntities = new Map<string, EntityChange>()
-  /** Queues deleted since then, with the segments the catalogue may know of. */
-  readonly deletedQueues = new Map<number, readonly number[]>()
+  /** What was staged, and what the catalogue has yet to be told of. */
+  readonly changes = new StagedChanges()
   readonly #logs: LogFiles
   readonly #options: JournalOptions
   readonly #listeners = new Set<() => void>()
   #builder = new FrameBuilder()
   readonly #waiters: CommitWaiters
-  #touched: QueueRecorder[] = []
-  #entities: EntityChange[] = []
-  #deleted: QueueRecorder[] = []
-  #stagedBytes = 0
-  #inFlightBytes = 0
-  readonly #troubles = new Troubles(() => this.#changed())
-  #isCatalogueBehind = false
+  readonly #congestion = new Congestion(() => this.#changed())
   #isArmed = false
   #wantsFreshLog = false
   #running: Promise<void> | undefined
@@ -87,7 +70,7 @@ export class LevelJournal implements Journal {
   }
 
   get isCongested(): boolean {
-    return this.#areMany || this.#isHeldUp
+    return this.#congestion.isCongested
   }
 
   get #isThrough(): boolean {
@@ -95,12 +78,12 @@ export class LevelJournal implements Journal {
   }
 
   get trouble(): string | undefined {
-    return this.#troubles.first
+    return this.#congestion.trouble
   }
 
   /** What is wrong but for a disk with little room: what makes room must go on then. */
   get troubleBesidesRoom(): string | undefined {
-    return this.#troubles.besidesRoom
+    return this.#congestion.troubleBesidesRoom
   }
 
   /** No commit is on its way, and all that there was is durable. */
@@ -113,47 +96,29 @@ export class LevelJournal implements Journal {
   /** A durable message of so many bytes was appended somewhere. */
   staged(bytes: number): void {
     this.stagedCount++
-    this.#stage(bytes)
-  }
-
-  #stage(bytes: number): void {
-    const wereMany = this.#areMany
-    this.#stagedBytes += bytes
-    if (this.#areMany && !wereMany && !this.#isHeldUp) this.#changed()
-  }
-
-  /** More bytes are on their way to the disk than should be. */
-  get #areMany(): boolean {
-    return this.#stagedBytes + this.#inFlightBytes > CONGESTED_BYTES
-  }
-
-  get #isHeldUp(): boolean {
-    return this.#isCatalogueBehind || this.trouble !== undefined
+    this.#congestion.staged(bytes)
   }
 
   touch(recorder: QueueRecorder): void {
-    if (!recorder.isWaiting) {
-      recorder.isWaiting = true
-      this.#touched.push(recorder)
-    }
+    this.changes.touch(recorder)
     this.#arm()
   }
 
   put(kind: number, key: string, value: Uint8Array): void {
-    this.#entities.push({ kind, key: Buffer.from(key), value: Buffer.from(value) })
-    this.#stage(ENTITY_BYTES + value.length)
+    this.changes.changeEntity(kind, key, value)
+    this.#congestion.staged(ENTITY_BYTES + value.length)
     this.#arm()
   }
 
   remove(kind: number, key: string): void {
-    this.#entities.push({ kind, key: Buffer.from(key), value: undefined })
-    this.#stage(ENTITY_BYTES)
+    this.changes.changeEntity(kind, key, undefined)
+    this.#congestion.staged(ENTITY_BYTES)
     this.#arm()
   }
 
   queueDeleted(recorder: QueueRecorder): void {
     if (this.#isClosed) return
-    this.#deleted.push(recorder)
+    this.changes.deleteQueue(recorder)
     this.#arm()
   }
 
@@ -162,7 +127,7 @@ export class LevelJournal implements Journal {
   }
 
   whenDurable(whenDurable: () => void, whenLost: () => void = () => {}): void {
-    if (this.#isFailed || (this.#isClosed && this.#hasStaged())) whenLost()
+    if (this.#isFailed || (this.#isClosed && !this.changes.isEmpty)) whenLost()
     else if (this.#isArmed || this.#hasWork() || this.#running !== undefined) {
       this.#waiters.add(whenDurable, whenLost)
       this.#arm()
@@ -194,7 +159,7 @@ export class LevelJournal implements Journal {
 
   /** The catalogue cannot be written for the time being: nothing is lost, the log has it, but it grows. */
   catalogueTrouble(trouble: string | undefined): void {
-    this.#troubles.set('catalogue', trouble)
+    this.#congestion.setTrouble('catalogue', trouble)
   }
 
   /**
@@ -202,14 +167,12 @@ export class LevelJournal implements Journal {
    * what comes in now would not be there after a restart.
    */
   diskTrouble(of: 'room' | 'place', trouble: string | undefined): void {
-    this.#troubles.set(of, trouble)
+    this.#congestion.setTrouble(of, trouble)
   }
 
   /** The catalogue takes in less than is logged: publishers have to wait for it. */
   catalogueBehind(isBehind: boolean): void {
-    if (this.#isCatalogueBehind === isBehind) return
-    this.#isCatalogueBehind = isBehind
-    this.#changed()
+    this.#congestion.catalogueBehind(isBehind)
   }
 
   /** The catalogue failed to take what the log has, though there is room. */
@@ -231,7 +194,7 @@ export class LevelJournal implements Journal {
       await this.#run()
       await new Promise<void>((resolve) => this.#options.nextTurn(resolve))
       // Whoever was told may wait for the next commit at once, again and again.
-      if (!this.#hasStaged()) break
+      if (this.changes.isEmpty) break
     }
     this.#isClosed = true
     this.#waiters.begin()
@@ -241,12 +204,8 @@ export class LevelJournal implements Journal {
 
   // --- committing
 
-  #hasStaged(): boolean {
-    return this.#touched.length + this.#entities.length + this.#deleted.length > 0
-  }
-
   #hasWork(): boolean {
-    return this.#hasStaged() || this.#waiters.areWaiting
+    return !this.changes.isEmpty || this.#waiters.areWaiting
   }
 
   /** While the journal closes, `close` alone runs the commits, and waits for each. */
@@ -276,10 +235,9 @@ export class LevelJournal implements Journal {
     if (this.#logs.isFull || this.#wantsFreshLog) await this.#rotate()
     this.#waiters.begin()
     const log = this.#logs.current
-    const unneeded = this.#gather(log)
+    const unneeded = this.changes.gather(this.#builder, log)
     this.batch++
-    this.#inFlightBytes = this.#stagedBytes
-    this.#stagedBytes = 0
+    this.#congestion.commitBegins()
     if (!this.#builder.isEmpty) {
       const frame = this.#builder.finish(++this.commit, log.mark)
       try {
@@ -291,45 +249,15 @@ export class LevelJournal implements Journal {
       if (this.#isFailed) return
       if (!this.#isThrough) this.#unsynced.add(log)
     }
-    const wasCongested = this.isCongested
-    this.#inFlightBytes = 0
-    this.#letGo(unneeded)
+    const isRelieved = this.#congestion.commitEnds()
+    this.#removePages(unneeded)
     this.#waiters.tellDurable()
-    if (wasCongested && !this.isCongested) this.#changed()
+    if (isRelieved) this.#changed()
     this.#options.afterCommit()
   }
 
-  /** Puts everything staged into the frame; returns what is not needed once it is durable. */
-  #gather(log: LogFile): Unneeded {
-    const builder = this.#builder
-    const unneeded: Unneeded = { pages: [], segments: [] }
-    const changes = this.#entities
-    this.#entities = []
-    for (const { kind, key, value } of changes) {
-      if (value === undefined) builder.remove(kind, key)
-      else builder.put(kind, key, value)
-      this.changedEntities.set(entityId(kind, key), { kind, key, value })
-    }
-    const touched = this.#touched
-    this.#touched = []
-    for (const recorder of touched) {
-      recorder.isWaiting = false
-      if (!recorder.isDeleted) recorder.gather(builder, log, unneeded)
-    }
-    const deleted = this.#deleted
-    this.#deleted = []
-    for (const recorder of deleted) {
-      // Until now the catalogue had to follow it: a queue whose end is not on the disk comes back whole.
-      this.recorders.delete(recorder)
-      builder.dropQueue(recorder.queueId)
-      this.deletedQueues.set(recorder.queueId, [...recorder.segments.keys(), ...recorder.changed])
-      for (const stored of recorder.segments.values()) unneeded.segments.push(stored)
-    }
-    return unneeded
-  }
-
   /** While the commit was under way, pages may have moved into the catalogue. */
-  #letGo({ pages, segments }: Unneeded): void {
+  #removePages({ pages, segments }: Unneeded): void {
     for (const page of pages) this.#logs.pageRemoved(page)
     for (const stored of segments) for (const page of stored.pages) this.#logs.pageRemoved(page)
   }
@@ -339,7 +267,7 @@ export class LevelJournal implements Journal {
     for (let error = firstError; ; ) {
       if (!isPassing(error)) throw error
       const reason = error instanceof Error ? error.message : ''
-      this.#troubles.set('log', `the log cannot be written (${reason}): ${remedyFor(error)}`)
+      this.#congestion.setTrouble('log', `the log cannot be written (${reason}): ${remedyFor(error)}`)
       if (this.#isClosing) return this.#giveUp(reason)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       try {
@@ -349,7 +277,7 @@ export class LevelJournal implements Journal {
         error = again
       }
     }
-    if (!this.#isFailed) this.#troubles.set('log', undefined)
+    if (!this.#isFailed) this.#congestion.setTrouble('log', undefined)
     return true
   }
 
@@ -388,7 +316,7 @@ export class LevelJournal implements Journal {
     if (this.#isFailed) return
     this.#isFailed = true
     const reason = error instanceof Error ? error.message : String(error)
-    this.#troubles.set('log', `${what} (${reason}): check the disk, then start the broker again`)
+    this.#congestion.setTrouble('log', `${what} (${reason}): check the disk, then start the broker again`)
     this.#options.onFatal(error instanceof Error ? error : new Error(reason))
     this.#waiters.tellLost()
   }

@@ -1,10 +1,10 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 import { join } from 'node:path'
 
-import type { Page, StoredSegment } from './stored-segment.ts'
-import { LOG_FOLDER } from '../recovery/data-folder.ts'
+import type { StoredSegment } from './stored-segment.ts'
+import type { Page } from '../disk/places.ts'
+import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
-import { entriesOf } from '../catalogue/entry-use.ts'
 import type { DataFile, Files } from '../disk/files.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
 import { type SpareFile, SpareFiles } from './spare-files.ts'
@@ -45,6 +45,7 @@ export class LogFiles {
   readonly #files: Files
   /** A file that has grown to so many bytes is full. */
   readonly fileBytes: number
+  readonly #onElsewhereUnneeded: (page: Page) => void
   readonly #byNumber = new Map<number, LogFile>()
   readonly #spares: SpareFiles
   #namesAtOpen: readonly string[] = []
@@ -57,12 +58,16 @@ export class LogFiles {
   #lastCommitMs = 0
   /** Bytes written since the store was opened. */
   writtenBytes = 0
-  /** Catalogue entries of pages that are not needed any more. */
-  unneededEntries: number[] = []
 
-  constructor(files: Files, fileBytes: number = Number.POSITIVE_INFINITY) {
+  /** `onElsewhereUnneeded` is told of pages that are not needed any more and that are not in a file of the log. */
+  constructor(
+    files: Files,
+    fileBytes: number = Number.POSITIVE_INFINITY,
+    onElsewhereUnneeded: (page: Page) => void = () => {},
+  ) {
     this.#files = files
     this.fileBytes = fileBytes
+    this.#onElsewhereUnneeded = onElsewhereUnneeded
     this.#spares = new SpareFiles(files, fileBytes)
   }
 
@@ -212,7 +217,7 @@ export class LogFiles {
   }
 
   pageRemoved(page: Page): void {
-    if (page.file === 0) for (const entry of entriesOf(page)) this.unneededEntries.push(entry)
+    if (page.file === 0) this.#onElsewhereUnneeded(page)
     else this.#byNumber.get(page.file)?.pages.delete(page)
   }
 

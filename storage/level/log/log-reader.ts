@@ -1,38 +1,18 @@
 /** Reads the frames of a log file back, and says where it stops making sense. */
 
 import { crc32 } from 'node:zlib'
-import type { Page, StoredBody } from './stored-segment.ts'
 import type { DataFile } from '../disk/files.ts'
+import { FileWindow, WINDOW_BYTES } from './file-window.ts'
+import { type LogVisitor, NO_VISITOR, ownCrc, visitEntry, visitPayload } from './log-entries.ts'
 import {
-  BODY_HEADER_BYTES,
   CONTINUES_OFFSET,
   CRC_OFFSET,
-  Entry,
   LOG_FILE_HEADER_BYTES,
   LOG_FRAME_HEADER_BYTES,
   LOG_VERSION,
   MARK_BYTES,
-  PAGE_BODY_BYTES,
-  PAGE_HEADER_BYTES,
   readFileHeader,
 } from './log-format.ts'
-
-export interface LogVisitor {
-  /** What comes next is in the commit with this number. */
-  commit?(number: number): void
-  /** Offsets are in the file. */
-  page(queue: number, segment: number, page: Omit<Page, 'file'>): void
-  settle(queue: number, segment: number, first: number, count: number): void
-  /** They came back so many times, in all. */
-  returned(queue: number, segment: number, first: number, count: number, times: number): void
-  /** The bodies of all records of the segment that are not settled have so many bytes. */
-  unsettledBytes(queue: number, segment: number, bytes: number): void
-  drop(queue: number, segment: number): void
-  cursor(queue: number, segment: number, index: number): void
-  dropQueue(queue: number): void
-  put(kind: number, key: Buffer, value: Buffer): void
-  remove(kind: number, key: Buffer): void
-}
 
 export interface ScanResult {
   /** Where the last whole frame ends. */
@@ -46,7 +26,6 @@ export interface ScanResult {
   readonly lastCommit: number
 }
 
-const READ_BYTES = 4 * 1024 * 1024
 /** Of a file that was made and never written to. */
 const UNUSED_BYTES = LOG_FILE_HEADER_BYTES + LOG_FRAME_HEADER_BYTES
 
@@ -61,7 +40,7 @@ export class NewerFormatError extends Error {
 /** Visits the entries of all whole frames from `start` on, frame by frame; 0 starts with the first one. */
 export async function scanLog(file: DataFile, start: number, visitor: LogVisitor): Promise<ScanResult> {
   const fileBytes = await file.size()
-  const window = new Window(file, fileBytes)
+  const window = new FileWindow(file, fileBytes)
   const gaps: { offset: number; bytes: number }[] = []
   let firstCommit = 0
   let lastCommit = 0
@@ -111,7 +90,7 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
 }
 
 /** Visits whole frames that were looked at before. */
-async function visitFrames(window: Window, start: number, end: number, visitor: LogVisitor): Promise<void> {
+async function visitFrames(window: FileWindow, start: number, end: number, visitor: LogVisitor): Promise<void> {
   for (let at = start; at < end; ) {
     const payloadBytes = (await window.bytes(at, LOG_FRAME_HEADER_BYTES)).readUInt32BE(8)
     const from = at + LOG_FRAME_HEADER_BYTES
@@ -122,7 +101,7 @@ async function visitFrames(window: Window, start: number, end: number, visitor: 
 
 /** How much there is of a frame that was not finished. In a file that is used once more, anything may lie behind it. */
 async function tornAt(
-  window: Window,
+  window: FileWindow,
   mark: Buffer,
   end: number,
   fileBytes: number,
@@ -139,7 +118,7 @@ async function tornAt(
 
 /** What the frames of this file begin with: the file says so twice, in its header and with the first frame. */
 async function readHeader(
-  window: Window,
+  window: FileWindow,
   fileBytes: number,
 ): Promise<{ mark: Buffer; isDamaged: boolean; isReused: boolean }> {
   if (fileBytes < LOG_FILE_HEADER_BYTES) return { mark: Buffer.alloc(MARK_BYTES), isDamaged: true, isReused: false }
@@ -154,7 +133,7 @@ async function readHeader(
 }
 
 async function readFrame(
-  window: Window,
+  window: FileWindow,
   mark: Buffer,
   at: number,
   fileBytes: number,
@@ -178,7 +157,7 @@ function isWhole(payload: Buffer, headerCrc: number, expected: number): boolean 
   let covered = 0
   try {
     for (let at = 0; at < payload.length; ) {
-      const end = visitEntry(payload, at, 0, NOBODY)
+      const end = visitEntry(payload, at, 0, NO_VISITOR)
       const own = ownCrc(payload, at)
       if (own !== undefined) {
         const bytes = payload.subarray(end - own.bytes, end)
@@ -195,154 +174,12 @@ function isWhole(payload: Buffer, headerCrc: number, expected: number): boolean 
   return crc32(payload.subarray(covered), crc) === expected
 }
 
-/** Of an entry that ends with bytes which the CRC of the frame does not cover: how many, and their CRC. */
-function ownCrc(payload: Buffer, at: number): { readonly bytes: number; readonly crc: number } | undefined {
-  const kind = payload.readUInt8(at)
-  if (kind === Entry.body) return { bytes: payload.readUInt32BE(at + 1), crc: payload.readUInt32BE(at + 5) }
-  if (kind === Entry.longPage) return { bytes: payload.readUInt32BE(at + 25), crc: payload.readUInt32BE(at + 29) }
-  return undefined
-}
-
-async function findNext(window: Window, mark: Buffer, from: number, fileBytes: number): Promise<number> {
+async function findNext(window: FileWindow, mark: Buffer, from: number, fileBytes: number): Promise<number> {
   for (let at = from; at + LOG_FRAME_HEADER_BYTES <= fileBytes; ) {
-    const bytes = await window.bytes(at, Math.min(READ_BYTES, fileBytes - at))
+    const bytes = await window.bytes(at, Math.min(WINDOW_BYTES, fileBytes - at))
     const found = bytes.indexOf(mark)
     if (found >= 0) return at + found
     at += Math.max(1, bytes.length - (MARK_BYTES - 1))
   }
   return fileBytes
-}
-
-/** For a scan that only looks whether the frames are whole. */
-export const NOBODY: LogVisitor = {
-  page: () => {},
-  settle: () => {},
-  returned: () => {},
-  unsettledBytes: () => {},
-  drop: () => {},
-  cursor: () => {},
-  dropQueue: () => {},
-  put: () => {},
-  remove: () => {},
-}
-
-/** Throws RangeError for what this version does not write. */
-function visitPayload(payload: Buffer, base: number, visitor: LogVisitor): void {
-  for (let at = 0; at < payload.length; ) at = visitEntry(payload, at, base, visitor)
-}
-
-function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisitor): number {
-  const kind = payload.readUInt8(at)
-  const queue = (): number => payload.readUIntBE(at + 1, 6)
-  const segment = (): number => payload.readUIntBE(at + 7, 6)
-  switch (kind) {
-    case Entry.page:
-    case Entry.longPage:
-      return visitPage(payload, at, base, visitor)
-    case Entry.settle: {
-      const runs = payload.readUInt32BE(at + 13)
-      for (let run = 0; run < runs; run++) {
-        const from = at + 17 + run * 8
-        visitor.settle(queue(), segment(), payload.readUInt32BE(from), payload.readUInt32BE(from + 4))
-      }
-      return at + 17 + runs * 8
-    }
-    case Entry.returned: {
-      const runs = payload.readUInt32BE(at + 13)
-      for (let run = 0; run < runs; run++) {
-        const from = at + 17 + run * 9
-        const [first, count] = [payload.readUInt32BE(from), payload.readUInt32BE(from + 4)]
-        visitor.returned(queue(), segment(), first, count, payload.readUInt8(from + 8))
-      }
-      return at + 17 + runs * 9
-    }
-    case Entry.unsettledBytes:
-      visitor.unsettledBytes(queue(), segment(), payload.readUIntBE(at + 13, 6))
-      return at + 19
-    case Entry.drop:
-      visitor.drop(queue(), segment())
-      return at + 13
-    case Entry.cursor:
-      visitor.cursor(queue(), segment(), payload.readUInt32BE(at + 13))
-      return at + 17
-    case Entry.dropQueue:
-      visitor.dropQueue(queue())
-      return at + 7
-    case Entry.put: {
-      const keyEnd = at + 10 + payload.readUInt32BE(at + 2)
-      const end = keyEnd + payload.readUInt32BE(at + 6)
-      visitor.put(
-        payload.readUInt8(at + 1),
-        Buffer.from(payload.subarray(at + 10, keyEnd)),
-        Buffer.from(payload.subarray(keyEnd, end)),
-      )
-      return end
-    }
-    case Entry.remove: {
-      const end = at + 6 + payload.readUInt32BE(at + 2)
-      visitor.remove(payload.readUInt8(at + 1), Buffer.from(payload.subarray(at + 6, end)))
-      return end
-    }
-    case Entry.body:
-      return at + BODY_HEADER_BYTES + payload.readUInt32BE(at + 1)
-    default:
-      throw new RangeError(`unknown log entry ${kind}`)
-  }
-}
-
-function visitPage(payload: Buffer, at: number, base: number, visitor: LogVisitor): number {
-  const bodyCount = payload.readUInt32BE(at + 21)
-  const bytes = payload.readUInt32BE(at + 25)
-  const bodies: StoredBody[] = []
-  for (let i = 0; i < bodyCount; i++) {
-    const from = at + PAGE_HEADER_BYTES + i * PAGE_BODY_BYTES
-    bodies.push({
-      index: payload.readUInt32BE(from),
-      offset: base + payload.readUInt32BE(from + 4),
-      bytes: payload.readUInt32BE(from + 8),
-      crc: payload.readUInt32BE(from + 12),
-    })
-  }
-  const records = at + PAGE_HEADER_BYTES + bodyCount * PAGE_BODY_BYTES
-  visitor.page(payload.readUIntBE(at + 1, 6), payload.readUIntBE(at + 7, 6), {
-    offset: base + records,
-    bytes,
-    first: payload.readUInt32BE(at + 13),
-    count: payload.readUInt32BE(at + 17),
-    crc: payload.readUInt32BE(at + 29),
-    bodies,
-  })
-  return records + bytes
-}
-
-/** A part of the file in memory, moved along as it is read. */
-class Window {
-  readonly #file: DataFile
-  readonly #fileBytes: number
-  /** Grows to what was the longest frame so far, and is used again and again. */
-  #room: Buffer = Buffer.alloc(0)
-  #buffer: Buffer = Buffer.alloc(0)
-  #start = 0
-
-  constructor(file: DataFile, fileBytes: number) {
-    this.#file = file
-    this.#fileBytes = fileBytes
-  }
-
-  /** Valid until the next call. */
-  async bytes(offset: number, length: number): Promise<Buffer> {
-    if (offset < this.#start || offset + length > this.#start + this.#buffer.length) await this.#move(offset, length)
-    return this.#buffer.subarray(offset - this.#start, offset - this.#start + length)
-  }
-
-  async #move(offset: number, length: number): Promise<void> {
-    const wanted = Math.min(Math.max(length, READ_BYTES), this.#fileBytes - offset)
-    // What it had is overwritten, also by a read that fails.
-    this.#buffer = this.#room.subarray(0, 0)
-    if (this.#room.length < wanted) this.#room = Buffer.allocUnsafeSlow(wanted)
-    const buffer = this.#room.subarray(0, wanted)
-    await this.#file.read(buffer, offset)
-    this.#buffer = buffer
-    this.#start = offset
-  }
 }

@@ -4,7 +4,9 @@ import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
 import { RECORD_DURABLE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import type { Segment } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
-import { type Page, storedOf } from './stored-segment.ts'
+import { storedOf } from './stored-segment.ts'
+import type { Page } from '../disk/places.ts'
+import { isDamage } from '../disk/damage.ts'
 import { ReadBodies } from './read-bodies.ts'
 
 /** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
@@ -57,19 +59,6 @@ export interface DamagedRecords {
   readonly page: Page
   readonly first: number
   readonly count: number
-}
-
-/** What the system says of a place on the disk that cannot be read any more. */
-const DAMAGE_CODES: ReadonlySet<string> = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'ENOENT', 'LEVEL_CORRUPTION'])
-/** LevelDB repeats it in words; a table of it may be gone, too. */
-const DAMAGE_WORDS = /input\/output error|i\/o error|structure needs cleaning|bad message|no such file/i
-
-/** Whether bytes are not there, or cannot be read where they are: only they are lost then. Other errors concern all. */
-export function isDamage(error: unknown): boolean {
-  if (error instanceof RangeError) return true
-  if (!(error instanceof Error) || !('code' in error)) return false
-  const code = String(error.code)
-  return DAMAGE_CODES.has(code) || (code === 'LEVEL_IO_ERROR' && DAMAGE_WORDS.test(error.message))
 }
 
 function wipe(read: Read, error: unknown): void {

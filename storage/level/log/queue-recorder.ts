@@ -5,13 +5,14 @@
 import type { LogRecorder } from '../../log-recorder.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
-import { type Page, StoredSegment, storedOf } from './stored-segment.ts'
+import { StoredSegment, storedOf } from './stored-segment.ts'
+import type { Page } from '../disk/places.ts'
 import type { FrameBuilder, PageBody } from './frame-builder.ts'
-import type { LevelJournal, Unneeded } from './level-journal.ts'
+import type { LevelJournal } from './level-journal.ts'
 import type { LogFile } from './log-files.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
-import type { QueuePosition, RecoveredQueue } from '../recovery/recovery.ts'
-import type { CatalogueSegment } from '../catalogue/segment-entry.ts'
+import type { QueuePosition, RecoveredQueue } from './recovered-queue.ts'
+import type { Unneeded } from './staged-changes.ts'
 
 /** A complete segment of more pages is written once more: each takes memory as long as it is needed. */
 const PAGES_MAX = 16
@@ -154,13 +155,6 @@ export class QueueRecorder implements LogRecorder {
       this.#journal.damaged(`${count} messages of queue ${this.queueId} in ${place} are damaged and left out`)
       this.log?.discard(segment, first, count)
     }
-  }
-
-  /** What the catalogue is to know of a segment: the state of the last commit. */
-  catalogued(stored: StoredSegment): CatalogueSegment {
-    const { sequence, gathered, pages, unsettledBytesInCommits: unsettledBytes, returnedInCommits } = stored
-    const settled = stored.settledInCommits()
-    return { queue: this.queueId, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }
   }
 
   /** Puts what is new into the frame that will be the next in this log file. */

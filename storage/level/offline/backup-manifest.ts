@@ -1,6 +1,7 @@
 /** What a backup says of itself: which files it has, and in which formats. */
+import { CATALOGUE_VERSION } from '../catalogue/catalogue-records.ts'
+import { LOG_VERSION } from '../log/log-format.ts'
 import { DataFolderError } from '../recovery/data-folder.ts'
-import { FORMAT_VERSIONS } from '../recovery/recovery.ts'
 
 export const MANIFEST = 'manifest.json'
 const BACKUP_VERSION = 1
@@ -20,11 +21,10 @@ export interface ManifestFile {
 }
 
 export function createManifest(files: readonly ManifestFile[]): Manifest {
-  const { catalogue, log } = FORMAT_VERSIONS
   return {
     version: BACKUP_VERSION,
-    catalogueVersion: catalogue,
-    logVersion: log,
+    catalogueVersion: CATALOGUE_VERSION,
+    logVersion: LOG_VERSION,
     createdAt: new Date().toISOString(),
     files,
   }
@@ -40,9 +40,8 @@ export function parseManifest(bytes: Buffer, from: string): Manifest {
   }
   const { version, catalogueVersion, logVersion, createdAt, files } = found ?? {}
   if (!isNumber(version) || !isNumber(catalogueVersion) || !isNumber(logVersion)) throw damagedManifest(from)
-  const { catalogue, log } = FORMAT_VERSIONS
   // Another version may have other fields.
-  const isNewer = version > BACKUP_VERSION || catalogueVersion > catalogue || logVersion > log
+  const isNewer = version > BACKUP_VERSION || catalogueVersion > CATALOGUE_VERSION || logVersion > LOG_VERSION
   if (isNewer) throw new DataFolderError(`${from} was made by a newer version of Leveret: use that one to restore it`)
   if (!Array.isArray(files) || !files.every(isManifestFile)) throw damagedManifest(from)
   return { version, catalogueVersion, logVersion, createdAt: String(createdAt), files }

@@ -6,13 +6,17 @@ import { crc32 } from 'node:zlib'
 import { Block } from '../../../src/lib/block.ts'
 import { RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import { SEGMENT_RECORDS_MAX } from '../../segment.ts'
-import type { Page, StoredBody, StoredSegment } from '../log/stored-segment.ts'
-import type { Catalogue, LogPosition } from '../catalogue/catalogue.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
+import type { Page, StoredBody } from '../disk/places.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { LogPosition } from '../catalogue/catalogue-records.ts'
 import type { CatalogueKeys } from '../catalogue/catalogue-keys.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
 import type { Files } from '../disk/files.ts'
+import { readOnly } from '../disk/read-only-files.ts'
 import { LogFiles } from '../log/log-files.ts'
-import { NOBODY, scanLog } from '../log/log-reader.ts'
+import { scanLog } from '../log/log-reader.ts'
+import { NO_VISITOR } from '../log/log-entries.ts'
 import { type RecoveredStore, recover } from '../recovery/recovery.ts'
 
 /** A range of a log file that makes no sense. */
@@ -85,36 +89,6 @@ export async function inspect(
   }
 }
 
-/** The same files, as whoever only looks at them may have them. */
-function readOnly(files: Files): Files {
-  const refuse = async (): Promise<never> => {
-    throw new Error('a store that is looked at must not be changed')
-  }
-  return {
-    folder: files.folder,
-    names: () => files.names(),
-    remove: refuse,
-    syncFolder: refuse,
-    freeBytes: () => files.freeBytes(),
-    async open(name) {
-      const file = await files.open(name)
-      return {
-        write: refuse,
-        writeThrough: refuse,
-        truncate: refuse,
-        rename: refuse,
-        // Recovery makes safe what it has read.
-        sync: () => file.sync(),
-        read: (buffer, offset) => file.read(buffer, offset),
-        size: () => file.size(),
-        isInPlace: () => file.isInPlace(),
-        rest: () => file.rest(),
-        close: () => file.close(),
-      }
-    },
-  }
-}
-
 /** Findings of recovery that are found here too, with their places. */
 const FOUND_AGAIN = /^log file \d+: \d+ bytes|^catalogue (?:entry|record) /
 const PROGRESS_BYTES = 64 * 1024 * 1024
@@ -160,7 +134,7 @@ class Inspector {
       const fileBytes = await file.size()
       this.#options.onProgress?.(`log file ${at + 1} of ${all.length}, ${fileBytes} bytes`)
       this.#logBytes += fileBytes
-      const { end, tornBytes, gaps } = await scanLog(file, 0, NOBODY)
+      const { end, tornBytes, gaps } = await scanLog(file, 0, NO_VISITOR)
       for (const gap of gaps) this.#rangeDamaged({ file: number, ...gap, isTorn: false }, position)
       if (tornBytes > 0) this.#rangeDamaged({ file: number, offset: end, bytes: tornBytes, isTorn: true }, position)
     }

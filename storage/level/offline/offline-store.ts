@@ -5,10 +5,13 @@
 import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredEntity } from '../../storage.ts'
-import { Catalogue, type CatalogueOperation } from '../catalogue/catalogue.ts'
+import { Catalogue } from '../catalogue/catalogue.ts'
+import { type CatalogueOperation, metaKey } from '../catalogue/catalogue-records.ts'
+import { isTableName, LOCK_NAME } from '../catalogue/leveldb-names.ts'
 import { type CatalogueKeys, catalogueKeys } from '../catalogue/catalogue-keys.ts'
 import { openCatalogue, reasonOf, repairCatalogue, repairDone } from '../catalogue/catalogue-repair.ts'
-import { CATALOGUE_FOLDER, claimFolder, LOG_FOLDER, QUARANTINE_FOLDER, requireStore } from '../recovery/data-folder.ts'
+import { CATALOGUE_FOLDER, LOG_FOLDER, QUARANTINE_FOLDER } from '../disk/store-folders.ts'
+import { claimFolder, requireStore } from '../recovery/data-folder.ts'
 import { readEntityCopy, removeEntityCopy } from '../checkpoint/entity-copy.ts'
 import { ifMissing, openFolder } from '../disk/files.ts'
 import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
@@ -35,7 +38,7 @@ export interface CheckOptions extends InspectionOptions {
 }
 
 const SCRATCH_FOLDER = '.check'
-const REMOVE_META: CatalogueOperation = { type: 'del', key: Buffer.from('m') }
+const REMOVE_META: CatalogueOperation = { type: 'del', key: metaKey() }
 
 /** Looks, and changes nothing. Throws DataFolderError when there is no store, or somebody uses it. */
 export async function checkStore(folder: string, options: CheckOptions): Promise<StoreReport> {
@@ -106,9 +109,9 @@ async function copyCatalogue(from: string, to: string): Promise<void> {
   const entries = (await readdir(from, { withFileTypes: true }).catch(ifMissing)) ?? []
   for (const entry of entries) {
     const { name } = entry
-    if (name === 'LOCK' || !entry.isFile()) continue
+    if (name === LOCK_NAME || !entry.isFile()) continue
     // Tables are never written to again; everything else is small.
-    if (name.endsWith('.ldb'))
+    if (isTableName(name))
       await link(join(from, name), join(to, name)).catch(() => copyFile(join(from, name), join(to, name)))
     else await copyFile(join(from, name), join(to, name))
   }

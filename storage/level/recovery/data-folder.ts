@@ -6,17 +6,16 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { ifMissing } from '../disk/files.ts'
-import { FolderLock, isLocked, LOCK_FOLDER } from './folder-lock.ts'
+import {
+  ENTITIES_FOLDER,
+  LOCK_FOLDER,
+  OWNER_FILE,
+  QUARANTINE_FOLDER,
+  RESTORE_FOLDER,
+  STORE_FOLDERS,
+} from '../disk/store-folders.ts'
+import { FolderLock, isLocked } from './folder-lock.ts'
 
-export const CATALOGUE_FOLDER = 'catalogue'
-export const LOG_FOLDER = 'log'
-export const QUARANTINE_FOLDER = 'quarantine'
-/** A second copy of the entities. */
-export const ENTITIES_FOLDER = 'entities'
-/** What a restore has, until all of it is in its place. */
-export const RESTORE_FOLDER = '.restore'
-const OWNER_FILE = 'owner'
-export const STORE_FOLDERS: readonly string[] = [CATALOGUE_FOLDER, LOG_FOLDER]
 /** What a store leaves in its folder besides. A disk of its own comes with a folder for what is found on it. */
 const HARMLESS: readonly string[] = [OWNER_FILE, LOCK_FOLDER, QUARANTINE_FOLDER, ENTITIES_FOLDER, 'lost+found']
 

@@ -13,12 +13,10 @@ import type { ClassicLevel } from 'classic-level'
 import { codeOf } from '../disk/disk-errors.ts'
 import { identityOf } from '../disk/file-identity.ts'
 import { makeFolder } from '../disk/files.ts'
+import { LOCK_FOLDER } from '../disk/store-folders.ts'
 import { levelDb } from '../catalogue/leveldb.ts'
-import { impossibleNames } from '../catalogue/leveldb-names.ts'
+import { impossibleNames, LOCK_NAME } from '../catalogue/leveldb-names.ts'
 
-export const LOCK_FOLDER = 'lock'
-/** The file that is locked. It is never removed: another one of its name would be another lock. */
-const LOCK_FILE = 'LOCK'
 const ATTEMPTS = 3
 
 /** Of all copies of this module that the process has loaded. */
@@ -38,8 +36,8 @@ export class FolderLock {
     const LevelDb = await levelDb()
     const place = join(folder, LOCK_FOLDER)
     await makeFolder(place)
-    makeLockFile(join(place, LOCK_FILE))
-    const identity = identityOf(await stat(join(place, LOCK_FILE)))
+    makeLockFile(join(place, LOCK_NAME))
+    const identity = identityOf(await stat(join(place, LOCK_NAME)))
     const locked = lockedHere()
     if (locked.has(identity)) throw new LockedHereError()
     locked.add(identity)
@@ -107,6 +105,6 @@ export function isLocked(error: unknown): boolean {
 /** Some systems remove no files that are open: what stays then is no harm. */
 async function removeAllButLock(place: string): Promise<void> {
   for (const name of await readdir(place)) {
-    if (name !== LOCK_FILE) await rm(join(place, name), { recursive: true, force: true }).catch(() => {})
+    if (name !== LOCK_NAME) await rm(join(place, name), { recursive: true, force: true }).catch(() => {})
   }
 }

@@ -4,17 +4,12 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Catalogue, LogPosition } from '../catalogue/catalogue.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { LogPosition } from '../catalogue/catalogue-records.ts'
 import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from '../catalogue/catalogue-repair.ts'
 import type { CheckedTables } from '../catalogue/checked-tables.ts'
-import {
-  CATALOGUE_FOLDER,
-  type ClaimedFolder,
-  claimFolder,
-  LOG_FOLDER,
-  QUARANTINE_FOLDER,
-  requireUsableFolder,
-} from './data-folder.ts'
+import { CATALOGUE_FOLDER, LOG_FOLDER, QUARANTINE_FOLDER } from '../disk/store-folders.ts'
+import { type ClaimedFolder, claimFolder, requireUsableFolder } from './data-folder.ts'
 import { EntityCopy, readEntityCopy, removeEntityCopy } from '../checkpoint/entity-copy.ts'
 import { type Files, openFolder, syncFolder } from '../disk/files.ts'
 import { LogFiles } from '../log/log-files.ts'
@@ -134,7 +129,8 @@ export class OpenStore {
     this.#catalogue = opened.catalogue
     this.#tables = opened.tables
     this.#files = files ?? (await openFolder(join(folder, LOG_FOLDER)))
-    this.#logs = new LogFiles(this.#files, logFileBytes)
+    // A catalogue that is repaired is another one.
+    this.#logs = new LogFiles(this.#files, logFileBytes, (page) => this.catalogue.entries.unneeded(page))
     await this.#logs.open()
     if (opened.problems.length === 0 && this.#logs.all().length === 0) await this.#removeForeignCopy()
     const found = await this.#recover(this.#logs, [...opened.problems])

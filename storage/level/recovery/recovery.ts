@@ -3,37 +3,20 @@
  * What is broken is left out and counted; everything around it is kept. Bodies and records stay on the disk.
  */
 import { PositionSet } from '../../position-set.ts'
-import { type Page, StoredSegment } from '../log/stored-segment.ts'
+import type { StoredEntity } from '../../storage.ts'
+import type { Page } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from '../catalogue/catalogue.ts'
+import type { CatalogueMeta } from '../catalogue/catalogue-records.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
-import { entriesOf } from '../catalogue/entry-use.ts'
-import type { LogFile, LogFiles } from '../log/log-files.ts'
-import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from '../log/log-format.ts'
-import { type LogVisitor, scanLog } from '../log/log-reader.ts'
-import { migrate } from './migrations.ts'
-import { isNewer, overlap, withoutOverlaps } from './page-overlaps.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
-
-export interface RecoveredEntity {
-  readonly kind: number
-  readonly key: string
-  readonly value: Buffer
-}
-
-export interface RecoveredQueue {
-  readonly segments: Map<number, StoredSegment>
-  readonly changed: Set<number>
-  /** What lies before it was delivered. */
-  cursor: QueuePosition | undefined
-  /** The catalogue has another cursor. */
-  isCursorChanged: boolean
-}
-
-export interface QueuePosition {
-  readonly segment: number
-  readonly index: number
-}
+import { type EntityChange, entityId } from '../log/entity-change.ts'
+import type { LogFile, LogFiles } from '../log/log-files.ts'
+import { LOG_FRAME_HEADER_BYTES } from '../log/log-format.ts'
+import { scanLog } from '../log/log-reader.ts'
+import type { RecoveredQueue } from '../log/recovered-queue.ts'
+import { migrate } from './migrations.ts'
+import { withoutOverlaps } from './page-overlaps.ts'
+import { StoreModel } from './store-model.ts'
 
 export interface RecoveryFindings {
   /** Bytes at the ends of log files that were no whole frame: an unfinished commit, which was never confirmed. */
@@ -45,7 +28,7 @@ export interface RecoveryFindings {
 }
 
 export interface RecoveredStore {
-  readonly entities: Map<string, RecoveredEntity>
+  readonly entities: Map<string, StoredEntity>
   readonly queues: Map<number, RecoveredQueue>
   /** What the log told of entities that the catalogue does not know yet. */
   readonly changedEntities: Map<string, EntityChange>
@@ -210,7 +193,7 @@ function withCopy(
   { entities, changedEntities, changedIn, gaplessFrom, commitMax }: StoreModel,
   copy: CopiedEntities,
   catalogueCommit: number,
-): Map<string, RecoveredEntity> {
+): Map<string, StoredEntity> {
   const isFollowed = commitMax <= copy.commit || gaplessFrom <= copy.commit + 1
   const isTold = copy.isWhole && copy.commit >= catalogueCommit && isFollowed
   const all = new Map(copy.entities)
@@ -248,136 +231,3 @@ function problem(findings: RecoveryFindings, text: string): void {
   // A store that is broken in thousands of places says so with a number, not with thousands of lines.
   if (findings.problems.length < 100) findings.problems.push(text)
 }
-
-/** The store as it is told by catalogue and log. A log that is read from its start may tell what the catalogue knows. */
-class StoreModel implements LogVisitor {
-  readonly entities = new Map<string, RecoveredEntity>()
-  readonly queues = new Map<number, RecoveredQueue>()
-  readonly changedEntities = new Map<string, EntityChange>()
-  /** In which commit they were, by the same keys. */
-  readonly changedIn = new Map<string, number>()
-  readonly unneededEntries: number[] = []
-  nextQueueId = 1
-  nextSequence = 0
-  /** The log file being read. */
-  log: LogFile | undefined
-  #commit = 0
-  /** The log has every commit from this one on; 0 when it has none. */
-  gaplessFrom = 0
-  commitMax = 0
-
-  get isEmpty(): boolean {
-    return this.entities.size === 0 && this.queues.size === 0
-  }
-
-  sawQueue(queue: number): void {
-    this.nextQueueId = Math.max(this.nextQueueId, queue + 1)
-  }
-
-  queue(queue: number): RecoveredQueue {
-    let recovered = this.queues.get(queue)
-    if (recovered === undefined) {
-      recovered = { segments: new Map(), changed: new Set(), cursor: undefined, isCursorChanged: false }
-      this.queues.set(queue, recovered)
-    }
-    return recovered
-  }
-
-  segment(queue: number, sequence: number): StoredSegment {
-    this.nextSequence = Math.max(this.nextSequence, sequence + 1)
-    const recovered = this.queue(queue)
-    let stored = recovered.segments.get(sequence)
-    if (stored === undefined) {
-      stored = new StoredSegment(sequence, undefined, recovered.changed)
-      recovered.segments.set(sequence, stored)
-    }
-    return stored
-  }
-
-  page(queue: number, sequence: number, page: Omit<Page, 'file'>): void {
-    this.sawQueue(queue)
-    const stored = this.segment(queue, sequence)
-    const file = this.log?.number ?? 0
-    // Records may have been written more than once: the last time counts.
-    if (page.first < stored.gathered) {
-      const overlapped = new Set(stored.pages.filter((known) => overlap(known, page)))
-      for (const known of overlapped) if (isNewer(known, file, page.offset)) return
-      stored.pages = stored.pages.filter((known) => !overlapped.has(known))
-    }
-    stored.pages.push({ ...page, file })
-    stored.gathered = Math.max(stored.gathered, page.first + page.count)
-    stored.markChanged()
-  }
-
-  /**
-   * Places behind the last record that was kept had messages that are gone with their process: the next one has given these
-   * places to other messages, which come later in the log, and it has delivered none of those.
-   */
-  cursor(queue: number, segment: number, index: number, isChanged = true): void {
-    const recovered = this.queue(queue)
-    this.nextSequence = Math.max(this.nextSequence, segment + 1)
-    const gathered = recovered.segments.get(segment)?.gathered ?? index
-    recovered.cursor = { segment, index: Math.min(index, gathered) }
-    recovered.isCursorChanged = isChanged
-  }
-
-  settle(queue: number, sequence: number, first: number, count: number): void {
-    const stored = this.queues.get(queue)?.segments.get(sequence)
-    if (stored === undefined) return
-    // What comes behind was settled before it was written, and its place may be another message's now.
-    const end = Math.min(first + count, stored.gathered)
-    for (let index = first; index < end; index++) stored.settle(index)
-    stored.markChanged()
-  }
-
-  returned(queue: number, sequence: number, first: number, count: number, times: number): void {
-    const stored = this.queues.get(queue)?.segments.get(sequence)
-    if (stored === undefined) return
-    stored.markReturned(first, Math.min(count, stored.gathered - first), times)
-    stored.markChanged()
-  }
-
-  unsettledBytes(queue: number, sequence: number, bytes: number): void {
-    this.queues.get(queue)?.segments.get(sequence)?.restoreBytes(bytes)
-  }
-
-  drop(queue: number, sequence: number): void {
-    const recovered = this.queues.get(queue)
-    if (recovered !== undefined) this.#drop(recovered, sequence)
-  }
-
-  dropQueue(queue: number): void {
-    const recovered = this.queues.get(queue)
-    if (recovered === undefined) return
-    for (const sequence of [...recovered.segments.keys()]) this.#drop(recovered, sequence)
-  }
-
-  #drop({ segments, changed }: RecoveredQueue, sequence: number): void {
-    for (const page of segments.get(sequence)?.pages ?? []) {
-      if (page.file === 0) for (const entry of entriesOf(page)) this.unneededEntries.push(entry)
-    }
-    if (segments.delete(sequence)) changed.add(sequence)
-  }
-
-  commit(number: number): void {
-    if (this.gaplessFrom === 0 || number !== this.#commit + 1) this.gaplessFrom = number
-    this.#commit = number
-    this.commitMax = Math.max(this.commitMax, number)
-  }
-
-  put(kind: number, key: Buffer, value: Buffer): void {
-    const id = entityId(kind, key)
-    this.changedIn.set(id, this.#commit)
-    this.entities.set(id, { kind, key: key.toString(), value })
-    this.changedEntities.set(id, { kind, key, value })
-  }
-
-  remove(kind: number, key: Buffer): void {
-    const id = entityId(kind, key)
-    this.changedIn.set(id, this.#commit)
-    this.entities.delete(id)
-    this.changedEntities.set(id, { kind, key, value: undefined })
-  }
-}
-
-export const FORMAT_VERSIONS = { catalogue: CATALOGUE_VERSION, log: LOG_VERSION } as const

@@ -4,14 +4,14 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CATALOGUE_FOLDER } from './data-folder.ts'
 import { identityOf, isSameFile } from '../disk/file-identity.ts'
-import { LOCK_FOLDER } from './folder-lock.ts'
+import { LOCK_NAME } from '../catalogue/leveldb-names.ts'
+import { CATALOGUE_FOLDER, LOCK_FOLDER } from '../disk/store-folders.ts'
 import type { LogFiles } from '../log/log-files.ts'
 
 const WATCH_MS = 1000
 /** LevelDB has these open all the time and never removes them: as long as that is so, no other file gets their numbers. */
-const OPEN_FILES: readonly string[] = [join(CATALOGUE_FOLDER, 'LOCK'), join(LOCK_FOLDER, 'LOCK')]
+const OPEN_FILES: readonly string[] = [CATALOGUE_FOLDER, LOCK_FOLDER].map((folder) => join(folder, LOCK_NAME))
 
 export class StorePlace {
   readonly #folder: string

@@ -1,27 +1,15 @@
 /** What a store holds, as the records that tell it in the catalogue. */
 
-import type { Recovery } from '../../storage.ts'
-import type { Page } from '../log/stored-segment.ts'
-import {
-  CATALOGUE_VERSION,
-  type Catalogue,
-  type CatalogueMeta,
-  type CatalogueOperation,
-  type LogPosition,
-  putCursor,
-  putEntity,
-  putMeta,
-  putSegment,
-  removeCursor,
-  removeEntity,
-  removePage,
-  removeSegment,
-} from '../catalogue/catalogue.ts'
+import type { Recovery, StoredEntity } from '../../storage.ts'
+import type { Page } from '../disk/places.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import { CATALOGUE_VERSION, type CatalogueMeta, type CatalogueOperation, type LogPosition, putCursor, putEntity, putMeta, putSegment, removeCursor, removeEntity, removePage, removeSegment } from '../catalogue/catalogue-records.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
-import type { RecoveredEntity, RecoveredQueue, RecoveredStore } from './recovery.ts'
+import type { RecoveredQueue } from '../log/recovered-queue.ts'
+import type { RecoveredStore } from './recovery.ts'
 
 export function stateOperations(
-  entities: Iterable<RecoveredEntity>,
+  entities: Iterable<StoredEntity>,
   queues: Iterable<readonly [number, RecoveredQueue]>,
 ): CatalogueOperation[] {
   const puts: CatalogueOperation[] = []
@@ -46,15 +34,6 @@ export function removeOthers(keys: Iterable<Buffer>, puts: readonly CatalogueOpe
   return [...keys]
     .filter((key) => !kept.has(key.toString('latin1')))
     .map((key): CatalogueOperation => ({ type: 'del', key }))
-}
-
-type Counters = Pick<RecoveredStore, 'nextQueueId' | 'nextPageId' | 'nextSequence' | 'lastCommit'>
-
-export function metaAt(
-  { file, offset }: LogPosition,
-  { nextQueueId, nextPageId, nextSequence, lastCommit }: Counters,
-): CatalogueMeta {
-  return { version: CATALOGUE_VERSION, file, offset, nextQueueId, nextPageId, nextSequence, commit: lastCommit }
 }
 
 /**

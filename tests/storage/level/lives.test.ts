@@ -140,7 +140,7 @@ test('what was settled before a segment was written once more stays settled', as
 
 function pageCount({ journal }: LevelStorage): number {
   let count = 0
-  for (const { segments } of journal.recorders) for (const { pages } of segments.values()) count += pages.length
+  for (const { segments } of journal.changes.recorders) for (const { pages } of segments.values()) count += pages.length
   return count
 }
 

@@ -17,7 +17,8 @@ import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openFolder } from '../../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { NOBODY, scanLog } from '../../../storage/level/log/log-reader.ts'
+import { scanLog } from '../../../storage/level/log/log-reader.ts'
+import { NO_VISITOR } from '../../../storage/level/log/log-entries.ts'
 import type { Recovery } from '../../../storage/storage.ts'
 import { committed, drain, durable } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
@@ -143,7 +144,7 @@ test('a log file that was cut off between two commits is told of', async () => {
   await makeKilledStore(1)
   const [path = ''] = logFiles()
   const file = await (await openFolder(join(folder, 'log'))).open('0000000000000001.log')
-  const { end } = await scanLog(file, 0, NOBODY)
+  const { end } = await scanLog(file, 0, NO_VISITOR)
   await file.close()
   truncateSync(path, end)
   expect(await open()).toMatchObject({

@@ -1,6 +1,6 @@
 // A catalogue that cannot be written because the disk is full is tried again until it can; other errors are final.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { CatalogueOperation } from '../../../../storage/level/catalogue/catalogue.ts'
+import type { CatalogueOperation } from '../../../../storage/level/catalogue/catalogue-records.ts'
 import { CatalogueWriter } from '../../../../storage/level/catalogue/catalogue-writer.ts'
 
 const MIB = 1024 * 1024

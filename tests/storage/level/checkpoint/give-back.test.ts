@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { EntryUse } from '../../../../storage/level/catalogue/entry-use.ts'
 import type { Checkpointer } from '../../../../storage/level/checkpoint/checkpoint.ts'
 import { type DataFile, type Files, openFolder } from '../../../../storage/level/disk/files.ts'
 import { GiveBack } from '../../../../storage/level/checkpoint/give-back.ts'
@@ -10,7 +11,8 @@ import type { LevelJournal } from '../../../../storage/level/log/level-journal.t
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { LogFile, LogFiles } from '../../../../storage/level/log/log-files.ts'
 import type { QueueLog } from '../../../../storage/queue-log.ts'
-import type { Page, StoredSegment } from '../../../../storage/level/log/stored-segment.ts'
+import type { StoredSegment } from '../../../../storage/level/log/stored-segment.ts'
+import type { Page } from '../../../../storage/level/disk/places.ts'
 import { committed, drain, durable, takeOne } from '../../contract-model.ts'
 import { FaultyFiles } from '../faulty-files.ts'
 
@@ -127,9 +129,9 @@ describe('looking at a log', () => {
     writtenBytes: number
     hasFree: boolean
     current: LogFile
-    unneededEntries: number[]
     fileBytes: number
   }
+  let entries: { hasUnneeded: boolean }
   let all: LogFile[]
   let giveBack: GiveBack
   let mayBegin: boolean
@@ -148,16 +150,18 @@ describe('looking at a log', () => {
     vi.useFakeTimers()
     done = []
     mayBegin = true
+    entries = { hasUnneeded: false }
     journal = { commit: 1, troubleBesidesRoom: undefined, startFreshLog: () => void done.push('fresh log') }
     const current = file(FILE_BYTES / 32)
     all = [file(FILE_BYTES), current]
     logs = {
-      ...{ writtenBytes: 0, hasFree: false, current, unneededEntries: [], fileBytes: FILE_BYTES, shape: '' },
+      ...{ writtenBytes: 0, hasFree: false, current, fileBytes: FILE_BYTES, shape: '' },
       ...{ all: () => all, totalBytes: FILE_BYTES },
     } as typeof logs
     giveBack = new GiveBack({
       journal: journal as unknown as LevelJournal,
       logs: logs as unknown as LogFiles,
+      entries: entries as unknown as EntryUse,
       checkpointer: {
         isFree: true,
         beginBetweenCommits: () => void done.push('checkpoint'),
@@ -211,7 +215,7 @@ describe('looking at a log', () => {
 
   test('entries of the catalogue that nothing needs are given back while the log is quiet', async () => {
     await doneIn(2)
-    logs.unneededEntries.push(1)
+    entries.hasUnneeded = true
     expect(await doneIn(1)).toEqual(['checkpoint'])
     logs.writtenBytes += 100 * MIB
     expect(await doneIn(1)).toEqual([])

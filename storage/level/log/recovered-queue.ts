@@ -1,0 +1,16 @@
+import type { StoredSegment } from './stored-segment.ts'
+
+/** What is known of the messages of a queue when its store is opened. */
+export interface RecoveredQueue {
+  readonly segments: Map<number, StoredSegment>
+  readonly changed: Set<number>
+  /** What lies before it was delivered. */
+  cursor: QueuePosition | undefined
+  /** The catalogue has another cursor. */
+  isCursorChanged: boolean
+}
+
+export interface QueuePosition {
+  readonly segment: number
+  readonly index: number
+}
