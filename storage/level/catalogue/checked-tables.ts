@@ -141,11 +141,11 @@ export async function forgetCheckedTables(folder: string): Promise<void> {
 export async function tablesOnDisk(folder: string): Promise<TableOnDisk[]> {
   const tables: TableOnDisk[] = []
   for (const name of ((await readdir(folder).catch(ifMissing)) ?? []).filter(isTableName).sort()) {
-    const found = await stat(join(folder, name)).catch(ifMissing)
+    const found = await stat(join(folder, name), { bigint: true }).catch(ifMissing)
     // LevelDB removes those that it needs no more.
     if (found === undefined) continue
-    const { size, mtimeMs, ino } = found
-    tables.push({ name, bytes: size, identity: `${size} ${mtimeMs} ${ino}` })
+    const { size, mtimeNs, ino } = found
+    tables.push({ name, bytes: Number(size), identity: `${size} ${mtimeNs} ${ino}` })
   }
   return tables
 }

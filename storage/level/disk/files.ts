@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 
 import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { closeAll } from './close-all.ts'
 import { DirectWriter } from './direct-writer.ts'
 import { codeOf, DisplacedError } from './disk-errors.ts'
 import { identityOf, isSameFile } from './file-identity.ts'
@@ -107,7 +108,7 @@ export async function openFolder(folder: string): Promise<Files> {
     async open(name) {
       const path = join(folder, name)
       const handle = (await open(path, 'r+').catch(ifMissing)) ?? (await open(path, 'w+'))
-      const identity = identityOf(await handle.stat())
+      const identity = identityOf(await handle.stat({ bigint: true }))
       return new DiskFile({ handle, identity }, folder, name, descriptors, directWriter)
     },
     names: () => readdir(folder),
@@ -228,8 +229,7 @@ class DiskFile implements DataFile {
   }
 
   async close(): Promise<void> {
-    await this.#closeHandles()
-    await this.#descriptors.close(this.#descriptor)
+    await closeAll([() => this.#closeHandles(), () => this.#descriptors.close(this.#descriptor)])
   }
 
   async #reopen(): Promise<FileHandle> {
@@ -240,7 +240,7 @@ class DiskFile implements DataFile {
   async #closeHandles(): Promise<void> {
     const handles = [this.#direct, this.#through, this.#handle]
     this.#direct = this.#through = this.#handle = undefined
-    for (const handle of handles) await handle?.close()
+    await closeAll(handles.map((handle) => () => handle?.close()))
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { StoredSegment } from './stored-segment.ts'
 import type { Page } from '../disk/places.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
+import { closeAll } from '../disk/close-all.ts'
 import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
 import type { DataFile, Files } from '../disk/files.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
@@ -239,11 +240,11 @@ export class LogFiles {
     return this.all().reduce((sum, { roomBytes }) => sum + roomBytes, 0)
   }
 
+  /** Closes every file, also when one of them fails to close, and rejects with the first error then. */
   async close(): Promise<void> {
-    await this.#removeNext()
-    await this.#spares.close()
-    for (const { file } of this.#byNumber.values()) await file.close()
+    const all = this.all()
     this.#byNumber.clear()
+    await closeAll([() => this.#removeNext(), () => this.#spares.close(), ...all.map((log) => () => log.file.close())])
   }
 
   async #removeNext(): Promise<void> {

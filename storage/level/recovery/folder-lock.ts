@@ -7,11 +7,11 @@
  * LevelDB does so when it finds the database open already. So within the process a list comes first.
  */
 import { closeSync, openSync } from 'node:fs'
-import { readdir, rm, stat } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
 import { codeOf } from '../disk/disk-errors.ts'
-import { identityOf } from '../disk/file-identity.ts'
+import { identityAt } from '../disk/file-identity.ts'
 import { makeFolder } from '../disk/files.ts'
 import { LOCK_FOLDER } from '../disk/store-folders.ts'
 import { levelDb } from '../catalogue/leveldb.ts'
@@ -37,7 +37,7 @@ export class FolderLock {
     const place = join(folder, LOCK_FOLDER)
     await makeFolder(place)
     makeLockFile(join(place, LOCK_NAME))
-    const identity = identityOf(await stat(join(place, LOCK_NAME)))
+    const identity = await identityAt(join(place, LOCK_NAME))
     const locked = lockedHere()
     if (locked.has(identity)) throw new LockedHereError()
     locked.add(identity)

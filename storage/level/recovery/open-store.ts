@@ -11,6 +11,7 @@ import type { CheckedTables } from '../catalogue/checked-tables.ts'
 import { CATALOGUE_FOLDER, LOG_FOLDER, QUARANTINE_FOLDER } from '../disk/store-folders.ts'
 import { type ClaimedFolder, claimFolder, requireUsableFolder } from './data-folder.ts'
 import { EntityCopy, readEntityCopy, removeEntityCopy } from '../checkpoint/entity-copy.ts'
+import { closeAll } from '../disk/close-all.ts'
 import { type Files, openFolder, syncFolder } from '../disk/files.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { Quarantine } from './quarantine.ts'
@@ -98,7 +99,7 @@ export class OpenStore {
    */
   async close(): Promise<void> {
     let isInPlace = false
-    const steps = [
+    await closeAll([
       async () => {
         isInPlace = (await this.#place?.trouble()) === undefined
       },
@@ -107,16 +108,7 @@ export class OpenStore {
       () => this.#catalogue?.close(),
       () => this.#tables?.end(isInPlace),
       () => this.#claimed?.release(),
-    ]
-    const errors: unknown[] = []
-    for (const step of steps) {
-      try {
-        await step()
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-    if (errors.length > 0) throw errors[0]
+    ])
   }
 
   async #open(): Promise<RecoveredStore> {

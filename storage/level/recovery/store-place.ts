@@ -2,9 +2,8 @@
  * Looks whether the files of an open store are still where their names lead. They may be removed, moved away or replaced
  * while the store goes on writing into what is gone: nothing of that would be there after a restart.
  */
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { identityOf, isSameFile } from '../disk/file-identity.ts'
+import { identityAt, isSameFile } from '../disk/file-identity.ts'
 import { LOCK_NAME } from '../catalogue/leveldb-names.ts'
 import { CATALOGUE_FOLDER, LOCK_FOLDER } from '../disk/store-folders.ts'
 import type { LogFiles } from '../log/log-files.ts'
@@ -28,7 +27,7 @@ export class StorePlace {
   /** Of a store that is open. */
   static async of(folder: string, logs: LogFiles): Promise<StorePlace> {
     const identities = new Map<string, string>()
-    for (const name of OPEN_FILES) identities.set(name, identityOf(await stat(join(folder, name))))
+    for (const name of OPEN_FILES) identities.set(name, await identityAt(join(folder, name)))
     return new StorePlace(folder, logs, identities)
   }
 
