@@ -135,6 +135,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     }
     // What the last process left behind is due as if this one had written it.
     logs.writtenBytes = found.replayedBytes
+    logs.storeId = this.#ids.storeId = found.storeId
     const { number, bytes } = await logs.startNext(found.lastFile + 1)
     // What is damaged is told of once: the next start does not come across it again.
     const isCompleted = found.isIncomplete || found.findings.quarantined > 0

@@ -4,6 +4,7 @@
  *
  *     m                                     → format version u32 · log file u48 · offset u48 · next queue id u48
  *                                             · next page id u48 · last commit u48 · next sequence u48
+ *                                             · id of the store 8 bytes
  *     e · entity kind u8 · key              → value
  *     s · queue u48 · segment u48           → segment (see encodeSegment)
  *     c · queue u48                         → segment u48 · index u32: what lies before it was delivered
@@ -12,13 +13,15 @@
  * In front of every value but those of pages, whose segments have theirs, is the CRC-32 u32 of its key and itself.
  */
 import { crc32 } from 'node:zlib'
+import { decodeStoreId, encodeStoreId, STORE_ID_BYTES } from '../disk/store-id.ts'
 import { type CatalogueSegment, encodeSegment } from './segment-entry.ts'
 
 export const CATALOGUE_VERSION = 1
 
 export const CRC_BYTES = 4
 const PAGE_KEY_BYTES = 7
-const META_BYTES = 40
+const META_BYTES = 48
+const STORE_ID_OFFSET = 40
 
 /** The first byte of a key. */
 export const RecordKind = { meta: 0x6d, cursor: 0x63, entity: 0x65, segment: 0x73, page: 0x70 } as const
@@ -36,18 +39,21 @@ export interface CatalogueMeta extends LogPosition {
   readonly nextPageId: number
   /** No segment has had this sequence, or a larger one. */
   readonly nextSequence: number
+  /** Undefined where the catalogue does not say. */
+  readonly storeId: string | undefined
 }
 
 /** What a store has come to, beside the position in its log. */
-interface Counters extends Pick<CatalogueMeta, 'nextQueueId' | 'nextPageId' | 'nextSequence'> {
+interface Counters extends Pick<CatalogueMeta, 'nextQueueId' | 'nextPageId' | 'nextSequence' | 'storeId'> {
   readonly lastCommit: number
 }
 
 export function metaAt(
   { file, offset }: LogPosition,
-  { nextQueueId, nextPageId, nextSequence, lastCommit }: Counters,
+  { nextQueueId, nextPageId, nextSequence, lastCommit, storeId }: Counters,
 ): CatalogueMeta {
-  return { version: CATALOGUE_VERSION, file, offset, nextQueueId, nextPageId, nextSequence, commit: lastCommit }
+  const version = CATALOGUE_VERSION
+  return { version, file, offset, nextQueueId, nextPageId, nextSequence, storeId, commit: lastCommit }
 }
 
 export type CatalogueOperation =
@@ -96,6 +102,7 @@ export function putMeta(meta: CatalogueMeta): CatalogueOperation {
   value.writeUIntBE(meta.nextPageId, 22, 6)
   value.writeUIntBE(meta.commit, 28, 6)
   value.writeUIntBE(meta.nextSequence, 34, 6)
+  value.set(encodeStoreId(meta.storeId), STORE_ID_OFFSET)
   return put(metaKey(), value)
 }
 
@@ -111,6 +118,7 @@ export function decodeMeta(record: Buffer): CatalogueMeta {
     nextPageId: value.readUIntBE(22, 6),
     commit: value.readUIntBE(28, 6),
     nextSequence: value.readUIntBE(34, 6),
+    storeId: decodeStoreId(value.subarray(STORE_ID_OFFSET, STORE_ID_OFFSET + STORE_ID_BYTES)),
   }
 }
 

@@ -18,6 +18,7 @@ export interface CatalogueIds {
   nextQueueId: number
   nextPageId: number
   readonly nextSequence: number
+  storeId: string | undefined
 }
 
 /** Of a storage that has nothing yet. */
@@ -25,6 +26,7 @@ export function firstIds(pool: { readonly nextSequence: number }): CatalogueIds 
   return {
     nextQueueId: 1,
     nextPageId: 1,
+    storeId: undefined,
     get nextSequence() {
       return pool.nextSequence
     },

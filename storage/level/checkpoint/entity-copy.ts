@@ -28,6 +28,8 @@ export interface CopiedEntities {
   readonly commit: number
   /** Nothing in the file is damaged. */
   readonly isWhole: boolean
+  /** The store that it is of; undefined where it does not say. */
+  readonly storeId: string | undefined
 }
 
 /** What the copy in the folder of a store has; undefined when there is none that can be read. */
@@ -40,12 +42,12 @@ export async function readEntityCopy(folder: string): Promise<CopiedEntities | u
   const file = await files.open(logFileName(number))
   const entities = new Map<string, StoredEntity>()
   try {
-    const { gaps, lastCommit } = await scanLog(file, 0, {
+    const { gaps, lastCommit, storeId } = await scanLog(file, 0, {
       ...NO_VISITOR,
       put: (kind, key, value) => entities.set(entityId(kind, key), { kind, key: key.toString(), value }),
       remove: (kind, key) => entities.delete(entityId(kind, key)),
     })
-    return { entities, commit: lastCommit, isWhole: gaps.length === 0 && lastCommit > 0 }
+    return { entities, commit: lastCommit, isWhole: gaps.length === 0 && lastCommit > 0, storeId }
   } catch {
     // It is only a copy: what is wrong with the disk shows where something is needed.
     return undefined
@@ -60,6 +62,7 @@ export async function removeEntityCopy(folder: string): Promise<void> {
 
 export class EntityCopy {
   readonly #files: Files
+  readonly #storeId: string | undefined
   #builder = new FrameBuilder()
   /** Undefined until all entities were written by this process. */
   #file: DataFile | undefined
@@ -69,12 +72,13 @@ export class EntityCopy {
   /** As of which commit the file is. */
   #commit = 0
 
-  private constructor(files: Files) {
+  private constructor(files: Files, storeId: string | undefined) {
     this.#files = files
+    this.#storeId = storeId
   }
 
-  static async open(folder: string): Promise<EntityCopy> {
-    return new EntityCopy(await openFolder(join(folder, ENTITIES_FOLDER)))
+  static async open(folder: string, storeId?: string): Promise<EntityCopy> {
+    return new EntityCopy(await openFolder(join(folder, ENTITIES_FOLDER)), storeId)
   }
 
   /**
@@ -112,7 +116,7 @@ export class EntityCopy {
     this.#builder = new FrameBuilder()
     this.#commit = 0
     const numberBefore = (await lastNumber(this.#files)) ?? 0
-    const header = createFileHeader()
+    const header = createFileHeader(false, this.#storeId)
     await this.#files.remove(NEW_NAME)
     const file = await this.#files.open(NEW_NAME)
     try {

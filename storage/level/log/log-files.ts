@@ -57,6 +57,8 @@ export class LogFiles {
   #next: Promise<LogFile | undefined> | undefined
   #looksLeft = LOOKS_IN_A_ROW
   #lastCommitMs = 0
+  /** The store that files which are made belong to. */
+  storeId: string | undefined
   /** Bytes written since the store was opened. */
   writtenBytes = 0
 
@@ -267,7 +269,7 @@ export class LogFiles {
     if (this.#current !== undefined && !(await this.#current.file.isInPlace())) throw this.#displaced(this.#current)
     const number = Math.max(numberMin, (this.all().at(-1)?.number ?? 0) + 1)
     const name = logFileName(number)
-    const header = createFileHeader(spare !== undefined)
+    const header = createFileHeader(spare !== undefined, this.storeId)
     const file = spare?.file ?? (await this.#files.open(name))
     const log = createLogFile(number, file, markIn(header))
     log.bytes = header.length

@@ -4,8 +4,9 @@
  * Where bytes were lost, the next frame is found by the mark, which every file has its own of: nothing that a client
  * sends can look like a frame, and neither can what is left in a file that is used once more.
  *
- *     file    = header · 0 … · header at 4096 · frame … · end · anything
+ *     file    = header · store · 0 … · header at 4096 · frame … · end · anything
  *     header  = magic u32 · version u8 · reused u8 · 0 u16 · mark 8 bytes · crc u32 · 0 u32
+ *     store   = id of the store 8 bytes · crc u32
  *     end     = a frame without payload; the next frame takes its place
  *     frame   = mark 8 bytes · payload bytes u32 · commit u48 · part u15 · continues bit · crc u32 · payload
  *     payload = entry …          entry = kind u8 · …
@@ -28,6 +29,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { decodeStoreId, encodeStoreId, STORE_ID_BYTES } from '../disk/store-id.ts'
 
 const LOG_MAGIC = 0x4c56_524c
 export const LOG_VERSION = 1
@@ -38,6 +40,8 @@ export const LOG_FILE_HEADER_BYTES = HEADER_COPY_OFFSET + HEADER_BYTES
 export const MARK_BYTES = 8
 const MARK_OFFSET = 8
 const FILE_CRC_OFFSET = 16
+const STORE_OFFSET = HEADER_BYTES
+const STORE_CRC_OFFSET = STORE_OFFSET + STORE_ID_BYTES
 export const LOG_FRAME_HEADER_BYTES = 24
 export const CONTINUES_OFFSET = 18
 export const CRC_OFFSET = 20
@@ -63,8 +67,8 @@ export const BODY_HEADER_BYTES = 9
 export const PAGE_HEADER_BYTES = 33
 export const PAGE_BODY_BYTES = 16
 
-/** The start of a log file, with a mark of its own. */
-export function createFileHeader(isReused = false): Buffer {
+/** The start of a log file of this store, with a mark of its own. */
+export function createFileHeader(isReused = false, storeId?: string): Buffer {
   const header = Buffer.alloc(LOG_FILE_HEADER_BYTES)
   header.writeUInt32BE(LOG_MAGIC, 0)
   header.writeUInt8(LOG_VERSION, 4)
@@ -72,6 +76,8 @@ export function createFileHeader(isReused = false): Buffer {
   header.set(randomBytes(MARK_BYTES), MARK_OFFSET)
   header.writeUInt32BE(crc32(header.subarray(0, FILE_CRC_OFFSET)), FILE_CRC_OFFSET)
   header.copy(header, HEADER_COPY_OFFSET, 0, HEADER_BYTES)
+  header.set(encodeStoreId(storeId), STORE_OFFSET)
+  header.writeUInt32BE(crc32(header.subarray(STORE_OFFSET, STORE_CRC_OFFSET)), STORE_CRC_OFFSET)
   return header
 }
 
@@ -84,19 +90,27 @@ interface FileHeader {
   /** It was another log file before: behind the end there is what that one held. */
   readonly isReused: boolean
   readonly mark: Buffer
+  /** Undefined where the file does not say. */
+  readonly storeId: string | undefined
   /** It is told by the copy alone. */
   readonly isDamaged: boolean
 }
 
 /** What the header of a log file says, or undefined when there is none that is whole. */
 export function readFileHeader(start: Buffer): FileHeader | undefined {
+  const storeId = storeIdIn(start)
   const first = readHeader(start)
-  if (first !== undefined) return { ...first, isDamaged: false }
+  if (first !== undefined) return { ...first, storeId, isDamaged: false }
   const copy = readHeader(start.subarray(HEADER_COPY_OFFSET))
-  return copy && { ...copy, isDamaged: true }
+  return copy && { ...copy, storeId, isDamaged: true }
 }
 
-function readHeader(header: Buffer): Omit<FileHeader, 'isDamaged'> | undefined {
+function storeIdIn(start: Buffer): string | undefined {
+  const id = start.subarray(STORE_OFFSET, STORE_CRC_OFFSET)
+  return crc32(id) === start.readUInt32BE(STORE_CRC_OFFSET) ? decodeStoreId(id) : undefined
+}
+
+function readHeader(header: Buffer): Omit<FileHeader, 'isDamaged' | 'storeId'> | undefined {
   if (header.readUInt32BE(0) !== LOG_MAGIC) return undefined
   if (crc32(header.subarray(0, FILE_CRC_OFFSET)) !== header.readUInt32BE(FILE_CRC_OFFSET)) return undefined
   return { version: header.readUInt8(4), isReused: header.readUInt8(5) === 1, mark: markIn(header) }

@@ -24,6 +24,8 @@ export interface ScanResult {
   /** Numbers of the first and the last commit that were read; 0 when there was none. */
   readonly firstCommit: number
   readonly lastCommit: number
+  /** The store that the file belongs to; undefined where it does not say. */
+  readonly storeId: string | undefined
 }
 
 /** Of a file that was made and never written to. */
@@ -44,7 +46,7 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
   const gaps: { offset: number; bytes: number }[] = []
   let firstCommit = 0
   let lastCommit = 0
-  const { mark, isDamaged, isReused } = await readHeader(window, fileBytes)
+  const { mark, storeId, isDamaged, isReused } = await readHeader(window, fileBytes)
   let end = Math.min(Math.max(start, LOG_FILE_HEADER_BYTES), fileBytes)
   if (isDamaged && start < LOG_FILE_HEADER_BYTES) end = 0
   let at = Math.max(end, Math.min(LOG_FILE_HEADER_BYTES, fileBytes))
@@ -82,11 +84,11 @@ export async function scanLog(file: DataFile, start: number, visitor: LogVisitor
   }
   if (isDamaged && firstCommit === 0 && start === 0 && fileBytes > UNUSED_BYTES) {
     gaps.push({ offset: 0, bytes: fileBytes })
-    return { end: fileBytes, tornBytes: 0, gaps, firstCommit, lastCommit }
+    return { end: fileBytes, tornBytes: 0, gaps, firstCommit, lastCommit, storeId }
   }
   // Of a commit that was not finished, any part may be there, and so may what comes behind it.
   const tornBytes = isEnded ? at - end : await tornAt(window, mark, end, fileBytes, isReused)
-  return { end, tornBytes, gaps, firstCommit, lastCommit }
+  return { end, tornBytes, gaps, firstCommit, lastCommit, storeId }
 }
 
 /** Visits whole frames that were looked at before. */
@@ -120,13 +122,14 @@ async function tornAt(
 async function readHeader(
   window: FileWindow,
   fileBytes: number,
-): Promise<{ mark: Buffer; isDamaged: boolean; isReused: boolean }> {
-  if (fileBytes < LOG_FILE_HEADER_BYTES) return { mark: Buffer.alloc(MARK_BYTES), isDamaged: true, isReused: false }
+): Promise<{ mark: Buffer; storeId: string | undefined; isDamaged: boolean; isReused: boolean }> {
+  const unknown = { storeId: undefined, isDamaged: true, isReused: false }
+  if (fileBytes < LOG_FILE_HEADER_BYTES) return { mark: Buffer.alloc(MARK_BYTES), ...unknown }
   const header = readFileHeader(await window.bytes(0, LOG_FILE_HEADER_BYTES))
   if (header === undefined) {
     const markBytes = Math.min(MARK_BYTES, fileBytes - LOG_FILE_HEADER_BYTES)
     const mark = Buffer.from(await window.bytes(LOG_FILE_HEADER_BYTES, markBytes))
-    return { mark, isDamaged: true, isReused: false }
+    return { mark, ...unknown }
   }
   if (header.version > LOG_VERSION) throw new NewerFormatError(header.version)
   return header

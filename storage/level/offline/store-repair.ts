@@ -47,6 +47,7 @@ export async function repairStore(
       await log?.file.sync()
     }
     // Everything before a new file is in the catalogue then, so that nothing of it is read again.
+    logs.storeId = plan.inspection.store.storeId
     const next = await logs.startNext()
     await next.file.sync()
     const position = { file: next.number, offset: next.bytes }

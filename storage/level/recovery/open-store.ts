@@ -128,7 +128,7 @@ export class OpenStore {
     const found = await this.#recover(this.#logs, [...opened.problems])
     // LevelDB may just have made the folder of the catalogue, which is to survive a power loss.
     await syncFolder(folder)
-    this.#copy = await EntityCopy.open(folder)
+    this.#copy = await EntityCopy.open(folder, found.storeId)
     this.#place = await StorePlace.of(folder, this.#logs)
     return found
   }

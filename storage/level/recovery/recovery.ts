@@ -9,6 +9,7 @@ import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueMeta } from '../catalogue/catalogue-records.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
+import { mayBeSameStore, newStoreId } from '../disk/store-id.ts'
 import { type EntityChange, entityId } from '../log/entity-change.ts'
 import type { LogFile, LogFiles } from '../log/log-files.ts'
 import { LOG_FRAME_HEADER_BYTES } from '../log/log-format.ts'
@@ -47,6 +48,7 @@ export interface RecoveredStore {
   readonly nextQueueId: number
   readonly nextPageId: number
   readonly nextSequence: number
+  readonly storeId: string
 }
 
 export interface RecoverOptions {
@@ -85,8 +87,12 @@ export async function recover(
     progress,
   })
   checkPages(model, logs, findings)
+  if (!mayBeSameStore(meta?.storeId, replayed.storeId)) {
+    problem(findings, 'the log is of another store than the catalogue')
+  }
+  const storeId = meta?.storeId ?? replayed.storeId
   // A catalogue that has nothing may be new, or gone: a copy, or a log without its start, tells which.
-  const copy = isPartial || meta === undefined ? await readCopy?.() : undefined
+  const copy = ofSameStore(isPartial || meta === undefined ? await readCopy?.() : undefined, storeId, findings)
   const isIncomplete = isPartial || copy !== undefined
   if (!isPartial && copy !== undefined && copy.entities.size > 0 && model.gaplessFrom !== 1) {
     problem(findings, 'the catalogue is missing: what it had of the entities is taken from their copy')
@@ -100,6 +106,7 @@ export async function recover(
     damagedKeys,
     isIncomplete,
     ...replayed,
+    storeId: storeId ?? copy?.storeId ?? newStoreId(),
     // The next commit comes behind everything that is known of.
     lastCommit: Math.max(replayed.lastCommit, copy?.commit ?? 0),
     lastFile: meta?.file ?? 0,
@@ -139,9 +146,10 @@ async function replay(
   model: StoreModel,
   findings: RecoveryFindings,
   { isIncomplete, progress }: ReplayOptions,
-): Promise<{ lastCommit: number; replayedBytes: number }> {
+): Promise<{ lastCommit: number; replayedBytes: number; storeId: string | undefined }> {
   let lastCommit = meta?.commit ?? 0
   let replayedBytes = 0
+  let storeId: string | undefined
   const files = logs.all().filter((log) => log.number >= (meta?.file ?? 0))
   if (meta !== undefined && files[0]?.number !== meta.file) {
     problem(findings, `log file ${meta.file}, which the catalogue counts on, is missing`)
@@ -169,6 +177,7 @@ async function replay(
       problem(findings, `log file ${log.number} has commits that came before those of the file in front of it`)
     }
     lastCommit = Math.max(lastCommit, scan.lastCommit)
+    storeId = scan.storeId ?? storeId
     replayedBytes += Math.max(0, scan.end - start)
     findings.tornBytes += scan.tornBytes
     for (const { offset, bytes } of scan.gaps) {
@@ -182,7 +191,18 @@ async function replay(
     if (scan.lastCommit > 0) await log.file.sync()
     progress?.read(fileBytes - start)
   }
-  return { lastCommit, replayedBytes }
+  return { lastCommit, replayedBytes, storeId }
+}
+
+/** The copy of the entities, unless it was left, or put there, of another store. */
+function ofSameStore(
+  copy: CopiedEntities | undefined,
+  storeId: string | undefined,
+  findings: RecoveryFindings,
+): CopiedEntities | undefined {
+  if (copy === undefined || mayBeSameStore(copy.storeId, storeId)) return copy
+  problem(findings, 'the copy of the entities is of another store, and is not used')
+  return undefined
 }
 
 /**

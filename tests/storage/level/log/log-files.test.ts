@@ -142,6 +142,17 @@ test('a spare file that cannot become a log file is in nobody’s way', async ()
   expect(names()).toEqual([logFileName(1), logFileName(3), logFileName(4)])
 })
 
+test('every file is closed, also when one of them fails to close', async () => {
+  await logs.startNext()
+  await logs.startNext()
+  const [first] = logs.all()
+  const closes = logs.all().map(({ file }) => vi.spyOn(file, 'close'))
+  closes[0]?.mockRejectedValueOnce(systemError('EIO'))
+  await expect(logs.close()).rejects.toThrow('EIO')
+  for (const close of closes) expect(close).toHaveBeenCalledOnce()
+  await first?.file.close()
+})
+
 /** How many descriptors this process has of files in the folder. */
 function openDescriptors(): number {
   const own = '/proc/self/fd'

@@ -9,7 +9,16 @@ import { CATALOGUE_VERSION, putEntity, putMeta } from '../../../../storage/level
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import { type Migration, migrate } from '../../../../storage/level/recovery/migrations.ts'
 
-const META = { version: 1, commit: 7, file: 3, offset: 24, nextQueueId: 5, nextPageId: 6, nextSequence: 0 }
+const META = {
+  version: 1,
+  commit: 7,
+  file: 3,
+  offset: 24,
+  nextQueueId: 5,
+  nextPageId: 6,
+  nextSequence: 0,
+  storeId: '0123456789abcdef',
+}
 
 let folder: string
 let catalogue: Catalogue
