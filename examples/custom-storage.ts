@@ -10,7 +10,7 @@ import {
   type LogRecorder,
   QueueLog,
   type Recovery,
-  recordBytes,
+  copyRecord,
   recordSource,
   type Segment,
   SegmentPool,
@@ -39,10 +39,10 @@ const deliveredKey = (queue: number): string => `d!${digits(queue)}`
 const NEXT_QUEUE = 'next-queue'
 const digits = (number: number): string => String(number).padStart(15, '0')
 
-/** Gathers changes; what has come together while one batch is written is the next one. */
+/** Gathers changes; what has come together while one commit is written is the next one. */
 class BatchJournal implements Journal {
   stagedCount = 0
-  batch = 0
+  commitsBegun = 0
   trouble: string | undefined
   readonly #database: Database
   readonly #listeners = new Set<() => void>()
@@ -99,7 +99,7 @@ class BatchJournal implements Journal {
       const [operations, waiting] = [[...this.#operations.values()], this.#waiting]
       this.#operations = new Map()
       this.#waiting = []
-      this.batch++
+      this.commitsBegun++
       await this.#write(operations)
       this.#stagedBytes = [...this.#operations.values()].reduce((sum, one) => sum + bytesOf(one), 0)
       for (const listener of this.#listeners) listener()
@@ -167,7 +167,7 @@ class MessageRecorder implements LogRecorder {
     if (this.#restoring !== undefined) return
     this.#storage.journal.stagedCount++
     const key = messageKey(this.#queue, number)
-    this.#storage.journal.stage({ type: 'put', key, value: recordBytes(segment, index) })
+    this.#storage.journal.stage({ type: 'put', key, value: copyRecord(segment, index) })
   }
 
   settled(segment: Segment, index: number): void {

@@ -96,7 +96,7 @@ export class Server {
     })
     const { loopbackUsers, allowAnonymous, defaultUser } = config
     this.#userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
-    this.#userList.keepIn(this.core.kinds)
+    this.#userList.keepIn(this.core.entityRegistry)
     this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
     this.#memoryWatch = new MemoryWatch({
       memory: this.core.memory,

@@ -18,7 +18,7 @@ export class DeliveryCounts {
     return this.#counts[index] ?? 0
   }
 
-  /** The message came back once more. */
+  /** The message came back one more time. */
   add(index: number): void {
     this.set(index, Math.min(this.of(index) + 1, COUNT_MAX))
   }

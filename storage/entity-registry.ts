@@ -1,5 +1,5 @@
 /**
- * The kinds of entities that a storage keeps. A kind belongs to whoever registers it, who says how one of its entities is
+ * The kinds of entities that a storage keeps. A kind belongs to the code that registers it, which says how one of its entities is
  * made again. Kinds are restored in the order in which they were registered: what an entity refers to is registered
  * first, so that it is there.
  */
@@ -63,7 +63,7 @@ export class EntityRegistry {
     }
   }
 
-  /** Whether an entity of this kind that cannot be made again may go. What nobody here knows stays: another version may. */
+  /** Whether an entity of this kind that cannot be made again may go. A kind that is not registered stays: another version may know it. */
   mayGo(kind: number): boolean {
     const known = this.#kinds.get(kind)
     return known !== undefined && known.staysWhenRefused !== true

@@ -2,8 +2,8 @@
 export interface Journal {
   /** Counts durable messages that were staged: it changes exactly when a commit has to be waited for. */
   readonly stagedCount: number
-  /** Number of the commit that what is staged now will be in; rises when a commit starts. */
-  readonly batch: number
+  /** How many commits have begun: what is staged now is in the next one. */
+  readonly commitsBegun: number
   /** More is staged than the disk keeps up with: publishers should wait. */
   readonly isCongested: boolean
   /** Why nothing can be committed at the moment, in plain words; undefined when all is well. */
@@ -23,7 +23,7 @@ export interface Journal {
 /** The journal of a storage that keeps nothing: everything is as durable as it will ever be. */
 export const NO_JOURNAL: Journal = {
   stagedCount: 0,
-  batch: 0,
+  commitsBegun: 0,
   isCongested: false,
   trouble: undefined,
   whenDurable: (callback) => callback(),

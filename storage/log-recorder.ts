@@ -5,7 +5,7 @@ export interface LogRecorder {
   /** The last record of the segment is new, and durable; how many bytes it has with its body. */
   appended(segment: Segment, messageBytes: number): void
   settled(segment: Segment, index: number): void
-  /** The record was delivered and is ready once more; `segment.deliveries` says how often. */
+  /** The record was delivered and is ready again; `segment.deliveries` says how often. */
   returned(segment: Segment, index: number): void
   /** The read cursor moved: the records before this one were delivered. */
   delivered(segment: Segment, index: number): void

@@ -29,7 +29,7 @@ export class QueueLog {
   isClosed = false
 
   /** Whether what is in it survives a restart; if not, everything is always in memory. */
-  readonly isKept: boolean
+  readonly isRecorded: boolean
 
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
@@ -46,8 +46,8 @@ export class QueueLog {
   constructor(pool: SegmentPool, recorder?: LogRecorder) {
     this.#pool = pool
     this.#recorder = recorder
-    this.isKept = recorder !== undefined
-    this.#sizes = new SegmentSizes(this.isKept)
+    this.isRecorded = recorder !== undefined
+    this.#sizes = new SegmentSizes(this.isRecorded)
   }
 
   append(source: RecordSource): void {

@@ -11,7 +11,7 @@ import {
 import type { Segment } from './segment.ts'
 
 /** A copy of a record, its body included wherever it lies. */
-export function recordBytes(segment: Segment, index: number): Buffer {
+export function copyRecord(segment: Segment, index: number): Buffer {
   const { bytes } = segment.block
   const record = bytes.subarray(segment.offsets[index] as number, segment.recordEnd(index))
   const body = segment.bodies?.[index]
@@ -22,7 +22,7 @@ export function recordBytes(segment: Segment, index: number): Buffer {
   return copy
 }
 
-/** What `recordBytes` has made, to be appended again. Nobody may write to the bytes afterwards. */
+/** What `copyRecord` has made, to be appended again. The caller writes to the bytes no more. */
 export function recordSource(bytes: Buffer): RecordSource {
   const block = new Block(bytes)
   const keyEnd = RECORD_PREFIX_BYTES + bytes.readUInt16BE(0)

@@ -19,8 +19,8 @@ export class SegmentSizes {
   /** Segments since there was none. */
   #count = 0
 
-  constructor(isKept: boolean) {
-    this.#grownBytesMax = isKept ? SEGMENT_BYTES : GROWN_BYTES_MAX
+  constructor(isRecorded: boolean) {
+    this.#grownBytesMax = isRecorded ? SEGMENT_BYTES : GROWN_BYTES_MAX
   }
 
   /** Whether the segment is to grow for a record of so many bytes, rather than be followed by another one. */

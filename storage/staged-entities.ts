@@ -7,7 +7,8 @@ import type { Journal } from './journal.ts'
 /** What an entity takes in memory besides its key and its record, about. */
 export const ENTITY_BYTES = 256
 
-interface Batch {
+/** What is on its way with one commit. */
+interface StagedCommit {
   readonly journal: Journal
   readonly number: number
   readonly ids: Set<string>
@@ -16,28 +17,28 @@ interface Batch {
 export class StagedEntities {
   /** Bytes of all changes there ever were, in memory rather than on the disk. */
   bytes = 0
-  #batches: Batch[] = []
+  #commits: StagedCommit[] = []
 
   /** A change was handed to the journal. */
   add(journal: Journal, id: string, bytes: number): void {
     this.bytes += bytes + ENTITY_BYTES
-    let batch = this.#batches.at(-1)
-    if (batch?.journal !== journal || batch.number !== journal.batch) {
-      batch = { journal, number: journal.batch, ids: new Set() }
-      this.#await(batch)
+    let commit = this.#commits.at(-1)
+    if (commit?.journal !== journal || commit.number !== journal.commitsBegun) {
+      commit = { journal, number: journal.commitsBegun, ids: new Set() }
+      this.#await(commit)
     }
-    batch.ids.add(id)
+    commit.ids.add(id)
   }
 
   has(id: string): boolean {
-    for (const { ids } of this.#batches) if (ids.has(id)) return true
+    for (const { ids } of this.#commits) if (ids.has(id)) return true
     return false
   }
 
-  #await(batch: Batch): void {
-    this.#batches.push(batch)
-    batch.journal.whenDurable(() => {
-      this.#batches = this.#batches.filter((other) => other !== batch)
+  #await(commit: StagedCommit): void {
+    this.#commits.push(commit)
+    commit.journal.whenDurable(() => {
+      this.#commits = this.#commits.filter((other) => other !== commit)
     })
   }
 }

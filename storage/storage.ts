@@ -83,11 +83,11 @@ export interface Storage {
   vhost(name: string): VhostStorage
   /** Called once before anything else. When it is open already, it refuses, and goes on as it was. */
   open(options?: OpenOptions): Promise<Recovery>
-  /** Called once, when nobody uses it any more. What is staged is committed first. */
+  /** Called once, when the broker uses it no more. What is staged is committed first. */
   close(): Promise<void>
   /**
-   * After the known queues have their logs: lets go of what is left, and of entities that nobody could make again; of how
-   * many queues messages were left.
+   * Called after the known queues have their logs: drops what is left, and entities that the broker could not make again.
+   * Returns of how many queues messages were left.
    */
   dropUnclaimed(refused?: readonly StoredEntity[]): number
 }

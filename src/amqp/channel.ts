@@ -213,7 +213,7 @@ export class Channel {
     intake.hold(SETTLEMENT_BYTES)
     this.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
-      isDurable: settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && isKept(segment, index),
+      isDurable: settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && survivesRestart(segment, index),
       commit: () => {
         intake.hold(-SETTLEMENT_BYTES)
         this.#finish(owner, segment, index, settlement)
@@ -304,7 +304,7 @@ export class Channel {
       return
     }
     const { journal } = this.vhost
-    if (!confirms.addWaiting(journal.batch)) return
+    if (!confirms.addWaiting(journal.commitsBegun)) return
     journal.whenDurable(() => {
       confirms.committed()
       if (!this.isClosing) this.tellConfirms()
@@ -360,7 +360,7 @@ function refuseImmediate(bits: number): void {
 }
 
 /** What is not in memory is on the disk. */
-function isKept(segment: Segment, index: number): boolean {
+function survivesRestart(segment: Segment, index: number): boolean {
   return !segment.isResident || segment.isRecordDurable(index)
 }
 

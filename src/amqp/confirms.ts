@@ -8,7 +8,7 @@
 
 /** Publishes whose last number is `last`, waiting for one commit. */
 interface Waiting {
-  readonly batch: number
+  readonly commit: number
   readonly first: number
   last: number
 }
@@ -42,14 +42,14 @@ export class Confirms {
   }
 
   /** Numbers one more publish that waits for a commit; true when it is the first of this channel to do so. */
-  addWaiting(batch: number): boolean {
+  addWaiting(commit: number): boolean {
     this.#published++
     const last = this.#waiting.at(-1)
-    if (last?.batch === batch) {
+    if (last?.commit === commit) {
       last.last = this.#published
       return false
     }
-    this.#waiting.push({ batch, first: this.#published, last: this.#published })
+    this.#waiting.push({ commit, first: this.#published, last: this.#published })
     return true
   }
 

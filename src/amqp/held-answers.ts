@@ -17,7 +17,7 @@ const REFERENCE_BYTES_MIN = 16 * 1024
 
 /** Whose changes answers wait for. */
 export interface Changing {
-  readonly journal: Pick<Journal, 'batch' | 'whenDurable'>
+  readonly journal: Pick<Journal, 'commitsBegun' | 'whenDurable'>
 }
 
 /** Counts the bytes of all changes there ever were. */
@@ -27,7 +27,7 @@ export interface ChangeCount {
 
 /** What of a connection waits for one commit. */
 interface Waiting {
-  readonly batch: number
+  readonly commit: number
   readonly frames: HeldFrames[]
   /** Bytes of changes that the connection has staged. */
   changeBytes: number
@@ -222,10 +222,10 @@ export class HeldAnswers {
 
   #forThisCommit(): Waiting {
     const { journal } = this.#owner
-    const { batch } = journal
+    const commit = journal.commitsBegun
     const last = this.#waiting.at(-1)
-    if (last?.batch === batch) return last
-    const waiting: Waiting = { batch, frames: [], changeBytes: 0, isDurable: false }
+    if (last?.commit === commit) return last
+    const waiting: Waiting = { commit, frames: [], changeBytes: 0, isDurable: false }
     this.#waiting.push(waiting)
     journal.whenDurable(() => {
       waiting.isDurable = true

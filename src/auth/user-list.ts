@@ -42,8 +42,8 @@ export class UserList implements Authenticator {
   }
 
   /** Users are durable entities from now on, and those that the storage has are restored with all others. */
-  keepIn(kinds: EntityRegistry): void {
-    this.#records = kinds.register({
+  keepIn(registry: EntityRegistry): void {
+    this.#records = registry.register({
       number: USER_KIND,
       name: 'user',
       // A storage without users is given the default one.

@@ -45,7 +45,7 @@ export class Broker {
   /** Memory for large bodies. */
   readonly bodies: BodyPool
   /** For kinds of entities that are not the model's: register them before `restore`. */
-  readonly kinds: EntityRegistry
+  readonly entityRegistry: EntityRegistry
   readonly clients = new ClientDirectory()
   readonly #storage: Storage
   readonly #entities: DurableEntities
@@ -56,9 +56,9 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
     this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX)
-    this.kinds = new EntityRegistry(options.storage)
+    this.entityRegistry = new EntityRegistry(options.storage)
     this.#entities = new DurableEntities(
-      this.kinds,
+      this.entityRegistry,
       (name) => this.createVhost(name),
       (name) => options.storage.vhost(name).journal,
     )
@@ -83,8 +83,8 @@ export class Broker {
 
   /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
   restore(recovery: Recovery): RestoredEntities {
-    const restored = this.kinds.restore(recovery.entities)
-    const unclaimed = this.#storage.dropUnclaimed(restored.refused.filter(({ kind }) => this.kinds.mayGo(kind)))
+    const restored = this.entityRegistry.restore(recovery.entities)
+    const unclaimed = this.#storage.dropUnclaimed(restored.refused.filter(({ kind }) => this.entityRegistry.mayGo(kind)))
     if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
     return restored
   }

@@ -19,7 +19,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
     now: () => 0,
     onDefect: (error) => defects.push(String(error)),
   })
-  new UserList({ loopbackUsers: [] }).keepIn(broker.kinds)
+  new UserList({ loopbackUsers: [] }).keepIn(broker.entityRegistry)
   const { problems, refused } = broker.restore({ ...NOTHING_RECOVERED, entities })
   broker.close()
   return { problems: [...problems, ...defects], refused, queueIds: storage.queueIds }

@@ -87,7 +87,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   }
 
   /**
-   * Throws DataFolderError when the folder cannot be had, StoreVersionError and NewerFormatError for a store too new. A
+   * Throws DataFolderError when it cannot use the folder, StoreVersionError and NewerFormatError for a store too new. A
    * storage that is open goes on as it was when it is opened again, which fails.
    */
   async open({ onProgress = () => {} }: OpenOptions = {}): Promise<Recovery> {
@@ -218,7 +218,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     return recorders.length
   }
 
-  /** Before anybody can make one with the same name. */
+  /** Before a client can make one with the same name. */
   #removeRefused(refused: readonly StoredEntity[]): void {
     if (refused.length === 0) return
     try {

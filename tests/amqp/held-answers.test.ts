@@ -6,7 +6,7 @@ import { allocateBlock, Block } from '../../src/lib/block.ts'
 
 /** Commits as a journal makes them: what is staged while one is on its way goes into the next. */
 class Commits {
-  batch = 0
+  commitsBegun = 0
   #staged: (() => void)[] = []
   #inFlight: (() => void)[] = []
   waiters = 0
@@ -20,7 +20,7 @@ class Commits {
     if (this.#inFlight.length > 0) return
     this.#inFlight = this.#staged
     this.#staged = []
-    this.batch++
+    this.commitsBegun++
   }
 
   end(): void {
@@ -193,9 +193,9 @@ test('each channel keeps its order, and nothing leaves before its commit', () =>
         if (kind === 'start') journal.start()
         else if (kind === 'end') {
           journal.end()
-          ended = journal.batch
+          ended = journal.commitsBegun
         } else {
-          if (kind === 'hold') commits.set(text, journal.batch)
+          if (kind === 'hold') commits.set(text, journal.commitsBegun)
           said[channelId]?.push(text)
           if (kind === 'hold') room.hold(channelId, text)
           else room.write(channelId, text)

@@ -59,7 +59,7 @@ test('publishing is refused while the disk makes trouble', async () => {
   broker.publish('', 'orders', 'three', PERSISTENT)
 })
 
-test('whoever waits is told when the storage ends before the commit', async () => {
+test('those that wait are told when the storage ends before the commit', async () => {
   const { broker, users } = disk.server
   const { transactions } = broker
   disk.files.fault = (operation) => {
@@ -68,7 +68,7 @@ test('whoever waits is told when the storage ends before the commit', async () =
   broker.publish('', 'orders', 'one', PERSISTENT)
   const add = (add: (operation: ReturnType<typeof publishOperation>) => void): void =>
     add(publishOperation('', 'orders', { body: 'two', properties: PERSISTENT }))
-  const waiting = [broker.whenDurable(), transactions.executeAtomic(add), users.add('somebody', 'secret')]
+  const waiting = [broker.whenDurable(), transactions.executeAtomic(add), users.add('alice', 'secret')]
   const results = await Promise.allSettled(waiting)
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
   await expect(broker.whenDurable()).rejects.toThrow('the storage has ended')

@@ -296,7 +296,7 @@ describe('while the disk takes nothing', () => {
     ['unbinds a queue', 'queue.unbind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' }],
     ['purges a queue', 'queue.purge', { queue: QUEUE }],
     ['binds an exchange', 'exchange.bind', { destination: 'amq.fanout', source: 'amq.topic', routingKey: 'new' }],
-  ])('who %s waits, and so does whoever asks for the same', async (_, name, args) => {
+  ])('a client that %s waits, and so does another that asks for the same', async (_, name, args) => {
     const channels = [await server.channel(), await server.channel()]
     for (const channel of channels) channel.send(name, args)
     const [first, second] = channels as [RawChannel, RawChannel]
@@ -333,7 +333,7 @@ describe('a client that does not wait for answers', () => {
     await channel.expectQuiet(`q${groups - 1}`)
   }, 60_000)
 
-  test('has a bounded number of changes on their way that nobody answers', async () => {
+  test('has a bounded number of unanswered changes on their way', async () => {
     const channel = await server.channel()
     stall()
     const bind = (key: number): Buffer =>

@@ -161,7 +161,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         expect([await drain(second), await drain(first)]).toEqual([[], [1]])
       })
 
-      test('lets go of those who do not want to know any more', () => {
+      test('calls listeners no more that have unsubscribed', () => {
         const unsubscribe = storage.journal.onChange(() => {})
         unsubscribe()
         unsubscribe()
@@ -326,7 +326,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         expect(await Promise.all(found)).toEqual([0, 0, 50])
       })
 
-      test('lets go of queues that nobody asks for', async () => {
+      test('drops queues that are not claimed', async () => {
         const ids = [newId(), newId()]
         for (const id of ids) vhost.createQueueLog(id).append(durable(id))
         await reopen()
@@ -338,12 +338,12 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         expect(storage.dropUnclaimed()).toBe(0)
       })
 
-      test('lets go of entities that nobody can make again', async () => {
+      test('drops entities that cannot be made again', async () => {
         storage.journal.put(1, 'good', Buffer.from('good value'))
         storage.journal.put(1, 'bad', Buffer.from('bad value'))
         await reopen()
         storage.dropUnclaimed(recovery.entities.filter(({ key }) => key === 'bad'))
-        // Somebody makes another one.
+        // A client makes another one.
         storage.journal.put(2, 'bad', Buffer.from('another kind'))
         await reopen()
         expect(recovery.entities.map(({ kind, key }) => `${kind} ${key}`).sort()).toEqual(['1 good', '2 bad'])

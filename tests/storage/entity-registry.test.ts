@@ -65,7 +65,7 @@ describe('a registry of entities', () => {
 
     const forgetful = new EntityStorage(false)
     const forgotten = new EntityRegistry(forgetful).register(kind(3, 'shelf'))
-    forgotten.put(['a'], () => expect.fail('nobody needs the value'))
+    forgotten.put(['a'], () => expect.fail('the value is not needed'))
     forgotten.remove(['a'])
     expect(forgetful.staged).toEqual([])
   })

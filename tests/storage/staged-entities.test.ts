@@ -4,13 +4,13 @@ import type { Journal } from '../../storage/journal.ts'
 import { EntityStorage } from './entity-storage.ts'
 
 /** A registry over a journal whose commits end when the test says so. */
-function registryOver(commits: (() => void)[][]): { registry: EntityRegistry; journal: Journal & { batch: number } } {
+function registryOver(commits: (() => void)[][]): { registry: EntityRegistry; journal: Journal & { commitsBegun: number } } {
   const storage = new EntityStorage()
   const journal = Object.assign(storage.journal, {
-    batch: 0,
+    commitsBegun: 0,
     whenDurable: (callback: () => void) => {
-      const waiting = commits[journal.batch] ?? []
-      commits[journal.batch] = waiting
+      const waiting = commits[journal.commitsBegun] ?? []
+      commits[journal.commitsBegun] = waiting
       waiting.push(callback)
     },
   })
@@ -27,7 +27,7 @@ test('an entity is staged from its change until the commit of the last one has e
   shelves.put(['a'], VALUE)
   shelves.put(['b'], VALUE)
   expect([shelves.isStaged(['a']), shelves.isStaged(['c']), books.isStaged(['a'])]).toEqual([true, false, false])
-  journal.batch = 1
+  journal.commitsBegun = 1
   shelves.remove(['b'])
   for (const callback of commits[0] ?? []) callback()
   expect([shelves.isStaged(['a']), shelves.isStaged(['b'])]).toEqual([false, true])

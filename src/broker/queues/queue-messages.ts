@@ -12,7 +12,7 @@ export interface QueueMessages {
   /** … and of those that were taken and are not settled. */
   readonly unackedBytes: number
   /** Whether they may have left memory. */
-  readonly isKept: boolean
+  readonly isRecorded: boolean
   /** What `take` took, or `peek` found. */
   readonly segment: Segment | undefined
   readonly index: number

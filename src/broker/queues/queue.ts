@@ -129,7 +129,7 @@ export class Queue {
     const messages = this.#messages
     const consumers = this.consumers
     let left = limit
-    for (; messages.readyCount > 0 && (!messages.isKept || messages.isReadable(this.#wake)); left--) {
+    for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#wake)); left--) {
       const consumer = consumers.next()
       if (consumer === undefined) break
       if (left === 0) {

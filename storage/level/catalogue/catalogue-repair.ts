@@ -52,7 +52,7 @@ export async function openCatalogue(
   if (found.tables.length > 0) return await repairCatalogue(folder, quarantine, damage.join(', '))
   const unfinished = moved.length > 0 ? undefined : await unfinishedRepair(quarantine)
   if (found.problems.length > 0) await repairBegins(folder, quarantine, damage.join(', '))
-  // LevelDB may end the process over what nobody has looked at: the next one is to know that this one tried.
+  // LevelDB may end the process over a table that was not checked: the next process is to know that this one tried.
   await checkedTables?.begin(found.known, found.checked)
   try {
     // What is damaged of its log LevelDB leaves out, without a word.
@@ -155,7 +155,7 @@ async function keepCopy(folder: string, quarantine: string): Promise<void> {
       if (entry.isFile()) await copyReadable(join(folder, entry.name), join(place, entry.name))
     }
   } catch (error) {
-    // A part of it helps nobody, and every start would leave another one.
+    // A part of it is of no use, and every start would leave another one.
     await rm(place, { recursive: true, force: true })
     throw error
   }

@@ -26,7 +26,7 @@ export type Broken = (key: Buffer) => void
 
 type Database = ClassicLevel<Buffer, Buffer>
 
-/** LevelDB is told to let go of what was removed when that takes more room than what is there, and this much. */
+/** LevelDB is told to drop what was removed when that takes more room than what is there, and this much. */
 const GARBAGE_BYTES_MIN = 8 * 1024 * 1024
 /** LevelDB slows writers down at so many unsorted files, and stops them at 12. */
 const LEVEL_ZERO_FILES_MAX = 8
@@ -55,7 +55,7 @@ export class Catalogue {
   readonly #database: Database
   readonly entries = new EntryUse()
   #compacting: Promise<void> | undefined
-  /** While it is closed to be opened again: those who wait for that. When it is not, nobody needs them any more. */
+  /** While it is closed to be opened again: the reads that wait for that. If it stays closed, the storage closes, too, and drops them. */
   #waitingReads: (() => void)[] | undefined
 
   private constructor(database: Database) {
@@ -100,7 +100,7 @@ export class Catalogue {
 
   /**
    * Once a write has failed, what LevelDB would write next may be lost: it has to be opened again. Reading waits meanwhile,
-   * also while that fails and is to be tried once more.
+   * also while that fails and is to be tried again.
    */
   async reopen(): Promise<void> {
     this.#waitingReads ??= []

@@ -1,7 +1,7 @@
 /**
  * Remembers which tables of LevelDB need not be checked again. A table is never changed once it is written, and looking at
- * all of them at every start would take longer the more there are. So only those are checked that came when nobody could
- * see to it that they were written to the end: those since the last note, which is made every minute and at the end.
+ * all of them at every start would take longer the more there are. So only those are checked that came
+ * since the last note, which is made every minute and at the end: a crash may have kept LevelDB from writing them whole.
  *
  * Tables can be damaged later, too, and LevelDB may end the process over one. So when the last process was killed, some
  * more are checked, those first that were checked the longest ago; and all of them after two that did not live long.

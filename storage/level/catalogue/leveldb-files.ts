@@ -29,7 +29,7 @@ export interface LevelCheck {
   readonly tables?: CheckedTables | undefined
 }
 
-/** What is damaged in the files of a database that nobody has open. */
+/** What is damaged in the files of a database that is not open. */
 export async function damageInLevelFiles(
   folder: string,
   { progress, tables: toCheck }: LevelCheck = {},

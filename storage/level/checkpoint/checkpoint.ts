@@ -1,4 +1,4 @@
-/** Brings the catalogue up to the log, and lets go of log files that nothing needs any more. */
+/** Brings the catalogue up to the log, and gives back log files that nothing needs any more. */
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
 import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'

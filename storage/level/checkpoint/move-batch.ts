@@ -68,7 +68,7 @@ export class MoveBatch {
       this.sharedBodies.push(known)
       return { ...body, offset: known }
     }
-    const { offset } = this.#put(bytes as Buffer) // whoever adds a page has found its bodies
+    const { offset } = this.#put(bytes as Buffer) // the caller has found the bodies of a page that it adds
     this.#bodies.set(body.offset, offset)
     return { ...body, offset }
   }

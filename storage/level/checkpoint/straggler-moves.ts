@@ -1,7 +1,7 @@
 /**
  * Empties old log files: the few messages in them that outlive the others move into the catalogue, so that they do not
  * keep the files. A move works on what is settled between two commits: what only memory knows to be settled moves, too,
- * since nobody knows it after a crash.
+ * since that is unknown after a crash.
  */
 import type { StoredSegment } from '../log/stored-segment.ts'
 import type { Page, PlacedBytes } from '../disk/places.ts'
@@ -125,7 +125,7 @@ export class StragglerMoves {
     if (batch.operations.length > 0 && !(await writer.write(batch.operations))) return false
     for (const body of batch.sharedBodies) catalogue.entries.share(body)
     for (const { page, stored, moved } of batch.moved) {
-      // Meanwhile it may have been dropped, or written once more.
+      // Meanwhile it may have been dropped, or written again.
       if (log.pages.has(page) && stored.replacePage(page, moved)) logs.pageRemoved(page)
       else for (const unneeded of moved) logs.pageRemoved(unneeded)
     }

@@ -2,12 +2,12 @@
 const ROOM_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 const OTHER_PASSING_ERRORS: ReadonlySet<string> = new Set(['EROFS', 'EMFILE', 'ENFILE'])
 
-/** It goes away when somebody makes room. */
+/** It goes away when there is room again. */
 export function isForRoom(error: unknown): boolean {
   return ROOM_ERRORS.has(codeOf(error))
 }
 
-/** It goes away when somebody makes room, remounts the disk, closes files or puts them back. */
+/** It goes away when there is room again, the disk is remounted, files are closed or put back. */
 export function isPassing(error: unknown): boolean {
   return isForRoom(error) || OTHER_PASSING_ERRORS.has(codeOf(error)) || error instanceof DisplacedError
 }
@@ -20,7 +20,7 @@ export class DisplacedError extends Error {
   }
 }
 
-/** What somebody can do about an error that goes away. */
+/** What the operator can do about an error that goes away. */
 export function remedyFor(error: unknown): string {
   return error instanceof DisplacedError
     ? 'put it back, or start the broker again'

@@ -16,7 +16,7 @@ export class DiskRoom {
   #isLooking = false
   #bytesAtLast = 0
 
-  /** `whenSeen` is called every time somebody has looked. */
+  /** `whenSeen` is called after every look at the disk. */
   constructor(files: Files, bytesMin: number, whenSeen: (freeBytes: number) => void) {
     this.#files = files
     this.#bytesMin = bytesMin

@@ -30,7 +30,7 @@ export interface DataFile {
   rename(name: string): Promise<void>
   /** Whether its name still leads to it. */
   isInPlace(): Promise<boolean>
-  /** It is not written to for now: what that takes is let go of, once all that was written is synced. */
+  /** It is not written to for now: it gives back what that takes, once all that was written is synced. */
   rest(): Promise<void>
   close(): Promise<void>
 }
@@ -52,7 +52,7 @@ export function ifMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** Messages and password hashes are nobody else's business. */
+/** No other user of the system may read messages and password hashes. */
 const PRIVATE = { mode: 0o700 }
 
 /**

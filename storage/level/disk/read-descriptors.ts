@@ -1,6 +1,6 @@
 /**
  * Descriptors of files that are read now and then. A store may have far more files than a process may have open: those
- * that nobody has read from for the longest time are closed, and opened again when somebody does.
+ * that were not read from for the longest time are closed, and opened again when they are.
  */
 import { closeSync, open } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -50,7 +50,7 @@ export class ReadDescriptors {
     }
   }
 
-  /** Lets go of the file once nobody reads it any more. */
+  /** Closes the file once no read of it is under way. */
   async close(descriptor: ReadDescriptor): Promise<void> {
     if (descriptor.users > 0) {
       await new Promise<void>((resolve) => {
@@ -64,7 +64,7 @@ export class ReadDescriptors {
     for (let waitedMs = 0; ; waitedMs += POLL_MS) {
       try {
         const fd = await openFile(path, 'r')
-        // Somebody else may have opened it meanwhile.
+        // Another read may have opened it meanwhile.
         if (descriptor.fd === undefined) descriptor.fd = fd
         else closeSync(fd)
         return descriptor.fd

@@ -13,7 +13,7 @@ import {
 } from './log-format.ts'
 
 const FIRST_BYTES = 64 * 1024
-/** Entries behind so many bytes go into another frame: whoever reads a frame holds all of it. */
+/** Entries behind so many bytes go into another frame: a reader holds a whole frame in memory. */
 const FRAME_BYTES_MAX = 64 * 1024 * 1024
 /** A larger block than this is not kept for the next frame. */
 const KEPT_BYTES_MAX = 1024 * 1024

@@ -37,7 +37,7 @@ const RETRY_MS = 500
 
 export class LevelJournal implements Journal {
   stagedCount = 0
-  batch = 0
+  commitsBegun = 0
   /** Number of the commit that is on its way, or was last. */
   commit: number
   /** What was staged, and what the catalogue has yet to be told of. */
@@ -53,7 +53,7 @@ export class LevelJournal implements Journal {
   #running: Promise<void> | undefined
   #isClosing = false
   #isClosed = false
-  /** Something went wrong that nobody can put right while it runs: nothing is committed any more. */
+  /** Something went wrong that cannot be put right while the broker runs: the journal commits nothing any more. */
   #isFailed = false
   #syncTimer: NodeJS.Timeout | undefined
   readonly #unsynced = new UnsyncedLogs((error) => this.#fail('the log cannot be synced', error))
@@ -193,7 +193,7 @@ export class LevelJournal implements Journal {
     while (this.#hasWork() && !this.#isFailed) {
       await this.#run()
       await new Promise<void>((resolve) => this.#options.nextTurn(resolve))
-      // Whoever was told may wait for the next commit at once, again and again.
+      // Those that were told may wait for the next commit at once, again and again.
       if (this.changes.isEmpty) break
     }
     this.#isClosed = true
@@ -236,7 +236,7 @@ export class LevelJournal implements Journal {
     this.#waiters.begin()
     const log = this.#logs.current
     const unneeded = this.changes.gather(this.#builder, log)
-    this.batch++
+    this.commitsBegun++
     this.#congestion.commitBegins()
     if (!this.#builder.isEmpty) {
       const frame = this.#builder.finish(++this.commit, log.mark)
@@ -281,7 +281,7 @@ export class LevelJournal implements Journal {
     return true
   }
 
-  /** There is no time left to wait for room. Nothing of this was promised to anybody. */
+  /** There is no time left to wait for room. The journal has confirmed nothing of this. */
   #giveUp(reason: string): false {
     this.#isFailed = true
     this.#options.onDamage(

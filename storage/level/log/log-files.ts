@@ -205,7 +205,7 @@ export class LogFiles {
     }
   }
 
-  /** Lets go of a file that holds nothing that is needed. */
+  /** Closes a file that holds nothing that is needed, and keeps it as a spare one or removes it. */
   async remove(log: LogFile): Promise<void> {
     this.#byNumber.delete(log.number)
     // What has its name now is not its own.
@@ -255,7 +255,7 @@ export class LogFiles {
     if (next === undefined) return
     const isInPlace = await next.file.isInPlace()
     await next.file.close()
-    // One that stays is in nobody's way.
+    // One that stays does no harm.
     if (isInPlace) await this.#files.remove(logFileName(next.number)).catch(() => {})
   }
 
@@ -281,7 +281,7 @@ export class LogFiles {
       await spare?.file.rename(name)
       await this.#files.syncFolder()
     } catch (error) {
-      // An empty file is in nobody's way.
+      // An empty file does no harm.
       await file.close().catch(() => {})
       for (const left of [name, ...(spare === undefined ? [] : [spare.name])])
         await this.#files.remove(left).catch(() => {})

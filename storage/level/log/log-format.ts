@@ -2,7 +2,7 @@
  * The log: append-only files of frames. One frame is one commit: all of it counts, or, when it is torn, none of it. A very
  * large commit is several frames, numbered from 0, all but the last of which say that it continues.
  * Where bytes were lost, the next frame is found by the mark, which every file has its own of: nothing that a client
- * sends can look like a frame, and neither can what is left in a file that is used once more.
+ * sends can look like a frame, and neither can what is left in a file that is used again.
  *
  *     file    = header · store · 0 … · header at 4096 · frame … · end · anything
  *     header  = magic u32 · version u8 · reused u8 · 0 u16 · mark 8 bytes · crc u32 · 0 u32
@@ -33,7 +33,7 @@ import { decodeStoreId, encodeStoreId, STORE_ID_BYTES } from '../disk/store-id.t
 
 const LOG_MAGIC = 0x4c56_524c
 export const LOG_VERSION = 1
-/** The header stands at the start of the file and, in case that is lost, here once more. */
+/** The header stands at the start of the file and, in case that is lost, here a second time. */
 const HEADER_COPY_OFFSET = 4096
 const HEADER_BYTES = 24
 export const LOG_FILE_HEADER_BYTES = HEADER_COPY_OFFSET + HEADER_BYTES

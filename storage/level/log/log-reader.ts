@@ -101,7 +101,7 @@ async function visitFrames(window: FileWindow, start: number, end: number, visit
   }
 }
 
-/** How much there is of a frame that was not finished. In a file that is used once more, anything may lie behind it. */
+/** How much there is of a frame that was not finished. In a file that is used again, anything may lie behind it. */
 async function tornAt(
   window: FileWindow,
   mark: Buffer,

@@ -14,7 +14,7 @@ import type { DamagedRecords, PageReader } from './page-reader.ts'
 import type { QueuePosition, RecoveredQueue } from './recovered-queue.ts'
 import type { Unneeded } from './staged-changes.ts'
 
-/** A complete segment of more pages is written once more: each takes memory as long as it is needed. */
+/** The recorder writes a complete segment of more pages again, as few: each page takes memory as long as it is needed. */
 const PAGES_MAX = 16
 const NO_BODIES: readonly PageBody[] = []
 
@@ -66,7 +66,7 @@ export class QueueRecorder implements LogRecorder {
 
   settled(segment: Segment, index: number): void {
     const stored = storedOf(segment)
-    if (stored === undefined || !stored.settle(index) || !isKept(segment, index)) return
+    if (stored === undefined || !stored.settle(index) || !belongsOnDisk(segment, index)) return
     stored.unsettledBytes -= segment.bodyBytes(index)
     if (index >= stored.gathered || stored.pages.length === 0) return
     stored.newlySettled.push(index)
@@ -75,7 +75,7 @@ export class QueueRecorder implements LogRecorder {
 
   returned(segment: Segment, index: number): void {
     const stored = storedOf(segment)
-    if (stored === undefined || !isKept(segment, index)) return
+    if (stored === undefined || !belongsOnDisk(segment, index)) return
     stored.deliveries = segment.deliveries
     stored.newlyReturned ??= new Set()
     stored.newlyReturned.add(index)
@@ -220,7 +220,7 @@ export class QueueRecorder implements LogRecorder {
     stored.markChanged()
   }
 
-  /** A message that is settled by now is nobody's business any more. */
+  /** Messages that are settled by now are left out. */
   #gatherReturned(stored: StoredSegment, builder: FrameBuilder): void {
     const { newlyReturned, deliveries } = stored
     if (newlyReturned === undefined || deliveries === undefined) return
@@ -235,7 +235,7 @@ export class QueueRecorder implements LogRecorder {
   /** Every run of durable records from this one on that are not settled becomes a page. */
   #writePages(segment: Segment, stored: StoredSegment, from: number, builder: FrameBuilder, log: LogFile): void {
     const { count } = segment
-    // Nearly always: then nobody need look at each of them.
+    // Nearly always: then the recorder need not look at each of them.
     const areAllDue = stored.settledEnd <= from && stored.appended === count
     const isDue = (index: number): boolean => !stored.isSettled(index) && segment.isRecordDurable(index)
     for (let first = from; first < count; ) {
@@ -254,7 +254,7 @@ export class QueueRecorder implements LogRecorder {
     }
   }
 
-  /** Writes what is left of a segment that came in many small commits once more, in few pages. */
+  /** Writes what is left of a segment that came in many small commits again, in few pages. */
   #consolidate(
     segment: Segment,
     stored: StoredSegment,
@@ -313,8 +313,8 @@ export class QueueRecorder implements LogRecorder {
   }
 }
 
-/** Whether the record is on the disk or will be: nobody is told of what only memory knew, whose place may be another's. */
-function isKept(segment: Segment, index: number): boolean {
+/** Whether the record is on the disk or will be. The log says nothing of the others, whose places may be other records' after a crash. */
+function belongsOnDisk(segment: Segment, index: number): boolean {
   return !segment.isResident || segment.damaged?.has(index) === true || segment.isRecordDurable(index)
 }
 

@@ -1,5 +1,5 @@
 /**
- * Log files that nobody needs any more become the next ones: a disk writes into blocks that a file has about twice as
+ * Log files that are not needed any more become the next ones: a disk writes into blocks that a file has about twice as
  * fast as into new ones. A few are kept, and those that were not needed for some seconds are removed.
  */
 import type { DataFile, Files } from '../disk/files.ts'

@@ -32,9 +32,9 @@ export class StoredSegment implements SegmentNotes {
   /** … and as of the last commit, if one has told of them. */
   unsettledBytesInCommits: number | undefined
   isDirty = false
-  /** Its records were written once more, in as few pages as they need. */
+  /** Its records were written a second time, in as few pages as they need. */
   isConsolidated = false
-  /** Called before a commit changes it: somebody has yet to write down how it was. */
+  /** Called before a commit changes it: a checkpoint has yet to write down how it was. */
   beforeChange: (() => void) | undefined
   /** The same as the segment's. */
   settled: PositionSet

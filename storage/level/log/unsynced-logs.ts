@@ -27,7 +27,7 @@ export class UnsyncedLogs {
       for (const log of logs) await log.file.sync()
       return true
     } catch (error) {
-      // The system may have dropped what it could not write: nobody knows what is on the disk.
+      // The system may have dropped what it could not write, and does not say what is on the disk.
       this.#onFailure(error)
       return false
     }

@@ -27,7 +27,7 @@ export interface BackupResult {
   readonly bytes: number
 }
 
-/** Throws DataFolderError when there is no store, somebody uses it, or the backup is there already. */
+/** Throws DataFolderError when there is no store, a process uses it, or the backup is there already. */
 export async function backupStore(folder: string, to: string, options: CheckOptions): Promise<BackupResult> {
   return await withCheckedStore(folder, options, async (report, catalogueCopy) => {
     const target = await createBackupTarget(to)

@@ -140,7 +140,7 @@ class Inspector {
     }
   }
 
-  // What the catalogue has taken in is needed no more; a page that somebody waits for is checked by itself.
+  // What the catalogue has taken in is needed no more; a page with unsettled messages is checked by itself.
   #rangeDamaged(range: DamagedRange, position: LogPosition | undefined): void {
     const { file, offset, bytes, isTorn } = range
     const place = `log file ${file}: ${bytes} bytes at ${offset}`
@@ -165,7 +165,7 @@ class Inspector {
 
   result({ pageIds }: CatalogueKeys): Inspection {
     const forgottenPages = pageIds.filter((id) => !this.#usedEntries.has(id))
-    if (forgottenPages.length > 0) this.#notes.push(`${forgottenPages.length} catalogue entries are needed by nobody`)
+    if (forgottenPages.length > 0) this.#notes.push(`${forgottenPages.length} catalogue entries are not needed by any message`)
     return {
       store: this.#store,
       logFiles: this.#logs.all().length,
@@ -201,7 +201,7 @@ class Inspector {
   #pageDamaged(queue: number, stored: StoredSegment, page: Page, fault: string): void {
     const lost = stored.unsettledIn(page)
     this.#use(page)
-    // Nobody waits for messages that are settled.
+    // Messages that are settled are not delivered any more.
     if (lost === 0) return
     this.#lost += lost
     this.#damaged.push({ queue, stored, page, body: undefined })

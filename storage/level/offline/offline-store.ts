@@ -40,12 +40,12 @@ export interface CheckOptions extends InspectionOptions {
 const SCRATCH_FOLDER = '.check'
 const REMOVE_META: CatalogueOperation = { type: 'del', key: metaKey() }
 
-/** Looks, and changes nothing. Throws DataFolderError when there is no store, or somebody uses it. */
+/** Looks, and changes nothing. Throws DataFolderError when there is no store, or a process uses it. */
 export async function checkStore(folder: string, options: CheckOptions): Promise<StoreReport> {
   return await withCheckedStore(folder, options, async (report) => report)
 }
 
-/** Checks a store, and lets nobody use it while work is done on it and on the copy of its catalogue. */
+/** Checks a store, and keeps other processes out while work is done on it and on the copy of its catalogue. */
 export async function withCheckedStore<T>(
   folder: string,
   options: CheckOptions,
@@ -124,7 +124,7 @@ interface OpenedWithKeys {
 }
 
 /**
- * Opens a catalogue and reads all of it, repaired first if that is what it takes. Then nobody knows what it has lost: the
+ * Opens a catalogue and reads all of it, repaired first if that is what it takes. Then it does not say what it has lost: the
  * whole log is to tell it again.
  */
 async function openWithKeys(folder: string, quarantine: string): Promise<OpenedWithKeys> {

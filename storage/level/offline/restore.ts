@@ -17,7 +17,7 @@ const RECORDS_NAME = /^catalogue\/\d{6}\.records$/
 
 /**
  * Resolves to the number of bytes. Over a restore that was cut off, it starts from the beginning. Throws DataFolderError
- * when the folder is not empty, somebody uses it, or the backup is damaged.
+ * when the folder is not empty, a process uses it, or the backup is damaged.
  */
 export async function restoreStore(
   from: string,
@@ -27,7 +27,7 @@ export async function restoreStore(
   await requireRestorable(folder)
   const claimed = await claimFolder(folder)
   try {
-    // Before it was claimed, somebody else may have been here.
+    // Before it was claimed, another process may have been here.
     await requireRestorable(folder)
     await removeHalf(folder)
     // It is of a store that was here before.
@@ -41,7 +41,7 @@ export async function restoreStore(
   }
 }
 
-/** As long as its own folder is there, nobody takes what is in the other ones for a store. */
+/** As long as its own folder is there, no process takes what is in the other ones for a store. */
 async function restoreAll(from: string, folder: string, onProgress: (text: string) => void): Promise<number> {
   const part = join(folder, RESTORE_FOLDER)
   for (const name of STORE_FOLDERS) await mkdir(join(part, name), { recursive: true })

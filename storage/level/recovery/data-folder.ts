@@ -19,7 +19,7 @@ import { FolderLock, isLocked } from './folder-lock.ts'
 /** What a store leaves in its folder besides. A disk of its own comes with a folder for what is found on it. */
 const HARMLESS: readonly string[] = [OWNER_FILE, LOCK_FOLDER, QUARANTINE_FOLDER, ENTITIES_FOLDER, 'lost+found']
 
-/** The folder cannot be used, for a reason that somebody can do something about. */
+/** The folder cannot be used, for a reason that the operator can do something about. */
 export class DataFolderError extends Error {
   constructor(text: string, options?: ErrorOptions) {
     super(text, options)
@@ -57,7 +57,7 @@ function unfinishedRestore(folder: string): DataFolderError {
   return new DataFolderError(`a restore into the folder ${folder} was cut off before its end: restore the backup again`)
 }
 
-/** A folder that this process has, and nobody else. */
+/** A folder that this process has, and no other. */
 export interface ClaimedFolder {
   release(): Promise<void>
 }
@@ -91,7 +91,7 @@ async function ownerText(folder: string): Promise<string> {
   const { pid, host, since } = owner
   if (host !== hostname()) return `process ${pid} on ${host} since ${since}`
   if (pid === process.pid) return `this process since ${since}`
-  // One that was killed has left its note behind; whoever has the folder now has not written another one yet.
+  // A process that was killed has left its note behind; the one that has the folder now has not written its own yet.
   return isAlive(pid) ? `process ${pid} since ${since}` : 'another process'
 }
 

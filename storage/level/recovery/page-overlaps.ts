@@ -1,5 +1,5 @@
 /** Pages that tell of the same records: they were written more than once, and the last time counts. */
-import type { Page } from '../log/stored-segment.ts'
+import type { Page } from '../disk/places.ts'
 
 /** A log that had to be read from its start tells of pages that have moved into the catalogue: they count once. */
 export function withoutOverlaps(pages: Page[]): Page[] {

@@ -13,8 +13,8 @@ import type { LogFiles } from '../log/log-files.ts'
 const ENTITIES_FILE = 'entities.jsonl'
 
 /**
- * Adds entities that nobody could make again to a file in the quarantine. It is safe when this returns: they may be
- * removed, before somebody makes others with their names.
+ * Adds entities that the broker could not make again to a file in the quarantine. It is safe when this returns: they may
+ * be removed, before a client makes others with their names.
  */
 export function keepRefusedEntities(quarantine: string, entities: readonly StoredEntity[]): void {
   mkdirSync(quarantine, { recursive: true })
@@ -44,7 +44,7 @@ export class Quarantine {
     return new Quarantine(folder, catalogue, logs)
   }
 
-  /** To be called at the end: what is taken out of the store may be let go of then. */
+  /** To be called at the end: what is taken out of the store may be removed then. */
   async sync(): Promise<void> {
     await syncFolder(this.folder)
     await syncFolder(join(this.folder, '..'))

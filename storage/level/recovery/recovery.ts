@@ -53,7 +53,7 @@ export interface RecoveredStore {
 
 export interface RecoverOptions {
   /**
-   * Reads once more what the catalogue has taken in, as it is done when a part of it is damaged: what was settled long ago
+   * Reads again what the catalogue has taken in, as it is done when a part of it is damaged: what was settled long ago
    * may come back then, but what can be read is not lost.
    */
   readonly readsWholeLog?: boolean
@@ -187,7 +187,7 @@ async function replay(
     if (fileBytes > 0 && scan.tornBytes === 0 && fileBytes - scan.end < LOG_FRAME_HEADER_BYTES) {
       problem(findings, `log file ${log.number} was cut off at ${fileBytes}: commits may be missing`)
     }
-    // Whoever builds on what was read must find it after a power loss, too.
+    // What is built on what was read needs it after a power loss, too.
     if (scan.lastCommit > 0) await log.file.sync()
     progress?.read(fileBytes - start)
   }

@@ -54,7 +54,7 @@ export async function completeCatalogue(
   await catalogue.write([...removeOthers(there, puts), ...forgotten, ...puts], true)
 }
 
-/** Also of what the log says is gone: nobody reads that part of it again. */
+/** Also of what the log says is gone: that part of it is not read again. */
 async function stateKeys(catalogue: Catalogue): Promise<Buffer[]> {
   const keys: Buffer[] = []
   await catalogue.eachEntity((kind, key) => void keys.push(removeEntity(kind, key).key))

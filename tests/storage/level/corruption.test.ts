@@ -156,8 +156,8 @@ async function expectHonest(folder: string, path: string): Promise<void> {
   // What was left out is left out for good, and the store is whole again; also when the process that found it is killed.
   for (const place of [folder, killed]) {
     const again = await readAll(place)
-    expect(again.numbers, `${path}, once more`).toEqual(numbers)
-    expect(new Set(again.recovery.entities.map(({ key }) => key)), `${path}, once more`).toEqual(
+    expect(again.numbers, `${path}, again`).toEqual(numbers)
+    expect(new Set(again.recovery.entities.map(({ key }) => key)), `${path}, again`).toEqual(
       new Set(recovery.entities.map(({ key }) => key)),
     )
     rmSync(place, { recursive: true })

@@ -231,7 +231,7 @@ describe('a slow disk', () => {
     })
     files.fault = (operation) => (operation === 'sync' ? isSlow : undefined)
     const publication = publish(1)
-    while (storage.journal.batch === 0) await new Promise(setImmediate)
+    while (storage.journal.commitsBegun === 0) await new Promise(setImmediate)
     const congested = change()
     for (let number = 2; number < 40; number++) log.append(durable(number, MIB))
     await congested

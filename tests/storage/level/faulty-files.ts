@@ -156,7 +156,7 @@ class FaultyFile implements DataFile {
     this.#files.synced(this.#name, start, blockEnd(offset + Buffer.concat(pieces).length) - start)
   }
 
-  /** What is written through is written in whole blocks: what was in front is on its way once more, zeros are behind. */
+  /** What is written through is written in whole blocks: what was in front is written again, zeros are behind. */
   async #rewriteBlocks(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     const end = offset + Buffer.concat(pieces).length
     const head = Buffer.alloc(offset % BLOCK_BYTES)

@@ -116,12 +116,12 @@ test('a message per commit takes no page of its own for good', async () => {
   }
   const segmentCount = (count * 260) / (256 * 1024)
   const second = await nextLife()
-  // One segment is not complete yet; the others were written once more.
+  // One segment is not complete yet; the others were written again.
   expect(pageCount(second.storage)).toBeLessThan(256 * 5 + segmentCount * 2)
   expect(await drain(second.log)).toEqual(Array.from({ length: count }, (_, number) => number))
 })
 
-test('what was settled before a segment was written once more stays settled', async () => {
+test('what was settled before a segment was written again stays settled', async () => {
   const { storage, log } = await nextLife({ durability: 'os' })
   const settled = new Set<number>()
   for (let number = 0; number < 4000; number++) {

@@ -171,7 +171,7 @@ test('a log file of a newer version is refused', async () => {
   await expect(open()).rejects.toThrow('format version 99')
 })
 
-test('messages of a queue that nobody knows go into the quarantine, and are gone then', async () => {
+test('messages of a queue without an entity go into the quarantine, and are gone then', async () => {
   await makeKilledStore(3)
   expect(await open()).toMatchObject({ problems: [], messages: 60 })
   storage.createQueueLog(QUEUE)
@@ -200,7 +200,7 @@ test('messages of unknown queues stay where they are when there is no room in th
   expect(await open()).toMatchObject({ messages: 20 })
 })
 
-test('a store that is closed before anybody asked for its queues has them all', async () => {
+test('a store that is closed before its queues were claimed has them all', async () => {
   await makeKilledStore(1)
   for (let life = 0; life < 2; life++) {
     expect(await open()).toMatchObject({ messages: 20 })
@@ -346,7 +346,7 @@ test('a catalogue that does not say how far it has come is told of', async () =>
   expect(await open()).toMatchObject({ problems: [], messages: 20 })
 })
 
-test('a repair of the catalogue that was interrupted is done once more', async () => {
+test('a repair of the catalogue that was interrupted is done again', async () => {
   await makeKilledStore(2)
   await openAndClose()
   const place = join(folder, 'catalogue')

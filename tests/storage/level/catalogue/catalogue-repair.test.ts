@@ -48,7 +48,7 @@ test('a change that is lost in the middle of the catalogue is told of, and taken
     const log = storage.createQueueLog(id)
     for (let number = 0; number < 20; number++) log.append(durable(number, 1000))
     storage.journal.put(1, `queue ${id}`, Buffer.alloc(100, `${id};`))
-    // Each has its own entry in the log, and a change of the catalogue that nobody repeats.
+    // Each has its own entry in the log, and a change of the catalogue that is not repeated.
     await committed(storage)
     await committed(storage)
   }
@@ -243,7 +243,7 @@ test('a catalogue that does not know how far it has come writes over nothing', a
     return storage
   }
   let next = 0
-  /** One of a hundred stays: it moves into the catalogue, unless it is written to the log once more. */
+  /** One of a hundred stays: it moves into the catalogue, unless the recorder writes it to the log again. */
   const pass = async (storage: LevelStorage, log: QueueLog, count: number): Promise<void> => {
     for (let left = count; left > 0; left--) {
       log.append(durable(next++, 500))

@@ -109,7 +109,7 @@ for (const [name, error] of Object.entries({
   })
 }
 
-test('nobody waits for room once it was stopped', async () => {
+test('the writer does not wait for room once it was stopped', async () => {
   writeErrors = [FULL, FULL]
   const written = writer.write(OPERATIONS)
   await vi.advanceTimersByTimeAsync(1)

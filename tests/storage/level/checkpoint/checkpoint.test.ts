@@ -136,7 +136,7 @@ describe('the log', () => {
     await eventually(log, () => expect(logBytes()).toBeLessThan(2 * live + 3 * LOG_FILE_BYTES))
   })
 
-  test('lets go of what killed processes left behind', async () => {
+  test('removes what killed processes left behind', async () => {
     await open()
     const id = storage.newQueueId()
     for (let life = 0; life < 15; life++) {
@@ -193,9 +193,9 @@ describe('recovery', () => {
       release = resolve
     })
     files.fault = (operation) => (operation === 'sync' ? isHeld : undefined)
-    const { batch } = storage.journal
+    const { commitsBegun } = storage.journal
     log.append(durable(0))
-    while (storage.journal.batch === batch) await new Promise(setImmediate)
+    while (storage.journal.commitsBegun === commitsBegun) await new Promise(setImmediate)
     // The second comes and goes while the first is on its way to the disk; the catalogue follows at once.
     await takeOne(log)
     log.append(durable(1))
@@ -284,9 +284,9 @@ describe('the catalogue', () => {
       }
       files.fault = (operation) => (operation === 'write' ? held.opened : undefined)
     })
-    const { batch } = storage.journal
+    const { commitsBegun } = storage.journal
     await vi.waitFor(() => expect(batches.some(({ isCheckpoint }) => isCheckpoint)).toBe(true))
-    expect(storage.journal.batch).toBe(batch + 2)
+    expect(storage.journal.commitsBegun).toBe(commitsBegun + 2)
     const copy = `${folder}~`
     copyAsKilled(folder, copy)
     held.open()

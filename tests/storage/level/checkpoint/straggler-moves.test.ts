@@ -108,9 +108,9 @@ test('what is settled while it moves, and whose commit never comes to the disk, 
     if (operation === 'read' && name === OLDEST && !isHeld) {
       // One commit is on its way while the page moves, and the settlement waits for the next one, which never arrives.
       isHeld = true
-      const { batch } = storage.journal
+      const { commitsBegun } = storage.journal
       for (let number = 0; number < 800; number++) third.append(durable(number, 1000))
-      while (storage.journal.batch === batch) await new Promise(setImmediate)
+      while (storage.journal.commitsBegun === commitsBegun) await new Promise(setImmediate)
       log.settle(second.segment, second.index)
       moving.open()
     }

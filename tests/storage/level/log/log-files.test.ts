@@ -67,7 +67,7 @@ test('the next file is made ahead of need', async () => {
   expect(logs.current.bytes).toBe(LOG_FILE_HEADER_BYTES)
 })
 
-test('a file that nobody needs any more becomes the next one', async () => {
+test('a file that is not needed any more becomes the next one', async () => {
   await append(FILE_BYTES - 1000)
   const [first] = logs.all()
   await logs.startNext()
@@ -121,7 +121,7 @@ test('spare files that another process left behind go when the log goes on', asy
   expect(names()).toEqual([logFileName(2), logFileName(3)])
 })
 
-test('a spare file that cannot become a log file is in nobody’s way', async () => {
+test('a spare file that cannot become a log file does no harm', async () => {
   const faulty = new FaultyFiles(folder, () => openFolder(folder))
   const failing = new LogFiles(faulty, FILE_BYTES)
   await failing.open()
@@ -213,7 +213,7 @@ test('a file that is being read goes once it was read', async () => {
   const [first] = logs.all()
   await logs.startNext()
   const buffer = Buffer.alloc(500)
-  // Nobody has had it open until now.
+  // It was not open until now.
   const reading = logs.read(1, buffer, LOG_FILE_HEADER_BYTES)
   if (first !== undefined) await logs.remove(first)
   await reading

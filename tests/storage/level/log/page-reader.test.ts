@@ -1,4 +1,4 @@
-// A place on the disk that cannot be read costs what was in it and nothing else, whoever reads it.
+// A place on the disk that cannot be read costs what was in it and nothing else, however it is read.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -62,7 +62,7 @@ function open(): Promise<unknown> {
   return new LevelStorage({ folder }).open()
 }
 
-/** A store whose catalogue is damaged: whoever opens it repairs it. */
+/** A store whose catalogue is damaged: the process that opens it repairs it. */
 async function makeDamagedStore(): Promise<void> {
   const storage = new LevelStorage({ folder: join(root, 'whole') })
   await storage.open()
@@ -133,7 +133,7 @@ test('a note of a process that is gone is not believed, even when another one ha
 })
 
 test.each(['', 'null', '[]', '{"pid":"1"}', '{', '\0\0\0'])(
-  'a note that says %j keeps nobody from anything',
+  'a note that says %j does not keep a store from opening',
   async (text) => {
     mkdirSync(folder)
     writeFileSync(join(folder, 'owner'), text)
