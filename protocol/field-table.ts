@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { ReplyCode } from './constants.ts'
 import { FrameError } from './errors.ts'
 import { FIELD_DEPTH_MAX, FIELDS_MAX } from './field-table-limits.ts'
@@ -102,7 +101,7 @@ function readField(reader: Reader, depth: number, budget: Budget): Field {
     case 'D':
       return { type, value: { scale: reader.octet(), unscaled: reader.long() } }
     case 'S':
-      return { type, value: textIfUtf8(reader.longstr()) }
+      return { type, value: reader.longstrText() }
     case 'x':
       return { type, value: reader.longstr() }
     case 'F':
@@ -114,10 +113,6 @@ function readField(reader: Reader, depth: number, budget: Budget): Field {
     default:
       throw malformed(`unknown field type ${type.charCodeAt(0)}`)
   }
-}
-
-function textIfUtf8(bytes: Buffer): string | Uint8Array {
-  return isUtf8(bytes) ? bytes.toString() : bytes
 }
 
 function malformed(text: string): FrameError {

@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer'
 import { ReplyCode } from './constants.ts'
 import { FrameError } from './errors.ts'
-import { shortstrText } from './short-string.ts'
+import { REPLACEMENT, shortstrText } from './short-string.ts'
 
 /**
  * Reads AMQP's basic types one after the other from a range of bytes. Every method throws a `FrameError` (501) when the
@@ -87,6 +88,17 @@ export class Reader {
     const copy = Buffer.allocUnsafeSlow(length)
     this.#bytes.copy(copy, 0, at, at + length)
     return copy
+  }
+
+  /** The text behind a u32 length, or a copy of its bytes where they are not UTF-8. */
+  longstrText(): string | Buffer {
+    const start = this.#offset
+    const length = this.long()
+    const at = this.#take(length)
+    const text = this.#bytes.toString('utf8', at, at + length)
+    if (!text.includes(REPLACEMENT) || isUtf8(this.#bytes.subarray(at, at + length))) return text
+    this.#offset = start
+    return this.longstr()
   }
 
   skip(length: number): void {

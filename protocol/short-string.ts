@@ -8,7 +8,8 @@ import { isUtf8 } from 'node:buffer'
 export const SHORTSTR_BYTES_MAX = 255
 
 const ESCAPE = 0xdc00
-const REPLACEMENT = '\ufffd'
+/** What stands in a string for bytes that are not UTF-8, and may be in one as itself. */
+export const REPLACEMENT = '\ufffd'
 const ESCAPED = /[\udc80-\udcff]/u
 
 /** The string of these bytes; written as a short string it gives the same bytes again. */

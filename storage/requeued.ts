@@ -5,12 +5,16 @@
  */
 import type { Segment } from './segment.ts'
 
+/** Of a queue to which nothing has come back yet, as most are: never written to. */
+const NO_SEGMENTS: Segment[] = []
+const NO_INDEXES: number[] = []
+
 export class RequeuedPositions {
   length = 0
-  #segments: Segment[] = []
-  #firsts: number[] = []
+  #segments = NO_SEGMENTS
+  #firsts = NO_INDEXES
   /** Where the runs end: behind their last position. */
-  #ends: number[] = []
+  #ends = NO_INDEXES
   /** The slot of the run that grew last, -1 when it may be elsewhere by now. */
   #grown = -1
 
@@ -79,9 +83,8 @@ export class RequeuedPositions {
 
   clear(): void {
     this.length = 0
-    this.#segments = []
-    this.#firsts = []
-    this.#ends = []
+    this.#segments = NO_SEGMENTS
+    this.#firsts = this.#ends = NO_INDEXES
     this.#grown = -1
   }
 
@@ -105,6 +108,7 @@ export class RequeuedPositions {
   }
 
   #insertRun(segment: Segment, first: number, end: number): void {
+    if (this.#segments === NO_SEGMENTS) this.#begin()
     let slot = this.#segments.push(segment) - 1
     this.#firsts.push(first)
     this.#ends.push(end)
@@ -116,6 +120,12 @@ export class RequeuedPositions {
     }
     this.#put(slot, segment, first, end)
     this.#grown = slot
+  }
+
+  #begin(): void {
+    this.#segments = []
+    this.#firsts = []
+    this.#ends = []
   }
 
   #shiftRun(): void {

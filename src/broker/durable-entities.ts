@@ -53,7 +53,7 @@ export class DurableEntities {
   }
 
   vhostAdded(name: string): void {
-    put(this.#vhosts, [name], [])
+    put(this.#vhosts, [name], () => [])
   }
 
   vhostRemoved(name: string): void {
@@ -65,7 +65,7 @@ export class DurableEntities {
     put(
       this.#exchanges,
       [exchange.vhostName, exchange.name],
-      [
+      () => [
         ['type', text(exchange.type)],
         ['autoDelete', flag(exchange.autoDelete)],
         ['internal', flag(exchange.internal)],
@@ -83,7 +83,7 @@ export class DurableEntities {
     put(
       this.#queues,
       [queue.vhostName, queue.name],
-      [
+      () => [
         ['id', number(logId)],
         ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
         ['autoDelete', flag(queue.autoDelete)],
@@ -102,7 +102,7 @@ export class DurableEntities {
     put(
       this.#bindings,
       [source.vhostName, source.name, binding.id],
-      [
+      () => [
         ['kind', text(destination.kind)],
         ['destination', text(destination.name)],
         ['routingKey', text(routingKey)],
@@ -116,8 +116,9 @@ export class DurableEntities {
   }
 }
 
-function put(records: EntityRecords, key: readonly string[], fields: readonly (readonly [string, Field])[]): void {
-  records.put(key, () => encodeFieldTable(new Map(fields)))
+/** Of an entity that is just being made again, nothing has to be written, and `fields` is not called. */
+function put(records: EntityRecords, key: readonly string[], fields: () => Iterable<readonly [string, Field]>): void {
+  records.put(key, () => encodeFieldTable(new Map(fields())))
 }
 
 /** Predeclared exchanges are there anyway. */
@@ -168,7 +169,8 @@ const restoreBinding: Restore = (findVhost, key, fields) => {
   const vhost = findVhost(nameIn(key, 0))
   const source = vhost.requireExchange(nameIn(key, 1))
   const destination = textIn(fields, 'kind') === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
-  vhost.addBinding(createBinding(source, destination, textIn(fields, 'routingKey'), tableIn(fields, 'arguments')))
+  const [routingKey, bindingArguments] = [textIn(fields, 'routingKey'), tableIn(fields, 'arguments')]
+  vhost.addBinding(createBinding(source, destination, routingKey, bindingArguments, nameIn(key, 2)))
 }
 
 function nameIn(key: readonly string[], at: number): string {

@@ -48,7 +48,7 @@ function json(result: CheckResult): string {
     status: statusOf(result),
     folder: result.folder,
     format: FORMAT_VERSIONS,
-    entities: store.entities.size,
+    entities: store.entities.length,
     queues: store.queues.size,
     logFiles,
     logBytes,
@@ -71,7 +71,7 @@ function text(result: CheckResult): string {
   return [
     `store in ${result.folder}, format ${FORMAT_VERSIONS.catalogue}`,
     `  log       ${counted(logFiles, 'file')}, ${sizeText(logBytes)}`,
-    `  entities  ${store.entities.size}`,
+    `  entities  ${store.entities.length}`,
     `  messages  ${messages}${lost}; in ${counted(segments, 'segment')}, ${counted(pages, 'page')}, ${bodies} large bodies`,
     ...notes.map((note) => `note: ${note}`),
     ...problems.map((problem) => `wrong: ${problem}`),

@@ -150,7 +150,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     this.#pool.nextSequence = found.nextSequence
     const journal = this.#createJournal(logs, found.lastCommit)
     // A catalogue that was completed has them all, and may have newer ones than the log tells of.
-    if (!isCompleted) for (const [id, change] of found.changedEntities) journal.changes.changedEntities.set(id, change)
+    if (!isCompleted) journal.changes.changedEntities = found.changedEntities
     this.#checkpointer = new Checkpointer(catalogue, journal, logs, this.#ids, {
       logFileBytes: this.#logFileBytes,
       freeBytes: () => files.freeBytes(),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { allocateBlock, Block } from '../../src/lib/block.ts'
 import { isBodyBeside } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, recordLength } from '../../storage/record.ts'
-import { recordBytes, recordSource } from '../../storage/record-bytes.ts'
+import { copyRecord, recordSource } from '../../storage/record-bytes.ts'
 import { Segment } from '../../storage/segment.ts'
 import { numbered, source, stored } from './sources.ts'
 
@@ -35,7 +35,7 @@ describe('Segment', () => {
         for (const [index, one] of all.entries()) {
           const found = stored(segment, index)
           expect(found.key.equals(one.key) && found.header.equals(one.header) && found.body.equals(one.body)).toBe(true)
-          const again = recordSource(recordBytes(segment, index))
+          const again = recordSource(copyRecord(segment, index))
           const { bytes } = again.body
           expect(bytes.subarray(again.bodyStart, again.bodyEnd).equals(one.body)).toBe(true)
           expect(again.extension && Buffer.from(again.extension)).toEqual(one.extension && Buffer.from(one.extension))

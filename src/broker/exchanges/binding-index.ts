@@ -1,15 +1,19 @@
+import { SmallSet } from '../../lib/small-set.ts'
 import type { Binding, Destination } from './binding.ts'
 
-const NONE: ReadonlySet<Binding> = new Set()
+const NONE: readonly Binding[] = []
 
 /** The bindings of a virtual host by their destinations, so that deleting a queue never walks all bindings. */
 export class BindingIndex {
-  readonly #byDestination = new Map<Destination, Set<Binding>>()
+  readonly #byDestination = new Map<Destination, SmallSet<Binding>>()
 
   add(binding: Binding): void {
-    const bindings = this.#byDestination.get(binding.destination)
-    if (bindings === undefined) this.#byDestination.set(binding.destination, new Set([binding]))
-    else bindings.add(binding)
+    let bindings = this.#byDestination.get(binding.destination)
+    if (bindings === undefined) {
+      bindings = new SmallSet()
+      this.#byDestination.set(binding.destination, bindings)
+    }
+    bindings.add(binding)
   }
 
   remove(binding: Binding): void {
@@ -19,7 +23,7 @@ export class BindingIndex {
   }
 
   /** The bindings that lead to this destination. */
-  to(destination: Destination): ReadonlySet<Binding> {
+  to(destination: Destination): Iterable<Binding> {
     return this.#byDestination.get(destination) ?? NONE
   }
 }

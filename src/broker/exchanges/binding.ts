@@ -14,19 +14,15 @@ export interface Binding {
   readonly id: string
 }
 
+/** `id` is what another binding like this one had. */
 export function createBinding(
   source: Exchange,
   destination: Destination,
   routingKey: string,
   bindingArguments: FieldTable,
+  id = bindingId(destination, routingKey, bindingArguments),
 ): Binding {
-  return {
-    source,
-    destination,
-    routingKey,
-    arguments: bindingArguments,
-    id: bindingId(destination, routingKey, bindingArguments),
-  }
+  return { source, destination, routingKey, arguments: bindingArguments, id }
 }
 
 /** Lengths in front keep names with any characters apart. */

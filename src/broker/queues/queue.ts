@@ -49,7 +49,8 @@ export class Queue {
   deliveredCount = 0
   isDeleted = false
   #isScheduled = false
-  readonly #wake = (): void => this.wake()
+  /** Made when the queue waits for the disk first. */
+  #wake: (() => void) | undefined
   #isCancelling = false
   /** What gives back the rest of messages that come back turn by turn. */
   #returning: Set<() => void> | undefined
@@ -106,6 +107,11 @@ export class Queue {
     this.settings = settings
   }
 
+  get #waker(): () => void {
+    this.#wake ??= () => this.wake()
+    return this.#wake
+  }
+
   /** Has the queue deliver in this or the next turn. */
   wake(): void {
     if (this.#isScheduled) return
@@ -129,7 +135,7 @@ export class Queue {
     const messages = this.#messages
     const consumers = this.consumers
     let left = limit
-    for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#wake)); left--) {
+    for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#waker)); left--) {
       const consumer = consumers.next()
       if (consumer === undefined) break
       if (left === 0) {

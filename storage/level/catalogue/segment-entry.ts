@@ -2,6 +2,9 @@
 import type { DeliveryCountRun } from '../../delivery-counts.ts'
 import type { Page, StoredBody } from '../disk/places.ts'
 
+/** Most pages have none of these: they share one empty list. */
+const NO_BODIES: readonly StoredBody[] = []
+const NO_RUNS: readonly DeliveryCountRun[] = []
 const NOTHING_SETTLED: Uint8Array = new Uint8Array(0)
 /** Bytes of a page in the entry without its bodies, and of one body. */
 const PAGE_BYTES = 32
@@ -77,6 +80,27 @@ function decodeSettled(value: Buffer, start: number, end: number): Uint8Array {
   return NOTHING_SETTLED
 }
 
+function decodeBodies(value: Buffer, start: number, count: number): StoredBody[] {
+  return Array.from({ length: count }, (_, place) => {
+    const at = start + place * BODY_BYTES
+    return {
+      index: value.readUInt32BE(at),
+      offset: value.readUIntBE(at + 4, 6),
+      bytes: value.readUInt32BE(at + 10),
+      crc: value.readUInt32BE(at + 14),
+    }
+  })
+}
+
+function decodeRuns(value: Buffer, start: number): DeliveryCountRun[] {
+  const runs: DeliveryCountRun[] = []
+  for (let at = start; at < value.length; at += RETURNED_BYTES) {
+    const [first, count] = [value.readUInt32BE(at), value.readUInt32BE(at + 4)]
+    runs.push({ first, count, times: value.readUInt8(at + 8) })
+  }
+  return runs
+}
+
 export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   const settledBytes = value.readUInt32BE(4)
   const told = value.readUInt32BE(8)
@@ -88,36 +112,19 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   // Pushed into an empty array, a single page would take the room of seventeen.
   const pages = new Array<Page>(areBytesTold ? told - ARE_BYTES_TOLD : told)
   for (let place = 0; place < pages.length; place++) {
-    const bodies: StoredBody[] = []
-    const page = {
+    const bodyCount = value.readUInt32BE(at + 28)
+    pages[place] = {
       file: value.readUIntBE(at, 6),
       offset: value.readUIntBE(at + 6, 6),
       bytes: value.readUInt32BE(at + 12),
       first: value.readUInt32BE(at + 16),
       count: value.readUInt32BE(at + 20),
       crc: value.readUInt32BE(at + 24),
-      bodies,
+      bodies: bodyCount === 0 ? NO_BODIES : decodeBodies(value, at + PAGE_BYTES, bodyCount),
     }
-    const bodyCount = value.readUInt32BE(at + 28)
-    at += PAGE_BYTES
-    for (let i = 0; i < bodyCount; i++, at += BODY_BYTES) {
-      bodies.push({
-        index: value.readUInt32BE(at),
-        offset: value.readUIntBE(at + 4, 6),
-        bytes: value.readUInt32BE(at + 10),
-        crc: value.readUInt32BE(at + 14),
-      })
-    }
-    pages[place] = page
+    at += PAGE_BYTES + bodyCount * BODY_BYTES
   }
-  const returnedInCommits: DeliveryCountRun[] = []
-  for (; at < value.length; at += RETURNED_BYTES) {
-    returnedInCommits.push({
-      first: value.readUInt32BE(at),
-      count: value.readUInt32BE(at + 4),
-      times: value.readUInt8(at + 8),
-    })
-  }
+  const returnedInCommits = at === value.length ? NO_RUNS : decodeRuns(value, at)
   return {
     queue: key.readUIntBE(1, 6),
     sequence: key.readUIntBE(7, 6),

@@ -44,7 +44,7 @@ export async function readEntityCopy(folder: string): Promise<CopiedEntities | u
   try {
     const { gaps, lastCommit, storeId } = await scanLog(file, 0, {
       ...NO_VISITOR,
-      put: (kind, key, value) => entities.set(entityId(kind, key), { kind, key: key.toString(), value }),
+      put: (kind, key, value) => entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) }),
       remove: (kind, key) => entities.delete(entityId(kind, key)),
     })
     return { entities, commit: lastCommit, isWhole: gaps.length === 0 && lastCommit > 0, storeId }

@@ -15,6 +15,7 @@ export interface LogVisitor {
   drop(queue: number, segment: number): void
   cursor(queue: number, segment: number, index: number): void
   dropQueue(queue: number): void
+  /** Here as below, the bytes are valid until it returns. */
   put(kind: number, key: Buffer, value: Buffer): void
   remove(kind: number, key: Buffer): void
 }
@@ -77,16 +78,12 @@ export function visitEntry(payload: Buffer, at: number, base: number, visitor: L
     case Entry.put: {
       const keyEnd = at + 10 + payload.readUInt32BE(at + 2)
       const end = keyEnd + payload.readUInt32BE(at + 6)
-      visitor.put(
-        payload.readUInt8(at + 1),
-        Buffer.from(payload.subarray(at + 10, keyEnd)),
-        Buffer.from(payload.subarray(keyEnd, end)),
-      )
+      visitor.put(payload.readUInt8(at + 1), payload.subarray(at + 10, keyEnd), payload.subarray(keyEnd, end))
       return end
     }
     case Entry.remove: {
       const end = at + 6 + payload.readUInt32BE(at + 2)
-      visitor.remove(payload.readUInt8(at + 1), Buffer.from(payload.subarray(at + 6, end)))
+      visitor.remove(payload.readUInt8(at + 1), payload.subarray(at + 6, end))
       return end
     }
     case Entry.body:

@@ -2,6 +2,8 @@
  * Watches the log of one durable queue: notes what is new and what is settled, and puts it into the next commit. What is
  * settled before its commit starts is never written.
  */
+import { SmallMap } from '../../../src/lib/small-map.ts'
+import { SmallSet } from '../../../src/lib/small-set.ts'
 import type { LogRecorder } from '../../log-recorder.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
@@ -17,21 +19,24 @@ import type { Unneeded } from './staged-changes.ts'
 /** The recorder writes a complete segment of more pages again, as few: each page takes memory as long as it is needed. */
 const PAGES_MAX = 16
 const NO_BODIES: readonly PageBody[] = []
+const NO_SEGMENTS: readonly StoredSegment[] = []
+const NO_SEQUENCES: readonly number[] = []
 
 export class QueueRecorder implements LogRecorder {
   readonly queueId: number
   /** Segments with pages, by sequence: what the catalogue knows of the queue. */
-  readonly segments: Map<number, StoredSegment>
+  readonly segments: SmallMap<number, StoredSegment>
   /** Segments that changed since the catalogue was last brought up to date. */
-  readonly changed: Set<number>
+  readonly changed: SmallSet<number>
   /** In the journal's list of those with something to commit. */
   isWaiting = false
   /** The log it watches. */
   log: QueueLog | undefined
   isCursorChanged = false
   isDeleted = false
-  #dirty: StoredSegment[] = []
-  #dropped: number[] = []
+  /** What has something for the next commit, and what goes with it; most queues have neither. */
+  #dirty: StoredSegment[] | undefined
+  #dropped: number[] | undefined
   #cursorSegment = 0
   #cursorIndex = 0
   #hasCursorMoved = false
@@ -41,8 +46,8 @@ export class QueueRecorder implements LogRecorder {
 
   constructor(queueId: number, journal: LevelJournal, reader: PageReader, recovered?: RecoveredQueue) {
     this.queueId = queueId
-    this.segments = recovered?.segments ?? new Map()
-    this.changed = recovered?.changed ?? new Set()
+    this.segments = recovered?.segments ?? new SmallMap()
+    this.changed = recovered?.changed ?? new SmallSet()
     this.cursor = recovered?.cursor
     this.isCursorChanged = recovered?.isCursorChanged ?? false
     this.#journal = journal
@@ -69,6 +74,7 @@ export class QueueRecorder implements LogRecorder {
     if (stored === undefined || !stored.settle(index) || !belongsOnDisk(segment, index)) return
     stored.unsettledBytes -= segment.bodyBytes(index)
     if (index >= stored.gathered || stored.pages.length === 0) return
+    stored.newlySettled ??= []
     stored.newlySettled.push(index)
     this.#touch(stored)
   }
@@ -95,14 +101,14 @@ export class QueueRecorder implements LogRecorder {
     if (stored === undefined) return
     stored.segment = undefined
     if (!this.segments.has(stored.sequence)) return
+    this.#dropped ??= []
     this.#dropped.push(stored.sequence)
     this.#journal.touch(this)
   }
 
   cleared(): void {
     this.isDeleted = true
-    this.#dirty = []
-    this.#dropped = []
+    this.#dirty = this.#dropped = undefined
     this.#journal.queueDeleted(this)
   }
 
@@ -159,8 +165,8 @@ export class QueueRecorder implements LogRecorder {
 
   /** Puts what is new into the frame that will be the next in this log file. */
   gather(builder: FrameBuilder, log: LogFile, unneeded: Unneeded): void {
-    const dirty = this.#dirty
-    this.#dirty = []
+    const dirty = this.#dirty ?? NO_SEGMENTS
+    this.#dirty = undefined
     for (const stored of dirty) {
       stored.isDirty = false
       const { segment } = stored
@@ -173,14 +179,14 @@ export class QueueRecorder implements LogRecorder {
       this.#gatherBytes(stored, builder)
       if (isFragmented(segment, stored)) this.#consolidate(segment, stored, builder, log, unneeded)
     }
-    for (const sequence of this.#dropped) {
+    for (const sequence of this.#dropped ?? NO_SEQUENCES) {
       builder.drop(this.queueId, sequence)
       const stored = this.segments.get(sequence)
       if (stored !== undefined) unneeded.segments.push(stored)
       this.segments.delete(sequence)
       this.changed.add(sequence)
     }
-    this.#dropped = []
+    this.#dropped = undefined
     this.#gatherCursor(builder)
   }
 
@@ -204,11 +210,11 @@ export class QueueRecorder implements LogRecorder {
   }
 
   #gatherSettled(stored: StoredSegment, builder: FrameBuilder): void {
-    if (stored.newlySettled.length === 0) return
+    if (stored.newlySettled === undefined) return
     stored.newlySettled.sort((a, b) => a - b)
     builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)
-    stored.newlySettled = []
+    stored.newlySettled = undefined
     stored.markChanged()
   }
 
@@ -307,6 +313,7 @@ export class QueueRecorder implements LogRecorder {
   #touch(stored: StoredSegment): void {
     if (!stored.isDirty) {
       stored.isDirty = true
+      this.#dirty ??= []
       this.#dirty.push(stored)
     }
     if (!this.isWaiting) this.#journal.touch(this)

@@ -16,7 +16,7 @@ export interface Unneeded {
 export class StagedChanges {
   readonly recorders = new Set<QueueRecorder>()
   /** Entities changed since the catalogue was last brought up to date, by kind and key. */
-  readonly changedEntities = new Map<string, EntityChange>()
+  changedEntities: Map<string, EntityChange> = new Map()
   /** Queues deleted since then, with the segments the catalogue may know of. */
   readonly deletedQueues = new Map<number, readonly number[]>()
   #touched: QueueRecorder[] = []

@@ -1,4 +1,5 @@
 /** What of a segment is on the disk: for the recorder of its log, and for what reads and writes the store. */
+import type { SmallSet } from '../../../src/lib/small-set.ts'
 import { type DeliveryCountRun, DeliveryCounts } from '../../delivery-counts.ts'
 import type { Page } from '../disk/places.ts'
 import { PositionSet } from '../../position-set.ts'
@@ -22,7 +23,7 @@ export class StoredSegment implements SegmentNotes {
   /** Records from this index on are not settled. */
   settledEnd = 0
   /** Settled since the last commit, of those that went through one. */
-  newlySettled: number[] = []
+  newlySettled: number[] | undefined
   /** Came back since the last commit. */
   newlyReturned: Set<number> | undefined
   /** How often messages came back; the segment has the same. */
@@ -40,9 +41,9 @@ export class StoredSegment implements SegmentNotes {
   settled: PositionSet
 
   /** Where sequences are noted whose entry in the catalogue is out of date. */
-  readonly #changed: Set<number>
+  readonly #changed: SmallSet<number>
 
-  constructor(sequence: number, segment: Segment | undefined, changed: Set<number>) {
+  constructor(sequence: number, segment: Segment | undefined, changed: SmallSet<number>) {
     this.sequence = sequence
     this.segment = segment
     this.settled = segment?.settled ?? new PositionSet()
@@ -101,7 +102,7 @@ export class StoredSegment implements SegmentNotes {
    */
   settledInCommits(): Uint8Array {
     const bits = this.settled.bitsBefore(this.gathered)
-    for (const index of this.newlySettled) bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
+    for (const index of this.newlySettled ?? []) bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
     return bits
   }
 }

@@ -152,7 +152,7 @@ async function inspectAll(
     readCopy: () => readEntityCopy(folder),
   })
   const { store } = inspection
-  const entities = options.checkEntities([...store.entities.values()])
+  const entities = options.checkEntities(store.entities)
   const unclaimed: string[] = []
   for (const [queue, { segments }] of store.queues) {
     if (entities.queueIds.has(queue)) continue

@@ -9,7 +9,7 @@ import type { Catalogue } from '../catalogue/catalogue.ts'
 import { type CatalogueOperation, type LogPosition, putMeta, removePage } from '../catalogue/catalogue-records.ts'
 import type { CatalogueKeys } from '../catalogue/catalogue-keys.ts'
 import type { Files } from '../disk/files.ts'
-import { entityId } from '../log/entity-change.ts'
+import { idOf } from '../log/entity-change.ts'
 import type { Inspection } from './inspection.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { Quarantine } from '../recovery/quarantine.ts'
@@ -70,8 +70,8 @@ function leaveOut(stored: StoredSegment, page: Page, bodyOf: number | undefined)
 /** The whole state again, as it is now, at this position of the log. */
 function operations({ inspection, keys, refused, queueIds }: RepairPlan, position: LogPosition): CatalogueOperation[] {
   const { store, forgottenPages } = inspection
-  const refusedIds = new Set(refused.map(({ kind, key }) => entityId(kind, Buffer.from(key))))
-  const entities = [...store.entities].filter(([id]) => !refusedIds.has(id)).map(([, entity]) => entity)
+  const refusedIds = new Set(refused.map(idOf))
+  const entities = store.entities.filter((entity) => !refusedIds.has(idOf(entity)))
   const queues = [...store.queues].filter(([queue]) => queueIds.has(queue))
   const nextQueueId = [...queueIds].reduce((next, id) => Math.max(next, id + 1), store.nextQueueId)
   const nextPageId = keys.pageIds.reduce((next, id) => Math.max(next, id + 1), store.nextPageId)

@@ -10,7 +10,7 @@ import type { CatalogueMeta } from '../catalogue/catalogue-records.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 import { mayBeSameStore, newStoreId } from '../disk/store-id.ts'
-import { type EntityChange, entityId } from '../log/entity-change.ts'
+import { type EntityChange, idOf } from '../log/entity-change.ts'
 import type { LogFile, LogFiles } from '../log/log-files.ts'
 import { LOG_FRAME_HEADER_BYTES } from '../log/log-format.ts'
 import { scanLog } from '../log/log-reader.ts'
@@ -29,7 +29,7 @@ export interface RecoveryFindings {
 }
 
 export interface RecoveredStore {
-  readonly entities: Map<string, StoredEntity>
+  readonly entities: readonly StoredEntity[]
   readonly queues: Map<number, RecoveredQueue>
   /** What the log told of entities that the catalogue does not know yet. */
   readonly changedEntities: Map<string, EntityChange>
@@ -98,7 +98,7 @@ export async function recover(
     problem(findings, 'the catalogue is missing: what it had of the entities is taken from their copy')
   }
   return {
-    entities: copy === undefined ? model.entities : withCopy(model, copy, meta?.commit ?? 0),
+    entities: copy === undefined ? model.entities() : withCopy(model, copy, meta?.commit ?? 0),
     queues: model.queues,
     changedEntities: model.changedEntities,
     unneededEntries: model.unneededEntries,
@@ -119,8 +119,7 @@ export async function recover(
 
 async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (key: Buffer) => void): Promise<void> {
   await catalogue.eachEntity((kind, key, value) => {
-    // A copy: the buffer that LevelDB has made for it alone takes far more memory.
-    model.entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) })
+    model.cataloguedEntity(kind, key, value)
   }, broken)
   await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }) => {
     const stored = model.segment(queue, sequence)
@@ -210,26 +209,28 @@ function ofSameStore(
  * there is, and what is left in the catalogue may be out of date; else everything counts that the log does not say is gone.
  */
 function withCopy(
-  { entities, changedEntities, changedIn, gaplessFrom, commitMax }: StoreModel,
+  { catalogued, changedEntities, gaplessFrom, commitMax }: StoreModel,
   copy: CopiedEntities,
   catalogueCommit: number,
-): Map<string, StoredEntity> {
+): readonly StoredEntity[] {
   const isFollowed = commitMax <= copy.commit || gaplessFrom <= copy.commit + 1
   const isTold = copy.isWhole && copy.commit >= catalogueCommit && isFollowed
   const all = new Map(copy.entities)
-  if (!isTold) for (const [id, entity] of entities) all.set(id, entity)
-  for (const [id, { kind, key, value }] of changedEntities) {
-    if (isTold && (changedIn.get(id) ?? 0) <= copy.commit) continue
+  if (!isTold) for (const entity of catalogued) all.set(idOf(entity), entity)
+  for (const [id, { kind, key, value, commit }] of changedEntities) {
+    if (isTold && commit <= copy.commit) continue
     if (value === undefined) all.delete(id)
     else all.set(id, { kind, key: key.toString(), value })
   }
-  return all
+  return [...all.values()]
 }
 
 /** Leaves out pages that lie outside of what there is. */
 function checkPages(model: StoreModel, logs: LogFiles, findings: RecoveryFindings): void {
   for (const [queue, { segments, changed }] of model.queues) {
     for (const stored of segments.values()) {
+      const [only] = stored.pages
+      if (stored.pages.length === 1 && only !== undefined && isThere(only, logs)) continue
       const there = stored.pages.filter((page) => isThere(page, logs))
       const lost = stored.pages.length - there.length
       stored.pages = withoutOverlaps(there)

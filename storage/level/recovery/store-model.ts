@@ -1,21 +1,29 @@
 /** What catalogue and log say one after the other, put together: the entities and the messages of a store. */
+import { SmallMap } from '../../../src/lib/small-map.ts'
+import { SmallSet } from '../../../src/lib/small-set.ts'
 import type { StoredEntity } from '../../storage.ts'
 import { StoredSegment } from '../log/stored-segment.ts'
 import type { Page } from '../disk/places.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
-import { type EntityChange, entityId } from '../log/entity-change.ts'
+import { type EntityChange, entityId, idOf } from '../log/entity-change.ts'
 import type { LogFile } from '../log/log-files.ts'
 import type { LogVisitor } from '../log/log-entries.ts'
 import type { RecoveredQueue } from '../log/recovered-queue.ts'
+import { EntityPacker } from './packed-entities.ts'
 import { isNewer, overlap } from './page-overlaps.ts'
+
+interface ToldChange extends EntityChange {
+  /** Number of the commit that it was in. */
+  readonly commit: number
+}
 
 /** A log that is read from its start may tell what the catalogue knows. */
 export class StoreModel implements LogVisitor {
-  readonly entities = new Map<string, StoredEntity>()
+  /** Of the catalogue. */
+  readonly catalogued: StoredEntity[] = []
+  readonly #packer = new EntityPacker()
   readonly queues = new Map<number, RecoveredQueue>()
-  readonly changedEntities = new Map<string, EntityChange>()
-  /** In which commit they were, by the same keys. */
-  readonly changedIn = new Map<string, number>()
+  readonly changedEntities = new Map<string, ToldChange>()
   readonly unneededEntries: number[] = []
   nextQueueId = 1
   nextSequence = 0
@@ -27,7 +35,22 @@ export class StoreModel implements LogVisitor {
   commitMax = 0
 
   get isEmpty(): boolean {
-    return this.entities.size === 0 && this.queues.size === 0
+    return this.catalogued.length === 0 && this.queues.size === 0
+  }
+
+  /** What the catalogue has, with what the log tells of it. */
+  entities(): readonly StoredEntity[] {
+    const { changedEntities } = this
+    if (changedEntities.size === 0) return this.catalogued
+    const entities = this.catalogued.filter((entity) => !changedEntities.has(idOf(entity)))
+    for (const { kind, key, value } of changedEntities.values()) {
+      if (value !== undefined) entities.push(this.#packer.pack(kind, key, value))
+    }
+    return entities
+  }
+
+  cataloguedEntity(kind: number, key: Buffer, value: Buffer): void {
+    this.catalogued.push(this.#packer.pack(kind, key, value))
   }
 
   sawQueue(queue: number): void {
@@ -37,7 +60,7 @@ export class StoreModel implements LogVisitor {
   queue(queue: number): RecoveredQueue {
     let recovered = this.queues.get(queue)
     if (recovered === undefined) {
-      recovered = { segments: new Map(), changed: new Set(), cursor: undefined, isCursorChanged: false }
+      recovered = { segments: new SmallMap(), changed: new SmallSet(), cursor: undefined, isCursorChanged: false }
       this.queues.set(queue, recovered)
     }
     return recovered
@@ -127,15 +150,11 @@ export class StoreModel implements LogVisitor {
 
   put(kind: number, key: Buffer, value: Buffer): void {
     const id = entityId(kind, key)
-    this.changedIn.set(id, this.#commit)
-    this.entities.set(id, { kind, key: key.toString(), value })
-    this.changedEntities.set(id, { kind, key, value })
+    this.changedEntities.set(id, { kind, key: Buffer.from(key), value: Buffer.from(value), commit: this.#commit })
   }
 
   remove(kind: number, key: Buffer): void {
     const id = entityId(kind, key)
-    this.changedIn.set(id, this.#commit)
-    this.entities.delete(id)
-    this.changedEntities.set(id, { kind, key, value: undefined })
+    this.changedEntities.set(id, { kind, key: Buffer.from(key), value: undefined, commit: this.#commit })
   }
 }

@@ -49,7 +49,7 @@ export async function completeCatalogue(
   for (const page of pagesOf(store)) for (const entry of entriesOf(page)) needed.add(entry)
   const forgotten: CatalogueOperation[] = []
   for await (const id of catalogue.pageIds()) if (!needed.has(id)) forgotten.push(removePage(id))
-  const puts = [...stateOperations(store.entities.values(), store.queues), putMeta(metaAt(position, store))]
+  const puts = [...stateOperations(store.entities, store.queues), putMeta(metaAt(position, store))]
   const there = [...store.damagedKeys, ...(await stateKeys(catalogue))]
   await catalogue.write([...removeOthers(there, puts), ...forgotten, ...puts], true)
 }
@@ -79,5 +79,5 @@ export function recoveryOf(store: RecoveredStore, durationMs: number): Recovery 
     }
   }
   const { tornBytes, quarantined, problems } = store.findings
-  return { entities: [...store.entities.values()], messages, tornBytes, quarantined, problems, durationMs }
+  return { entities: store.entities, messages, tornBytes, quarantined, problems, durationMs }
 }

@@ -1,14 +1,18 @@
 import type { Properties } from '../../../../protocol/properties.ts'
+import { SmallSet } from '../../../lib/small-set.ts'
 import type { RoutingTable, Way } from './routing-table.ts'
 
 /** A message goes where its routing key equals the binding's. */
 export class DirectTable<D> implements RoutingTable<D> {
-  readonly #byKey = new Map<string, Set<Way<D>>>()
+  readonly #byKey = new Map<string, SmallSet<Way<D>>>()
 
   add(way: Way<D>): void {
-    const ways = this.#byKey.get(way.routingKey)
-    if (ways === undefined) this.#byKey.set(way.routingKey, new Set([way]))
-    else ways.add(way)
+    let ways = this.#byKey.get(way.routingKey)
+    if (ways === undefined) {
+      ways = new SmallSet()
+      this.#byKey.set(way.routingKey, ways)
+    }
+    ways.add(way)
   }
 
   remove(way: Way<D>): void {

@@ -12,13 +12,16 @@ const PATTERNS_MAX = 8
 
 type AnyPattern = Omit<TopicPattern<unknown>, 'ways'>
 
+/** Never written to. */
+const NO_PATTERNS: never[] = []
+
 interface Place {
   readonly from: 'front' | 'back' | 'inner'
   readonly index: number
 }
 
 export class TopicIndex<D> {
-  #patterns: TopicPattern<D>[] = []
+  #patterns: TopicPattern<D>[] = NO_PATTERNS
   /** With more patterns than this, it tries to part them. */
   #patternsMax = PATTERNS_MAX
   #place: Place | undefined
@@ -29,6 +32,12 @@ export class TopicIndex<D> {
   add(pattern: TopicPattern<D>): void {
     if (this.#place !== undefined) {
       this.#childFor(wordAt(pattern, this.#place)).add(pattern)
+      return
+    }
+    if (this.#patterns.length === 0) {
+      // A list that grows takes room for many, and most nodes stay with one.
+      this.#patterns = [pattern]
+      pattern.slot = 0
       return
     }
     pattern.slot = this.#patterns.push(pattern) - 1
@@ -89,7 +98,7 @@ export class TopicIndex<D> {
     // It may be that they differ where no place tells: then it is tried again with more of them.
     this.#patternsMax = patterns.length * 2
     if (this.#place === undefined) return
-    this.#patterns = []
+    this.#patterns = NO_PATTERNS
     for (const pattern of patterns) this.#childFor(wordAt(pattern, this.#place)).add(pattern)
   }
 }

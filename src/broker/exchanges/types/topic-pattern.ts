@@ -7,13 +7,14 @@
  * beginnings at once: bit j of the state says that the first j of them match up to here. So each word of the routing key
  * costs one step for every 32 words of the pattern, whatever they are.
  */
+import { SmallSet } from '../../../lib/small-set.ts'
 import type { Way } from './routing-table.ts'
 import { ANY_WORD, ANY_WORDS, type TopicKey } from './topic-words.ts'
 
 export class TopicPattern<D> {
   /** The binding key in its normal form. */
   readonly name: string
-  readonly ways = new Set<Way<D>>()
+  readonly ways = new SmallSet<Way<D>>()
   readonly words: readonly number[]
   /** Words in front of the first `#`; all of them when there is none. */
   readonly headCount: number

@@ -17,7 +17,7 @@ export class TopicTable<D> implements RoutingTable<D> {
 
   add(way: Way<D>): void {
     const words = normalWords(way.routingKey)
-    const name = words.join('.')
+    const name = nameOf(way.routingKey, words)
     let pattern = this.#patterns.get(name)
     if (pattern === undefined) {
       pattern = new TopicPattern<D>(
@@ -32,7 +32,7 @@ export class TopicTable<D> implements RoutingTable<D> {
 
   remove(way: Way<D>): void {
     const words = normalWords(way.routingKey)
-    const pattern = this.#patterns.get(words.join('.'))
+    const pattern = this.#patterns.get(nameOf(way.routingKey, words))
     if (pattern === undefined || !pattern.ways.delete(way) || pattern.ways.size > 0) return
     this.#patterns.delete(pattern.name)
     this.#index.remove(pattern)
@@ -51,4 +51,9 @@ export class TopicTable<D> implements RoutingTable<D> {
     // In a routing key `*` and `#` are words like any other, which no binding key can have.
     return word === '#' ? ANY_WORDS : this.#numbers.take(word)
   }
+}
+
+/** The binding key in its normal form. Without a `#` it is in that form: the text is not kept a second time. */
+function nameOf(bindingKey: string, words: readonly string[]): string {
+  return bindingKey.includes('#') ? words.join('.') : bindingKey
 }
