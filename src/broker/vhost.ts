@@ -4,7 +4,7 @@ import type { Journal } from '../../storage/journal.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { Binding, Destination } from './exchanges/binding.ts'
-import { BindingIndex } from './exchanges/binding-index.ts'
+import { BindingIndex, type Bindings } from './exchanges/binding-index.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
@@ -153,7 +153,7 @@ export class Vhost implements Topology {
   }
 
   /** The bindings that lead to a queue or an exchange. */
-  bindingsTo(destination: Destination): ReadonlySet<Binding> {
+  bindingsTo(destination: Destination): Bindings {
     return this.#bindings.to(destination)
   }
 

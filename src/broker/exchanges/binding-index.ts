@@ -1,7 +1,11 @@
 import { SmallSet } from '../../lib/small-set.ts'
 import type { Binding, Destination } from './binding.ts'
 
-const NONE: readonly Binding[] = []
+export interface Bindings extends Iterable<Binding> {
+  readonly size: number
+}
+
+const NONE: Bindings = new SmallSet<Binding>()
 
 /** The bindings of a virtual host by their destinations, so that deleting a queue never walks all bindings. */
 export class BindingIndex {
@@ -23,7 +27,7 @@ export class BindingIndex {
   }
 
   /** The bindings that lead to this destination. */
-  to(destination: Destination): Iterable<Binding> {
+  to(destination: Destination): Bindings {
     return this.#byDestination.get(destination) ?? NONE
   }
 }
