@@ -75,3 +75,15 @@ test('a long string is a copy', () => {
   bytes[4] = 8
   expect(value[0]).toBe(7)
 })
+
+test('a long string is a text where it is UTF-8, and else a copy of its bytes', () => {
+  const texts = ['', 'plain', 'é 漢 \ufffd']
+  const parts = [...texts.map((text) => Buffer.from(text)), Buffer.of(0x61, 0xff), Buffer.of(0xef, 0xbf, 0xbd, 0xc3)]
+  const bytes = Buffer.concat(parts.flatMap((part) => [Buffer.of(0, 0, 0, part.length), part]))
+  const reader = new Reader(bytes)
+  const values = parts.map(() => reader.longstrText())
+  bytes.fill(0)
+  expect(values).toEqual([...texts, ...parts.slice(texts.length).map((part) => Buffer.from(part))])
+  expect(reader.remaining).toBe(0)
+  expect(() => new Reader(Buffer.of(0, 0, 0, 2, 0x61)).longstrText()).toThrow(FrameError)
+})
