@@ -9,20 +9,20 @@ import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
 import { StoredSegment, storedOf } from './stored-segment.ts'
 import type { Page } from '../disk/places.ts'
-import type { FrameBuilder, PageBody } from './frame-builder.ts'
+import type { FrameBuilder } from './frame-builder.ts'
 import type { LevelJournal } from './level-journal.ts'
 import type { LogFile } from './log-files.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
+import { type PageOwner, writePages } from './page-writer.ts'
 import type { QueuePosition, RecoveredQueue } from './recovered-queue.ts'
 import type { Unneeded } from './staged-changes.ts'
 
 /** The recorder writes a complete segment of more pages again, as few: each page takes memory as long as it is needed. */
 const PAGES_MAX = 16
-const NO_BODIES: readonly PageBody[] = []
 const NO_SEGMENTS: readonly StoredSegment[] = []
 const NO_SEQUENCES: readonly number[] = []
 
-export class QueueRecorder implements LogRecorder {
+export class QueueRecorder implements LogRecorder, PageOwner {
   readonly queueId: number
   /** Segments with pages, by sequence: what the catalogue knows of the queue. */
   readonly segments: SmallMap<number, StoredSegment>
@@ -173,7 +173,7 @@ export class QueueRecorder implements LogRecorder {
       if (segment === undefined) continue
       stored.beforeChange?.()
       this.#gatherSettled(stored, builder)
-      this.#writePages(segment, stored, stored.gathered, builder, log)
+      writePages(this, segment, stored, stored.gathered, builder, log)
       stored.gathered = segment.count
       this.#gatherReturned(stored, builder)
       this.#gatherBytes(stored, builder)
@@ -238,26 +238,11 @@ export class QueueRecorder implements LogRecorder {
     stored.markChanged()
   }
 
-  /** Every run of durable records from this one on that are not settled becomes a page. */
-  #writePages(segment: Segment, stored: StoredSegment, from: number, builder: FrameBuilder, log: LogFile): void {
-    const { count } = segment
-    // Nearly always: then the recorder need not look at each of them.
-    const areAllDue = stored.settledEnd <= from && stored.appended === count
-    const isDue = (index: number): boolean => !stored.isSettled(index) && segment.isRecordDurable(index)
-    for (let first = from; first < count; ) {
-      if (!areAllDue && !isDue(first)) {
-        first++
-        continue
-      }
-      let end = areAllDue ? count : first + 1
-      while (end < count && isDue(end)) end++
-      const page = this.#writePage(segment, first, end, builder, log)
-      stored.pages.push(page)
-      this.#journal.pageAdded(page, stored)
-      this.segments.set(stored.sequence, stored)
-      stored.markChanged()
-      first = end
-    }
+  pageAdded(page: Page, stored: StoredSegment): void {
+    stored.pages.push(page)
+    this.#journal.pageAdded(page, stored)
+    this.segments.set(stored.sequence, stored)
+    stored.markChanged()
   }
 
   /** Writes what is left of a segment that came in many small commits again, in few pages. */
@@ -271,36 +256,7 @@ export class QueueRecorder implements LogRecorder {
     stored.isConsolidated = true
     for (const page of stored.pages) pages.push(page)
     stored.pages = []
-    this.#writePages(segment, stored, 0, builder, log)
-  }
-
-  #writePage(segment: Segment, first: number, end: number, builder: FrameBuilder, log: LogFile): Page {
-    builder.breakHere()
-    const bodies: PageBody[] = []
-    for (let index = first; segment.bodies !== undefined && index < end; index++) {
-      const body = segment.bodies[index]
-      if (body !== undefined) bodies.push({ index, ...builder.body(body) })
-    }
-    const start = segment.offsets[first] as number
-    const placed = builder.page(
-      this.queueId,
-      segment.sequence,
-      first,
-      end - first,
-      bodies,
-      segment.block,
-      start,
-      segment.recordEnd(end - 1),
-    )
-    return {
-      file: log.number,
-      offset: log.bytes + placed.offset,
-      bytes: placed.bytes,
-      crc: placed.crc,
-      first,
-      count: end - first,
-      bodies: bodies.length === 0 ? NO_BODIES : bodies.map((body) => ({ ...body, offset: log.bytes + body.offset })),
-    }
+    writePages(this, segment, stored, 0, builder, log)
   }
 
   /** Whether a record that is not on disk is still unsettled: it exists in memory alone. */
