@@ -14,12 +14,17 @@ const RESIDENT_SHARE = 0.5
 
 /** The server that the options describe, not listening yet. */
 export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
-  collectLessOften({ memoryBytes })
+  const collector = collectLessOften({ memoryBytes })
   const settings = serverConfig(config, memoryBytes)
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
   if (config.storage === 'leveldb')
     builder.withStorage(await levelStorage(config, settings.memoryLimitBytes ?? 0, logger))
-  return builder.build()
+  const server = builder.build()
+  return {
+    start: () => collector.whileStarting(() => server.start()),
+    listen: () => server.listen(),
+    shutdown: (options) => server.shutdown(options),
+  }
 }
 
 /** Loaded only when it is used: a broker in memory needs no native code. */
