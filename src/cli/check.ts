@@ -1,5 +1,6 @@
 import { checkStore, repairFolder, type StoreReport } from '../../storage/level/offline/offline-store.ts'
-import { FORMAT_VERSIONS } from '../../storage/level/recovery/recovery.ts'
+import { CATALOGUE_VERSION } from '../../storage/level/catalogue/catalogue-records.ts'
+import { LOG_VERSION } from '../../storage/level/log/log-format.ts'
 import { checkEntities } from './check-entities.ts'
 import { ExitCode } from './exit-code.ts'
 import { sizeText } from './size-text.ts'
@@ -47,7 +48,7 @@ function json(result: CheckResult): string {
   return JSON.stringify({
     status: statusOf(result),
     folder: result.folder,
-    format: FORMAT_VERSIONS,
+    format: { catalogue: CATALOGUE_VERSION, log: LOG_VERSION },
     entities: store.entities.length,
     queues: store.queues.size,
     logFiles,
@@ -69,7 +70,7 @@ function text(result: CheckResult): string {
   const { logFiles, logBytes, segments, pages, bodies, messages, lostMessages, store } = inspection
   const lost = lostMessages === 0 ? '' : `, ${lostMessages} cannot be read`
   return [
-    `store in ${result.folder}, format ${FORMAT_VERSIONS.catalogue}`,
+    `store in ${result.folder}, format ${CATALOGUE_VERSION}`,
     `  log       ${counted(logFiles, 'file')}, ${sizeText(logBytes)}`,
     `  entities  ${store.entities.length}`,
     `  messages  ${messages}${lost}; in ${counted(segments, 'segment')}, ${counted(pages, 'page')}, ${bodies} large bodies`,

@@ -3,7 +3,6 @@
  * uses a folder at a time.
  */
 import { guarded } from '../../src/lib/guarded.ts'
-import { PositionSet } from '../position-set.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity, VhostStorage } from '../storage.ts'

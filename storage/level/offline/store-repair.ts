@@ -6,7 +6,7 @@ import type { StoredEntity } from '../../storage.ts'
 import type { StoredSegment } from '../log/stored-segment.ts'
 import type { Page } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { type CatalogueOperation, type LogPosition, putMeta, removePage } from '../catalogue/catalogue-records.ts'
+import { type CatalogueOperation, type LogPosition, metaAt, putMeta, removePage } from '../catalogue/catalogue-records.ts'
 import type { CatalogueKeys } from '../catalogue/catalogue-keys.ts'
 import type { Files } from '../disk/files.ts'
 import { idOf } from '../log/entity-change.ts'
@@ -14,7 +14,6 @@ import type { Inspection } from './inspection.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { Quarantine } from '../recovery/quarantine.ts'
 import { removeOthers, stateOperations } from '../recovery/store-state.ts'
-import { metaAt } from '../catalogue/catalogue-records.ts'
 
 export interface RepairPlan {
   readonly inspection: Inspection

@@ -3,7 +3,7 @@
 import type { Recovery, StoredEntity } from '../../storage.ts'
 import type { Page } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { CATALOGUE_VERSION, type CatalogueMeta, type CatalogueOperation, type LogPosition, putCursor, putEntity, putMeta, putSegment, removeCursor, removeEntity, removePage, removeSegment } from '../catalogue/catalogue-records.ts'
+import { type CatalogueOperation, type LogPosition, metaAt, putCursor, putEntity, putMeta, putSegment, removeCursor, removeEntity, removePage, removeSegment } from '../catalogue/catalogue-records.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
 import type { RecoveredQueue } from '../log/recovered-queue.ts'
 import type { RecoveredStore } from './recovery.ts'
