@@ -5,12 +5,12 @@
 import { Level } from 'level'
 import { ServerBuilder } from 'leveret'
 import {
+  copyRecord,
   deliveriesBefore,
   type Journal,
   type LogRecorder,
   QueueLog,
   type Recovery,
-  copyRecord,
   recordSource,
   type Segment,
   SegmentPool,

@@ -94,7 +94,9 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#clock = new ConnectionClock(this.#transport, context.limits.sendTimeoutMs, nowMs)
     this.#clock.leave(context.limits.handshakeTimeoutMs)
     this.outbox = this.#transport.outbox
-    this.answers = new HeldAnswers(this, context.broker.entityRegistry, this.outbox, (channelIds) => this.#answered(channelIds))
+    this.answers = new HeldAnswers(this, context.broker.entityRegistry, this.outbox, (channelIds) =>
+      this.#answered(channelIds),
+    )
   }
 
   /** What makes durable what its client changes; of the whole storage until it is in a virtual host. */

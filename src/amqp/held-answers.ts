@@ -135,7 +135,12 @@ export class HeldAnswers {
   readonly #beforeDeliveries = new Map<number, number>()
 
   /** What is released is written to `output`; `onReleased` is then told whose it was. */
-  constructor(owner: Changing, changes: ChangeCount, output: Output, onReleased: (channelIds: Iterable<number>) => void) {
+  constructor(
+    owner: Changing,
+    changes: ChangeCount,
+    output: Output,
+    onReleased: (channelIds: Iterable<number>) => void,
+  ) {
     this.#owner = owner
     this.#changes = changes
     this.#output = output

@@ -4,13 +4,13 @@ import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import { Turn } from '../lib/turn.ts'
-import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
-import { LongWork } from './scheduling/long-work.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
+import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
+import { LongWork } from './scheduling/long-work.ts'
 import { ALLOW_ALL, Session, type SessionUser } from './session.ts'
 import { type BrokerStats, brokerStats, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Vhost } from './vhost.ts'
@@ -84,7 +84,9 @@ export class Broker {
   /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
   restore(recovery: Recovery): RestoredEntities {
     const restored = this.entityRegistry.restore(recovery.entities)
-    const unclaimed = this.#storage.dropUnclaimed(restored.refused.filter(({ kind }) => this.entityRegistry.mayGo(kind)))
+    const unclaimed = this.#storage.dropUnclaimed(
+      restored.refused.filter(({ kind }) => this.entityRegistry.mayGo(kind)),
+    )
     if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
     return restored
   }

@@ -62,16 +62,12 @@ export class DurableEntities {
 
   exchangeAdded(exchange: Exchange): void {
     if (!hasRecord(exchange)) return
-    put(
-      this.#exchanges,
-      [exchange.vhostName, exchange.name],
-      () => [
-        ['type', text(exchange.type)],
-        ['autoDelete', flag(exchange.autoDelete)],
-        ['internal', flag(exchange.internal)],
-        ['arguments', { type: 'F', value: exchange.arguments }],
-      ],
-    )
+    put(this.#exchanges, [exchange.vhostName, exchange.name], () => [
+      ['type', text(exchange.type)],
+      ['autoDelete', flag(exchange.autoDelete)],
+      ['internal', flag(exchange.internal)],
+      ['arguments', { type: 'F', value: exchange.arguments }],
+    ])
   }
 
   exchangeRemoved(exchange: Exchange): void {
@@ -80,16 +76,12 @@ export class DurableEntities {
 
   /** With the numbers of its logs. */
   queueAdded(queue: Queue, [logId = 0, ...moreIds]: readonly number[]): void {
-    put(
-      this.#queues,
-      [queue.vhostName, queue.name],
-      () => [
-        ['id', number(logId)],
-        ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
-        ['autoDelete', flag(queue.autoDelete)],
-        ['arguments', { type: 'F', value: queue.arguments }],
-      ],
-    )
+    put(this.#queues, [queue.vhostName, queue.name], () => [
+      ['id', number(logId)],
+      ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
+      ['autoDelete', flag(queue.autoDelete)],
+      ['arguments', { type: 'F', value: queue.arguments }],
+    ])
   }
 
   queueRemoved(queue: Queue): void {
@@ -99,16 +91,12 @@ export class DurableEntities {
   bindingAdded(binding: Binding): void {
     if (!isDurableBinding(binding)) return
     const { source, destination, routingKey } = binding
-    put(
-      this.#bindings,
-      [source.vhostName, source.name, binding.id],
-      () => [
-        ['kind', text(destination.kind)],
-        ['destination', text(destination.name)],
-        ['routingKey', text(routingKey)],
-        ['arguments', { type: 'F', value: binding.arguments }],
-      ],
-    )
+    put(this.#bindings, [source.vhostName, source.name, binding.id], () => [
+      ['kind', text(destination.kind)],
+      ['destination', text(destination.name)],
+      ['routingKey', text(routingKey)],
+      ['arguments', { type: 'F', value: binding.arguments }],
+    ])
   }
 
   bindingRemoved(binding: Binding): void {

@@ -1,6 +1,6 @@
-import { checkStore, repairFolder, type StoreReport } from '../../storage/level/offline/offline-store.ts'
 import { CATALOGUE_VERSION } from '../../storage/level/catalogue/catalogue-records.ts'
 import { LOG_VERSION } from '../../storage/level/log/log-format.ts'
+import { checkStore, repairFolder, type StoreReport } from '../../storage/level/offline/offline-store.ts'
 import { checkEntities } from './check-entities.ts'
 import { ExitCode } from './exit-code.ts'
 import { sizeText } from './size-text.ts'

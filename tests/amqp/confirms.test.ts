@@ -112,7 +112,7 @@ test('nothing is confirmed before it is safe, everything is answered in the end,
     const refused = new Set<number>()
     const unsafe: number[][] = []
     let published = 0
-    let commit = 0
+    const commit = 0
     const told = (isAck: boolean, sequence: number, isMultiple: boolean): void => {
       const waiting = unsafe.flat()
       expect(isMultiple ? waiting.some((number) => number <= sequence) : waiting.includes(sequence)).toBe(false)

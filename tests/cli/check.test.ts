@@ -6,8 +6,8 @@ import { Catalogue } from '../../storage/level/catalogue/catalogue.ts'
 import { putMeta, putPage } from '../../storage/level/catalogue/catalogue-records.ts'
 import { openFolder } from '../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
-import { scanLog } from '../../storage/level/log/log-reader.ts'
 import { NO_VISITOR } from '../../storage/level/log/log-entries.ts'
+import { scanLog } from '../../storage/level/log/log-reader.ts'
 import {
   damage,
   filesOf,

@@ -4,7 +4,10 @@ import type { Journal } from '../../storage/journal.ts'
 import { EntityStorage } from './entity-storage.ts'
 
 /** A registry over a journal whose commits end when the test says so. */
-function registryOver(commits: (() => void)[][]): { registry: EntityRegistry; journal: Journal & { commitsBegun: number } } {
+function registryOver(commits: (() => void)[][]): {
+  registry: EntityRegistry
+  journal: Journal & { commitsBegun: number }
+} {
   const storage = new EntityStorage()
   const journal = Object.assign(storage.journal, {
     commitsBegun: 0,

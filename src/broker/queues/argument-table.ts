@@ -100,9 +100,7 @@ export function checkArguments(
 }
 
 /** Makes the function that computes settings from arguments, and from a policy in the form of a field table. */
-export function settingsOf<T extends ArgumentTable>(
-  table: T,
-): (all: FieldTable, policy?: FieldTable) => Settings<T> {
+export function settingsOf<T extends ArgumentTable>(table: T): (all: FieldTable, policy?: FieldTable) => Settings<T> {
   const rows = Object.entries(table).flatMap(([name, row]) => (isSettingRow(row) ? [[name, row] as const] : []))
   const compute = (all: FieldTable, policy: FieldTable): Settings<T> => {
     const settings: Record<string, unknown> = {}

@@ -3,10 +3,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClassicLevel } from 'classic-level'
-import type { Page } from '../disk/places.ts'
-import { EntryUse } from './entry-use.ts'
 import { syncFolder } from '../disk/files.ts'
-import { levelDb } from './leveldb.ts'
+import type { Page } from '../disk/places.ts'
 import {
   type CatalogueMeta,
   type CatalogueOperation,
@@ -20,6 +18,8 @@ import {
   RecordKind,
   range,
 } from './catalogue-records.ts'
+import { EntryUse } from './entry-use.ts'
+import { levelDb } from './leveldb.ts'
 import { type CatalogueSegment, decodeSegment } from './segment-entry.ts'
 
 export type Broken = (key: Buffer) => void

@@ -4,12 +4,12 @@
  */
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CheckedTables, type TableOnDisk, tablesOnDisk } from './checked-tables.ts'
+import { isDamage } from '../disk/damage.ts'
 import { ifMissing } from '../disk/files.ts'
+import type { ReadProgress } from '../disk/read-progress.ts'
+import { type CheckedTables, type TableOnDisk, tablesOnDisk } from './checked-tables.ts'
 import { damageInLog } from './leveldb-log.ts'
 import { CURRENT_NAME, isLogName } from './leveldb-names.ts'
-import { isDamage } from '../disk/damage.ts'
-import type { ReadProgress } from '../disk/read-progress.ts'
 import { isTableIntact } from './table-check.ts'
 import { tablesIn } from './table-manifest.ts'
 

@@ -3,13 +3,25 @@
  * bit while the next ones go on: what one of them is about to change is encoded first.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { StoredSegment } from '../log/stored-segment.ts'
-import type { CatalogueSegment } from '../catalogue/segment-entry.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { type CatalogueMeta, type CatalogueOperation, metaAt, putCursor, putEntity, putMeta, putSegment, removeCursor, removeEntity, removePage, removeSegment } from '../catalogue/catalogue-records.ts'
+import {
+  type CatalogueMeta,
+  type CatalogueOperation,
+  metaAt,
+  putCursor,
+  putEntity,
+  putMeta,
+  putSegment,
+  removeCursor,
+  removeEntity,
+  removePage,
+  removeSegment,
+} from '../catalogue/catalogue-records.ts'
+import type { CatalogueSegment } from '../catalogue/segment-entry.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { QueueRecorder } from '../log/queue-recorder.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
 
 /** So many operations are encoded in one turn of the event loop. */
 const TURN_OPERATIONS = 256

@@ -1,12 +1,12 @@
 /** Brings the catalogue up to the log, and gives back log files that nothing needs any more. */
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
-import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'
 import { CatalogueWriter } from '../catalogue/catalogue-writer.ts'
-import type { EntityCopy } from './entity-copy.ts'
 import type { EntityChange } from '../log/entity-change.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'
+import type { EntityCopy } from './entity-copy.ts'
 import { StragglerMoves } from './straggler-moves.ts'
 
 /** Log bytes written since the last time that make another one due, as a share of a log file. */

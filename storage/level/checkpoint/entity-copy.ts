@@ -11,9 +11,9 @@ import { type DataFile, type Files, ifMissing, openFolder } from '../disk/files.
 import { ENTITIES_FOLDER } from '../disk/store-folders.ts'
 import { type EntityChange, entityId } from '../log/entity-change.ts'
 import { FrameBuilder } from '../log/frame-builder.ts'
+import { NO_VISITOR } from '../log/log-entries.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from '../log/log-format.ts'
 import { scanLog } from '../log/log-reader.ts'
-import { NO_VISITOR } from '../log/log-entries.ts'
 
 /** So much is put into one frame: damage takes no more than that. */
 const FRAME_BYTES = 64 * 1024
@@ -44,7 +44,8 @@ export async function readEntityCopy(folder: string): Promise<CopiedEntities | u
   try {
     const { gaps, lastCommit, storeId } = await scanLog(file, 0, {
       ...NO_VISITOR,
-      put: (kind, key, value) => entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) }),
+      put: (kind, key, value) =>
+        entities.set(entityId(kind, key), { kind, key: key.toString(), value: Buffer.from(value) }),
       remove: (kind, key) => entities.delete(entityId(kind, key)),
     })
     return { entities, commit: lastCommit, isWhole: gaps.length === 0 && lastCommit > 0, storeId }

@@ -4,10 +4,10 @@
  * back within seconds, also when nothing is written any more.
  */
 import type { EntryUse } from '../catalogue/entry-use.ts'
-import type { Checkpointer } from './checkpoint.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import { type LogFiles, ROOM_BYTES } from '../log/log-files.ts'
 import { canBeEmptied, isSparse, logUse } from '../log/log-use.ts'
+import type { Checkpointer } from './checkpoint.ts'
 
 const LOOK_MS = 1000
 /** With less than this written since the last look, the log is quiet: then its last file may change, too. */

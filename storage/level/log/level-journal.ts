@@ -4,16 +4,16 @@
  */
 import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
-import type { StoredSegment } from './stored-segment.ts'
+import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Page } from '../disk/places.ts'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Congestion } from './congestion.ts'
-import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
 import { StagedChanges, type Unneeded } from './staged-changes.ts'
+import type { StoredSegment } from './stored-segment.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
 
 export interface JournalOptions {

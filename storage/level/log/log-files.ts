@@ -1,14 +1,13 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 import { join } from 'node:path'
-
-import type { StoredSegment } from './stored-segment.ts'
-import type { Page } from '../disk/places.ts'
-import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { closeAll } from '../disk/close-all.ts'
 import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
 import type { DataFile, Files } from '../disk/files.ts'
+import type { Page } from '../disk/places.ts'
+import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
 import { type SpareFile, SpareFiles } from './spare-files.ts'
+import type { StoredSegment } from './stored-segment.ts'
 
 /**
  * Whether the file that is written to is where its name leads is looked at with every commit. Where they come without end,

@@ -7,7 +7,6 @@ import { SmallSet } from '../../../src/lib/small-set.ts'
 import type { LogRecorder } from '../../log-recorder.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
-import { StoredSegment, storedOf } from './stored-segment.ts'
 import type { Page } from '../disk/places.ts'
 import type { FrameBuilder } from './frame-builder.ts'
 import type { LevelJournal } from './level-journal.ts'
@@ -16,6 +15,7 @@ import type { DamagedRecords, PageReader } from './page-reader.ts'
 import { type PageOwner, writePages } from './page-writer.ts'
 import type { QueuePosition, RecoveredQueue } from './recovered-queue.ts'
 import type { Unneeded } from './staged-changes.ts'
+import { StoredSegment, storedOf } from './stored-segment.ts'
 
 /** The recorder writes a complete segment of more pages again, as few: each page takes memory as long as it is needed. */
 const PAGES_MAX = 16
@@ -131,17 +131,19 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     const callbacks = whenLoaded === undefined ? [] : [whenLoaded]
     this.#loading ??= new Map()
     this.#loading.set(segment, callbacks)
-    this.#reader.load(segment, () => this.#admitted(segment)).then(
-      (damaged) => {
-        this.#loading?.delete(segment)
-        this.#discard(segment, damaged)
-        for (const callback of callbacks) this.#journal.call(callback)
-      },
-      (error: unknown) => {
-        this.#loading?.delete(segment)
-        this.#journal.unreadable(error)
-      },
-    )
+    this.#reader
+      .load(segment, () => this.#admitted(segment))
+      .then(
+        (damaged) => {
+          this.#loading?.delete(segment)
+          this.#discard(segment, damaged)
+          for (const callback of callbacks) this.#journal.call(callback)
+        },
+        (error: unknown) => {
+          this.#loading?.delete(segment)
+          this.#journal.unreadable(error)
+        },
+      )
   }
 
   /** What the bodies were counted with may have been an estimate, and some of it may be damaged. */

@@ -1,10 +1,11 @@
 /** What was staged since the last commit, and what the catalogue has yet to be told of. */
-import type { StoredSegment } from './stored-segment.ts'
+
 import type { Page } from '../disk/places.ts'
 import { type EntityChange, entityId } from './entity-change.ts'
 import type { FrameBuilder } from './frame-builder.ts'
 import type { LogFile } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
+import type { StoredSegment } from './stored-segment.ts'
 
 /** What the disk need not keep once the commit at hand is on it. */
 export interface Unneeded {

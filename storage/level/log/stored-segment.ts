@@ -1,9 +1,9 @@
 /** What of a segment is on the disk: for the recorder of its log, and for what reads and writes the store. */
 import type { SmallSet } from '../../../src/lib/small-set.ts'
 import { type DeliveryCountRun, DeliveryCounts } from '../../delivery-counts.ts'
-import type { Page } from '../disk/places.ts'
 import { PositionSet } from '../../position-set.ts'
 import type { Segment, SegmentNotes } from '../../segment.ts'
+import type { Page } from '../disk/places.ts'
 
 /** What is known of a segment that is recorded here. */
 export function storedOf(segment: Segment): StoredSegment | undefined {

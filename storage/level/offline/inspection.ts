@@ -6,17 +6,17 @@ import { crc32 } from 'node:zlib'
 import { Block } from '../../../src/lib/block.ts'
 import { RECORD_BODY_BESIDE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import { SEGMENT_RECORDS_MAX } from '../../segment.ts'
-import type { StoredSegment } from '../log/stored-segment.ts'
-import type { Page, StoredBody } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import type { LogPosition } from '../catalogue/catalogue-records.ts'
 import type { CatalogueKeys } from '../catalogue/catalogue-keys.ts'
+import type { LogPosition } from '../catalogue/catalogue-records.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
 import type { Files } from '../disk/files.ts'
+import type { Page, StoredBody } from '../disk/places.ts'
 import { readOnly } from '../disk/read-only-files.ts'
+import { NO_VISITOR } from '../log/log-entries.ts'
 import { LogFiles } from '../log/log-files.ts'
 import { scanLog } from '../log/log-reader.ts'
-import { NO_VISITOR } from '../log/log-entries.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
 import { type RecoveredStore, recover } from '../recovery/recovery.ts'
 
 /** A range of a log file that makes no sense. */
@@ -165,7 +165,8 @@ class Inspector {
 
   result({ pageIds }: CatalogueKeys): Inspection {
     const forgottenPages = pageIds.filter((id) => !this.#usedEntries.has(id))
-    if (forgottenPages.length > 0) this.#notes.push(`${forgottenPages.length} catalogue entries are not needed by any message`)
+    if (forgottenPages.length > 0)
+      this.#notes.push(`${forgottenPages.length} catalogue entries are not needed by any message`)
     return {
       store: this.#store,
       logFiles: this.#logs.all().length,

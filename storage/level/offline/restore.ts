@@ -2,14 +2,14 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
-import { MANIFEST, type Manifest, type ManifestFile, parseManifest } from './backup-manifest.ts'
 import { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
-import { CATALOGUE_FOLDER, RESTORE_FOLDER, STORE_FOLDERS } from '../disk/store-folders.ts'
-import { claimFolder, DataFolderError, folderContent } from '../recovery/data-folder.ts'
 import { removeEntityCopy } from '../checkpoint/entity-copy.ts'
 import { ifMissing, syncFolder } from '../disk/files.ts'
+import { CATALOGUE_FOLDER, RESTORE_FOLDER, STORE_FOLDERS } from '../disk/store-folders.ts'
+import { claimFolder, DataFolderError, folderContent } from '../recovery/data-folder.ts'
+import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
+import { MANIFEST, type Manifest, type ManifestFile, parseManifest } from './backup-manifest.ts'
 
 /** The only names that a backup may bring: it is not trusted to say where files go. */
 const LOG_NAME = /^log\/\d{16}\.log$/

@@ -3,17 +3,23 @@
  * batch, and the log is cut where it makes no sense. Nothing is deleted that was not copied before.
  */
 import type { StoredEntity } from '../../storage.ts'
-import type { StoredSegment } from '../log/stored-segment.ts'
-import type { Page } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { type CatalogueOperation, type LogPosition, metaAt, putMeta, removePage } from '../catalogue/catalogue-records.ts'
 import type { CatalogueKeys } from '../catalogue/catalogue-keys.ts'
+import {
+  type CatalogueOperation,
+  type LogPosition,
+  metaAt,
+  putMeta,
+  removePage,
+} from '../catalogue/catalogue-records.ts'
 import type { Files } from '../disk/files.ts'
+import type { Page } from '../disk/places.ts'
 import { idOf } from '../log/entity-change.ts'
-import type { Inspection } from './inspection.ts'
 import { LogFiles } from '../log/log-files.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
 import { Quarantine } from '../recovery/quarantine.ts'
 import { removeOthers, stateOperations } from '../recovery/store-state.ts'
+import type { Inspection } from './inspection.ts'
 
 export interface RepairPlan {
   readonly inspection: Inspection

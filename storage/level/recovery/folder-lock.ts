@@ -10,12 +10,12 @@ import { closeSync, openSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
+import { levelDb } from '../catalogue/leveldb.ts'
+import { impossibleNames, LOCK_NAME } from '../catalogue/leveldb-names.ts'
 import { codeOf } from '../disk/disk-errors.ts'
 import { identityAt } from '../disk/file-identity.ts'
 import { makeFolder } from '../disk/files.ts'
 import { LOCK_FOLDER } from '../disk/store-folders.ts'
-import { levelDb } from '../catalogue/leveldb.ts'
-import { impossibleNames, LOCK_NAME } from '../catalogue/leveldb-names.ts'
 
 const ATTEMPTS = 3
 

@@ -5,7 +5,12 @@
  * each tells its own version, and goes as they all go.
  */
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { CATALOGUE_VERSION, type CatalogueMeta, type CatalogueOperation, putMeta } from '../catalogue/catalogue-records.ts'
+import {
+  CATALOGUE_VERSION,
+  type CatalogueMeta,
+  type CatalogueOperation,
+  putMeta,
+} from '../catalogue/catalogue-records.ts'
 
 /** What has to be changed in a catalogue for the next version. */
 export type Migration = (catalogue: Catalogue) => Promise<readonly CatalogueOperation[]>

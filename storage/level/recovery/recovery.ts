@@ -4,10 +4,10 @@
  */
 import { PositionSet } from '../../position-set.ts'
 import type { StoredEntity } from '../../storage.ts'
-import type { Page } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueMeta } from '../catalogue/catalogue-records.ts'
 import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
+import type { Page } from '../disk/places.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 import { mayBeSameStore, newStoreId } from '../disk/store-id.ts'
 import { type EntityChange, idOf } from '../log/entity-change.ts'

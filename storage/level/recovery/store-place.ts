@@ -3,8 +3,8 @@
  * while the store goes on writing into what is gone: nothing of that would be there after a restart.
  */
 import { join } from 'node:path'
-import { identityAt, isSameFile } from '../disk/file-identity.ts'
 import { LOCK_NAME } from '../catalogue/leveldb-names.ts'
+import { identityAt, isSameFile } from '../disk/file-identity.ts'
 import { CATALOGUE_FOLDER, LOCK_FOLDER } from '../disk/store-folders.ts'
 import type { LogFiles } from '../log/log-files.ts'
 

@@ -1,10 +1,22 @@
 /** What a store holds, as the records that tell it in the catalogue. */
 
 import type { Recovery, StoredEntity } from '../../storage.ts'
-import type { Page } from '../disk/places.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import { type CatalogueOperation, type LogPosition, metaAt, putCursor, putEntity, putMeta, putSegment, removeCursor, removeEntity, removePage, removeSegment } from '../catalogue/catalogue-records.ts'
+import {
+  type CatalogueOperation,
+  type LogPosition,
+  metaAt,
+  putCursor,
+  putEntity,
+  putMeta,
+  putSegment,
+  removeCursor,
+  removeEntity,
+  removePage,
+  removeSegment,
+} from '../catalogue/catalogue-records.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
+import type { Page } from '../disk/places.ts'
 import type { RecoveredQueue } from '../log/recovered-queue.ts'
 import type { RecoveredStore } from './recovery.ts'
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Block } from '../../../../src/lib/block.ts'
 import { type DataFile, openFolder } from '../../../../storage/level/disk/files.ts'
 import { FrameBuilder, runsOf } from '../../../../storage/level/log/frame-builder.ts'
+import { type LogVisitor, NO_VISITOR } from '../../../../storage/level/log/log-entries.ts'
 import {
   createEnd,
   createFileHeader,
@@ -17,7 +18,6 @@ import {
   markIn,
 } from '../../../../storage/level/log/log-format.ts'
 import { NewerFormatError, scanLog } from '../../../../storage/level/log/log-reader.ts'
-import { type LogVisitor, NO_VISITOR } from '../../../../storage/level/log/log-entries.ts'
 
 const DIGITS = Buffer.from('0123456789')
 
@@ -379,7 +379,10 @@ test('a log of any length is read through one and the same piece of memory', asy
     },
   }
   const keys: string[] = []
-  await scanLog(watched, 0, { ...NO_VISITOR, put: (_, key, value) => void keys.push(`${key}: ${value[value.length - 1]}`) })
+  await scanLog(watched, 0, {
+    ...NO_VISITOR,
+    put: (_, key, value) => void keys.push(`${key}: ${value[value.length - 1]}`),
+  })
   expect(keys).toEqual([0, 1, 2, 3, 4, 5].map((frame) => `key ${frame}: ${frame}`))
   expect(rooms.size).toBe(1)
 })
