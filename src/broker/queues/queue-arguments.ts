@@ -12,6 +12,7 @@ import {
   unsupported,
 } from './argument-checks.ts'
 import {
+  type ArgumentRow,
   type ArgumentTable,
   argumentsOf,
   checkArguments,
@@ -161,8 +162,8 @@ export function withQueueType(all: FieldTable): FieldTable {
 
 /** Which of these arguments have no effect: worth telling whoever runs the broker. */
 export function argumentsWithoutEffect(all: FieldTable): string[] {
-  const rows: [string, { readonly isWithoutEffect?: true }][] = Object.entries(QUEUE_ARGUMENTS)
-  return rows.flatMap(([name, row]) => (row.isWithoutEffect && all.has(name) ? [name] : []))
+  const rows = Object.entries<ArgumentRow>(QUEUE_ARGUMENTS)
+  return rows.flatMap(([name, { isWithoutEffect }]) => (isWithoutEffect && all.has(name) ? [name] : []))
 }
 
 /** The argument that client libraries know by this name: `messageTtl` is `x-message-ttl`. */
