@@ -134,7 +134,7 @@ function cycles(imports: readonly Import[]): string[] {
   return found
 }
 
-/** Files that all depend on each other: the larger of these groups are what one cannot read by itself. */
+/** Groups of files that all depend on each other. */
 function circles(imports: readonly Import[]): string[][] {
   const next = new Map<string, string[]>()
   for (const { from, to } of imports) next.set(from, [...(next.get(from) ?? []), to])

@@ -160,7 +160,7 @@ export function withQueueType(all: FieldTable): FieldTable {
   return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, TYPE_CLASSIC)
 }
 
-/** Which of these arguments have no effect: worth telling whoever runs the broker. */
+/** Which of these arguments have no effect, so that the log can say so. */
 export function argumentsWithoutEffect(all: FieldTable): string[] {
   const rows = Object.entries<ArgumentRow>(QUEUE_ARGUMENTS)
   return rows.flatMap(([name, { isWithoutEffect }]) => (isWithoutEffect && all.has(name) ? [name] : []))
