@@ -6,20 +6,20 @@ import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, readDeliveryTag, readSettleBits } 
 import { FrameError } from '../../protocol/errors.ts'
 import type { PublishInPlace } from '../../protocol/frame-scanner.ts'
 import type { Segment } from '../../storage/segment.ts'
-import type { Consumer } from '../broker/queues/consumer.ts'
 import { refuse } from '../broker/errors.ts'
-import type { FanOut } from '../broker/publishing/fan-out.ts'
 import { Message } from '../broker/messages/message.ts'
+import type { FanOut } from '../broker/publishing/fan-out.ts'
 import { enqueue, type Publisher } from '../broker/publishing/publisher.ts'
-import { startReturns } from '../broker/queues/returns.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
+import { startReturns } from '../broker/queues/returns.ts'
 import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
+import type { ChannelConnection } from './channel-connection.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
 import type { Confirms } from './confirms.ts'
-import type { ChannelConnection } from './channel-connection.ts'
 import { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
 import type { ReadPlace } from './read-place.ts'
@@ -73,7 +73,13 @@ export class Channel {
   /** What puts contents together, once one came in pieces. */
   #assembly: ContentAssembly | undefined
 
-  constructor(id: number, connection: ChannelConnection, { vhost, session }: OpenedVhost, publisher: Publisher, bodies: BodyPool) {
+  constructor(
+    id: number,
+    connection: ChannelConnection,
+    { vhost, session }: OpenedVhost,
+    publisher: Publisher,
+    bodies: BodyPool,
+  ) {
     this.id = id
     this.connection = connection
     this.vhost = vhost

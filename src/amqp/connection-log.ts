@@ -2,8 +2,9 @@
  * What the log says of one connection. Every line names the connection by its number, its peer and what the client calls
  * it; one that was open also by its user and virtual host. However a connection ends, one line says how.
  */
-import type { Logger } from '../lib/logger.ts'
+
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
+import type { Logger } from '../lib/logger.ts'
 
 type Level = 'info' | 'warn' | 'error'
 

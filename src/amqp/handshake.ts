@@ -6,7 +6,13 @@
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import { type FromServer, METHODS, type Method, type MethodArguments, type MethodInput } from '../../protocol/methods.ts'
+import {
+  type FromServer,
+  METHODS,
+  type Method,
+  type MethodArguments,
+  type MethodInput,
+} from '../../protocol/methods.ts'
 import type { User, Verdict } from '../auth/authenticator.ts'
 import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
 import { refuse } from '../broker/errors.ts'

@@ -3,6 +3,8 @@
  * channels, over the same queues and with the same refusals.
  */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
+import { refuse } from '../broker/errors.ts'
+import { generatedName } from '../broker/names.ts'
 import {
   type BindingRequest,
   bindExchange,
@@ -10,16 +12,14 @@ import {
   unbindExchange,
   unbindQueue,
 } from '../broker/operations/binding-operations.ts'
-import { refuse } from '../broker/errors.ts'
 import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
-import { generatedName } from '../broker/names.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
-import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import type { Session, SessionUser } from '../broker/session.ts'
+import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { aFunction, checkOptions, notA } from '../lib/checks.ts'
-import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import {
   ACK_CHECKS,
   type AckOptions,
@@ -164,7 +164,11 @@ export class EmbeddedBroker {
 
   /** Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange. */
   unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    unbindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
+    unbindExchange(
+      this.#requireVhost(),
+      bindingRequest(destination, source, routingKey, bindingArguments),
+      this.#session,
+    )
   }
 
   /**

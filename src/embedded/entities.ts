@@ -2,12 +2,12 @@
 
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { fieldTable, type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
-import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
 import type { ExchangeDeclaration } from '../broker/operations/exchange-declaration.ts'
+import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import { argumentOfProperty } from '../broker/queues/queue-arguments.ts'
-import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
 import { aBoolean, anyText, aTable, type Checks, checkOptions } from '../lib/checks.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
 

@@ -116,9 +116,9 @@ test('transactions of code in this process are carried out but for what is refus
   expect(transactions.state(1)).toBe('active')
   expect(broker.broker.queueInfo(full)?.messagesReady).toBe(1)
   const before = transactions.statistics()
-  await expect(
-    transactions.executeAtomic((add) => add(publishOperation('', full, { body: 'c' }))),
-  ).rejects.toThrow('partial tx completion')
+  await expect(transactions.executeAtomic((add) => add(publishOperation('', full, { body: 'c' })))).rejects.toThrow(
+    'partial tx completion',
+  )
   expect(transactions.statistics()).toMatchObject({
     totalCommits: before.totalCommits + 1,
     totalRollbacks: before.totalRollbacks,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fieldTable } from '../../protocol/field-table-plain.ts'
-import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import { Broker } from '../../src/broker/broker.ts'
+import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import type { RestoredEntities } from '../../storage/entity-registry.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'

@@ -1,13 +1,13 @@
 import { refuse } from '../../broker/errors.ts'
 import { shortString } from '../../broker/messages/message.ts'
-import type { Queue } from '../../broker/queues/queue.ts'
-import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
 import { accessQueue } from '../../broker/operations/queue-declaration.ts'
+import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
+import type { Queue } from '../../broker/queues/queue.ts'
 import { REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 
 import { writeStoredContent } from '../delivery.ts'
-import type { Handler } from './handler.ts'
 import type { UnackedOwner } from '../unacked.ts'
+import type { Handler } from './handler.ts'
 import { queueName } from './queue.ts'
 
 /** What a message taken by basic.get belongs to while it is unacked: no consumer, no credit. */

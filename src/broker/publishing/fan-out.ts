@@ -4,9 +4,9 @@
  */
 import { BODY_BESIDE_BYTES_MIN } from '../../../storage/record.ts'
 import type { Turn } from '../../lib/turn.ts'
-import type { LongWork } from '../scheduling/long-work.ts'
 import type { Message } from '../messages/message.ts'
 import type { Queue } from '../queues/queue.ts'
+import type { LongWork } from '../scheduling/long-work.ts'
 
 /** Queues between two looks at the clock: new ones take the longest. */
 const STEP_QUEUES = 32

@@ -1,24 +1,15 @@
 /** The arguments of queues. */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
-import {
-  boolean,
-  integer,
-  notNegative,
-  oneOf,
-  text,
-  time,
-  timeAboveZero,
-  unsupported,
-} from './argument-checks.ts'
+import { boolean, integer, notNegative, oneOf, text, time, timeAboveZero, unsupported } from './argument-checks.ts'
 import {
   type ArgumentRow,
   type ArgumentTable,
   argumentsOf,
-  checkArguments,
   asFlag,
   asNumber,
   asOneOf,
+  checkArguments,
   policyKey,
   type QueueTypeName,
   type Settings,

@@ -7,7 +7,7 @@ import { Message } from '../../../src/broker/messages/message.ts'
 import { enqueue, Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
 import { Block } from '../../../src/lib/block.ts'
-import { drain, message, Model, refusal, session } from '../model.ts'
+import { drain, Model, message, refusal, session } from '../model.ts'
 
 let model: Model
 let publisher: Publisher
