@@ -2,6 +2,7 @@
  * Publishing: find the route, check the properties that have a say, put the message into its queues. A message whose
  * key is that of the one before it, and whose properties ask for nothing, costs a comparison and the copies.
  */
+import { BARE_HEADER_BYTES } from '../../protocol/constants.ts'
 import { printText } from '../../protocol/erlang-terms.ts'
 import type { FieldTable } from '../../protocol/field-table.ts'
 import {
@@ -26,15 +27,14 @@ import type { Route } from './router.ts'
 import type { Vhost } from './vhost.ts'
 
 const { headers: HEADERS, replyTo: REPLY_TO, expiration: EXPIRATION, userId: USER_ID, deliveryMode } = PROPERTY_FLAGS
-/** Properties that must be looked at, and flags that must not be handed on: the last one would announce more. */
+/** Properties that must be looked at, and flags that must not be passed on: the lowest would announce more flags. */
 const INSPECTED_FLAGS = REPLY_TO.flag | EXPIRATION.flag | USER_ID.flag | UNUSED_FLAGS
 const NO_HEADERS: FieldTable = new Map()
 const LETTER_C = 0x43
 const PERSISTENT = 2
 
-/** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
-const BARE_HEADER_BYTES = 14
-const DELIVERY_MODE_HEADER_BYTES = 15
+/** Of a header with the delivery mode alone: as in one with no property, nothing in it can be malformed. */
+const DELIVERY_MODE_HEADER_BYTES = BARE_HEADER_BYTES + 1
 
 /** A message that goes to more queues than this may be put into them in several turns. */
 const ONE_TURN_QUEUES_MAX = 64
