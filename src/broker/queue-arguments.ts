@@ -102,7 +102,7 @@ const WITHOUT_EFFECT: readonly string[] = [
   'x-single-active-consumer',
 ]
 
-/** Which of these arguments have no effect: worth telling whoever runs the broker. */
+/** Which of these arguments have no effect: worth telling the operator. */
 export function argumentsWithoutEffect(all: FieldTable): string[] {
   return WITHOUT_EFFECT.filter((name) => all.has(name))
 }

@@ -33,7 +33,7 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
 export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
-  /** What takes several turns. */
+  /** For work that takes several turns. */
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
   readonly topology: TopologyMemory

@@ -9,7 +9,7 @@ import { allocateBlock, Block, EMPTY_BLOCK } from '../lib/block.ts'
 import { anyText } from '../lib/checks.ts'
 import { checkBody, encodeMessage, type OutgoingMessage } from './outgoing-message.ts'
 
-/** Code in this process is trusted: it may publish in anybody's name. */
+/** Code in this process is trusted: it may publish in the name of any user. */
 const IN_PROCESS_USER = { name: '', isImpersonator: true }
 
 /** Bodies up to this size are gathered in a block that is used again and again. */

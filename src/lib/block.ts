@@ -99,8 +99,8 @@ export function equalBytes(a: Block, aStart: number, b: Block, bStart: number, l
 }
 
 /**
- * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. With a seed that
- * nobody knows, nobody can choose keys that share a slot.
+ * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. With a
+ * secret seed, no client can choose keys that share a slot.
  */
 export function hashBytes(block: Block, start: number, end: number, seed: number): number {
   const view = block.view
