@@ -3,7 +3,14 @@
  * each closes its channel or the connection, and the frames that follow are looked at as usual.
  */
 import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES } from '../../protocol/basic-fast-path.ts'
-import { CONTENT_HEADER_BYTES_MIN, FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants.ts'
+import {
+  BASIC_CLASS_ID,
+  CONTENT_HEADER_BYTES_MIN,
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_METHOD,
+  PUBLISH_METHOD_ID,
+} from '../../protocol/constants.ts'
 import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
 import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
@@ -37,7 +44,7 @@ export class FrameRouter implements FrameSink {
     try {
       channel.publishInPlace(block, publish)
     } catch (error) {
-      connection.failures.failChannel(channel, error, 60, 40)
+      connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }
@@ -54,7 +61,7 @@ export class FrameRouter implements FrameSink {
       if ((id === BASIC_ACK || id === BASIC_NACK || id === BASIC_REJECT) && end - start === SETTLE_PAYLOAD_BYTES) {
         if (channel.isClosing) return
         channel.expectMethod()
-        channel.settle(id, block, start)
+        channel.settling.settle(id, block, start)
       } else {
         dispatchMethod(channel, block, start, end)
         this.#turn.spend(LONG_WORK)
@@ -114,7 +121,7 @@ export class FrameRouter implements FrameSink {
       if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
       else channel.contentBody(block, start, end)
     } catch (error) {
-      connection.failures.failChannel(channel, error, 60, 40)
+      connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }
@@ -123,11 +130,7 @@ export class FrameRouter implements FrameSink {
     const connection = this.#connection
     if (channelId !== 0 || end - start < 4) return
     const id = block.view.getUint32(start)
-    if (id === CONNECTION_CLOSE_OK) connection.closeNow()
-    else if (id === CONNECTION_CLOSE) {
-      connection.answers.giveUp()
-      connection.send(0, 'connection.close-ok', {})
-      connection.closeNow()
-    }
+    if (id === CONNECTION_CLOSE_OK) connection.end.closeNow()
+    else if (id === CONNECTION_CLOSE) connection.end.confirmClose()
   }
 }

@@ -1,6 +1,6 @@
 /**
  * From the protocol header to connection.open: start, secure, tune, open. Nothing but the method that is due is taken;
- * whoever does not get through in time is cut off.
+ * a client that does not get through in time is cut off.
  */
 
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
@@ -144,7 +144,7 @@ export class Handshake {
 
   #refuseSilently(reason: string): void {
     this.#connection.log.ended('warn', 'login refused', { reason })
-    this.#connection.closeSilently(SILENT_CLOSE_MS)
+    this.#connection.end.closeSilently(SILENT_CLOSE_MS)
   }
 
   // A client may lower what we offered, but neither raise it nor lift it.

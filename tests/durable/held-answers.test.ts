@@ -1,6 +1,7 @@
 // A disk that takes nothing for a while. Answers about what it does not have yet wait; everything else goes on: other
 // channels, deliveries, heartbeats, the end of a connection, and what needs no disk. What piles up is bounded.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Reading } from '../../src/amqp/reading.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { methodFrame } from '../support/wire-frames.ts'
 import type { MethodArguments, MethodName } from '../support/wire-methods.ts'
@@ -193,17 +194,61 @@ describe('while an answer waits for the disk', () => {
     declareNew(channel)
     channel.send('basic.qos', { prefetchSize: 1 })
     channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await expect(channel.client.next(undefined, QUIET_MS)).rejects.toThrow('nothing arrived')
+    release()
+    await channel.client.expect(1, 'queue.declare-ok', { queue: 'new' })
     await channel.client.expect(0, 'connection.close', { replyCode: 540 })
     await channel.client.expect(0, 'connection.close-ok')
     await channel.client.expectSocketClosed()
   })
 
-  test('the client can close its connection', async () => {
+  test('the client can close its connection: that is confirmed behind it', async () => {
+    const channel = await server.channel()
+    const other = await channel.client.channel(2)
+    await other.call('tx.select')
+    stall()
+    declareNew(channel)
+    other.publish({ routingKey: QUEUE, body: 'committed', properties: PERSISTENT })
+    other.send('tx.commit')
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await expect(channel.client.next(undefined, QUIET_MS)).rejects.toThrow('nothing arrived')
+    release()
+    const answers = [await channel.client.next(), await channel.client.next(), await channel.client.next()]
+    expect(answers.map(({ name }) => name)).toEqual(['queue.declare-ok', 'tx.commit-ok', 'connection.close-ok'])
+    await channel.client.expectSocketClosed()
+  })
+
+  test('the client that closes its connection has its exclusive queues deleted before the disk is ready', async () => {
+    const channel = await server.channel()
+    await channel.call('queue.declare', { queue: 'own', exclusive: true })
+    stall()
+    declareNew(channel)
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    const other = await server.channel()
+    await other.expectQuiet()
+    await other.call('queue.declare', { queue: 'own', exclusive: true })
+  })
+
+  test('the close of the client is confirmed without it when the disk takes too long', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    const { name } = await channel.client.next(undefined, 8000)
+    expect(name).toBe('connection.close-ok')
+    await channel.client.expectSocketClosed()
+  }, 10_000)
+
+  test('the close of the client is confirmed at once when the disk cannot be written', async () => {
     const channel = await server.channel()
     stall()
     declareNew(channel)
     await expectNothing(channel)
-    await channel.client.close()
+    Object.defineProperty(server.storage.journal, 'trouble', { configurable: true, value: 'the disk is full' })
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await channel.client.expect(0, 'connection.close-ok')
+    await channel.client.expectSocketClosed()
+    Reflect.deleteProperty(server.storage.journal, 'trouble')
   })
 
   test('the broker can close it when it stops', async () => {
@@ -296,7 +341,7 @@ describe('while the disk takes nothing', () => {
     ['unbinds a queue', 'queue.unbind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' }],
     ['purges a queue', 'queue.purge', { queue: QUEUE }],
     ['binds an exchange', 'exchange.bind', { destination: 'amq.fanout', source: 'amq.topic', routingKey: 'new' }],
-  ])('who %s waits, and so does whoever asks for the same', async (_, name, args) => {
+  ])('a client that %s waits, and so does one that asks for the same', async (_, name, args) => {
     const channels = [await server.channel(), await server.channel()]
     for (const channel of channels) channel.send(name, args)
     const [first, second] = channels as [RawChannel, RawChannel]
@@ -333,7 +378,26 @@ describe('a client that does not wait for answers', () => {
     await channel.expectQuiet(`q${groups - 1}`)
   }, 60_000)
 
-  test('has a bounded number of changes on their way that nobody answers', async () => {
+  test('is cut off when the broker fails to read on, and no other one is', async () => {
+    const channel = await server.channel()
+    stall()
+    const { resume } = Reading.prototype
+    vi.spyOn(Reading.prototype, 'resume').mockImplementation(function (this: Reading, reason) {
+      if (reason === 'commit') throw new Error('broken inside')
+      resume.call(this, reason)
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    for (let at = 0; at < CHANGES_MAX; at++) declareNew(channel, `a.rather.long.name.of.a.queue.with.the.number.${at}`)
+    const vhost = server.server.core.requireVhost('/')
+    expect(await standstill(() => vhost.queueCount)).toBeLessThan(CHANGES_MAX)
+    const other = await server.channel()
+    release()
+    await channel.client.expectSocketClosed()
+    await other.expectQuiet()
+    expect(server.errors()).toEqual(['connection cut after an internal error'])
+  })
+
+  test('has a bounded number of changes on their way that no answer tells of', async () => {
     const channel = await server.channel()
     stall()
     const bind = (key: number): Buffer =>
