@@ -53,14 +53,16 @@ export const OPTIONS = {
     environment: ['RABBITMQ_NODE_PORT'],
     fileKeys: ['listeners.tcp.default'],
   }),
-  heartbeatSec: numberOption(NUMBER_SETTINGS.heartbeatSec, 'heartbeat suggested to clients, in seconds; 0 turns it off', {
+  heartbeatSec: numberOption(
+    NUMBER_SETTINGS.heartbeatSec,
+    'heartbeat suggested to clients, in seconds; 0 turns it off',
+    {
+      group: 'Network',
+    },
+  ),
+  handshakeTimeoutMs: numberOption(NUMBER_SETTINGS.handshakeTimeoutMs, 'time a client has to log in, in milliseconds', {
     group: 'Network',
   }),
-  handshakeTimeoutMs: numberOption(
-    NUMBER_SETTINGS.handshakeTimeoutMs,
-    'time a client has to log in, in milliseconds',
-    { group: 'Network' },
-  ),
   sendTimeoutMs: numberOption(
     NUMBER_SETTINGS.sendTimeoutMs,
     'a client that takes nothing of what it is sent for so long is cut off, in milliseconds; 0 turns it off',

@@ -27,7 +27,11 @@ const LAYERS: readonly {
   { name: 'config', path: /^config\//, mayImport: ['lib', NAMES_FILE] },
   { name: 'lib', path: /^src\/lib\//, mayImport: [] },
   { name: 'broker', path: /^src\/broker\//, mayImport: ['lib', 'storage', 'protocol'] },
-  { name: 'auth', path: /^src\/auth\//, mayImport: ['lib', 'storage', 'src/broker/errors.ts', NAMES_FILE, ...AMQPLAIN_FILES] },
+  {
+    name: 'auth',
+    path: /^src\/auth\//,
+    mayImport: ['lib', 'storage', 'src/broker/errors.ts', NAMES_FILE, ...AMQPLAIN_FILES],
+  },
   { name: 'amqp', path: /^src\/amqp\//, mayImport: ['broker', 'auth', 'lib', 'protocol', ...RECORD_FILES] },
   { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib'] },
   { name: 'embedded', path: /^src\/embedded\//, mayImport: ['broker', 'auth', 'lib', 'storage', 'protocol'] },

@@ -82,7 +82,11 @@ export class Settling {
   }
 
   #giveBack(messages: number): boolean {
-    return this.unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => this.#settleTaken(tag, this.#fate(tag), true), messages)
+    return this.unacked.takeUpTo(
+      Number.POSITIVE_INFINITY,
+      (tag) => this.#settleTaken(tag, this.#fate(tag), true),
+      messages,
+    )
   }
 
   /** What the client has said of a delivery before the channel ended, if it was not carried out yet. */
@@ -107,8 +111,7 @@ export class Settling {
     }
     this.#underWay = { last, settlement }
     // The end of the channel settles what is left.
-    const step = (messages: number): boolean =>
-      this.#channel.isClosing || this.unacked.takeUpTo(last, settle, messages)
+    const step = (messages: number): boolean => this.#channel.isClosing || this.unacked.takeUpTo(last, settle, messages)
     const end = (isDone: boolean): void => {
       if (!isDone) return
       this.#underWay = undefined
@@ -130,7 +133,8 @@ export class Settling {
     intake.hold(SETTLEMENT_BYTES)
     this.#channel.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
-      isDurable: settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && isDurableRecord(segment, index),
+      isDurable:
+        settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && isDurableRecord(segment, index),
       queue: owner.queue,
       commit: () => {
         intake.hold(-SETTLEMENT_BYTES)

@@ -38,7 +38,9 @@ test.concurrent('any traffic counts as a sign of life', async () => {
   await channel.expectQuiet()
 })
 
-test.concurrent('a client that reads nothing for a while is kept as long as it sends heartbeats', async ({ onTestFinished }) => {
+test.concurrent('a client that reads nothing for a while is kept as long as it sends heartbeats', async ({
+  onTestFinished,
+}) => {
   const client = await broker.open({ tune: { heartbeat: 1 } })
   const beat = setInterval(() => client.write(frame(HEARTBEAT, 0)), 300)
   onTestFinished(() => clearInterval(beat))
