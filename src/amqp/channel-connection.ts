@@ -2,6 +2,7 @@ import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { ClientCapabilities } from './context.ts'
+import type { Failures } from './failures.ts'
 import type { HeldAnswers } from './held-answers.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
@@ -16,6 +17,7 @@ export interface ChannelConnection {
   readonly journal: Journal
   readonly clientCapabilities: ClientCapabilities
   readonly channels: ChannelList
+  readonly failures: Failures
   /** Where a channel's answers are written: behind those that wait for the disk, if there are any. */
   output(channelId: number): Output
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void

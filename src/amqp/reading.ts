@@ -2,9 +2,9 @@ import type { Transport } from './transport.ts'
 
 /**
  * Why a connection is not read from: its client reads too little, memory is short, the disk is slow or full, too much that
- * it asked for waits for a commit, its last message is not in all of its queues yet, it is being checked, it is over.
+ * it asked for waits for a commit, its last method takes several turns, it is being checked, it is over.
  */
-export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'fan-out' | 'authentication' | 'ended'
+export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'long-work' | 'authentication' | 'ended'
 
 /** Whether a connection is read from: only while there is no reason not to. */
 export class Reading {
@@ -13,6 +13,10 @@ export class Reading {
 
   constructor(transport: Transport) {
     this.#transport = transport
+  }
+
+  get isPaused(): boolean {
+    return this.#reasons.size > 0
   }
 
   /** Not read from for a reason that the client cannot change by reading more. */

@@ -58,7 +58,7 @@ export class DurableEntities {
   }
 
   exchangeAdded(exchange: Exchange): void {
-    if (!isKept(exchange)) return
+    if (!isDurableExchange(exchange)) return
     put(
       this.#exchanges,
       [exchange.vhostName, exchange.name],
@@ -72,7 +72,7 @@ export class DurableEntities {
   }
 
   exchangeRemoved(exchange: Exchange): void {
-    if (isKept(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
+    if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
   queueAdded(queue: Queue, queueId: number): void {
@@ -116,7 +116,7 @@ function put(records: EntityRecords, key: readonly string[], fields: readonly (r
 }
 
 /** Predeclared exchanges are there anyway. */
-function isKept({ name, durable }: Exchange): boolean {
+function isDurableExchange({ name, durable }: Exchange): boolean {
   return durable && name !== '' && !isReserved(name)
 }
 

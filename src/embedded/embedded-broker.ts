@@ -173,7 +173,7 @@ export class EmbeddedBroker {
 
   /**
    * Resolves when everything done so far is as safe as the durability of the storage says: what a confirm tells a client.
-   * While the disk makes trouble that may take until somebody has looked after it. Throws Error when the storage ends
+   * While the disk makes trouble that may take until the operator has looked after it. Throws Error when the storage ends
    * before.
    */
   async whenDurable(): Promise<void> {

@@ -76,15 +76,17 @@ const get: Handler<'basic.get'> = (channel, args) => {
   if (!isFound) connection.send(channel.id, 'basic.get-empty', {})
 }
 
-const recover: Handler<'basic.recover'> = (channel, args) => {
-  recoverAsync(channel, args)
-  channel.connection.send(channel.id, 'basic.recover-ok', {})
-  channel.consumers.holdBehindAnswers()
+const recover: Handler<'basic.recover'> = (channel, { requeue }) => {
+  if (!requeue) throw refuse.recoverWithoutRequeue()
+  channel.settling.requeueAll(() => {
+    channel.connection.send(channel.id, 'basic.recover-ok', {})
+    channel.consumers.holdBehindAnswers()
+  })
 }
 
 const recoverAsync: Handler<'basic.recover-async'> = (channel, { requeue }) => {
   if (!requeue) throw refuse.recoverWithoutRequeue()
-  channel.requeueAll()
+  channel.settling.requeueAll()
 }
 
 export const basicHandlers = {
