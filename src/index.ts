@@ -3,10 +3,10 @@
 export type { PlainTable, PlainValue } from '../protocol/field-table-plain.ts'
 export { MemoryStorage } from '../storage/memory/memory-storage.ts'
 export type { Storage } from '../storage/storage.ts'
-export type { ConnectionDetails } from './broker/clients/client-directory.ts'
 export type { ListenAddress } from './amqp/listener.ts'
 export type { Authenticator, Credentials, User, Verdict } from './auth/authenticator.ts'
 export { UserList, type UserListOptions } from './auth/user-list.ts'
+export type { ConnectionDetails } from './broker/clients/client-directory.ts'
 export { BrokerError, type BrokerErrorKind } from './broker/errors.ts'
 export type { BrokerStats } from './broker/statistics/broker-stats.ts'
 export type {

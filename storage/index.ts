@@ -4,9 +4,9 @@
  * has to survive; a `Journal` says when it does.
  */
 export { type Journal, NO_JOURNAL } from './journal.ts'
-export type { Durability } from './level/log/durability.ts'
 export { LevelStorage } from './level/level-storage.ts'
 export type { LevelStorageOptions } from './level/level-storage-options.ts'
+export type { Durability } from './level/log/durability.ts'
 export type { LogRecorder } from './log-recorder.ts'
 export { MemoryStorage } from './memory/memory-storage.ts'
 export { deliveriesBefore, QueueLog } from './queue-log.ts'

@@ -9,8 +9,8 @@ import type { PositionSet } from './position-set.ts'
 import type { QueueLog } from './queue-log.ts'
 import {
   BODY_BESIDE_BYTES_MIN,
-  RECORD_BODY_BESIDE,
   EXTENSION_LENGTH_BYTES,
+  RECORD_BODY_BESIDE,
   RECORD_DURABLE,
   RECORD_EXTENDED,
   RECORD_PREFIX_BYTES,

@@ -2,8 +2,9 @@
  * What the log says of one connection. Every line names the connection by its number, its peer and what the client calls
  * it; one that was open also by its user and virtual host. However a connection ends, one line says how.
  */
-import type { Logger } from '../lib/logger.ts'
+
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
+import type { Logger } from '../lib/logger.ts'
 
 type Level = 'info' | 'warn' | 'error'
 
@@ -29,7 +30,7 @@ export class ConnectionLog {
     this.write('info', 'connection opened')
   }
 
-  /** The connection ends, or has ended, for this reason. Reasons that follow from it are not told, mistakes of ours always are. */
+  /** The connection ends, or has ended, for this reason. Of several reasons the first one is logged, and every internal error. */
   ended(level: Level, message: string, fields: object = {}): void {
     if (this.#isEndTold && level !== 'error') return
     this.#isEndTold = true

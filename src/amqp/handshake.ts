@@ -1,12 +1,18 @@
 /**
  * From the protocol header to connection.open: start, secure, tune, open. Nothing but the method that is due is taken;
- * whoever does not get through in time is cut off.
+ * a client that does not get through in time is cut off.
  */
 
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import { type FromServer, METHODS, type Method, type MethodArguments, type MethodInput } from '../../protocol/methods.ts'
+import {
+  type FromServer,
+  METHODS,
+  type Method,
+  type MethodArguments,
+  type MethodInput,
+} from '../../protocol/methods.ts'
 import type { User, Verdict } from '../auth/authenticator.ts'
 import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
 import { refuse } from '../broker/errors.ts'
@@ -45,8 +51,8 @@ export interface OpeningConnection {
   holdInput(): void
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void
   opened(user: User, vhost: Vhost): void
-  /** Ends the connection without a word, after this time. */
-  closeSilently(afterMs: number): void
+  /** It may end without a word, after a time. */
+  readonly end: { closeSilently(afterMs: number): void }
 }
 
 export class Handshake {
@@ -164,7 +170,7 @@ export class Handshake {
 
   #refuseSilently(reason: string): void {
     this.#connection.log.ended('warn', 'login refused', { reason })
-    this.#connection.closeSilently(SILENT_CLOSE_MS)
+    this.#connection.end.closeSilently(SILENT_CLOSE_MS)
   }
 
   // A client may lower what we offered, but neither raise it nor lift it.

@@ -61,7 +61,7 @@ export class DurableEntities {
   }
 
   exchangeAdded(exchange: Exchange): void {
-    if (!isKept(exchange)) return
+    if (!isDurableExchange(exchange)) return
     put(
       this.#exchanges,
       [exchange.vhostName, exchange.name],
@@ -75,7 +75,7 @@ export class DurableEntities {
   }
 
   exchangeRemoved(exchange: Exchange): void {
-    if (isKept(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
+    if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
   /** With the numbers of its logs. */
@@ -121,7 +121,7 @@ function put(records: EntityRecords, key: readonly string[], fields: readonly (r
 }
 
 /** Predeclared exchanges are there anyway. */
-function isKept({ name, durable }: Exchange): boolean {
+function isDurableExchange({ name, durable }: Exchange): boolean {
   return durable && name !== '' && !isReserved(name)
 }
 

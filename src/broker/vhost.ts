@@ -3,22 +3,22 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { Turn } from '../lib/turn.ts'
-import type { Binding, Destination } from './exchanges/binding.ts'
-import { BindingIndex } from './exchanges/binding-index.ts'
-import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
+import type { Binding, Destination } from './exchanges/binding.ts'
+import { BindingIndex } from './exchanges/binding-index.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
-import type { LongWork } from './scheduling/long-work.ts'
+import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
+import type { TopologyMemory } from './memory/topology-memory.ts'
 import { Queue, type QueueSpec } from './queues/queue.ts'
 import { queueSettings } from './queues/queue-arguments.ts'
 import { queueKind } from './queues/queue-kinds.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
 import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
-import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
-import type { TopologyMemory } from './memory/topology-memory.ts'
+import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
+import type { LongWork } from './scheduling/long-work.ts'
 import { type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 
 const NO_ARGUMENTS: FieldTable = new Map()
@@ -38,7 +38,7 @@ export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
   readonly routes: Routes
-  /** What takes several turns. */
+  /** For work that takes several turns. */
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
   readonly topology: TopologyMemory

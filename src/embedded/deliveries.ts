@@ -1,7 +1,7 @@
 /** What was handed to code in this process and is not settled yet, by delivery tag. */
 import type { Segment } from '../../storage/segment.ts'
-import type { Consumer } from '../broker/queues/consumer.ts'
 import { refuse } from '../broker/errors.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Settlement } from '../broker/queues/settlement.ts'
 

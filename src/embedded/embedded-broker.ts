@@ -3,6 +3,8 @@
  * channels, over the same queues and with the same refusals.
  */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
+import { refuse } from '../broker/errors.ts'
+import { generatedName } from '../broker/names.ts'
 import {
   type BindingRequest,
   bindExchange,
@@ -10,17 +12,15 @@ import {
   unbindExchange,
   unbindQueue,
 } from '../broker/operations/binding-operations.ts'
-import { refuse } from '../broker/errors.ts'
 import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
-import { generatedName } from '../broker/names.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
-import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import type { Settlement } from '../broker/queues/settlement.ts'
 import type { Session, SessionUser } from '../broker/session.ts'
+import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { aFunction, checkOptions, notA } from '../lib/checks.ts'
-import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import {
   ACK_CHECKS,
   type AckOptions,
@@ -166,12 +166,16 @@ export class EmbeddedBroker {
 
   /** Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange. */
   unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    unbindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
+    unbindExchange(
+      this.#requireVhost(),
+      bindingRequest(destination, source, routingKey, bindingArguments),
+      this.#session,
+    )
   }
 
   /**
    * Resolves when everything done so far is as safe as the durability of the storage says: what a confirm tells a client.
-   * While the disk makes trouble that may take until somebody has looked after it. Throws Error when the storage ends
+   * While the disk makes trouble that may take until the operator has looked after it. Throws Error when the storage ends
    * before.
    */
   async whenDurable(): Promise<void> {

@@ -9,8 +9,8 @@ import {
   text,
   wholeNumber,
 } from '../../src/lib/checks.ts'
-import { type Durability, requireDurability } from './log/durability.ts'
 import type { Files } from './disk/files.ts'
+import { type Durability, requireDurability } from './log/durability.ts'
 
 export interface LevelStorageOptions {
   /** Folder of the store, made if there is none. */

@@ -9,20 +9,20 @@ import { RECORD_PREFIX_BYTES } from '../record.ts'
 import { NO_OFFSETS, Segment } from '../segment.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StorageMemory, StoredEntity, VhostStorage } from '../storage.ts'
-import type { StoredSegment } from './log/stored-segment.ts'
 import { reasonOf } from './catalogue/catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './checkpoint/catalogue-update.ts'
 import { Checkpointer } from './checkpoint/checkpoint.ts'
-import { DiskRoom } from './disk/disk-room.ts'
 import { GiveBack } from './checkpoint/give-back.ts'
-import { LevelJournal } from './log/level-journal.ts'
-import { checkLevelStorageOptions, type LevelStorageOptions } from './level-storage-options.ts'
-import type { LogFiles } from './log/log-files.ts'
-import { OpenStore } from './recovery/open-store.ts'
-import { PageReader, type PageSource } from './log/page-reader.ts'
-import { keepRefusedEntities } from './recovery/quarantine.ts'
-import { QueueRecorder } from './log/queue-recorder.ts'
+import { DiskRoom } from './disk/disk-room.ts'
 import { ReadProgress } from './disk/read-progress.ts'
+import { checkLevelStorageOptions, type LevelStorageOptions } from './level-storage-options.ts'
+import { LevelJournal } from './log/level-journal.ts'
+import type { LogFiles } from './log/log-files.ts'
+import { PageReader, type PageSource } from './log/page-reader.ts'
+import { QueueRecorder } from './log/queue-recorder.ts'
+import type { StoredSegment } from './log/stored-segment.ts'
+import { OpenStore } from './recovery/open-store.ts'
+import { keepRefusedEntities } from './recovery/quarantine.ts'
 import type { RecoveredQueue, RecoveredStore } from './recovery/recovery.ts'
 import { pagesOf, recoveryOf } from './recovery/store-state.ts'
 
@@ -99,10 +99,11 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
    * Throws DataFolderError when the folder cannot be had, StoreVersionError and NewerFormatError for a store too new. A
    * storage that is open goes on as it was when it is opened again, which fails.
    */
-  async open({ onProgress = () => {} }: OpenOptions = {}): Promise<Recovery> {
+  async open({ onProgress = () => {}, clock }: OpenOptions = {}): Promise<Recovery> {
     if (this.#isClosed) throw new Error('the storage was closed: make another one')
     if (this.#isOpening) throw new Error('the storage is open already: every server needs a storage of its own')
     this.#isOpening = true
+    if (clock !== undefined) this.#pool.setClock(clock)
     const startedAtMs = performance.now()
     try {
       const { folder, files } = this.#options
@@ -130,6 +131,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     const isWhole = this.journal.trouble === undefined && this.#mayCheckpoint
     await (isWhole ? this.#checkpointer?.finish() : this.#checkpointer?.stop())
     await this.#store.close()
+    this.#pool.close()
   }
 
   /** The catalogue is told of queues that have their logs; and what is copied into the quarantine must not move. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fieldTable } from '../../protocol/field-table-plain.ts'
-import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import { Broker } from '../../src/broker/broker.ts'
+import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import type { RestoredEntities } from '../../storage/entity-registry.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
@@ -21,7 +21,7 @@ function start(): { broker: Broker; restored: RestoredEntities } {
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
-    now: () => 0,
+    clock: { monotonicMs: () => 0, after: () => () => {} },
     onDefect: (error) => expect.fail(String(error)),
   })
   return { broker, restored: broker.restore(storage.recovery) }

@@ -67,7 +67,11 @@ const operations: readonly (readonly [name: string, act: () => unknown, asks: re
   ],
   ['exchange.delete', () => deleteExchange(model.vhost, 'x', false, session), ["configure exchange 'x'"]],
   ['queue.bind', () => bindQueue(model.vhost, between('x', 'q'), session), ["write queue 'q'", "read exchange 'x'"]],
-  ['queue.unbind', () => unbindQueue(model.vhost, between('x', 'q'), session), ["write queue 'q'", "read exchange 'x'"]],
+  [
+    'queue.unbind',
+    () => unbindQueue(model.vhost, between('x', 'q'), session),
+    ["write queue 'q'", "read exchange 'x'"],
+  ],
   [
     'exchange.bind',
     () => bindExchange(model.vhost, between('x', 'y'), session),
@@ -79,7 +83,11 @@ const operations: readonly (readonly [name: string, act: () => unknown, asks: re
     ["write exchange 'y'", "read exchange 'x'"],
   ],
   ['basic.publish', () => publisher().publish(message('x', 'q')), ["write exchange 'x'"]],
-  ['basic.publish to the default exchange', () => publisher().publish(message('', 'q')), ["write exchange 'amq.default'"]],
+  [
+    'basic.publish to the default exchange',
+    () => publisher().publish(message('', 'q')),
+    ["write exchange 'amq.default'"],
+  ],
   ['basic.publish in a transaction', () => publisher().prepare(message('x', 'q')), ["write exchange 'x'"]],
 ]
 
@@ -101,7 +109,11 @@ describe('a session', () => {
       const text = `access-refused: ${permission} access to ${resource.join(' ')} in vhost '/' refused for user 'eve'`
       expect(refusal(act)).toBe(text)
       expect(asked).toEqual(asks.slice(0, index + 1))
-      expect([model.vhost.queueCount, model.vhost.queue('new'), model.vhost.exchange('new')]).toEqual([1, undefined, undefined])
+      expect([model.vhost.queueCount, model.vhost.queue('new'), model.vhost.exchange('new')]).toEqual([
+        1,
+        undefined,
+        undefined,
+      ])
       expect(model.vhost.bindingsTo(model.vhost.requireQueue('q')).size).toBe(0)
     }
   })

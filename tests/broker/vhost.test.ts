@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Binding } from '../../src/broker/exchanges/binding.ts'
 import type { Exchange } from '../../src/broker/exchanges/exchange.ts'
-import { message, Model, refusal, session } from './model.ts'
+import { Model, message, refusal, session } from './model.ts'
 
 const names = (items: Iterable<{ readonly name: string }>) => [...items].map(({ name }) => name).sort()
 
@@ -38,7 +38,11 @@ describe('Vhost', () => {
     model.bind(exchange, queue, 'k', { a: 1, b: 'x' })
     const version = model.vhost.routes.version
     model.bind(exchange, queue, 'k', { b: 'x', a: 1 })
-    expect([exchange.outgoing.size, model.vhost.bindingsTo(queue).size, model.vhost.routes.version]).toEqual([1, 1, version])
+    expect([exchange.outgoing.size, model.vhost.bindingsTo(queue).size, model.vhost.routes.version]).toEqual([
+      1,
+      1,
+      version,
+    ])
     model.bind(exchange, queue, 'k')
     model.bind(exchange, queue, 'k2', { a: 1, b: 'x' })
     model.bind(exchange, model.exchange('q', 'fanout'), 'k')

@@ -176,7 +176,7 @@ describe('a disk that cannot be written for a while', () => {
   })
 
   test.each(['open', 'write', 'syncFolder'] as const)(
-    'a next log file that cannot be made (%s) stops nobody',
+    'a next log file that cannot be made (%s) stops no client',
     async (operation) => {
       const server = await start({ logFileBytes: 1024 * 1024 })
       const publisher = await server.confirming()

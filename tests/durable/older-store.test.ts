@@ -59,7 +59,11 @@ function bindingsFrom(vhost: string, name: string): unknown[] {
 
 async function takeAll(broker: EmbeddedBroker, queue: string): Promise<ReceivedMessage[]> {
   const messages: ReceivedMessage[] = []
-  for (let next = await broker.get(queue, { noAck: true }); next !== undefined; next = await broker.get(queue, { noAck: true })) {
+  for (
+    let next = await broker.get(queue, { noAck: true });
+    next !== undefined;
+    next = await broker.get(queue, { noAck: true })
+  ) {
     messages.push(next)
   }
   return messages
@@ -162,7 +166,9 @@ describe.each(['closed', 'killed'])('a store of an earlier version that was %s',
       expect(message?.body.equals(large)).toBe(true)
     }
     expect(told(await takeAll(broker, 'unrouted'))).toEqual([['orders', 'nowhere', 'rest', false]])
-    expect(told(await takeAll(broker, 'kept-long'))).toEqual([1, 2, 3, 4].map((i) => ['', 'kept-long', `old ${i}`, false]))
+    expect(told(await takeAll(broker, 'kept-long'))).toEqual(
+      [1, 2, 3, 4].map((i) => ['', 'kept-long', `old ${i}`, false]),
+    )
     const [far, ...more] = await takeAll(other(), 'elsewhere')
     expect(far).toMatchObject({ properties: { ...PERSISTENT, contentType: 'text/plain' } })
     expect(far?.body.toString()).toBe('far away')

@@ -32,7 +32,11 @@ describe('settling', () => {
 
   const bodies = async (): Promise<string[]> => {
     const found: string[] = []
-    for (let next = await broker.get('q', { noAck: true }); next !== undefined; next = await broker.get('q', { noAck: true })) {
+    for (
+      let next = await broker.get('q', { noAck: true });
+      next !== undefined;
+      next = await broker.get('q', { noAck: true })
+    ) {
       found.push(`${next.body}${next.redelivered ? 'r' : ''}`)
     }
     return found

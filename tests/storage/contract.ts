@@ -9,7 +9,17 @@ import type { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, type RecordSource } from '../../storage/record.ts'
 import { encodeExtension, readExtension } from '../../storage/record-extension.ts'
 import type { Recovery, Storage, VhostStorage } from '../../storage/storage.ts'
-import { committed, drain, durable, EVENT, Pair, type TakenMessage, takeMany, takeOne, transient } from './contract-model.ts'
+import {
+  committed,
+  drain,
+  durable,
+  EVENT,
+  Pair,
+  type TakenMessage,
+  takeMany,
+  takeOne,
+  transient,
+} from './contract-model.ts'
 import { numbered } from './sources.ts'
 
 /** Makes a storage over the folder, which may hold what an earlier one left there; it is not open yet. */

@@ -2,7 +2,13 @@
 import { type Journal, NO_JOURNAL } from '../../storage/journal.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { SegmentPool } from '../../storage/segment-pool.ts'
-import { NOTHING_RECOVERED, type Recovery, type Storage, type StoredEntity, type VhostStorage } from '../../storage/storage.ts'
+import {
+  NOTHING_RECOVERED,
+  type Recovery,
+  type Storage,
+  type StoredEntity,
+  type VhostStorage,
+} from '../../storage/storage.ts'
 
 export class EntityStorage implements Storage, VhostStorage {
   readonly kind = 'entities'

@@ -144,7 +144,11 @@ describe('QueueLog', () => {
   })
 
   test('behaves so across segments that are full', () => {
-    const step = fc.tuple(fc.constantFrom('take', 'takeAt', 'settle', 'requeue', 'append', 'purge'), fc.nat(40), fc.nat())
+    const step = fc.tuple(
+      fc.constantFrom('take', 'takeAt', 'settle', 'requeue', 'append', 'purge'),
+      fc.nat(40),
+      fc.nat(),
+    )
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (all) => {
         const pair = new Pair()

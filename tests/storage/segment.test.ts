@@ -15,7 +15,9 @@ const bodies = fc.oneof(
     .map((size) => Buffer.alloc(size, 'b')),
 )
 const extensions = fc.option(fc.uint8Array({ minLength: 1, maxLength: 30 }), { nil: undefined, freq: 3 })
-const messages = fc.array(fc.record({ key: part, header: part, body: bodies, extension: extensions }), { maxLength: 60 })
+const messages = fc.array(fc.record({ key: part, header: part, body: bodies, extension: extensions }), {
+  maxLength: 60,
+})
 
 function segmentFor(sizeBytes: number): Segment {
   const segment = new Segment()

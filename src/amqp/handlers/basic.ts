@@ -2,15 +2,15 @@ import { METHODS, type MethodArguments } from '../../../protocol/methods.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { refuse } from '../../broker/errors.ts'
 import { shortString } from '../../broker/messages/message.ts'
-import type { Queue } from '../../broker/queues/queue.ts'
-import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
 import { accessQueue } from '../../broker/operations/queue-declaration.ts'
+import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
+import type { Queue } from '../../broker/queues/queue.ts'
 import { REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 
 import type { Channel } from '../channel.ts'
 import { writeStoredContent } from '../delivery.ts'
-import type { Handler } from './handler.ts'
 import type { UnackedOwner } from '../unacked.ts'
+import type { Handler } from './handler.ts'
 import { queueName } from './queue.ts'
 
 type ReadRecord = (segment: Segment, index: number, isRedelivered: boolean) => void
@@ -96,15 +96,17 @@ function getAgain(channel: Channel, args: MethodArguments<'basic.get'>): void {
   }
 }
 
-const recover: Handler<'basic.recover'> = (channel, args) => {
-  recoverAsync(channel, args)
-  channel.connection.send(channel.id, 'basic.recover-ok', {})
-  channel.consumers.holdBehindAnswers()
+const recover: Handler<'basic.recover'> = (channel, { requeue }) => {
+  if (!requeue) throw refuse.recoverWithoutRequeue()
+  channel.settling.requeueAll(() => {
+    channel.connection.send(channel.id, 'basic.recover-ok', {})
+    channel.consumers.holdBehindAnswers()
+  })
 }
 
 const recoverAsync: Handler<'basic.recover-async'> = (channel, { requeue }) => {
   if (!requeue) throw refuse.recoverWithoutRequeue()
-  channel.requeueAll()
+  channel.settling.requeueAll()
 }
 
 export const basicHandlers = {

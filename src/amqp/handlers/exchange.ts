@@ -1,6 +1,6 @@
+import { entityName } from '../../broker/names.ts'
 import { bindExchange, unbindExchange } from '../../broker/operations/binding-operations.ts'
 import { declareExchange, deleteExchange, passiveExchange } from '../../broker/operations/exchange-declaration.ts'
-import { entityName } from '../../broker/names.ts'
 import type { Handler } from './handler.ts'
 
 const declare: Handler<'exchange.declare'> = (channel, args) => {

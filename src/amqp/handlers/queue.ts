@@ -1,7 +1,7 @@
 import type { MethodArguments } from '../../../protocol/methods.ts'
-import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/operations/binding-operations.ts'
 import { refuse } from '../../broker/errors.ts'
 import { entityName } from '../../broker/names.ts'
+import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/operations/binding-operations.ts'
 import { accessQueue, declareQueue, deleteQueue, ownQueue } from '../../broker/operations/queue-declaration.ts'
 import { isReplyAddress, REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 import type { Channel } from '../channel.ts'

@@ -1,7 +1,7 @@
 /** Bindings. An exchange knows those that start at it; those that lead to a destination are in the `BindingIndex`. */
 import { encodeFieldTable, type FieldTable } from '../../../protocol/field-table.ts'
-import type { Exchange } from './exchange.ts'
 import type { Queue } from '../queues/queue.ts'
+import type { Exchange } from './exchange.ts'
 
 export type Destination = Queue | Exchange
 

@@ -1,16 +1,16 @@
 /** Binding and unbinding queues and exchanges. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import { type Binding, createBinding, type Destination } from '../exchanges/binding.ts'
 import { type ResourceKind, refuse } from '../errors.ts'
+import { type Binding, createBinding, type Destination } from '../exchanges/binding.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
-import { refuseDefaultExchange } from './exchange-declaration.ts'
 import { exchangeType } from '../exchanges/types/exchange-types.ts'
-import { entityName } from '../names.ts'
-import { ownQueue } from './queue-declaration.ts'
-import { isReplyAddress } from '../routing/reply-to.ts'
 import { bindingBytes } from '../memory/topology-bytes.ts'
+import { entityName } from '../names.ts'
+import { isReplyAddress } from '../routing/reply-to.ts'
 import type { Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
+import { refuseDefaultExchange } from './exchange-declaration.ts'
+import { ownQueue } from './queue-declaration.ts'
 
 export interface BindingRequest {
   readonly source: string

@@ -1,13 +1,13 @@
 /** Declaring and deleting queues, with RabbitMQ's checks in RabbitMQ's order. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { refuse } from '../errors.ts'
-import { checkArgumentEquivalence } from './exchange-declaration.ts'
+import { queueBytes } from '../memory/topology-bytes.ts'
 import { entityName, generatedName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
 import { COMPARED_ARGUMENTS, checkQueueArguments, queueSettings, withQueueType } from '../queues/queue-arguments.ts'
-import { queueBytes } from '../memory/topology-bytes.ts'
 import type { Permission, Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
+import { checkArgumentEquivalence } from './exchange-declaration.ts'
 
 export interface QueueDeclaration {
   /** Empty for a name made by the broker. */
@@ -65,13 +65,7 @@ export function ownQueue(vhost: Vhost, name: string, session: Session): Queue {
 }
 
 /** Deletes a queue if it is there; how many ready messages went with it. */
-export function deleteQueue(
-  vhost: Vhost,
-  name: string,
-  ifUnused: boolean,
-  ifEmpty: boolean,
-  session: Session,
-): number {
+export function deleteQueue(vhost: Vhost, name: string, ifUnused: boolean, ifEmpty: boolean, session: Session): number {
   const plainName = entityName(name)
   session.require('configure', 'queue', plainName)
   if (vhost.queue(plainName) === undefined) return 0

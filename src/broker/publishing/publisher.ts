@@ -7,9 +7,6 @@ import { type Properties, UNUSED_FLAGS, validateProperties } from '../../../prot
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
 import { refuse } from '../errors.ts'
-import { FanOut } from './fan-out.ts'
-import { checkExpiration, INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
-import type { PublishOutcome } from './outcome.ts'
 import type { Message } from '../messages/message.ts'
 import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
@@ -17,6 +14,9 @@ import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
+import { FanOut } from './fan-out.ts'
+import { checkExpiration, INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
+import type { PublishOutcome } from './outcome.ts'
 
 const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()

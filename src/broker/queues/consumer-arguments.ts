@@ -1,7 +1,7 @@
 /** The arguments of consumers. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { integer } from './argument-checks.ts'
-import { type ArgumentTable, checkArguments, type Settings, settingsOf, asNumber } from './argument-table.ts'
+import { type ArgumentTable, asNumber, checkArguments, type Settings, settingsOf } from './argument-table.ts'
 import type { Queue } from './queue.ts'
 
 const PRIORITY_MIN = -(2n ** 31n)

@@ -46,7 +46,8 @@ export class DeadLetterLine {
 
   #hand(to: DeadLetters | undefined, segment: Segment, index: number, reason: DeadLetterReason): void {
     // A record that could not be read back has nothing to hand over.
-    const mayGo = to === undefined || segment.damaged?.has(index) === true || to.take(this.#queue, segment, index, reason)
+    const mayGo =
+      to === undefined || segment.damaged?.has(index) === true || to.take(this.#queue, segment, index, reason)
     if (mayGo) this.#queue.settle(segment, index, 'ack')
   }
 

@@ -73,7 +73,8 @@ export class Routes {
     const queues = needs === NO_NEEDS ? [...found] : []
     const route = { version, exchange, queues, replyConsumer: undefined, needs }
     // Only the keys of a fanout that leads straight to queues make no difference.
-    if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange)) this.#shared.set(exchange, route)
+    if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange))
+      this.#shared.set(exchange, route)
     return route
   }
 

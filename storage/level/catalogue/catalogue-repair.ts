@@ -4,14 +4,14 @@
  */
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { syncFolder } from '../disk/files.ts'
+import type { ReadProgress } from '../disk/read-progress.ts'
+import { isDamage } from '../log/page-reader.ts'
 import { Catalogue } from './catalogue.ts'
 import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
-import { syncFolder } from '../disk/files.ts'
 import { levelDb } from './leveldb.ts'
 import { damagedTables, damageInLevelFiles } from './leveldb-files.ts'
 import { impossibleNames } from './leveldb-names.ts'
-import { isDamage } from '../log/page-reader.ts'
-import type { ReadProgress } from '../disk/read-progress.ts'
 
 /** In the quarantine, while a repair is not done. */
 const UNFINISHED = 'unfinished-repair'

@@ -15,9 +15,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
+import { syncFolder } from '../disk/files.ts'
 import type { Page } from '../log/stored-segment.ts'
 import { EntryUse } from './entry-use.ts'
-import { syncFolder } from '../disk/files.ts'
 import { levelDb } from './leveldb.ts'
 import { type CatalogueSegment, decodeSegment, encodeSegment } from './segment-entry.ts'
 

@@ -4,11 +4,11 @@
  */
 import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CheckedTables, type TableOnDisk, tablesOnDisk } from './checked-tables.ts'
 import { ifMissing } from '../disk/files.ts'
-import { damageInLog } from './leveldb-log.ts'
-import { isDamage } from '../log/page-reader.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
+import { isDamage } from '../log/page-reader.ts'
+import { type CheckedTables, type TableOnDisk, tablesOnDisk } from './checked-tables.ts'
+import { damageInLog } from './leveldb-log.ts'
 import { isTableIntact } from './table-check.ts'
 import { tablesIn } from './table-manifest.ts'
 

@@ -3,7 +3,6 @@
  * bit while the next ones go on: what one of them is about to change is encoded first.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { StoredSegment } from '../log/stored-segment.ts'
 import {
   type Catalogue,
   type CatalogueMeta,
@@ -20,6 +19,7 @@ import {
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { QueueRecorder } from '../log/queue-recorder.ts'
+import type { StoredSegment } from '../log/stored-segment.ts'
 import { metaAt } from '../recovery/store-state.ts'
 
 /** So many operations are encoded in one turn of the event loop. */

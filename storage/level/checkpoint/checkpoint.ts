@@ -1,10 +1,10 @@
 /** Brings the catalogue up to the log, and lets go of log files that nothing needs any more. */
 import type { Catalogue, CatalogueOperation, EntityChange } from '../catalogue/catalogue.ts'
-import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'
 import { CatalogueWriter } from '../catalogue/catalogue-writer.ts'
-import type { EntityCopy } from './entity-copy.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { type CatalogueIds, CatalogueUpdate } from './catalogue-update.ts'
+import type { EntityCopy } from './entity-copy.ts'
 import { StragglerMoves } from './straggler-moves.ts'
 
 /** Log bytes written since the last time that make another one due, as a share of a log file. */

@@ -7,11 +7,11 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Catalogue, EntityChange } from '../catalogue/catalogue.ts'
 import { entityId } from '../catalogue/catalogue.ts'
-import { ENTITIES_FOLDER } from '../recovery/data-folder.ts'
 import { type DataFile, type Files, ifMissing, openFolder } from '../disk/files.ts'
 import { FrameBuilder } from '../log/frame-builder.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from '../log/log-format.ts'
 import { NOBODY, scanLog } from '../log/log-reader.ts'
+import { ENTITIES_FOLDER } from '../recovery/data-folder.ts'
 import type { RecoveredEntity } from '../recovery/recovery.ts'
 
 /** So much is put into one frame: damage takes no more than that. */

@@ -3,10 +3,11 @@
  * if the few messages in it moved. A log that grows does most of this by itself; here it is seen to that the disk is given
  * back within seconds, also when nothing is written any more.
  */
-import type { Checkpointer } from './checkpoint.ts'
+
 import type { LevelJournal } from '../log/level-journal.ts'
 import { type LogFiles, ROOM_BYTES } from '../log/log-files.ts'
 import { canBeEmptied, isSparse, logUse } from '../log/log-use.ts'
+import type { Checkpointer } from './checkpoint.ts'
 
 const LOOK_MS = 1000
 /** With less than this written since the last look, the log is quiet: then its last file may change, too. */

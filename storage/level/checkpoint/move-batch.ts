@@ -2,8 +2,8 @@
 import { crc32 } from 'node:zlib'
 import { Block } from '../../../src/lib/block.ts'
 import { recordLength } from '../../record.ts'
-import type { Page, PlacedBytes, StoredBody, StoredSegment } from '../log/stored-segment.ts'
 import { type CatalogueOperation, putPage } from '../catalogue/catalogue.ts'
+import type { Page, PlacedBytes, StoredBody, StoredSegment } from '../log/stored-segment.ts'
 import type { CatalogueIds } from './catalogue-update.ts'
 
 /** What there was to move of a page between two commits. */

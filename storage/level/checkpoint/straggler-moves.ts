@@ -3,15 +3,16 @@
  * keep the files. A move works on what is settled between two commits: what only memory knows to be settled moves, too,
  * since nobody knows it after a crash.
  */
-import type { Page, PlacedBytes, StoredSegment } from '../log/stored-segment.ts'
+
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import type { CatalogueIds } from './catalogue-update.ts'
 import type { CatalogueWriter } from '../catalogue/catalogue-writer.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFile, LogFiles } from '../log/log-files.ts'
 import { isToEmpty, logUse } from '../log/log-use.ts'
-import { MoveBatch, type PlannedMove } from './move-batch.ts'
 import { readPieces } from '../log/piece-reader.ts'
+import type { Page, PlacedBytes, StoredSegment } from '../log/stored-segment.ts'
+import type { CatalogueIds } from './catalogue-update.ts'
+import { MoveBatch, type PlannedMove } from './move-batch.ts'
 
 /** The catalogue takes in so many bytes of old messages in one round … */
 const ROUND_BYTES_MAX = 16 * 1024 * 1024

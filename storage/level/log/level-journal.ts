@@ -4,14 +4,15 @@
  */
 import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
-import type { Page, StoredSegment } from './stored-segment.ts'
 import { type EntityChange, entityId } from '../catalogue/catalogue.ts'
-import { CommitWaiters } from './commit-waiters.ts'
 import { isPassing, remedyFor } from '../disk/disk-errors.ts'
+import { CommitHold } from './commit-hold.ts'
+import { CommitWaiters } from './commit-waiters.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
+import type { Page, StoredSegment } from './stored-segment.ts'
 import { Troubles } from './troubles.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
 
@@ -65,6 +66,8 @@ export class LevelJournal implements Journal {
   #inFlightBytes = 0
   readonly #troubles = new Troubles(() => this.#changed())
   #isCatalogueBehind = false
+  readonly #hold = new CommitHold()
+  readonly holdCommits = (): (() => void) | undefined => this.#hold.hold()
   #isArmed = false
   #wantsFreshLog = false
   #running: Promise<void> | undefined
@@ -274,6 +277,7 @@ export class LevelJournal implements Journal {
 
   async #commit(): Promise<void> {
     if (this.#logs.isFull || this.#wantsFreshLog) await this.#rotate()
+    if (this.#hold.isHeld) await this.#hold.whenFree()
     this.#waiters.begin()
     const log = this.#logs.current
     const unneeded = this.#gather(log)

@@ -1,13 +1,12 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 import { join } from 'node:path'
-
-import type { Page, StoredSegment } from './stored-segment.ts'
-import { LOG_FOLDER } from '../recovery/data-folder.ts'
-import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
+import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
 import type { DataFile, Files } from '../disk/files.ts'
+import { LOG_FOLDER } from '../recovery/data-folder.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
 import { type SpareFile, SpareFiles } from './spare-files.ts'
+import type { Page, StoredSegment } from './stored-segment.ts'
 
 /**
  * Whether the file that is written to is where its name leads is looked at with every commit. Where they come without end,

@@ -1,7 +1,6 @@
 /** Reads the frames of a log file back, and says where it stops making sense. */
 
 import { crc32 } from 'node:zlib'
-import type { Page, StoredBody } from './stored-segment.ts'
 import type { DataFile } from '../disk/files.ts'
 import {
   BODY_HEADER_BYTES,
@@ -16,6 +15,7 @@ import {
   PAGE_HEADER_BYTES,
   readFileHeader,
 } from './log-format.ts'
+import type { Page, StoredBody } from './stored-segment.ts'
 
 export interface LogVisitor {
   /** What comes next is in the commit with this number. */

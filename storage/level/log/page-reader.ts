@@ -4,8 +4,8 @@ import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
 import { RECORD_DURABLE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import type { Segment } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
-import { type Page, storedOf } from './stored-segment.ts'
 import { ReadBodies } from './read-bodies.ts'
+import { type Page, storedOf } from './stored-segment.ts'
 
 /** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
 export interface PageSource {

@@ -1,8 +1,8 @@
 /** Reads pieces of a log file that lie here and there: neighbours in one go. */
 import { crc32 } from 'node:zlib'
-import type { PlacedBytes } from './stored-segment.ts'
 import type { LogFiles } from './log-files.ts'
 import { isDamage } from './page-reader.ts'
+import type { PlacedBytes } from './stored-segment.ts'
 
 /** What lies between two pieces is read and thrown away when it is shorter. */
 const GAP_BYTES_MAX = 4096

@@ -5,13 +5,13 @@
 import type { LogRecorder } from '../../log-recorder.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
-import { type Page, StoredSegment, storedOf } from './stored-segment.ts'
+import type { CatalogueSegment } from '../catalogue/segment-entry.ts'
+import type { QueuePosition, RecoveredQueue } from '../recovery/recovery.ts'
 import type { FrameBuilder, PageBody } from './frame-builder.ts'
 import type { LevelJournal, Unneeded } from './level-journal.ts'
 import type { LogFile } from './log-files.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
-import type { QueuePosition, RecoveredQueue } from '../recovery/recovery.ts'
-import type { CatalogueSegment } from '../catalogue/segment-entry.ts'
+import { type Page, StoredSegment, storedOf } from './stored-segment.ts'
 
 /** A complete segment of more pages is written once more: each takes memory as long as it is needed. */
 const PAGES_MAX = 16
@@ -124,17 +124,19 @@ export class QueueRecorder implements LogRecorder {
     const callbacks = whenLoaded === undefined ? [] : [whenLoaded]
     this.#loading ??= new Map()
     this.#loading.set(segment, callbacks)
-    this.#reader.load(segment, () => this.#admitted(segment)).then(
-      (damaged) => {
-        this.#loading?.delete(segment)
-        this.#discard(segment, damaged)
-        for (const callback of callbacks) this.#journal.call(callback)
-      },
-      (error: unknown) => {
-        this.#loading?.delete(segment)
-        this.#journal.unreadable(error)
-      },
-    )
+    this.#reader
+      .load(segment, () => this.#admitted(segment))
+      .then(
+        (damaged) => {
+          this.#loading?.delete(segment)
+          this.#discard(segment, damaged)
+          for (const callback of callbacks) this.#journal.call(callback)
+        },
+        (error: unknown) => {
+          this.#loading?.delete(segment)
+          this.#journal.unreadable(error)
+        },
+      )
   }
 
   /** What the bodies were counted with may have been an estimate, and some of it may be damaged. */

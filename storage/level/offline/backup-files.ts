@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readTar, tarEnd, tarHeader, tarPadding } from '../../../src/lib/tar.ts'
-import { DataFolderError } from '../recovery/data-folder.ts'
 import { makeFolder, syncFolder } from '../disk/files.ts'
+import { DataFolderError } from '../recovery/data-folder.ts'
 
 export interface BackupTarget {
   add(name: string, sizeBytes: number, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>

@@ -9,12 +9,12 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
+import { levelDb } from '../catalogue/leveldb.ts'
+import { openFolder } from '../disk/files.ts'
+import { logFileNumber } from '../log/log-format.ts'
+import { LOG_FOLDER } from '../recovery/data-folder.ts'
 import { createBackupTarget, through } from './backup-files.ts'
 import { createManifest, MANIFEST, type ManifestFile } from './backup-manifest.ts'
-import { LOG_FOLDER } from '../recovery/data-folder.ts'
-import { openFolder } from '../disk/files.ts'
-import { levelDb } from '../catalogue/leveldb.ts'
-import { logFileNumber } from '../log/log-format.ts'
 import { type CheckOptions, type StoreReport, withCheckedStore } from './offline-store.ts'
 
 const RECORDS_FILE_BYTES = 8 * 1024 * 1024

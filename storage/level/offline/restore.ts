@@ -2,9 +2,9 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
-import { MANIFEST, type Manifest, type ManifestFile, parseManifest } from './backup-manifest.ts'
 import { Catalogue, type CatalogueOperation } from '../catalogue/catalogue.ts'
+import { removeEntityCopy } from '../checkpoint/entity-copy.ts'
+import { ifMissing, syncFolder } from '../disk/files.ts'
 import {
   CATALOGUE_FOLDER,
   claimFolder,
@@ -13,8 +13,8 @@ import {
   RESTORE_FOLDER,
   STORE_FOLDERS,
 } from '../recovery/data-folder.ts'
-import { removeEntityCopy } from '../checkpoint/entity-copy.ts'
-import { ifMissing, syncFolder } from '../disk/files.ts'
+import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
+import { MANIFEST, type Manifest, type ManifestFile, parseManifest } from './backup-manifest.ts'
 
 /** The only names that a backup may bring: it is not trusted to say where files go. */
 const LOG_NAME = /^log\/\d{16}\.log$/

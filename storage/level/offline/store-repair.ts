@@ -3,7 +3,6 @@
  * batch, and the log is cut where it makes no sense. Nothing is deleted that was not copied before.
  */
 import type { StoredEntity } from '../../storage.ts'
-import type { Page, StoredSegment } from '../log/stored-segment.ts'
 import {
   type Catalogue,
   type CatalogueOperation,
@@ -14,10 +13,11 @@ import {
 } from '../catalogue/catalogue.ts'
 import type { CatalogueKeys } from '../catalogue/catalogue-keys.ts'
 import type { Files } from '../disk/files.ts'
-import type { Inspection } from './inspection.ts'
 import { LogFiles } from '../log/log-files.ts'
+import type { Page, StoredSegment } from '../log/stored-segment.ts'
 import { Quarantine } from '../recovery/quarantine.ts'
 import { metaAt, removeOthers, stateOperations } from '../recovery/store-state.ts'
+import type { Inspection } from './inspection.ts'
 
 export interface RepairPlan {
   readonly inspection: Inspection

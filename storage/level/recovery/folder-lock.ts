@@ -10,11 +10,11 @@ import { closeSync, openSync } from 'node:fs'
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
+import { levelDb } from '../catalogue/leveldb.ts'
+import { impossibleNames } from '../catalogue/leveldb-names.ts'
 import { codeOf } from '../disk/disk-errors.ts'
 import { identityOf } from '../disk/file-identity.ts'
 import { makeFolder } from '../disk/files.ts'
-import { levelDb } from '../catalogue/leveldb.ts'
-import { impossibleNames } from '../catalogue/leveldb-names.ts'
 
 export const LOCK_FOLDER = 'lock'
 /** The file that is locked. It is never removed: another one of its name would be another lock. */

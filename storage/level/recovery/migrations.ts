@@ -4,7 +4,13 @@
  * batch that has the new version in it, so a step that was interrupted has not happened. Log files are not rewritten:
  * each tells its own version, and goes as they all go.
  */
-import { CATALOGUE_VERSION, type Catalogue, type CatalogueMeta, type CatalogueOperation, putMeta } from '../catalogue/catalogue.ts'
+import {
+  CATALOGUE_VERSION,
+  type Catalogue,
+  type CatalogueMeta,
+  type CatalogueOperation,
+  putMeta,
+} from '../catalogue/catalogue.ts'
 
 /** What has to be changed in a catalogue for the next version. */
 export type Migration = (catalogue: Catalogue) => Promise<readonly CatalogueOperation[]>

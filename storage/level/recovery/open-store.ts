@@ -7,6 +7,10 @@ import { join } from 'node:path'
 import type { Catalogue, LogPosition } from '../catalogue/catalogue.ts'
 import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from '../catalogue/catalogue-repair.ts'
 import type { CheckedTables } from '../catalogue/checked-tables.ts'
+import { EntityCopy, readEntityCopy, removeEntityCopy } from '../checkpoint/entity-copy.ts'
+import { type Files, openFolder, syncFolder } from '../disk/files.ts'
+import type { ReadProgress } from '../disk/read-progress.ts'
+import { LogFiles } from '../log/log-files.ts'
 import {
   CATALOGUE_FOLDER,
   type ClaimedFolder,
@@ -15,11 +19,7 @@ import {
   QUARANTINE_FOLDER,
   requireUsableFolder,
 } from './data-folder.ts'
-import { EntityCopy, readEntityCopy, removeEntityCopy } from '../checkpoint/entity-copy.ts'
-import { type Files, openFolder, syncFolder } from '../disk/files.ts'
-import { LogFiles } from '../log/log-files.ts'
 import { Quarantine } from './quarantine.ts'
-import type { ReadProgress } from '../disk/read-progress.ts'
 import { type RecoveredStore, recover } from './recovery.ts'
 import { StorePlace } from './store-place.ts'
 import { completeCatalogue } from './store-state.ts'

@@ -3,11 +3,11 @@ import { appendFileSync, mkdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredEntity } from '../../storage.ts'
-import type { PlacedBytes, StoredSegment } from '../log/stored-segment.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { freePlace } from '../catalogue/catalogue-repair.ts'
 import { syncFolder } from '../disk/files.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import type { PlacedBytes, StoredSegment } from '../log/stored-segment.ts'
 
 const ENTITIES_FILE = 'entities.jsonl'
 

@@ -3,17 +3,17 @@
  * What is broken is left out and counted; everything around it is kept. Bodies and records stay on the disk.
  */
 import { PositionSet } from '../../position-set.ts'
-import { type Page, StoredSegment } from '../log/stored-segment.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { CATALOGUE_VERSION, type CatalogueMeta, type EntityChange, entityId } from '../catalogue/catalogue.ts'
-import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
+import type { CopiedEntities } from '../checkpoint/entity-copy.ts'
+import type { ReadProgress } from '../disk/read-progress.ts'
 import type { LogFile, LogFiles } from '../log/log-files.ts'
 import { LOG_FRAME_HEADER_BYTES, LOG_VERSION } from '../log/log-format.ts'
 import { type LogVisitor, scanLog } from '../log/log-reader.ts'
+import { type Page, StoredSegment } from '../log/stored-segment.ts'
 import { migrate } from './migrations.ts'
 import { isNewer, overlap, withoutOverlaps } from './page-overlaps.ts'
-import type { ReadProgress } from '../disk/read-progress.ts'
 
 export interface RecoveredEntity {
   readonly kind: number

@@ -4,10 +4,10 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CATALOGUE_FOLDER } from './data-folder.ts'
 import { identityOf, isSameFile } from '../disk/file-identity.ts'
-import { LOCK_FOLDER } from './folder-lock.ts'
 import type { LogFiles } from '../log/log-files.ts'
+import { CATALOGUE_FOLDER } from './data-folder.ts'
+import { LOCK_FOLDER } from './folder-lock.ts'
 
 const WATCH_MS = 1000
 /** LevelDB has these open all the time and never removes them: as long as that is so, no other file gets their numbers. */

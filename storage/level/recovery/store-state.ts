@@ -1,7 +1,6 @@
 /** What a store holds, as the records that tell it in the catalogue. */
 
 import type { Recovery } from '../../storage.ts'
-import type { Page } from '../log/stored-segment.ts'
 import {
   CATALOGUE_VERSION,
   type Catalogue,
@@ -18,6 +17,7 @@ import {
   removeSegment,
 } from '../catalogue/catalogue.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
+import type { Page } from '../log/stored-segment.ts'
 import type { RecoveredEntity, RecoveredQueue, RecoveredStore } from './recovery.ts'
 
 export function stateOperations(

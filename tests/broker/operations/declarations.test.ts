@@ -1,9 +1,23 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
-import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../../../src/broker/operations/binding-operations.ts'
-import { declareExchange, deleteExchange, passiveExchange } from '../../../src/broker/operations/exchange-declaration.ts'
 import { entityName, generatedName } from '../../../src/broker/names.ts'
-import { accessQueue, declareQueue, deleteQueue, type QueueDeclaration } from '../../../src/broker/operations/queue-declaration.ts'
+import {
+  bindExchange,
+  bindQueue,
+  unbindExchange,
+  unbindQueue,
+} from '../../../src/broker/operations/binding-operations.ts'
+import {
+  declareExchange,
+  deleteExchange,
+  passiveExchange,
+} from '../../../src/broker/operations/exchange-declaration.ts'
+import {
+  accessQueue,
+  declareQueue,
+  deleteQueue,
+  type QueueDeclaration,
+} from '../../../src/broker/operations/queue-declaration.ts'
 import { Model, message, refusal, session } from '../model.ts'
 
 const ME = session('me')
@@ -35,7 +49,7 @@ describe('declaring a queue', () => {
     expect(model.vhost.queueCount).toBe(1)
   })
 
-  test('makes a name that nobody guesses for one without', () => {
+  test('makes a name that no client guesses for one without', () => {
     const made = [queue(''), queue('')].map(({ name }) => name)
     expect(new Set(made).size).toBe(2)
     for (const name of made) expect(name).toMatch(/^amq\.gen-[\w-]{22}$/)
@@ -234,7 +248,9 @@ describe('binding', () => {
     expect(refusal(() => bindExchange(model.vhost, request('x', 'y'), ME))).toBe(noSource)
     exchange('x')
     expect(refusal(() => bindQueue(model.vhost, request('x', 'q'), ME))).toBe("not-found: no queue 'q' in vhost '/'")
-    expect(refusal(() => bindExchange(model.vhost, request('x', 'y'), ME))).toBe("not-found: no exchange 'y' in vhost '/'")
+    expect(refusal(() => bindExchange(model.vhost, request('x', 'y'), ME))).toBe(
+      "not-found: no exchange 'y' in vhost '/'",
+    )
   })
 
   test('can be said twice, both ways', () => {

@@ -3,7 +3,7 @@ import { FanOut } from '../../../src/broker/publishing/fan-out.ts'
 import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import { Block } from '../../../src/lib/block.ts'
-import { drain, message, Model, session } from '../model.ts'
+import { drain, Model, message, session } from '../model.ts'
 
 const COUNT = 1000
 const TURN_MS = 0.25
@@ -20,7 +20,7 @@ beforeEach(() => {
     const publish = queue.publish.bind(queue)
     queue.publish = (source) => {
       model.nowMs += 0.001
-      publish(source)
+      return publish(source)
     }
     model.bind(exchange, queue)
     return queue

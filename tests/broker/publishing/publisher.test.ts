@@ -7,7 +7,7 @@ import { Message } from '../../../src/broker/messages/message.ts'
 import { enqueue, Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
 import { Block } from '../../../src/lib/block.ts'
-import { drain, get, message, Model, refusal, session } from '../model.ts'
+import { drain, get, Model, message, refusal, session } from '../model.ts'
 
 let model: Model
 let publisher: Publisher
@@ -223,7 +223,7 @@ describe('Publisher', () => {
     expect(replies).toEqual(['answer', 'again'])
   })
 
-  test('refuses a request of somebody who waits for no reply', () => {
+  test('refuses a request of a publisher that waits for no reply', () => {
     const request = message('', 'q', '', { replyTo: 'amq.rabbitmq.reply-to' })
     expect(refusal(() => publisher.publish(request))).toBe('precondition-failed: fast reply consumer does not exist')
   })

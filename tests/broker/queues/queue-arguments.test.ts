@@ -75,7 +75,9 @@ describe('the settings of a queue', () => {
   })
 
   test('leave out what no check lets through', () => {
-    expect(settings({ 'x-max-length': 'five', 'x-overflow': 'bogus', 'x-single-active-consumer': 1 })).toEqual(settings({}))
+    expect(settings({ 'x-max-length': 'five', 'x-overflow': 'bogus', 'x-single-active-consumer': 1 })).toEqual(
+      settings({}),
+    )
   })
 
   test('can be recomputed on a queue that is running', () => {
@@ -90,7 +92,15 @@ describe('the settings of a queue', () => {
 })
 
 test('an argument is found by the name that client libraries have for it', () => {
-  const properties = ['messageTtl', 'expires', 'maxLength', 'maxPriority', 'queueMode', 'deadLetterRoutingKey', 'arguments']
+  const properties = [
+    'messageTtl',
+    'expires',
+    'maxLength',
+    'maxPriority',
+    'queueMode',
+    'deadLetterRoutingKey',
+    'arguments',
+  ]
   expect(properties.map(argumentOfProperty)).toEqual([
     'x-message-ttl',
     'x-expires',

@@ -7,6 +7,7 @@ import { Broker } from '../../../src/broker/broker.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import type { QueueKind } from '../../../src/broker/queues/queue-kinds.ts'
 import type { QueueMessages } from '../../../src/broker/queues/queue-messages.ts'
+import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
@@ -119,7 +120,7 @@ test('a queue of several logs keeps what is in each of them', async () => {
       throw error
     }
     const bounds = { memoryLimitBytes: 2 ** 30, heapLimitBytes: 2 ** 30, otherBytes: () => 0 }
-    const broker = new Broker({ storage, ...bounds, nextTurn: setImmediate, now: () => 0, onDefect })
+    const broker = new Broker({ storage, ...bounds, nextTurn: setImmediate, clock: SYSTEM_CLOCK, onDefect })
     const { problems } = broker.restore(recovery)
     expect(problems).toEqual([])
     return [storage, broker]

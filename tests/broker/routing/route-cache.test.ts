@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RouteCache } from '../../../src/broker/routing/route-cache.ts'
 import type { Route } from '../../../src/broker/routing/route.ts'
+import { RouteCache } from '../../../src/broker/routing/route-cache.ts'
 import { Block, hashBytes } from '../../../src/lib/block.ts'
 
 function route(version: number): Route {

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import { committed, drain, durable, takeOne, readable } from '../contract-model.ts'
+import { committed, drain, durable, readable, takeOne } from '../contract-model.ts'
 import { copyAsKilled } from './killed-copy.ts'
 
 const QUEUES = [1, 2, 3] as const

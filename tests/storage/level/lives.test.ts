@@ -8,7 +8,16 @@ import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { LevelStorageOptions } from '../../../storage/level/level-storage-options.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
-import { committed, drain, durable, type TakenMessage, takeOne, transient, takeMany, readable } from '../contract-model.ts'
+import {
+  committed,
+  drain,
+  durable,
+  readable,
+  type TakenMessage,
+  takeMany,
+  takeOne,
+  transient,
+} from '../contract-model.ts'
 
 const MIB = 1024 * 1024
 
@@ -175,10 +184,7 @@ test('a message at the place of one that was never kept is not marked as deliver
   second.log.append(durable(5))
   await committed(second.storage)
   const third = await nextLife()
-  const marks = (await takeMany(third.log, 2)).map(({ number, isRedelivered }) => [
-    number,
-    isRedelivered,
-  ])
+  const marks = (await takeMany(third.log, 2)).map(({ number, isRedelivered }) => [number, isRedelivered])
   expect(marks).toEqual([
     [0, true],
     [5, false],

@@ -143,7 +143,10 @@ export function checkHeadersBinding(bindingArguments: FieldTable): void {
 }
 
 /** What the binding asks for. */
-function wishes(bindingArguments: FieldTable): { readonly isAny: boolean; readonly wanted: (readonly [string, Field])[] } {
+function wishes(bindingArguments: FieldTable): {
+  readonly isAny: boolean
+  readonly wanted: (readonly [string, Field])[]
+} {
   const mode = bindingArguments.get('x-match')
   const name = mode?.type === 'S' ? String(mode.value) : 'all'
   const { isAny, withX } = MATCH_MODES[name as keyof typeof MATCH_MODES] // checked when it was bound

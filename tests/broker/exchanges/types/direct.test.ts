@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { createBinding, type Destination } from '../../../../src/broker/exchanges/binding.ts'
 import { DirectTable } from '../../../../src/broker/exchanges/types/direct.ts'
-import type { RoutingTable } from '../../../../src/broker/exchanges/types/routing-table.ts'
 import { FanoutTable } from '../../../../src/broker/exchanges/types/fanout.ts'
+import type { RoutingTable } from '../../../../src/broker/exchanges/types/routing-table.ts'
 import { Model } from '../../model.ts'
 
 const model = new Model()

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CheckedTables, NOTE_FILE, type TableOnDisk } from '../../../../storage/level/catalogue/checked-tables.ts'
-import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import { damageInLevelFiles } from '../../../../storage/level/catalogue/leveldb-files.ts'
+import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 
 const MIB = 1024 * 1024
 

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import { impossibleNames } from '../../../../storage/level/catalogue/leveldb-names.ts'
+import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import { committed } from '../../contract-model.ts'
 
 const IMPOSSIBLE = [

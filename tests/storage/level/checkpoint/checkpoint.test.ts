@@ -10,7 +10,7 @@ import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { LevelStorageOptions } from '../../../../storage/level/level-storage-options.ts'
 import type { QueueLog } from '../../../../storage/queue-log.ts'
 import type { Recovery } from '../../../../storage/storage.ts'
-import { committed, drain, durable, takeOne, takeMany, takeNow } from '../../contract-model.ts'
+import { committed, drain, durable, takeMany, takeNow, takeOne } from '../../contract-model.ts'
 import { FaultyFiles } from '../faulty-files.ts'
 import { gate, watchCatalogue } from '../gate.ts'
 import { copyAsKilled } from '../killed-copy.ts'
@@ -263,7 +263,8 @@ describe('recovery', () => {
     await kill()
     await open()
     const all = storage.createQueueLog(id)
-    for (let number = 0; number < 100; number++) expect(await takeOne(all)).toMatchObject({ number, isRedelivered: true })
+    for (let number = 0; number < 100; number++)
+      expect(await takeOne(all)).toMatchObject({ number, isRedelivered: true })
   })
 })
 

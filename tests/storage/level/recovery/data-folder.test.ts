@@ -17,8 +17,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { claimFolder, folderContent } from '../../../../storage/level/recovery/data-folder.ts'
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
+import { claimFolder, folderContent } from '../../../../storage/level/recovery/data-folder.ts'
 import { committed } from '../../contract-model.ts'
 
 const DOOR = pathToFileURL(join(import.meta.dirname, '../../../../dist/storage/index.js')).href
