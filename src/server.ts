@@ -306,7 +306,7 @@ export class Server {
     this.#listener.close()
     await ports
     this.#memoryWatch.stop()
-    this.#vhosts.close()
+    this.#vhosts.close(new Error(STOPPED))
     this.core.longWork.finish()
     await this.#parts.storage.close()
     this.#unsubscribe()

@@ -223,7 +223,12 @@ export class EmbeddedBroker {
    */
   async get(queueName: string, options: GetOptions = {}): Promise<ReceivedMessage | undefined> {
     checkOptions('get', options, GET_CHECKS)
-    return await takeMessage(() => this.#queue(queueName), options.noAck ?? false, this.#deliveries)
+    return await takeMessage(
+      () => this.#queue(queueName),
+      options.noAck ?? false,
+      this.#deliveries,
+      this.#vhosts.diskWaits,
+    )
   }
 
   /**

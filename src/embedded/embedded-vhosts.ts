@@ -3,11 +3,13 @@ import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { text } from '../lib/checks.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
+import { DiskWaits } from './take-message.ts'
 
 const vhostName = text(1, SHORTSTR_BYTES_MAX)
 
 export class EmbeddedVhosts {
   readonly context: EmbeddedContext
+  readonly diskWaits = new DiskWaits()
   readonly #brokers = new Map<string, EmbeddedBroker>()
   #lastTag = 0
 
@@ -43,8 +45,9 @@ export class EmbeddedVhosts {
     return this.context.core.deleteVhost(name)
   }
 
-  /** The server stops. */
-  close(): void {
+  /** The server stops: calls that wait for the disk are told why. */
+  close(reason: Error): void {
+    this.diskWaits.end(reason)
     this.#brokers.clear()
   }
 

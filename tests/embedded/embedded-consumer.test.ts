@@ -48,8 +48,9 @@ describe('a consumer', () => {
       isCalled = true
     })
     publishNumbers(1)
-    await broker.get('q')
+    const got = broker.get('q')
     expect(isCalled).toBe(false)
+    await got
   })
 
   test('may publish, settle, declare and delete in its handler', async () => {

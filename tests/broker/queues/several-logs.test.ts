@@ -11,7 +11,7 @@ import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
-import type { Segment } from '../../../storage/segment.ts'
+import type { Segment, SegmentLog } from '../../../storage/segment.ts'
 import { get, message } from '../model.ts'
 
 /** Long messages in one log, short ones in the other, which comes first. */
@@ -96,7 +96,7 @@ class ShortOnesFirst implements QueueMessages {
   }
 }
 
-function logOf({ log }: Segment): QueueLog {
+function logOf({ log }: Segment): SegmentLog {
   if (log === undefined) throw new Error('the segment is in no log')
   return log
 }
