@@ -111,8 +111,6 @@ export class LevelJournal implements Journal {
     return this.#running === undefined && !this.#isClosing && !this.#isFailed && !this.#hasWork()
   }
 
-  // --- staging
-
   /** A durable message of so many bytes was appended somewhere. */
   staged(bytes: number): void {
     this.stagedCount++
@@ -241,8 +239,6 @@ export class LevelJournal implements Journal {
     this.#waiters.tellDurable()
     await this.#syncLater()
   }
-
-  // --- committing
 
   #hasStaged(): boolean {
     return this.#touched.length + this.#entities.length + this.#deleted.length > 0
