@@ -13,11 +13,12 @@ const exclude = [
   'tests/soak/soak.test.ts',
 ]
 
-/** These look at the memory of their process, so each has one of its own. */
-const MEASURED = [
+/** Each of these has a process of its own: they look at its memory, or replace a module. */
+const ISOLATED = [
   'tests/malice/**/*.test.ts',
   'tests/embedded/embedded-broker.test.ts',
   'tests/conformance/blocked.test.ts',
+  'tests/broker/queues/several-logs.test.ts',
 ]
 
 export default defineConfig({
@@ -33,9 +34,9 @@ export default defineConfig({
       {
         extends: true,
         // A new process that loads all modules again takes longer than most files.
-        test: { name: 'shared', include: ['tests/**/*.test.ts'], exclude: [...exclude, ...MEASURED], isolate: false },
+        test: { name: 'shared', include: ['tests/**/*.test.ts'], exclude: [...exclude, ...ISOLATED], isolate: false },
       },
-      { extends: true, test: { name: 'measured', include: MEASURED, exclude } },
+      { extends: true, test: { name: 'isolated', include: ISOLATED, exclude } },
     ],
   },
 })

@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 // The suites that `npm test` leaves out, chosen by folder on the command line.
 export default defineConfig({
@@ -11,6 +11,8 @@ export default defineConfig({
       'tests/differential/**/*.test.ts',
       'tests/soak/soak.test.ts',
     ],
+    // Projects that use the package have tests of their own.
+    exclude: [...configDefaults.exclude, 'tests/package/.cache/**'],
     pool: 'forks',
     // They wait for others most of the time.
     maxWorkers: 2,

@@ -1,5 +1,7 @@
 // The one table of options. Flag, environment name, config-file key, help text and the type `Config` all come from a row:
 // `frameMaxBytes` is `--frame-max`, `LEVERET_FRAME_MAX` and `frame_max`. The unit at the end of a row's name is left out.
+import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
+import { NUMBER_SETTINGS, type NumberSetting } from './number-settings.ts'
 import { boolean, byteSize, choice, hostAddress, integer, memoryLimit, nameList, type Parser, text } from './parsers.ts'
 
 export const GROUPS = ['Network', 'Limits', 'Users', 'Storage', 'Operation'] as const
@@ -30,31 +32,45 @@ function option<T>(defaultValue: NoInfer<T>, parser: Parser<T>, doc: string, det
   return { defaultValue, parser, doc, ...details }
 }
 
+/** A row for a setting in numbers. */
+function numberOption(setting: NumberSetting, doc: string, details: OptionDetails): Option<number> {
+  return option(setting.default, integer(setting.min, setting.max), doc, details)
+}
+
+function sizeOption(setting: NumberSetting, doc: string, details: OptionDetails): Option<number> {
+  return option(setting.default, byteSize(setting.min, setting.max), doc, details)
+}
+
+const { shutdownGraceMs } = NUMBER_SETTINGS
+
 export const OPTIONS = {
   bind: option('127.0.0.1', hostAddress(), 'address to listen on; 0.0.0.0 or :: for every interface', {
     group: 'Network',
     environment: ['RABBITMQ_NODE_IP_ADDRESS'],
   }),
-  port: option(5672, integer(0, 65_535), 'TCP port for AMQP; 0 takes a free one and logs it', {
+  port: numberOption(NUMBER_SETTINGS.port, 'TCP port for AMQP; 0 takes a free one and logs it', {
     group: 'Network',
     environment: ['RABBITMQ_NODE_PORT'],
     fileKeys: ['listeners.tcp.default'],
   }),
-  heartbeatSec: option(60, integer(0, 65_535), 'heartbeat suggested to clients, in seconds; 0 turns it off', {
+  heartbeatSec: numberOption(
+    NUMBER_SETTINGS.heartbeatSec,
+    'heartbeat suggested to clients, in seconds; 0 turns it off',
+    {
+      group: 'Network',
+    },
+  ),
+  handshakeTimeoutMs: numberOption(NUMBER_SETTINGS.handshakeTimeoutMs, 'time a client has to log in, in milliseconds', {
     group: 'Network',
   }),
-  handshakeTimeoutMs: option(10_000, integer(100, 3_600_000), 'time a client has to log in, in milliseconds', {
-    group: 'Network',
-  }),
-  sendTimeoutMs: option(
-    15_000,
-    integer(0, 3_600_000),
+  sendTimeoutMs: numberOption(
+    NUMBER_SETTINGS.sendTimeoutMs,
     'a client that takes nothing of what it is sent for so long is cut off, in milliseconds; 0 turns it off',
     { group: 'Network', fileKeys: ['tcp_listen_options.send_timeout'] },
   ),
-  frameMaxBytes: option(131_072, byteSize(4096, 16_777_216), 'largest frame, in bytes', { group: 'Limits' }),
-  channelMax: option(2047, integer(1, 65_535), 'channels per connection', { group: 'Limits' }),
-  maxMessageSizeBytes: option(16_777_216, byteSize(1, 536_870_912), 'largest message body, in bytes', {
+  frameMaxBytes: sizeOption(NUMBER_SETTINGS.frameMaxBytes, 'largest frame, in bytes', { group: 'Limits' }),
+  channelMax: numberOption(NUMBER_SETTINGS.channelMax, 'channels per connection', { group: 'Limits' }),
+  maxMessageSizeBytes: sizeOption(NUMBER_SETTINGS.maxMessageSizeBytes, 'largest message body, in bytes', {
     group: 'Limits',
   }),
   memoryLimit: option(
@@ -67,7 +83,7 @@ export const OPTIONS = {
       defaultText: '0.6',
     },
   ),
-  defaultUser: option('guest', text(255), 'user that a new store begins with', {
+  defaultUser: option('guest', text(SHORTSTR_BYTES_MAX), 'user that a new store begins with', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_USER'],
   }),
@@ -76,7 +92,7 @@ export const OPTIONS = {
     environment: ['RABBITMQ_DEFAULT_PASS'],
     isSecret: true,
   }),
-  defaultVhost: option('/', text(255), 'virtual host that a new store begins with', {
+  defaultVhost: option('/', text(SHORTSTR_BYTES_MAX), 'virtual host that a new store begins with', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_VHOST'],
   }),
@@ -132,9 +148,12 @@ export const OPTIONS = {
     'form of the log; auto is pretty on a terminal and json elsewhere',
     { group: 'Operation', fileKeys: ['log.console.formatter'] },
   ),
-  shutdownGraceSec: option(10, integer(0, 3600), 'time clients get to close when the broker stops, in seconds', {
-    group: 'Operation',
-  }),
+  shutdownGraceSec: option(
+    shutdownGraceMs.default / 1000,
+    integer(shutdownGraceMs.min / 1000, shutdownGraceMs.max / 1000),
+    'time clients get to close when the broker stops, in seconds',
+    { group: 'Operation' },
+  ),
 } as const
 
 export type OptionName = keyof typeof OPTIONS

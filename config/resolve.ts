@@ -3,7 +3,7 @@ import { fileSettings } from './file-settings.ts'
 import { type Config, flagName, OPTION_NAMES, type OptionName, optionRow } from './options.ts'
 import type { Setting, Settings } from './settings.ts'
 
-/** All that is asked for a value, strongest first; what nobody sets has its default. */
+/** Where values come from, strongest first; an option that none of them sets has its default. */
 export interface Sources {
   /** Flags as they were typed, by option. */
   readonly flags: ReadonlyMap<OptionName, string>

@@ -1,6 +1,6 @@
 import type { OptionName } from './options.ts'
 
-/** A value that somebody wrote, and where. */
+/** A value as the operator wrote it, and where. */
 export interface Setting {
   readonly text: string
   /** As the errors call it: `--port`, `environment variable LEVERET_PORT`, `port in leveret.conf, line 3`. */

@@ -1,4 +1,4 @@
-// A channel that confirms says when the broker has a message; with the mandatory flag also when nobody wanted it.
+// A channel that confirms says when the broker has a message; with the mandatory flag also when no queue took it.
 import { AMQPClient } from '@cloudamqp/amqp-client'
 
 export async function run(url = 'amqp://127.0.0.1', print: (line: string) => void = console.log): Promise<void> {

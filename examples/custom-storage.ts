@@ -115,7 +115,7 @@ class BatchJournal implements Journal {
         this.trouble = undefined
         return
       } catch (error) {
-        // Nobody was told that it is safe: trying again is all there is to do.
+        // No client was told that it is safe: trying again is all there is to do.
         this.trouble = `the database cannot be written: ${String(error)}`
         for (const listener of this.#listeners) listener()
         await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -151,7 +151,7 @@ class MessageRecorder implements LogRecorder {
       if (this.#last === undefined) continue
       const { segment, index } = this.#last
       log.restoreDeliveries(segment, index, returned.get(number) ?? 0)
-      // Up to here, the messages are delivered once more.
+      // Up to here, the messages are delivered again.
       if (number <= delivered) log.restoreCursor(segment.sequence, index + 1)
     }
     this.#restoring = undefined
@@ -264,7 +264,7 @@ export class DatabaseStorage implements Storage, VhostStorage {
     return { entities, messages, tornBytes: 0, quarantined: 0, problems: [], durationMs }
   }
 
-  /** The database belongs to whoever has made it, and stays open. */
+  /** The database belongs to the program that has opened it, and stays open. */
   async close(): Promise<void> {
     await this.journal.finish()
   }
@@ -335,7 +335,7 @@ export async function run(
   for (let left = 2; left > 0; left--) {
     const order = await second.broker.get('orders')
     if (order === undefined) break
-    print(`order: ${order.body}${order.redelivered ? ' (once more)' : ''}`)
+    print(`order: ${order.body}${order.redelivered ? ' (again)' : ''}`)
     second.broker.ack(order)
   }
   await second.shutdown({ graceMs: 1000 })

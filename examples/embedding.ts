@@ -15,7 +15,7 @@ export async function run(address = '127.0.0.1:0', print: (line: string) => void
   broker.declareExchange('shop', 'topic')
   broker.bindQueue('orders', 'shop', 'order.#')
 
-  // Somebody else orders, over AMQP.
+  // A client orders, over AMQP.
   const connection = await connect(server.url)
   const channel = await connection.createConfirmChannel()
   channel.publish('shop', 'order.book', Buffer.from('a book'), { messageId: '1' })

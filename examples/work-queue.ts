@@ -25,7 +25,7 @@ export async function run(url = 'amqp://127.0.0.1', print: (line: string) => voi
   await connection.close()
 }
 
-/** The clumsy worker fails at every task that nobody has tried before. */
+/** The clumsy worker fails at every task that no worker has tried before. */
 async function startWorker(
   connection: ChannelModel,
   name: string,
@@ -33,7 +33,7 @@ async function startWorker(
   print: (line: string) => void,
 ): Promise<void> {
   const channel = await connection.createChannel()
-  await channel.prefetch(1) // one task at a time: the next goes to whoever is free
+  await channel.prefetch(1) // one task at a time: the next goes to a worker that is free
   const work = (message: ConsumeMessage | null): void => {
     if (message === null) return
     const task = String(message.content)

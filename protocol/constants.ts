@@ -15,9 +15,16 @@ export const FRAME_MIN_BYTES = 4096
 
 /** Class, weight and body size: no header frame has a shorter payload. */
 export const CONTENT_HEADER_BYTES_MIN = 12
+/** The same with the property flags, of which none is set: no content header of a message is shorter. */
+export const BARE_HEADER_BYTES = 14
 
 /** The only content class of AMQP 0-9-1. */
 export const BASIC_CLASS_ID = 60
+export const PUBLISH_METHOD_ID = 40
+/** Class and method of basic.publish as one number, as a method frame begins. */
+export const BASIC_PUBLISH = 0x003c0028
+/** The class and a weight of 0 as one number, as the header frame of a message begins. */
+export const BASIC_UNWEIGHTED = 0x003c0000
 
 /** What a client says first: `AMQP`, 0, then the protocol version 0-9-1. */
 export const PROTOCOL_HEADER: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1)

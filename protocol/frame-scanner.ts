@@ -9,14 +9,18 @@
  * together in the block, which is nearly every publish, is passed on as one.
  */
 import type { Block } from '../src/lib/block.ts'
-import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_BYTES, FRAME_HEARTBEAT, FRAME_METHOD } from './constants.ts'
+import {
+  BARE_HEADER_BYTES,
+  BASIC_PUBLISH,
+  BASIC_UNWEIGHTED,
+  FRAME_BODY,
+  FRAME_END,
+  FRAME_HEADER,
+  FRAME_HEADER_BYTES,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+} from './constants.ts'
 import { FrameError, malformedFrame, unexpectedFrame, unknownFrame } from './errors.ts'
-
-/** class 60, method 40 as one number. */
-const BASIC_PUBLISH = 0x003c0028
-/** class 60, weight 0 as one number. */
-const BASIC_UNWEIGHTED = 0x003c0000
-const HEADER_BYTES_MIN = 14
 
 /** An incomplete body frame larger than this is passed on piece by piece. */
 const STREAMED_BODY_BYTES_MIN = 4096
@@ -140,11 +144,11 @@ export class FrameScanner {
     const keyEnd = routingKey + 1 + (bytes[routingKey] as number)
     const header = payloadEnd + 1
     const headerStart = header + FRAME_HEADER_BYTES
-    if (keyEnd + 1 !== payloadEnd || headerStart + HEADER_BYTES_MIN >= end) return 0
+    if (keyEnd + 1 !== payloadEnd || headerStart + BARE_HEADER_BYTES >= end) return 0
     if (bytes[header] !== FRAME_HEADER || view.getUint16(header + 1) !== channel) return 0
     const headerSize = view.getUint32(header + 3)
     const headerEnd = headerStart + headerSize
-    if (headerSize < HEADER_BYTES_MIN || (this.frameMaxBytes !== 0 && headerSize > this.frameMaxBytes)) return 0
+    if (headerSize < BARE_HEADER_BYTES || (this.frameMaxBytes !== 0 && headerSize > this.frameMaxBytes)) return 0
     if (headerEnd >= end || bytes[headerEnd] !== FRAME_END || view.getUint32(headerStart) !== BASIC_UNWEIGHTED) return 0
     const bodySize = view.getUint32(headerStart + 8)
     if (view.getUint32(headerStart + 4) !== 0) return 0

@@ -1,4 +1,12 @@
-import { BASIC_CLASS_ID, CONTENT_HEADER_BYTES_MIN, FRAME_HEADER, ReplyCode } from './constants.ts'
+import {
+  BARE_HEADER_BYTES,
+  BASIC_CLASS_ID,
+  BASIC_UNWEIGHTED,
+  CONTENT_HEADER_BYTES_MIN,
+  FRAME_HEADER,
+  PUBLISH_METHOD_ID,
+  ReplyCode,
+} from './constants.ts'
 import { printBinary } from './erlang-terms.ts'
 import { FrameError, unknownFrame } from './errors.ts'
 import { decodeFieldTable, type FieldTable, writeFieldTable } from './field-table.ts'
@@ -63,11 +71,7 @@ export const UNUSED_FLAGS = 0xffff & ~KNOWN_FLAGS
 const OCTETS = PROPERTY_FLAGS.deliveryMode.flag | PROPERTY_FLAGS.priority.flag
 
 const FLAGS_OFFSET = CONTENT_HEADER_BYTES_MIN
-const LIST_OFFSET = FLAGS_OFFSET + 2
-
-/** The payload of a header frame in figures: its class with the weight, which must be 0. */
-const BASIC_UNWEIGHTED = BASIC_CLASS_ID * 0x1_0000
-const PUBLISH_METHOD_ID = 40
+const LIST_OFFSET = BARE_HEADER_BYTES
 
 /** Throws a `FrameError` for what is no content header of a basic message: 501 too short, 505 with a weight or of another class. */
 export function requireContentHeader(bytes: Uint8Array, start: number, end: number): void {

@@ -5,7 +5,14 @@ import { isUtf8 } from 'node:buffer'
 // that is not part of valid UTF-8 becomes one lone low surrogate, U+DC80 for 0x80 to U+DCFF for 0xff, and becomes that
 // byte again when it is written. Valid UTF-8 never decodes to a lone surrogate, so every byte sequence has exactly one string.
 
+/** Names and routing keys are short strings, too. AMQP 0-9-1, 4.2.5.3 */
 export const SHORTSTR_BYTES_MAX = 255
+
+/** Throws RangeError when a name or routing key of so many bytes is too long. */
+export function checkNameBytes(bytes: number): void {
+  if (bytes <= SHORTSTR_BYTES_MAX) return
+  throw new RangeError(`a name or routing key has at most ${SHORTSTR_BYTES_MAX} bytes, this one ${bytes}`)
+}
 
 const ESCAPE = 0xdc00
 /** What stands in a string for bytes that are not UTF-8, and may be in one as itself. */

@@ -155,5 +155,6 @@ export class Writer {
 }
 
 function requireShort(length: number): void {
-  if (length > SHORTSTR_BYTES_MAX) throw new RangeError(`a short string has at most 255 bytes, not ${length}`)
+  if (length > SHORTSTR_BYTES_MAX)
+    throw new RangeError(`a short string has at most ${SHORTSTR_BYTES_MAX} bytes, not ${length}`)
 }

@@ -1,9 +1,12 @@
+import { NUMBER_SETTINGS } from '../config/number-settings.ts'
+import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import {
   aBoolean,
   aFunction,
+  type Check,
   type Checks,
   checkOptionNames,
   checkOptions,
@@ -105,32 +108,36 @@ const HOOKS: Checks<ServerHooks> = {
   onError: aFunction,
 }
 
-/** Names travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
-const name = text(1, 255)
+const name = text(1, SHORTSTR_BYTES_MAX)
 
 const CONFIG: Checks<ServerConfig> = {
   bind: text(1, 255),
-  port: wholeNumber(0, 65_535),
-  frameMaxBytes: wholeNumber(4096, 16_777_216),
-  initialFrameMaxBytes: wholeNumber(4096, 16_777_216),
-  channelMax: wholeNumber(1, 65_535),
-  heartbeatSec: wholeNumber(0, 65_535),
-  handshakeTimeoutMs: wholeNumber(1, 3_600_000),
-  sendTimeoutMs: wholeNumber(0, 3_600_000),
-  maxMessageSizeBytes: wholeNumber(1, 536_870_912),
+  port: numberIn('port'),
+  frameMaxBytes: numberIn('frameMaxBytes'),
+  initialFrameMaxBytes: numberIn('frameMaxBytes'),
+  channelMax: numberIn('channelMax'),
+  heartbeatSec: numberIn('heartbeatSec'),
+  handshakeTimeoutMs: numberIn('handshakeTimeoutMs'),
+  sendTimeoutMs: numberIn('sendTimeoutMs'),
+  maxMessageSizeBytes: numberIn('maxMessageSizeBytes'),
   defaultUser: name,
   defaultPass: aSecret,
   defaultVhost: name,
   loopbackUsers: texts,
   allowAnonymous: aBoolean,
   memoryLimitBytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
-  shutdownGraceMs: wholeNumber(0, 3_600_000),
+  shutdownGraceMs: numberIn('shutdownGraceMs'),
+}
+
+function numberIn(setting: keyof typeof NUMBER_SETTINGS): Check {
+  const { min, max } = NUMBER_SETTINGS[setting]
+  return wholeNumber(min, max)
 }
 
 /** It never shows up in an error. */
 function aSecret(value: unknown, field: string): void {
   if (typeof value !== 'string') throw new TypeError(`${field} must be a string`)
-  if (value === '') throw new RangeError(`${field} is empty; nobody can log in with an empty password`)
+  if (value === '') throw new RangeError(`${field} is empty; no client can log in with an empty password`)
 }
 
 /** Without the fields that are there and undefined: those mean the default too. */

@@ -1,4 +1,5 @@
 /** What a server is told, with the defaults of an embedded one. */
+import { NUMBER_SETTINGS } from '../config/number-settings.ts'
 
 export interface ServerConfig {
   /** Address to listen on: an IP address or a host name. Default `127.0.0.1`. */
@@ -13,7 +14,7 @@ export interface ServerConfig {
   readonly channelMax: number
   /** Suggested to clients, in seconds, 0–65535; 0 turns heartbeats off. Default 60. */
   readonly heartbeatSec: number
-  /** Time a client has to log in, in milliseconds, 1–3600000. Default 10000. */
+  /** Time a client has to log in, in milliseconds, 100–3600000. Default 10000. */
   readonly handshakeTimeoutMs: number
   /** A client that takes nothing of what it is sent for so long is cut off, in milliseconds, 0–3600000; 0 turns it off. Default 15000. */
   readonly sendTimeoutMs: number
@@ -37,20 +38,20 @@ export interface ServerConfig {
 
 export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   bind: '127.0.0.1',
-  port: 5672,
-  frameMaxBytes: 131_072,
+  port: NUMBER_SETTINGS.port.default,
+  frameMaxBytes: NUMBER_SETTINGS.frameMaxBytes.default,
   initialFrameMaxBytes: 8192,
-  channelMax: 2047,
-  heartbeatSec: 60,
-  handshakeTimeoutMs: 10_000,
-  sendTimeoutMs: 15_000,
-  maxMessageSizeBytes: 16_777_216,
+  channelMax: NUMBER_SETTINGS.channelMax.default,
+  heartbeatSec: NUMBER_SETTINGS.heartbeatSec.default,
+  handshakeTimeoutMs: NUMBER_SETTINGS.handshakeTimeoutMs.default,
+  sendTimeoutMs: NUMBER_SETTINGS.sendTimeoutMs.default,
+  maxMessageSizeBytes: NUMBER_SETTINGS.maxMessageSizeBytes.default,
   defaultUser: 'guest',
   defaultPass: 'guest',
   defaultVhost: '/',
   loopbackUsers: ['guest'],
   allowAnonymous: false,
-  shutdownGraceMs: 10_000,
+  shutdownGraceMs: NUMBER_SETTINGS.shutdownGraceMs.default,
 }
 
 /** Default share of the machine's memory from which on publishers have to wait. RabbitMQ: vm_memory_high_watermark. */

@@ -8,8 +8,8 @@ export const STOPPED = 'the broker was stopped: build another one'
 /** How the server is doing. */
 export interface Health {
   /**
-   * `degraded`: it works, but something is held back. `unhealthy`: nothing durable can be kept, and somebody has to do
-   * something about the disk. See `warnings`.
+   * `degraded`: it works, but something is held back. `unhealthy`: nothing durable can be kept, and the operator has to
+   * look after the disk. See `warnings`.
    */
   readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'stopped'
   readonly uptimeMs: number

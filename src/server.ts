@@ -1,5 +1,6 @@
 /** Makes all the parts, wires them, and takes them down in reverse order. */
 import { hostname } from 'node:os'
+import { NUMBER_SETTINGS } from '../config/number-settings.ts'
 import type { Recovery, RecoveryProgress, Storage } from '../storage/storage.ts'
 import type { AmqpContext } from './amqp/context.ts'
 import { AmqpListener, type ListenAddress } from './amqp/listener.ts'
@@ -16,6 +17,7 @@ import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import type { Transactions } from './embedded/transactions.ts'
 import { GarbageWatch } from './garbage-watch.ts'
 import { checkOptions, wholeNumber } from './lib/checks.ts'
+import { type Clock, SystemClock } from './lib/clock.ts'
 import { guarded } from './lib/guarded.ts'
 import { heapFigures } from './lib/heap.ts'
 import { type Logger, steadyLogger } from './lib/logger.ts'
@@ -29,7 +31,8 @@ import { openStorage, reportRecovery, restoreEntities, type ServerRecovery } fro
 import { type Health, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
 
 const CLOSED_BY_PROGRAM = "broker forced connection closure with reason 'closed by the program'"
-const GRACE_MS = wholeNumber(0, 3_600_000)
+const { shutdownGraceMs } = NUMBER_SETTINGS
+const aGrace = wholeNumber(shutdownGraceMs.min, shutdownGraceMs.max)
 
 /** A server goes from `stopped` to `running` once, and back once. */
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -50,6 +53,7 @@ export class Server {
   /** What was found in the storage when it was opened; undefined before. */
   recovery: ServerRecovery | undefined
   readonly #parts: ServerParts
+  readonly #clock: Clock
   readonly #hooks: HookCalls
   readonly #rareLines: RareLines
   readonly #garbage: GarbageWatch
@@ -76,10 +80,12 @@ export class Server {
       this.#hooks.call('onError', error)
     }
     const run = guarded((work: () => void) => work(), onDefect)
+    const clock = new SystemClock(onDefect)
+    this.#clock = clock
     this.#garbage = new GarbageWatch({
       strayBytes: () => this.#strayBytes(),
       heapBytes: () => heapFigures().usedBytes,
-      now: () => performance.now(),
+      now: () => clock.monotonicMs(),
     })
     this.core = new Broker({
       storage: parts.storage,
@@ -88,16 +94,16 @@ export class Server {
       otherBytes: () =>
         programBytes(config.memoryLimitBytes) +
         heapFigures().usedBytes +
-        (this.#listener?.pendingBytes ?? 0) +
+        (this.#listener?.unsentBytes ?? 0) +
         this.#garbage.keptBytes,
       nextTurn: (work) => setImmediate(run, work),
-      now: () => performance.now(),
+      clock,
       onDefect,
     })
     const { loopbackUsers, allowAnonymous, defaultUser } = config
     this.#userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
     this.#userList.keepIn(this.core.entityRegistry)
-    this.#listener = new AmqpListener(this.#amqpContext(), () => performance.now())
+    this.#listener = new AmqpListener(this.#amqpContext(), () => clock.monotonicMs())
     this.#memoryWatch = new MemoryWatch({
       memory: this.core.memory,
       storage: parts.storage.memory,
@@ -206,7 +212,7 @@ export class Server {
    * `shutdownGraceMs` of the configuration) are cut off. All calls wait for the same end.
    */
   async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
-    checkOptions('shutdown', options, { graceMs: GRACE_MS })
+    checkOptions('shutdown', options, { graceMs: aGrace })
     if (this.#start === undefined) return
     this.#shutdown ??= this.#close(options.graceMs ?? this.#parts.config.shutdownGraceMs)
     await this.#shutdown
@@ -218,7 +224,7 @@ export class Server {
    */
   async closeConnections(options: { readonly graceMs?: number } = {}): Promise<void> {
     this.#requireRunning()
-    checkOptions('closeConnections', options, { graceMs: GRACE_MS })
+    checkOptions('closeConnections', options, { graceMs: aGrace })
     await this.#listener.closeConnections(CLOSED_BY_PROGRAM, options.graceMs ?? this.#parts.config.shutdownGraceMs)
   }
 
@@ -271,7 +277,7 @@ export class Server {
     const { storage } = this.#parts
     try {
       const onProgress = (progress: RecoveryProgress): void => this.#tellProgress(progress)
-      await openStorage(storage, { onProgress }, (found) => this.#restore(found))
+      await openStorage(storage, { onProgress, clock: this.#clock }, (found) => this.#restore(found))
       this.#unsubscribe = storage.journal.onChange(() => this.#journalChanged())
       this.#journalChanged()
     } catch (error) {
@@ -281,7 +287,7 @@ export class Server {
       throw error
     }
     this.#memoryWatch.start()
-    this.#startedAtMs = performance.now()
+    this.#startedAtMs = this.#clock.monotonicMs()
     this.#state = 'running'
     this.#hooks.call('onStart')
   }
@@ -292,7 +298,7 @@ export class Server {
   }
 
   async #close(graceMs: number): Promise<void> {
-    await this.#start?.catch(() => {}) // whoever started it was told
+    await this.#start?.catch(() => {}) // the caller of start was told
     if (this.#state !== 'running') return
     this.#state = 'stopping'
     const ports = this.#listener.stopListening()
@@ -300,7 +306,7 @@ export class Server {
     this.#listener.close()
     await ports
     this.#memoryWatch.stop()
-    this.#vhosts.close()
+    this.#vhosts.close(new Error(STOPPED))
     this.core.longWork.finish()
     await this.#parts.storage.close()
     this.#unsubscribe()
@@ -310,7 +316,7 @@ export class Server {
     this.#hooks.call('onStop')
   }
 
-  /** Makes what the storage has, and in a new one what everybody starts with. */
+  /** Restores what the storage has; in a new one, makes the default user and virtual host. */
   #restore(found: Recovery): void {
     const { logger, storage, config, authenticator } = this.#parts
     const { defaultUser, defaultPass, defaultVhost } = config
@@ -324,7 +330,7 @@ export class Server {
     if (isNew && found.quarantined > 0)
       logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
     if (isNew) users.add(defaultUser, defaultPass, ['administrator'])
-    else if (this.recovery.users === 0) logger.warn({}, 'there are no users in the storage: nobody can log in')
+    else if (this.recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
     else if ('refusal' in users.authenticate({ name: defaultUser, password: Buffer.from(defaultPass) }, '127.0.0.1')) {
       logger.info({}, `user '${defaultUser}' is not as configured: the storage has users already, and they stay`)
     }
@@ -347,7 +353,7 @@ export class Server {
     const { memory } = this.#parts.storage
     if (memory === undefined) return 0
     const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
-    const known = memory.bufferBytes + inMessages + (this.#listener?.pendingBytes ?? 0)
+    const known = memory.bufferBytes + inMessages + (this.#listener?.unsentBytes ?? 0)
     return Math.max(0, heapFigures().externalBytes - known)
   }
 
@@ -359,7 +365,7 @@ export class Server {
   #uptimeMs(): number {
     return this.#state === 'stopped' || this.#state === 'starting'
       ? 0
-      : Math.round(performance.now() - this.#startedAtMs)
+      : Math.round(this.#clock.monotonicMs() - this.#startedAtMs)
   }
 
   #amqpContext(): AmqpContext {

@@ -13,6 +13,11 @@ export interface Journal {
    * the storage has ended and it will never be.
    */
   whenDurable(callback: () => void, whenLost?: () => void): void
+  /**
+   * What is staged from now on is in one commit: the next one does not begin before the function that this returns is
+   * called. Undefined when another one holds it already. A journal may leave it out: then what belongs together is staged in one turn.
+   */
+  holdCommits?(): (() => void) | undefined
   /** Stages an entity. */
   put(kind: number, key: string, value: Uint8Array): void
   remove(kind: number, key: string): void

@@ -174,6 +174,7 @@ export class QueueLog {
     const bytes = segment.bodyBytes(index)
     this.unackedBytes -= bytes
     this.readyBytes += bytes
+    if (!segment.isResident) segment.unloadedBytes += bytes
   }
 
   #countReturn(segment: Segment, index: number): void {
@@ -185,7 +186,10 @@ export class QueueLog {
   /** Drops all ready messages; how many there were. */
   purge(): number {
     const count = this.readyCount
-    this.#requeued.drain((segment, index) => this.#drop(segment, index))
+    this.#requeued.drain((segment, index) => {
+      segment.unloadedBytes = 0
+      this.#drop(segment, index)
+    })
     let segment = this.#cursor
     let from = this.#cursorIndex
     while (segment !== undefined) {
@@ -229,6 +233,7 @@ export class QueueLog {
   #dropFrom(segment: Segment, from: number): void {
     this.#cursor = segment
     this.#cursorIndex = segment.count
+    segment.unloadedBytes = 0
     const settledCount = segment.settledCount + segment.unpassedFrom(from)
     if (settledCount === segment.count) {
       this.#release(segment)

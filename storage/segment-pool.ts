@@ -4,6 +4,8 @@
  * looks at.
  */
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import { type Clock, SYSTEM_CLOCK } from '../src/lib/clock.ts'
+import { IdleTimer } from '../src/lib/idle-timer.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
 import { NO_OFFSETS, Segment } from './segment.ts'
@@ -39,10 +41,26 @@ export class SegmentPool implements StorageMemory {
   readonly #pinned: Block[] = []
   /** Bytes of the offsets of segments, in use or spare. */
   #offsetBytes = 0
-  #trimTimer: NodeJS.Timeout | undefined
+  #trimTimer: IdleTimer
 
-  constructor(freeBytesMax: number = Math.min(FREE_BYTES_MAX, processMemoryBytes() * FREE_SHARE_MAX)) {
+  constructor(
+    freeBytesMax: number = Math.min(FREE_BYTES_MAX, processMemoryBytes() * FREE_SHARE_MAX),
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
     this.#freeBytesMax = freeBytesMax
+    this.#trimTimer = this.#trimTimerBy(clock)
+  }
+
+  /** Goes by this clock from now on. */
+  setClock(clock: Clock): void {
+    this.#trimTimer.stop()
+    this.#trimTimer = this.#trimTimerBy(clock)
+  }
+
+  /** Gives all that is free back to the system, and needs no timer any more. */
+  close(): void {
+    this.#trimTimer.stop()
+    this.release(Number.POSITIVE_INFINITY)
   }
 
   /** Bytes of memory that nothing is in and that only more of the same can use: gaps between blocks, offsets. */
@@ -95,7 +113,7 @@ export class SegmentPool implements StorageMemory {
 
   /** The block of a segment, which has no use for it any more. */
   #free(block: Block): void {
-    this.#armTrim()
+    this.#trimTimer.arm()
     // What was read back from the disk is exactly as large as it was there, and what is larger than normal is on its own.
     if (block.home === undefined) return
     if (block.pins > 0) {
@@ -163,13 +181,8 @@ export class SegmentPool implements StorageMemory {
     if (ended > 0) this.#pinned.splice(0, ended)
   }
 
-  #armTrim(): void {
-    if (this.#trimTimer !== undefined) return
-    this.#trimTimer = setTimeout(() => {
-      this.#trimTimer = undefined
-      this.#trim()
-    }, TRIM_MS)
-    this.#trimTimer.unref()
+  #trimTimerBy(clock: Clock): IdleTimer {
+    return new IdleTimer(clock, TRIM_MS, () => this.#trim())
   }
 
   /** What a burst has left behind goes back to the system by and by. */
@@ -182,6 +195,6 @@ export class SegmentPool implements StorageMemory {
       this.#offsetBytes -= countedBytes
     }
     this.#fewestSpare = this.#spare.length
-    if (this.#slabs.mappedBytes > 0 || this.#spare.length > 0) this.#armTrim()
+    if (this.#slabs.mappedBytes > 0 || this.#spare.length > 0) this.#trimTimer.arm()
   }
 }

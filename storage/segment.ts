@@ -6,7 +6,6 @@
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
 import type { PositionSet } from './position-set.ts'
-import type { QueueLog } from './queue-log.ts'
 import {
   BODY_BESIDE_BYTES_MIN,
   EXTENSION_LENGTH_BYTES,
@@ -27,6 +26,14 @@ export const NO_OFFSETS: Uint32Array = new Uint32Array(0)
 export interface SegmentNotes {
   /** The segment's own. */
   readonly sequence: number
+}
+
+/** The log of a segment, as far as it concerns single messages: for those that know no more than the segment. */
+export interface SegmentLog {
+  takeAt(segment: Segment, index: number): boolean
+  load(segment: Segment, whenLoaded: () => void): void
+  settle(segment: Segment, index: number): void
+  requeue(segment: Segment, index: number): void
 }
 
 export class Segment {
@@ -59,7 +66,7 @@ export class Segment {
   /** Bytes of the bodies of its records, which are known without having it in memory. */
   #bodyBytes: Uint32Array | undefined
   /** The log it is in. */
-  log: QueueLog | undefined
+  log: SegmentLog | undefined
   /** For the recorder of its log, and for it alone. */
   notes: SegmentNotes | undefined
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../src/lib/clock.ts'
 import type { Journal } from './journal.ts'
 import type { QueueLog } from './queue-log.ts'
 
@@ -43,6 +44,8 @@ export interface RecoveryProgress {
 export interface OpenOptions {
   /** Called while it takes longer than a second, once a second at most. */
   readonly onProgress?: (progress: RecoveryProgress) => void
+  /** The time, in place of the system's. */
+  readonly clock?: Clock
 }
 
 /** What a storage knows of its memory beside the messages. `SegmentPool` is one. */

@@ -128,7 +128,7 @@ describe('the example', () => {
   ])('custom-storage prints what it promises over %s', async (_name, folder) => {
     const lines: string[] = []
     await customStorage('127.0.0.1:0', (line) => lines.push(line), folder)
-    expect(lines).toEqual(['kept: 1 queue, 2 messages', 'order: a book (once more)', 'order: a pen'])
+    expect(lines).toEqual(['kept: 1 queue, 2 messages', 'order: a book (again)', 'order: a pen'])
     if (folder !== undefined) expect(readdirSync(folder)).toContain('CURRENT')
   })
 

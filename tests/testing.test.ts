@@ -70,7 +70,7 @@ test('reset empties other virtual hosts too', async () => {
   expect(other.queues()).toEqual([])
 })
 
-test('a test broker that nobody stops does not keep the process alive', async () => {
+test('a test broker that is not stopped does not keep the process alive', async () => {
   const source = new URL('../dist/src/testing.js', import.meta.url).href
   const program = `
     const { startTestBroker } = await import(${JSON.stringify(source)})

@@ -11,6 +11,9 @@ export type Attack = (client: ClientConnection) => Promise<() => Promise<void>>
 
 const CHANNEL = 1
 const BATCH = 500
+const TAG = 'taker'
+const ALL_ACKED = encodeMethodFrame(CHANNEL, 'basic.ack', { deliveryTag: 0, multiple: true })
+const ALL_NACKED = encodeMethodFrame(CHANNEL, 'basic.nack', { deliveryTag: 0, multiple: true, requeue: true })
 const DELETE = { queue: 'full', ifUnused: false, ifEmpty: false, nowait: false } as const
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
@@ -66,15 +69,60 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     }
   },
   unacked: async (client) => {
-    await fill(client, 1_000_000)
-    await client.call('basic.consume', { ...CONSUMER, queue: 'full' })
-    for (let left = 1; left > 0; ) left = await readyCount(client)
+    await takeAll(client, 1_000_000)
     return async () => client.destroy()
+  },
+  ack: async (client) => {
+    await takeAll(client, 1_000_000)
+    return () => repeat(client, 1, () => ALL_ACKED)
+  },
+  'ack-durable': async (client) => {
+    await takeAll(client, 500_000, true)
+    return () => repeat(client, 1, () => ALL_ACKED)
+  },
+  nack: async (client) => {
+    await takeAll(client, 1_000_000)
+    await client.call('basic.cancel', { consumerTag: TAG, nowait: false })
+    return () => repeat(client, 1, () => ALL_NACKED)
+  },
+  recover: async (client) => {
+    await takeAll(client, 1_000_000)
+    await client.call('basic.cancel', { consumerTag: TAG, nowait: false })
+    return async () => void (await client.call('basic.recover', { requeue: true }))
+  },
+  rollback: async (client) => {
+    await takeAll(client, 500_000)
+    await client.call('tx.select', {})
+    return async () => {
+      await repeat(client, 1, () => ALL_ACKED)
+      await client.call('tx.rollback', {})
+    }
+  },
+  commit: async (client) => {
+    await takeAll(client, 500_000)
+    await client.call('tx.select', {})
+    return async () => {
+      await repeat(client, 1, () => ALL_ACKED)
+      await client.call('tx.commit', {})
+    }
+  },
+  'commit-durable': async (client) => {
+    await client.call('queue.declare', { ...QUEUE, queue: 'full', durable: true })
+    await client.call('tx.select', {})
+    await repeat(client, 200_000, () => publish('', 'full', { deliveryMode: 2 }))
+    return async () => void (await client.call('tx.commit', {}))
   },
   declare: async (client) => {
     const queue = (i: number) => ({ ...QUEUE, queue: `declared-${i}` })
     return () => repeat(client, 40_000, (i) => encodeMethodFrame(CHANNEL, 'queue.declare', queue(i)))
   },
+}
+
+/** Has the client be delivered so many messages, all of which are unacked. */
+async function takeAll(client: ClientConnection, count: number, isDurable = false): Promise<void> {
+  await fill(client, count, isDurable)
+  await client.call('basic.consume', { ...CONSUMER, queue: 'full', consumerTag: TAG })
+  for (let left = 1; left > 0; ) left = await readyCount(client)
 }
 
 /** Declares a queue and an exchange. */

@@ -34,7 +34,7 @@ export async function measure(
 ): Promise<Measured> {
   const bystander = await Bystander.connect(parseBrokerUri(broker.url))
   try {
-    if (neighbour.name === 'nobody') return await besideLoad(bystander, Promise.resolve(undefined), seconds)
+    if (neighbour.name === 'none') return await besideLoad(bystander, Promise.resolve(undefined), seconds)
     if (neighbour.load === undefined) return await besideAttack(neighbour, broker, bystander, pins)
     const { name, load, measure: rate = 'consumed' } = neighbour
     const length = { seconds: seconds + LEAD_MS / 1000, warmupSeconds: 1 }

@@ -20,8 +20,8 @@ function attack(name: string, description: string, isDurable = false): Neighbour
 
 export const NEIGHBOURS: readonly Neighbour[] = [
   {
-    name: 'nobody',
-    description: 'nobody else',
+    name: 'none',
+    description: 'no other client',
     isDurable: false,
     wanted: BESIDE_LOAD,
   },
@@ -35,7 +35,7 @@ export const NEIGHBOURS: readonly Neighbour[] = [
   },
   {
     name: 'flood',
-    description: '1 publisher, nobody consumes, 100 B',
+    description: '1 publisher, no consumer, 100 B',
     isDurable: false,
     load: ['--size', '100', '--consumers', '0'],
     measure: 'published',
@@ -61,5 +61,12 @@ export const NEIGHBOURS: readonly Neighbour[] = [
   attack('delete-durable', 'a delete of a queue with 500,000 durable messages', true),
   attack('bind', '40,000 bindings made and taken away in a row'),
   attack('unacked', 'the end of a client with 1,000,000 unacked messages'),
+  attack('ack', '1,000,000 messages acked at once'),
+  attack('ack-durable', '500,000 durable messages acked at once', true),
+  attack('nack', '1,000,000 messages given back at once'),
+  attack('recover', '1,000,000 messages recovered'),
+  attack('commit', 'a transaction that acks 500,000 messages'),
+  attack('rollback', 'a transaction that acks 500,000 messages, rolled back'),
+  attack('commit-durable', 'a transaction that publishes 200,000 durable messages', true),
   attack('declare', '40,000 queues declared in a row'),
 ]

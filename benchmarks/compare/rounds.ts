@@ -14,7 +14,7 @@ export interface RoundsPlan {
   readonly other: Broker | undefined
 }
 
-/** Runs all rounds of one scenario: both brokers in turn, and Leveret once more with the scenario's yardstick. */
+/** Runs all rounds of one scenario: both brokers in turn, and Leveret a second time with the scenario's yardstick. */
 export async function runRounds(scenario: Scenario, leveret: Broker, plan: RoundsPlan): Promise<ScenarioResult> {
   const run = async (load: Load, broker: Broker): Promise<PerfReport> => {
     const others = plan.pins && broker.pid !== undefined ? watchOthers(BROKER_PROCESSOR, broker.pid) : undefined

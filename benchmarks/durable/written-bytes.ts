@@ -10,7 +10,7 @@ const BODY_BYTES = 1024
 const DURABLE = ['--size', String(BODY_BYTES), '--durable', '--persistent', '--confirm', '1000']
 const ACKED = ['--ack-every', '1', '--prefetch', '1000']
 
-/** Somebody waits for each message. */
+/** A consumer waits for each message. */
 export const writtenStreaming = measure(
   'written-streaming',
   'bytes written per body byte, 1 KiB confirmed stream, consumed at once',

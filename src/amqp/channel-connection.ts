@@ -2,7 +2,7 @@ import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { ClientCapabilities } from './context.ts'
-import type { FailingChannel } from './failures.ts'
+import type { Failures } from './failures.ts'
 import type { HeldAnswers } from './held-answers.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
@@ -17,7 +17,7 @@ export interface ChannelConnection {
   readonly journal: Journal
   readonly clientCapabilities: ClientCapabilities
   readonly channels: ChannelList
-  readonly failures: ChannelFailures
+  readonly failures: Failures
   /** Where a channel's answers are written: behind those that wait for the disk, if there are any. */
   output(channelId: number): Output
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
@@ -30,12 +30,6 @@ export interface ChannelConnection {
   /** The channel has publishes to confirm. */
   confirming(channel: ConfirmingChannel): void
   destroy(): void
-}
-
-/** What becomes of errors that come up outside the input. */
-export interface ChannelFailures {
-  /** Ends the channel, or the connection when the error is that grave. */
-  failChannel(channel: FailingChannel, error: unknown, classId: number, methodId: number): void
 }
 
 export interface ConfirmingChannel {

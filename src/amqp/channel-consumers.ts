@@ -48,7 +48,7 @@ export class ChannelConsumers implements ReplySink {
     return this.newReplyTag(asked)
   }
 
-  /** The same for a reply consumer: that there is one already is told otherwise, see `addReplyConsumer`. */
+  /** The same for a reply consumer. `addReplyConsumer` refuses a second one. */
   newReplyTag(asked: string): string {
     if (asked === '') return generatedName('amq.ctag-')
     if (this.#byTag.has(asked)) throw refuse.consumerTagReused(asked)
@@ -95,7 +95,7 @@ export class ChannelConsumers implements ReplySink {
     })
   }
 
-  /** What the channel has just answered comes before any further delivery: should it have to wait, so do they. */
+  /** What the channel has just answered leaves before its next delivery. If the answer waits for the disk, deliveries wait, too. */
   holdBehindAnswers(): void {
     const { connection, id } = this.#channel
     if (connection.answers.keepBeforeDeliveries(id)) this.hold(true)
@@ -122,7 +122,7 @@ export class ChannelConsumers implements ReplySink {
     if (this.#sharedLimit !== 0) this.#checkLimit()
   }
 
-  /** Lets the queues look again whether they can deliver, each time another one first: it may take all of a shared limit. */
+  /** Lets the queues look again whether they can deliver. The first one may use up a shared limit, so each time it is another. */
   wake(): void {
     let position = 0
     for (const consumer of this.#byTag.values()) if (position++ >= this.#wakeFrom) consumer.wake()

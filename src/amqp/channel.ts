@@ -2,18 +2,14 @@
  * One channel: what it publishes, what was delivered on it and is not settled, its consumers, and whether it confirms or
  * is transactional. The methods of the hot path are here; all others are in handlers/.
  */
-import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, readDeliveryTag, readSettleBits } from '../../protocol/basic-fast-path.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import type { PublishInPlace } from '../../protocol/frame-scanner.ts'
-import type { Segment } from '../../storage/segment.ts'
 import { refuse } from '../broker/errors.ts'
 import { Message } from '../broker/messages/message.ts'
 import type { FanOut } from '../broker/publishing/fan-out.ts'
 import { enqueue, type Publisher } from '../broker/publishing/publisher.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
-import { startReturns } from '../broker/queues/returns.ts'
-import type { Settlement } from '../broker/queues/settlement.ts'
 import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
@@ -24,21 +20,16 @@ import type { Confirms } from './confirms.ts'
 import { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
 import type { ReadPlace } from './read-place.ts'
-import { Unacked, type UnackedOwner } from './unacked.ts'
+import { Settling } from './settling.ts'
+import type { Unacked } from './unacked.ts'
 
 const MANDATORY = 1
 const IMMEDIATE = 2
-const MULTIPLE = 1
-const REQUEUE = 2
 const NO_ROUTE = 312
 /** A message that goes to more queues than this may fill the memory in the middle of a piece of input. */
 const MANY_COPIES = 8
-/** More unacked messages than this go back in several turns when the channel ends. */
-export const RETURNED_AT_ONCE_MAX = 4096
-
-/** What the objects of a publish and of a settlement take that wait for tx.commit, beside the bytes of the message. */
+/** What the objects of a publish take that waits for tx.commit, beside the bytes of the message. */
 const PUBLICATION_BYTES = 1536
-const SETTLEMENT_BYTES = 512
 
 /** What the client of a connection has opened, and as whom it is there. */
 export interface OpenedVhost {
@@ -53,7 +44,9 @@ export class Channel {
   readonly session: Session
   readonly target: DeliveryTarget
   readonly publisher: Publisher
-  readonly unacked = new Unacked()
+  readonly settling: Settling
+  /** What it has delivered. */
+  readonly unacked: Unacked
   readonly consumers: ChannelConsumers
   /** False while its consumers have to wait, see ChannelConsumers. */
   takesDeliveries = true
@@ -85,6 +78,8 @@ export class Channel {
     this.session = session
     this.publisher = publisher
     this.target = { outbox: connection.outbox, channel: id, frameMaxBytes: connection.frameMaxBytes }
+    this.settling = new Settling(this)
+    this.unacked = this.settling.unacked
     this.consumers = new ChannelConsumers(this)
     this.#message = new Message(bodies)
     this.#bodies = bodies
@@ -143,30 +138,6 @@ export class Channel {
     return this.#content?.place(frameBytes, place) ?? false
   }
 
-  /** basic.ack, basic.nack and basic.reject, at their class id in the block. */
-  settle(methodId: number, block: Block, payload: number): void {
-    const tag = readDeliveryTag(block, payload)
-    const bits = readSettleBits(block, payload)
-    const isMultiple = methodId !== BASIC_REJECT && (bits & MULTIPLE) !== 0
-    let settlement: Settlement = 'ack'
-    if (methodId === BASIC_NACK) settlement = (bits & REQUEUE) !== 0 ? 'requeue' : 'reject'
-    else if (methodId !== BASIC_ACK) settlement = (bits & 1) !== 0 ? 'requeue' : 'reject'
-    if (isMultiple && (tag === 0 || this.unacked.isOpen(tag))) this.#settleUpTo(tag, settlement)
-    else if (!isMultiple && this.unacked.take(tag)) {
-      if (settlement === 'requeue') this.unacked.owner?.queue.catchUp()
-      this.#settleTaken(tag, settlement)
-    } else throw refuse.unknownDeliveryTag(block.view.getBigUint64(payload + 4))
-  }
-
-  /** Gives everything unacked back to its queues: oldest first. */
-  requeueAll(): void {
-    this.#requeueUpTo(Number.POSITIVE_INFINITY)
-  }
-
-  #requeueUpTo(messages: number): void {
-    this.unacked.takeUpTo(Number.POSITIVE_INFINITY, (tag) => this.#settleTaken(tag, 'requeue', true), messages)
-  }
-
   delivered(consumer: Consumer): void {
     if (!consumer.isNoAck) this.consumers.countDelivered()
   }
@@ -182,61 +153,11 @@ export class Channel {
     )
   }
 
-  /**
-   * Ends everything the channel does: cancels consumers, gives up the transaction, requeues what is unacked; in several
-   * turns when that is much, or much together with what other channels give back now.
-   */
+  /** Ends everything the channel does. `isMuchInAll`: it and others give back much now. */
   close(isMuchInAll = false): void {
     this.#takeContent()?.drop()
     this.consumers.close()
-    this.transaction?.rollback()
-    if (isMuchInAll || this.unacked.count > RETURNED_AT_ONCE_MAX) this.#returnInTurns()
-    else this.requeueAll()
-  }
-
-  #returnInTurns(): void {
-    startReturns(this.vhost.longWork, this.unacked.queues(), (messages) => {
-      this.#requeueUpTo(messages)
-      return this.unacked.count === 0
-    })
-  }
-
-  /** AMQP 0-9-1: tag 0 with the multiple bit stands for all of them. */
-  #settleUpTo(tag: number, settlement: Settlement): void {
-    this.unacked.takeUpTo(tag === 0 ? Number.POSITIVE_INFINITY : tag, (next) => this.#settleTaken(next, settlement))
-  }
-
-  /** Settles what `unacked.take` has just taken, or lets the transaction do it later. */
-  #settleTaken(tag: number, settlement: Settlement, isImmediate = this.transaction === undefined): void {
-    const owner = this.unacked.owner as UnackedOwner // take has set both
-    const segment = this.unacked.segment as Segment
-    const { index } = this.unacked
-    if (isImmediate) {
-      this.#finish(owner, segment, index, settlement)
-      return
-    }
-    const { intake } = this.connection
-    intake.hold(SETTLEMENT_BYTES)
-    this.transaction?.add({
-      kind: settlement === 'ack' ? 'ack' : 'reject',
-      isDurable:
-        settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && survivesRestart(segment, index),
-      commit: () => {
-        intake.hold(-SETTLEMENT_BYTES)
-        this.#finish(owner, segment, index, settlement)
-        return undefined
-      },
-      rollback: () => {
-        intake.hold(-SETTLEMENT_BYTES)
-        this.unacked.restore(tag, owner, segment, index)
-      },
-    })
-  }
-
-  #finish(owner: UnackedOwner, segment: Segment, index: number, settlement: Settlement): void {
-    owner.queue.settle(segment, index, settlement)
-    owner.returnCredit()
-    if (owner.isConsumer) this.consumers.countSettled()
+    this.settling.close(isMuchInAll)
   }
 
   #publishContent(content: ContentAssembly): void {
@@ -290,10 +211,12 @@ export class Channel {
   #fanOut(fanOut: FanOut): void {
     const { intake } = this.connection
     this.publisher.fanOut = undefined
-    intake.beginFanOut()
+    intake.beginLongWork()
     const bytes = fanOut.goOn(this.vhost.longWork, (isDone) => {
       intake.hold(-bytes)
-      intake.endFanOut()
+      intake.hasPublished = true
+      intake.afterInput()
+      intake.endLongWork()
       if (!isDone) this.connection.destroy()
       if (!isDone || this.isClosing || this.confirms === undefined) return
       if (fanOut.isRefused) this.confirms.addRefused()
@@ -332,6 +255,7 @@ export class Channel {
     transaction.add({
       kind: 'publish',
       isDurable: publication.message.isDurable && publication.queues.some(({ durable }) => durable),
+      units: Math.max(1, publication.queues.length),
       commit: () => {
         this.connection.intake.hold(-bytes)
         const outcome = enqueue(publication)
@@ -347,6 +271,7 @@ export class Channel {
   }
 
   #return(message: Message): void {
+    if (this.isClosing) return
     const { exchange, routingKey } = message
     this.connection.send(this.id, 'basic.return', { replyCode: NO_ROUTE, replyText: 'NO_ROUTE', exchange, routingKey })
     writeContent(
@@ -364,11 +289,6 @@ export class Channel {
 /** RabbitMQ refuses this before it looks at anything else of the message. */
 function refuseImmediate(bits: number): void {
   if ((bits & IMMEDIATE) !== 0) throw refuse.immediate()
-}
-
-/** What is not in memory is on the disk. */
-function survivesRestart(segment: Segment, index: number): boolean {
-  return !segment.isResident || segment.isRecordDurable(index)
 }
 
 /** A content frame that no publish announced. */

@@ -6,10 +6,11 @@ import { Publisher } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import { argumentsWithoutEffect } from '../broker/queues/queue-arguments.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { Channel, type OpenedVhost, RETURNED_AT_ONCE_MAX } from './channel.ts'
+import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
 import type { AmqpContext } from './context.ts'
 import type { ReadPlace } from './read-place.ts'
+import { AT_ONCE_MAX } from './work-in-turns.ts'
 
 const PRUNE_MIN = 64
 /** The rest of a body frame is read to its place when it is at least so much. */
@@ -75,16 +76,16 @@ export class Channels implements ChannelList {
     const { open } = this
     this.open = []
     this.count = 0
-    // What one of them gives back is not for another of them. forEach skips the numbers that were never used.
+    // All consumers end first: what one channel gives back must not go to another one. forEach skips numbers that were never used.
     let unackedCount = 0
     open.forEach((channel) => {
       if (channel === undefined) return
       channel.isClosing = true
       channel.consumers.close()
-      unackedCount += channel.unacked.count
+      unackedCount += channel.settling.openCount
     })
     open.forEach((channel) => {
-      channel?.close(unackedCount > RETURNED_AT_ONCE_MAX)
+      channel?.close(unackedCount > AT_ONCE_MAX)
     })
   }
 

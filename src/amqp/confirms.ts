@@ -7,7 +7,7 @@
  */
 
 /** Publishes whose last number is `last`, waiting for one commit. */
-interface Waiting {
+interface PublishesInCommit {
   readonly commit: number
   readonly first: number
   last: number
@@ -20,7 +20,7 @@ export class Confirms {
   #published = 0
   /** Everything up to here was told. */
   #told = 0
-  #waiting: Waiting[] = []
+  #waiting: PublishesInCommit[] = []
   /** Safe at once, but behind one that is waiting: told one by one. */
   #early: number[] = []
   /** Refused and not told yet. */

@@ -3,7 +3,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { SendTimeout } from './send-timeout.ts'
 import type { Transport } from './transport.ts'
 
-/** What is over: the time to open or close, what we wait for a sign of life, what we wait for a client that does not read. */
+/** Which time is over: to open or close (`deadline`), without a sign of life (`silent`), without taking anything (`stuck`). */
 export type TimeOver = 'deadline' | 'silent' | 'stuck'
 
 /** What the log says of a client that is given up. */
@@ -35,7 +35,10 @@ export class ConnectionClock {
     this.#deadlineMs = this.#nowMs + ms
   }
 
-  /** What is over, if anything. `isInputHeld`: we have stopped reading, so that the client's silence means nothing. */
+  /**
+   * What is over, if anything. `isInputHeld`: we have stopped reading, so that we cannot see its heartbeats. If we have because
+   * the client does not read either, the send timeout decides, as with RabbitMQ, which goes on reading heartbeats then.
+   */
   tick(nowMs: number, isOpen: boolean, isInputHeld: boolean): TimeOver | undefined {
     this.#nowMs = nowMs
     if (nowMs >= this.#deadlineMs) return 'deadline'

@@ -30,7 +30,7 @@ export class ConnectionLog {
     this.write('info', 'connection opened')
   }
 
-  /** The connection ends, or has ended, for this reason. Reasons that follow from it are not told, mistakes of ours always are. */
+  /** The connection ends, or has ended, for this reason. Of several reasons the first one is logged, and every internal error. */
   ended(level: Level, message: string, fields: object = {}): void {
     if (this.#isEndTold && level !== 'error') return
     this.#isEndTold = true

@@ -14,12 +14,12 @@ import type { User } from '../auth/authenticator.ts'
 import type { ClientConnection, ConnectionDetails } from '../broker/clients/client-directory.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { afterNextReads } from '../lib/after-next-reads.ts'
 import type { Block } from '../lib/block.ts'
 import { guarded } from '../lib/guarded.ts'
 import type { ChannelConnection, ConfirmingChannel } from './channel-connection.ts'
 import { Channels } from './channels.ts'
 import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
+import { ConnectionEnd } from './connection-end.ts'
 import { ConnectionLog } from './connection-log.ts'
 import type { AmqpContext, ClientCapabilities } from './context.ts'
 import { Failures } from './failures.ts'
@@ -33,10 +33,6 @@ import type { ReadPlace } from './read-place.ts'
 import { Reading } from './reading.ts'
 import { type Receiver, Transport } from './transport.ts'
 
-/** How long a client has to answer connection.close. */
-const CLOSE_TIMEOUT_MS = 5000
-/** How long a client has to close its side once we have closed ours. */
-const END_TIMEOUT_MS = 1000
 /** We stop reading from a client that leaves this much unread. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 
@@ -54,6 +50,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   readonly handshake: Handshake
   readonly log: ConnectionLog
   readonly failures: Failures
+  readonly end: ConnectionEnd
   readonly #clock: ConnectionClock
   readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
@@ -82,6 +79,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#onClosed = onClosed
     this.log = new ConnectionLog(context.logger, id, `${this.peerAddress}:${this.peerPort}`)
     this.failures = new Failures(this, context.rareLines)
+    this.end = new ConnectionEnd(this)
     this.#scanner = new FrameScanner(
       new FrameRouter(this, context.broker.inputTurn),
       context.limits.initialFrameMaxBytes,
@@ -120,7 +118,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     return this.outbox.bytesWritten
   }
 
-  /** What was read and not looked at yet waits for us, not for the client. */
+  /** What was read and not looked at yet waits because of us, not because the client has more to send. */
   get isInputHeld(): boolean {
     return this.reading.isStoppedByUs || this.#transport.isGoingOnLater
   }
@@ -148,11 +146,11 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
       this.#finishInput()
       return at
     } catch (error) {
-      // Frames end their errors themselves, so this is the scanner's: where the next frame would begin is lost.
+      // The router has caught the errors of frames. This one is the scanner's: it does not know where the next frame begins.
       this.#scanner.stop()
       this.failures.failWith(error)
       this.#finishInput()
-      this.closeNow()
+      this.end.closeNow()
       return end
     } finally {
       this.#isInInput = false
@@ -166,7 +164,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   /** Once for each piece of input: tells confirms, lets the queues deliver, decides whether to read on. */
   #finishInput(): void {
-    if (this.#confirming.length > 0) this.#tellConfirms()
+    if (this.#confirming.length > 0) this.tellConfirms()
     this.#isInInput = false
     for (const act of this.#afterInput) act()
     if (this.#afterInput.length > 0) this.#afterInput = []
@@ -176,7 +174,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#checkUnread()
   }
 
-  #tellConfirms(): void {
+  tellConfirms(): void {
     for (const channel of this.#confirming) channel.tellConfirms()
     this.#confirming = []
   }
@@ -260,53 +258,20 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   // --- the end
 
-  /**
-   * Sends connection.close and waits for the client to answer it. The close comes behind the answers that still wait for
-   * the disk, unless the broker wants it itself. Then what the client has sent meanwhile is read first: if that is its own
-   * close, it is answered, and the client never hears of ours; some clients wait for ever once two closes cross.
-   */
   closeWith(code: number, text: string, classId: number, methodId: number): void {
-    this.#tellConfirms()
-    this.#release()
-    const isForced = code === ReplyCode.CONNECTION_FORCED
-    if (isForced || this.journal.trouble !== undefined) this.answers.clear()
-    this.phase = 'closing'
-    this.#clock.leave(CLOSE_TIMEOUT_MS)
-    const say = (): void => this.send(0, 'connection.close', { replyCode: code, replyText: text, classId, methodId })
-    const sayUnlessClosed = (): void => {
-      if (this.phase === 'closing') say()
-    }
-    this.reading.resumeAll()
-    if (isForced) afterNextReads(guarded(sayUnlessClosed, (error) => this.broken(error)))
-    else this.answers.afterAll(say)
+    this.end.closeWith(code, text, classId, methodId)
   }
 
-  /** connection.close from the client: everything has gone before it is answered. */
-  closedByClient(): void {
-    this.log.ended('info', 'connection closed')
-    this.#tellConfirms()
-    this.#release()
-    this.answers.clear()
-    this.send(0, 'connection.close-ok', {})
-    this.closeNow()
-  }
-
-  /** Takes nothing more from the client, and ends the socket when all that is to be said has been said. */
-  closeNow(): void {
-    this.phase = 'closed'
+  stopInput(): void {
     this.#scanner.stop()
-    this.#clock.leave(CLOSE_TIMEOUT_MS)
-    this.answers.afterAll(() => {
-      this.#transport.end()
-      this.#clock.leave(END_TIMEOUT_MS)
-    })
   }
 
-  closeSilently(afterMs: number): void {
-    this.phase = 'closed'
-    this.#scanner.stop()
-    this.reading.pause('ended')
-    this.#clock.leave(afterMs)
+  leave(ms: number): void {
+    this.#clock.leave(ms)
+  }
+
+  endSocket(): void {
+    this.#transport.end()
   }
 
   /** Ends the connection because of us, not of the client: with 320, once it is open. */
@@ -334,7 +299,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.log.socketClosed()
     this.phase = 'closed'
     try {
-      this.#release()
+      this.release()
       this.answers.clear()
     } catch (error) {
       this.broken(error)
@@ -343,7 +308,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   }
 
   /** Ends all channels, then deletes the queues that are exclusive to this connection. */
-  #release(): void {
+  release(): void {
     this.channels.closeAll()
     this.channels.deleteExclusiveQueues()
     const details = this.details
@@ -354,14 +319,14 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   #refuseProtocol(input: Uint8Array): void {
     this.failures.foreignProtocol(input)
     this.outbox.write(PROTOCOL_HEADER)
-    this.closeNow()
+    this.end.closeNow()
   }
 
   // --- time and memory
 
   /** Called about twice a second. */
   tick(nowMs: number): void {
-    const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isStoppedByUs)
+    const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isPaused)
     if (over === undefined) return
     if (over !== 'deadline') {
       this.log.ended('warn', WHY_CUT[over])
@@ -369,9 +334,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
       return
     }
     this.failures.outOfTime()
-    // A disk that is too slow must not keep the client from being told why its connection ends.
-    if (!this.answers.giveUp()) this.destroy()
-    else if (this.phase === 'closing') this.#clock.leave(CLOSE_TIMEOUT_MS)
+    if (!this.end.outOfTime()) this.destroy()
   }
 
   kept(bytes: number): void {
@@ -387,13 +350,18 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   /** Answers of these channels that had to wait have left. */
   #answered(channelIds: Iterable<number>): void {
     for (const id of channelIds) this.channels.open[id]?.consumers.hold(this.answers.areBeforeDeliveries(id))
-    // In the next turn: whoever else waited for this commit comes first.
-    if (!this.answers.isFull && this.reading.isPausedFor('commit')) setImmediate(() => this.reading.resume('commit'))
+    if (this.answers.isFull || !this.reading.isPausedFor('commit')) return
+    // In the next turn: all others that waited for this commit are told first.
+    const goOn = guarded(
+      () => this.reading.resume('commit'),
+      (error) => this.broken(error),
+    )
+    setImmediate(goOn)
   }
 
-  /** Ends the connection because what it holds is memory that only its client could free, and all other publishers wait for it. */
+  /** Ends the connection: all publishers wait for memory that only its client could free. */
   sacrifice(): void {
     this.failures.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
-    this.closeNow()
+    this.end.closeNow()
   }
 }

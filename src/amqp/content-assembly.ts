@@ -3,17 +3,13 @@
  * not as its header claims. The body of a message that is too large takes none: it is counted, and refused at its end,
  * so that a client may send it to the end whatever else it sends in between.
  */
-import { BASIC_CLASS_ID, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
+import { BARE_HEADER_BYTES, BASIC_CLASS_ID, FRAME_OVERHEAD_BYTES, PUBLISH_METHOD_ID } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { requireContentHeader } from '../../protocol/properties.ts'
 import type { Message } from '../broker/messages/message.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
 import { BODY_TRAILER_BYTES, type BodyPool } from '../lib/body-pool.ts'
 import type { ReadPlace } from './read-place.ts'
-
-const PUBLISH_METHOD = 40
-/** A header with no property. */
-const BARE_HEADER_BYTES = 14
 
 /** RabbitMQ's largest body, whatever is configured. */
 const BODY_BYTES_MAX = 512 * 1024 * 1024
@@ -63,7 +59,7 @@ export class ContentAssembly {
     if (bodySize > BODY_BYTES_MAX) {
       const claimed = block.view.getBigUint64(start + 4)
       const text = `content body size ${claimed} exceeds maximum allowed size ${BODY_BYTES_MAX}`
-      throw new FrameError(501, text, BASIC_CLASS_ID, PUBLISH_METHOD)
+      throw new FrameError(501, text, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
     this.#bodySize = bodySize
     this.#isTooLarge = bodySize > bodyBytesMax
@@ -84,7 +80,7 @@ export class ContentAssembly {
     }
     const length = this.#bodyBytes + end - start
     if (length > this.#bodySize) {
-      throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS_ID, PUBLISH_METHOD)
+      throw new FrameError(501, 'content body frame exceeds remaining content size', BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
     if (!this.#isTooLarge && block !== this.#body.memory) {
       if (length > this.#body.size) this.#grow(length, isOnly)
@@ -98,7 +94,7 @@ export class ContentAssembly {
     const body = this.#body
     const end = this.#bodyBytes + frameBytes
     if (body.memory === undefined || end > body.size) return false
-    // What follows the last frame may go on for a while; what follows another one is overwritten by that one's payload.
+    // Behind the last frame the next publish begins. Behind any other, the next frame's payload overwrites its header.
     place.set(body, this.#bodyBytes, end + (end === this.#bodySize ? BODY_TRAILER_BYTES : FRAME_OVERHEAD_BYTES))
     return true
   }
@@ -120,7 +116,7 @@ export class ContentAssembly {
       this.#bodySize < 0
         ? 'expected content header for class 60, got non content header frame instead'
         : 'expected content body, got non content body frame instead'
-    return new FrameError(505, due, BASIC_CLASS_ID, PUBLISH_METHOD)
+    return new FrameError(505, due, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
   }
 
   get isComplete(): boolean {
@@ -139,7 +135,7 @@ export class ContentAssembly {
     this.#forget()
   }
 
-  /** The body is not this one's any more, nor is a large head. */
+  /** Forgets the body, and a large head. */
   #forget(): void {
     this.#body = EMPTY_BLOCK
     if (this.#head.size > HEAD_BYTES) this.#head = EMPTY_BLOCK

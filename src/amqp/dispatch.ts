@@ -1,6 +1,6 @@
 /** Methods of an open connection, from their bytes to the handler that carries them out. */
 
-import { ReplyCode } from '../../protocol/constants.ts'
+import { BASIC_PUBLISH, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import { METHODS, type Method, type MethodName } from '../../protocol/methods.ts'
@@ -15,7 +15,6 @@ import { queueHandlers } from './handlers/queue.ts'
 import { txHandlers } from './handlers/tx.ts'
 import { type Handshake, unexpectedMethod } from './handshake.ts'
 
-const BASIC_PUBLISH = 0x003c0028
 const KEY_OFFSET = 6
 
 /** Names of the methods that clients send on a channel, except those with a path of their own. */
@@ -101,14 +100,14 @@ function whileClosing(channel: Channel, method: Method): void {
 /** A connection that is open, as the methods on channel 0 know it. */
 interface OpenConnection {
   readonly handshake: Handshake
-  /** connection.close from the client. */
-  closedByClient(): void
+  /** The client may close it. */
+  readonly end: { closedByClient(): void }
 }
 
 /** Carries out a method on channel 0. */
 export function dispatchConnectionMethod(connection: OpenConnection, block: Block, start: number, end: number): void {
   const method = decodeMethod(block.bytes, start, end)
-  if (method.name === 'connection.close') connection.closedByClient()
+  if (method.name === 'connection.close') connection.end.closedByClient()
   else if (method.name === 'connection.update-secret') void connection.handshake.updateSecret(method.args.newSecret)
   else throw unexpectedMethod('running', method)
 }

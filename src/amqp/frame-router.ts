@@ -3,19 +3,26 @@
  * each closes its channel or the connection, and the frames that follow are looked at as usual.
  */
 import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, SETTLE_PAYLOAD_BYTES } from '../../protocol/basic-fast-path.ts'
-import { CONTENT_HEADER_BYTES_MIN, FRAME_BODY, FRAME_HEADER, FRAME_METHOD } from '../../protocol/constants.ts'
+import {
+  BASIC_CLASS_ID,
+  CONTENT_HEADER_BYTES_MIN,
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_METHOD,
+  PUBLISH_METHOD_ID,
+} from '../../protocol/constants.ts'
 import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
 import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import type { MethodInput } from '../../protocol/methods.ts'
+
 import type { Block } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
 import { methodExpected } from './channel.ts'
 import type { Channels } from './channels.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
 import type { Failures } from './failures.ts'
 import type { Handshake } from './handshake.ts'
-import type { HeldAnswers } from './held-answers.ts'
 import type { Intake } from './intake.ts'
 import type { Phase } from './phase.ts'
 
@@ -29,12 +36,9 @@ export interface FramedConnection {
   readonly handshake: Handshake
   readonly failures: Failures
   readonly intake: Intake
-  readonly answers: HeldAnswers
-  send(channelId: number, name: 'connection.close-ok', args: MethodInput<'connection.close-ok'>): void
+  readonly end: ConnectionEnd
   /** Looks at no further frame before reading goes on. */
   holdInput(): void
-  closedByClient(): void
-  closeNow(): void
 }
 
 export class FrameRouter implements FrameSink {
@@ -58,7 +62,7 @@ export class FrameRouter implements FrameSink {
     try {
       channel.publishInPlace(block, publish)
     } catch (error) {
-      connection.failures.failChannel(channel, error, 60, 40)
+      connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }
@@ -75,7 +79,7 @@ export class FrameRouter implements FrameSink {
       if ((id === BASIC_ACK || id === BASIC_NACK || id === BASIC_REJECT) && end - start === SETTLE_PAYLOAD_BYTES) {
         if (channel.isClosing) return
         channel.expectMethod()
-        channel.settle(id, block, start)
+        channel.settling.settle(id, block, start)
       } else {
         dispatchMethod(channel, block, start, end)
         this.#turn.spend(LONG_WORK)
@@ -135,7 +139,7 @@ export class FrameRouter implements FrameSink {
       if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
       else channel.contentBody(block, start, end)
     } catch (error) {
-      connection.failures.failChannel(channel, error, 60, 40)
+      connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
     if (this.#turn.spend(1)) connection.holdInput()
   }
@@ -144,11 +148,7 @@ export class FrameRouter implements FrameSink {
     const connection = this.#connection
     if (channelId !== 0 || end - start < 4) return
     const id = block.view.getUint32(start)
-    if (id === CONNECTION_CLOSE_OK) connection.closeNow()
-    else if (id === CONNECTION_CLOSE) {
-      connection.answers.giveUp()
-      connection.send(0, 'connection.close-ok', {})
-      connection.closeNow()
-    }
+    if (id === CONNECTION_CLOSE_OK) connection.end.closeNow()
+    else if (id === CONNECTION_CLOSE) connection.end.confirmClose()
   }
 }

@@ -1,6 +1,6 @@
 /**
  * From the protocol header to connection.open: start, secure, tune, open. Nothing but the method that is due is taken;
- * whoever does not get through in time is cut off.
+ * a client that does not get through in time is cut off.
  */
 
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
@@ -51,8 +51,8 @@ export interface OpeningConnection {
   holdInput(): void
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void
   opened(user: User, vhost: Vhost): void
-  /** Ends the connection without a word, after this time. */
-  closeSilently(afterMs: number): void
+  /** It may end without a word, after a time. */
+  readonly end: { closeSilently(afterMs: number): void }
 }
 
 export class Handshake {
@@ -170,7 +170,7 @@ export class Handshake {
 
   #refuseSilently(reason: string): void {
     this.#connection.log.ended('warn', 'login refused', { reason })
-    this.#connection.closeSilently(SILENT_CLOSE_MS)
+    this.#connection.end.closeSilently(SILENT_CLOSE_MS)
   }
 
   // A client may lower what we offered, but neither raise it nor lift it.

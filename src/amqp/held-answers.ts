@@ -7,6 +7,7 @@
 import type { Journal } from '../../storage/journal.ts'
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 import type { Output } from './outbox.ts'
+import type { UnsentMemory } from './unsent-memory.ts'
 
 /** A connection with more than this on its way to the disk is not read from. */
 const HELD_BYTES_MAX = 1024 * 1024
@@ -26,7 +27,7 @@ export interface ChangeCount {
 }
 
 /** What of a connection waits for one commit. */
-interface Waiting {
+interface HeldForCommit {
   readonly commit: number
   readonly frames: HeldFrames[]
   /** Bytes of changes that the connection has staged. */
@@ -43,7 +44,7 @@ interface Piece {
 /** Frames of one channel that wait for one commit. */
 class HeldFrames implements Output {
   readonly channelId: number
-  readonly waiting: Waiting
+  readonly waiting: HeldForCommit
   block: Block = EMPTY_BLOCK
   length = 0
   bytes = 0
@@ -53,7 +54,7 @@ class HeldFrames implements Output {
   /** Where the part of the block begins that is not among the pieces yet. */
   #start = 0
 
-  constructor(channelId: number, waiting: Waiting, answers: HeldAnswers) {
+  constructor(channelId: number, waiting: HeldForCommit, answers: HeldAnswers) {
     this.channelId = channelId
     this.waiting = waiting
     this.#answers = answers
@@ -84,6 +85,11 @@ class HeldFrames implements Output {
     block.hold()
     this.#pieces.push({ bytes, block })
     this.#count(bytes.length)
+  }
+
+  countMemory(memory: UnsentMemory): void {
+    memory.addReferenced(this.block)
+    for (const { block } of this.#pieces) memory.addReferenced(block)
   }
 
   moveTo(output: Output): void {
@@ -126,7 +132,7 @@ export class HeldAnswers {
   #changeBytes = 0
   /** What was staged before the method that is being carried out. */
   #stagedBytes = 0
-  #waiting: Waiting[] = []
+  #waiting: HeldForCommit[] = []
   /** Where the next frame of a channel goes, by channel number. */
   readonly #newest = new Map<number, HeldFrames>()
   /** What is to be done when no answer waits any more. */
@@ -155,7 +161,12 @@ export class HeldAnswers {
     return this.frameBytes + this.#changeBytes > HELD_BYTES_MAX
   }
 
-  /** The place behind what the channel has waiting; undefined when that is nothing. */
+  /** Counts the memory that the frames take. */
+  countMemory(memory: UnsentMemory): void {
+    for (const { frames } of this.#waiting) for (const held of frames) held.countMemory(memory)
+  }
+
+  /** Where the channel writes behind its frames that wait; undefined when none of them do. */
   behind(channelId: number): Output | undefined {
     return this.#newest.get(channelId)
   }
@@ -186,7 +197,7 @@ export class HeldAnswers {
     return this.#changes.stagedBytes !== this.#stagedBytes
   }
 
-  /** What the channel said last must come before its next delivery. Whether deliveries have to wait for that. */
+  /** What the channel said last must leave before its next delivery. Returns whether deliveries have to wait for that. */
   keepBeforeDeliveries(channelId: number): boolean {
     const frames = this.#newest.get(channelId)
     if (frames === undefined) return false
@@ -207,7 +218,7 @@ export class HeldAnswers {
     else this.#afterAll.push(act)
   }
 
-  /** Waits no longer: what is held is never said, and what was to come after it happens now. False if there was nothing to. */
+  /** Waits no longer: drops the answers, and does now what was to come after them. Returns false if that is nothing. */
   giveUp(): boolean {
     const acts = this.#afterAll
     this.clear()
@@ -225,12 +236,12 @@ export class HeldAnswers {
     this.frameBytes = this.#changeBytes = 0
   }
 
-  #forThisCommit(): Waiting {
+  #forThisCommit(): HeldForCommit {
     const { journal } = this.#owner
     const commit = journal.commitsBegun
     const last = this.#waiting.at(-1)
     if (last?.commit === commit) return last
-    const waiting: Waiting = { commit, frames: [], changeBytes: 0, isDurable: false }
+    const waiting: HeldForCommit = { commit, frames: [], changeBytes: 0, isDurable: false }
     this.#waiting.push(waiting)
     journal.whenDurable(() => {
       waiting.isDurable = true
@@ -244,7 +255,7 @@ export class HeldAnswers {
     if (this.#waiting[0]?.isDurable !== true) return
     const channelIds = new Set<number>()
     while (this.#waiting[0]?.isDurable) {
-      const [{ frames, changeBytes }] = this.#waiting.splice(0, 1) as [Waiting]
+      const [{ frames, changeBytes }] = this.#waiting.splice(0, 1) as [HeldForCommit]
       this.#changeBytes -= changeBytes
       for (const held of frames) {
         this.#leave(held)

@@ -2,7 +2,7 @@
  * How much a connection may put into the broker: what it holds that is in no queue yet is counted, and while memory is
  * short it has to wait once it publishes. Consumers are never held back by this.
  */
-import { ReplyCode } from '../../protocol/constants.ts'
+import { BASIC_CLASS_ID, PUBLISH_METHOD_ID, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
@@ -61,7 +61,7 @@ export class Intake {
     this.hold(bytes)
     if (bytes <= 0 || this.contentBytes <= this.#contentBytesMax) return
     const text = `message bodies in progress take more than ${this.#contentBytesMax} bytes`
-    throw new FrameError(ReplyCode.RESOURCE_ERROR, text, 60, 40)
+    throw new FrameError(ReplyCode.RESOURCE_ERROR, text, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
   }
 
   /** What only the client can finish takes so many bytes more, or less. */
@@ -90,16 +90,14 @@ export class Intake {
     this.#isInputHeld = true
   }
 
-  /** A publish is not in all of its queues yet: the rest of the input waits. */
-  beginFanOut(): void {
-    this.#connection.reading.pause('fan-out')
+  /** A method takes several turns: the rest of the input waits. */
+  beginLongWork(): void {
+    this.#connection.reading.pause('long-work')
     this.#connection.holdInput()
   }
 
-  endFanOut(): void {
-    this.hasPublished = true
-    this.afterInput()
-    this.#connection.reading.resume('fan-out')
+  endLongWork(): void {
+    this.#connection.reading.resume('long-work')
   }
 
   /** What the client asks for has to be read from the disk first: the rest of the input waits. */
@@ -132,14 +130,14 @@ export class Intake {
     this.#isInputHeld = true
   }
 
-  /** A piece of input is used up: whoever published in it may have to wait now. */
+  /** A piece of input is used up: a client that published in it may have to wait now. */
   afterInput(): void {
     this.#broker.memory.check()
     const { memory } = this.#broker
     const { journal } = this.#connection
     if (this.hasPublished && memory.isActive) this.#block('memory')
     if (this.hasPublished && journal.trouble !== undefined) this.#block('disk')
-    // A disk that is merely slow is no alarm: who gave it more to do waits for a moment.
+    // A slow disk raises no alarm: a client that gave it more to do waits for a moment.
     else if (journal.stagedCount !== this.#stagedBefore && journal.isCongested) this.#connection.reading.pause('disk')
     this.hasPublished = false
     if (this.#isInputHeld && !memory.isActive) this.#goOnSoon()

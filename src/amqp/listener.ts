@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { connectionsWithin, openFilesMax } from '../lib/open-files.ts'
 import { Connection } from './connection.ts'
 import type { AmqpContext } from './context.ts'
+import { UnsentMemory } from './unsent-memory.ts'
 
 /** Heartbeats of one second need a look every half second. */
 const TICK_MS = 500
@@ -84,11 +85,14 @@ export class AmqpListener {
     }
   }
 
-  /** Bytes of answers and deliveries that clients have not taken yet, or that wait for the disk. */
-  get pendingBytes(): number {
-    let bytes = 0
-    for (const { outbox, answers } of this.#connections) bytes += outbox.pendingBytes + answers.frameBytes
-    return bytes
+  /** Bytes of memory of answers and deliveries that clients have not taken yet, or that wait for the disk. */
+  get unsentBytes(): number {
+    const memory = new UnsentMemory()
+    for (const { outbox, answers } of this.#connections) {
+      outbox.countMemory(memory)
+      answers.countMemory(memory)
+    }
+    return memory.bytes
   }
 
   /** Rejects with the system's error when it refuses the port. */

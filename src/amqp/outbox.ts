@@ -5,14 +5,15 @@
  */
 import type { Socket } from 'node:net'
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
+import type { UnsentMemory } from './unsent-memory.ts'
 
 const BLOCK_BYTES = 128 * 1024
-/** What is referenced goes to the socket when it is so much: while the processor has it at hand. */
+/** Referenced bytes go to the socket when they are so many: while they are still in the processor's cache. */
 const REFERENCED_BYTES_MAX = 512 * 1024
 const FREE_BLOCKS_MAX = 64
 /** While input comes in turn after turn, output may wait this many turns for more of it. */
 const WAITING_TURNS_MAX = 4
-/** It does when the last output left no longer ago than this. */
+/** It waits only if the last output left no longer ago than this. */
 const STREAMING_MS = 0.1
 /** An outbox from which so much left at once gathers for a while longer: a long write costs little more than a short one. */
 const STREAM_BYTES_MIN = 32 * 1024
@@ -20,7 +21,7 @@ const GATHERING_MS = 0.4
 
 /** Flushes all outboxes that were written to, once no more input is at hand, and lends them their blocks. */
 export class OutboxFlusher {
-  /** Set by whoever reads input that may lead to output. */
+  /** A connection sets it when it reads input that may lead to output. */
   hasInput = false
   #turnsWaited = 0
   #flushedAtMs = 0
@@ -41,7 +42,7 @@ export class OutboxFlusher {
   }
 
   readonly #flush = (): void => {
-    // In a stream of small pieces each would be answered by a write of its own.
+    // Otherwise each small piece of a stream would be answered by a write of its own.
     const nowMs = performance.now()
     if (this.hasInput && this.#turnsWaited < WAITING_TURNS_MAX && nowMs - this.#flushedAtMs < STREAMING_MS) {
       this.hasInput = false
@@ -100,6 +101,9 @@ export class Outbox implements Output {
   /** Pieces in front of the current block that the socket has not been given yet. */
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
+  /** How many of these are in blocks of others, and how many of what the socket was given last. */
+  #referencedBytes = 0
+  #givenReferencedBytes = 0
   /** What left when the socket was last given something. */
   #flushedBytes = 0
   #flushedAtMs = 0
@@ -119,6 +123,13 @@ export class Outbox implements Output {
   /** Bytes that have not left this process. */
   get pendingBytes(): number {
     return this.length - this.#start + this.#piecesBytes + this.#socket.writableLength
+  }
+
+  /** Counts the memory that the bytes take which have not left. */
+  countMemory(memory: UnsentMemory): void {
+    const inSocket = Math.max(0, this.#socket.writableLength - this.#givenReferencedBytes)
+    memory.add(this.length - this.#start + this.#piecesBytes - this.#referencedBytes + inSocket)
+    for (const block of this.#held) memory.addReferenced(block)
   }
 
   /** Bytes that have left this process: of a large write, those that the system has taken so far, too. */
@@ -149,6 +160,7 @@ export class Outbox implements Output {
     }
     this.#pieces.push(bytes)
     this.#piecesBytes += bytes.length
+    this.#referencedBytes += bytes.length
     this.reserve(0)
   }
 
@@ -164,6 +176,7 @@ export class Outbox implements Output {
     this.#flushedBytes = this.length - this.#start + this.#piecesBytes
     this.#flushedAtMs = performance.now()
     if (this.#pieces.length === 0) {
+      this.#givenReferencedBytes = 0
       this.bytesWritten += this.length - this.#start
       socket.write(this.block.bytes.subarray(this.#start, this.length), this.#onWritten)
     } else this.#writePieces()
@@ -182,13 +195,15 @@ export class Outbox implements Output {
     this.#pieces = []
     this.#returnLent()
     this.block = EMPTY_BLOCK
-    this.#piecesBytes = this.#start = this.length = 0
+    this.#piecesBytes = this.#referencedBytes = this.#givenReferencedBytes = this.#start = this.length = 0
   }
 
   #writePieces(): void {
     this.#seal()
     const pieces = this.#pieces
     this.#pieces = []
+    this.#givenReferencedBytes = this.#referencedBytes
+    this.#referencedBytes = 0
     const last = pieces.pop()
     if (last === undefined) return
     this.#socket.cork()

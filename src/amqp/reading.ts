@@ -2,10 +2,10 @@ import type { Transport } from './transport.ts'
 
 /**
  * Why a connection is not read from: its client reads too little, memory is short, the disk is slow or full, too much that
- * it asked for waits for a commit, its last message is not in all of its queues yet, what it asked for is being read from the
- * disk, it is being checked, it is over.
+ * it asked for waits for a commit, its last method takes several turns, what it asked for is being read from the disk, it is
+ * being checked, it is over.
  */
-export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'fan-out' | 'page' | 'authentication' | 'ended'
+export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'long-work' | 'page' | 'authentication' | 'ended'
 
 /** Whether a connection is read from: only while there is no reason not to. */
 export class Reading {
@@ -14,6 +14,10 @@ export class Reading {
 
   constructor(transport: Transport) {
     this.#transport = transport
+  }
+
+  get isPaused(): boolean {
+    return this.#reasons.size > 0
   }
 
   /** Not read from for a reason that the client cannot change by reading more. */

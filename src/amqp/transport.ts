@@ -13,12 +13,12 @@ import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { ReadPlace } from './read-place.ts'
 
 const READ_BYTES = 64 * 1024
-/** Behind a large body comes the next one, often: no more of it than its beginning is to be copied. */
+/** A large body often follows another one: so much of its beginning is read into the shared buffer, and copied. */
 const BEGINNING_BYTES = 4 * 1024
 /** How long the input of one connection may take in one turn of the event loop: then the others come first. */
 const TURN_MS = 0.25
 
-/** Room of this size for a rest is kept, though there is none. */
+/** A block of up to this size is kept for the next rest. */
 const SMALL_REST_BYTES = 4096
 
 export interface Receiver {

@@ -79,47 +79,58 @@ export class Unacked {
     return true
   }
 
+  /** The last tag that was given out. */
+  get newest(): number {
+    return this.#next - 1
+  }
+
   isOpen(tag: number): boolean {
     if (tag < this.#first) return this.#stragglers.has(tag)
     return tag < this.#next && this.#owners[tag & this.#mask] !== undefined
   }
 
-  /** The queues of the open tags. */
-  queues(): Queue[] {
+  /** The queues of the open tags up to this one. */
+  queues(last: number): Set<Queue> {
     const queues = new Set<Queue>()
-    for (const { owner } of this.#stragglers.values()) queues.add(owner.queue)
+    for (const [tag, { owner }] of this.#stragglers) if (tag <= last) queues.add(owner.queue)
     let previous: UnackedOwner | undefined
-    for (const owner of this.#owners) {
+    for (let tag = this.#first; tag < this.#next && tag <= last; tag++) {
+      const owner = this.#owners[tag & this.#mask]
       if (owner !== undefined && owner !== previous) queues.add(owner.queue)
       previous = owner
     }
-    return [...queues]
+    return queues
   }
 
   /**
    * Takes all open tags up to this one, but no more than `limit`, in order; `visit` finds each in `owner`, `segment` and
-   * `index`.
+   * `index`. Whether those were all.
    */
-  takeUpTo(last: number, visit: (tag: number) => void, limit = Number.POSITIVE_INFINITY): void {
+  takeUpTo(last: number, visit: (tag: number) => void, limit = Number.POSITIVE_INFINITY): boolean {
     const countMin = this.count - limit
     if (this.#stragglers.size > 0) {
       if (!this.#areStragglersSorted) this.#sortStragglers()
       for (const tag of this.#stragglers.keys()) {
-        if (tag > last || this.count <= countMin) return
+        if (tag > last) return true
+        if (this.count <= countMin) return false
         this.#takeStraggler(tag)
         visit(tag)
       }
     }
-    while (this.#first < this.#next && this.#first <= last && this.count > countMin) {
+    while (this.#first < this.#next && this.#first <= last) {
+      if (this.count <= countMin) return false
       const tag = this.#first
       this.take(tag)
       visit(tag)
     }
+    return true
   }
 
   /** Reopens a tag that was taken: for transactions that are rolled back. */
   restore(tag: number, owner: UnackedOwner, segment: Segment, index: number): void {
     this.count++
+    // Mostly there is room in the ring for it again.
+    if (tag < this.#first && this.#stragglers.size === 0 && this.#next - tag <= this.#mask + 1) this.#first = tag
     if (tag < this.#first) {
       this.#stragglers.set(tag, { owner, segment, index })
       this.#areStragglersSorted = false

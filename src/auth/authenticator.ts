@@ -27,7 +27,7 @@ export interface Authenticator {
 /** The user that a client is, or why it is not let in. */
 export type Verdict = { readonly user: User } | { readonly refusal: string }
 
-/** What an authenticator returned, which may be code of anybody's: whatever is neither a user nor a refusal lets nobody in. */
+/** What an authenticator returned. It may be any program's code: what is neither a user nor a refusal counts as a refusal. */
 export function checkedVerdict(returned: unknown): Verdict {
   const { user, refusal } = (returned ?? {}) as { readonly user?: unknown; readonly refusal?: unknown }
   if (typeof refusal === 'string') return { refusal }

@@ -21,10 +21,10 @@ export const USER_KIND = 5
  * The record of a list that was emptied. A store without any record of users is new, and gets the default user; in this
  * one all users were deleted, and stay so.
  */
-const NO_VISITOR: readonly string[] = []
+const NO_USERS: readonly string[] = []
 
 /** Compared with when there is no such user, so that guessing names by time does not work. */
-const NOBODY_HASH = hashPassword('')
+const HASH_OF_NO_USER = hashPassword('')
 
 const OPTIONS: Checks<UserListOptions> = { loopbackUsers: texts, anonymousUser: anyText }
 
@@ -79,7 +79,7 @@ export class UserList implements Authenticator {
   remove(name: string): boolean {
     if (!this.#users.delete(name)) return false
     this.#records?.remove([name])
-    if (this.#users.size === 0) this.#records?.put(NO_VISITOR, () => new Uint8Array())
+    if (this.#users.size === 0) this.#records?.put(NO_USERS, () => new Uint8Array())
     return true
   }
 
@@ -93,8 +93,8 @@ export class UserList implements Authenticator {
 
   authenticate({ name, password }: Credentials, peerAddress: string): Verdict {
     const known = this.#users.get(name)
-    const isRight = isPassword(known?.hash ?? NOBODY_HASH, password)
-    // RabbitMQ never lets anybody in with a blank password.
+    const isRight = isPassword(known?.hash ?? HASH_OF_NO_USER, password)
+    // RabbitMQ refuses every log-in with a blank password.
     if (known === undefined || !isRight || password.length === 0)
       return { refusal: `user '${name}' - invalid credentials` }
     return this.#admit(known.user, peerAddress)
@@ -107,7 +107,7 @@ export class UserList implements Authenticator {
   }
 
   #put(known: KnownUser): void {
-    if (this.#users.size === 0) this.#records?.remove(NO_VISITOR)
+    if (this.#users.size === 0) this.#records?.remove(NO_USERS)
     this.#users.set(known.user.name, known)
     this.#records?.put([known.user.name], () => encodeUser(known))
   }
@@ -126,10 +126,10 @@ export class UserList implements Authenticator {
   }
 }
 
-// RabbitMQ never lets anybody in with a blank password, so nobody is to rely on one.
+// RabbitMQ refuses every log-in with a blank password, so no user may have one.
 function hashOf(name: string, password: string): string {
   if (typeof password !== 'string') throw new TypeError('the password must be a string')
-  if (password === '') throw new RangeError(`user '${name}' needs a password: nobody can log in with an empty one`)
+  if (password === '') throw new RangeError(`user '${name}' needs a password: no client can log in with an empty one`)
   return hashPassword(password)
 }
 

@@ -1,6 +1,7 @@
 /** A user as a storage keeps it: a field table with the salted hash of the password and the tags. */
 import { decodeFieldTable, encodeFieldTable, type Field } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
+import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { anyText, texts } from '../lib/checks.ts'
 import type { User } from './authenticator.ts'
 import { isPasswordHash } from './passwords.ts'
@@ -10,9 +11,6 @@ export interface KnownUser {
   /** As `hashPassword` makes it. */
   readonly hash: string
 }
-
-/** Names travel as short strings (user-id), AMQP 0-9-1 section 4.2.5.3. */
-const NAME_BYTES_MAX = 255
 
 export function encodeUser({ user, hash }: KnownUser): Uint8Array {
   const tags = user.tags.map((value): Field => ({ type: 'S', value }))
@@ -40,17 +38,17 @@ export function decodeUser(name: string, value: Uint8Array): KnownUser {
 /** Throws RangeError or TypeError. */
 export function checkUserName(name: string): string {
   anyText(name, 'the name of the user')
-  if (!isShort(name)) throw new RangeError(`the name of a user has 1 to ${NAME_BYTES_MAX} bytes`)
+  if (!isShort(name)) throw new RangeError(`the name of a user has 1 to ${SHORTSTR_BYTES_MAX} bytes`)
   return name
 }
 
 /** Each tag once. Throws RangeError or TypeError. */
 export function checkTags(tags: readonly string[]): readonly string[] {
   texts(tags, 'tags')
-  if (!tags.every(isShort)) throw new RangeError(`the tag of a user has 1 to ${NAME_BYTES_MAX} bytes`)
+  if (!tags.every(isShort)) throw new RangeError(`the tag of a user has 1 to ${SHORTSTR_BYTES_MAX} bytes`)
   return [...new Set(tags)]
 }
 
 function isShort(text: string): boolean {
-  return text !== '' && Buffer.byteLength(text) <= NAME_BYTES_MAX
+  return text !== '' && Buffer.byteLength(text) <= SHORTSTR_BYTES_MAX
 }

@@ -3,6 +3,7 @@ import { EntityRegistry, type RestoredEntities } from '../../storage/entity-regi
 import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
 import { BodyPool } from '../lib/body-pool.ts'
+import type { Clock } from '../lib/clock.ts'
 import { Turn } from '../lib/turn.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
@@ -27,8 +28,7 @@ export interface BrokerOptions {
   readonly otherBytes: () => number
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
-  /** Milliseconds of a clock that only goes forward. */
-  readonly now: () => number
+  readonly clock: Clock
   /** Told of errors in the broker itself. */
   readonly onDefect: (error: unknown) => void
 }
@@ -37,7 +37,7 @@ export class Broker {
   readonly scheduler: DeliveryScheduler
   /** The turn of the client whose input is being looked at. */
   readonly inputTurn: Turn
-  /** What takes several turns. */
+  /** For work that takes several turns. */
   readonly longWork: LongWork
   readonly memory: MemoryAlarm
   /** What queues, exchanges, bindings and consumers take. */
@@ -55,16 +55,18 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
-    this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX)
+    const { clock, nextTurn, onDefect } = options
+    const now = (): number => clock.monotonicMs()
+    this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX, clock)
     this.entityRegistry = new EntityRegistry(options.storage)
     this.#entities = new DurableEntities(
       this.entityRegistry,
       (name) => this.createVhost(name),
       (name) => options.storage.vhost(name).journal,
     )
-    this.scheduler = new DeliveryScheduler(options.nextTurn, options.now, options.onDefect)
-    this.inputTurn = new Turn(options.now)
-    this.longWork = new LongWork(options.nextTurn, options.now, options.onDefect)
+    this.scheduler = new DeliveryScheduler(nextTurn, now, onDefect)
+    this.inputTurn = new Turn(now)
+    this.longWork = new LongWork(nextTurn, now, onDefect)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
@@ -81,7 +83,7 @@ export class Broker {
     return this.#storage.isDurable
   }
 
-  /** Makes what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
+  /** Restores what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
   restore(recovery: Recovery): RestoredEntities {
     const restored = this.entityRegistry.restore(recovery.entities)
     const unclaimed = this.#storage.dropUnclaimed(
@@ -143,5 +145,6 @@ export class Broker {
     this.#past = this.stats()
     for (const vhost of this.#vhosts.values()) vhost.close()
     this.#vhosts.clear()
+    this.bodies.close()
   }
 }

@@ -61,7 +61,7 @@ export class DurableEntities {
   }
 
   exchangeAdded(exchange: Exchange): void {
-    if (!hasRecord(exchange)) return
+    if (!isDurableExchange(exchange)) return
     put(this.#exchanges, [exchange.vhostName, exchange.name], () => [
       ['type', text(exchange.type)],
       ['autoDelete', flag(exchange.autoDelete)],
@@ -71,7 +71,7 @@ export class DurableEntities {
   }
 
   exchangeRemoved(exchange: Exchange): void {
-    if (hasRecord(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
+    if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
   /** With the numbers of its logs. */
@@ -110,7 +110,7 @@ function put(records: EntityRecords, key: readonly string[], fields: () => Itera
 }
 
 /** Predeclared exchanges are there anyway. */
-function hasRecord({ name, durable }: Exchange): boolean {
+function isDurableExchange({ name, durable }: Exchange): boolean {
   return durable && name !== '' && !isReserved(name)
 }
 

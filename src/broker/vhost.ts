@@ -38,7 +38,7 @@ export class Vhost implements Topology {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
   readonly routes: Routes
-  /** What takes several turns. */
+  /** For work that takes several turns. */
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
   readonly topology: TopologyMemory

@@ -16,7 +16,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
-    now: () => 0,
+    clock: { monotonicMs: () => 0, after: () => () => {} },
     onDefect: (error) => defects.push(String(error)),
   })
   new UserList({ loopbackUsers: [] }).keepIn(broker.entityRegistry)

@@ -1,13 +1,14 @@
 import yargs, { type Argv } from 'yargs'
 import { leveretVersion } from '../lib/version.ts'
+import { STORE_COMMANDS } from './commands.ts'
 import { ExitCode } from './exit-code.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
 import type { ServeContext } from './serve.ts'
 
 const HELP: readonly string[] = ['--help', '-h']
 /** Words that make the modules of these commands worth loading. */
-const STORE_COMMANDS: readonly string[] = ['check', 'backup', 'restore', ...HELP]
-const PERF_COMMAND: readonly string[] = ['perf', ...HELP]
+const STORE_WORDS: readonly string[] = [...STORE_COMMANDS, ...HELP]
+const PERF_WORDS: readonly string[] = ['perf', ...HELP]
 
 /**
  * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
@@ -19,11 +20,11 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     const { serve } = await import('./serve.ts')
     exitCode = await serve(givenFlags(parsed), context)
   })
-  if (args.some((arg) => PERF_COMMAND.includes(arg))) {
+  if (args.some((arg) => PERF_WORDS.includes(arg))) {
     const { perfCommand } = await import('./perf-command.ts')
     cli.command(perfCommand)
   }
-  if (args.some((arg) => STORE_COMMANDS.includes(arg))) {
+  if (args.some((arg) => STORE_WORDS.includes(arg))) {
     const { storeCommands } = await import('./store-commands.ts')
     const onExit = (code: number): void => {
       exitCode = code

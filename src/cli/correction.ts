@@ -1,8 +1,8 @@
 /** The flag or command that was probably meant by a mistyped one. */
 import { flagName, OPTION_NAMES } from '../../config/options.ts'
 import { nearest } from '../lib/nearest.ts'
+import { COMMANDS } from './commands.ts'
 
-const COMMANDS: readonly string[] = ['serve', 'perf', 'check', 'backup', 'restore']
 const EVERYWHERE: readonly string[] = ['help', 'version']
 
 /** The end of the sentence in which yargs complains: `; did you mean --port?`, or nothing. */

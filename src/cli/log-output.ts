@@ -13,7 +13,7 @@ export interface LogSink {
 }
 
 export interface LogOutput {
-  /** Somebody is looking at it. */
+  /** A person is likely to read along. */
   readonly isTerminal: boolean
   /** Called when lines can be written again, with the number of those that were dropped before. */
   onDropped: ((lines: number) => void) | undefined

@@ -17,7 +17,7 @@ export function logStart(logger: Logger, config: Config, memoryBytes: number): v
   if (hasWellKnownLogin(config)) {
     logger.warn(
       { user: config.defaultUser },
-      'everybody knows the password of the default user, who may connect from anywhere',
+      'the default user may connect from anywhere, and the default password is public knowledge',
     )
   }
 }

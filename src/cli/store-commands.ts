@@ -1,5 +1,6 @@
 /** The commands that work on a store while no broker uses it. */
 import type { Argv, CommandModule, Options } from 'yargs'
+import type { StoreCommand } from './commands.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
 import type { ServeContext } from './serve.ts'
 import type { StoreCommandContext } from './store-command-context.ts'
@@ -21,9 +22,7 @@ const OWN_OPTIONS = {
   restore: {
     from: { type: 'string', requiresArg: true, demandOption: true, describe: 'what the command backup has made' },
   },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, Options>>>>
-
-type StoreCommand = keyof typeof OWN_OPTIONS
+} as const satisfies Readonly<Record<StoreCommand, Readonly<Record<string, Options>>>>
 
 type Parsed = Readonly<Record<string, unknown>>
 

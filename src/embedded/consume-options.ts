@@ -10,7 +10,7 @@ export interface ConsumeOptions {
   readonly prefetch?: number
   /** Messages are settled as they are handed over. Default false: the handler settles them. */
   readonly noAck?: boolean
-  /** Nobody else may consume from the queue. Default false. */
+  /** No other consumer may be on the queue. Default false. */
   readonly exclusive?: boolean
   /** Consumers with a higher one are served first. A 32-bit integer, default 0. RabbitMQ: `x-priority`. */
   readonly priority?: number

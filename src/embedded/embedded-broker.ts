@@ -175,7 +175,7 @@ export class EmbeddedBroker {
 
   /**
    * Resolves when everything done so far is as safe as the durability of the storage says: what a confirm tells a client.
-   * While the disk makes trouble that may take until somebody has looked after it. Throws Error when the storage ends
+   * While the disk makes trouble that may take until the operator has looked after it. Throws Error when the storage ends
    * before.
    */
   async whenDurable(): Promise<void> {
@@ -223,7 +223,12 @@ export class EmbeddedBroker {
    */
   async get(queueName: string, options: GetOptions = {}): Promise<ReceivedMessage | undefined> {
     checkOptions('get', options, GET_CHECKS)
-    return await takeMessage(() => this.#queue(queueName), options.noAck ?? false, this.#deliveries)
+    return await takeMessage(
+      () => this.#queue(queueName),
+      options.noAck ?? false,
+      this.#deliveries,
+      this.#vhosts.diskWaits,
+    )
   }
 
   /**

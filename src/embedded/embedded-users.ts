@@ -13,7 +13,7 @@ export interface EmbeddedUsersContext {
 }
 
 /**
- * A change counts at once for everybody who logs in from then on; its promise resolves when it is durable, as
+ * A change counts at once for all clients that log in from then on; its promise resolves when it is durable, as
  * `--durability` says. With a storage in memory that is at once.
  */
 export class EmbeddedUsers {

@@ -1,13 +1,15 @@
 /** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
+import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { text } from '../lib/checks.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
+import { DiskWaits } from './take-message.ts'
 
-/** Names of virtual hosts travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
-const vhostName = text(1, 255)
+const vhostName = text(1, SHORTSTR_BYTES_MAX)
 
 export class EmbeddedVhosts {
   readonly context: EmbeddedContext
+  readonly diskWaits = new DiskWaits()
   readonly #brokers = new Map<string, EmbeddedBroker>()
   #lastTag = 0
 
@@ -43,8 +45,9 @@ export class EmbeddedVhosts {
     return this.context.core.deleteVhost(name)
   }
 
-  /** The server stops. */
-  close(): void {
+  /** The server stops: calls that wait for the disk are told why. */
+  close(reason: Error): void {
+    this.diskWaits.end(reason)
     this.#brokers.clear()
   }
 

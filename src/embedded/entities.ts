@@ -2,6 +2,7 @@
 
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { fieldTable, type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
+import { checkNameBytes } from '../../protocol/short-string.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
 import type { ExchangeDeclaration } from '../broker/operations/exchange-declaration.ts'
 import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
@@ -13,7 +14,6 @@ import { EmbeddedConsumer } from './embedded-consumer.ts'
 import type { MessageProperties } from './message-properties.ts'
 import { readProperties } from './received-message.ts'
 
-const NAME_BYTES_MAX = 255
 const NO_ARGUMENTS: FieldTable = new Map()
 
 export interface ExchangeOptions {
@@ -177,7 +177,6 @@ export function toArguments(plain: PlainTable | undefined): FieldTable {
 /** Names and routing keys travel as short strings, AMQP 0-9-1 section 4.2.5.3. Throws RangeError or TypeError. */
 export function checkName(name: string, what = 'the name'): string {
   anyText(name, what)
-  const bytes = Buffer.byteLength(name)
-  if (bytes > NAME_BYTES_MAX) throw new RangeError(`a name or routing key has at most 255 bytes, this one ${bytes}`)
+  checkNameBytes(Buffer.byteLength(name))
   return name
 }

@@ -1,6 +1,7 @@
 /** Message properties for people: headers as a plain object, the timestamp as a Date. */
 import { fieldTable, type PlainTable, plainTable, plainValue } from '../../protocol/field-table-plain.ts'
 import type { Properties } from '../../protocol/properties.ts'
+import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { aBoolean, aTable, type Check, type Checks, checkOptions, notA, text, wholeNumber } from '../lib/checks.ts'
 
 /** The properties of a message, AMQP 0-9-1 section 1.8. Texts have at most 255 bytes. */
@@ -39,8 +40,7 @@ export interface MessageProperties {
 
 export const NO_PROPERTIES: MessageProperties = {}
 
-/** Properties travel as short strings, AMQP 0-9-1 section 4.2.5.3. */
-const shortText = text(0, 255)
+const shortText = text(0, SHORTSTR_BYTES_MAX)
 
 const aTime: Check = (value, name) => {
   if (!(value instanceof Date) && typeof value !== 'bigint') throw notA('a Date, or a bigint of seconds', value, name)

@@ -1,12 +1,10 @@
 /** Messages as they are given to code in this process: copies that belong to it. */
+import { BARE_HEADER_BYTES } from '../../protocol/constants.ts'
 import { decodeContentHeader } from '../../protocol/properties.ts'
 import { deliveriesBefore } from '../../storage/queue-log.ts'
 import type { Segment } from '../../storage/segment.ts'
 import { shortString } from '../broker/messages/message.ts'
 import { fromProperties, type MessageProperties, NO_PROPERTIES } from './message-properties.ts'
-
-/** Payload bytes of a content header without any property. */
-const BARE_HEADER_BYTES = 14
 
 /** A message taken from a queue. Body and properties belong to the receiver. */
 export interface ReceivedMessage {

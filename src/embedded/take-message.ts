@@ -2,6 +2,27 @@ import type { Queue } from '../broker/queues/queue.ts'
 import type { Deliveries } from './deliveries.ts'
 import { type ReceivedMessage, readMessage } from './received-message.ts'
 
+/** What waits for the disk; the end of the server ends it. */
+export class DiskWaits {
+  readonly #open = new Set<(error: Error) => void>()
+
+  /** Resolves once `read` calls back. Rejects when the server ends first: a disk that has failed never calls back. */
+  until(read: (whenReadable: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#open.add(reject)
+      read(() => {
+        this.#open.delete(reject)
+        resolve()
+      })
+    })
+  }
+
+  end(error: Error): void {
+    for (const reject of this.#open) reject(error)
+    this.#open.clear()
+  }
+}
+
 /**
  * Takes the next ready message of a queue, at once if it is in memory. `findQueue` is asked again after each wait for the
  * disk, since the queue may be gone by then.
@@ -10,14 +31,11 @@ export async function takeMessage(
   findQueue: () => Queue,
   isNoAck: boolean,
   deliveries: Deliveries,
+  waits: DiskWaits,
 ): Promise<ReceivedMessage | undefined> {
-  for (;;) {
+  let message: ReceivedMessage | undefined
+  const take = (whenReadable: () => void): boolean => {
     const queue = findQueue()
-    let message: ReceivedMessage | undefined
-    let whenReadable = (): void => {}
-    const readable = new Promise<void>((resolve) => {
-      whenReadable = resolve
-    })
     const found = queue.get(
       isNoAck,
       (segment, index, redelivered) => {
@@ -26,7 +44,13 @@ export async function takeMessage(
       },
       whenReadable,
     )
-    if (found !== 'unread') return message
-    await readable
+    return found !== 'unread'
   }
+  for (let isDone = false; !isDone; ) {
+    await waits.until((whenReadable) => {
+      isDone = take(whenReadable)
+      if (isDone) whenReadable()
+    })
+  }
+  return message
 }

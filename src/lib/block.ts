@@ -64,18 +64,24 @@ export function copyBytes(target: Block, at: number, source: Block, start: numbe
   }
   const to = target.view
   const from = source.view
-  let read = start
-  let write = at
-  for (const last = end - 8; read <= last; read += 8, write += 8) {
-    to.setUint32(write, from.getInt32(read, true), true)
-    to.setUint32(write + 4, from.getInt32(read + 4, true), true)
+  if (length >= 8) {
+    const last = end - 8
+    let read = start
+    let write = at
+    for (; read < last; read += 8, write += 8) {
+      to.setUint32(write, from.getInt32(read, true), true)
+      to.setUint32(write + 4, from.getInt32(read + 4, true), true)
+    }
+    // The last eight bytes in one piece, though some of them may be there already: no loop over single bytes.
+    write -= read - last
+    to.setUint32(write, from.getInt32(last, true), true)
+    to.setUint32(write + 4, from.getInt32(last + 4, true), true)
+  } else if (length >= 4) {
+    to.setUint32(at, from.getInt32(start, true), true)
+    to.setUint32(at + length - 4, from.getInt32(end - 4, true), true)
+  } else {
+    for (let i = 0; i < length; i++) to.setUint8(at + i, from.getUint8(start + i))
   }
-  if (end - read >= 4) {
-    to.setUint32(write, from.getInt32(read, true), true)
-    read += 4
-    write += 4
-  }
-  for (; read < end; read++, write++) to.setUint8(write, from.getUint8(read))
 }
 
 /** True when the two ranges of the same length hold the same bytes. */
@@ -93,8 +99,8 @@ export function equalBytes(a: Block, aStart: number, b: Block, bStart: number, l
 }
 
 /**
- * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. With a seed that
- * nobody knows, nobody can choose keys that share a slot.
+ * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. With a
+ * secret seed, no client can choose keys that share a slot.
  */
 export function hashBytes(block: Block, start: number, end: number, seed: number): number {
   const view = block.view

@@ -1,10 +1,12 @@
 /**
- * Memory for bodies that are kept by reference. Whoever keeps such a body holds its block; when the last holder releases
+ * Memory for bodies that are kept by reference. All that refer to such a body hold its block; when the last holder releases
  * it, its memory waits here to be used again, by size class: new memory has to be found by the allocator and zeroed and
  * mapped by the system, page by page, which takes longer than copying the bytes. What waits is bounded and counted, and
  * goes back to the system when it is not used for a while.
  */
 import { allocateBlock, Block, type BlockOwner } from './block.ts'
+import { type Clock, SYSTEM_CLOCK } from './clock.ts'
+import { IdleTimer } from './idle-timer.ts'
 
 /** Four size classes between one power of two and the next: at most a fifth of a block is unused. */
 const STEPS = 4
@@ -28,10 +30,12 @@ export class BodyPool implements BlockOwner {
   readonly #free: Block[][] = Array.from({ length: CLASSES }, () => [])
   /** The fewest free blocks of each class since the last trim. */
   readonly #fewest = new Uint32Array(CLASSES)
-  #trimTimer: NodeJS.Timeout | undefined
+  readonly #trimTimer: IdleTimer
+  #isClosed = false
 
-  constructor(freeBytesMax: number = FREE_BYTES_MAX) {
+  constructor(freeBytesMax: number = FREE_BYTES_MAX, clock: Clock = SYSTEM_CLOCK) {
     this.#freeBytesMax = Math.min(freeBytesMax, FREE_BYTES_MAX)
+    this.#trimTimer = new IdleTimer(clock, TRIM_MS, () => this.#trim())
   }
 
   /** A block of exactly this size that the caller holds. Behind a large one there is room for a trailer. */
@@ -59,16 +63,23 @@ export class BodyPool implements BlockOwner {
   released(block: Block): void {
     const bytes = block.memory?.size ?? 0
     const free = this.#free[sizeClassOf(bytes - BODY_TRAILER_BYTES)]
-    if (free === undefined || this.freeBytes + bytes > this.#freeBytesMax) return
+    if (free === undefined || this.#isClosed || this.freeBytes + bytes > this.#freeBytesMax) return
     free.push(block)
     this.freeBytes += bytes
-    this.#armTrim()
+    this.#trimTimer.arm()
   }
 
   /** Gives everything that waits back to the system. */
   clear(): void {
     for (const free of this.#free) free.length = 0
     this.freeBytes = 0
+  }
+
+  /** Keeps nothing any more: what is still held goes back to the system when it is released. */
+  close(): void {
+    this.#isClosed = true
+    this.#trimTimer.stop()
+    this.clear()
   }
 
   #first(sizeBytes: number, memory: Block): Block {
@@ -78,15 +89,6 @@ export class BodyPool implements BlockOwner {
     return block
   }
 
-  #armTrim(): void {
-    if (this.#trimTimer !== undefined) return
-    this.#trimTimer = setTimeout(() => {
-      this.#trimTimer = undefined
-      this.#trim()
-    }, TRIM_MS)
-    this.#trimTimer.unref()
-  }
-
   #trim(): void {
     for (const [sizeClass, free] of this.#free.entries()) {
       const unused = Math.min(free.length, this.#fewest[sizeClass] as number)
@@ -94,7 +96,7 @@ export class BodyPool implements BlockOwner {
       this.freeBytes -= dropped.length * capacityOf(sizeClass)
       this.#fewest[sizeClass] = free.length
     }
-    if (this.freeBytes > 0) this.#armTrim()
+    if (this.freeBytes > 0) this.#trimTimer.arm()
   }
 }
 

@@ -133,7 +133,7 @@ export class ClientConnection {
     this.#socket.destroy()
   }
 
-  /** Ends the connection and tells whoever waits. */
+  /** Ends the connection and tells all that wait for an answer. */
   fail(error: PerfError): void {
     if (this.#lost !== undefined) return
     this.#lost = error

@@ -27,7 +27,7 @@ export function forkWorker(): WorkerLink {
   }
 }
 
-interface Waiting {
+interface AwaitedState {
   readonly isDone: () => boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
@@ -42,7 +42,7 @@ export class Fleet {
   #ready = 0
   readonly #publishersDone = new Set<WorkerLink>()
   #failure: PerfError | undefined
-  #waiting: Waiting[] = []
+  #waiting: AwaitedState[] = []
 
   constructor(setups: readonly WorkerSetup[], spawn: SpawnWorker) {
     this.#links = setups.map(spawn)

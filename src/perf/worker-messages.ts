@@ -32,7 +32,7 @@ export interface WorkerSetup {
   readonly ackEvery: number
   readonly prefetch: number
   readonly hasStamps: boolean
-  /** Nobody publishes: then what consumers get counts from the first message on. */
+  /** There are no publishers: then what consumers get counts from the first message on. */
   readonly isConsumingOnly: boolean
 }
 

@@ -89,10 +89,11 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
    * Throws DataFolderError when it cannot use the folder, StoreVersionError and NewerFormatError for a store too new. A
    * storage that is open goes on as it was when it is opened again, which fails.
    */
-  async open({ onProgress = () => {} }: OpenOptions = {}): Promise<Recovery> {
+  async open({ onProgress = () => {}, clock }: OpenOptions = {}): Promise<Recovery> {
     if (this.#isClosed) throw new Error('the storage was closed: make another one')
     if (this.#isOpening) throw new Error('the storage is open already: every server needs a storage of its own')
     this.#isOpening = true
+    if (clock !== undefined) this.#pool.setClock(clock)
     const startedAtMs = performance.now()
     try {
       const { folder, files } = this.#options
@@ -120,6 +121,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     const isWhole = this.journal.trouble === undefined && this.#mayCheckpoint
     await (isWhole ? this.#checkpointer?.finish() : this.#checkpointer?.stop())
     await this.#store.close()
+    this.#pool.close()
   }
 
   /** The catalogue is told of queues that have their logs; and what is copied into the quarantine must not move. */

@@ -1,7 +1,14 @@
 import { NO_JOURNAL } from '../journal.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import { NOTHING_RECOVERED, type Recovery, type Storage, type StorageMemory, type VhostStorage } from '../storage.ts'
+import {
+  NOTHING_RECOVERED,
+  type OpenOptions,
+  type Recovery,
+  type Storage,
+  type StorageMemory,
+  type VhostStorage,
+} from '../storage.ts'
 
 /** Keeps messages in memory: they are gone when the process ends. */
 export class MemoryStorage implements Storage, VhostStorage {
@@ -18,11 +25,14 @@ export class MemoryStorage implements Storage, VhostStorage {
     return this.#pool
   }
 
-  async open(): Promise<Recovery> {
+  async open({ clock }: OpenOptions = {}): Promise<Recovery> {
+    if (clock !== undefined) this.#pool.setClock(clock)
     return NOTHING_RECOVERED
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#pool.close()
+  }
 
   /** All of them share one pool of memory. */
   vhost(): VhostStorage {

@@ -112,7 +112,7 @@ test('nothing is confirmed before it is safe, everything is answered in the end,
     const refused = new Set<number>()
     const unsafe: number[][] = []
     let published = 0
-    const commit = 0
+    let commitsBegun = 0
     const told = (isAck: boolean, sequence: number, isMultiple: boolean): void => {
       const waiting = unsafe.flat()
       expect(isMultiple ? waiting.some((number) => number <= sequence) : waiting.includes(sequence)).toBe(false)
@@ -138,13 +138,13 @@ test('nothing is confirmed before it is safe, everything is answered in the end,
       },
       wait: () => {
         published++
-        if (confirms.addWaiting(commit)) unsafe.push([])
+        if (confirms.addWaiting(commitsBegun)) unsafe.push([])
         unsafe.at(-1)?.push(published)
       },
       commit,
       tell: () => confirms.tell(told),
       // What is staged from now on is in the next commit.
-      turn: () => void commit++,
+      turn: () => void commitsBegun++,
     }
     for (const one of events) steps[one]()
     while (unsafe.length > 0) commit()

@@ -161,7 +161,7 @@ const nonsense: readonly unknown[] = [
 ]
 
 test.each(nonsense.flatMap((value) => [[value], [Promise.resolve(value)]]))(
-  'an authenticator that returns %o lets nobody in',
+  'an authenticator that returns %o lets no client in',
   async (returned) => {
     const answer = returned as never
     const scene = await Scene.start({ authenticate: () => answer, anonymous: () => answer })

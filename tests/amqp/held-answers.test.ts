@@ -163,7 +163,7 @@ test('nothing waits for a journal that has it all', () => {
   expect([room.output.text, room.answers.isEmpty, room.answers.isFull]).toEqual(['a', true, false])
 })
 
-test('nobody is told after the end', () => {
+test('no answer leaves after the end', () => {
   const room = new Room()
   room.hold(1, 'a')
   room.change(2_000_000)

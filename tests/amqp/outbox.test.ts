@@ -130,7 +130,7 @@ class Room {
 
   #bodyReleased(body: Block): void {
     this.heldBodies--
-    body.bytes.fill(0xee) // as whoever has its memory next might do
+    body.bytes.fill(0xee) // as the next user of its memory might do
   }
 
   /** What happens between two events: callbacks of the socket, then the flusher's turn. */

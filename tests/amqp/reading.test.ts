@@ -41,10 +41,10 @@ describe('Reading', () => {
   })
 
   test('knows whether the client could end it by reading more', () => {
-    expect(reading.isStoppedByUs).toBe(false)
+    expect([reading.isPaused, reading.isStoppedByUs]).toEqual([false, false])
     reading.pause('unread')
-    expect(reading.isStoppedByUs).toBe(false)
+    expect([reading.isPaused, reading.isStoppedByUs]).toEqual([true, false])
     reading.pause('memory')
-    expect(reading.isStoppedByUs).toBe(true)
+    expect([reading.isPaused, reading.isStoppedByUs]).toEqual([true, true])
   })
 })

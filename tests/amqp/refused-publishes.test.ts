@@ -28,13 +28,14 @@ function fullAfter(count: number, name: string): string {
   return name
 }
 
-/** What the publisher is told up to this number: `ack 3` for one, `nack ..3` for all up to 3. */
+/** What the publisher is told of each publish up to this number; an answer for many stands for those not told of yet. */
 async function confirmsUpTo(last: number): Promise<string[]> {
   const told: string[] = []
-  for (let tag = 0; tag < last; ) {
+  while (told.length < last || told.slice(0, last).includes('')) {
     const { name, args } = await channel.next()
-    tag = Number(args.deliveryTag)
-    told.push(`${name} ${args.multiple ? '..' : ''}${tag}`)
+    const tag = Number(args.deliveryTag)
+    while (told.length < tag) told.push('')
+    for (let at = args.multiple ? 0 : tag - 1; at < tag; at++) told[at] ||= name.slice('basic.'.length)
   }
   return told
 }
@@ -45,13 +46,7 @@ test('publishes that a queue refused are nacked, those around them acked', async
   await channel.call('confirm.select')
   const keys = [full, full, full, full, 'free', 'free', full, 'nowhere']
   channel.client.write(Buffer.concat(keys.map((routingKey) => channel.publishBytes({ routingKey }))))
-  expect(await confirmsUpTo(8)).toEqual([
-    'basic.ack ..2',
-    'basic.nack ..4',
-    'basic.ack ..6',
-    'basic.nack 7',
-    'basic.ack 8',
-  ])
+  expect(await confirmsUpTo(8)).toEqual(['ack', 'ack', 'nack', 'nack', 'ack', 'ack', 'nack', 'ack'])
   await channel.expectCounts(full, 2, 0)
   await channel.expectCounts('free', 2, 0)
 })
@@ -93,7 +88,7 @@ function refusalOf(act: () => unknown): string {
   throw new Error('it was not refused')
 }
 
-test('code in this process is told by an exception', () => {
+test('code in this process is told by an exception', async () => {
   const full = fullAfter(1, 'full')
   const own = broker.broker
   expect(own.publish('', full, 'a')).toEqual({ routed: true })
@@ -101,10 +96,10 @@ test('code in this process is told by an exception', () => {
   expect(refusalOf(() => own.publish('', full, 'b'))).toBe(refused)
   expect(refusalOf(() => own.publish('', full, 'b', { priority: 1 }))).toBe(refused)
   expect(own.publish('', 'nowhere', 'c')).toEqual({ routed: false })
-  expect(own.get(full, { noAck: true })?.body.toString()).toBe('a')
+  expect((await own.get(full, { noAck: true }))?.body.toString()).toBe('a')
   const batch = ['d', 'e'].map((body) => ({ exchange: '', routingKey: full, body }))
   expect(refusalOf(() => own.publishBatch(batch))).toBe('precondition-failed: partial tx completion')
-  expect(own.get(full, { noAck: true })?.body.toString()).toBe('d')
+  expect((await own.get(full, { noAck: true }))?.body.toString()).toBe('d')
 })
 
 test('transactions of code in this process are carried out but for what is refused, and say so', async () => {

@@ -11,7 +11,7 @@ async function opened() {
   onTestFinished(() => server.shutdown({ graceMs: 0 }))
   const [address] = await server.listenAndServe('127.0.0.1:0')
   const client = await (await RawClient.connect(address!)).handshake()
-  return { channel: await client.channel(1), freeBytes: () => server.core.bodies.freeBytes }
+  return { server, channel: await client.channel(1), freeBytes: () => server.core.bodies.freeBytes }
 }
 
 test('a body that no queue takes is released', async () => {
@@ -36,4 +36,15 @@ test('a body that is taken and settled is released', async () => {
   expect(freeBytes()).toBe(0)
   await channel.call('queue.purge', { queue })
   expect(freeBytes()).toBeGreaterThanOrEqual(BODY.length)
+})
+
+test('a server that has stopped keeps no memory for bodies, and takes none back', async () => {
+  const { server, channel, freeBytes } = await opened()
+  const queue = await channel.queue()
+  for (let i = 0; i < 2; i++) channel.publish({ routingKey: queue, body: BODY })
+  await channel.get(queue, true)
+  await channel.expectCounts(queue, 1, 0)
+  expect(freeBytes()).toBeGreaterThanOrEqual(BODY.length)
+  await server.shutdown({ graceMs: 0 })
+  expect(freeBytes()).toBe(0)
 })

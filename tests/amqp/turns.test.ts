@@ -1,5 +1,5 @@
 // One client that gives the broker much to do in one go, and another one that is answered meanwhile.
-import { expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { useBroker } from '../support/broker.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { methodFrame } from '../support/wire-frames.ts'
@@ -81,4 +81,83 @@ test('a publish to thousands of queues leaves room for others', async () => {
   await busy.call('confirm.select')
   const ackBytes = methodFrame(1, 'basic.ack', { deliveryTag: 1 }).length
   expect(await answeredBefore(busy.publishBytes({ exchange, body: 'm' }), busy, 1, ackBytes)).toBe(0)
+})
+
+describe('with more unacked messages than are settled in one turn', () => {
+  const COUNT = 9000
+  let channel: RawChannel
+  let queue: string
+
+  beforeEach(async () => {
+    channel = await broker.channel()
+    queue = await channel.queue({ exclusive: false, autoDelete: false })
+    onTestFinished(async () => void (await (await broker.channel()).call('queue.delete', { queue })))
+    const publishes = Array.from({ length: COUNT }, (_, i) => channel.publishBytes({ routingKey: queue, body: `${i}` }))
+    channel.client.write(Buffer.concat(publishes))
+    await channel.consume(queue, { consumerTag: 'c' })
+  })
+
+  async function expectAll(redelivered: boolean): Promise<void> {
+    for (let i = 0; i < COUNT; i++) {
+      const { content, args } = await channel.delivery()
+      if (args.redelivered !== redelivered || content.body.toString() !== `${i}`) expect.fail(`${i} is missing`)
+    }
+  }
+
+  test.each([
+    ['basic.ack', {}],
+    ['basic.nack', { requeue: true }],
+    ['basic.nack', { requeue: false }],
+  ] as const)('%s of all of them (%o) is done before the next method', async (name, args) => {
+    await expectAll(false)
+    channel.client.write(
+      Buffer.concat([
+        methodFrame(1, 'basic.cancel', { consumerTag: 'c' }),
+        methodFrame(1, name, { deliveryTag: COUNT, multiple: true, ...args }),
+        methodFrame(1, 'queue.declare', { queue, passive: true }),
+        methodFrame(1, 'basic.ack', { deliveryTag: COUNT - 1 }),
+      ]),
+    )
+    await channel.expect('basic.cancel-ok')
+    const isBack = 'requeue' in args && args.requeue
+    await channel.expect('queue.declare-ok', { messageCount: isBack ? COUNT : 0 })
+    await channel.expectClose(406, `unknown delivery tag ${COUNT - 1}`, 'basic.ack')
+  })
+
+  test('basic.nack has all of them delivered again, in order', async () => {
+    await expectAll(false)
+    channel.nack(0, { multiple: true })
+    await expectAll(true)
+  })
+
+  test('basic.recover is answered first, then all of them come again, in order', async () => {
+    await expectAll(false)
+    channel.send('basic.recover', { requeue: true })
+    await channel.expect('basic.recover-ok')
+    await expectAll(true)
+  })
+
+  test('tx.rollback leaves all of them unacked, tx.commit settles them', async () => {
+    await expectAll(false)
+    await channel.call('tx.select')
+    channel.ack(0, true)
+    await channel.call('tx.rollback')
+    channel.ack(COUNT - 1, true)
+    channel.publishTo(queue, 'new')
+    await channel.call('tx.commit')
+    await channel.expectBodies('new')
+    await channel.call('basic.recover', { requeue: true })
+    const { content } = await channel.delivery({ redelivered: true })
+    expect(content.body.toString()).toBe(`${COUNT - 1}`)
+  })
+
+  test('a transaction that was not committed gives all of them back in order', async () => {
+    await expectAll(false)
+    await channel.call('tx.select')
+    channel.ack(0, true)
+    await channel.call('channel.close', { replyCode: 200 })
+    await channel.reopen()
+    await channel.consume(queue, { consumerTag: 'c' })
+    await expectAll(true)
+  })
 })

@@ -178,6 +178,5 @@ test('the queues of all open tags are known, each once', () => {
   const owners = Array.from({ length: 3 }, owner)
   for (let i = 0; i < 30; i++) unacked.add(owners[i % 3] as UnackedOwner, SEGMENT, i)
   for (let tag = 1; tag <= 30; tag += 3) unacked.take(tag)
-  expect(new Set(unacked.queues())).toEqual(new Set([owners[1]?.queue, owners[2]?.queue]))
-  expect(unacked.queues().length).toBe(2)
+  expect(unacked.queues(30)).toEqual(new Set([owners[1]?.queue, owners[2]?.queue]))
 })

@@ -14,7 +14,7 @@ const ECHO: Authenticator = {
 
 function respond(mechanism: string, response: string | Buffer): string | undefined {
   const verdict = MECHANISMS[mechanism]?.respond(ECHO, Buffer.from(response), 'here')
-  if (verdict instanceof Promise) throw new Error('nobody has to wait')
+  if (verdict instanceof Promise) throw new Error('the verdict must come at once')
   return verdict !== undefined && 'user' in verdict ? verdict.user.name : undefined
 }
 

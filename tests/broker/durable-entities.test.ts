@@ -21,7 +21,7 @@ function start(): { broker: Broker; restored: RestoredEntities } {
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
-    now: () => 0,
+    clock: { monotonicMs: () => 0, after: () => () => {} },
     onDefect: (error) => expect.fail(String(error)),
   })
   return { broker, restored: broker.restore(storage.recovery) }

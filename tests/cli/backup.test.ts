@@ -152,7 +152,7 @@ async function cutOffRestore(from: string, moved: readonly string[]): Promise<st
 describe.each([[[]], [['catalogue']], [['catalogue', 'log']]])(
   'a restore that was cut off with %j in place',
   (moved) => {
-    test('is no store for anybody', async () => {
+    test('is not opened as a store', async () => {
       const { to } = await backup(await makeStore(), 'copy')
       const folder = await cutOffRestore(to, moved)
       const before = fingerprintsOf(folder)

@@ -212,7 +212,7 @@ describe('references', () => {
     expect(result.problems).toEqual([expect.stringMatching(/third.*another queue has its number/)])
   })
 
-  test('to messages that nobody makes are told of, and the messages go into the quarantine', async () => {
+  test('of messages to a queue that is not there are told of, and the messages go into the quarantine', async () => {
     const folder = await makeStore()
     const storage = new LevelStorage({ folder })
     await storage.open()

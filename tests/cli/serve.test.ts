@@ -103,17 +103,17 @@ describe('the start', () => {
     await exitCode
   })
 
-  test('never logs the password, and warns when everybody knows it', async () => {
+  test('never logs the password, and warns when it is the default one', async () => {
     const context = new TestContext()
     const { exitCode } = await started(context, { defaultPass: 'hush', bind: '0.0.0.0', logLevel: 'debug' })
     expect(context.log.join()).not.toContain('hush')
-    expect(context.log.join()).not.toContain('everybody knows')
+    expect(context.log.join()).not.toContain('public knowledge')
     context.signals.emit('SIGTERM', 'SIGTERM')
     await exitCode
 
     const careless = new TestContext()
     const { exitCode: other } = await started(careless, { bind: '0.0.0.0', loopbackUsers: 'none' })
-    expect(careless.log.join()).toContain('everybody knows')
+    expect(careless.log.join()).toContain('public knowledge')
     careless.signals.emit('SIGTERM', 'SIGTERM')
     await other
   })
@@ -246,7 +246,7 @@ test('what the system has run out of is logged, not more than once in a while, a
   expect(await exitCode).toBe(0)
 })
 
-test('a defect nobody caught is logged with its stack and ends the process', async () => {
+test('a defect that was not caught is logged with its stack and ends the process', async () => {
   const context = new TestContext()
   const { exitCode } = await started(context)
   context.signals.emit('uncaughtException', new Error('broken inside'))

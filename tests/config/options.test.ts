@@ -20,7 +20,7 @@ test('no two rows share a flag, a variable or a key', () => {
   }
 })
 
-test('every default would be accepted if somebody wrote it', () => {
+test('every default would be accepted if it were written out', () => {
   for (const name of OPTION_NAMES) {
     const row = optionRow(name)
     if (row.defaultValue === undefined) continue

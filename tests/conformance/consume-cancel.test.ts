@@ -87,7 +87,7 @@ test('consume: exclusive is refused while others consume', async () => {
   await second.expectRefusal('basic.consume', { queue, exclusive: true }, 403, text)
 })
 
-test('consume: nobody may join an exclusive consumer, until it is gone', async () => {
+test('consume: no other consumer may join an exclusive one, until it is gone', async () => {
   const queue = await channel.queue()
   await channel.consume(queue, { exclusive: true, consumerTag: 'alone' })
   const second = await channel.client.channel(2)

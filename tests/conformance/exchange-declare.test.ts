@@ -99,7 +99,7 @@ test('exchange.declare: an alternate exchange that is no string is 406', async (
   )
 })
 
-differsFromRabbit310('was 503')('exchange.declare: a type nobody knows is refused', async () => {
+differsFromRabbit310('was 503')('exchange.declare: an unknown type is refused', async () => {
   const declaration = { exchange: unique('x'), type: 'x-no-such-type-anywhere' }
   const text = "unknown exchange type 'x-no-such-type-anywhere'"
   await channel.expectRefusal('exchange.declare', declaration, 406, text)

@@ -203,7 +203,7 @@ differsFromRabbit310('4096 bytes were the limit')(
   },
 )
 
-test.concurrent('start-ok with a table that nobody can decode ends the connection', async () => {
+test.concurrent('start-ok with a table that cannot be decoded ends the connection', async () => {
   const client = await broker.connect()
   client.write(PROTOCOL_HEADER)
   await client.expect(0, 'connection.start')

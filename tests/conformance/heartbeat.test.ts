@@ -38,7 +38,25 @@ test.concurrent('any traffic counts as a sign of life', async () => {
   await channel.expectQuiet()
 })
 
-test.concurrent('with a heartbeat of 0 nothing is sent and nobody is dropped', async () => {
+test.concurrent('a client that reads nothing for a while is kept as long as it sends heartbeats', async ({
+  onTestFinished,
+}) => {
+  const client = await broker.open({ tune: { heartbeat: 1 } })
+  const beat = setInterval(() => client.write(frame(HEARTBEAT, 0)), 300)
+  onTestFinished(() => clearInterval(beat))
+  const channel = await client.channel(1)
+  const queue = await channel.queue()
+  await channel.consume(queue, { noAck: true })
+  client.socket.pause()
+  const publisher = await broker.channel()
+  for (let i = 0; i < 2; i++) publisher.publish({ routingKey: queue, body: Buffer.alloc(16 * 1024 * 1024) })
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+  client.socket.resume()
+  for (let i = 0; i < 2; i++) await channel.delivery()
+  await client.expectUsable()
+}, 20_000)
+
+test.concurrent('with a heartbeat of 0 nothing is sent and no client is dropped', async () => {
   const client = await broker.open({ tune: { heartbeat: 0 } })
   await new Promise((resolve) => setTimeout(resolve, 3000))
   expect(client.heartbeats).toBe(0)

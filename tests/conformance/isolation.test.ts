@@ -5,7 +5,7 @@ import { BODY, frame, METHOD, methodFrame } from '../support/wire-frames.ts'
 
 const broker = useBroker()
 
-/** Publishes and consumes on its own connection before, during and after somebody else's trouble. */
+/** Publishes and consumes on its own connection before, during and after the trouble of another client. */
 class Bystander {
   readonly #channel: RawChannel
   readonly #queue: string

@@ -11,7 +11,7 @@ beforeEach(async () => {
   channel = await broker.channel()
 })
 
-test('a mandatory message nobody takes comes back whole', async () => {
+test('a mandatory message that no queue takes comes back whole', async () => {
   const routingKey = unique('nowhere')
   const properties = {
     contentType: 'text/plain',

@@ -43,7 +43,7 @@ test('nothing comes on a channel after the server closed it', async () => {
   // The channel waits for close-ok: neither methods nor messages of others get an answer on it.
   channel.send('queue.declare', { queue: unique('ignored'), exclusive: true })
   channel.publish({ routingKey: queue, mandatory: true })
-  other.publishTo(queue, 'for nobody')
+  other.publishTo(queue, 'for no consumer')
   await other.expectQuiet(queue)
   channel.send('channel.close-ok')
   await channel.reopen()

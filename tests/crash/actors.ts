@@ -13,7 +13,7 @@ export const FANOUT = 'crash-fanout'
 const FANOUT_QUEUES = ['stream-2', 'stream-3'] as const
 export const TX_QUEUES = ['tx-0', 'tx-1', 'tx-2'] as const
 export const PURGED_QUEUE = 'purged'
-/** No actor publishes to it. */
+/** No client publishes to it. */
 export const BARRIER = 'crash-barrier'
 
 const CLOSED = 'the broker closed the socket'

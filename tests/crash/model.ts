@@ -58,7 +58,7 @@ export class QueueModel {
     return bytes
   }
 
-  /** It must not come back. That is noticed of forgotten ones, too: the model does not know them. */
+  /** It must not come back. That is noticed of forgotten ones, too: they are unknown then. */
   settledForGood(message: TrackedMessage): void {
     message.settled = 'certain'
     if (this.messages.size > this.#rememberedMax) this.messages.delete(message.id)

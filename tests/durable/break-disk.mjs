@@ -21,7 +21,7 @@ for (const name of ['sync', 'datasync', 'write', 'writev']) {
     const error = isWrite ? failure('write') : failure('sync')
     if (error !== undefined) throw error
     const result = await real.apply(this, args)
-    // A write may sync as well: then everything was written, and where it is is unknown.
+    // A write may sync as well: then everything was written, and where it is is uncertain.
     const unsynced = isWrite ? failure('sync') : undefined
     if (unsynced !== undefined) throw unsynced
     return result

@@ -1,4 +1,4 @@
-// A disk that fails so that what is on it is unknown: nothing is confirmed any more, and the program ends with a code of its own.
+// A disk that leaves it uncertain what is on it: nothing is confirmed any more, and the program ends with a code of its own.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -59,7 +59,7 @@ test('publishing is refused while the disk makes trouble', async () => {
   broker.publish('', 'orders', 'three', PERSISTENT)
 })
 
-test('those that wait are told when the storage ends before the commit', async () => {
+test('callers that wait are told when the storage ends before the commit', async () => {
   const { broker, users } = disk.server
   const { transactions } = broker
   disk.files.fault = (operation) => {

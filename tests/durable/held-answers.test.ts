@@ -1,70 +1,24 @@
 // A disk that takes nothing for a while. Answers about what it does not have yet wait; everything else goes on: other
-// channels, deliveries, heartbeats, the end of a connection, and what needs no disk. What piles up is bounded.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+// channels, deliveries, heartbeats, the end of a connection, and what needs no disk.
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { methodFrame } from '../support/wire-frames.ts'
 import type { MethodArguments, MethodName } from '../support/wire-methods.ts'
-import { DurableServer, PERSISTENT } from './durable-server.ts'
+import { PERSISTENT } from './durable-server.ts'
+import {
+  declareNew,
+  expectNothing,
+  QUEUE,
+  QUIET_MS,
+  release,
+  server,
+  stall,
+  useStallingServer,
+} from './stalling-server.ts'
 
-const QUEUE = 'orders'
 const HEARTBEAT = Buffer.of(8, 0, 0, 0, 0, 0, 0, 0xce)
-const QUIET_MS = 50
 const STALL_MS = 3000
-const MANY = 100_000
-/** What one connection may have on its way to the disk is about 1 MiB; each change takes a quarter of a KiB and more. */
-const CHANGES_MAX = 5000
 
-let server: DurableServer
-/** Lets the disk go on. */
-let release: () => void
-
-beforeEach(async () => {
-  server = await DurableServer.start()
-  const owner = await server.confirming()
-  await owner.call('queue.declare', { queue: QUEUE, durable: true })
-  await owner.call('queue.bind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' })
-  owner.publish({ routingKey: QUEUE, body: 'kept', properties: PERSISTENT })
-  await owner.expect('basic.ack')
-  await owner.client.close()
-})
-
-afterEach(async () => {
-  release()
-  await server.remove()
-})
-
-/** Nothing is written from now on until `release` is called. */
-function stall(): void {
-  const isReleased = new Promise<void>((resolve) => {
-    release = () => {
-      server.files.fault = () => {}
-      resolve()
-    }
-  })
-  server.files.fault = (at) => (at === 'write' ? isReleased : undefined)
-}
-
-async function expectNothing(channel: RawChannel): Promise<void> {
-  await expect(channel.client.next(channel.id, QUIET_MS)).rejects.toThrow('nothing arrived')
-}
-
-function declareNew(channel: RawChannel, queue = 'new'): void {
-  channel.send('queue.declare', { queue, durable: true })
-}
-
-/** How many bindings start at amq.topic. */
-function bindingCount(): number {
-  return server.server.core.requireVhost('/').requireExchange('amq.topic').outgoing.size
-}
-
-/** Resolves when the broker has carried out no further change since the last look. */
-async function standstill(count: () => number): Promise<number> {
-  const other = await server.channel()
-  for (let last = -1; ; last = count()) {
-    for (let round = 0; round < 20; round++) await other.expectQuiet()
-    if (count() === last) return last
-  }
-}
+useStallingServer()
 
 describe('while an answer waits for the disk', () => {
   test('deliveries go on, on other channels and on its own', async () => {
@@ -193,17 +147,61 @@ describe('while an answer waits for the disk', () => {
     declareNew(channel)
     channel.send('basic.qos', { prefetchSize: 1 })
     channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await expect(channel.client.next(undefined, QUIET_MS)).rejects.toThrow('nothing arrived')
+    release()
+    await channel.client.expect(1, 'queue.declare-ok', { queue: 'new' })
     await channel.client.expect(0, 'connection.close', { replyCode: 540 })
     await channel.client.expect(0, 'connection.close-ok')
     await channel.client.expectSocketClosed()
   })
 
-  test('the client can close its connection', async () => {
+  test('the client can close its connection: that is confirmed behind it', async () => {
+    const channel = await server.channel()
+    const other = await channel.client.channel(2)
+    await other.call('tx.select')
+    stall()
+    declareNew(channel)
+    other.publish({ routingKey: QUEUE, body: 'committed', properties: PERSISTENT })
+    other.send('tx.commit')
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await expect(channel.client.next(undefined, QUIET_MS)).rejects.toThrow('nothing arrived')
+    release()
+    const answers = [await channel.client.next(), await channel.client.next(), await channel.client.next()]
+    expect(answers.map(({ name }) => name)).toEqual(['queue.declare-ok', 'tx.commit-ok', 'connection.close-ok'])
+    await channel.client.expectSocketClosed()
+  })
+
+  test('the client that closes its connection has its exclusive queues deleted before the disk is ready', async () => {
+    const channel = await server.channel()
+    await channel.call('queue.declare', { queue: 'own', exclusive: true })
+    stall()
+    declareNew(channel)
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    const other = await server.channel()
+    await other.expectQuiet()
+    await other.call('queue.declare', { queue: 'own', exclusive: true })
+  })
+
+  test('the close of the client is confirmed without it when the disk takes too long', async () => {
+    const channel = await server.channel()
+    stall()
+    declareNew(channel)
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    const { name } = await channel.client.next(undefined, 8000)
+    expect(name).toBe('connection.close-ok')
+    await channel.client.expectSocketClosed()
+  }, 10_000)
+
+  test('the close of the client is confirmed at once when the disk cannot be written', async () => {
     const channel = await server.channel()
     stall()
     declareNew(channel)
     await expectNothing(channel)
-    await channel.client.close()
+    Object.defineProperty(server.storage.journal, 'trouble', { configurable: true, value: 'the disk is full' })
+    channel.client.send(0, 'connection.close', { replyCode: 200 })
+    await channel.client.expect(0, 'connection.close-ok')
+    await channel.client.expectSocketClosed()
+    Reflect.deleteProperty(server.storage.journal, 'trouble')
   })
 
   test('the broker can close it when it stops', async () => {
@@ -296,7 +294,7 @@ describe('while the disk takes nothing', () => {
     ['unbinds a queue', 'queue.unbind', { queue: QUEUE, exchange: 'amq.topic', routingKey: 'known' }],
     ['purges a queue', 'queue.purge', { queue: QUEUE }],
     ['binds an exchange', 'exchange.bind', { destination: 'amq.fanout', source: 'amq.topic', routingKey: 'new' }],
-  ])('a client that %s waits, and so does another that asks for the same', async (_, name, args) => {
+  ])('a client that %s waits, and so does one that asks for the same', async (_, name, args) => {
     const channels = [await server.channel(), await server.channel()]
     for (const channel of channels) channel.send(name, args)
     const [first, second] = channels as [RawChannel, RawChannel]
@@ -305,63 +303,5 @@ describe('while the disk takes nothing', () => {
     if (name !== 'queue.purge') await expectNothing(second)
     release()
     for (const channel of channels) await channel.expect(`${name}-ok` as MethodName)
-  })
-})
-
-describe('a client that does not wait for answers', () => {
-  test(`has a bounded number of changes on their way, and all ${MANY} answered in order in the end`, async () => {
-    const channel = await server.channel()
-    stall()
-    const groups = MANY / 10
-    for (let group = 0; group < groups; group++) {
-      const frames = [methodFrame(1, 'queue.declare', { queue: `q${group}`, durable: true })]
-      for (let key = 1; key < 10; key++) {
-        const routingKey = `a.rather.long.routing.key.for.queue.${group}.and.number.${key}`
-        frames.push(methodFrame(1, 'queue.bind', { queue: `q${group}`, exchange: 'amq.topic', routingKey }))
-      }
-      channel.client.write(Buffer.concat(frames))
-    }
-    const vhost = server.server.core.requireVhost('/')
-    const changes = await standstill(() => vhost.queueCount + bindingCount())
-    expect(changes).toBeGreaterThan(100)
-    expect(changes).toBeLessThan(CHANGES_MAX)
-    release()
-    for (let group = 0; group < groups; group++) {
-      await channel.expect('queue.declare-ok', { queue: `q${group}` })
-      for (let key = 1; key < 10; key++) await channel.expect('queue.bind-ok')
-    }
-    await channel.expectQuiet(`q${groups - 1}`)
-  }, 60_000)
-
-  test('has a bounded number of unanswered changes on their way', async () => {
-    const channel = await server.channel()
-    stall()
-    const bind = (key: number): Buffer =>
-      methodFrame(1, 'queue.bind', { queue: QUEUE, exchange: 'amq.topic', routingKey: `key.${key}`, nowait: true })
-    for (let key = 0; key < 30_000; key += 1000) {
-      channel.client.write(Buffer.concat(Array.from({ length: 1000 }, (_, at) => bind(key + at))))
-    }
-    expect(await standstill(bindingCount)).toBeLessThan(CHANGES_MAX * 2)
-    release()
-    await channel.expectQuiet(QUEUE)
-    expect(bindingCount()).toBe(30_001)
-  }, 30_000)
-
-  test('keeps a bounded number of messages behind an answer', async () => {
-    const channel = await server.channel()
-    const queue = await channel.queue({})
-    const body = Buffer.alloc(20_000, 'x')
-    for (let count = 0; count < 500; count++) channel.publish({ routingKey: queue, body })
-    await channel.expectCounts(queue, 500, 0)
-    stall()
-    declareNew(channel)
-    for (let count = 0; count < 500; count++) channel.send('basic.get', { queue, noAck: true })
-    const { readyCount } = server.server.core.requireVhost('/').requireQueue(queue)
-    const left = await standstill(() => server.server.core.requireVhost('/').requireQueue(queue).readyCount)
-    expect(left).toBeLessThan(readyCount)
-    expect((500 - left) * body.length).toBeLessThan(2 * 1024 * 1024)
-    release()
-    await channel.expect('queue.declare-ok')
-    for (let count = 499; count >= 0; count--) await channel.expect('basic.get-ok', { messageCount: count })
   })
 })

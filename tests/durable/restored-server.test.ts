@@ -88,7 +88,7 @@ test('what this version does not know is told of, and stays for one that does', 
   }
 })
 
-test('a user who makes no sense stays: no default user is let in instead', async () => {
+test('a user who makes no sense stays: the default user is not made in his place', async () => {
   await (await start()).shutdown()
   await change(({ journal }) => journal.put(USER_KIND, '["guest"]', Buffer.from('no user')))
   for (let life = 0; life < 2; life++) {
@@ -122,7 +122,7 @@ test('damage in more places than there are sentences is counted', async () => {
   await again.shutdown()
 })
 
-test('a server that cannot make what the storage has gives the folder back', async () => {
+test('a server that cannot make what the storage has frees the folder', async () => {
   await (await start()).shutdown()
   vi.spyOn(Broker.prototype, 'restore').mockImplementationOnce(() => {
     throw new Error('broken inside')

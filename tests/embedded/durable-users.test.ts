@@ -116,7 +116,7 @@ describe('users in LevelDB', () => {
     await first.users.remove('guest')
     const second = await restart()
     expect(namesOf(second)).toEqual([])
-    expect(log).toContain('there are no users in the storage: nobody can log in')
+    expect(log).toContain('there are no users in the storage: no client can log in')
     await second.users.add('ann', 'one')
     const third = await restart()
     expect(namesOf(third)).toEqual(['ann'])

@@ -70,7 +70,7 @@ describe('exchanges', () => {
 })
 
 describe('queues', () => {
-  test('are declared, described and deleted', () => {
+  test('are declared, described and deleted', async () => {
     const info = broker.declareQueue('q', { arguments: { 'x-max-priority': 5 } })
     expect(info).toEqual({
       name: 'q',
@@ -188,7 +188,7 @@ describe('publish', () => {
     expect((await broker.get('q', { noAck: true }))?.properties.userId).toBe('somebody')
   })
 
-  test('takes strings and bytes of any size', () => {
+  test('takes strings and bytes of any size', async () => {
     broker.declareQueue('q')
     const texts = ['', 'ä€😀', 'x'.repeat(1365), 'ä'.repeat(1366), '€'.repeat(5000), 'y'.repeat(99_999)]
     for (const text of texts) {

@@ -48,8 +48,9 @@ describe('a consumer', () => {
       isCalled = true
     })
     publishNumbers(1)
-    await broker.get('q')
+    const got = broker.get('q')
     expect(isCalled).toBe(false)
+    await got
   })
 
   test('may publish, settle, declare and delete in its handler', async () => {
@@ -286,7 +287,7 @@ describe('a handler that fails', () => {
     expect(broker.queueInfo('q')).toMatchObject({ messagesReady: 0, messagesUnacked: 0 })
   })
 
-  test('is logged when nobody looks, as is an onError that fails', async () => {
+  test('is logged when no onError is given, as is an onError that fails', async () => {
     const logged: string[] = []
     const ignore = (): void => {}
     const error = (fields: object, message: string): void => {

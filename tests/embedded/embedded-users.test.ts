@@ -61,7 +61,7 @@ describe('users', () => {
     await connection.close()
   })
 
-  test('that are removed lose their connections, and nobody else', async () => {
+  test('that are removed lose their connections, and no others do', async () => {
     await users.add('ann', 'one')
     const [theirs, ours] = await Promise.all([connect(urlOf('ann', 'one')), connect(started.url)])
     theirs.on('error', () => {})

@@ -76,7 +76,7 @@ describe('commit', () => {
     ['an exchange is missing', () => publishOperation('missing', '', { body: 'x' }), "no exchange 'missing'"],
     ['a delivery tag is unknown', () => ackOperation('in', 999_999), 'unknown delivery tag 999999'],
     [
-      'nobody takes a mandatory message',
+      'no queue takes a mandatory message',
       () => publishOperation('', 'gone', { body: 'x' }, { mandatory: true }),
       'no queue takes a message',
     ],

@@ -1,4 +1,4 @@
-// Frames made from the method table itself: well-formed, and of values that nobody sends.
+// Frames made from the method table itself: well-formed, and of values that no client sends.
 import { type FieldTable, fieldTable, type PlainTable } from '../../protocol/index.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import { type FieldKind, METHODS, type MethodInput, type MethodName } from '../../protocol/methods.ts'

@@ -64,6 +64,16 @@ describe('BodyPool', () => {
     expect(pool.freeBytes).toBe(0)
   })
 
+  test('keeps nothing once it is closed, also of what is released later', () => {
+    const pool = new BodyPool()
+    const [first, second] = [pool.take(MEBIBYTE), pool.take(MEBIBYTE)]
+    first.release()
+    pool.close()
+    expect(pool.freeBytes).toBe(0)
+    second.release()
+    expect(pool.freeBytes).toBe(0)
+  })
+
   describe('as time goes by', () => {
     beforeEach(() => void vi.useFakeTimers())
     // In this order: the timers that were spied on are not the real ones.

@@ -59,7 +59,7 @@ describe('an archive', () => {
     expect(await filesIn(readFileSync(join(folder, 'b.tar')))).toEqual([['deep/letter.txt', Buffer.from('Dear')]])
   })
 
-  test('skips what nobody reads', async () => {
+  test('skips what is not read', async () => {
     const bytes = archive([
       ['one', Buffer.alloc(2000)],
       ['two', Buffer.alloc(1)],

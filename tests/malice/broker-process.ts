@@ -14,7 +14,7 @@ interface LogLine {
   readonly port?: number
 }
 
-/** The built broker in a process of its own: its memory is its own, and nobody else suffers when it dies. */
+/** The built broker in a process of its own: its memory is its own, and no other test suffers when it dies. */
 export class BrokerProcess {
   readonly host = '127.0.0.1'
   port = 0

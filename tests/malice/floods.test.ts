@@ -149,7 +149,7 @@ describe('channels', () => {
       const channel = await scene.channel()
       for (let i = 0; i < 1000; i++) {
         channel.send('queue.declare', { queue: 'missing', passive: true })
-        channel.publishTo('bystander-of-nobody', 'dropped')
+        channel.publishTo('bystander-of-none', 'dropped')
         channel.send('channel.close-ok')
         channel.send('channel.open')
         await channel.expect('channel.close')
@@ -223,7 +223,7 @@ describe('bodies in progress', () => {
 })
 
 describe('slow writers', () => {
-  test('that send one byte at a time get as far as anybody else', async () => {
+  test('that send one byte at a time get as far as others', async () => {
     await underAttack(async (scene) => {
       const client = await RawClient.connect(scene)
       const drip = async (bytes: Uint8Array) => {
@@ -259,7 +259,7 @@ describe('slow writers', () => {
     })
   })
 
-  test('that stop in the middle of a frame hold up nobody', async () => {
+  test('that stop in the middle of a frame hold up no others', async () => {
     await underAttack(
       async (scene) => {
         const clients = await Promise.all(Array.from({ length: 40 }, () => scene.open()))

@@ -1,4 +1,4 @@
-// Streams that are no AMQP, or are AMQP at the wrong moment: the broker ends the connection in plain words and nobody else
+// Streams that are no AMQP, or are AMQP at the wrong moment: the broker ends the connection in plain words and no other client
 // notices.
 import { describe, expect, test } from 'vitest'
 import type { RawClient } from '../support/raw-client.ts'

@@ -1,5 +1,5 @@
 // More than memory can hold: publishers wait, consumers go on, and publishers go on when there is room again. The broker is
-// a process of its own here, so that its memory is that of nobody else.
+// a process of its own here, so that its memory is its own.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { ALL_CAPABILITIES, RawClient } from '../support/raw-client.ts'
@@ -74,7 +74,7 @@ function expectBoundedMemory(): void {
   expect(broker.residentMb() ?? 0).toBeLessThan(broker.idleMb + LIMIT_MB + REST_MB)
 }
 
-/** A queue that belongs to nobody, and the channel that declared it. */
+/** A queue that is not exclusive, and the channel that declared it. */
 async function sharedQueue(): Promise<{ owner: RawChannel; queue: string }> {
   const owner = await channel()
   return { owner, queue: await owner.queue({ exclusive: false }) }
@@ -202,7 +202,7 @@ describe('while memory is short', () => {
     await other.client.expectUsable()
   })
 
-  test('a transaction that nobody commits cannot hold up everybody for ever', async () => {
+  test('a transaction that is never committed cannot hold up all publishers for ever', async () => {
     const publisher = await channel()
     const queue = await publisher.queue({ exclusive: false })
     await publisher.call('tx.select')

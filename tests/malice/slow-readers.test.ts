@@ -1,4 +1,4 @@
-// Clients that ask for more than they read: what the broker keeps for them is bounded, and nobody waits for them.
+// Clients that ask for more than they read: what the broker keeps for them is bounded, and no other client waits for them.
 import { describe, expect, test } from 'vitest'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { frame, methodFrame } from '../support/wire-frames.ts'

@@ -15,7 +15,7 @@ describe('a routing key of octets that are no text', () => {
     })
   })
 
-  test('harms nobody who takes the message', async () => {
+  test('harms no client that takes the message', async () => {
     await underAttack(async (scene) => {
       const channel = await scene.channel()
       const queue = await channel.queue()
@@ -160,7 +160,7 @@ describe('a queue', () => {
     )
   })
 
-  test('with thousands of consumers on one channel holds up nobody for long', async () => {
+  test('with thousands of consumers on one channel holds up no other client for long', async () => {
     await underAttack(async (scene) => {
       const channel = await scene.channel()
       const queue = await channel.queue()

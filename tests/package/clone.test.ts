@@ -1,4 +1,4 @@
-/** What the README tells somebody to type who has a copy of the repository and nothing else. */
+/** What the README tells a reader to type who has a copy of the repository and nothing else. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'

@@ -104,7 +104,7 @@ function scan(pieces: readonly Uint8Array[], frameMaxBytes = 131_072, stopAfter 
       break
     }
     longestRest = Math.max(longestRest, rest.length)
-    block.bytes.fill(0xee) // nobody may look at the block any more
+    block.bytes.fill(0xee) // the block may not be looked at any more
   }
   return { events: recorder.events, publishes: recorder.publishes, restBytes: rest.length, longestRest, error }
 }

@@ -190,7 +190,7 @@ describe('what a client may send in reserved places', () => {
   })
 })
 
-test('a delivery tag beyond the safe integers is one that nobody has', () => {
+test('a delivery tag beyond the safe integers is one that no channel has given out', () => {
   const { args } = decodeMethod(hex('003c0050 ffffffffffffffff 00'))
   expect((args as MethodArguments<'basic.ack'>).deliveryTag).toBe(Number.MAX_SAFE_INTEGER)
 })

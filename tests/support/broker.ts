@@ -61,7 +61,7 @@ export class BrokerUnderTest {
 
   /** Shuts down the server while clients are connected; only possible with a broker of our own. */
   async shutdown(graceMs = 2000): Promise<void> {
-    if (!this.#server) throw new Error('the broker under test belongs to somebody else')
+    if (!this.#server) throw new Error('the broker under test was not started by this test')
     await this.#server.shutdown({ graceMs })
   }
 

@@ -145,7 +145,7 @@ function writeField(writer: ByteWriter, value: WireValue): void {
   const { tag, value: content } = inferTag(value)
   writer.bytes(Buffer.from(tag, 'latin1'))
   const write = FIELD_WRITERS[tag]
-  // An unknown tag is written without a value: tests use that to send tables nobody can decode.
+  // An unknown tag is written without a value: tests use that to send tables that cannot be decoded.
   if (write) write(writer, content)
 }
 

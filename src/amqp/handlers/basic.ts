@@ -96,15 +96,17 @@ function getAgain(channel: Channel, args: MethodArguments<'basic.get'>): void {
   }
 }
 
-const recover: Handler<'basic.recover'> = (channel, args) => {
-  recoverAsync(channel, args)
-  channel.connection.send(channel.id, 'basic.recover-ok', {})
-  channel.consumers.holdBehindAnswers()
+const recover: Handler<'basic.recover'> = (channel, { requeue }) => {
+  if (!requeue) throw refuse.recoverWithoutRequeue()
+  channel.settling.requeueAll(() => {
+    channel.connection.send(channel.id, 'basic.recover-ok', {})
+    channel.consumers.holdBehindAnswers()
+  })
 }
 
 const recoverAsync: Handler<'basic.recover-async'> = (channel, { requeue }) => {
   if (!requeue) throw refuse.recoverWithoutRequeue()
-  channel.requeueAll()
+  channel.settling.requeueAll()
 }
 
 export const basicHandlers = {

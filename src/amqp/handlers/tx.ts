@@ -1,7 +1,12 @@
+import type { Journal } from '../../../storage/journal.ts'
 import { refuse } from '../../broker/errors.ts'
 import { Transaction } from '../../broker/publishing/transaction.ts'
 import type { Channel } from '../channel.ts'
+import { AT_ONCE_MAX, goOnInTurns } from '../work-in-turns.ts'
 import type { Handler } from './handler.ts'
+
+const TX_CLASS = 90
+const COMMIT_METHOD = 20
 
 const select: Handler<'tx.select'> = (channel) => {
   if (channel.confirms !== undefined) throw refuse.confirmToTx()
@@ -10,13 +15,51 @@ const select: Handler<'tx.select'> = (channel) => {
 }
 
 const commit: Handler<'tx.commit'> = (channel) => {
-  const isDurable = requireTransaction(channel).commit()
-  channel.connection.sendWhenDurable(channel.id, 'tx.commit-ok', {}, isDurable)
+  const transaction = requireTransaction(channel)
+  const { connection } = channel
+  const { isDurable } = transaction
+  const answer = (): void => {
+    transaction.requireAccepted()
+    connection.sendWhenDurable(channel.id, 'tx.commit-ok', {}, isDurable)
+  }
+  // What takes several turns is in one commit of the journal, too.
+  const release = transaction.units <= AT_ONCE_MAX ? undefined : commitsHeld(connection.journal, isDurable)
+  if (release === undefined) {
+    transaction.commitSome(Number.POSITIVE_INFINITY)
+    answer()
+    return
+  }
+  const end = (isDone: boolean): void => {
+    if (isDone) connection.answers.carryOut(() => answerOrFail(channel, answer))
+    release()
+  }
+  const step = (units: number): boolean => transaction.commitSome(units)
+  if (step(AT_ONCE_MAX)) end(true)
+  else goOnInTurns(channel, step, end)
+}
+
+function answerOrFail(channel: Channel, answer: () => void): void {
+  try {
+    answer()
+  } catch (error) {
+    channel.connection.failures.failChannel(channel, error, TX_CLASS, COMMIT_METHOD)
+  }
+}
+
+/** Keeps the journal from committing a part of a transaction; undefined when it cannot be kept from it now. */
+function commitsHeld(journal: Journal, isDurable: boolean): (() => void) | undefined {
+  return isDurable ? journal.holdCommits?.() : () => {}
 }
 
 const rollback: Handler<'tx.rollback'> = (channel) => {
-  requireTransaction(channel).rollback()
-  channel.connection.send(channel.id, 'tx.rollback-ok', {})
+  const transaction = requireTransaction(channel)
+  const sendOk = (): void => channel.connection.send(channel.id, 'tx.rollback-ok', {})
+  const step = (operations: number): boolean => channel.isClosing || transaction.rollbackSome(operations)
+  const end = (isDone: boolean): void => {
+    if (isDone) sendOk()
+  }
+  if (step(AT_ONCE_MAX)) end(true)
+  else goOnInTurns(channel, step, end)
 }
 
 function requireTransaction(channel: Channel): Transaction {

@@ -1,7 +1,7 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
 import type { Binding, Destination } from './binding.ts'
-import { EXCHANGE_TYPES, type ExchangeTypeName } from './types/exchange-types.ts'
+import { type ExchangeTypeName, exchangeType } from './types/exchange-types.ts'
 import type { RoutingTable } from './types/routing-table.ts'
 
 export interface ExchangeSpec {
@@ -37,7 +37,7 @@ export class Exchange {
     this.internal = spec.internal
     this.arguments = spec.arguments
     this.alternateExchange = textValue(spec.arguments.get('alternate-exchange'))
-    this.routingTable = EXCHANGE_TYPES[spec.type].createTable<Destination>()
+    this.routingTable = exchangeType(spec.type).createTable()
   }
 
   /** False when there is such a binding already. */

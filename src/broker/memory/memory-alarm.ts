@@ -63,7 +63,7 @@ export class MemoryAlarm {
     }
   }
 
-  /** Keeps the alarm on by hand, or leaves it to what is used again. */
+  /** Keeps the alarm on by hand, or lets it depend on the memory in use again. */
   force(isForced: boolean): void {
     this.isForced = isForced
     this.check()

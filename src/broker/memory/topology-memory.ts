@@ -25,7 +25,7 @@ export class TopologyMemory {
     return this.#memory.topologyBytes
   }
 
-  /** While memory is short only what is small has room: consumers must be able to come and free some. */
+  /** While memory is short, only small things have room: consumers must be able to start, and free some. */
   hasRoomFor(bytes: number): boolean {
     const isSmall = bytes <= SMALL_BYTES
     if (!isSmall && this.#memory.isActive) return false

@@ -4,7 +4,7 @@
  * publisher encoded them. One object is reused for every message of a publisher.
  */
 import { decodeContentHeader, encodeContentHeader, type Properties } from '../../../protocol/properties.ts'
-import { shortstrText } from '../../../protocol/short-string.ts'
+import { checkNameBytes, shortstrText } from '../../../protocol/short-string.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { allocateBlock, Block, copyBytes, EMPTY_BLOCK } from '../../lib/block.ts'
@@ -160,8 +160,7 @@ export function encodeKey(exchange: string, routingKey: string): Buffer {
   const parts: Buffer[] = []
   for (const text of [exchange, routingKey]) {
     const bytes = Buffer.from(text)
-    if (bytes.length > 255)
-      throw new RangeError(`a name or routing key has at most 255 bytes, this one ${bytes.length}`)
+    checkNameBytes(bytes.length)
     parts.push(Buffer.of(bytes.length), bytes)
   }
   return Buffer.concat(parts)

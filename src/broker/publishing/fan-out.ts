@@ -46,7 +46,7 @@ export class FanOut {
     return message.head.size + (message.bodyBytes < BODY_BESIDE_BYTES_MIN ? message.bodyBytes : 0)
   }
 
-  /** Puts the message into up to so many more queues; whether that were all. A queue that is gone meanwhile goes without it. */
+  /** Puts the message into up to so many more queues, except those that are deleted by now; whether all are done. */
   #step(queues: number): boolean {
     const end = Math.min(this.#queues.length, this.#next + queues)
     while (this.#next < end) {

@@ -116,13 +116,13 @@ function isSettingRow(row: ArgumentRow): row is SettingRow {
 }
 
 function effective(name: string, row: SettingRow, all: FieldTable, policy: FieldTable): unknown {
-  const byArgument = valueOf(row, all.get(name))
-  const byPolicy = row.policy === undefined ? undefined : valueOf(row, policy.get(policyKey(name)))
+  const byArgument = settingOf(row, all.get(name))
+  const byPolicy = row.policy === undefined ? undefined : settingOf(row, policy.get(policyKey(name)))
   if (byArgument === undefined || byPolicy === undefined) return byArgument ?? byPolicy
   return row.policy === 'lower' ? Math.min(byArgument as number, byPolicy as number) : byArgument
 }
 
-function valueOf(row: SettingRow, field: Field | undefined): unknown {
+function settingOf(row: SettingRow, field: Field | undefined): unknown {
   return field === undefined ? undefined : row.read(field)
 }
 

@@ -3,6 +3,7 @@ import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
 import { boolean, integer, notNegative, oneOf, text, time, timeAboveZero, unsupported } from './argument-checks.ts'
 import {
+  type ArgumentRow,
   type ArgumentTable,
   argumentsOf,
   asFlag,
@@ -151,10 +152,10 @@ export function withQueueType(all: FieldTable): FieldTable {
   return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, TYPE_CLASSIC)
 }
 
-/** Which of these arguments have no effect: worth telling whoever runs the broker. */
+/** Which of these arguments have no effect, so that the log can say so. */
 export function argumentsWithoutEffect(all: FieldTable): string[] {
-  const rows: [string, { readonly isWithoutEffect?: true }][] = Object.entries(QUEUE_ARGUMENTS)
-  return rows.flatMap(([name, row]) => (row.isWithoutEffect && all.has(name) ? [name] : []))
+  const rows = Object.entries<ArgumentRow>(QUEUE_ARGUMENTS)
+  return rows.flatMap(([name, { isWithoutEffect }]) => (isWithoutEffect && all.has(name) ? [name] : []))
 }
 
 /** The argument that client libraries know by this name: `messageTtl` is `x-message-ttl`. */

@@ -11,8 +11,8 @@ import { QueueConsumers } from './queue-consumers.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
 
-/** What is delivered at once to consumers that take any number of messages. */
-const CATCH_UP_MESSAGES = 16_384
+/** Before it is looked at, a queue delivers so many messages between two looks at the clock. */
+const CATCH_UP_MESSAGES = 256
 
 export interface QueueSpec {
   readonly name: string
@@ -125,10 +125,17 @@ export class Queue {
     return this.#returning === undefined ? this.#deliver(limit) : 0
   }
 
-  /** Delivers now what is to be delivered in this turn: before the queue is looked at or changed. */
+  /**
+   * Delivers now what is to be delivered in this turn: before the queue is looked at or changed. Consumers that take any
+   * number of messages get as many as the time allows. RabbitMQ stops, too: once a channel has 200 that it has not sent.
+   */
   catchUp(): void {
     if (this.#returning !== undefined) for (const finish of [...this.#returning]) finish()
-    if (this.#isScheduled) this.#deliver(CATCH_UP_MESSAGES)
+    if (!this.#isScheduled) return
+    const turn = this.#scheduler.beginCatchUp()
+    while (this.#deliver(CATCH_UP_MESSAGES) === CATCH_UP_MESSAGES && !turn.spend(CATCH_UP_MESSAGES)) {
+      // the next ones
+    }
   }
 
   #deliver(limit: number): number {
@@ -136,12 +143,12 @@ export class Queue {
     const consumers = this.consumers
     let left = limit
     for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#waker)); left--) {
-      const consumer = consumers.next()
-      if (consumer === undefined) break
       if (left === 0) {
         this.wake()
         break
       }
+      const consumer = consumers.next()
+      if (consumer === undefined) break
       messages.take()
       const segment = messages.segment as Segment
       const { index } = messages

@@ -1,6 +1,5 @@
 /** How messages leave a queue, or come back to it, and what may take those that no consumer has accepted. */
 import type { Segment } from '../../../storage/segment.ts'
-import type { Queue } from './queue.ts'
 import type { QueueMessages } from './queue-messages.ts'
 
 /** Why a message leaves its queue without having been accepted. */
@@ -9,14 +8,14 @@ export type DeadLetterReason = 'reject' | 'expired' | 'maxlen' | 'delivery-limit
 /** What becomes of a message that was taken: it is accepted, it comes back, or it leaves for a reason. */
 export type Settlement = 'ack' | 'requeue' | DeadLetterReason
 
-/** Where messages of a queue go that leave it without having been accepted. */
+/** Where the messages of one queue go that leave it without having been accepted. */
 export interface DeadLetters {
   /**
    * Takes over a message, whose record is in memory. What this appends to other queues in the same turn is in one commit
    * with the end of the message here. False when it cannot go yet: it stays unacked then, and these dead letters
    * settle it with `ack` later.
    */
-  take(queue: Queue, segment: Segment, index: number, reason: DeadLetterReason): boolean
+  take(segment: Segment, index: number, reason: DeadLetterReason): boolean
 }
 
 interface Waiting {
@@ -25,13 +24,20 @@ interface Waiting {
   readonly reason: DeadLetterReason
 }
 
+/** The queue, as far as it concerns messages on their way out of it. */
+export interface DyingQueue {
+  readonly isDeleted: boolean
+  readonly deadLetters: DeadLetters | undefined
+  settle(segment: Segment, index: number, settlement: 'ack'): void
+}
+
 /** Messages on their way out of a queue, in the order in which they leave: some have to be read back first. */
 export class DeadLetterLine {
-  readonly #queue: Queue
+  readonly #queue: DyingQueue
   readonly #messages: QueueMessages
   #waiting: Waiting[] = []
 
-  constructor(queue: Queue, messages: QueueMessages) {
+  constructor(queue: DyingQueue, messages: QueueMessages) {
     this.#queue = queue
     this.#messages = messages
   }
@@ -46,8 +52,7 @@ export class DeadLetterLine {
 
   #hand(to: DeadLetters | undefined, segment: Segment, index: number, reason: DeadLetterReason): void {
     // A record that could not be read back has nothing to hand over.
-    const mayGo =
-      to === undefined || segment.damaged?.has(index) === true || to.take(this.#queue, segment, index, reason)
+    const mayGo = to === undefined || segment.damaged?.has(index) === true || to.take(segment, index, reason)
     if (mayGo) this.#queue.settle(segment, index, 'ack')
   }
 

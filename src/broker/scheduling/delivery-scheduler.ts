@@ -8,6 +8,8 @@ import { Turn } from '../../lib/turn.ts'
 /** Messages that one queue delivers before the next one does. */
 const ROUND_MESSAGES = 128
 const TURN_MS = 0.3
+/** How long a queue may deliver before a method that looks at it is carried out. */
+const CATCH_UP_MS = 1
 
 /** A queue, as the scheduler knows it. */
 export interface Deliverer {
@@ -24,18 +26,26 @@ export class DeliveryScheduler {
   #isRunning = false
   #isArmed = false
   readonly #turn: Turn
+  readonly #catchUpTurn: Turn
   readonly #nextTurn: (work: () => void) => void
   readonly #onDefect: (error: unknown) => void
 
   constructor(nextTurn: (work: () => void) => void, now: () => number, onDefect: (error: unknown) => void) {
     this.#nextTurn = nextTurn
     this.#turn = new Turn(now)
+    this.#catchUpTurn = new Turn(now)
     this.#onDefect = onDefect
   }
 
   add(queue: Deliverer): void {
     this.#next.push(queue)
     if (!this.#isRunning) this.#arm()
+  }
+
+  /** The time that a queue has to deliver out of its turn. */
+  beginCatchUp(): Turn {
+    this.#catchUpTurn.begin(CATCH_UP_MS)
+    return this.#catchUpTurn
   }
 
   /** Lets the waiting queues deliver until they have nothing more to deliver or the time is up. */

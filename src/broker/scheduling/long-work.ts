@@ -1,4 +1,4 @@
-/** Work that is too much for one turn of the event loop: it is done step by step, behind everybody else's, until its end. */
+/** Work that is too much for one turn of the event loop: it is done step by step, behind all other work that is due. */
 import { Turn } from '../../lib/turn.ts'
 
 const TURN_MS = 0.3

@@ -6,6 +6,7 @@ import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
 import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Page } from '../disk/places.ts'
+import { CommitHold } from './commit-hold.ts'
 import { CommitWaiters } from './commit-waiters.ts'
 import { Congestion } from './congestion.ts'
 import type { Durability } from './durability.ts'
@@ -48,6 +49,8 @@ export class LevelJournal implements Journal {
   #builder = new FrameBuilder()
   readonly #waiters: CommitWaiters
   readonly #congestion = new Congestion(() => this.#changed())
+  readonly #hold = new CommitHold()
+  readonly holdCommits = (): (() => void) | undefined => this.#hold.hold()
   #isArmed = false
   #wantsFreshLog = false
   #running: Promise<void> | undefined
@@ -90,8 +93,6 @@ export class LevelJournal implements Journal {
   get isIdle(): boolean {
     return this.#running === undefined && !this.#isClosing && !this.#isFailed && !this.#hasWork()
   }
-
-  // --- staging
 
   /** A durable message of so many bytes was appended somewhere. */
   staged(bytes: number): void {
@@ -202,8 +203,6 @@ export class LevelJournal implements Journal {
     await this.#syncLater()
   }
 
-  // --- committing
-
   #hasWork(): boolean {
     return !this.changes.isEmpty || this.#waiters.areWaiting
   }
@@ -233,6 +232,7 @@ export class LevelJournal implements Journal {
 
   async #commit(): Promise<void> {
     if (this.#logs.isFull || this.#wantsFreshLog) await this.#rotate()
+    if (this.#hold.isHeld) await this.#hold.whenFree()
     this.#waiters.begin()
     const log = this.#logs.current
     const unneeded = this.changes.gather(this.#builder, log)

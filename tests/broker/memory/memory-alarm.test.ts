@@ -80,7 +80,7 @@ describe('MemoryAlarm', () => {
     expect(changes).toEqual([true, false])
   })
 
-  test('tells nobody who has unsubscribed', () => {
+  test('tells no listener that has unsubscribed', () => {
     const seen: boolean[] = []
     const unsubscribe = alarm.onChange((isActive) => seen.push(isActive))
     storage = 2000

@@ -49,7 +49,7 @@ describe('declaring a queue', () => {
     expect(model.vhost.queueCount).toBe(1)
   })
 
-  test('makes a name that nobody guesses for one without', () => {
+  test('makes a name that no client guesses for one without', () => {
     const made = [queue(''), queue('')].map(({ name }) => name)
     expect(new Set(made).size).toBe(2)
     for (const name of made) expect(name).toMatch(/^amq\.gen-[\w-]{22}$/)

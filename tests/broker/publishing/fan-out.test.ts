@@ -20,7 +20,7 @@ beforeEach(() => {
     const publish = queue.publish.bind(queue)
     queue.publish = (source) => {
       model.nowMs += 0.001
-      publish(source)
+      return publish(source)
     }
     model.bind(exchange, queue)
     return queue

@@ -223,7 +223,7 @@ describe('Publisher', () => {
     expect(replies).toEqual(['answer', 'again'])
   })
 
-  test('refuses a request of somebody who waits for no reply', () => {
+  test('refuses a request of a publisher that waits for no reply', () => {
     const request = message('', 'q', '', { replyTo: 'amq.rabbitmq.reply-to' })
     expect(refusal(() => publisher.publish(request))).toBe('precondition-failed: fast reply consumer does not exist')
   })

@@ -27,7 +27,7 @@ describe('QueueConsumers', () => {
     expect(turns(added(consumer('a'), consumer('b'), consumer('c')), 7)).toBe('abcabca')
   })
 
-  test('gives nobody a turn when there is nobody', () => {
+  test('gives no turn when there is no consumer', () => {
     expect(turns(new QueueConsumers(), 2)).toBe('--')
   })
 
@@ -101,7 +101,7 @@ describe('QueueConsumers', () => {
     expect(shifts).toBeLessThan(4)
   })
 
-  test('keeps the turns when somebody leaves', () => {
+  test('keeps the turns when a consumer leaves', () => {
     const all = ['a', 'b', 'c', 'd'].map((tag) => consumer(tag))
     const consumers = added(...all)
     expect(turns(consumers, 2)).toBe('ab')
@@ -113,7 +113,7 @@ describe('QueueConsumers', () => {
     expect(consumers.count).toBe(2)
   })
 
-  test('knows whether somebody is there alone', () => {
+  test('knows whether a consumer has the queue for itself', () => {
     const alone = consumer('x', { isExclusive: true })
     const consumers = added(alone)
     expect(consumers.hasExclusive).toBe(true)

@@ -46,6 +46,48 @@ describe('Queue', () => {
     expect(queue).toMatchObject({ readyCount: 1, unackedCount: 2 })
   })
 
+  test('lets its consumers take turns across rounds', () => {
+    const model = new Model()
+    const queue = model.queue('q')
+    const sinks = [model.consumer(queue).sink, model.consumer(queue).sink]
+    for (let i = 0; i < 1000; i++) publish(queue, String(i))
+    model.run()
+    const indexes = Array.from({ length: 500 }, (_, i) => 2 * i)
+    expect(sinks.map(({ bodies }) => bodies.map(Number))).toEqual([indexes, indexes.map((i) => i + 1)])
+  })
+
+  describe('before it is looked at', () => {
+    /** A queue with so many messages, and a consumer that takes them all, each of which takes a microsecond. */
+    function busy(count: number): { model: Model; queue: Queue; sink: Sink } {
+      const model = new Model()
+      const queue = model.queue('q')
+      const sink = new Sink()
+      const deliver = sink.deliver.bind(sink)
+      sink.deliver = (...delivery) => {
+        model.nowMs += 0.001
+        deliver(...delivery)
+      }
+      model.consumer(queue, {}, sink)
+      for (let i = 0; i < count; i++) publish(queue, String(i))
+      return { model, queue, sink }
+    }
+
+    test('delivers what is to be delivered', () => {
+      const { queue, sink } = busy(900)
+      queue.catchUp()
+      expect(sink.delivered.length).toBe(900)
+    })
+
+    test('delivers no longer than a millisecond or so, and goes on in the next turn', () => {
+      const { model, queue, sink } = busy(20_000)
+      queue.catchUp()
+      expect(sink.delivered.length).toBeGreaterThanOrEqual(1000)
+      expect(sink.delivered.length).toBeLessThan(1500)
+      model.run()
+      expect(sink.bodies.map(Number)).toEqual(Array.from({ length: 20_000 }, (_, i) => i))
+    })
+  })
+
   test('sets no limit to a consumer that does not acknowledge', () => {
     const model = new Model()
     const queue = model.queue('q')
@@ -135,7 +177,7 @@ describe('Queue', () => {
     expect(sink.bodies).toEqual(['1', '1'])
   })
 
-  test('lets nobody in beside an exclusive consumer, and no exclusive one beside others', () => {
+  test('takes no consumer beside an exclusive one, and no exclusive one beside others', () => {
     const model = new Model()
     const queue = model.queue('q')
     const { consumer } = model.consumer(queue)

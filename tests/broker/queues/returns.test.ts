@@ -59,7 +59,7 @@ describe('Returns', () => {
     expect(next.bodies).toEqual([...all, 'new'])
   })
 
-  test('are over before anybody looks at one of their queues or changes it', () => {
+  test('are over before one of their queues is looked at or changed', () => {
     const model = new Model()
     const [one, other] = [taken(model, 'one'), taken(model, 'other')]
     giveBackLater(model, [one, other])

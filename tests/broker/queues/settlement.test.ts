@@ -29,10 +29,10 @@ let mayGo: boolean
 
 /** The simplest dead letter exchange: a queue. */
 const toTarget: DeadLetters = {
-  take(queue, segment, index, reason) {
+  take(segment, index, reason) {
     const letter = new Message()
     letter.setStored(segment, index)
-    told.push(`${queue.name} ${reason} ${bodyOf({ segment, index })}`)
+    told.push(`${source.name} ${reason} ${bodyOf({ segment, index })}`)
     if (mayGo) target.publish(letter)
     whenTold()
     letter.release()

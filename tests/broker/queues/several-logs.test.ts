@@ -7,15 +7,16 @@ import { Broker } from '../../../src/broker/broker.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import type { QueueKind } from '../../../src/broker/queues/queue-kinds.ts'
 import type { QueueMessages } from '../../../src/broker/queues/queue-messages.ts'
+import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
-import type { Segment } from '../../../storage/segment.ts'
+import type { Segment, SegmentLog } from '../../../storage/segment.ts'
 import { get, message } from '../model.ts'
 
 /** Long messages in one log, short ones in the other, which comes first. */
 class ShortOnesFirst implements QueueMessages {
-  readonly isKept = true
+  readonly isRecorded = true
   readonly #logs: readonly [QueueLog, QueueLog]
   #taken: QueueLog
 
@@ -95,7 +96,7 @@ class ShortOnesFirst implements QueueMessages {
   }
 }
 
-function logOf({ log }: Segment): QueueLog {
+function logOf({ log }: Segment): SegmentLog {
   if (log === undefined) throw new Error('the segment is in no log')
   return log
 }
@@ -119,7 +120,7 @@ test('a queue of several logs keeps what is in each of them', async () => {
       throw error
     }
     const bounds = { memoryLimitBytes: 2 ** 30, heapLimitBytes: 2 ** 30, otherBytes: () => 0 }
-    const broker = new Broker({ storage, ...bounds, nextTurn: setImmediate, now: () => 0, onDefect })
+    const broker = new Broker({ storage, ...bounds, nextTurn: setImmediate, clock: SYSTEM_CLOCK, onDefect })
     const { problems } = broker.restore(recovery)
     expect(problems).toEqual([])
     return [storage, broker]

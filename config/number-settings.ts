@@ -1,0 +1,23 @@
+// Settings in numbers that the command line and a program around the broker both know: what each may be, and what it is
+// unless it is set.
+
+export interface NumberSetting {
+  readonly min: number
+  readonly max: number
+  readonly default: number
+}
+
+const HOUR_MS = 3_600_000
+/** Of a number with two bytes. */
+const SHORT_MAX = 65_535
+
+export const NUMBER_SETTINGS = {
+  port: { min: 0, max: SHORT_MAX, default: 5672 },
+  heartbeatSec: { min: 0, max: SHORT_MAX, default: 60 },
+  handshakeTimeoutMs: { min: 100, max: HOUR_MS, default: 10_000 },
+  sendTimeoutMs: { min: 0, max: HOUR_MS, default: 15_000 },
+  frameMaxBytes: { min: 4096, max: 16_777_216, default: 131_072 },
+  channelMax: { min: 1, max: SHORT_MAX, default: 2047 },
+  maxMessageSizeBytes: { min: 1, max: 536_870_912, default: 16_777_216 },
+  shutdownGraceMs: { min: 0, max: HOUR_MS, default: 10_000 },
+} as const satisfies Readonly<Record<string, NumberSetting>>
