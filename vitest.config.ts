@@ -18,6 +18,7 @@ const ISOLATED = [
   'tests/malice/**/*.test.ts',
   'tests/embedded/embedded-broker.test.ts',
   'tests/conformance/blocked.test.ts',
+  'tests/amqp/unsent-memory.test.ts',
   'tests/broker/queues/several-logs.test.ts',
 ]
 

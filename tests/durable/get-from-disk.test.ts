@@ -64,8 +64,9 @@ test('a client that goes meanwhile has taken nothing', async () => {
   channel.send('basic.get', { queue: QUEUE })
   await whenAsked
   channel.client.destroy()
-  const other = await server.channel()
   openDisk()
+  await expect.poll(() => [...server.server.connections()].length).toBe(1)
+  const other = await server.channel()
   expect((await other.get(QUEUE))?.content.body.toString()).toBe('one')
 })
 
