@@ -34,6 +34,18 @@ test('where there is little memory, V8 decides', () => {
   expect(flagsFor(512 * MIB, [12 * MIB, 6 * MIB, 3 * MIB])).toEqual(['200'])
 })
 
+test('the heap may grow more while the server starts, also when that fails', async () => {
+  const flags: string[] = []
+  const setFlags = (flag: string): void => void flags.push(flag.replace('--heap-growing-percent=', ''))
+  const collector = collectLessOften({ memoryBytes: 24 * 1024 * MIB, setFlags, heapBytes: () => 100 * MIB })
+  const start = async (): Promise<void> => {
+    expect(flags.at(-1)).toBe('800')
+    throw new Error('it does not start')
+  }
+  await expect(collector.whileStarting(start)).rejects.toThrow('it does not start')
+  expect(flags).toEqual(['800', '0'])
+})
+
 test('this V8 knows the flag', () => {
   const setFlag = "require('node:v8').setFlagsFromString('--heap-growing-percent=800')"
   const { stderr } = spawnSync(process.execPath, ['-e', setFlag], { encoding: 'utf8' })
