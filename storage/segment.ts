@@ -33,6 +33,7 @@ export interface SegmentLog {
   takeAt(segment: Segment, index: number): boolean
   load(segment: Segment, whenLoaded: () => void): void
   settle(segment: Segment, index: number): void
+  finish(segment: Segment, index: number): void
   requeue(segment: Segment, index: number): void
 }
 
@@ -61,6 +62,8 @@ export class Segment {
   taken: PositionSet | undefined
   /** Records that could not be read back. */
   damaged: PositionSet | undefined
+  /** Bytes of the bodies of all its records; 0 once it has left memory, for some of them may not come back. */
+  appendedBytes = 0
   /** While it is not in memory: what the bodies of its ready records are counted with. */
   unloadedBytes = 0
   /** Bytes of the bodies of its records, which are known without having it in memory. */
@@ -105,6 +108,7 @@ export class Segment {
     copyBytes(block, at, source.head, source.headerStart, source.headerEnd)
     at += headerBytes
     this.count = index + 1
+    this.appendedBytes += bodyBytes
     const isBeside = bodyBytes >= BODY_BESIDE_BYTES_MIN
     if (!isBeside) {
       copyBytes(block, at, source.body, source.bodyStart, source.bodyEnd)
@@ -188,10 +192,21 @@ export class Segment {
     return this.block === EMPTY_BLOCK ? 0 : this.block.view.getUint32((this.offsets[index] as number) + 8)
   }
 
+  /** Bytes of the bodies of these records. */
+  bodyBytesIn(first: number, end: number): number {
+    if (first === 0 && end === this.count && this.appendedBytes > 0) return this.appendedBytes
+    let bytes = 0
+    for (let index = first; index < end; index++) bytes += this.bodyBytes(index)
+    return bytes
+  }
+
   /** Before it leaves memory: for records that may be settled or come back before it is read again. */
   keepBodyBytes(): void {
     const kept = new Uint32Array(this.count)
-    for (let index = 0; index < kept.length; index++) kept[index] = this.bodyBytes(index)
+    for (let index = 0; index < kept.length; index++) {
+      // What was settled before it was read has no place in the block.
+      if (this.settled?.has(index) !== true) kept[index] = this.bodyBytes(index)
+    }
     this.#bodyBytes = kept
   }
 
@@ -211,6 +226,13 @@ export class Segment {
     let unpassed = 0
     for (let index = first; index < count; index++) if (!this.isPassed(index)) unpassed++
     return unpassed
+  }
+
+  /** Bytes of their bodies. */
+  unpassedBytesFrom(first: number): number {
+    let bytes = 0
+    for (let index = first; index < this.count; index++) if (!this.isPassed(index)) bytes += this.bodyBytes(index)
+    return bytes
   }
 
   /** Its records are in memory. */
@@ -234,6 +256,7 @@ export class Segment {
     this.taken = undefined
     this.damaged = undefined
     this.unloadedBytes = 0
+    this.appendedBytes = 0
     this.#bodyBytes = undefined
     this.notes = undefined
     this.log = undefined
@@ -246,4 +269,14 @@ export class Segment {
     offsets.set(this.offsets)
     this.offsets = offsets
   }
+}
+
+/** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
+export function deliveriesBefore(segment: Segment, index: number): number {
+  return segment.deliveries?.of(index) ?? 0
+}
+
+/** Whether the body of this record is kept by reference. */
+export function isBodyBeside(segment: Segment, index: number): boolean {
+  return segment.block.view.getUint16((segment.offsets[index] as number) + 2) === RECORD_BODY_BESIDE
 }

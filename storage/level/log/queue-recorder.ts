@@ -58,16 +58,15 @@ export class QueueRecorder implements LogRecorder {
       if (complete !== undefined && complete.pages.length + 1 > PAGES_MAX) this.#touch(complete)
     }
     stored.appended++
-    stored.unsettledBytes += segment.bodyBytes(segment.count - 1)
     this.#touch(stored)
     this.#journal.staged(messageBytes)
   }
 
   settled(segment: Segment, index: number): void {
     const stored = storedOf(segment)
-    if (stored === undefined || !stored.settle(index) || !isKept(segment, index)) return
-    stored.unsettledBytes -= segment.bodyBytes(index)
+    if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
+    if (!isKept(segment, index)) return
     stored.newlySettled.push(index)
     this.#touch(stored)
   }
@@ -148,6 +147,7 @@ export class QueueRecorder implements LogRecorder {
     for (let index = 0; index < segment.count; index++) {
       if (!stored.isSettled(index)) stored.unsettledBytes += segment.bodyBytes(index)
     }
+    for (const index of stored.newlySettled) stored.unsettledBytes += segment.bodyBytes(index)
   }
 
   #discard(segment: Segment, damaged: readonly DamagedRecords[]): void {
@@ -174,8 +174,8 @@ export class QueueRecorder implements LogRecorder {
       const { segment } = stored
       if (segment === undefined) continue
       stored.beforeChange?.()
-      this.#gatherSettled(stored, builder)
-      this.#writePages(segment, stored, stored.gathered, builder, log)
+      this.#gatherSettled(segment, stored, builder)
+      stored.unsettledBytes += this.#writePages(segment, stored, stored.gathered, builder, log)
       stored.gathered = segment.count
       this.#gatherReturned(stored, builder)
       this.#gatherBytes(stored, builder)
@@ -211,8 +211,9 @@ export class QueueRecorder implements LogRecorder {
     return this.#cursorSegment === cursor.segment && this.#cursorIndex > cursor.index
   }
 
-  #gatherSettled(stored: StoredSegment, builder: FrameBuilder): void {
+  #gatherSettled(segment: Segment, stored: StoredSegment, builder: FrameBuilder): void {
     if (stored.newlySettled.length === 0) return
+    for (const index of stored.newlySettled) stored.unsettledBytes -= segment.bodyBytes(index)
     stored.newlySettled.sort((a, b) => a - b)
     builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)
@@ -240,9 +241,10 @@ export class QueueRecorder implements LogRecorder {
     stored.markChanged()
   }
 
-  /** Every run of durable records from this one on that are not settled becomes a page. */
-  #writePages(segment: Segment, stored: StoredSegment, from: number, builder: FrameBuilder, log: LogFile): void {
+  /** Every run of durable records from this one on that are not settled becomes a page. Returns the bytes of their bodies. */
+  #writePages(segment: Segment, stored: StoredSegment, from: number, builder: FrameBuilder, log: LogFile): number {
     const { count } = segment
+    let bodyBytes = 0
     // Nearly always: then nobody need look at each of them.
     const areAllDue = stored.settledEnd <= from && stored.appended === count
     const isDue = (index: number): boolean => !stored.isSettled(index) && segment.isRecordDurable(index)
@@ -258,8 +260,10 @@ export class QueueRecorder implements LogRecorder {
       this.#journal.pageAdded(page, stored)
       this.segments.set(stored.sequence, stored)
       stored.markChanged()
+      bodyBytes += segment.bodyBytesIn(first, end)
       first = end
     }
+    return bodyBytes
   }
 
   /** Writes what is left of a segment that came in many small commits once more, in few pages. */
