@@ -48,6 +48,8 @@ export class Segment {
   offsets: Uint32Array
   /** Bytes of offsets that its pool has counted. */
   countedBytes = 0
+  /** Some of its records may have an extension behind the body. */
+  mayHaveExtensions = false
   /** Bodies kept by reference, by record index. */
   bodies: (Block | undefined)[] | undefined
   /** Bytes of all bodies that it was given by reference. */
@@ -122,6 +124,7 @@ export class Segment {
   /** Puts an extension behind the last record, which starts here. */
   #extend(start: number, extension: Uint8Array): void {
     const { bytes, view } = this.block
+    this.mayHaveExtensions = true
     view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_EXTENDED)
     view.setUint16(this.length, extension.length)
     bytes.set(extension, this.length + EXTENSION_LENGTH_BYTES)
@@ -176,7 +179,7 @@ export class Segment {
 
   /** Where the body ends, if it is in the block; one that is kept by reference takes no room there. */
   bodyEnd(index: number): number {
-    return this.bodyStart(index) + this.bodyBytesInBlock(index)
+    return this.mayHaveExtensions ? this.bodyStart(index) + this.bodyBytesInBlock(index) : this.recordEnd(index)
   }
 
   bodyBytesInBlock(index: number): number {
@@ -249,6 +252,7 @@ export class Segment {
     this.count = 0
     this.settledCount = 0
     this.length = 0
+    this.mayHaveExtensions = false
     this.bodies = undefined
     this.besideBytes = 0
     this.deliveries = undefined
