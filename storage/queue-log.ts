@@ -5,22 +5,18 @@
  *     segment ─ segment ─ segment ─ segment
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
-
 import { DeliveryCounts } from './delivery-counts.ts'
 import type { LogRecorder } from './log-recorder.ts'
 import { PositionSet } from './position-set.ts'
-import { RECORD_BODY_BESIDE, type RecordSource } from './record.ts'
+import { QueueBytes } from './queue-bytes.ts'
+import type { RecordSource } from './record.ts'
 import { RequeuedPositions } from './requeued.ts'
-import { Segment } from './segment.ts'
+import { deliveriesBefore, Segment } from './segment.ts'
 import type { SegmentPool } from './segment-pool.ts'
 import { isFull, SegmentSizes } from './segment-sizes.ts'
 
 export class QueueLog {
   readyCount = 0
-  /** Bytes of the bodies of ready messages … */
-  readyBytes = 0
-  /** … and of those that were taken and are not settled. */
-  unackedBytes = 0
   /** What `take` took. */
   segment: Segment | undefined
   index = 0
@@ -39,6 +35,7 @@ export class QueueLog {
   #tail: Segment | undefined
   #cursor: Segment | undefined
   #cursorIndex = 0
+  readonly #bytes = new QueueBytes()
   /** Before a restart, everything in front of here was delivered. */
   #delivered: { readonly segment: number; readonly index: number } | undefined
 
@@ -50,6 +47,21 @@ export class QueueLog {
     this.#sizes = new SegmentSizes(this.isRecorded)
   }
 
+  /** Bytes of the bodies of ready messages … */
+  get readyBytes(): number {
+    return this.#countedBytes().ready
+  }
+
+  /** … and of those that were taken and are not settled. */
+  get unackedBytes(): number {
+    return this.#countedBytes().unacked
+  }
+
+  #countedBytes(): QueueBytes {
+    this.#bytes.countRun(this.#cursor, this.#cursorIndex)
+    return this.#bytes
+  }
+
   append(source: RecordSource): void {
     const recordBytes = Segment.roomFor(source)
     let tail = this.#tail
@@ -59,7 +71,7 @@ export class QueueLog {
     const besideBytes = tail.append(source)
     this.#pool.bytesInUse += besideBytes
     this.readyCount++
-    this.readyBytes += source.bodyEnd - source.bodyStart
+    this.#bytes.ready += source.bodyEnd - source.bodyStart
     if (this.#recorder !== undefined && source.isDurable) this.#recorder.appended(tail, recordBytes + besideBytes)
   }
 
@@ -84,21 +96,24 @@ export class QueueLog {
     else this.#recorder.load(segment, whenLoaded)
   }
 
-  /** Takes the next ready message: it is in `segment`, `index` and `isRedelivered` then. There must be one. */
-  take(): void {
+  /**
+   * Takes the next ready message: it is in `segment`, `index` and `isRedelivered` then. There must be one. It is unacked
+   * until `settle` or `requeue`; without `isUnacked` it counts as nothing, and the caller has to `finish` it at once.
+   */
+  take(isUnacked = true): void {
     this.readyCount--
+    if (isUnacked !== this.#bytes.isUnackedRun) this.#countedBytes().isUnackedRun = isUnacked
     if (this.#requeued.length > 0) {
       this.segment = this.#requeued.firstSegment()
       this.index = this.#requeued.firstIndex()
       this.isRedelivered = true
       this.#requeued.shift()
-      this.#countTaken(this.segment, this.index)
+      this.#bytes.taken(this.segment.bodyBytes(this.index))
       return
     }
     const segment = this.#advanceCursor()
     this.segment = segment
     this.index = this.#cursorIndex++
-    this.#countTaken(segment, this.index)
     if (this.#delivered !== undefined) this.#countIfDelivered(segment, this.index)
     this.isRedelivered = segment.deliveries !== undefined && deliveriesBefore(segment, this.index) > 0
     this.#recorder?.delivered(segment, this.#cursorIndex)
@@ -112,12 +127,6 @@ export class QueueLog {
     this.segment = segment
     this.index = this.#requeued.length > 0 ? this.#requeued.firstIndex() : this.#cursorIndex
     return true
-  }
-
-  #countTaken(segment: Segment, index: number): void {
-    const bytes = segment.bodyBytes(index)
-    this.readyBytes -= bytes
-    this.unackedBytes += bytes
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
@@ -138,23 +147,25 @@ export class QueueLog {
       segment.taken.add(index)
     }
     this.readyCount--
-    this.#countTaken(segment, index)
+    this.#bytes.move(segment.bodyBytes(index))
     return true
   }
 
   #isAhead(segment: Segment, index: number): boolean {
     const cursor = this.#cursor
-    if (cursor === undefined || segment.sequence > cursor.sequence) return true
-    return segment === cursor && index >= this.#cursorIndex
+    return (
+      cursor === undefined || segment.sequence > cursor.sequence || (segment === cursor && index >= this.#cursorIndex)
+    )
   }
 
-  /** The message is done with: its segment goes when it was the last one. */
+  /** An unacked message is done with: its segment goes when it was the last one. */
   settle(segment: Segment, index: number): void {
-    this.unackedBytes -= segment.bodyBytes(index)
-    this.#drop(segment, index)
+    this.#bytes.unacked -= segment.bodyBytes(index)
+    this.finish(segment, index)
   }
 
-  #drop(segment: Segment, index: number): void {
+  /** A message that does not count as unacked is done with. */
+  finish(segment: Segment, index: number): void {
     if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
     if (this.#recorder !== undefined) this.#recorder.settled(segment, index)
     if (++segment.settledCount === segment.count) this.#release(segment)
@@ -172,8 +183,7 @@ export class QueueLog {
     else this.#requeued.insert(segment, index)
     this.readyCount++
     const bytes = segment.bodyBytes(index)
-    this.unackedBytes -= bytes
-    this.readyBytes += bytes
+    this.#bytes.move(-bytes)
     if (!segment.isResident) segment.unloadedBytes += bytes
   }
 
@@ -186,9 +196,10 @@ export class QueueLog {
   /** Drops all ready messages; how many there were. */
   purge(): number {
     const count = this.readyCount
+    this.#bytes.countRun(this.#cursor, this.#cursorIndex)
     this.#requeued.drain((segment, index) => {
       segment.unloadedBytes = 0
-      this.#drop(segment, index)
+      this.finish(segment, index)
     })
     let segment = this.#cursor
     let from = this.#cursorIndex
@@ -198,7 +209,7 @@ export class QueueLog {
       segment = next
       from = 0
     }
-    this.readyCount = this.readyBytes = 0
+    this.readyCount = this.#bytes.ready = 0
     return count
   }
 
@@ -227,12 +238,12 @@ export class QueueLog {
     this.#recorder?.cleared()
     this.#requeued.clear()
     this.#head = this.#tail = this.#cursor = this.segment = undefined
-    this.#cursorIndex = this.readyCount = this.readyBytes = this.unackedBytes = 0
+    this.#cursorIndex = this.readyCount = 0
+    this.#bytes.clear()
   }
 
   #dropFrom(segment: Segment, from: number): void {
-    this.#cursor = segment
-    this.#cursorIndex = segment.count
+    this.#moveCursor(segment, segment.count)
     segment.unloadedBytes = 0
     const settledCount = segment.settledCount + segment.unpassedFrom(from)
     if (settledCount === segment.count) {
@@ -266,8 +277,7 @@ export class QueueLog {
     else tail.next = segment
     this.#tail = segment
     if (this.#cursor === undefined) {
-      this.#cursor = segment
-      this.#cursorIndex = 0
+      this.#moveCursor(segment, 0)
     }
     return segment
   }
@@ -277,17 +287,25 @@ export class QueueLog {
     return this.#requeued.length > 0 ? this.#requeued.firstSegment() : this.#advanceCursor()
   }
 
+  #moveCursor(segment: Segment | undefined, index: number): void {
+    this.#cursor = segment
+    this.#cursorIndex = index
+    this.#bytes.beginRun(index)
+  }
+
   /** Moves the cursor to the next record that is not settled: behind what is exhausted, over what a restart skipped. */
   #advanceCursor(): Segment {
     let segment = this.#cursor as Segment
     for (;;) {
-      if (segment.settled !== undefined || segment.taken !== undefined) {
+      if ((segment.settled !== undefined || segment.taken !== undefined) && segment.isPassed(this.#cursorIndex)) {
+        this.#bytes.countRun(segment, this.#cursorIndex)
         while (this.#cursorIndex < segment.count && segment.isPassed(this.#cursorIndex)) this.#cursorIndex++
+        this.#bytes.beginRun(this.#cursorIndex)
       }
       if (this.#cursorIndex < segment.count) return segment
+      this.#bytes.countRun(segment, this.#cursorIndex)
       segment = segment.next as Segment
-      this.#cursor = segment
-      this.#cursorIndex = 0
+      this.#moveCursor(segment, 0)
     }
   }
 
@@ -310,23 +328,20 @@ export class QueueLog {
   #unload(segment: Segment): number {
     if (segment.taken !== undefined || !this.#isAhead(segment, 0)) segment.keepBodyBytes()
     segment.unloadedBytes = this.#readyBytesIn(segment)
+    segment.appendedBytes = 0
     return this.#pool.evict(segment)
   }
 
   /** The segment is in memory again: what its ready messages were counted with may have been damaged, or an estimate. */
   loaded(segment: Segment): void {
-    this.readyBytes += this.#readyBytesIn(segment) - segment.unloadedBytes
+    this.#bytes.ready += this.#readyBytesIn(segment) - segment.unloadedBytes
     segment.unloadedBytes = 0
   }
 
   #readyBytesIn(segment: Segment): number {
-    let bytes = this.#requeued.sumOf(segment)
+    const bytes = this.#requeued.sumOf(segment)
     if (this.#cursor !== undefined && segment.sequence < this.#cursor.sequence) return bytes
-    const from = segment === this.#cursor ? this.#cursorIndex : 0
-    for (let index = from; index < segment.count; index++) {
-      if (!segment.isPassed(index)) bytes += segment.bodyBytes(index)
-    }
-    return bytes
+    return bytes + segment.unpassedBytesFrom(segment === this.#cursor ? this.#cursorIndex : 0)
   }
 
   /** Says that a message that was appended or restored came back so often before the restart. */
@@ -361,7 +376,7 @@ export class QueueLog {
     else tail.next = segment
     this.#tail = segment
     this.readyCount += readyCount
-    this.readyBytes += readyBytes
+    this.#bytes.ready += readyBytes
     segment.unloadedBytes = readyBytes
   }
 
@@ -375,20 +390,10 @@ export class QueueLog {
     if (previous === undefined) this.#head = next
     else previous.next = next
     if (this.#cursor === segment) {
-      this.#cursor = next ?? previous
-      this.#cursorIndex = next === undefined ? (previous?.count ?? 0) : 0
+      this.#bytes.countRun(segment, this.#cursorIndex)
+      this.#moveCursor(next ?? previous, next === undefined ? (previous?.count ?? 0) : 0)
     }
     if (this.segment === segment) this.segment = undefined
     this.#pool.give(segment)
   }
-}
-
-/** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
-export function deliveriesBefore(segment: Segment, index: number): number {
-  return segment.deliveries?.of(index) ?? 0
-}
-
-/** Whether the body of this record is kept by reference. */
-export function isBodyBeside(segment: Segment, index: number): boolean {
-  return segment.block.view.getUint16((segment.offsets[index] as number) + 2) === RECORD_BODY_BESIDE
 }

@@ -33,6 +33,7 @@ export interface SegmentLog {
   takeAt(segment: Segment, index: number): boolean
   load(segment: Segment, whenLoaded: () => void): void
   settle(segment: Segment, index: number): void
+  finish(segment: Segment, index: number): void
   requeue(segment: Segment, index: number): void
 }
 
@@ -47,6 +48,8 @@ export class Segment {
   offsets: Uint32Array
   /** Bytes of offsets that its pool has counted. */
   countedBytes = 0
+  /** Some of its records may have an extension behind the body. */
+  mayHaveExtensions = false
   /** Bodies kept by reference, by record index. */
   bodies: (Block | undefined)[] | undefined
   /** Bytes of all bodies that it was given by reference. */
@@ -61,6 +64,8 @@ export class Segment {
   taken: PositionSet | undefined
   /** Records that could not be read back. */
   damaged: PositionSet | undefined
+  /** Bytes of the bodies of all its records; 0 once it has left memory, for some of them may not come back. */
+  appendedBytes = 0
   /** While it is not in memory: what the bodies of its ready records are counted with. */
   unloadedBytes = 0
   /** Bytes of the bodies of its records, which are known without having it in memory. */
@@ -105,6 +110,7 @@ export class Segment {
     copyBytes(block, at, source.head, source.headerStart, source.headerEnd)
     at += headerBytes
     this.count = index + 1
+    this.appendedBytes += bodyBytes
     const isBeside = bodyBytes >= BODY_BESIDE_BYTES_MIN
     if (!isBeside) {
       copyBytes(block, at, source.body, source.bodyStart, source.bodyEnd)
@@ -118,6 +124,7 @@ export class Segment {
   /** Puts an extension behind the last record, which starts here. */
   #extend(start: number, extension: Uint8Array): void {
     const { bytes, view } = this.block
+    this.mayHaveExtensions = true
     view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_EXTENDED)
     view.setUint16(this.length, extension.length)
     bytes.set(extension, this.length + EXTENSION_LENGTH_BYTES)
@@ -172,7 +179,7 @@ export class Segment {
 
   /** Where the body ends, if it is in the block; one that is kept by reference takes no room there. */
   bodyEnd(index: number): number {
-    return this.bodyStart(index) + this.bodyBytesInBlock(index)
+    return this.mayHaveExtensions ? this.bodyStart(index) + this.bodyBytesInBlock(index) : this.recordEnd(index)
   }
 
   bodyBytesInBlock(index: number): number {
@@ -188,10 +195,21 @@ export class Segment {
     return this.block === EMPTY_BLOCK ? 0 : this.block.view.getUint32((this.offsets[index] as number) + 8)
   }
 
+  /** Bytes of the bodies of these records. */
+  bodyBytesIn(first: number, end: number): number {
+    if (first === 0 && end === this.count && this.appendedBytes > 0) return this.appendedBytes
+    let bytes = 0
+    for (let index = first; index < end; index++) bytes += this.bodyBytes(index)
+    return bytes
+  }
+
   /** Before it leaves memory: for records that may be settled or come back before it is read again. */
   keepBodyBytes(): void {
     const kept = new Uint32Array(this.count)
-    for (let index = 0; index < kept.length; index++) kept[index] = this.bodyBytes(index)
+    for (let index = 0; index < kept.length; index++) {
+      // What was settled before it was read has no place in the block.
+      if (this.settled?.has(index) !== true) kept[index] = this.bodyBytes(index)
+    }
     this.#bodyBytes = kept
   }
 
@@ -213,6 +231,13 @@ export class Segment {
     return unpassed
   }
 
+  /** Bytes of their bodies. */
+  unpassedBytesFrom(first: number): number {
+    let bytes = 0
+    for (let index = first; index < this.count; index++) if (!this.isPassed(index)) bytes += this.bodyBytes(index)
+    return bytes
+  }
+
   /** Its records are in memory. */
   get isResident(): boolean {
     return this.block !== EMPTY_BLOCK || this.count === 0
@@ -227,6 +252,7 @@ export class Segment {
     this.count = 0
     this.settledCount = 0
     this.length = 0
+    this.mayHaveExtensions = false
     this.bodies = undefined
     this.besideBytes = 0
     this.deliveries = undefined
@@ -234,6 +260,7 @@ export class Segment {
     this.taken = undefined
     this.damaged = undefined
     this.unloadedBytes = 0
+    this.appendedBytes = 0
     this.#bodyBytes = undefined
     this.notes = undefined
     this.log = undefined
@@ -246,4 +273,14 @@ export class Segment {
     offsets.set(this.offsets)
     this.offsets = offsets
   }
+}
+
+/** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
+export function deliveriesBefore(segment: Segment, index: number): number {
+  return segment.deliveries?.of(index) ?? 0
+}
+
+/** Whether the body of this record is kept by reference. */
+export function isBodyBeside(segment: Segment, index: number): boolean {
+  return segment.block.view.getUint16((segment.offsets[index] as number) + 2) === RECORD_BODY_BESIDE
 }

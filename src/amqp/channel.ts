@@ -103,6 +103,7 @@ export class Channel {
     message.bodyStart = at.bodyStart
     message.bodyEnd = at.bodyEnd
     this.#publish(message, at.bits)
+    message.release()
   }
 
   /** basic.publish whose content comes in further pieces. */
@@ -156,6 +157,7 @@ export class Channel {
   /** Ends everything the channel does. `isMuchInAll`: it and others give back much now. */
   close(isMuchInAll = false): void {
     this.#takeContent()?.drop()
+    this.#message.release()
     this.consumers.close()
     this.settling.close(isMuchInAll)
   }
@@ -169,6 +171,7 @@ export class Channel {
     }
     content.fill(this.#message)
     this.#publish(this.#message, bits)
+    this.#message.release()
   }
 
   #takeContent(): ContentAssembly | undefined {
@@ -178,15 +181,11 @@ export class Channel {
     return content
   }
 
-  /** Carries out a publish. Whether it is refused or not, the channel keeps nothing of the message. */
+  /** Carries out a publish, and keeps nothing of the message. A publish that fails ends the channel, which then releases it. */
   #publish(message: Message, bits: number): void {
-    try {
-      refuseImmediate(bits)
-      if (this.transaction === undefined) this.#publishNow(message, bits)
-      else this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
-    } finally {
-      message.release()
-    }
+    refuseImmediate(bits)
+    if (this.transaction === undefined) this.#publishNow(message, bits)
+    else this.#publishLater(this.transaction, message, (bits & MANDATORY) !== 0)
   }
 
   #publishNow(message: Message, bits: number): void {

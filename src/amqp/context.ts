@@ -6,7 +6,7 @@ import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { OutboxFlusher } from './outbox.ts'
-import type { ReadBuffer } from './transport.ts'
+import type { ReadBuffer } from './read-buffer.ts'
 
 export interface AmqpLimits {
   readonly frameMaxBytes: number

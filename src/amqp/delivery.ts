@@ -35,7 +35,7 @@ export function writeDelivery(
   const keyStart = segment.keyStart(index)
   const headerStart = segment.headerStart(index)
   const bodyStart = segment.bodyStart(index)
-  const bodyBytes = segment.bodyBytesInBlock(index)
+  const bodyBytes = segment.bodyEnd(index) - bodyStart
   const { outbox, channel } = target
   const headBytes = deliverHeadBytes(prefix.size, headerStart - keyStart, bodyStart - headerStart)
   const isSplit = bodyBytes > target.frameMaxBytes - FRAME_OVERHEAD_BYTES

@@ -7,19 +7,12 @@
  * except for large bodies, which are read where they stay (`ReadPlace`).
  */
 import { Socket } from 'node:net'
-import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.ts'
+import { type Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
+import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
 import { ReadPlace } from './read-place.ts'
-
-const READ_BYTES = 64 * 1024
-/** A large body often follows another one: so much of its beginning is read into the shared buffer, and copied. */
-const BEGINNING_BYTES = 4 * 1024
-/** How long the input of one connection may take in one turn of the event loop: then the others come first. */
-const TURN_MS = 0.25
-
-/** A block of up to this size is kept for the next rest. */
-const SMALL_REST_BYTES = 4096
+import { Rest } from './rest.ts'
 
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
@@ -35,40 +28,6 @@ export interface Receiver {
   closed(): void
 }
 
-export class ReadBuffer {
-  readonly block: Block
-  /** The part that the kernel writes to. */
-  readonly target: Buffer
-  /** The beginning of it. */
-  readonly shortTarget: Buffer
-  readonly headroomBytes: number
-  /** Number of the turn of the event loop. */
-  readonly turn = turnCounter()
-
-  /** `frameMaxBytes`: no rest is longer than a frame. */
-  constructor(frameMaxBytes: number) {
-    this.headroomBytes = frameMaxBytes + 64
-    this.block = allocateBlock(this.headroomBytes + READ_BYTES)
-    this.target = this.block.bytes.subarray(this.headroomBytes)
-    this.shortTarget = this.target.subarray(0, BEGINNING_BYTES)
-  }
-}
-
-/** Counts the turns of the event loop in which something is read. */
-function turnCounter(): () => number {
-  let turn = 1
-  let isArmed = false
-  const next = (): void => {
-    turn++
-    isArmed = false
-  }
-  return () => {
-    if (!isArmed) setImmediate(next)
-    isArmed = true
-    return turn
-  }
-}
-
 export class Transport {
   readonly outbox: Outbox
   bytesRead = 0
@@ -76,8 +35,7 @@ export class Transport {
   readonly #readBuffer: ReadBuffer
   readonly #receiver: Receiver
   #isEnding = false
-  #rest: Block = EMPTY_BLOCK
-  #restBytes = 0
+  readonly #rest: Rest
   #isPaused = false
   readonly #place = new ReadPlace()
   /** What is read into now. */
@@ -93,6 +51,7 @@ export class Transport {
     this.#readBuffer = readBuffer
     this.#turn = turn
     this.#receiver = receiver
+    this.#rest = new Rest(readBuffer.rests, (bytes) => receiver.kept(bytes))
     this.#target = readBuffer.target
     this.#socket =
       readDirectly(
@@ -107,7 +66,8 @@ export class Transport {
     this.#socket.on('close', () => {
       this.outbox.close()
       this.#place.clear()
-      this.#dropRest()
+      this.#rest.clear()
+      readBuffer.shares.forget(this)
       receiver.closed()
     })
   }
@@ -132,7 +92,7 @@ export class Transport {
   /** Sends what is in the outbox, then ends our side. What was read and not looked at is forgotten. */
   end(): void {
     this.#isEnding = true
-    this.#dropRest()
+    this.#rest.clear()
     this.outbox.flush()
     this.#endWhenEmpty()
   }
@@ -177,7 +137,7 @@ export class Transport {
 
   /** Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. */
   #aim(wasPlaced: boolean): void {
-    if (this.#restBytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
+    if (this.#rest.bytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
     else {
       if (wasPlaced) this.#place.clear()
       this.#target = wasPlaced ? this.#readBuffer.shortTarget : this.#readBuffer.target
@@ -200,38 +160,22 @@ export class Transport {
   /** So many bytes lie in the body that they belong to. */
   #receivePlaced(bytes: number): void {
     const { memory, start } = this.#place
-    const end = start + bytes
-    this.#keepRest(memory, this.#look(memory, start, end), end)
+    this.#look(memory, start, start + bytes)
   }
 
   /** So many bytes lie in the shared buffer, behind the headroom. */
   #receiveShared(bytes: number): void {
     const { block, headroomBytes } = this.#readBuffer
-    if (this.#restBytes > headroomBytes) {
-      this.#receiveBehindRest(bytes)
-      return
-    }
-    const start = headroomBytes - this.#restBytes
-    copyBytes(block, start, this.#rest, 0, this.#restBytes)
+    const rest = this.#rest
     const end = headroomBytes + bytes
-    this.#keepRest(block, this.#look(block, start, end), end)
-  }
-
-  #keepRest(block: Block, restStart: number, end: number): void {
-    this.#restBytes = end - restStart
-    if (this.#restBytes > this.#rest.size) this.#keepIn(allocateBlock(roomFor(this.#restBytes)))
-    if (this.#restBytes > 0) copyBytes(this.#rest, 0, block, restStart, end)
-    else if (this.#rest.size > SMALL_REST_BYTES) this.#keepIn(EMPTY_BLOCK)
-  }
-
-  #dropRest(): void {
-    this.#restBytes = 0
-    this.#keepIn(EMPTY_BLOCK)
-  }
-
-  #keepIn(rest: Block): void {
-    this.#receiver.kept(rest.size - this.#rest.size)
-    this.#rest = rest
+    const start = headroomBytes - rest.bytes
+    if (start >= 0) {
+      copyBytes(block, start, rest.block, rest.start, rest.end)
+      this.#look(block, start, end)
+    } else {
+      rest.append(block, headroomBytes, end)
+      this.#look(rest.block, rest.start, rest.end)
+    }
   }
 
   #goOnLater(): void {
@@ -244,7 +188,7 @@ export class Transport {
     this.#isGoingOnLater = false
     if (this.#isPaused || this.#socket.destroyed) return
     try {
-      if (this.#restBytes > 0) this.#receiveRest()
+      if (this.#rest.bytes > 0) this.#look(this.#rest.block, this.#rest.start, this.#rest.end)
     } catch (error) {
       this.outbox.fail(error)
       return
@@ -252,38 +196,18 @@ export class Transport {
     if (!this.#isPaused && !this.#isGoingOnLater) this.#socket.resume()
   }
 
-  /** More was kept than fits in front of what came: the two are joined where there is room. */
-  #receiveBehindRest(bytes: number): void {
-    const joined = allocateBlock(this.#restBytes + bytes)
-    copyBytes(joined, 0, this.#rest, 0, this.#restBytes)
-    joined.bytes.set(this.#readBuffer.target.subarray(0, bytes), this.#restBytes)
-    this.#keepIn(joined)
-    this.#restBytes = joined.size
-    this.#receiveRest()
-  }
-
-  /** What was kept may hold whole frames, when the receiver paused in the middle of a piece. */
-  #receiveRest(): void {
-    const rest = this.#rest
-    const end = this.#restBytes
-    const restStart = this.#look(rest, 0, end)
-    rest.bytes.copyWithin(0, restStart, end)
-    this.#restBytes = end - restStart
-    if (this.#restBytes === 0 && rest.size > SMALL_REST_BYTES) this.#keepIn(EMPTY_BLOCK)
-  }
-
-  /** Lets the receiver look at this, for as long as the connection has time in this turn of the event loop. */
-  #look(block: Block, start: number, end: number): number {
+  /** Lets the receiver look at this, for as long as the connection has time in this turn, and keeps what it leaves over. */
+  #look(block: Block, start: number, end: number): void {
     const loopTurn = this.#readBuffer.turn()
     if (loopTurn !== this.#loopTurn) {
       this.#loopTurn = loopTurn
-      this.#leftMs = TURN_MS
+      this.#leftMs = this.#readBuffer.shares.shareMs(this, performance.now())
     }
     this.#turn.begin(this.#leftMs)
     const restStart = this.#receiver.receive(block, start, end)
     this.#leftMs = this.#turn.leftMs()
     if (this.#leftMs <= 0) this.#goOnLater()
-    return restStart
+    this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
   }
 }
 
@@ -314,9 +238,4 @@ function readDirectly(
   // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.
   const options = { handle, onread, allowHalfOpen: false }
   return new Socket(options as ConstructorParameters<typeof Socket>[0])
-}
-
-/** Rests of small frames grow and shrink all the time, those of large ones are kept in little more than they need. */
-function roomFor(restBytes: number): number {
-  return restBytes > SMALL_REST_BYTES ? Math.ceil((restBytes * 1.5) / 4096) * 4096 : Math.max(256, restBytes * 2)
 }

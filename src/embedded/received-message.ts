@@ -1,8 +1,8 @@
 /** Messages as they are given to code in this process: copies that belong to it. */
 import { BARE_HEADER_BYTES } from '../../protocol/constants.ts'
 import { decodeContentHeader } from '../../protocol/properties.ts'
-import { deliveriesBefore } from '../../storage/queue-log.ts'
 import type { Segment } from '../../storage/segment.ts'
+import { deliveriesBefore } from '../../storage/segment.ts'
 import { shortString } from '../broker/messages/message.ts'
 import { fromProperties, type MessageProperties, NO_PROPERTIES } from './message-properties.ts'
 

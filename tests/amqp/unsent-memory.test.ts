@@ -133,7 +133,8 @@ describe('A large body for many clients that do not read', () => {
   async function published(channel: RawChannel, server: ReturnType<ServerBuilder['build']>): Promise<void> {
     await channel.call('confirm.select')
     channel.publish({ exchange: 'amq.fanout', body: Buffer.alloc(16 * MEBIBYTE) })
-    await channel.expect('basic.ack')
+    // The broker writes 24 copies first.
+    expect(await channel.client.next(1, 10_000)).toMatchObject({ name: 'basic.ack' })
     const vhost = server.core.requireVhost('/')
     const queues = [...vhost.queues()]
     while (queues.some(({ readyCount }) => readyCount > 0)) await channel.expectQuiet()

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { runCommandLine } from '../../src/cli/command-line.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
@@ -25,8 +25,20 @@ export const MESSAGES = 100
 /** The last message has a body of this size, which is kept beside its page. */
 export const LARGE_BODY_BYTES = 50_000
 
+/** The files of the store that every test gets a copy of: to start a broker for each takes much longer. */
+let made: Promise<[name: string, content: Buffer][]> | undefined
+
 /** Two queues with the same messages, some of which were acked in the first. */
 export async function makeStore(folder = join(temporaryFolder(), 'store')): Promise<string> {
+  made ??= firstStore(join(temporaryFolder(), 'store')).then(filesOf)
+  for (const [name, content] of await made) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), content)
+  }
+  return folder
+}
+
+async function firstStore(folder: string): Promise<string> {
   const server = await startBroker(folder)
   const { broker } = server
   broker.declareExchange('news', 'fanout', { durable: true })

@@ -4,7 +4,8 @@ import { Reading } from '../../src/amqp/reading.ts'
 import { methodFrame } from '../support/wire-frames.ts'
 import { declareNew, QUEUE, release, server, stall, useStallingServer } from './stalling-server.ts'
 
-const MANY = 100_000
+/** Many times what may be on its way. */
+const MANY = 40_000
 /** What one connection may have on its way to the disk is about 1 MiB; each change takes a quarter of a KiB and more. */
 const CHANGES_MAX = 5000
 

@@ -158,7 +158,7 @@ describe('a queue', () => {
       },
       { grownMbMax: 30 },
     )
-  })
+  }, 60_000)
 
   test('with thousands of consumers on one channel holds up no other client for long', async () => {
     await underAttack(async (scene) => {

@@ -1,9 +1,9 @@
 // Messages for the storages under test, and the simplest thing that does what a queue log does.
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { deliveriesBefore, type QueueLog } from '../../storage/queue-log.ts'
+import type { QueueLog } from '../../storage/queue-log.ts'
 import type { RecordSource } from '../../storage/record.ts'
-import type { Segment } from '../../storage/segment.ts'
+import { deliveriesBefore, type Segment } from '../../storage/segment.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { numbered, source, stored } from './sources.ts'
 

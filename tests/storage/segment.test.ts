@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { allocateBlock, Block } from '../../src/lib/block.ts'
-import { isBodyBeside } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN, recordLength } from '../../storage/record.ts'
 import { copyRecord, recordSource } from '../../storage/record-bytes.ts'
-import { Segment } from '../../storage/segment.ts'
+import { isBodyBeside, Segment } from '../../storage/segment.ts'
 import { numbered, source, stored } from './sources.ts'
 
 const part = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))

@@ -55,7 +55,13 @@ const PROPERTIES = [
 ] as const
 
 export function frame(type: number, channel: number, payload: Uint8Array = Buffer.alloc(0), end = 0xce): Buffer {
-  return new ByteWriter().octet(type).short(channel).long(payload.length).bytes(payload).octet(end).take()
+  return new ByteWriter(payload.length + 8)
+    .octet(type)
+    .short(channel)
+    .long(payload.length)
+    .bytes(payload)
+    .octet(end)
+    .take()
 }
 
 export function methodFrame(channel: number, name: MethodName, args: MethodArguments = {}): Buffer {

@@ -126,13 +126,26 @@ export function methodIds(name: MethodName | undefined): { classId: number; meth
   return { classId, methodId }
 }
 
-function fieldsOf(name: MethodName): readonly (readonly [string, string])[] {
-  const [, , fields] = METHODS[name]
-  const words = fields.split(' ').filter((word) => word !== '')
-  return words.map((word) => {
-    const [field = '', type = ''] = word.split(':')
-    return [field, type] as const
-  })
+type Fields = ReadonlyMap<string, string>
+
+function fieldsIn(row: string): Fields {
+  const words = row.split(' ').filter((word) => word !== '')
+  return new Map(
+    words.map((word) => {
+      const [field = '', type = ''] = word.split(':')
+      return [field, type] as const
+    }),
+  )
+}
+
+const NAMES = Object.keys(METHODS) as MethodName[]
+const FIELDS: ReadonlyMap<MethodName, Fields> = new Map(NAMES.map((name) => [name, fieldsIn(METHODS[name][2])]))
+const NAMES_BY_IDS: ReadonlyMap<number, MethodName> = new Map(
+  NAMES.map((name) => [(METHODS[name][0] << 16) | METHODS[name][1], name]),
+)
+
+function fieldsOf(name: MethodName): Fields {
+  return FIELDS.get(name) ?? fieldsIn(METHODS[name][2])
 }
 
 function writeArgument(writer: ByteWriter, type: string, value: WireValue | undefined): void {
@@ -149,7 +162,7 @@ function writeArgument(writer: ByteWriter, type: string, value: WireValue | unde
 export function encodeMethod(name: MethodName, args: MethodArguments = {}): Buffer {
   const fields = fieldsOf(name)
   for (const field of Object.keys(args)) {
-    if (!fields.some(([known]) => known === field)) throw new Error(`${name} has no field '${field}'`)
+    if (!fields.has(field)) throw new Error(`${name} has no field '${field}'`)
   }
   const { classId, methodId } = methodIds(name)
   const writer = new ByteWriter().short(classId).short(methodId)
@@ -185,9 +198,7 @@ export function decodeMethod(payload: Buffer): { name: MethodName; args: MethodA
   const reader = new ByteReader(payload)
   const classId = reader.short()
   const methodId = reader.short()
-  const name = (Object.keys(METHODS) as MethodName[]).find(
-    (candidate) => METHODS[candidate][0] === classId && METHODS[candidate][1] === methodId,
-  )
+  const name = NAMES_BY_IDS.get((classId << 16) | methodId)
   if (name === undefined) throw new Error(`the broker sent the unknown method ${classId}.${methodId}`)
   const args: Record<string, WireValue> = {}
   let bits = 0

@@ -32,38 +32,46 @@ function isTagged(value: WireValue): value is Tagged {
 
 /** Collects the bytes of one payload. */
 export class ByteWriter {
-  #parts: Buffer[] = []
+  #bytes: Buffer
+  #length = 0
+
+  /** It grows beyond this many bytes. */
+  constructor(capacity = 64) {
+    this.#bytes = Buffer.allocUnsafe(capacity)
+  }
 
   octet(value: number): this {
-    return this.bytes(Buffer.from([value]))
+    const at = this.#grow(1)
+    this.#bytes[at] = value
+    return this
   }
 
   short(value: number): this {
-    const part = Buffer.alloc(2)
-    part.writeUInt16BE(value)
-    return this.bytes(part)
+    const at = this.#grow(2)
+    this.#bytes.writeUInt16BE(value, at)
+    return this
   }
 
   long(value: number): this {
-    const part = Buffer.alloc(4)
-    part.writeUInt32BE(value)
-    return this.bytes(part)
+    const at = this.#grow(4)
+    this.#bytes.writeUInt32BE(value, at)
+    return this
   }
 
   longlong(value: number | bigint): this {
-    const part = Buffer.alloc(8)
-    part.writeBigUInt64BE(BigInt.asUintN(64, BigInt(value)))
-    return this.bytes(part)
+    const at = this.#grow(8)
+    this.#bytes.writeBigUInt64BE(BigInt.asUintN(64, BigInt(value)), at)
+    return this
   }
 
   shortstr(value: string | Uint8Array): this {
-    const text = Buffer.from(value)
-    return this.octet(text.length).bytes(text)
+    const length = Buffer.byteLength(value)
+    return this.octet(length).#text(value, length)
   }
 
   longstr(value: string | Uint8Array): this {
-    const text = Buffer.from(value)
-    return this.long(text.length).bytes(text)
+    const length = Buffer.byteLength(value)
+    return this.long(length).#text(value, length)
   }
 
   table(value: WireTable): this {
@@ -71,12 +79,33 @@ export class ByteWriter {
   }
 
   bytes(value: Uint8Array): this {
-    this.#parts.push(Buffer.from(value))
+    const at = this.#grow(value.length)
+    this.#bytes.set(value, at)
     return this
   }
 
+  /** What was collected; nothing can be added any more. */
   take(): Buffer {
-    return Buffer.concat(this.#parts)
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #text(value: string | Uint8Array, length: number): this {
+    if (typeof value !== 'string') return this.bytes(value)
+    const at = this.#grow(length)
+    this.#bytes.write(value, at)
+    return this
+  }
+
+  /** Makes room for so many bytes; where they begin. */
+  #grow(count: number): number {
+    const start = this.#length
+    this.#length += count
+    if (this.#length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#length, this.#bytes.length * 2))
+      larger.set(this.#bytes.subarray(0, start))
+      this.#bytes = larger
+    }
+    return start
   }
 }
 

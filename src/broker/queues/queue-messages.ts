@@ -20,16 +20,21 @@ export interface QueueMessages {
   append(message: RecordSource): void
   /** Whether the next ready message is in memory; if not, `whenReadable` is called once it is. */
   isReadable(whenReadable: () => void): boolean
-  /** Takes the next ready message. There must be one, and it must be in memory. */
-  take(): void
+  /**
+   * Takes the next ready message. There must be one, and it must be in memory. One that is not `isUnacked` has to be
+   * finished at once.
+   */
+  take(isUnacked: boolean): void
   /** Finds the next ready message without taking it; false when none is in memory. */
   peek(): boolean
   /** Takes a ready message from wherever it is, in memory; false when it is not ready. */
   takeAt(segment: Segment, index: number): boolean
   /** Reads a segment back into memory, and calls back when it is there; at once when it is. */
   load(segment: Segment, whenLoaded: () => void): void
-  /** A message that was taken is done with. */
+  /** A message that was taken as unacked is done with. */
   settle(segment: Segment, index: number): void
+  /** So is one that was not. */
+  finish(segment: Segment, index: number): void
   /** A message that was taken becomes ready again, in its old place. */
   requeue(segment: Segment, index: number): void
   /** Drops all ready messages; how many there were. */

@@ -149,13 +149,13 @@ export class Queue {
       }
       const consumer = consumers.next()
       if (consumer === undefined) break
-      messages.take()
+      messages.take(!consumer.isNoAck)
       const segment = messages.segment as Segment
       const { index } = messages
       this.deliveredCount++
       if (consumer.isNoAck) {
         consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
-        messages.settle(segment, index)
+        messages.finish(segment, index)
       } else {
         this.unackedCount++
         if (consumer.prefetchCount !== 0) consumer.credit--
@@ -178,13 +178,13 @@ export class Queue {
     const messages = this.#messages
     if (messages.readyCount === 0) return 'empty'
     if (!messages.isReadable(whenReadable)) return 'unread'
-    messages.take()
+    messages.take(!isNoAck)
     const segment = messages.segment as Segment
     const { index } = messages
     this.deliveredCount++
     if (!isNoAck) this.unackedCount++
     read(segment, index, messages.isRedelivered)
-    if (isNoAck) messages.settle(segment, index)
+    if (isNoAck) messages.finish(segment, index)
     return 'taken'
   }
 

@@ -125,6 +125,7 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
     first === undefined ? EMPTY_BLOCK : new Block(Buffer.from(first.buffer.buffer, first.buffer.byteOffset, bytes))
   segment.offsets = new Uint32Array(segment.count)
   segment.length = bytes
+  segment.mayHaveExtensions = true
   segment.bodies = undefined
   let index = 0
   let at = 0

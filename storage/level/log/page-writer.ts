@@ -13,7 +13,7 @@ export interface PageOwner {
   pageAdded(page: Page, stored: StoredSegment): void
 }
 
-/** Every run of durable records from this one on that are not settled becomes a page. */
+/** Every run of durable records from this one on that are not settled becomes a page. Returns the bytes of their bodies. */
 export function writePages(
   owner: PageOwner,
   segment: Segment,
@@ -21,8 +21,9 @@ export function writePages(
   from: number,
   builder: FrameBuilder,
   log: LogFile,
-): void {
+): number {
   const { count } = segment
+  let bodyBytes = 0
   // Nearly always: then the recorder need not look at each of them.
   const areAllDue = stored.settledEnd <= from && stored.appended === count
   const isDue = (index: number): boolean => !stored.isSettled(index) && segment.isRecordDurable(index)
@@ -34,8 +35,10 @@ export function writePages(
     let end = areAllDue ? count : first + 1
     while (end < count && isDue(end)) end++
     owner.pageAdded(writePage(owner.queueId, segment, first, end, builder, log), stored)
+    bodyBytes += segment.bodyBytesIn(first, end)
     first = end
   }
+  return bodyBytes
 }
 
 function writePage(

@@ -21,6 +21,7 @@ import { StoredSegment, storedOf } from './stored-segment.ts'
 const PAGES_MAX = 16
 const NO_SEGMENTS: readonly StoredSegment[] = []
 const NO_SEQUENCES: readonly number[] = []
+const NO_INDEXES: readonly number[] = []
 
 export class QueueRecorder implements LogRecorder, PageOwner {
   readonly queueId: number
@@ -64,16 +65,15 @@ export class QueueRecorder implements LogRecorder, PageOwner {
       if (complete !== undefined && complete.pages.length + 1 > PAGES_MAX) this.#touch(complete)
     }
     stored.appended++
-    stored.unsettledBytes += segment.bodyBytes(segment.count - 1)
     this.#touch(stored)
     this.#journal.staged(messageBytes)
   }
 
   settled(segment: Segment, index: number): void {
     const stored = storedOf(segment)
-    if (stored === undefined || !stored.settle(index) || !belongsOnDisk(segment, index)) return
-    stored.unsettledBytes -= segment.bodyBytes(index)
+    if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
+    if (!belongsOnDisk(segment, index)) return
     stored.newlySettled ??= []
     stored.newlySettled.push(index)
     this.#touch(stored)
@@ -155,6 +155,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     for (let index = 0; index < segment.count; index++) {
       if (!stored.isSettled(index)) stored.unsettledBytes += segment.bodyBytes(index)
     }
+    for (const index of stored.newlySettled ?? NO_INDEXES) stored.unsettledBytes += segment.bodyBytes(index)
   }
 
   #discard(segment: Segment, damaged: readonly DamagedRecords[]): void {
@@ -174,8 +175,8 @@ export class QueueRecorder implements LogRecorder, PageOwner {
       const { segment } = stored
       if (segment === undefined) continue
       stored.beforeChange?.()
-      this.#gatherSettled(stored, builder)
-      writePages(this, segment, stored, stored.gathered, builder, log)
+      this.#gatherSettled(segment, stored, builder)
+      stored.unsettledBytes += writePages(this, segment, stored, stored.gathered, builder, log)
       stored.gathered = segment.count
       this.#gatherReturned(stored, builder)
       this.#gatherBytes(stored, builder)
@@ -211,8 +212,9 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     return this.#cursorSegment === cursor.segment && this.#cursorIndex > cursor.index
   }
 
-  #gatherSettled(stored: StoredSegment, builder: FrameBuilder): void {
+  #gatherSettled(segment: Segment, stored: StoredSegment, builder: FrameBuilder): void {
     if (stored.newlySettled === undefined) return
+    for (const index of stored.newlySettled) stored.unsettledBytes -= segment.bodyBytes(index)
     stored.newlySettled.sort((a, b) => a - b)
     builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)

@@ -28,9 +28,9 @@ export class StoredSegment implements SegmentNotes {
   newlyReturned: Set<number> | undefined
   /** How often messages came back; the segment has the same. */
   deliveries: DeliveryCounts | undefined
-  /** Bytes of the bodies of its durable records that are not settled, now … */
+  /** Bytes of the bodies of its records on the disk that are not settled, as of the commit that is being gathered … */
   unsettledBytes = 0
-  /** … and as of the last commit, if one has told of them. */
+  /** … and of the last one that has told of them. */
   unsettledBytesInCommits: number | undefined
   isDirty = false
   /** Its records were written a second time, in as few pages as they need. */

@@ -61,9 +61,9 @@ class ShortOnesFirst implements QueueMessages {
     return this.#next.isReadable(whenReadable)
   }
 
-  take(): void {
+  take(isUnacked: boolean): void {
     this.#taken = this.#next
-    this.#taken.take()
+    this.#taken.take(isUnacked)
   }
 
   peek(): boolean {
@@ -81,6 +81,10 @@ class ShortOnesFirst implements QueueMessages {
 
   settle(segment: Segment, index: number): void {
     logOf(segment).settle(segment, index)
+  }
+
+  finish(segment: Segment, index: number): void {
+    logOf(segment).finish(segment, index)
   }
 
   requeue(segment: Segment, index: number): void {

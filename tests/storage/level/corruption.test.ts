@@ -23,6 +23,7 @@ const QUEUES = [1, 2, 3] as const
 const RUNS = Number(process.env.LEVERET_CORRUPTION_RUNS ?? 10)
 const TIMEOUT_MS = 60_000 + RUNS * 3000
 const PER_COMMIT = 10
+const PER_LIFE = 160
 const LOG_FILE_BYTES = 128 * 1024
 
 const root = mkdtempSync(join(tmpdir(), 'leveret-corruption-'))
@@ -80,14 +81,14 @@ async function fill(life: number): Promise<void> {
   const storage = open(template, () => {})
   await storage.open()
   const logs = QUEUES.map((id) => storage.createQueueLog(id))
-  for (let number = 0; number < 300; number++) {
-    for (const log of logs) log.append(durable(life * 300 + number, number % 29 === 0 ? 40_000 : 300))
+  for (let number = 0; number < PER_LIFE; number++) {
+    for (const log of logs) log.append(durable(life * PER_LIFE + number, number % 29 === 0 ? 40_000 : 300))
     if (number % PER_COMMIT > 0) continue
     storage.journal.put(1, `entity ${life} ${number}`, Buffer.alloc(40, `value ${number};`))
     await committed(storage)
   }
   for (const log of logs) {
-    for (let left = 0; left < 300; left++) {
+    for (let left = 0; left < PER_LIFE; left++) {
       const { number, segment, index } = await takeOne(log)
       // A few of the oldest stay, and keep nothing but themselves.
       if (number % 20 !== 0 && number % 29 !== 0) log.settle(segment, index)

@@ -1,0 +1,44 @@
+/** What all connections of a server read into, and what they share besides: whose turn it is, and for how long. */
+import { allocateBlock, type Block } from '../lib/block.ts'
+import { InputShares } from './input-shares.ts'
+import { RestBlocks } from './rest.ts'
+
+export const READ_BYTES: number = 64 * 1024
+/** A large body often follows another one: so much of its beginning is read into the shared buffer, and copied. */
+const BEGINNING_BYTES = 4 * 1024
+
+export class ReadBuffer {
+  readonly block: Block
+  /** The part that the kernel writes to. */
+  readonly target: Buffer
+  /** The beginning of it. */
+  readonly shortTarget: Buffer
+  readonly headroomBytes: number
+  /** Number of the turn of the event loop. */
+  readonly turn = turnCounter()
+  readonly shares = new InputShares()
+  readonly rests = new RestBlocks(READ_BYTES)
+
+  /** `frameMaxBytes`: no rest is longer than a frame. */
+  constructor(frameMaxBytes: number) {
+    this.headroomBytes = frameMaxBytes + 64
+    this.block = allocateBlock(this.headroomBytes + READ_BYTES)
+    this.target = this.block.bytes.subarray(this.headroomBytes)
+    this.shortTarget = this.target.subarray(0, BEGINNING_BYTES)
+  }
+}
+
+/** Counts the turns of the event loop in which something is read. */
+function turnCounter(): () => number {
+  let turn = 1
+  let isArmed = false
+  const next = (): void => {
+    turn++
+    isArmed = false
+  }
+  return () => {
+    if (!isArmed) setImmediate(next)
+    isArmed = true
+    return turn
+  }
+}
