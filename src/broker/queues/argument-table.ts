@@ -44,7 +44,7 @@ export type Settings<T extends ArgumentTable> = {
     : ReturnType<R['read']>
 }
 
-type Resource = readonly ['queue', name: string, vhost: string]
+type Resource = readonly [kind: 'queue', name: string, vhost: string]
 
 const NO_FIELDS: FieldTable = new Map()
 
