@@ -1,7 +1,8 @@
 import type { OpenOptions, Recovery, Storage } from '../storage/storage.ts'
-import type { UserList } from './auth/user-list.ts'
+import { USER_KIND, type UserList } from './auth/user-list.ts'
 import type { Broker } from './broker/broker.ts'
 import type { Logger } from './lib/logger.ts'
+import type { ServerConfig } from './server-config.ts'
 
 /** What a server found in its storage. */
 export interface ServerRecovery {
@@ -36,8 +37,37 @@ export async function openStorage(
   }
 }
 
+/** What a server restores into. */
+interface RestoringServer {
+  readonly core: Broker
+  readonly userList: UserList
+  readonly logger: Logger
+}
+
+/** Restores what the storage has; in a new one, makes the default virtual host and, if it `hasUsers`, the default user. */
+export function restoreServer(
+  found: Recovery,
+  { core, userList, logger }: RestoringServer,
+  { defaultUser, defaultPass, defaultVhost }: Pick<ServerConfig, 'defaultUser' | 'defaultPass' | 'defaultVhost'>,
+  hasUsers: boolean,
+): ServerRecovery {
+  const recovery = restoreEntities(found, core, userList)
+  if (core.storageIsDurable) reportRecovery(recovery, logger)
+  if (recovery.vhosts === 0) core.createVhost(defaultVhost)
+  if (!hasUsers) return recovery
+  // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
+  const isNew = found.entities.every(({ kind }) => kind !== USER_KIND)
+  if (isNew && found.quarantined > 0) logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
+  if (isNew) userList.add(defaultUser, defaultPass, ['administrator'])
+  else if (recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
+  else if ('refusal' in userList.authenticate({ name: defaultUser, password: Buffer.from(defaultPass) }, '127.0.0.1')) {
+    logger.info({}, `user '${defaultUser}' is not as configured: the storage has users already, and they stay`)
+  }
+  return recovery
+}
+
 /** Makes what was kept. */
-export function restoreEntities(found: Recovery, core: Broker, users: UserList): ServerRecovery {
+function restoreEntities(found: Recovery, core: Broker, users: UserList): ServerRecovery {
   const { counts, problems } = core.restore(found)
   const { messages, tornBytes, durationMs } = found
   return {
@@ -54,7 +84,7 @@ export function restoreEntities(found: Recovery, core: Broker, users: UserList):
   }
 }
 
-export function reportRecovery(recovery: ServerRecovery, logger: Logger): void {
+function reportRecovery(recovery: ServerRecovery, logger: Logger): void {
   const { vhosts, tornBytes, quarantined, problems, durationMs } = recovery
   for (const text of problems) logger.warn({}, `recovery: ${text}`)
   // Every store begins with a virtual host.

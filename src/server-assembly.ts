@@ -1,0 +1,139 @@
+/** Makes all the parts of a server, and wires them. */
+import { hostname } from 'node:os'
+import type { Storage } from '../storage/storage.ts'
+import type { AmqpContext } from './amqp/context.ts'
+import { AmqpListener } from './amqp/listener.ts'
+import { OutboxFlusher } from './amqp/outbox.ts'
+import { ReadBuffer } from './amqp/read-buffer.ts'
+import { serverProperties } from './amqp/server-properties.ts'
+import type { Authenticator } from './auth/authenticator.ts'
+import { UserList } from './auth/user-list.ts'
+import { Broker } from './broker/broker.ts'
+import { EmbeddedUsers } from './embedded/embedded-users.ts'
+import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
+import { GarbageWatch } from './garbage-watch.ts'
+import { type Clock, SystemClock } from './lib/clock.ts'
+import { guarded } from './lib/guarded.ts'
+import { heapFigures } from './lib/heap.ts'
+import { type Logger, steadyLogger } from './lib/logger.ts'
+import { RareLines } from './lib/rare-lines.ts'
+import { leveretVersion } from './lib/version.ts'
+import type { ServerConfig } from './server-config.ts'
+import { HookCalls, type ServerHooks } from './server-hooks.ts'
+import { JournalWatch } from './server-journal.ts'
+import { MemoryWatch, programBytes } from './server-memory.ts'
+
+/** What the program gives. */
+export interface ServerParts {
+  readonly config: ServerConfig
+  readonly storage: Storage
+  readonly logger: Logger
+  /** Undefined for the users in the storage. */
+  readonly authenticator: Authenticator | undefined
+  readonly hooks: ServerHooks
+}
+
+/** When code in the process may use the server. Both throw Error. */
+export interface ServerGuards {
+  /** It runs, and may be stopping. */
+  readonly requireRunning: () => void
+  /** It runs, and is not stopping. */
+  readonly requireServing: () => void
+}
+
+export class ServerAssembly {
+  readonly core: Broker
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly hooks: HookCalls
+  readonly rareLines: RareLines
+  readonly listener: AmqpListener
+  readonly memoryWatch: MemoryWatch
+  readonly journalWatch: JournalWatch
+  readonly vhosts: EmbeddedVhosts
+  readonly userList: UserList
+  readonly users: EmbeddedUsers
+  readonly #garbage: GarbageWatch
+  readonly #parts: ServerParts
+
+  constructor(parts: ServerParts, { requireRunning, requireServing }: ServerGuards) {
+    const { config, storage } = parts
+    const logger = steadyLogger(parts.logger)
+    this.#parts = parts
+    this.logger = logger
+    this.rareLines = new RareLines(logger)
+    this.hooks = new HookCalls(parts.hooks, logger)
+    const onDefect = (error: unknown): void => {
+      logger.error({ err: error }, 'internal error while delivering')
+      this.hooks.call('onError', error)
+    }
+    const run = guarded((work: () => void) => work(), onDefect)
+    const clock = new SystemClock(onDefect)
+    this.clock = clock
+    this.#garbage = new GarbageWatch({
+      strayBytes: () => this.#strayBytes(),
+      heapBytes: () => heapFigures().usedBytes,
+      now: () => clock.monotonicMs(),
+    })
+    this.core = new Broker({
+      storage,
+      memoryLimitBytes: config.memoryLimitBytes,
+      heapLimitBytes: heapFigures().limitBytes,
+      otherBytes: () =>
+        programBytes(config.memoryLimitBytes) +
+        heapFigures().usedBytes +
+        (this.listener?.unsentBytes ?? 0) +
+        this.#garbage.keptBytes,
+      nextTurn: (work) => setImmediate(run, work),
+      clock,
+      onDefect,
+    })
+    const { loopbackUsers, allowAnonymous, defaultUser, maxMessageSizeBytes } = config
+    this.userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
+    this.userList.keepIn(this.core.entityRegistry)
+    this.listener = new AmqpListener(this.#amqpContext(), () => clock.monotonicMs())
+    this.memoryWatch = new MemoryWatch({
+      memory: this.core.memory,
+      storage: storage.memory,
+      bodies: this.core.bodies,
+      garbage: this.#garbage,
+      logger,
+      rareLines: this.rareLines,
+      relieve: () => this.listener.relieveMemory(),
+    })
+    this.journalWatch = new JournalWatch(storage.journal, this.listener, logger)
+    this.vhosts = new EmbeddedVhosts({ core: this.core, logger, maxMessageSizeBytes, requireRunning })
+    this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
+  }
+
+  /** Bytes of buffers that are not known to be in use: garbage, and what others have. */
+  #strayBytes(): number {
+    const { memory } = this.#parts.storage
+    if (memory === undefined) return 0
+    const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
+    const known = memory.bufferBytes + inMessages + (this.listener?.unsentBytes ?? 0)
+    return Math.max(0, heapFigures().externalBytes - known)
+  }
+
+  #amqpContext(): AmqpContext {
+    const { config, authenticator } = this.#parts
+    return {
+      broker: this.core,
+      authenticator: authenticator ?? this.userList,
+      logger: this.logger,
+      rareLines: this.rareLines,
+      limits: config,
+      mechanisms: ['PLAIN', 'AMQPLAIN', ...(config.allowAnonymous ? ['ANONYMOUS'] : [])],
+      serverProperties: serverProperties(leveretVersion(), `leveret@${hostname()}`),
+      flusher: new OutboxFlusher(),
+      readBuffer: new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes)),
+      onOpen: (details) => {
+        this.hooks.call('onConnect', details)
+      },
+      onClose: (details) => {
+        this.#garbage.expectGarbage()
+        this.hooks.call('onDisconnect', details)
+      },
+    }
+  }
+}

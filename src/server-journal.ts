@@ -1,0 +1,44 @@
+import type { Journal } from '../storage/journal.ts'
+import type { Logger } from './lib/logger.ts'
+
+/** The listener, as far as the disk concerns it. */
+export interface JournalClients {
+  /** What waits for the disk waits for long. */
+  diskFailed(): void
+  resumePublishers(): void
+}
+
+/** Follows the journal: says in the log what keeps it from writing, and lets publishers go on as soon as they may. */
+export class JournalWatch {
+  readonly #journal: Journal
+  readonly #clients: JournalClients
+  readonly #logger: Logger
+  #trouble: string | undefined
+  #unsubscribe: () => void = () => {}
+
+  constructor(journal: Journal, clients: JournalClients, logger: Logger) {
+    this.#journal = journal
+    this.#clients = clients
+    this.#logger = logger
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#journal.onChange(() => this.#look())
+    this.#look()
+  }
+
+  stop(): void {
+    this.#unsubscribe()
+  }
+
+  #look(): void {
+    const { trouble, isCongested } = this.#journal
+    if (trouble !== this.#trouble) {
+      if (trouble === undefined) this.#logger.info({}, 'the disk can be written again: publishers go on')
+      else this.#logger.error({}, `${trouble}; publishers wait, consumers go on`)
+      this.#trouble = trouble
+      if (trouble !== undefined) this.#clients.diskFailed()
+    }
+    if (!isCongested) this.#clients.resumePublishers()
+  }
+}
