@@ -101,7 +101,7 @@ export class ServerAssembly {
       rareLines: this.rareLines,
       relieve: () => this.listener.relieveMemory(),
     })
-    this.journalWatch = new JournalWatch(storage.journal, this.listener, logger)
+    this.journalWatch = new JournalWatch(storage, this.listener, logger)
     this.vhosts = new EmbeddedVhosts({ core: this.core, logger, maxMessageSizeBytes, requireRunning })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
   }

@@ -1,4 +1,4 @@
-import type { Journal } from '../storage/journal.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Logger } from './lib/logger.ts'
 
 /** The listener, as far as the disk concerns it. */
@@ -10,20 +10,21 @@ export interface JournalClients {
 
 /** Follows the journal: says in the log what keeps it from writing, and lets publishers go on as soon as they may. */
 export class JournalWatch {
-  readonly #journal: Journal
+  readonly #storage: Pick<Storage, 'journal'>
   readonly #clients: JournalClients
   readonly #logger: Logger
   #trouble: string | undefined
   #unsubscribe: () => void = () => {}
 
-  constructor(journal: Journal, clients: JournalClients, logger: Logger) {
-    this.#journal = journal
+  /** The journal is there once the storage is open. */
+  constructor(storage: Pick<Storage, 'journal'>, clients: JournalClients, logger: Logger) {
+    this.#storage = storage
     this.#clients = clients
     this.#logger = logger
   }
 
   start(): void {
-    this.#unsubscribe = this.#journal.onChange(() => this.#look())
+    this.#unsubscribe = this.#storage.journal.onChange(() => this.#look())
     this.#look()
   }
 
@@ -32,7 +33,7 @@ export class JournalWatch {
   }
 
   #look(): void {
-    const { trouble, isCongested } = this.#journal
+    const { trouble, isCongested } = this.#storage.journal
     if (trouble !== this.#trouble) {
       if (trouble === undefined) this.#logger.info({}, 'the disk can be written again: publishers go on')
       else this.#logger.error({}, `${trouble}; publishers wait, consumers go on`)

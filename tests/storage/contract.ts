@@ -359,7 +359,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         expect(recovery.entities.map(({ kind, key }) => `${kind} ${key}`).sort()).toEqual(['1 good', '2 bad'])
       })
 
-      test('keeps what happened in any order of events', async () => {
+      test('keeps what happened in any order of events', { timeout: 60_000 }, async () => {
         await fc.assert(
           fc.asyncProperty(fc.array(EVENT, { minLength: 1, maxLength: 60 }), async (events) => {
             const pair = new Pair(newId(), storage)
