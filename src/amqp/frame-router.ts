@@ -14,7 +14,6 @@ import {
 import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
 import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-
 import type { Block } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
 import { methodExpected } from './channel.ts'

@@ -1,4 +1,4 @@
-import { METHODS, type MethodArguments } from '../../../protocol/methods.ts'
+import type { MethodArguments } from '../../../protocol/methods.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { refuse } from '../../broker/errors.ts'
 import { shortString } from '../../broker/messages/message.ts'
@@ -6,11 +6,10 @@ import { accessQueue } from '../../broker/operations/queue-declaration.ts'
 import { consumerSettings } from '../../broker/queues/consumer-arguments.ts'
 import type { Queue } from '../../broker/queues/queue.ts'
 import { REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
-
 import type { Channel } from '../channel.ts'
 import { writeStoredContent } from '../delivery.ts'
 import type { UnackedOwner } from '../unacked.ts'
-import type { Handler } from './handler.ts'
+import { carryOutRest, type Handler } from './handler.ts'
 import { queueName } from './queue.ts'
 
 type ReadRecord = (segment: Segment, index: number, isRedelivered: boolean) => void
@@ -85,15 +84,8 @@ const get: Handler<'basic.get'> = (channel, args) => {
 
 /** What had to be read from the disk is there. */
 function getAgain(channel: Channel, args: MethodArguments<'basic.get'>): void {
-  const { failures, intake } = channel.connection
-  intake.endRead()
-  if (channel.isClosing) return
-  try {
-    get(channel, args)
-  } catch (error) {
-    const { classId, methodId } = METHODS['basic.get']
-    failures.failChannel(channel, error, classId, methodId)
-  }
+  channel.connection.intake.endRead()
+  if (!channel.isClosing) carryOutRest(channel, 'basic.get', () => get(channel, args))
 }
 
 const recover: Handler<'basic.recover'> = (channel, { requeue }) => {

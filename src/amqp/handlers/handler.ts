@@ -1,5 +1,15 @@
-import type { MethodArguments, MethodName } from '../../../protocol/methods.ts'
+import { METHODS, type MethodArguments, type MethodName } from '../../../protocol/methods.ts'
 import type { Channel } from '../channel.ts'
 
 /** Carries out a method that a client sends on a channel. */
 export type Handler<N extends MethodName> = (channel: Channel, args: MethodArguments<N>) => void
+
+/** Carries out the rest of a method that had to wait. An error ends the channel, as it would have at once. */
+export function carryOutRest(channel: Channel, name: MethodName, rest: () => void): void {
+  try {
+    rest()
+  } catch (error) {
+    const { classId, methodId } = METHODS[name]
+    channel.connection.failures.failChannel(channel, error, classId, methodId)
+  }
+}

@@ -3,10 +3,7 @@ import { refuse } from '../../broker/errors.ts'
 import { Transaction } from '../../broker/publishing/transaction.ts'
 import type { Channel } from '../channel.ts'
 import { AT_ONCE_MAX, goOnInTurns } from '../work-in-turns.ts'
-import type { Handler } from './handler.ts'
-
-const TX_CLASS = 90
-const COMMIT_METHOD = 20
+import { carryOutRest, type Handler } from './handler.ts'
 
 const select: Handler<'tx.select'> = (channel) => {
   if (channel.confirms !== undefined) throw refuse.confirmToTx()
@@ -30,20 +27,12 @@ const commit: Handler<'tx.commit'> = (channel) => {
     return
   }
   const end = (isDone: boolean): void => {
-    if (isDone) connection.answers.carryOut(() => answerOrFail(channel, answer))
+    if (isDone) connection.answers.carryOut(() => carryOutRest(channel, 'tx.commit', answer))
     release()
   }
   const step = (units: number): boolean => transaction.commitSome(units)
   if (step(AT_ONCE_MAX)) end(true)
   else goOnInTurns(channel, step, end)
-}
-
-function answerOrFail(channel: Channel, answer: () => void): void {
-  try {
-    answer()
-  } catch (error) {
-    channel.connection.failures.failChannel(channel, error, TX_CLASS, COMMIT_METHOD)
-  }
 }
 
 /** Keeps the journal from committing a part of a transaction; undefined when it cannot be kept from it now. */
