@@ -90,7 +90,7 @@ export class Intake {
     this.#isInputHeld = true
   }
 
-  /** A method takes several turns: the rest of the input waits. */
+  /** A method takes several turns, or waits for the disk to be read: the rest of the input waits. */
   beginLongWork(): void {
     this.#connection.reading.pause('long-work')
     this.#connection.holdInput()
@@ -98,17 +98,6 @@ export class Intake {
 
   endLongWork(): void {
     this.#connection.reading.resume('long-work')
-  }
-
-  /** What the client asks for has to be read from the disk first: the rest of the input waits. */
-  beginRead(): void {
-    this.#connection.reading.pause('page')
-    this.#connection.holdInput()
-  }
-
-  /** It was read: the input goes on. */
-  endRead(): void {
-    this.#connection.reading.resume('page')
   }
 
   /** Throws BrokerError while memory is short: for what cannot wait because it would never be freed. */

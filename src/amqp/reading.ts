@@ -2,10 +2,10 @@ import type { Transport } from './transport.ts'
 
 /**
  * Why a connection is not read from: its client reads too little, memory is short, the disk is slow or full, too much that
- * it asked for waits for a commit, its last method takes several turns, what it asked for is being read from the disk, it is
- * being checked, it is over.
+ * it asked for waits for a commit, its last method takes several turns or reads from the disk, it is being checked, it
+ * is over.
  */
-export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'long-work' | 'page' | 'authentication' | 'ended'
+export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'long-work' | 'authentication' | 'ended'
 
 /** Whether a connection is read from: only while there is no reason not to. */
 export class Reading {

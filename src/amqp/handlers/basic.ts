@@ -79,12 +79,12 @@ const get: Handler<'basic.get'> = (channel, args) => {
   }
   const found = queue.get(args.noAck, read, () => getAgain(channel, args))
   if (found === 'empty') connection.send(channel.id, 'basic.get-empty', {})
-  if (found === 'unread') connection.intake.beginRead()
+  if (found === 'unread') connection.intake.beginLongWork()
 }
 
 /** What had to be read from the disk is there. */
 function getAgain(channel: Channel, args: MethodArguments<'basic.get'>): void {
-  channel.connection.intake.endRead()
+  channel.connection.intake.endLongWork()
   if (!channel.isClosing) carryOutRest(channel, 'basic.get', () => get(channel, args))
 }
 
