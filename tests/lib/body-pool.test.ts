@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Block } from '../../src/lib/block.ts'
 import { BODY_TRAILER_BYTES, BodyPool } from '../../src/lib/body-pool.ts'
+import { SystemClock } from '../../src/lib/clock.ts'
 
-/** The pool looks so often at what is not used, and at no other time does it need a timer. */
-const BETWEEN_TRIMS_MS = 3000
 const KIBIBYTE = 1024
 const MEBIBYTE = 1024 * KIBIBYTE
 
@@ -76,12 +75,14 @@ describe('BodyPool', () => {
 
   describe('as time goes by', () => {
     beforeEach(() => void vi.useFakeTimers())
-    // In this order: the timers that were spied on are not the real ones.
-    afterEach(() => void vi.restoreAllMocks().useRealTimers())
+    afterEach(() => void vi.useRealTimers())
 
     test('gives back what is not used within 30 s, and keeps what is', async () => {
-      const pool = new BodyPool()
-      const armed = vi.spyOn(globalThis, 'setTimeout')
+      const clock = new SystemClock((error) => {
+        throw error
+      })
+      const armed = vi.spyOn(clock, 'after')
+      const pool = new BodyPool(undefined, clock)
       const burst = Array.from({ length: 60 }, () => pool.take(MEBIBYTE))
       for (const block of burst) block.release()
       const isKept = pool.take(64 * KIBIBYTE)
@@ -95,9 +96,10 @@ describe('BodyPool', () => {
       expect(pool.freeBytes).toBe(memoryOf(isKept).byteLength)
       await vi.advanceTimersByTimeAsync(10_000)
       expect(pool.freeBytes).toBe(0)
+      expect(armed).toHaveBeenCalled()
       armed.mockClear()
       await vi.advanceTimersByTimeAsync(60_000)
-      expect(armed.mock.calls.filter(([, delayMs]) => delayMs === BETWEEN_TRIMS_MS)).toEqual([])
+      expect(armed).not.toHaveBeenCalled()
     })
   })
 })
