@@ -2,7 +2,7 @@
  * Looks at the memory of the process now and then, more often while the alarm is on, gives back what is free when it is
  * needed, and logs the alarm.
  */
-import type { StorageMemory } from '../storage/storage.ts'
+import type { StorageMemory } from '../storage/storage-memory.ts'
 import type { MemoryAlarm } from './broker/memory/memory-alarm.ts'
 import type { GarbageWatch } from './garbage-watch.ts'
 import type { BodyPool } from './lib/body-pool.ts'

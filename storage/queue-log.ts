@@ -9,11 +9,12 @@ import { DeliveryCounts } from './delivery-counts.ts'
 import type { LogRecorder } from './log-recorder.ts'
 import { PositionSet } from './position-set.ts'
 import { QueueBytes } from './queue-bytes.ts'
+import { ReadyPositions } from './ready-positions.ts'
 import type { RecordSource } from './record.ts'
-import { RequeuedPositions } from './requeued.ts'
 import { deliveriesBefore, Segment } from './segment.ts'
+import { SegmentChain } from './segment-chain.ts'
 import type { SegmentPool } from './segment-pool.ts'
-import { isFull, SegmentSizes } from './segment-sizes.ts'
+import { isFull } from './segment-sizes.ts'
 
 export class QueueLog {
   readyCount = 0
@@ -29,13 +30,9 @@ export class QueueLog {
 
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
-  readonly #sizes: SegmentSizes
-  readonly #requeued = new RequeuedPositions()
-  #head: Segment | undefined
-  #tail: Segment | undefined
-  #cursor: Segment | undefined
-  #cursorIndex = 0
+  readonly #chain: SegmentChain
   readonly #bytes = new QueueBytes()
+  readonly #ready = new ReadyPositions(this.#bytes)
   /** Before a restart, everything in front of here was delivered. */
   #delivered: { readonly segment: number; readonly index: number } | undefined
 
@@ -44,7 +41,7 @@ export class QueueLog {
     this.#pool = pool
     this.#recorder = recorder
     this.isRecorded = recorder !== undefined
-    this.#sizes = new SegmentSizes(this.isRecorded)
+    this.#chain = new SegmentChain(pool, this.isRecorded)
   }
 
   /** Bytes of the bodies of ready messages … */
@@ -58,13 +55,13 @@ export class QueueLog {
   }
 
   #countedBytes(): QueueBytes {
-    this.#bytes.countRun(this.#cursor, this.#cursorIndex)
+    this.#ready.countRun()
     return this.#bytes
   }
 
   append(source: RecordSource): void {
     const recordBytes = Segment.roomFor(source)
-    let tail = this.#tail
+    let tail = this.#chain.tail
     if (tail === undefined || tail.length + recordBytes > tail.block.size || isFull(tail)) {
       tail = this.#makeRoom(recordBytes)
     }
@@ -82,7 +79,7 @@ export class QueueLog {
   isReadable(whenReadable: () => void): boolean {
     const recorder = this.#recorder
     if (recorder === undefined) return true
-    const segment = this.#nextSegment()
+    const segment = this.#ready.nextSegment()
     const following = segment.next
     if (following !== undefined && !following.isResident) recorder.load(following, undefined)
     if (segment.isResident) return true
@@ -103,59 +100,48 @@ export class QueueLog {
   take(isUnacked = true): void {
     this.readyCount--
     if (isUnacked !== this.#bytes.isUnackedRun) this.#countedBytes().isUnackedRun = isUnacked
-    if (this.#requeued.length > 0) {
-      this.segment = this.#requeued.firstSegment()
-      this.index = this.#requeued.firstIndex()
+    const ready = this.#ready
+    const { requeued } = ready
+    if (requeued.length > 0) {
+      this.segment = requeued.firstSegment()
+      this.index = requeued.firstIndex()
       this.isRedelivered = true
-      this.#requeued.shift()
+      requeued.shift()
       this.#bytes.taken(this.segment.bodyBytes(this.index))
       return
     }
-    const segment = this.#advanceCursor()
+    const segment = ready.advance()
     this.segment = segment
-    this.index = this.#cursorIndex++
+    this.index = ready.cursorIndex++
     if (this.#delivered !== undefined) this.#countIfDelivered(segment, this.index)
     this.isRedelivered = segment.deliveries !== undefined && deliveriesBefore(segment, this.index) > 0
-    this.#recorder?.delivered(segment, this.#cursorIndex)
+    this.#recorder?.delivered(segment, ready.cursorIndex)
   }
 
   /** Finds the next ready message without taking it: in `segment` and `index` then. False when none is in memory. */
   peek(): boolean {
     if (this.readyCount === 0) return false
-    const segment = this.#nextSegment()
+    const segment = this.#ready.nextSegment()
     if (!segment.isResident) return false
     this.segment = segment
-    this.index = this.#requeued.length > 0 ? this.#requeued.firstIndex() : this.#cursorIndex
+    this.index = this.#ready.nextIndex()
     return true
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
   get tail(): Segment | undefined {
-    return this.#tail
+    return this.#chain.tail
   }
 
   /**
-   * Takes a ready message wherever it is, be it ahead of the cursor or among those that came back; false when it is not
+   * Takes a ready message wherever it is, be it behind the cursor or among those that came back; false when it is not
    * ready. It is to be settled or requeued then, like one that `take` took. Its segment must be in memory: see `load`.
    */
   takeAt(segment: Segment, index: number): boolean {
-    if (!this.#isAhead(segment, index)) {
-      if (!this.#requeued.remove(segment, index)) return false
-    } else {
-      if (segment.isPassed(index)) return false
-      segment.taken ??= new PositionSet()
-      segment.taken.add(index)
-    }
+    if (!this.#ready.remove(segment, index)) return false
     this.readyCount--
     this.#bytes.move(segment.bodyBytes(index))
     return true
-  }
-
-  #isAhead(segment: Segment, index: number): boolean {
-    const cursor = this.#cursor
-    return (
-      cursor === undefined || segment.sequence > cursor.sequence || (segment === cursor && index >= this.#cursorIndex)
-    )
   }
 
   /** An unacked message is done with: its segment goes when it was the last one. */
@@ -178,9 +164,7 @@ export class QueueLog {
       return
     }
     this.#countReturn(segment, index)
-    // The cursor has yet to come to what was taken from ahead of it.
-    if (this.#isAhead(segment, index)) segment.taken?.remove(index)
-    else this.#requeued.insert(segment, index)
+    this.#ready.putBack(segment, index)
     this.readyCount++
     const bytes = segment.bodyBytes(index)
     this.#bytes.move(-bytes)
@@ -196,13 +180,12 @@ export class QueueLog {
   /** Drops all ready messages; how many there were. */
   purge(): number {
     const count = this.readyCount
-    this.#bytes.countRun(this.#cursor, this.#cursorIndex)
-    this.#requeued.drain((segment, index) => {
+    this.#ready.countRun()
+    this.#ready.requeued.drain((segment, index) => {
       segment.unloadedBytes = 0
       this.finish(segment, index)
     })
-    let segment = this.#cursor
-    let from = this.#cursorIndex
+    let { cursor: segment, cursorIndex: from } = this.#ready
     while (segment !== undefined) {
       const next: Segment | undefined = segment.next
       this.#dropFrom(segment, from)
@@ -228,22 +211,17 @@ export class QueueLog {
 
   /** Gives everything back, whether settled or not. */
   clear(): void {
-    let segment = this.#head
-    while (segment !== undefined) {
-      const next: Segment | undefined = segment.next
-      this.#pool.give(segment)
-      segment = next
-    }
+    this.#chain.clear()
     this.isClosed = true
     this.#recorder?.cleared()
-    this.#requeued.clear()
-    this.#head = this.#tail = this.#cursor = this.segment = undefined
-    this.#cursorIndex = this.readyCount = 0
+    this.#ready.clear()
+    this.segment = undefined
+    this.readyCount = 0
     this.#bytes.clear()
   }
 
   #dropFrom(segment: Segment, from: number): void {
-    this.#moveCursor(segment, segment.count)
+    this.#ready.moveCursor(segment, segment.count)
     segment.unloadedBytes = 0
     const settledCount = segment.settledCount + segment.unpassedFrom(from)
     if (settledCount === segment.count) {
@@ -262,51 +240,10 @@ export class QueueLog {
   }
 
   #makeRoom(recordBytes: number): Segment {
-    const tail = this.#tail
-    if (tail !== undefined && this.#sizes.mayGrow(tail, recordBytes)) {
-      this.#pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
-      return tail
-    }
-    if (tail !== undefined) this.#pool.countOffsets(tail)
-    const size = this.#sizes.next(tail, this.#pool.firstBytesMax)
-    const segment = this.#pool.take(Math.max(recordBytes, size))
-    segment.sequence = this.#pool.nextSequence++
+    const segment = this.#chain.makeRoom(recordBytes)
     segment.log = this
-    segment.previous = tail
-    if (tail === undefined) this.#head = segment
-    else tail.next = segment
-    this.#tail = segment
-    if (this.#cursor === undefined) {
-      this.#moveCursor(segment, 0)
-    }
+    if (this.#ready.cursor === undefined) this.#ready.moveCursor(segment, 0)
     return segment
-  }
-
-  /** The segment that `take` will take from. */
-  #nextSegment(): Segment {
-    return this.#requeued.length > 0 ? this.#requeued.firstSegment() : this.#advanceCursor()
-  }
-
-  #moveCursor(segment: Segment | undefined, index: number): void {
-    this.#cursor = segment
-    this.#cursorIndex = index
-    this.#bytes.beginRun(index)
-  }
-
-  /** Moves the cursor to the next record that is not settled: behind what is exhausted, over what a restart skipped. */
-  #advanceCursor(): Segment {
-    let segment = this.#cursor as Segment
-    for (;;) {
-      if ((segment.settled !== undefined || segment.taken !== undefined) && segment.isPassed(this.#cursorIndex)) {
-        this.#bytes.countRun(segment, this.#cursorIndex)
-        while (this.#cursorIndex < segment.count && segment.isPassed(this.#cursorIndex)) this.#cursorIndex++
-        this.#bytes.beginRun(this.#cursorIndex)
-      }
-      if (this.#cursorIndex < segment.count) return segment
-      this.#bytes.countRun(segment, this.#cursorIndex)
-      segment = segment.next as Segment
-      this.#moveCursor(segment, 0)
-    }
   }
 
   /** Takes segments out of memory that are safe on disk and not due soon, until so many bytes are free. */
@@ -314,34 +251,23 @@ export class QueueLog {
     let freed = 0
     const recorder = this.#recorder
     if (recorder === undefined) return freed
-    const due = new Set([
-      this.#cursor,
-      this.#cursor?.next,
-      this.#requeued.length > 0 ? this.#requeued.firstSegment() : undefined,
-    ])
-    for (let at = this.#tail?.previous; at !== undefined && freed < bytes; at = at.previous) {
-      if (at.isResident && !due.has(at) && recorder.isSafe(at)) freed += this.#unload(at)
+    for (let at = this.#chain.tail?.previous; at !== undefined && freed < bytes; at = at.previous) {
+      if (at.isResident && !this.#ready.isDueSoon(at) && recorder.isSafe(at)) freed += this.#unload(at)
     }
     return freed
   }
 
   #unload(segment: Segment): number {
-    if (segment.taken !== undefined || !this.#isAhead(segment, 0)) segment.keepBodyBytes()
-    segment.unloadedBytes = this.#readyBytesIn(segment)
+    if (segment.taken !== undefined || !this.#ready.isBehindCursor(segment, 0)) segment.keepBodyBytes()
+    segment.unloadedBytes = this.#ready.bytesIn(segment)
     segment.appendedBytes = 0
     return this.#pool.evict(segment)
   }
 
   /** The segment is in memory again: what its ready messages were counted with may have been damaged, or an estimate. */
   loaded(segment: Segment): void {
-    this.#bytes.ready += this.#readyBytesIn(segment) - segment.unloadedBytes
+    this.#bytes.ready += this.#ready.bytesIn(segment) - segment.unloadedBytes
     segment.unloadedBytes = 0
-  }
-
-  #readyBytesIn(segment: Segment): number {
-    const bytes = this.#requeued.sumOf(segment)
-    if (this.#cursor !== undefined && segment.sequence < this.#cursor.sequence) return bytes
-    return bytes + segment.unpassedBytesFrom(segment === this.#cursor ? this.#cursorIndex : 0)
   }
 
   /** Says that a message that was appended or restored came back so often before the restart. */
@@ -369,12 +295,9 @@ export class QueueLog {
    * bodies count with so many bytes.
    */
   restore(segment: Segment, readyCount: number, readyBytes: number): void {
-    const tail = this.#tail
     segment.log = this
-    segment.previous = tail
-    if (tail === undefined) this.#head = this.#cursor = segment
-    else tail.next = segment
-    this.#tail = segment
+    this.#chain.add(segment)
+    if (this.#chain.head === segment) this.#ready.moveCursor(segment, 0)
     this.readyCount += readyCount
     this.#bytes.ready += readyBytes
     segment.unloadedBytes = readyBytes
@@ -382,18 +305,8 @@ export class QueueLog {
 
   #release(segment: Segment): void {
     this.#recorder?.released(segment)
-    const { previous, next } = segment
-    if (next === undefined) {
-      this.#tail = previous
-      this.#sizes.emptied(segment)
-    } else next.previous = previous
-    if (previous === undefined) this.#head = next
-    else previous.next = next
-    if (this.#cursor === segment) {
-      this.#bytes.countRun(segment, this.#cursorIndex)
-      this.#moveCursor(next ?? previous, next === undefined ? (previous?.count ?? 0) : 0)
-    }
+    this.#ready.leave(segment)
     if (this.segment === segment) this.segment = undefined
-    this.#pool.give(segment)
+    this.#chain.remove(segment)
   }
 }

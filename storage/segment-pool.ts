@@ -9,7 +9,7 @@ import { IdleTimer } from '../src/lib/idle-timer.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
 import { NO_OFFSETS, Segment } from './segment.ts'
-import type { StorageMemory } from './storage.ts'
+import type { StorageMemory } from './storage-memory.ts'
 
 export const SEGMENT_BYTES = SPAN_BYTES
 

@@ -217,6 +217,11 @@ export class Segment {
     return (this.block.view.getUint16((this.offsets[index] as number) + 2) & RECORD_DURABLE) !== 0
   }
 
+  /** Whether the record is to survive a restart. What has left memory, and what was found damaged, is on the disk. */
+  belongsOnDisk(index: number): boolean {
+    return !this.isResident || this.damaged?.has(index) === true || this.isRecordDurable(index)
+  }
+
   /** The read cursor passes over the record: it is settled, or was taken before. */
   isPassed(index: number): boolean {
     return this.settled?.has(index) === true || this.taken?.has(index) === true

@@ -1,6 +1,7 @@
 import type { Clock } from '../src/lib/clock.ts'
 import type { Journal } from './journal.ts'
 import type { QueueLog } from './queue-log.ts'
+import type { StorageMemory } from './storage-memory.ts'
 
 /** Something with a name that is kept: a queue, an exchange … The kinds are the broker's. */
 export interface StoredEntity {
@@ -46,18 +47,6 @@ export interface OpenOptions {
   readonly onProgress?: (progress: RecoveryProgress) => void
   /** The time, in place of the system's. */
   readonly clock?: Clock
-}
-
-/** What a storage knows of its memory beside the messages. `SegmentPool` is one. */
-export interface StorageMemory {
-  /** Bytes that nothing is in and that only more of the same can use. */
-  readonly slackBytes: number
-  /** Bytes that are free and were not given back to the system yet. */
-  readonly freeBytes: number
-  /** Bytes of array buffers that are there on purpose: all that V8 has beside these may be garbage. */
-  readonly bufferBytes: number
-  /** Gives free memory back to the system, so many bytes if there are so many. */
-  release(bytes: number): void
 }
 
 /** Where the messages and entities of one virtual host are kept. */

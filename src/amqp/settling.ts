@@ -133,7 +133,7 @@ export class Settling {
     this.#channel.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
       isDurable:
-        settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && isDurableRecord(segment, index),
+        settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && segment.belongsOnDisk(index),
       queue: owner.queue,
       commit: () => {
         intake.hold(-SETTLEMENT_BYTES)
@@ -151,9 +151,4 @@ export class Settling {
     owner.returnCredit()
     if (owner.isConsumer) this.#channel.consumers.countSettled()
   }
-}
-
-/** Whether the record survives a restart: what was taken out of memory is on the disk. */
-function isDurableRecord(segment: Segment, index: number): boolean {
-  return !segment.isResident || segment.isRecordDurable(index)
 }

@@ -1,14 +1,8 @@
 import { NO_JOURNAL } from '../journal.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
-import {
-  NOTHING_RECOVERED,
-  type OpenOptions,
-  type Recovery,
-  type Storage,
-  type StorageMemory,
-  type VhostStorage,
-} from '../storage.ts'
+import { NOTHING_RECOVERED, type OpenOptions, type Recovery, type Storage, type VhostStorage } from '../storage.ts'
+import type { StorageMemory } from '../storage-memory.ts'
 
 /** Keeps messages in memory: they are gone when the process ends. */
 export class MemoryStorage implements Storage, VhostStorage {

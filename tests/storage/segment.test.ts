@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { allocateBlock, Block } from '../../src/lib/block.ts'
+import { allocateBlock, Block, EMPTY_BLOCK } from '../../src/lib/block.ts'
+import { PositionSet } from '../../storage/position-set.ts'
 import { BODY_BESIDE_BYTES_MIN, recordLength } from '../../storage/record.ts'
 import { copyRecord, recordSource } from '../../storage/record-bytes.ts'
 import { isBodyBeside, Segment } from '../../storage/segment.ts'
@@ -74,6 +75,19 @@ describe('Segment', () => {
     const [one, other] = [segmentFor(1000), segmentFor(1000)]
     expect([one.append(shared), other.append(shared)]).toEqual([BODY_BESIDE_BYTES_MIN, 0])
     expect([one.dropBody(0), other.dropBodies()]).toEqual([0, BODY_BESIDE_BYTES_MIN])
+  })
+
+  test('knows which records belong on the disk, in memory or not', () => {
+    const segment = segmentFor(1000)
+    for (const isDurable of [false, true, false]) segment.append({ ...source(numbered(1, 5)), isDurable })
+    const belong = (): boolean[] => [0, 1, 2].map((index) => segment.belongsOnDisk(index))
+    expect(belong()).toEqual([false, true, false])
+    // What could not be read back has no bytes that could tell.
+    segment.damaged = new PositionSet()
+    segment.damaged.add(2)
+    expect(belong()).toEqual([false, true, true])
+    segment.block = EMPTY_BLOCK
+    expect(belong()).toEqual([true, true, true])
   })
 
   test('is as good as new after it was cleared', () => {

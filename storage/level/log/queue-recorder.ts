@@ -73,7 +73,8 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     const stored = storedOf(segment)
     if (stored === undefined || !stored.settle(index)) return
     if (index >= stored.gathered || stored.pages.length === 0) return
-    if (!belongsOnDisk(segment, index)) return
+    // The log says nothing of the others, whose places may be other records' after a crash.
+    if (!segment.belongsOnDisk(index)) return
     stored.newlySettled ??= []
     stored.newlySettled.push(index)
     this.#touch(stored)
@@ -81,7 +82,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
 
   returned(segment: Segment, index: number): void {
     const stored = storedOf(segment)
-    if (stored === undefined || !belongsOnDisk(segment, index)) return
+    if (stored === undefined || !segment.belongsOnDisk(index)) return
     stored.deliveries = segment.deliveries
     stored.newlyReturned ??= new Set()
     stored.newlyReturned.add(index)
@@ -278,11 +279,6 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     }
     if (!this.isWaiting) this.#journal.touch(this)
   }
-}
-
-/** Whether the record is on the disk or will be. The log says nothing of the others, whose places may be other records' after a crash. */
-function belongsOnDisk(segment: Segment, index: number): boolean {
-  return !segment.isResident || segment.damaged?.has(index) === true || segment.isRecordDurable(index)
 }
 
 /** Complete, and in so many pages that finding and reading them takes longer than it should. */

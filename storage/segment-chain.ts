@@ -1,0 +1,73 @@
+/** The segments of one log, from the oldest to the one that records are appended to. */
+import type { Segment } from './segment.ts'
+import type { SegmentPool } from './segment-pool.ts'
+import { FIRST_SEGMENT_BYTES, firstSizeAfter, grownBytesMax, mayGrow, nextSize } from './segment-sizes.ts'
+
+export class SegmentChain {
+  head: Segment | undefined
+  tail: Segment | undefined
+  readonly #pool: SegmentPool
+  readonly #grownBytesMax: number
+  /** How large the first one is to be. */
+  #firstBytes = FIRST_SEGMENT_BYTES
+  /** How many were put to use since there was none. */
+  #usedCount = 0
+
+  constructor(pool: SegmentPool, isRecorded: boolean) {
+    this.#pool = pool
+    this.#grownBytesMax = grownBytesMax(isRecorded)
+  }
+
+  /** A tail with room for another record: the last one, larger than before, or a new one. */
+  makeRoom(recordBytes: number): Segment {
+    const { tail } = this
+    const pool = this.#pool
+    if (tail !== undefined && mayGrow(tail, recordBytes, this.#grownBytesMax)) {
+      pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
+      return tail
+    }
+    if (tail !== undefined) pool.countOffsets(tail)
+    const segment = pool.take(Math.max(recordBytes, this.#nextSize()))
+    segment.sequence = pool.nextSequence++
+    this.add(segment)
+    return segment
+  }
+
+  #nextSize(): number {
+    if (this.tail !== undefined) return nextSize(this.tail, ++this.#usedCount, this.#grownBytesMax)
+    this.#usedCount = 0
+    return Math.min(this.#firstBytes, this.#pool.firstBytesMax)
+  }
+
+  /** Puts a segment behind the others. */
+  add(segment: Segment): void {
+    const { tail } = this
+    segment.previous = tail
+    if (tail === undefined) this.head = segment
+    else tail.next = segment
+    this.tail = segment
+  }
+
+  /** Takes a segment out, and gives it back to the pool. */
+  remove(segment: Segment): void {
+    const { previous, next } = segment
+    if (next === undefined) {
+      this.tail = previous
+      this.#firstBytes = firstSizeAfter(segment)
+    } else next.previous = previous
+    if (previous === undefined) this.head = next
+    else previous.next = next
+    this.#pool.give(segment)
+  }
+
+  /** Gives all of them back to the pool. */
+  clear(): void {
+    let segment = this.head
+    while (segment !== undefined) {
+      const next: Segment | undefined = segment.next
+      this.#pool.give(segment)
+      segment = next
+    }
+    this.head = this.tail = undefined
+  }
+}
