@@ -1,10 +1,10 @@
 // The system calls of a broker are traced and carried out again up to many moments. At each the power goes, or the process
 // is killed; what may be left then is recovered, and everything must be there that the broker had promised on its sockets.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_CUTS sets how many moments of each trace are tried.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { ServerBuilder } from '../../src/server-builder.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 import { Random } from '../malice/random.ts'
@@ -144,6 +144,36 @@ test(`what is done to a large queue is there altogether, or not at all (${title}
     await work.empty('large', 'queue.purge')
     await work.publish('large', sizes)
     await work.empty('large', 'queue.delete')
+  })
+  await tryMoments(work, options)
+})
+
+/** The name of every log file there is, with its length. */
+function logFiles(): Map<string, number> {
+  const folder = join(place, 'store', 'log')
+  const bytesOf = (name: string): number => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0
+  return new Map(readdirSync(folder).map((name) => [name, bytesOf(name)]))
+}
+
+/** The broker rests until it has given back what its log takes, the file that is written to included. */
+async function whenGivenBack(): Promise<void> {
+  const bytes = (): number => [...logFiles().values()].reduce((sum, length) => sum + length, 0)
+  await vi.waitFor(() => expect(bytes()).toBeLessThan(LARGE_LOG_BYTES / 2), { timeout: 60_000, interval: 100 })
+}
+
+test(`what is written after the log was given back is there (${title})`, { timeout: TIMEOUT_MS }, async () => {
+  const options = { durability: 'sync', logFileBytes: LARGE_LOG_BYTES } as const
+  // More than half of a log file: the next one is made, and goes with the first.
+  const sizes = Array.from({ length: 80 }, (_, at) => (at % 2 === 0 ? 40 * KIB : 20 * KIB))
+  const work = await trace(options, async (work) => {
+    await work.declare('kept')
+    await work.declare('beside')
+    for (let round = 0; round < 2; round++) {
+      await work.publish('kept', sizes)
+      await work.move('kept', work.length('kept'), 30, 'beside', [12])
+      await whenGivenBack()
+      await work.publish('kept', [12, 12])
+    }
   })
   await tryMoments(work, options)
 })

@@ -1,7 +1,9 @@
 // A disk as a traced process has left it, and what a power loss may leave of it: what was synced is there; of everything
 // else any part may be, sector by sector and name by name. A file that was synced keeps the name it was made with, as
-// Linux file systems have it; every other name, and every folder, needs a sync of the folder it is in. LevelDB needs more:
-// that names change on the disk in their order, as they do where a file system has a journal. It gets that in its folder.
+// Linux file systems have it; every other name, and every folder, needs a sync of the folder it is in. What happens to one
+// name reaches the disk in its order: a file that is safe cannot be lost because its name was removed before it was made.
+// LevelDB needs more: that all names change in their order, as they do where a file system has a journal. It gets that in
+// its folder.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
@@ -163,8 +165,15 @@ export class TracedDisk {
     return this.#unsafe.filter(({ effects }) => effects.some(([path]) => dirname(path) === folder))
   }
 
+  /** With them, what was done to the same names before. */
   namesSynced(changes: readonly NameChange[]): void {
     const synced = new Set(changes)
+    const names = new Set<string>()
+    for (const change of this.#unsafe.toReversed()) {
+      if (!synced.has(change) && !change.effects.some(([path]) => names.has(path))) continue
+      synced.add(change)
+      for (const [path] of change.effects) names.add(path)
+    }
     for (const change of this.#unsafe) if (synced.has(change)) apply(this.#safe, change)
     this.#unsafe = this.#unsafe.filter((change) => !synced.has(change))
   }
