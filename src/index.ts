@@ -18,7 +18,8 @@ export type {
   RejectOptions,
 } from './embedded/call-options.ts'
 export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
-export type { EmbeddedBroker, PublishResult, Settled } from './embedded/embedded-broker.ts'
+export type { Settled } from './embedded/deliveries.ts'
+export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
 export type { EmbeddedUsers } from './embedded/embedded-users.ts'
 export type { ConsumerInfo, ExchangeInfo, ExchangeOptions, QueueInfo, QueueOptions } from './embedded/entities.ts'

@@ -14,6 +14,7 @@ export interface ChannelConnection {
   /** Answers to durable changes that are not on the disk yet. */
   readonly answers: HeldAnswers
   readonly intake: Intake
+  readonly input: ChannelInput
   readonly journal: Journal
   readonly clientCapabilities: ClientCapabilities
   readonly channels: ChannelList
@@ -25,11 +26,15 @@ export interface ChannelConnection {
   sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>, isStaged: boolean): void
   /** Answers publishes: they are safe, or refused. */
   sendConfirm(channelId: number, isAck: boolean, sequence: number, isMultiple: boolean): void
-  /** Acts now, or behind the answers to the input that is being looked at. */
-  afterInput(act: () => void): void
+  destroy(): void
+}
+
+/** What a connection is sent, as its channels know it. */
+export interface ChannelInput {
+  /** Acts now, or behind the answers to the piece of input that is being looked at. */
+  after(act: () => void): void
   /** The channel has publishes to confirm. */
   confirming(channel: ConfirmingChannel): void
-  destroy(): void
 }
 
 export interface ConfirmingChannel {

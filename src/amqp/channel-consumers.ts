@@ -90,7 +90,7 @@ export class ChannelConsumers implements ReplySink {
     const channel = this.#channel
     const { connection, id } = channel
     if (!connection.clientCapabilities.consumerCancelNotify) return
-    connection.afterInput(() => {
+    connection.input.after(() => {
       if (!channel.isClosing) connection.send(id, 'basic.cancel', { consumerTag: consumer.tag, nowait: true })
     })
   }

@@ -228,7 +228,7 @@ export class Channel {
   /** A publish is to be confirmed: now, or once the disk has what it staged. */
   #confirm(confirms: Confirms, isStaged: boolean): void {
     if (!isStaged) {
-      if (!confirms.hasNews) this.connection.confirming(this)
+      if (!confirms.hasNews) this.connection.input.confirming(this)
       confirms.add()
       return
     }
@@ -242,7 +242,7 @@ export class Channel {
 
   /** A queue has refused a publish, whatever became of it elsewhere. */
   #refuse(confirms: Confirms): void {
-    if (!confirms.hasNews) this.connection.confirming(this)
+    if (!confirms.hasNews) this.connection.input.confirming(this)
     confirms.addRefused()
   }
 

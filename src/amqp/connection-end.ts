@@ -24,11 +24,10 @@ export interface EndingConnection {
   readonly reading: Reading
   readonly journal: Journal
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
-  tellConfirms(): void
   /** Ends the channels, and deletes what belongs to the connection. */
   release(): void
-  /** Looks at no further frame. */
-  stopInput(): void
+  /** `stop`: looks at no further frame. */
+  readonly input: { tellConfirms(): void; stop(): void }
   /** So much time is left from now on. */
   leave(ms: number): void
   /** Ends the socket when everything has left. */
@@ -50,7 +49,7 @@ export class ConnectionEnd {
    */
   closeWith(code: number, text: string, classId: number, methodId: number): void {
     const connection = this.#connection
-    connection.tellConfirms()
+    connection.input.tellConfirms()
     connection.release()
     const isForced = code === ReplyCode.CONNECTION_FORCED
     if (isForced) connection.answers.clear()
@@ -73,7 +72,7 @@ export class ConnectionEnd {
    */
   closedByClient(): void {
     this.#connection.log.ended('info', 'connection closed')
-    this.#connection.tellConfirms()
+    this.#connection.input.tellConfirms()
     this.#connection.release()
     this.#dropWhatCannotBeSaid()
     this.confirmClose()
@@ -90,7 +89,7 @@ export class ConnectionEnd {
   closeNow(): void {
     const connection = this.#connection
     connection.phase = 'closed'
-    connection.stopInput()
+    connection.input.stop()
     connection.leave(CLOSE_TIMEOUT_MS)
     connection.answers.afterAll(() => {
       connection.endSocket()
@@ -101,7 +100,7 @@ export class ConnectionEnd {
   closeSilently(afterMs: number): void {
     const connection = this.#connection
     connection.phase = 'closed'
-    connection.stopInput()
+    connection.input.stop()
     connection.reading.pause('ended')
     connection.leave(afterMs)
   }

@@ -1,12 +1,10 @@
 /**
- * One client connection: its frames go to the handshake, to channel 0 or to a channel; its errors become channel.close
- * or connection.close; and it decides when to read on.
+ * One client connection: the parts it is made of, what they may ask of it, and what leaves it. What comes in is `ConnectionInput`'s.
  */
 
 import type { Socket } from 'node:net'
 import { ACK_FRAME_BYTES, BASIC_ACK, BASIC_NACK, writeSettle } from '../../protocol/basic-fast-path.ts'
-import { PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
-import { FrameScanner } from '../../protocol/frame-scanner.ts'
+import { ReplyCode } from '../../protocol/constants.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
@@ -16,15 +14,15 @@ import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import { guarded } from '../lib/guarded.ts'
-import type { ChannelConnection, ConfirmingChannel } from './channel-connection.ts'
+import type { ChannelConnection } from './channel-connection.ts'
 import { Channels } from './channels.ts'
 import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
 import { ConnectionEnd } from './connection-end.ts'
+import { ConnectionInput } from './connection-input.ts'
 import { ConnectionLog } from './connection-log.ts'
 import type { AmqpContext, ClientCapabilities } from './context.ts'
 import { Failures } from './failures.ts'
-import { FrameRouter } from './frame-router.ts'
-import { Handshake, isOurProtocol } from './handshake.ts'
+import { Handshake } from './handshake.ts'
 import { HeldAnswers } from './held-answers.ts'
 import { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
@@ -32,9 +30,6 @@ import type { Phase } from './phase.ts'
 import type { ReadPlace } from './read-place.ts'
 import { Reading } from './reading.ts'
 import { type Receiver, Transport } from './transport.ts'
-
-/** We stop reading from a client that leaves this much unread. */
-const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 
 export class Connection implements Receiver, ClientConnection, ChannelConnection {
   readonly id: number
@@ -46,7 +41,6 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   frameMaxBytes: number
   readonly #context: AmqpContext
   readonly #transport: Transport
-  readonly #scanner: FrameScanner
   readonly handshake: Handshake
   readonly log: ConnectionLog
   readonly failures: Failures
@@ -55,14 +49,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   readonly channels: Channels
   readonly #onClosed: (connection: Connection) => void
   readonly reading: Reading
+  readonly input: ConnectionInput
   readonly intake: Intake
   phase: Phase = 'header'
   details: ConnectionDetails | undefined
-  /** Channels with publishes to confirm when the input at hand is used up. */
-  #confirming: ConfirmingChannel[] = []
-  #isInInput = false
-  /** What is to be said once the input at hand is used up: after the answers to what it asked for. */
-  #afterInput: (() => void)[] = []
 
   constructor(
     id: number,
@@ -80,14 +70,11 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.log = new ConnectionLog(context.logger, id, `${this.peerAddress}:${this.peerPort}`)
     this.failures = new Failures(this, context.rareLines)
     this.end = new ConnectionEnd(this)
-    this.#scanner = new FrameScanner(
-      new FrameRouter(this, context.broker.inputTurn),
-      context.limits.initialFrameMaxBytes,
-    )
     this.handshake = new Handshake(this, context)
     this.channels = new Channels(this, context)
     this.#transport = new Transport(socket, context.readBuffer, context.broker.inputTurn, context.flusher, this)
     this.reading = new Reading(this.#transport)
+    this.input = new ConnectionInput(this, context)
     this.intake = new Intake(this, context.broker, context.limits.maxMessageSizeBytes)
     this.#clock = new ConnectionClock(this.#transport, context.limits.sendTimeoutMs, nowMs)
     this.#clock.leave(context.limits.handshakeTimeoutMs)
@@ -126,70 +113,11 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   // --- bytes and frames in
 
   receive(block: Block, start: number, end: number): number {
-    this.#isInInput = true
-    this.#context.flusher.hasInput = true
-    this.#scanner.holdsPublishes = this.intake.beforeInput()
-    try {
-      let at = start
-      if (this.phase === 'header') {
-        const isOurs = isOurProtocol(block, start, end)
-        if (isOurs === undefined) return start
-        if (!isOurs) {
-          this.#refuseProtocol(block.bytes.subarray(start, end))
-          return end
-        }
-        this.phase = 'handshake'
-        this.handshake.start()
-        at = start + PROTOCOL_HEADER.length
-      }
-      at = this.phase === 'closed' ? end : this.#scanner.scan(block, at, end)
-      this.#finishInput()
-      return at
-    } catch (error) {
-      // The router has caught the errors of frames. This one is the scanner's: it does not know where the next frame begins.
-      this.#scanner.stop()
-      this.failures.failWith(error)
-      this.#finishInput()
-      this.end.closeNow()
-      return end
-    } finally {
-      this.#isInInput = false
-    }
+    return this.input.receive(block, start, end)
   }
 
   place(place: ReadPlace): boolean {
-    const { openBodyBytes, openBodyChannel } = this.#scanner
-    return openBodyBytes > 0 && this.channels.placeBody(openBodyChannel, openBodyBytes, place)
-  }
-
-  /** Once for each piece of input: tells confirms, lets the queues deliver, decides whether to read on. */
-  #finishInput(): void {
-    if (this.#confirming.length > 0) this.tellConfirms()
-    this.#isInInput = false
-    for (const act of this.#afterInput) act()
-    if (this.#afterInput.length > 0) this.#afterInput = []
-    const { broker } = this.#context
-    broker.scheduler.run()
-    this.intake.afterInput()
-    this.#checkUnread()
-  }
-
-  tellConfirms(): void {
-    for (const channel of this.#confirming) channel.tellConfirms()
-    this.#confirming = []
-  }
-
-  /** Looks at nothing more while the client leaves our answers unread, or too much waits for the disk. */
-  #checkUnread(): void {
-    if (this.answers.isFull) {
-      this.reading.pause('commit')
-      this.#scanner.hold()
-    }
-    if (this.outbox.pendingBytes <= UNREAD_BYTES_MAX) return
-    this.outbox.flush()
-    if (!this.outbox.isBlocked) return
-    this.reading.pause('unread')
-    this.#scanner.hold()
+    return this.input.place(place)
   }
 
   // --- frames out
@@ -201,7 +129,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void {
     this.output(channelId).write(encodeMethodFrame(channelId, name, args))
-    this.#checkUnread()
+    this.input.checkUnread()
   }
 
   /**
@@ -221,27 +149,11 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     output.length = writeSettle(block, output.length, channelId, methodId, sequence, isMultiple ? 1 : 0)
   }
 
-  /** Acts now, or behind the answers to the input that is being looked at. */
-  afterInput(act: () => void): void {
-    if (this.#isInInput) this.#afterInput.push(act)
-    else act()
-  }
-
-  /** The channel has publishes to confirm. */
-  confirming(channel: ConfirmingChannel): void {
-    this.#confirming.push(channel)
-  }
-
-  /** Looks at no further frame before reading goes on. */
-  holdInput(): void {
-    this.#scanner.hold()
-  }
-
   // --- the handshake's wishes
 
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void {
     this.frameMaxBytes = frameMaxBytes
-    this.#scanner.frameMaxBytes = frameMaxBytes
+    this.input.frameMaxBytes = frameMaxBytes
     this.channels.max = channelMax
     this.#clock.heartbeatMs = heartbeatSec * 1000
   }
@@ -260,10 +172,6 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   closeWith(code: number, text: string, classId: number, methodId: number): void {
     this.end.closeWith(code, text, classId, methodId)
-  }
-
-  stopInput(): void {
-    this.#scanner.stop()
   }
 
   leave(ms: number): void {
@@ -314,12 +222,6 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     const details = this.details
     this.details = undefined
     if (details !== undefined) this.#context.onClose(details)
-  }
-
-  #refuseProtocol(input: Uint8Array): void {
-    this.failures.foreignProtocol(input)
-    this.outbox.write(PROTOCOL_HEADER)
-    this.end.closeNow()
   }
 
   // --- time and memory

@@ -36,8 +36,8 @@ export interface FramedConnection {
   readonly failures: Failures
   readonly intake: Intake
   readonly end: ConnectionEnd
-  /** Looks at no further frame before reading goes on. */
-  holdInput(): void
+  /** `hold`: looks at no further frame before reading goes on. */
+  readonly input: { hold(): void }
 }
 
 export class FrameRouter implements FrameSink {
@@ -63,7 +63,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
-    if (this.#turn.spend(1)) connection.holdInput()
+    if (this.#turn.spend(1)) connection.input.hold()
   }
 
   method(channelId: number, block: Block, start: number, end: number): void {
@@ -86,7 +86,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failures.failChannel(channel, error, id >>> 16, id & 0xffff)
     }
-    if (this.#turn.spend(1)) connection.holdInput()
+    if (this.#turn.spend(1)) connection.input.hold()
   }
 
   header(channelId: number, block: Block, start: number, end: number): void {
@@ -117,7 +117,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failures.failWith(error)
     }
-    if (this.#turn.spend(LONG_WORK)) connection.holdInput()
+    if (this.#turn.spend(LONG_WORK)) connection.input.hold()
   }
 
   #content(channelId: number, type: number, block: Block, start: number, end: number): void {
@@ -140,7 +140,7 @@ export class FrameRouter implements FrameSink {
     } catch (error) {
       connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
     }
-    if (this.#turn.spend(1)) connection.holdInput()
+    if (this.#turn.spend(1)) connection.input.hold()
   }
 
   #methodWhileClosing(channelId: number, block: Block, start: number, end: number): void {

@@ -47,8 +47,8 @@ export interface OpeningConnection {
   readonly failures: Failures
   readonly reading: Reading
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
-  /** Looks at no further frame before reading goes on. */
-  holdInput(): void
+  /** `hold`: looks at no further frame before reading goes on. */
+  readonly input: { hold(): void }
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void
   opened(user: User, vhost: Vhost): void
   /** It may end without a word, after a time. */
@@ -136,7 +136,7 @@ export class Handshake {
       this.#refuseSilently(`malformed response to mechanism '${this.#mechanismName}'`)
     } else if (verdict instanceof Promise) {
       this.#connection.reading.pause('authentication')
-      this.#connection.holdInput()
+      this.#connection.input.hold()
       verdict
         .then((settled) => {
           // The client may be gone, or the server stopping, by now.

@@ -27,8 +27,8 @@ export interface TakingConnection {
   /** What was read and not looked at yet waits for the broker, not for the client. */
   readonly isInputHeld: boolean
   send<N extends 'connection.blocked' | 'connection.unblocked'>(channelId: number, name: N, args: MethodInput<N>): void
-  /** Looks at no further frame before reading goes on. */
-  holdInput(): void
+  /** `hold`: looks at no further frame before reading goes on. */
+  readonly input: { hold(): void }
   broken(error: unknown): void
 }
 
@@ -86,14 +86,14 @@ export class Intake {
     this.#broker.inputTurn.spend(copies)
     this.#broker.memory.check()
     if (!this.#broker.memory.isActive) return
-    this.#connection.holdInput()
+    this.#connection.input.hold()
     this.#isInputHeld = true
   }
 
   /** A method takes several turns, or waits for the disk to be read: the rest of the input waits. */
   beginLongWork(): void {
     this.#connection.reading.pause('long-work')
-    this.#connection.holdInput()
+    this.#connection.input.hold()
   }
 
   endLongWork(): void {

@@ -4,6 +4,8 @@ import { refuse } from '../broker/errors.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Settlement } from '../broker/queues/settlement.ts'
+import { notA } from '../lib/checks.ts'
+import type { ReceivedMessage } from './received-message.ts'
 
 export interface Delivery {
   readonly tag: number
@@ -15,6 +17,9 @@ export interface Delivery {
   /** False while it waits for its handler. */
   isSeen: boolean
 }
+
+/** A message, or its delivery tag. */
+export type Settled = ReceivedMessage | number
 
 /** From this many open deliveries on, those of deleted queues are looked for. */
 const SWEEP_MIN = 1024
@@ -78,6 +83,11 @@ export class Deliveries {
     delivery.consumer?.returnCredit()
   }
 
+  /** Throws like `select`, and TypeError for what is no message. */
+  settleAll(message: Settled, isMultiple: boolean, settlement: Settlement): void {
+    for (const delivery of this.select(deliveryTagOf(message), isMultiple, undefined)) this.settle(delivery, settlement)
+  }
+
   #upTo({ tag, queue, consumer }: Delivery): Delivery[] {
     const found: Delivery[] = []
     for (const delivery of this.#open.values()) {
@@ -95,4 +105,11 @@ export class Deliveries {
     this.#sweptTag = lastTag
     this.#sweepAt = Math.max(SWEEP_MIN, this.#open.size * 2)
   }
+}
+
+/** Throws TypeError. */
+function deliveryTagOf(message: Settled): number {
+  const tag: unknown = typeof message === 'object' ? message?.deliveryTag : message
+  if (typeof tag !== 'number') throw notA('a message that was received, or its delivery tag', message, 'the message')
+  return tag
 }

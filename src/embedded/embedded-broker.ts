@@ -4,14 +4,7 @@
  */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import { refuse } from '../broker/errors.ts'
-import { generatedName } from '../broker/names.ts'
-import {
-  type BindingRequest,
-  bindExchange,
-  bindQueue,
-  unbindExchange,
-  unbindQueue,
-} from '../broker/operations/binding-operations.ts'
+import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
 import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
@@ -20,7 +13,7 @@ import type { Settlement } from '../broker/queues/settlement.ts'
 import type { Session, SessionUser } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { aFunction, checkOptions, notA } from '../lib/checks.ts'
+import { checkOptions } from '../lib/checks.ts'
 import {
   ACK_CHECKS,
   type AckOptions,
@@ -35,13 +28,15 @@ import {
   REJECT_CHECKS,
   type RejectOptions,
 } from './call-options.ts'
-import { type ConsumeOptions, checkConsumeOptions, type InProcessConsumer } from './consume-options.ts'
-import { Deliveries } from './deliveries.ts'
+import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
+import { Deliveries, type Settled } from './deliveries.ts'
 import { durable } from './durable.ts'
-import { EmbeddedConsumer, type MessageHandler } from './embedded-consumer.ts'
+import type { MessageHandler } from './embedded-consumer.ts'
+import { EmbeddedConsumers } from './embedded-consumers.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
 import {
+  bindingRequest,
   type ConsumerInfo,
   checkName,
   consumerInfo,
@@ -53,7 +48,6 @@ import {
   type QueueOptions,
   queueDeclaration,
   queueInfo,
-  toArguments,
 } from './entities.ts'
 import type { MessageProperties } from './message-properties.ts'
 import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
@@ -66,9 +60,6 @@ export interface PublishResult {
   readonly routed: boolean
 }
 
-/** A message, or its delivery tag. */
-export type Settled = ReceivedMessage | number
-
 /** Code in this process is trusted: it may publish in any user's name. */
 const IN_PROCESS_USER: SessionUser = { name: '', tags: ['impersonator'] }
 
@@ -80,14 +71,15 @@ export class EmbeddedBroker {
   readonly #session: Session
   readonly #deliveries: Deliveries
   readonly #publisher: EmbeddedPublisher
-  readonly #consumers = new Map<string, EmbeddedConsumer>()
+  readonly #consumers: EmbeddedConsumers
 
   /** Servers make it: see `Server.broker` and `EmbeddedBroker.vhost`. */
   constructor(vhost: Vhost, vhosts: EmbeddedVhosts) {
-    const { core, maxMessageSizeBytes } = vhosts.context
+    const { core, logger, maxMessageSizeBytes } = vhosts.context
     this.#vhost = vhost
     this.#vhosts = vhosts
     this.#deliveries = new Deliveries(vhosts.nextTag)
+    this.#consumers = new EmbeddedConsumers(vhost, this.#deliveries, logger)
     this.#session = core.session(IN_PROCESS_USER, vhost.name)
     this.#publisher = new EmbeddedPublisher(vhost, core, this.#session, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
@@ -238,34 +230,7 @@ export class EmbeddedBroker {
    * out of range.
    */
   consume(queueName: string, handler: MessageHandler, options: ConsumeOptions = {}): InProcessConsumer {
-    aFunction(handler, 'the handler')
-    const { prefetch, priority } = checkConsumeOptions(options)
-    const queue = this.#queue(queueName)
-    const tag = options.tag ?? generatedName('amq.ctag-')
-    if (this.#consumers.has(tag)) throw refuse.consumerTagReused(tag)
-    const { logger } = this.#vhosts.context
-    const log = (error: unknown): void =>
-      logger.error({ err: error, queue: queue.name, consumer: tag }, 'consumer failed')
-    const consumer = new EmbeddedConsumer(queue, this.#deliveries, {
-      tag,
-      handler,
-      priority,
-      prefetchCount: prefetch,
-      // To the queue every consumer in this process acknowledges, so that nothing is lost when one is cancelled.
-      isNoAck: false,
-      isAutoSettled: options.noAck ?? false,
-      isExclusive: options.exclusive ?? false,
-      arguments: toArguments(undefined),
-      onError: options.onError ?? log,
-      onCancelled: () => {
-        if (this.#consumers.get(tag) === consumer) this.#consumers.delete(tag)
-        options.onCancelled?.()
-      },
-      onDefect: log,
-    })
-    queue.addConsumer(consumer.consumer)
-    this.#consumers.set(tag, consumer)
-    return { tag, queue: queue.name, cancel: () => this.#cancel(consumer) }
+    return this.#consumers.start(() => this.#queue(queueName), handler, options)
   }
 
   /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
@@ -358,38 +323,8 @@ export class EmbeddedBroker {
     return accessQueue(this.#requireVhost(), checkName(name, 'the name of the queue'), this.#session, 'read')
   }
 
-  #cancel(consumer: EmbeddedConsumer): void {
-    const { tag, queue } = consumer.consumer
-    if (this.#consumers.get(tag) === consumer) this.#consumers.delete(tag)
-    if (consumer.cancel()) this.#vhost.removeQueue(queue)
-  }
-
   #settle(message: Settled, isMultiple: boolean, settlement: Settlement): void {
     this.#requireVhost()
-    const tag = deliveryTagOf(message)
-    for (const delivery of this.#deliveries.select(tag, isMultiple, undefined)) {
-      this.#deliveries.settle(delivery, settlement)
-    }
+    this.#deliveries.settleAll(message, isMultiple, settlement)
   }
-}
-
-function bindingRequest(
-  destination: string,
-  source: string,
-  key: string,
-  bindingArguments: PlainTable | undefined,
-): BindingRequest {
-  return {
-    source: checkName(source, 'the source'),
-    destination: checkName(destination, 'the destination'),
-    routingKey: checkName(key, 'the routing key'),
-    arguments: toArguments(bindingArguments),
-  }
-}
-
-/** Throws TypeError. */
-function deliveryTagOf(message: Settled): number {
-  const tag: unknown = typeof message === 'object' ? message?.deliveryTag : message
-  if (typeof tag !== 'number') throw notA('a message that was received, or its delivery tag', message, 'the message')
-  return tag
 }

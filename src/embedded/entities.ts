@@ -4,6 +4,7 @@ import type { FieldTable } from '../../protocol/field-table.ts'
 import { fieldTable, type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
 import { checkNameBytes } from '../../protocol/short-string.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
+import type { BindingRequest } from '../broker/operations/binding-operations.ts'
 import type { ExchangeDeclaration } from '../broker/operations/exchange-declaration.ts'
 import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
@@ -120,6 +121,20 @@ export function queueDeclaration(name: string, options: QueueOptions): QueueDecl
   checkOptions('declareQueue', options, QUEUE_CHECKS, { hint: queueHint })
   const { durable = true, exclusive = false, autoDelete = false } = options
   return { name: checkName(name), durable, exclusive, autoDelete, arguments: toArguments(options.arguments) }
+}
+
+export function bindingRequest(
+  destination: string,
+  source: string,
+  key: string,
+  bindingArguments: PlainTable | undefined,
+): BindingRequest {
+  return {
+    source: checkName(source, 'the source'),
+    destination: checkName(destination, 'the destination'),
+    routingKey: checkName(key, 'the routing key'),
+    arguments: toArguments(bindingArguments),
+  }
 }
 
 export function exchangeInfo(exchange: Exchange): ExchangeInfo {

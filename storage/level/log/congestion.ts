@@ -8,6 +8,7 @@ export class Congestion {
   #stagedBytes = 0
   #committingBytes = 0
   #isCatalogueBehind = false
+  #isFailed = false
   readonly #troubles: Troubles
   readonly #onChange: () => void
 
@@ -30,7 +31,13 @@ export class Congestion {
   }
 
   setTrouble(of: TroubleOf, text: string | undefined): void {
-    this.#troubles.set(of, text)
+    if (of !== 'log' || !this.#isFailed) this.#troubles.set(of, text)
+  }
+
+  /** Something went wrong that cannot be put right while the broker runs. */
+  fail(text: string): void {
+    this.#isFailed = true
+    this.#troubles.set('log', text)
   }
 
   catalogueBehind(isBehind: boolean): void {

@@ -4,10 +4,10 @@
  */
 import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
-import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Page } from '../disk/places.ts'
 import { CommitHold } from './commit-hold.ts'
 import { CommitWaiters } from './commit-waiters.ts'
+import { CommitWriter } from './commit-writer.ts'
 import { Congestion } from './congestion.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
@@ -15,7 +15,6 @@ import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
 import { StagedChanges, type Unneeded } from './staged-changes.ts'
 import type { StoredSegment } from './stored-segment.ts'
-import { UnsyncedLogs } from './unsynced-logs.ts'
 
 export interface JournalOptions {
   readonly durability: Durability
@@ -33,9 +32,6 @@ export interface JournalOptions {
   readonly onDefect: (error: unknown) => void
 }
 
-/** How long to wait before writing is tried again when the disk is full or read-only. */
-const RETRY_MS = 500
-
 export class LevelJournal implements Journal {
   stagedCount = 0
   commitsBegun = 0
@@ -52,32 +48,27 @@ export class LevelJournal implements Journal {
   readonly #hold = new CommitHold()
   readonly holdCommits = (): (() => void) | undefined => this.#hold.hold()
   #isArmed = false
-  #wantsFreshLog = false
   #running: Promise<void> | undefined
   #isClosing = false
   #isClosed = false
   /** Something went wrong that cannot be put right while the broker runs: the journal commits nothing any more. */
   #isFailed = false
-  #syncTimer: NodeJS.Timeout | undefined
-  readonly #unsynced = new UnsyncedLogs((error) => this.#fail('the log cannot be synced', error))
+  readonly #writer: CommitWriter
 
   constructor(logs: LogFiles, lastCommit: number, options: JournalOptions) {
     this.#logs = logs
     this.#options = options
     this.#waiters = new CommitWaiters(options.onDefect)
     this.commit = lastCommit
-    if (options.durability === 'interval') {
-      this.#syncTimer = setInterval(() => void this.#syncLater(), options.syncIntervalMs)
-      this.#syncTimer.unref()
-    }
+    this.#writer = new CommitWriter(logs, this.#congestion, {
+      durability: options.durability,
+      syncIntervalMs: options.syncIntervalMs,
+      onSyncFailed: (error) => this.#fail('the log cannot be synced', error),
+    })
   }
 
   get isCongested(): boolean {
     return this.#congestion.isCongested
-  }
-
-  get #isThrough(): boolean {
-    return this.#options.durability === 'sync'
   }
 
   get trouble(): string | undefined {
@@ -145,7 +136,7 @@ export class LevelJournal implements Journal {
 
   /** The next commit, which comes at once, goes to a log file that takes no room yet. */
   startFreshLog(): void {
-    this.#wantsFreshLog = true
+    this.#writer.wantFreshLog()
     this.#arm()
   }
 
@@ -188,7 +179,7 @@ export class LevelJournal implements Journal {
 
   /** Commits what is staged and stops; nothing can be staged afterwards. */
   async close(): Promise<void> {
-    clearInterval(this.#syncTimer)
+    this.#writer.hurry()
     this.#isClosing = true
     await this.#running
     while (this.#hasWork() && !this.#isFailed) {
@@ -200,7 +191,7 @@ export class LevelJournal implements Journal {
     this.#isClosed = true
     this.#waiters.begin()
     this.#waiters.tellDurable()
-    await this.#syncLater()
+    await this.#writer.end()
   }
 
   #hasWork(): boolean {
@@ -231,7 +222,7 @@ export class LevelJournal implements Journal {
   }
 
   async #commit(): Promise<void> {
-    if (this.#logs.isFull || this.#wantsFreshLog) await this.#rotate()
+    if (this.#writer.isLogDue) await this.#writer.startLog()
     if (this.#hold.isHeld) await this.#hold.whenFree()
     this.#waiters.begin()
     const log = this.#logs.current
@@ -240,14 +231,13 @@ export class LevelJournal implements Journal {
     this.#congestion.commitBegins()
     if (!this.#builder.isEmpty) {
       const frame = this.#builder.finish(++this.commit, log.mark)
-      try {
-        await this.#logs.append(frame, this.#isThrough)
-      } catch (error) {
-        if (!(await this.#writeAgain(frame, error))) return
+      const whyNot = await this.#writer.write(frame, log)
+      if (whyNot !== undefined) {
+        this.#giveUp(whyNot)
+        return
       }
       this.#builder.written()
       if (this.#isFailed) return
-      if (!this.#isThrough) this.#unsynced.add(log)
     }
     const isRelieved = this.#congestion.commitEnds()
     this.#removePages(unneeded)
@@ -262,61 +252,25 @@ export class LevelJournal implements Journal {
     for (const stored of segments) for (const page of stored.pages) this.#logs.pageRemoved(page)
   }
 
-  /** Waits for what keeps the frame from being written. False when the storage is closing before that. */
-  async #writeAgain(frame: readonly Uint8Array[], firstError: unknown): Promise<boolean> {
-    for (let error = firstError; ; ) {
-      if (!isPassing(error)) throw error
-      const reason = error instanceof Error ? error.message : ''
-      this.#congestion.setTrouble('log', `the log cannot be written (${reason}): ${remedyFor(error)}`)
-      if (this.#isClosing) return this.#giveUp(reason)
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-      try {
-        await this.#logs.append(frame, this.#isThrough)
-        break
-      } catch (again) {
-        error = again
-      }
-    }
-    if (!this.#isFailed) this.#congestion.setTrouble('log', undefined)
-    return true
-  }
-
   /** There is no time left to wait for room. The journal has confirmed nothing of this. */
-  #giveUp(reason: string): false {
+  #giveUp(reason: string): void {
     this.#isFailed = true
     this.#options.onDamage(
       `what was not confirmed yet is lost: the log could not be written before the end (${reason})`,
     )
     this.#waiters.tellLost()
-    return false
-  }
-
-  /** While there is no room for another file, the last one goes on growing: its writer knows how to wait. */
-  async #rotate(): Promise<void> {
-    await this.#syncLater()
-    const isFresh = this.#wantsFreshLog
-    this.#wantsFreshLog = false
-    try {
-      await (isFresh ? this.#logs.startFresh() : this.#logs.startNext())
-    } catch (error) {
-      if (!isPassing(error)) throw error
-    }
-  }
-
-  async #syncLater(): Promise<void> {
-    if (this.#options.durability !== 'os') await this.syncLog()
   }
 
   /** Makes safe what was written so far: the catalogue must never be ahead of the log. False when that failed. */
   syncLog(): Promise<boolean> {
-    return this.#unsynced.sync()
+    return this.#writer.sync()
   }
 
   #fail(what: string, error: unknown): void {
     if (this.#isFailed) return
     this.#isFailed = true
     const reason = error instanceof Error ? error.message : String(error)
-    this.#congestion.setTrouble('log', `${what} (${reason}): check the disk, then start the broker again`)
+    this.#congestion.fail(`${what} (${reason}): check the disk, then start the broker again`)
     this.#options.onFatal(error instanceof Error ? error : new Error(reason))
     this.#waiters.tellLost()
   }
