@@ -81,6 +81,8 @@ const WITHOUT_WORLD = /^(?:protocol|src\/broker|storage\/memory)\//
 const WORLD =
   /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bset(?:Timeout|Interval)\(|['"]node:(?:net|tls|http|fs|dgram|timers)/
 
+const TIME_OF_DAY = /\bDate\.now\b|\bnew Date\(\)/
+
 interface Import {
   readonly from: string
   readonly to: string
@@ -230,6 +232,10 @@ describe('the sources', () => {
 
   test('know no clock, network or files where they are given them', () => {
     expect(filesWith(WORLD).filter((file) => WITHOUT_WORLD.test(file))).toEqual([])
+  })
+
+  test('ask for the time of day in one place', () => {
+    expect(filesWith(TIME_OF_DAY)).toEqual(['src/lib/clock.ts'])
   })
 })
 

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { GarbageWatch } from '../src/garbage-watch.ts'
+import { HandClock } from './support/hand-clock.ts'
 
 const MIB = 1024 * 1024
 
 let strayBytes: number
 let heapBytes: number
-let nowMs: number
+let clock: HandClock
 /** What the next collection leaves, and how long it takes. */
 let kept: number
 let collectMs: number
@@ -15,25 +16,25 @@ let watch: GarbageWatch
 beforeEach(() => {
   strayBytes = 5 * MIB
   heapBytes = 10 * MIB
-  nowMs = 0
+  clock = new HandClock()
   kept = 5 * MIB
   collectMs = 5
   collections = 0
   watch = new GarbageWatch({
     strayBytes: () => strayBytes,
     heapBytes: () => heapBytes,
-    now: () => nowMs,
+    now: () => clock.nowMs,
     collect: () => {
       collections++
       strayBytes = kept
-      nowMs += collectMs
+      clock.nowMs += collectMs
     },
   })
 })
 
 function look(times: number, isShort = false): void {
   for (let i = 0; i < times; i++) {
-    nowMs += 1000
+    clock.nowMs += 1000
     watch.look(isShort)
   }
 }

@@ -16,7 +16,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
-    clock: { monotonicMs: () => 0, after: () => () => {} },
+    clock: { monotonicMs: () => 0, wallMs: () => 0, after: () => () => {} },
     onDefect: (error) => defects.push(String(error)),
   })
   new UserList({ loopbackUsers: [] }).keepIn(broker.entityRegistry)

@@ -4,6 +4,8 @@ import { guarded } from './guarded.ts'
 export interface Clock {
   /** Milliseconds of a clock that only goes forward. */
   monotonicMs(): number
+  /** Milliseconds since 1970, as the system has them: they jump when its clock is set. */
+  wallMs(): number
   /** Does the work once, so much later. The timer keeps no process running. Returns what cancels it. */
   after(ms: number, work: () => void): () => void
 }
@@ -18,6 +20,10 @@ export class SystemClock implements Clock {
 
   monotonicMs(): number {
     return performance.now()
+  }
+
+  wallMs(): number {
+    return Date.now()
   }
 
   after(ms: number, work: () => void): () => void {

@@ -2,6 +2,7 @@
  * Keeps messages and entities in a folder: a log that is synced, and a LevelDB catalogue that follows it. One process
  * uses a folder at a time.
  */
+import { SYSTEM_CLOCK } from '../../src/lib/clock.ts'
 import { guarded } from '../../src/lib/guarded.ts'
 import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
@@ -90,21 +91,22 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
    * Throws DataFolderError when it cannot use the folder, StoreVersionError and NewerFormatError for a store too new. A
    * storage that is open goes on as it was when it is opened again, which fails.
    */
-  async open({ onProgress = () => {}, clock }: OpenOptions = {}): Promise<Recovery> {
+  async open({ onProgress = () => {}, clock = SYSTEM_CLOCK }: OpenOptions = {}): Promise<Recovery> {
     if (this.#isClosed) throw new Error('the storage was closed: make another one')
     if (this.#isOpening) throw new Error('the storage is open already: every server needs a storage of its own')
     this.#isOpening = true
-    if (clock !== undefined) this.#pool.setClock(clock)
-    const startedAtMs = performance.now()
+    this.#pool.setClock(clock)
+    const startedAtMs = clock.monotonicMs()
     try {
       const { folder, files } = this.#options
-      const progress = new ReadProgress(onProgress)
-      const { store, found } = await OpenStore.open({ folder, logFileBytes: this.#logFileBytes, files, progress })
+      const progress = new ReadProgress(onProgress, clock)
+      const plan = { folder, logFileBytes: this.#logFileBytes, files, progress, clock }
+      const { store, found } = await OpenStore.open(plan)
       await this.#begin(store, found).catch(async (error: unknown) => {
         await store.close()
         throw error
       })
-      return recoveryOf(found, performance.now() - startedAtMs)
+      return recoveryOf(found, clock.monotonicMs() - startedAtMs)
     } catch (error) {
       this.#isOpening = false
       throw error

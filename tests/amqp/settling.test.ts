@@ -41,7 +41,7 @@ beforeEach(() => {
           isHeld = false
         },
         hold: (bytes) => {
-          model.nowMs += 0.001
+          model.clock.nowMs += 0.001
           heldBytes += bytes
         },
       },
@@ -56,7 +56,7 @@ beforeEach(() => {
   for (const { segment, index } of sink.delivered) settling.unacked.add(consumer, segment, index)
   const settle = queue.settle.bind(queue)
   queue.settle = (segment, index, settlement) => {
-    model.nowMs += 0.001
+    model.clock.nowMs += 0.001
     settle(segment, index, settlement)
   }
 })

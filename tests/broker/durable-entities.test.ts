@@ -5,6 +5,7 @@ import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import type { RestoredEntities } from '../../storage/entity-registry.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 let storage: EntityStorage
 let vhost: Vhost
@@ -21,7 +22,7 @@ function start(): { broker: Broker; restored: RestoredEntities } {
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
     nextTurn: () => {},
-    clock: { monotonicMs: () => 0, after: () => () => {} },
+    clock: new HandClock(),
     onDefect: (error) => expect.fail(String(error)),
   })
   return { broker, restored: broker.restore(storage.recovery) }

@@ -20,6 +20,7 @@ import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 export interface Delivered {
   readonly body: string
@@ -52,17 +53,16 @@ export class Model {
   readonly storage: Storage
   readonly #turns: (() => void)[] = []
   readonly defects: unknown[] = []
-  /** The time, which stands still unless a test moves it. */
-  nowMs = 0
-  readonly inputTurn = new Turn(() => this.nowMs)
+  readonly clock = new HandClock()
+  readonly inputTurn = new Turn(() => this.clock.nowMs)
   readonly longWork = new LongWork(
     (work) => this.#turns.push(work),
-    () => this.nowMs,
+    () => this.clock.nowMs,
     (error) => this.defects.push(error),
   )
   readonly scheduler = new DeliveryScheduler(
     (work) => this.#turns.push(work),
-    () => this.nowMs,
+    () => this.clock.nowMs,
     (error) => this.defects.push(error),
   )
   readonly memory = new MemoryAlarm(Number.MAX_SAFE_INTEGER, { storageBytes: () => 0, otherBytes: () => 0 })

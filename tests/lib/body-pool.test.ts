@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Block } from '../../src/lib/block.ts'
 import { BODY_TRAILER_BYTES, BodyPool } from '../../src/lib/body-pool.ts'
-import { SystemClock } from '../../src/lib/clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 const KIBIBYTE = 1024
 const MEBIBYTE = 1024 * KIBIBYTE
@@ -74,14 +74,8 @@ describe('BodyPool', () => {
   })
 
   describe('as time goes by', () => {
-    beforeEach(() => void vi.useFakeTimers())
-    afterEach(() => void vi.useRealTimers())
-
-    test('gives back what is not used within 30 s, and keeps what is', async () => {
-      const clock = new SystemClock((error) => {
-        throw error
-      })
-      const armed = vi.spyOn(clock, 'after')
+    test('gives back what is not used within 30 s, and keeps what is', () => {
+      const clock = new HandClock()
       const pool = new BodyPool(undefined, clock)
       const burst = Array.from({ length: 60 }, () => pool.take(MEBIBYTE))
       for (const block of burst) block.release()
@@ -90,16 +84,15 @@ describe('BodyPool', () => {
       for (let second = 0; second < 29; second++) {
         const block = pool.take(64 * KIBIBYTE)
         expect(memoryOf(block)).toBe(memoryOf(isKept))
-        await vi.advanceTimersByTimeAsync(1000)
+        clock.turn(1000)
         block.release()
       }
       expect(pool.freeBytes).toBe(memoryOf(isKept).byteLength)
-      await vi.advanceTimersByTimeAsync(10_000)
+      clock.turn(10_000)
       expect(pool.freeBytes).toBe(0)
-      expect(armed).toHaveBeenCalled()
-      armed.mockClear()
-      await vi.advanceTimersByTimeAsync(60_000)
-      expect(armed).not.toHaveBeenCalled()
+      const { timersSet } = clock
+      clock.turn(60_000)
+      expect([clock.timers.size, clock.timersSet]).toEqual([0, timersSet])
     })
   })
 })

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Clock, SystemClock } from '../../src/lib/clock.ts'
+import { SystemClock } from '../../src/lib/clock.ts'
 import { IdleTimer } from '../../src/lib/idle-timer.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 describe('SystemClock', () => {
   beforeEach(() => void vi.useFakeTimers())
@@ -20,31 +21,17 @@ describe('SystemClock', () => {
     vi.advanceTimersByTime(15)
     expect(done).toEqual(['later'])
   })
+
+  test('goes forward when the clock of the system is set back, which shows in the time of day alone', () => {
+    const clock = new SystemClock(() => {})
+    vi.setSystemTime(2_000_000)
+    const beforeMs = clock.monotonicMs()
+    expect(clock.wallMs()).toBe(2_000_000)
+    vi.setSystemTime(1_000_000)
+    vi.advanceTimersByTime(5)
+    expect([clock.wallMs(), clock.monotonicMs() - beforeMs]).toEqual([1_000_005, 5])
+  })
 })
-
-/** A clock that stands still until it is turned. */
-class HandClock implements Clock {
-  nowMs = 0
-  readonly timers = new Set<{ readonly atMs: number; readonly work: () => void }>()
-
-  monotonicMs(): number {
-    return this.nowMs
-  }
-
-  after(ms: number, work: () => void): () => void {
-    const timer = { atMs: this.nowMs + ms, work }
-    this.timers.add(timer)
-    return () => this.timers.delete(timer)
-  }
-
-  turn(ms: number): void {
-    this.nowMs += ms
-    for (const timer of [...this.timers]) {
-      if (timer.atMs > this.nowMs || !this.timers.delete(timer)) continue
-      timer.work()
-    }
-  }
-}
 
 describe('IdleTimer', () => {
   test('does its work once for each time that it was armed, and is armed once', () => {

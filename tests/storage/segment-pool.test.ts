@@ -1,6 +1,7 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Segment } from '../../storage/segment.ts'
 import { SEGMENT_BYTES, SegmentPool } from '../../storage/segment-pool.ts'
+import { HandClock } from '../support/hand-clock.ts'
 import { numbered, source, stored } from './sources.ts'
 
 describe('SegmentPool', () => {
@@ -38,39 +39,31 @@ describe('SegmentPool', () => {
   })
 
   test('gives half of the slabs that were free for five seconds back to the system, and in the end all', () => {
-    vi.useFakeTimers()
-    try {
-      const pool = new SegmentPool()
-      const taken = Array.from({ length: 1024 }, () => pool.take(SEGMENT_BYTES)) // eight slabs
-      expect(pool.bufferBytes).toBeGreaterThanOrEqual(1024 * SEGMENT_BYTES)
-      for (const segment of taken) pool.give(segment)
-      expect(pool.freeBytes).toBe(1024 * SEGMENT_BYTES)
-      // In the first five seconds, there was a moment when all were in use.
-      vi.advanceTimersByTime(5000)
-      vi.advanceTimersByTime(5000)
-      expect(pool.freeBytes).toBe(512 * SEGMENT_BYTES)
-      vi.advanceTimersByTime(60_000)
-      expect([pool.freeBytes, pool.slackBytes, pool.bufferBytes]).toEqual([0, 0, 0])
-      expect(vi.getTimerCount()).toBe(0)
-    } finally {
-      vi.useRealTimers()
-    }
+    const clock = new HandClock()
+    const pool = new SegmentPool(undefined, clock)
+    const taken = Array.from({ length: 1024 }, () => pool.take(SEGMENT_BYTES)) // eight slabs
+    expect(pool.bufferBytes).toBeGreaterThanOrEqual(1024 * SEGMENT_BYTES)
+    for (const segment of taken) pool.give(segment)
+    expect(pool.freeBytes).toBe(1024 * SEGMENT_BYTES)
+    // In the first five seconds, there was a moment when all were in use.
+    clock.turn(5000)
+    clock.turn(5000)
+    expect(pool.freeBytes).toBe(512 * SEGMENT_BYTES)
+    clock.turn(60_000)
+    expect([pool.freeBytes, pool.slackBytes, pool.bufferBytes]).toEqual([0, 0, 0])
+    expect(clock.timers.size).toBe(0)
   })
 
   test('keeps what is used again and again, however short the breaks', () => {
-    vi.useFakeTimers()
-    try {
-      const pool = new SegmentPool()
-      const known = new Set<object>()
-      for (let round = 0; round < 20; round++) {
-        const taken = Array.from({ length: 300 }, () => pool.take(SEGMENT_BYTES))
-        if (round === 0) for (const { block } of taken) known.add(block)
-        expect(taken.every(({ block }) => known.has(block))).toBe(true)
-        for (const segment of taken) pool.give(segment)
-        vi.advanceTimersByTime(4000)
-      }
-    } finally {
-      vi.useRealTimers()
+    const clock = new HandClock()
+    const pool = new SegmentPool(undefined, clock)
+    const known = new Set<object>()
+    for (let round = 0; round < 20; round++) {
+      const taken = Array.from({ length: 300 }, () => pool.take(SEGMENT_BYTES))
+      if (round === 0) for (const { block } of taken) known.add(block)
+      expect(taken.every(({ block }) => known.has(block))).toBe(true)
+      for (const segment of taken) pool.give(segment)
+      clock.turn(4000)
     }
   })
 

@@ -1,20 +1,21 @@
 /** Tells how far reading is, when it takes long: not before a second has passed, and not more often than every second. */
+import { type Clock, SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import type { RecoveryProgress } from '../../storage.ts'
 
 const QUIET_MS = 1000
 
 export class ReadProgress {
   readonly #report: (progress: RecoveryProgress) => void
-  readonly #nowMs: () => number
+  readonly #clock: Clock
   #saidAtMs: number
   #step = ''
   #readBytes = 0
   #totalBytes = 0
 
-  constructor(report: (progress: RecoveryProgress) => void, nowMs: () => number = () => performance.now()) {
+  constructor(report: (progress: RecoveryProgress) => void, clock: Clock = SYSTEM_CLOCK) {
     this.#report = report
-    this.#nowMs = nowMs
-    this.#saidAtMs = nowMs()
+    this.#clock = clock
+    this.#saidAtMs = clock.monotonicMs()
   }
 
   begin(step: string, totalBytes: number): void {
@@ -25,7 +26,7 @@ export class ReadProgress {
 
   read(bytes: number): void {
     this.#readBytes += bytes
-    const nowMs = this.#nowMs()
+    const nowMs = this.#clock.monotonicMs()
     if (nowMs - this.#saidAtMs < QUIET_MS) return
     this.#saidAtMs = nowMs
     this.#report({ step: this.#step, readBytes: this.#readBytes, totalBytes: this.#totalBytes })

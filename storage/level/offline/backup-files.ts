@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { readTar, tarEnd, tarHeader, tarPadding } from '../../../src/lib/tar.ts'
 import { makeFolder, syncFolder } from '../disk/files.ts'
 import { DataFolderError } from '../recovery/data-folder.ts'
@@ -84,7 +85,7 @@ class TarTarget implements BackupTarget {
   }
 
   async add(name: string, sizeBytes: number, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-    await this.#handle.writeFile(tarHeader(name, sizeBytes, Date.now() / 1000))
+    await this.#handle.writeFile(tarHeader(name, sizeBytes, SYSTEM_CLOCK.wallMs() / 1000))
     for await (const piece of content) await this.#handle.writeFile(piece)
     await this.#handle.writeFile(tarPadding(sizeBytes))
   }

@@ -20,12 +20,12 @@ export interface ManifestFile {
   readonly crc32: number
 }
 
-export function createManifest(files: readonly ManifestFile[]): Manifest {
+export function createManifest(files: readonly ManifestFile[], nowMs: number): Manifest {
   return {
     version: BACKUP_VERSION,
     catalogueVersion: CATALOGUE_VERSION,
     logVersion: LOG_VERSION,
-    createdAt: new Date().toISOString(),
+    createdAt: new Date(nowMs).toISOString(),
     files,
   }
 }

@@ -9,6 +9,7 @@
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
+import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { levelDb } from '../catalogue/leveldb.ts'
 import { openFolder } from '../disk/files.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
@@ -49,7 +50,7 @@ export async function backupStore(folder: string, to: string, options: CheckOpti
         const name = `catalogue/${String(++number).padStart(6, '0')}.records`
         await add(name, records.length, one(records))
       }
-      const text = Buffer.from(`${JSON.stringify(createManifest(files), undefined, 2)}\n`)
+      const text = Buffer.from(`${JSON.stringify(createManifest(files, SYSTEM_CLOCK.wallMs()), undefined, 2)}\n`)
       await target.add(MANIFEST, text.length, [text])
       await target.finish()
       return { report, files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }

@@ -5,6 +5,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { type Clock, SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { ifMissing } from '../disk/files.ts'
 import {
   ENTITIES_FOLDER,
@@ -63,12 +64,12 @@ export interface ClaimedFolder {
 }
 
 /** Takes the folder for this process. Throws DataFolderError when another one has it, and says which. */
-export async function claimFolder(folder: string): Promise<ClaimedFolder> {
+export async function claimFolder(folder: string, clock: Clock = SYSTEM_CLOCK): Promise<ClaimedFolder> {
   const lock = await FolderLock.take(folder).catch(async (error: unknown) => {
     throw isLocked(error) ? await inUse(folder, error) : error
   })
   const path = join(folder, OWNER_FILE)
-  const owner = `${JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() })}\n`
+  const owner = `${JSON.stringify({ pid: process.pid, host: hostname(), since: new Date(clock.wallMs()).toISOString() })}\n`
   // It only serves a message: a disk that cannot take it shows elsewhere.
   await writeFile(path, owner).catch(() => {})
   return {

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Clock } from '../../../src/lib/clock.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { LogPosition } from '../catalogue/catalogue-records.ts'
 import { isCorruption, openCatalogue, reasonOf, repairCatalogue, repairDone } from '../catalogue/catalogue-repair.ts'
@@ -26,6 +27,7 @@ export interface StorePlan {
   /** The files of the log; the disk's when not given. */
   readonly files: Files | undefined
   readonly progress: ReadProgress
+  readonly clock: Clock
 }
 
 export class OpenStore {
@@ -79,7 +81,7 @@ export class OpenStore {
   }
 
   async newQuarantine(): Promise<Quarantine> {
-    return await Quarantine.create(this.quarantine, this.catalogue, this.logs)
+    return await Quarantine.create(this.quarantine, this.catalogue, this.logs, this.#plan.clock)
   }
 
   /** What is damaged goes into the quarantine, what the log has told again into the catalogue. */
@@ -112,9 +114,9 @@ export class OpenStore {
   }
 
   async #open(): Promise<RecoveredStore> {
-    const { folder, logFileBytes, files, progress } = this.#plan
+    const { folder, logFileBytes, files, progress, clock } = this.#plan
     await requireUsableFolder(folder)
-    this.#claimed = await claimFolder(folder)
+    this.#claimed = await claimFolder(folder, clock)
     // Until now, another process may have been restoring a backup into it.
     await requireUsableFolder(folder)
     const opened = await openCatalogue(join(folder, CATALOGUE_FOLDER), this.quarantine, { progress })

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Clock, SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import type { StoredEntity } from '../../storage.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { freePlace } from '../catalogue/catalogue-repair.ts'
@@ -38,8 +39,13 @@ export class Quarantine {
   }
 
   /** Makes a new folder, named after the time, in the one for all of them. */
-  static async create(quarantine: string, catalogue: Catalogue, logs: LogFiles): Promise<Quarantine> {
-    const folder = await freePlace(quarantine, new Date().toISOString().replaceAll(':', '-'))
+  static async create(
+    quarantine: string,
+    catalogue: Catalogue,
+    logs: LogFiles,
+    clock: Clock = SYSTEM_CLOCK,
+  ): Promise<Quarantine> {
+    const folder = await freePlace(quarantine, new Date(clock.wallMs()).toISOString().replaceAll(':', '-'))
     await mkdir(folder)
     return new Quarantine(folder, catalogue, logs)
   }

@@ -19,7 +19,7 @@ beforeEach(() => {
     const queue = model.queue(`q${i}`)
     const publish = queue.publish.bind(queue)
     queue.publish = (source) => {
-      model.nowMs += 0.001
+      model.clock.nowMs += 0.001
       return publish(source)
     }
     model.bind(exchange, queue)
@@ -57,10 +57,10 @@ describe('a message for many queues', () => {
     fanOut.goOn(model.longWork, (isDone) => ends.push(isDone))
     for (let before = reached(); before < COUNT; before = reached()) {
       expect(ends).toEqual([])
-      const startMs = model.nowMs
+      const startMs = model.clock.nowMs
       model.runOne()
       expect(reached()).toBeGreaterThan(before)
-      expect(model.nowMs - startMs).toBeLessThan(0.5)
+      expect(model.clock.nowMs - startMs).toBeLessThan(0.5)
     }
     expect(ends).toEqual([true])
     model.run()

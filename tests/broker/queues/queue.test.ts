@@ -64,7 +64,7 @@ describe('Queue', () => {
       const sink = new Sink()
       const deliver = sink.deliver.bind(sink)
       sink.deliver = (...delivery) => {
-        model.nowMs += 0.001
+        model.clock.nowMs += 0.001
         deliver(...delivery)
       }
       model.consumer(queue, {}, sink)

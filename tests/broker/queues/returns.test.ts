@@ -24,7 +24,7 @@ function giveBackLater(model: Model, all: readonly { queue: Queue; sink: Sink }[
     (messages) => {
       for (const { queue, segment, index } of left.splice(0, messages)) {
         queue.settle(segment, index, 'requeue')
-        model.nowMs += 0.001
+        model.clock.nowMs += 0.001
       }
       return left.length === 0
     },

@@ -1,23 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { ReadProgress } from '../../../../storage/level/disk/read-progress.ts'
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { RecoveryProgress } from '../../../../storage/storage.ts'
+import { HandClock } from '../../../support/hand-clock.ts'
 import { committed, durable } from '../../contract-model.ts'
 import { copyAsKilled } from '../killed-copy.ts'
 
 test('nothing is said within the first second, and then one thing a second', () => {
-  let nowMs = 5000
+  const clock = new HandClock()
   const said: RecoveryProgress[] = []
-  const progress = new ReadProgress(
-    (one) => said.push(one),
-    () => nowMs,
-  )
+  const progress = new ReadProgress((one) => said.push(one), clock)
   progress.begin('reading', 100)
   for (let part = 0; part < 10; part++) {
-    nowMs += 250
+    clock.turn(250)
     progress.read(10)
   }
   expect(said).toEqual([
@@ -25,7 +23,7 @@ test('nothing is said within the first second, and then one thing a second', () 
     { step: 'reading', readBytes: 80, totalBytes: 100 },
   ])
   progress.begin('reading more', 7)
-  nowMs += 500
+  clock.turn(500)
   progress.read(7)
   expect(said.at(-1)).toEqual({ step: 'reading more', readBytes: 7, totalBytes: 7 })
 })
@@ -43,12 +41,11 @@ test('a storage that takes long to open says how much it has read of how much', 
   copyAsKilled(join(folder, 'store'), join(folder, 'killed'))
   await first.close()
   // Every look at the clock finds that more than a second has passed.
-  let nowMs = performance.now()
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 1001))
+  const clock = new HandClock()
+  clock.monotonicMs = () => (clock.nowMs += 1001)
   const said: RecoveryProgress[] = []
   const second = new LevelStorage({ folder: join(folder, 'killed') })
-  await second.open({ onProgress: (progress) => said.push(progress) })
-  clock.mockRestore()
+  await second.open({ onProgress: (progress) => said.push(progress), clock })
   await second.close()
   expect(new Set(said.map(({ step }) => step))).toEqual(new Set(['checking the catalogue', 'reading the log']))
   for (const step of ['checking the catalogue', 'reading the log']) {

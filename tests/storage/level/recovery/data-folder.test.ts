@@ -19,6 +19,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import { claimFolder, folderContent } from '../../../../storage/level/recovery/data-folder.ts'
+import { HandClock } from '../../../support/hand-clock.ts'
 import { committed } from '../../contract-model.ts'
 
 const DOOR = pathToFileURL(join(import.meta.dirname, '../../../../dist/storage/index.js')).href
@@ -176,6 +177,14 @@ test('any bytes in the files of the lock are survived', async () => {
       expect(readdirSync(place).filter((name) => name !== 'LOG')).toEqual(['LOCK'])
     }),
   )
+})
+
+test('it is told since when a folder is in use, by the clock of the one who has it', async () => {
+  const clock = new HandClock()
+  clock.wallBeginMs = Date.UTC(2001, 1, 3, 4, 5, 6)
+  const claimed = await claimFolder(folder, clock)
+  await expect(claimFolder(folder)).rejects.toThrow('is in use by this process since 2001-02-03T04:05:06.000Z')
+  await claimed.release()
 })
 
 test('a folder with other files is refused, and nothing is put there', async () => {
