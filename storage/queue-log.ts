@@ -6,6 +6,7 @@
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
 import { DeliveryCounts } from './delivery-counts.ts'
+import { eachReady } from './each-ready.ts'
 import type { LogRecorder } from './log-recorder.ts'
 import { PositionSet } from './position-set.ts'
 import { QueueBytes } from './queue-bytes.ts'
@@ -126,6 +127,19 @@ export class QueueLog {
     this.segment = segment
     this.index = this.#ready.nextIndex()
     return true
+  }
+
+  /**
+   * Shows the messages that are ready now, the oldest first, each when it is in memory, and calls back when all were shown: for
+   * what has an index of its own, after a restart. What is shown may be taken at once (`takeAt`); what is no longer ready when
+   * its turn comes is not shown.
+   */
+  eachReady(show: (segment: Segment, index: number) => void, whenShown: () => void): void {
+    const load = (segment: Segment, whenLoaded: () => void): void => this.load(segment, whenLoaded)
+    const unload = (segment: Segment): void => {
+      if (segment.next !== undefined && this.#recorder !== undefined) this.#evict(segment, this.#recorder)
+    }
+    eachReady({ chain: this.#chain, ready: this.#ready, load, unload }, show, whenShown)
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
@@ -252,12 +266,13 @@ export class QueueLog {
     const recorder = this.#recorder
     if (recorder === undefined) return freed
     for (let at = this.#chain.tail?.previous; at !== undefined && freed < bytes; at = at.previous) {
-      if (at.isResident && !this.#ready.isDueSoon(at) && recorder.isSafe(at)) freed += this.#unload(at)
+      freed += this.#evict(at, recorder)
     }
     return freed
   }
 
-  #unload(segment: Segment): number {
+  #evict(segment: Segment, recorder: LogRecorder): number {
+    if (!segment.isResident || this.#ready.isDueSoon(segment) || !recorder.isSafe(segment)) return 0
     if (segment.taken !== undefined || !this.#ready.isBehindCursor(segment, 0)) segment.keepBodyBytes()
     segment.unloadedBytes = this.#ready.bytesIn(segment)
     segment.appendedBytes = 0

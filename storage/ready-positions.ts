@@ -72,6 +72,10 @@ export class ReadyPositions {
     else this.requeued.insert(segment, index)
   }
 
+  has(segment: Segment, index: number): boolean {
+    return this.isBehindCursor(segment, index) ? !segment.isPassed(index) : this.requeued.has(segment, index)
+  }
+
   isBehindCursor(segment: Segment, index: number): boolean {
     const { cursor } = this
     return (

@@ -41,9 +41,13 @@ export class RequeuedPositions {
     else this.#shiftRun()
   }
 
+  has(segment: Segment, index: number): boolean {
+    return this.#slotOf(segment, index) >= 0
+  }
+
   /** Takes one out of the middle; false when it is not here. */
   remove(segment: Segment, index: number): boolean {
-    const slot = this.#segments.findIndex((at, run) => at === segment && this.#holds(run, index))
+    const slot = this.#slotOf(segment, index)
     if (slot < 0) return false
     const runs = this.#segments.map((at, run) => [at, this.#firsts[run] as number, this.#ends[run] as number] as const)
     this.clear()
@@ -96,6 +100,10 @@ export class RequeuedPositions {
     else return false
     this.#grown = slot
     return true
+  }
+
+  #slotOf(segment: Segment, index: number): number {
+    return this.#segments.findIndex((at, run) => at === segment && this.#holds(run, index))
   }
 
   #holds(slot: number, index: number): boolean {

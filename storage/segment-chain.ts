@@ -48,6 +48,13 @@ export class SegmentChain {
     this.tail = segment
   }
 
+  /** The first one whose sequence is larger than this. */
+  firstBehind(sequence: number): Segment | undefined {
+    let at = this.head
+    while (at !== undefined && at.sequence <= sequence) at = at.next
+    return at
+  }
+
   /** Takes a segment out, and gives it back to the pool. */
   remove(segment: Segment): void {
     const { previous, next } = segment

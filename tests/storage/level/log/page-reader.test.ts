@@ -1,59 +1,35 @@
 // A place on the disk that cannot be read costs what was in it and nothing else, however it is read.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isDamage } from '../../../../storage/level/disk/damage.ts'
-import { openFolder } from '../../../../storage/level/disk/files.ts'
-import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../../storage/queue-log.ts'
 import { committed, drain, durable, readable } from '../../contract-model.ts'
-import { FaultyFiles, systemError } from '../faulty-files.ts'
+import { systemError } from '../faulty-files.ts'
+import { FaultyStore } from '../faulty-store.ts'
 
 const PER_PAGE = 5
 
-let folder: string
-let files: FaultyFiles
-let storage: LevelStorage
+let store: FaultyStore
 let log: QueueLog
-let fatal: Error[]
-let damage: string[]
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-pages-'))
-  await open()
+  store = await FaultyStore.open()
+  log = store.storage.createQueueLog(1)
   for (let number = 0; number < 3 * PER_PAGE; number++) {
     log.append(durable(number, number === 12 ? 40_000 : 100))
-    if (number % PER_PAGE === PER_PAGE - 1) await committed(storage)
+    if (number % PER_PAGE === PER_PAGE - 1) await committed(store.storage)
   }
-  await storage.close()
-  await open()
+  await store.reopen()
+  log = store.storage.createQueueLog(1)
 })
 
 afterEach(async () => {
-  files.fault = () => {}
-  await storage.close()
-  rmSync(folder, { recursive: true, force: true })
+  await store.remove()
 })
-
-async function open(): Promise<void> {
-  fatal = []
-  damage = []
-  files = new FaultyFiles(folder, () => openFolder(join(folder, 'log')))
-  storage = new LevelStorage({
-    folder,
-    files,
-    onFatal: (error) => fatal.push(error),
-    onDamage: (text) => damage.push(text),
-  })
-  await storage.open()
-  log = storage.createQueueLog(1)
-}
 
 /** The disk fails at this one of the places that are read: the pages in order, then the body of the last. */
 function failAt(place: number): void {
   let reads = 0
-  files.fault = (operation) => {
+  store.files.fault = (operation) => {
     if (operation === 'read' && reads++ === place) throw systemError('EIO')
   }
 }
@@ -68,17 +44,17 @@ for (const [name, read] of Object.entries(READERS)) {
     failAt(1)
     await read()
     expect(await drain(log)).toEqual([0, 1, 2, 3, 4, 10, 11, 12, 13, 14])
-    expect(damage).toEqual([expect.stringMatching(/^5 messages of queue 1 in log file 1 at \d+ are damaged/)])
-    await committed(storage)
-    expect(fatal).toEqual([])
+    expect(store.damage).toEqual([expect.stringMatching(/^5 messages of queue 1 in log file 1 at \d+ are damaged/)])
+    await committed(store.storage)
+    expect(store.fatal).toEqual([])
   })
 
   test(`a body that cannot be read ${name} is left out`, async () => {
     failAt(3)
     await read()
     expect(await drain(log)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14])
-    expect(damage).toHaveLength(1)
-    expect(fatal).toEqual([])
+    expect(store.damage).toHaveLength(1)
+    expect(store.fatal).toEqual([])
   })
 }
 

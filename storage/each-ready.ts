@@ -1,0 +1,55 @@
+/**
+ * Reads a log through for what has an index of its own: after a restart it has to be told which messages there are. Segments that
+ * are not in memory are read back one after the other and leave it again: the log may be longer than memory.
+ */
+import type { ReadyPositions } from './ready-positions.ts'
+import type { Segment } from './segment.ts'
+import type { SegmentChain } from './segment-chain.ts'
+
+export interface ReadThrough {
+  readonly chain: SegmentChain
+  readonly ready: ReadyPositions
+  /** Reads a segment back into memory, and calls back when it is there; at once when it is. */
+  readonly load: (segment: Segment, whenLoaded: () => void) => void
+  /** Takes it out of memory, if it may leave it. */
+  readonly unload: (segment: Segment) => void
+}
+
+export function eachReady(
+  { chain, ready, load, unload }: ReadThrough,
+  show: (segment: Segment, index: number) => void,
+  whenShown: () => void,
+): void {
+  const last = chain.tail?.sequence ?? -1
+  const lastCount = chain.tail?.count ?? 0
+  const goOn = (behind: number, loaded: Segment | undefined): void => {
+    for (let at = behind; ; ) {
+      const segment = chain.firstBehind(at)
+      if (segment === undefined || segment.sequence > last) break
+      if (!segment.isResident) {
+        load(segment, () => goOn(at, segment))
+        return
+      }
+      at = segment.sequence
+      const isThere = showReadyIn(segment, at === last ? lastCount : segment.count, ready, show)
+      if (isThere && segment === loaded) unload(segment)
+    }
+    whenShown()
+  }
+  goOn(-1, undefined)
+}
+
+/** What is shown may be taken and settled at once: with the last of its records, the segment is gone. False when it is. */
+function showReadyIn(
+  segment: Segment,
+  count: number,
+  ready: ReadyPositions,
+  show: (segment: Segment, index: number) => void,
+): boolean {
+  const { sequence } = segment
+  for (let index = 0; index < count; index++) {
+    if (segment.log === undefined || segment.sequence !== sequence) return false
+    if (ready.has(segment, index)) show(segment, index)
+  }
+  return segment.log !== undefined && segment.sequence === sequence
+}
