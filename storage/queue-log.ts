@@ -12,6 +12,7 @@ import { PositionSet } from './position-set.ts'
 import { QueueBytes } from './queue-bytes.ts'
 import { ReadyPositions } from './ready-positions.ts'
 import type { RecordSource } from './record.ts'
+import type { RequeuedPositions } from './requeued.ts'
 import { deliveriesBefore, Segment } from './segment.ts'
 import { SegmentChain } from './segment-chain.ts'
 import type { SegmentPool } from './segment-pool.ts'
@@ -102,13 +103,8 @@ export class QueueLog {
     this.readyCount--
     if (isUnacked !== this.#bytes.isUnackedRun) this.#countedBytes().isUnackedRun = isUnacked
     const ready = this.#ready
-    const { requeued } = ready
-    if (requeued.length > 0) {
-      this.segment = requeued.firstSegment()
-      this.index = requeued.firstIndex()
-      this.isRedelivered = true
-      requeued.shift()
-      this.#bytes.taken(this.segment.bodyBytes(this.index))
+    if (ready.requeued.length > 0) {
+      this.#takeReturned(ready.requeued)
       return
     }
     const segment = ready.advance()
@@ -117,6 +113,14 @@ export class QueueLog {
     if (this.#delivered !== undefined) this.#countIfDelivered(segment, this.index)
     this.isRedelivered = segment.deliveries !== undefined && deliveriesBefore(segment, this.index) > 0
     this.#recorder?.delivered(segment, ready.cursorIndex)
+  }
+
+  #takeReturned(requeued: RequeuedPositions): void {
+    this.segment = requeued.firstSegment()
+    this.index = requeued.firstIndex()
+    this.isRedelivered = true
+    requeued.shift()
+    this.#bytes.taken(this.segment.bodyBytes(this.index))
   }
 
   /** Finds the next ready message without taking it: in `segment` and `index` then. False when none is in memory. */

@@ -85,9 +85,13 @@ export function copyBytes(target: Block, at: number, source: Block, start: numbe
     write -= read - last
     to.setUint32(write, from.getInt32(last, true), true)
     to.setUint32(write + 4, from.getInt32(last + 4, true), true)
-  } else if (length >= 4) {
+  } else copyFew(to, at, from, start, length)
+}
+
+function copyFew(to: DataView, at: number, from: DataView, start: number, length: number): void {
+  if (length >= 4) {
     to.setUint32(at, from.getInt32(start, true), true)
-    to.setUint32(at + length - 4, from.getInt32(end - 4, true), true)
+    to.setUint32(at + length - 4, from.getInt32(start + length - 4, true), true)
   } else {
     for (let i = 0; i < length; i++) to.setUint8(at + i, from.getUint8(start + i))
   }

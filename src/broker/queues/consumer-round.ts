@@ -12,6 +12,16 @@ export class ConsumerRound {
     this.#slots[(this.#first + this.size++) & (this.#slots.length - 1)] = consumer
   }
 
+  /** The consumer who is due; there must be one. */
+  get first(): Consumer {
+    return this.#slots[this.#first] as Consumer
+  }
+
+  /** Puts the one who is due at the back. */
+  rotate(): void {
+    if (this.size > 1) this.push(this.shift())
+  }
+
   /** Takes the consumer who is due; there must be one. */
   shift(): Consumer {
     const consumer = this.#slots[this.#first] as Consumer

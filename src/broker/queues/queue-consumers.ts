@@ -57,13 +57,16 @@ export class QueueConsumers {
 
   /** The consumer whose turn it is, or undefined when none can take a message. */
   next(): Consumer | undefined {
-    for (const { round } of this.#levels) {
+    const levels = this.#levels
+    for (let i = 0; i < levels.length; i++) {
+      const { round } = levels[i] as Level
       while (round.size > 0) {
-        const consumer = round.shift()
+        const consumer = round.first
         if (consumer.credit > 0 && consumer.sink.isOpen && !consumer.isCancelled) {
-          round.push(consumer)
+          round.rotate()
           return consumer
         }
+        round.shift()
         consumer.isInRound = false
       }
     }
