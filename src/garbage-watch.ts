@@ -2,7 +2,7 @@
  * Asks V8 to collect its garbage when much of the memory beside the heap is garbage. V8 collects as it allocates: an idle
  * broker would keep what a burst has left behind, and a broker that waits for memory would wait for ever.
  */
-import { collectGarbage } from './lib/heap.ts'
+import { collectGarbage } from './lib/collect-garbage.ts'
 
 /** Worth a collection when there was so much for so many looks, and so much of what V8 has to look through: its heap. */
 const GARBAGE_BYTES_MIN = 32 * 1024 * 1024
@@ -43,6 +43,8 @@ export class GarbageWatch {
   #pauseMs = PAUSE_MS
   /** What there was before the last collection, until it shows what that has freed. */
   #bytesBefore: number | undefined
+  /** The smallest heap there was since then. */
+  #heapFloorBytes: number
   #collectedAtMs = Number.NEGATIVE_INFINITY
   #durationMs = 0
 
@@ -52,6 +54,7 @@ export class GarbageWatch {
     this.#now = now
     this.#collect = collect
     this.#floorBytes = this.keptBytes = strayBytes()
+    this.#heapFloorBytes = heapBytes()
   }
 
   /** To be called about once a second, or more often while memory is short (`isShort`). */
@@ -64,13 +67,16 @@ export class GarbageWatch {
     const sinceMs = nowMs - this.#collectedAtMs
     if (sinceMs < FREED_MS) return
     if (this.#bytesBefore !== undefined) this.#learn(this.#bytesBefore)
+    const heap = this.#heapBytes()
+    this.#heapFloorBytes = Math.min(this.#heapFloorBytes, heap)
     const garbage = stray - this.keptBytes
-    const isMuch = garbage >= Math.max(GARBAGE_BYTES_MIN, this.#heapBytes() * GARBAGE_SHARE_MIN)
+    const isMuch = garbage >= Math.max(GARBAGE_BYTES_MIN, heap * GARBAGE_SHARE_MIN)
     this.#looks = isMuch ? this.#looks + 1 : 0
     if (isShort) {
       // What the floor takes for granted may be garbage after all: it is worth a try from time to time.
-      const pauseMs = garbage >= NEEDED_BYTES_MIN ? SHORT_PAUSE_MS : this.#pauseMs
-      if (stray >= NEEDED_BYTES_MIN && sinceMs >= Math.max(pauseMs, this.#durationMs / SHORT_TIME_SHARE))
+      const heapGarbage = heap - this.#heapFloorBytes
+      const pauseMs = garbage + heapGarbage >= NEEDED_BYTES_MIN ? SHORT_PAUSE_MS : this.#pauseMs
+      if (stray + heapGarbage >= NEEDED_BYTES_MIN && sinceMs >= Math.max(pauseMs, this.#durationMs / SHORT_TIME_SHARE))
         this.#run(stray)
     } else if (this.#looks >= LOOKS && sinceMs >= Math.max(this.#pauseMs, this.#durationMs / TIME_SHARE))
       this.#run(stray)
@@ -88,7 +94,7 @@ export class GarbageWatch {
     this.#durationMs = this.#collectedAtMs - startMs
     this.#looks = 0
     this.#bytesBefore = stray
-    this.#floorBytes = Number.POSITIVE_INFINITY
+    this.#floorBytes = this.#heapFloorBytes = Number.POSITIVE_INFINITY
   }
 
   #learn(before: number): void {

@@ -14,8 +14,8 @@ import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import { GarbageWatch } from './garbage-watch.ts'
 import { type Clock, SystemClock } from './lib/clock.ts'
 import { guarded } from './lib/guarded.ts'
-import { heapFigures } from './lib/heap.ts'
 import { type Logger, steadyLogger } from './lib/logger.ts'
+import { memoryFigures } from './lib/memory-figures.ts'
 import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -72,16 +72,15 @@ export class ServerAssembly {
     this.clock = clock
     this.#garbage = new GarbageWatch({
       strayBytes: () => this.#strayBytes(),
-      heapBytes: () => heapFigures().usedBytes,
+      heapBytes: () => memoryFigures().heapUsedBytes,
       now: () => clock.monotonicMs(),
     })
     this.core = new Broker({
       storage,
       memoryLimitBytes: config.memoryLimitBytes,
-      heapLimitBytes: heapFigures().limitBytes,
+      heapLimitBytes: memoryFigures().heapLimitBytes,
       otherBytes: () =>
-        programBytes(config.memoryLimitBytes) +
-        heapFigures().usedBytes +
+        programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
         (this.listener?.unsentBytes ?? 0) +
         this.#garbage.keptBytes,
       nextTurn: (work) => setImmediate(run, work),
@@ -112,7 +111,7 @@ export class ServerAssembly {
     if (memory === undefined) return 0
     const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
     const known = memory.bufferBytes + inMessages + (this.listener?.unsentBytes ?? 0)
-    return Math.max(0, heapFigures().externalBytes - known)
+    return Math.max(0, memoryFigures().bufferBytes - known)
   }
 
   #amqpContext(): AmqpContext {

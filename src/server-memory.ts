@@ -8,18 +8,32 @@ import type { GarbageWatch } from './garbage-watch.ts'
 import type { BodyPool } from './lib/body-pool.ts'
 import { guarded } from './lib/guarded.ts'
 import type { Logger } from './lib/logger.ts'
+import type { MemoryFigures } from './lib/memory-figures.ts'
 import type { RareLines } from './lib/rare-lines.ts'
 
 const SAMPLE_MS = 1000
 /** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */
 const ALARM_SAMPLE_MS = 50
 
-/** What Node.js and the code take by themselves; under a small limit so much of it is left out that messages have room. */
-const PROGRAM_BYTES = 45 * 1024 * 1024
-const PROGRAM_SHARE_MAX = 0.15
+/** What Node.js and the code take by themselves, at least. */
+const PROGRAM_BYTES = 50 * 1024 * 1024
+/**
+ * That and what V8 keeps for new objects count up to these shares of the limit: nothing that clients do makes it less, and
+ * under a small limit messages must have room.
+ */
+const PROGRAM_SHARE_MAX = 0.2
+const HEAP_ROOM_SHARE_MAX = 0.1
 
-export function programBytes(limitBytes: number): number {
-  return Math.min(PROGRAM_BYTES, limitBytes * PROGRAM_SHARE_MAX)
+/** What the process takes beside its buffers. `untouchedBytes` of these have no memory behind them yet. */
+export function programBytes(limitBytes: number, figures: MemoryFigures, untouchedBytes: number): number {
+  const { heapUsedBytes, heapReservedBytes, bufferBytes, residentBytes = 0 } = figures
+  const restBytes = Math.max(PROGRAM_BYTES, residentBytes - heapReservedBytes - (bufferBytes - untouchedBytes))
+  const heapRoomBytes = heapReservedBytes - heapUsedBytes
+  return (
+    heapUsedBytes +
+    Math.min(restBytes, limitBytes * PROGRAM_SHARE_MAX) +
+    Math.min(heapRoomBytes, limitBytes * HEAP_ROOM_SHARE_MAX)
+  )
 }
 
 export interface MemoryWatchParts {
@@ -66,6 +80,7 @@ export class MemoryWatch {
       bodies.clear()
       storage?.release(excess)
     }
+    storage?.setRoom(memory.limitBytes - memory.usedBytes)
     garbage.look(memory.isActive || excess > 0)
   }
 

@@ -22,7 +22,7 @@ export class SegmentChain {
   makeRoom(recordBytes: number): Segment {
     const { tail } = this
     const pool = this.#pool
-    if (tail !== undefined && mayGrow(tail, recordBytes, this.#grownBytesMax)) {
+    if (tail !== undefined && mayGrow(tail, recordBytes, this.#grownBytesMax, pool.nextBytesMax)) {
       pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
       return tail
     }
@@ -34,9 +34,11 @@ export class SegmentChain {
   }
 
   #nextSize(): number {
-    if (this.tail !== undefined) return nextSize(this.tail, ++this.#usedCount, this.#grownBytesMax)
+    const { tail } = this
+    const pool = this.#pool
+    if (tail !== undefined) return Math.min(nextSize(tail, ++this.#usedCount, this.#grownBytesMax), pool.nextBytesMax)
     this.#usedCount = 0
-    return Math.min(this.#firstBytes, this.#pool.firstBytesMax)
+    return Math.min(this.#firstBytes, pool.firstBytesMax)
   }
 
   /** Puts a segment behind the others. */

@@ -20,6 +20,8 @@ const FREE_BYTES_MAX = 1024 * 1024 * 1024
 const TRIM_MS = 5000
 /** What the first segments of all queues may take as long as little is in them. */
 const FIRST_BYTES_MAX = 16 * 1024 * 1024
+/** Among those that follow others, none need be smaller. */
+const NEXT_BYTES_MIN = 8192
 /** Segments without a block that are kept, with the room they have for offsets. */
 const SPARE_SEGMENTS_MAX = 8192
 /** One that was out of memory has none. */
@@ -39,6 +41,9 @@ export class SegmentPool implements StorageMemory {
   #spareOffsetBytes = 0
   /** Given back while they were being written to the disk. */
   readonly #pinned: Block[] = []
+  #pinnedBytes = 0
+  /** What messages may take in all. */
+  #takenBytesMax = Number.POSITIVE_INFINITY
   /** Bytes of the offsets of segments, in use or spare. */
   #offsetBytes = 0
   #trimTimer: IdleTimer
@@ -63,9 +68,9 @@ export class SegmentPool implements StorageMemory {
     this.release(Number.POSITIVE_INFINITY)
   }
 
-  /** Bytes of memory that nothing is in and that only more of the same can use: gaps between blocks, offsets. */
+  /** Bytes of memory that messages take beside `bytesInUse`: gaps between blocks, offsets, what is still being written. */
   get slackBytes(): number {
-    return this.#slabs.usedBytes - this.#slabs.blockBytes + this.#offsetBytes
+    return this.#slabs.usedBytes - this.#slabs.blockBytes + this.#offsetBytes + this.#pinnedBytes
   }
 
   /** Bytes of memory that are free and were not given back to the system yet. */
@@ -75,12 +80,29 @@ export class SegmentPool implements StorageMemory {
 
   /** Bytes of array buffers that are there on purpose: what V8 has of them beside these is garbage. */
   get bufferBytes(): number {
-    return this.#slabs.mappedBytes + this.bytesInUse - this.#slabs.blockBytes + this.#offsetBytes
+    return this.#slabs.mappedBytes + this.bytesInUse - this.#slabs.blockBytes + this.#offsetBytes + this.#pinnedBytes
+  }
+
+  get untouchedBytes(): number {
+    return this.#slabs.mappedBytes - this.#slabs.reservedBytes
   }
 
   /** How large the first segment of a queue may be: the more segments there are, the smaller it starts. */
   get firstBytesMax(): number {
     return FIRST_BYTES_MAX / (this.#slabs.blockCount + 1)
+  }
+
+  /**
+   * How large a segment behind others may be. Many queues that get the same messages need their next ones at the same moment:
+   * all of them together must not take more than the room there is.
+   */
+  get nextBytesMax(): number {
+    const roomBytes = this.#takenBytesMax - this.bytesInUse - this.slackBytes
+    return 2 ** Math.floor(Math.log2(Math.max(NEXT_BYTES_MIN, (2 * roomBytes) / (this.#slabs.blockCount + 1))))
+  }
+
+  setRoom(bytes: number): void {
+    this.#takenBytesMax = this.bytesInUse + this.slackBytes + bytes
   }
 
   /** A segment with room for at least `sizeBytes`. */
@@ -118,6 +140,7 @@ export class SegmentPool implements StorageMemory {
     if (block.home === undefined) return
     if (block.pins > 0) {
       this.#pinned.push(block)
+      this.#pinnedBytes += block.size
       return
     }
     this.#slabs.give(block)
@@ -177,7 +200,10 @@ export class SegmentPool implements StorageMemory {
   /** Takes back those that are not being written any more: writes end in order. */
   #reclaim(): void {
     let ended = 0
-    for (let block = this.#pinned[0]; block?.pins === 0; block = this.#pinned[++ended]) this.#slabs.give(block)
+    for (let block = this.#pinned[0]; block?.pins === 0; block = this.#pinned[++ended]) {
+      this.#pinnedBytes -= block.size
+      this.#slabs.give(block)
+    }
     if (ended > 0) this.#pinned.splice(0, ended)
   }
 

@@ -1,4 +1,7 @@
-/** How large the segments of a log are to be: small ones for a log with little in it, and few for one with much. */
+/**
+ * How large the segments of a log are to be: small ones for a log with little in it, and few for one with much, unless memory
+ * is short.
+ */
 import { SEGMENT_RECORDS_MAX, type Segment } from './segment.ts'
 import { SEGMENT_BYTES } from './segment-pool.ts'
 
@@ -17,9 +20,10 @@ export function grownBytesMax(isRecorded: boolean): number {
   return isRecorded ? SEGMENT_BYTES : GROWN_BYTES_MAX
 }
 
-/** Whether the segment is to grow for a record of so many bytes, rather than be followed by another one. */
-export function mayGrow(segment: Segment, recordBytes: number, grownMax: number): boolean {
-  return segment.isResident && !isFull(segment) && segment.length + recordBytes <= grownMax
+/** Whether the segment is to grow, to `roomBytes` at most, for a record of so many bytes, rather than be followed by another one. */
+export function mayGrow(segment: Segment, recordBytes: number, grownMax: number, roomBytes: number): boolean {
+  if (!segment.isResident || isFull(segment) || segment.block.size * 2 > roomBytes) return false
+  return segment.length + recordBytes <= grownMax
 }
 
 /**

@@ -78,6 +78,20 @@ describe('GarbageWatch', () => {
     expect(collections).toBe(1)
   })
 
+  test('collects objects, too, when memory is short, and when more of them are there', () => {
+    strayBytes = kept = 0
+    heapBytes = 30 * MIB
+    look(3)
+    expect(collections).toBe(0)
+    look(1, true)
+    expect(collections).toBe(1)
+    look(100, true)
+    expect(collections).toBe(1)
+    heapBytes = 40 * MIB
+    look(1, true)
+    expect(collections).toBe(2)
+  })
+
   test('does not take what stays for garbage', () => {
     strayBytes = kept = 200 * MIB
     look(3)

@@ -5,9 +5,9 @@
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
-/** So much may heap and blocks grow from one full collection to the next: this, or less where there is little memory. */
+/** So much may heap and blocks grow from one full collection to the next: this, or a share of the memory limit. */
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024
-const GROWTH_SHARE_MAX = 1 / 64
+const GROWTH_SHARE_MAX = 1 / 40
 /**
  * While a server starts, nearly all that it makes is there to stay: V8 need not look through a large store's queues again and
  * again. Until then the heap may grow by this share of the memory.
@@ -20,6 +20,7 @@ const WATCH_MS = 1000
 export interface CollectorParts {
   /** What the process may use. */
   readonly memoryBytes: number
+  readonly memoryLimitBytes: number
   readonly setFlags?: (flags: string) => void
   readonly heapBytes?: () => number
 }
@@ -32,6 +33,7 @@ export interface Collector {
 /** Lets a small heap be collected less often. Ends with the process. */
 export function collectLessOften({
   memoryBytes,
+  memoryLimitBytes,
   setFlags = setFlagsFromString,
   // process.memoryUsage() would open a file, which may fail.
   heapBytes = () => getHeapStatistics().used_heap_size,
@@ -42,7 +44,7 @@ export function collectLessOften({
     const before = percent
     const growthBytes = isStarting
       ? memoryBytes * STARTING_SHARE_MAX
-      : Math.min(GROWTH_BYTES_MAX, memoryBytes * GROWTH_SHARE_MAX)
+      : Math.min(GROWTH_BYTES_MAX, memoryLimitBytes * GROWTH_SHARE_MAX)
     const heap = heapBytes()
     percent = PERCENTS.find((each) => (heap * each) / 100 <= growthBytes) ?? 0
     if (percent !== before) setFlags(`--heap-growing-percent=${percent}`)

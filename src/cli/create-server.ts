@@ -9,16 +9,17 @@ import { ExitCode } from './exit-code.ts'
 import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
 
-/** Share of the memory limit that messages may take before what is safe on disk leaves memory. */
+/** Messages may take this share of the memory limit, and at most so much, before what is safe on the disk leaves memory. */
 const RESIDENT_SHARE = 0.5
+const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
 
 /** The server that the options describe, not listening yet. */
 export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
-  const collector = collectLessOften({ memoryBytes })
   const settings = serverConfig(config, memoryBytes)
+  const { memoryLimitBytes = memoryBytes } = settings
+  const collector = collectLessOften({ memoryBytes, memoryLimitBytes })
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
-  if (config.storage === 'leveldb')
-    builder.withStorage(await levelStorage(config, settings.memoryLimitBytes ?? 0, logger))
+  if (config.storage === 'leveldb') builder.withStorage(await levelStorage(config, memoryLimitBytes, logger))
   const server = builder.build()
   return {
     start: () => collector.whileStarting(() => server.start()),
@@ -35,7 +36,7 @@ async function levelStorage(config: Config, memoryLimitBytes: number, logger: Lo
     durability: config.durability as Durability, // the parser takes no other values
     syncIntervalMs: config.syncIntervalMs,
     freeBytesMin: config.diskFreeLimitBytes,
-    memoryBytes: Math.floor(memoryLimitBytes * RESIDENT_SHARE),
+    memoryBytes: Math.min(Math.floor(memoryLimitBytes * RESIDENT_SHARE), RESIDENT_BYTES_MAX),
     onDamage: (text) => logger.error({}, text),
     onDefect: (error) => logger.error({ err: error }, 'internal error after a commit'),
     onFatal: (error) => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { LogRecorder } from '../../storage/log-recorder.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN } from '../../storage/record.ts'
@@ -261,5 +262,43 @@ describe('MemoryStorage', () => {
     for (const log of logs) log.clear()
     expect(storage.bytesInUse).toBe(0)
     await storage.close()
+  })
+})
+
+describe('many queues that get the same messages', () => {
+  const MIB = 1024 * 1024
+
+  function logs(pool: SegmentPool, isRecorded: boolean): QueueLog[] {
+    const recorder: LogRecorder = {
+      appended: () => {},
+      settled: () => {},
+      returned: () => {},
+      delivered: () => {},
+      released: () => {},
+      cleared: () => {},
+      isSafe: () => false,
+      load: () => {},
+    }
+    return Array.from({ length: 1000 }, () => new QueueLog(pool, isRecorded ? recorder : undefined))
+  }
+
+  test.each([
+    ['in memory', false],
+    ['on the disk', true],
+  ])('take little more than the room they have, message by message: %s', (_, isRecorded) => {
+    const pool = new SegmentPool()
+    const all = logs(pool, isRecorded)
+    const message = source(numbered(1, 1024))
+    pool.setRoom(200 * MIB)
+    let before = 0
+    for (let used = 0; used < 200 * MIB; used = pool.bytesInUse + pool.slackBytes) {
+      for (const log of all) log.append(message)
+      before = used
+    }
+    // The message that was too much has taken as much as each queue had room for, and no more.
+    expect(pool.bytesInUse + pool.slackBytes - before).toBeLessThan(20 * MIB)
+    expect(all[0]?.readyCount).toBeGreaterThan(100)
+    for (const log of all) log.clear()
+    pool.close()
   })
 })

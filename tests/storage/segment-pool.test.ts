@@ -107,10 +107,39 @@ describe('SegmentPool', () => {
     pool.give(first)
     pool.give(second)
     expect(pool.bytesInUse).toBe(0)
+    expect(pool.slackBytes).toBe(SEGMENT_BYTES + 2 * 32 * 4)
     expect(pool.take(1024) === second).toBe(true)
     expect(pool.take(1024).block === block).toBe(false)
     block.pins--
     expect(pool.take(1024).block === block).toBe(true)
+    expect(pool.slackBytes).toBe(SEGMENT_BYTES - 3 * 1024 + 3 * 32 * 4)
+  })
+
+  test('has no more for each segment than a share of the room there is', () => {
+    const pool = new SegmentPool()
+    expect(pool.nextBytesMax).toBe(Number.POSITIVE_INFINITY)
+    for (let i = 0; i < 99; i++) pool.take(SEGMENT_BYTES)
+    const roomIs = (bytes: number): number => {
+      pool.setRoom(bytes)
+      return pool.nextBytesMax
+    }
+    expect(roomIs(99 * SEGMENT_BYTES)).toBe(SEGMENT_BYTES)
+    expect(roomIs(50 * SEGMENT_BYTES)).toBe(SEGMENT_BYTES)
+    expect(roomIs(49 * SEGMENT_BYTES)).toBe(SEGMENT_BYTES / 2)
+    expect(roomIs(SEGMENT_BYTES)).toBe(8192)
+    expect(roomIs(-SEGMENT_BYTES)).toBe(8192)
+    pool.setRoom(50 * SEGMENT_BYTES)
+    for (let i = 0; i < 40; i++) pool.take(SEGMENT_BYTES)
+    expect(pool.nextBytesMax).toBe(SEGMENT_BYTES / 8)
+  })
+
+  test('knows how much of its slabs was never touched', () => {
+    const pool = new SegmentPool()
+    expect(pool.untouchedBytes).toBe(0)
+    const segment = pool.take(SEGMENT_BYTES)
+    expect(pool.untouchedBytes).toBe(127 * SEGMENT_BYTES)
+    pool.give(segment)
+    expect(pool.untouchedBytes).toBe(127 * SEGMENT_BYTES)
   })
 
   test('moves the records of a segment to a larger block', () => {

@@ -1,0 +1,89 @@
+// The memory limit is about what the process really has: what is free or garbage counts, too. The broker is a process of its
+// own here, and what the system says that it has is what counts.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RawChannel } from '../support/raw-channel.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { methodFrame } from '../support/wire-frames.ts'
+import { BrokerProcess } from './broker-process.ts'
+import { until } from './under-attack.ts'
+
+const LIMIT_MB = 300
+const PEAK_MB = LIMIT_MB * 1.2
+const QUIET_MB = 200
+const QUIET_MS = 30_000
+const LOAD_MS = 3000
+const QUEUES = Array.from({ length: 1000 }, (_, i) => `copies-${i}`)
+
+let broker: BrokerProcess
+let clients: RawClient[]
+let peakMb: number
+let watch: NodeJS.Timeout
+
+beforeEach(async () => {
+  broker = await BrokerProcess.start('--memory-limit', `${LIMIT_MB}MiB`, '--shutdown-grace', '1')
+  clients = []
+  peakMb = 0
+  watch = setInterval(() => {
+    peakMb = Math.max(peakMb, broker.residentMb() ?? 0)
+  }, 20)
+})
+
+afterEach(async () => {
+  clearInterval(watch)
+  for (const client of clients) client.destroy()
+  await broker.stop()
+  expect(broker.errors).toEqual([])
+})
+
+async function channel(): Promise<RawChannel> {
+  const client = await RawClient.connect(broker)
+  clients.push(client)
+  return (await client.handshake()).channel(1)
+}
+
+/** Publishes for so long as fast as the broker reads, and ends by being cut off. */
+async function publish(publisher: RawChannel, fields: { exchange?: string; routingKey?: string }): Promise<void> {
+  const { client } = publisher
+  const one = publisher.publishBytes({ ...fields, body: Buffer.alloc(1024, 'x') })
+  const many = Buffer.concat(Array.from({ length: 60 }, () => one))
+  const endMs = Date.now() + LOAD_MS
+  while (Date.now() < endMs) {
+    if (client.socket.write(many)) await new Promise((resolve) => setImmediate(resolve))
+    else {
+      const drained = new Promise((resolve) => client.socket.once('drain', resolve))
+      await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, endMs - Date.now()))])
+    }
+  }
+  client.destroy()
+}
+
+async function expectMemoryBack(): Promise<void> {
+  expect(peakMb).toBeGreaterThan(QUIET_MB)
+  expect(peakMb).toBeLessThan(PEAK_MB)
+  await until(() => (broker.residentMb() ?? 0) < QUIET_MB, 'the memory was not given back', QUIET_MS)
+}
+
+test('a flood without a consumer takes the limit and little more, and leaves nothing behind', async () => {
+  const owner = await channel()
+  const queue = await owner.queue({ exclusive: false, autoDelete: false })
+  await publish(await channel(), { routingKey: queue })
+  await owner.call('queue.delete', { queue })
+  await expectMemoryBack()
+}, 60_000)
+
+test('so does a fan-out to a thousand queues that are emptied again and again', async () => {
+  const owner = await channel()
+  const exchange = await owner.exchange('fanout')
+  for (const queue of QUEUES) {
+    owner.send('queue.declare', { queue, nowait: true, autoDelete: true })
+    owner.send('queue.bind', { queue, exchange, nowait: true })
+  }
+  await owner.expectQuiet()
+  const purges = Buffer.concat(QUEUES.map((queue) => methodFrame(1, 'queue.purge', { queue, nowait: true })))
+  const purging = setInterval(() => owner.client.write(purges), 500)
+  await publish(await channel(), { exchange })
+  clearInterval(purging)
+  for (const queue of QUEUES) owner.send('queue.delete', { queue, nowait: true })
+  await owner.expectQuiet()
+  await expectMemoryBack()
+}, 60_000)
