@@ -13,6 +13,7 @@
  * In front of every value but those of pages, whose segments have theirs, is the CRC-32 u32 of its key and itself.
  */
 import { crc32 } from 'node:zlib'
+import { shortCrc32 } from '../../../src/lib/crc.ts'
 import { decodeStoreId, encodeStoreId, STORE_ID_BYTES } from '../disk/store-id.ts'
 import { type CatalogueSegment, encodeSegment } from './segment-entry.ts'
 
@@ -166,11 +167,13 @@ export function removePage(id: number): CatalogueOperation {
 
 /** Whether a record is as it was written. */
 export function isIntact(key: Buffer, record: Buffer): boolean {
-  return key[0] === RecordKind.page || isWhole(key, record, record.subarray(CRC_BYTES))
+  return key[0] === RecordKind.page || isWhole(key, record)
 }
 
-export function isWhole(key: Buffer, record: Buffer, value: Buffer): boolean {
-  return record.length >= CRC_BYTES && crc32(value, crc32(key)) === record.readUInt32BE(0)
+/** The same, for a record that is no page. */
+export function isWhole(key: Buffer, record: Buffer): boolean {
+  if (record.length < CRC_BYTES) return false
+  return shortCrc32(record, CRC_BYTES, record.length, shortCrc32(key)) === record.readUInt32BE(0)
 }
 
 function put(key: Buffer, value: Uint8Array): CatalogueOperation {

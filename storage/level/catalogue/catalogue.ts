@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClassicLevel } from 'classic-level'
 import { syncFolder } from '../disk/files.ts'
 import type { Page } from '../disk/places.ts'
+import { readU48 } from '../disk/u48.ts'
 import {
   type CatalogueMeta,
   type CatalogueOperation,
@@ -21,6 +22,7 @@ import {
 import { EntryUse } from './entry-use.ts'
 import { levelDb } from './leveldb.ts'
 import { type CatalogueSegment, decodeSegment } from './segment-entry.ts'
+import { TableRecords, type VisitRecord } from './table-records.ts'
 
 export type Broken = (key: Buffer) => void
 
@@ -57,6 +59,8 @@ export class Catalogue {
   #compacting: Promise<void> | undefined
   /** While it is closed to be opened again: the reads that wait for that. If it stays closed, the storage closes, too, and drops them. */
   #waitingReads: (() => void)[] | undefined
+  /** LevelDB brings all that it has into tables when it is opened; what is written later is elsewhere for a while. */
+  #isAllInTables = true
 
   private constructor(database: Database) {
     this.#database = database
@@ -81,6 +85,7 @@ export class Catalogue {
 
   /** Writes everything or nothing. */
   async write(operations: readonly CatalogueOperation[], isSynced: boolean): Promise<void> {
+    this.#isAllInTables = false
     const batch = this.#database.batch()
     for (const [at, operation] of operations.entries()) {
       if (at > 0 && at % TURN_OPERATIONS === 0) await nextTurn()
@@ -155,28 +160,36 @@ export class Catalogue {
     broken: Broken = () => {},
   ): Promise<void> {
     await this.#each(RecordKind.cursor, broken, (key, value) =>
-      visit(key.readUIntBE(1, 6), value.readUIntBE(0, 6), value.readUInt32BE(6)),
+      visit(readU48(key, 1), readU48(value, 0), value.readUInt32BE(6)),
     )
   }
 
+  async #each(kind: number, broken: Broken, visit: VisitRecord): Promise<void> {
+    await this.#eachRecord(kind, (key, record) => {
+      if (isWhole(key, record)) return visit(key, record.subarray(CRC_BYTES))
+      return broken(Buffer.from(key))
+    })
+  }
+
+  async #eachRecord(kind: number, visit: VisitRecord): Promise<void> {
+    if (!this.#isAllInTables) return await this.#iterate(range(kind), visit)
+    const records = await TableRecords.find(this.#database.location, kind).catch(() => undefined)
+    if ((await records?.each(visit)) === true) return
+    // LevelDB knows where the rest is, or what is wrong with it.
+    const isBegun = records !== undefined && records.lastKey.length > 0
+    await this.#iterate(isBegun ? { gt: records.lastKey, lt: range(kind).lt } : range(kind), visit)
+  }
+
   /** Many at a time: a promise for each record would take longer than the record. */
-  async #each(
-    kind: number,
-    broken: Broken,
-    visit: (key: Buffer, value: Buffer) => void | Promise<void>,
-  ): Promise<void> {
-    const iterator = this.#database.iterator({ ...range(kind), highWaterMarkBytes: READ_BYTES })
+  async #iterate(keys: object, visit: VisitRecord): Promise<void> {
+    const iterator = this.#database.iterator({ ...keys, highWaterMarkBytes: READ_BYTES })
     try {
       for (;;) {
         const entries = await iterator.nextv(READ_ENTRIES)
         if (entries.length === 0) return
         for (const [key, record] of entries) {
-          const value = record.subarray(CRC_BYTES)
-          if (!isWhole(key, record, value)) broken(key)
-          else {
-            const visited = visit(key, value)
-            if (visited !== undefined) await visited
-          }
+          const visited = visit(key, record)
+          if (visited !== undefined) await visited
         }
       }
     } finally {

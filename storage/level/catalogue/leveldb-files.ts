@@ -2,16 +2,17 @@
  * Looks at the checksums in LevelDB's own files. LevelDB does not: it takes the bytes of a table as they are, ends the
  * process over some that cannot be, and skips a damaged piece of its log without a word.
  */
-import { type FileHandle, open, readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDamage } from '../disk/damage.ts'
 import { ifMissing } from '../disk/files.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 import { type CheckedTables, type TableOnDisk, tablesOnDisk } from './checked-tables.ts'
 import { damageInLog } from './leveldb-log.ts'
-import { CURRENT_NAME, isLogName } from './leveldb-names.ts'
+import { isLogName } from './leveldb-names.ts'
+import { type OpenTable, openTable } from './table-blocks.ts'
 import { isTableIntact } from './table-check.ts'
-import { tablesIn } from './table-manifest.ts'
+import { knownTables } from './table-manifest.ts'
 
 export interface LevelDamage {
   /** Names of tables that are not what LevelDB wrote. What is missing altogether it finds by itself. */
@@ -34,7 +35,8 @@ export async function damageInLevelFiles(
   folder: string,
   { progress, tables: toCheck }: LevelCheck = {},
 ): Promise<LevelDamage> {
-  const numbers = await knownTables(folder)
+  // What is no list of tables LevelDB will tell of.
+  const numbers = await knownTables(folder).catch(() => undefined)
   // A table that LevelDB does not know of it was writing when it was killed; it removes it.
   const known = (await tablesOnDisk(folder)).filter(({ name }) => numbers?.has(Number.parseInt(name, 10)) !== false)
   const checked = toCheck?.due(known) ?? known
@@ -78,39 +80,14 @@ export async function damagedTables(folder: string): Promise<string[]> {
 
 /** Also false for a table that the disk cannot give back. */
 async function isIntact(path: string, onRead: (bytes: number) => void = () => {}): Promise<boolean> {
-  let file: FileHandle | undefined
+  let table: OpenTable | undefined
   try {
-    file = await open(path)
-    const { size } = await file.stat()
-    return await isTableIntact({ bytes: size, read: (buffer, offset) => readInto(file, buffer, offset, onRead) })
+    table = await openTable(path, onRead)
+    return await isTableIntact(table)
   } catch (error) {
     if (isDamage(error)) return false
     throw error
   } finally {
-    await file?.close()
-  }
-}
-
-async function readInto(
-  file: FileHandle | undefined,
-  buffer: Buffer,
-  offset: number,
-  onRead: (bytes: number) => void,
-): Promise<void> {
-  for (let at = 0; at < buffer.length; ) {
-    const bytesRead = (await file?.read(buffer, at, buffer.length - at, offset + at))?.bytesRead ?? 0
-    if (bytesRead === 0) throw new RangeError('the file ends too early')
-    at += bytesRead
-  }
-  onRead(buffer.length)
-}
-
-/** Numbers of the tables that the manifest names; undefined when it cannot be read, which LevelDB will tell of. */
-async function knownTables(folder: string): Promise<ReadonlySet<number> | undefined> {
-  try {
-    const manifest = (await readFile(join(folder, CURRENT_NAME), 'utf8')).trim()
-    return tablesIn(await readFile(join(folder, manifest)))
-  } catch {
-    return undefined
+    await table?.close()
   }
 }

@@ -7,7 +7,7 @@
  * All numbers are little-endian.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { crc32c } from '../../../src/lib/crc32c.ts'
+import { crc32c } from '../../../src/lib/crc.ts'
 
 const BLOCK_BYTES = 32 * 1024
 const HEADER_BYTES = 7

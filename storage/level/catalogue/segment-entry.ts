@@ -1,6 +1,7 @@
 /** The entry of a segment in the catalogue. */
 import type { DeliveryCountRun } from '../../delivery-counts.ts'
 import type { Page, StoredBody } from '../disk/places.ts'
+import { readU48 } from '../disk/u48.ts'
 
 /** Most pages have none of these: they share one empty list. */
 const NO_BODIES: readonly StoredBody[] = []
@@ -85,7 +86,7 @@ function decodeBodies(value: Buffer, start: number, count: number): StoredBody[]
     const at = start + place * BODY_BYTES
     return {
       index: value.readUInt32BE(at),
-      offset: value.readUIntBE(at + 4, 6),
+      offset: readU48(value, at + 4),
       bytes: value.readUInt32BE(at + 10),
       crc: value.readUInt32BE(at + 14),
     }
@@ -105,7 +106,7 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   const settledBytes = value.readUInt32BE(4)
   const told = value.readUInt32BE(8)
   const areBytesTold = told >= ARE_BYTES_TOLD
-  const unsettledBytes = areBytesTold ? value.readUIntBE(HEAD_BYTES, TOLD_BYTES) : undefined
+  const unsettledBytes = areBytesTold ? readU48(value, HEAD_BYTES) : undefined
   const headBytes = areBytesTold ? HEAD_BYTES + TOLD_BYTES : HEAD_BYTES
   const settled = decodeSettled(value, headBytes, headBytes + settledBytes)
   let at = headBytes + settledBytes
@@ -114,8 +115,8 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   for (let place = 0; place < pages.length; place++) {
     const bodyCount = value.readUInt32BE(at + 28)
     pages[place] = {
-      file: value.readUIntBE(at, 6),
-      offset: value.readUIntBE(at + 6, 6),
+      file: readU48(value, at),
+      offset: readU48(value, at + 6),
       bytes: value.readUInt32BE(at + 12),
       first: value.readUInt32BE(at + 16),
       count: value.readUInt32BE(at + 20),
@@ -126,8 +127,8 @@ export function decodeSegment(key: Buffer, value: Buffer): CatalogueSegment {
   }
   const returnedInCommits = at === value.length ? NO_RUNS : decodeRuns(value, at)
   return {
-    queue: key.readUIntBE(1, 6),
-    sequence: key.readUIntBE(7, 6),
+    queue: readU48(key, 1),
+    sequence: readU48(key, 7),
     gathered: value.readUInt32BE(0),
     settled,
     pages,

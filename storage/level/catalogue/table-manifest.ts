@@ -3,7 +3,10 @@
  *
  *     edit = (tag · fields) …, all varints; a text is its length and its bytes
  */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { recordsInLog } from './leveldb-log.ts'
+import { CURRENT_NAME } from './leveldb-names.ts'
 import { Varints } from './varints.ts'
 
 const Tag = {
@@ -17,20 +20,34 @@ const Tag = {
   previousLog: 9,
 } as const
 
-/** Throws RangeError for what is no manifest. */
-export function tablesIn(manifest: Buffer): Set<number> {
-  const tables = new Set<number>()
+/** Behind the key of a record, a table has its version. */
+export const VERSION_BYTES = 8
+
+/** The first and the last key that a table has a record of. */
+export interface KeyRange {
+  readonly firstKey: Buffer
+  readonly lastKey: Buffer
+}
+
+/** The tables that a database in this folder has, by number. Throws what the disk says, and RangeError for what is no manifest. */
+export async function knownTables(folder: string): Promise<ReadonlyMap<number, KeyRange>> {
+  const manifest = (await readFile(join(folder, CURRENT_NAME), 'utf8')).trim()
+  return tablesIn(await readFile(join(folder, manifest)))
+}
+
+function tablesIn(manifest: Buffer): Map<number, KeyRange> {
+  const tables = new Map<number, KeyRange>()
   for (const edit of recordsInLog(manifest)) applyEdit(edit, tables)
   return tables
 }
 
-function applyEdit(edit: Buffer, tables: Set<number>): void {
+function applyEdit(edit: Buffer, tables: Map<number, KeyRange>): void {
   const fields = new Varints(edit)
   while (fields.at < edit.length) {
     const tag = fields.number()
     switch (tag) {
       case Tag.comparator:
-        fields.skipText()
+        fields.text()
         break
       case Tag.logNumber:
       case Tag.nextFile:
@@ -40,7 +57,7 @@ function applyEdit(edit: Buffer, tables: Set<number>): void {
         break
       case Tag.compactPointer:
         fields.number()
-        fields.skipText()
+        fields.text()
         break
       case Tag.deletedFile:
         fields.number()
@@ -48,13 +65,20 @@ function applyEdit(edit: Buffer, tables: Set<number>): void {
         break
       case Tag.newFile:
         fields.number()
-        tables.add(fields.number())
-        fields.number()
-        fields.skipText()
-        fields.skipText()
+        addTable(fields, tables)
         break
       default:
         throw new RangeError(`unknown tag ${tag}`)
     }
   }
+}
+
+function addTable(fields: Varints, tables: Map<number, KeyRange>): void {
+  const number = fields.number()
+  fields.number() // its bytes
+  tables.set(number, { firstKey: keyOf(fields.text()), lastKey: keyOf(fields.text()) })
+}
+
+function keyOf(key: Buffer): Buffer {
+  return key.subarray(0, -VERSION_BYTES)
 }

@@ -17,8 +17,12 @@ export class Varints {
     }
   }
 
-  skipText(): void {
+  /** What comes behind its length. Throws RangeError when it ends behind the end. */
+  text(): Buffer {
     const bytes = this.number()
+    const start = this.at
     this.at += bytes
+    if (this.at > this.#bytes.length) throw new RangeError('a text ends behind its record')
+    return this.#bytes.subarray(start, this.at)
   }
 }

@@ -1,6 +1,7 @@
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { crc32c } from '../../src/lib/crc32c.ts'
+import { crc32c, shortCrc32 } from '../../src/lib/crc.ts'
 
 test('crc32c gives the check values of RFC 3720', () => {
   expect(crc32c(Buffer.from('123456789'))).toBe(0xe306_9283)
@@ -21,6 +22,15 @@ test('crc32c of any part is what shifting bit by bit gives', () => {
         for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0x82f6_3b78
       }
       expect(crc32c(bytes, start, end)).toBe(~crc >>> 0)
+    }),
+  )
+})
+
+test('shortCrc32 is the crc32 of node:zlib, also of what comes behind something else', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array({ maxLength: 64 }), (first, second) => {
+      expect(shortCrc32(first)).toBe(crc32(first))
+      expect(shortCrc32(second, 0, second.length, shortCrc32(first))).toBe(crc32(second, crc32(first)))
     }),
   )
 })
