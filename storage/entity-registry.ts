@@ -78,22 +78,24 @@ export class EntityRegistry {
       refused.push(entity)
       problems.push(`${name} ${entity.key} is left out: ${reason instanceof Error ? reason.message : String(reason)}`)
     }
+    const byKind = groupedByKind(entities)
     for (const kind of this.#kinds.values()) {
-      for (const entity of entities) {
-        if (entity.kind !== kind.number) continue
+      let count = 0
+      for (const entity of byKind.get(kind.number) ?? []) {
         try {
           const key = keyOf(entity)
           this.#restoring = { kind: kind.number, key }
           kind.restore(key, entity.value)
-          counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
+          count++
         } catch (error) {
           refuse(entity, kind.name, error)
         }
       }
+      if (count > 0) counts.set(kind.name, count)
     }
-    for (const entity of entities) {
-      if (this.#kinds.has(entity.kind)) continue
-      refuse(entity, `entity of kind ${entity.kind}`, 'this version does not know its kind')
+    for (const [kind, others] of byKind) {
+      if (this.#kinds.has(kind)) continue
+      for (const entity of others) refuse(entity, `entity of kind ${kind}`, 'this version does not know its kind')
     }
     this.#restoring = undefined
     return { counts, refused, problems }
@@ -126,6 +128,16 @@ export class EntityRegistry {
     journal.remove(kind.number, key)
     this.#staged.add(journal, idOf(kind.number, key), key.length)
   }
+}
+
+function groupedByKind(entities: readonly StoredEntity[]): Map<number, StoredEntity[]> {
+  const byKind = new Map<number, StoredEntity[]>()
+  for (const entity of entities) {
+    const others = byKind.get(entity.kind)
+    if (others === undefined) byKind.set(entity.kind, [entity])
+    else others.push(entity)
+  }
+  return byKind
 }
 
 function idOf(kind: number, key: string): string {

@@ -11,6 +11,11 @@ export class PositionSet {
     this.#bits = bits
   }
 
+  /** Nothing was ever added. */
+  get isEmpty(): boolean {
+    return this.#bits.length === 0
+  }
+
   /** One bit for each record, the lowest first. */
   get bits(): Uint8Array {
     return this.#bits

@@ -41,3 +41,6 @@ export class QueueBytes {
     this.ready = this.unacked = this.#first = 0
   }
 }
+
+/** Of a log without a segment: all of them share it, and it counts nothing. */
+export const NO_BYTES = new QueueBytes()

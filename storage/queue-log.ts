@@ -9,8 +9,8 @@ import { DeliveryCounts } from './delivery-counts.ts'
 import { eachReady } from './each-ready.ts'
 import type { LogRecorder } from './log-recorder.ts'
 import { PositionSet } from './position-set.ts'
-import { QueueBytes } from './queue-bytes.ts'
-import { ReadyPositions } from './ready-positions.ts'
+import { NO_BYTES, QueueBytes } from './queue-bytes.ts'
+import { NOTHING_READY, ReadyPositions } from './ready-positions.ts'
 import type { RecordSource } from './record.ts'
 import type { RequeuedPositions } from './requeued.ts'
 import { deliveriesBefore, Segment } from './segment.ts'
@@ -24,8 +24,6 @@ export class QueueLog {
   segment: Segment | undefined
   index = 0
   isRedelivered = false
-  /** Cleared for good: the queue is gone. */
-  isClosed = false
 
   /** Whether what is in it survives a restart; if not, everything is always in memory. */
   readonly isRecorded: boolean
@@ -33,8 +31,9 @@ export class QueueLog {
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
   readonly #chain: SegmentChain
-  readonly #bytes = new QueueBytes()
-  readonly #ready = new ReadyPositions(this.#bytes)
+  /** Its own from the first segment on, as is `#ready`. */
+  #bytes = NO_BYTES
+  #ready = NOTHING_READY
   /** Before a restart, everything in front of here was delivered. */
   #delivered: { readonly segment: number; readonly index: number } | undefined
 
@@ -198,6 +197,7 @@ export class QueueLog {
   /** Drops all ready messages; how many there were. */
   purge(): number {
     const count = this.readyCount
+    if (count === 0) return 0
     this.#ready.countRun()
     this.#ready.requeued.drain((segment, index) => {
       segment.unloadedBytes = 0
@@ -230,7 +230,6 @@ export class QueueLog {
   /** Gives everything back, whether settled or not. */
   clear(): void {
     this.#chain.clear()
-    this.isClosed = true
     this.#recorder?.cleared()
     this.#ready.clear()
     this.segment = undefined
@@ -257,7 +256,13 @@ export class QueueLog {
     segment.settledCount = settledCount
   }
 
+  #begin(): void {
+    this.#bytes = new QueueBytes()
+    this.#ready = new ReadyPositions(this.#bytes)
+  }
+
   #makeRoom(recordBytes: number): Segment {
+    if (this.#ready === NOTHING_READY) this.#begin()
     const segment = this.#chain.makeRoom(recordBytes)
     segment.log = this
     if (this.#ready.cursor === undefined) this.#ready.moveCursor(segment, 0)
@@ -314,6 +319,7 @@ export class QueueLog {
    * bodies count with so many bytes.
    */
   restore(segment: Segment, readyCount: number, readyBytes: number): void {
+    if (this.#ready === NOTHING_READY) this.#begin()
     segment.log = this
     this.#chain.add(segment)
     if (this.#chain.head === segment) this.#ready.moveCursor(segment, 0)

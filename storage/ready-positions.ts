@@ -3,13 +3,13 @@
  * in front of it that came back. What the cursor takes is counted run by run, and a run ends with its segment at the latest.
  */
 import { PositionSet } from './position-set.ts'
-import type { QueueBytes } from './queue-bytes.ts'
-import { RequeuedPositions } from './requeued.ts'
+import { NO_BYTES, type QueueBytes } from './queue-bytes.ts'
+import { NONE_REQUEUED, RequeuedPositions } from './requeued.ts'
 import type { Segment } from './segment.ts'
 
 export class ReadyPositions {
   /** Those that came back: they are due first. */
-  readonly requeued = new RequeuedPositions()
+  requeued = NONE_REQUEUED
   /** The cursor stands in front of a record of this segment, or at its end; undefined while there is no segment. */
   cursor: Segment | undefined
   cursorIndex = 0
@@ -69,7 +69,10 @@ export class ReadyPositions {
   putBack(segment: Segment, index: number): void {
     // The cursor has yet to come to what was taken from behind it.
     if (this.isBehindCursor(segment, index)) segment.taken?.remove(index)
-    else this.requeued.insert(segment, index)
+    else {
+      if (this.requeued === NONE_REQUEUED) this.requeued = new RequeuedPositions()
+      this.requeued.insert(segment, index)
+    }
   }
 
   has(segment: Segment, index: number): boolean {
@@ -108,7 +111,10 @@ export class ReadyPositions {
   }
 
   clear(): void {
-    this.requeued.clear()
+    this.requeued = NONE_REQUEUED
     this.moveCursor(undefined, 0)
   }
 }
+
+/** Of a log without a segment: all of them share it, and it stays empty. */
+export const NOTHING_READY = new ReadyPositions(NO_BYTES)

@@ -5,16 +5,12 @@
  */
 import type { Segment } from './segment.ts'
 
-/** Of a queue to which nothing has come back yet, as most are: never written to. */
-const NO_SEGMENTS: Segment[] = []
-const NO_INDEXES: number[] = []
-
 export class RequeuedPositions {
   length = 0
-  #segments = NO_SEGMENTS
-  #firsts = NO_INDEXES
+  #segments: Segment[] = []
+  #firsts: number[] = []
   /** Where the runs end: behind their last position. */
-  #ends = NO_INDEXES
+  #ends: number[] = []
   /** The slot of the run that grew last, -1 when it may be elsewhere by now. */
   #grown = -1
 
@@ -87,8 +83,9 @@ export class RequeuedPositions {
 
   clear(): void {
     this.length = 0
-    this.#segments = NO_SEGMENTS
-    this.#firsts = this.#ends = NO_INDEXES
+    this.#segments = []
+    this.#firsts = []
+    this.#ends = []
     this.#grown = -1
   }
 
@@ -116,7 +113,6 @@ export class RequeuedPositions {
   }
 
   #insertRun(segment: Segment, first: number, end: number): void {
-    if (this.#segments === NO_SEGMENTS) this.#begin()
     let slot = this.#segments.push(segment) - 1
     this.#firsts.push(first)
     this.#ends.push(end)
@@ -128,12 +124,6 @@ export class RequeuedPositions {
     }
     this.#put(slot, segment, first, end)
     this.#grown = slot
-  }
-
-  #begin(): void {
-    this.#segments = []
-    this.#firsts = []
-    this.#ends = []
   }
 
   #shiftRun(): void {
@@ -172,3 +162,6 @@ export class RequeuedPositions {
     this.#ends[slot] = end
   }
 }
+
+/** Of a queue to which nothing has come back yet, as most are: all of them share it, and it stays empty. */
+export const NONE_REQUEUED = new RequeuedPositions()

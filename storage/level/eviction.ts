@@ -10,18 +10,15 @@ const EVICT_STEP_SHARE = 0.05
 export class Eviction {
   readonly #pool: SegmentPool
   readonly #bytesMax: number
-  readonly #logs = new Set<QueueLog>()
+  readonly #logs: () => Iterable<QueueLog>
   /** Bytes of messages that were left when some were evicted last. */
   #bytesLeft = 0
 
-  constructor(pool: SegmentPool, bytesMax: number) {
+  /** `logs` are those that may have something to evict. */
+  constructor(pool: SegmentPool, bytesMax: number, logs: () => Iterable<QueueLog>) {
     this.#pool = pool
     this.#bytesMax = bytesMax
-  }
-
-  /** From this log, messages may be evicted until it is closed. */
-  add(log: QueueLog): void {
-    this.#logs.add(log)
+    this.#logs = logs
   }
 
   /** To be called when there may be too many. */
@@ -36,9 +33,9 @@ export class Eviction {
 
   #evict(bytes: number): void {
     let left = bytes
-    for (const log of this.#logs) {
-      if (log.isClosed) this.#logs.delete(log)
-      else if (left > 0) left -= log.evict(left)
+    for (const log of this.#logs()) {
+      if (left <= 0) return
+      left -= log.evict(left)
     }
   }
 }

@@ -24,7 +24,7 @@ import { OpenStore } from './recovery/open-store.ts'
 import { keepRefusedEntities } from './recovery/quarantine.ts'
 import { QueueClaims } from './recovery/queue-claims.ts'
 import type { RecoveredStore } from './recovery/recovery.ts'
-import { restoreSegment } from './recovery/restore-segment.ts'
+import { restoreLog } from './recovery/restore-log.ts'
 import { pagesOf, recoveryOf } from './recovery/store-state.ts'
 
 const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
@@ -58,7 +58,8 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   constructor(options: LevelStorageOptions) {
     checkLevelStorageOptions(options)
     this.#options = options
-    this.#eviction = new Eviction(this.#pool, options.memoryBytes ?? DEFAULT_MEMORY_BYTES)
+    const logs = (): Iterable<QueueLog> => this.journal.changes.logs()
+    this.#eviction = new Eviction(this.#pool, options.memoryBytes ?? DEFAULT_MEMORY_BYTES, logs)
   }
 
   get #freeBytesMin(): number {
@@ -195,12 +196,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
     const log = new QueueLog(this.#pool, recorder)
     recorder.log = log
-    this.journal.changes.recorders.add(recorder)
-    this.#eviction.add(log)
-    for (const stored of [...recorder.segments.values()].sort((a, b) => a.sequence - b.sequence)) {
-      restoreSegment(log, stored, recorder)
-    }
-    if (recorder.cursor !== undefined) log.restoreCursor(recorder.cursor.segment, recorder.cursor.index)
+    if (recovered !== undefined) restoreLog(log, recovered, recorder)
     return log
   }
 
@@ -210,7 +206,6 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     const recorders: QueueRecorder[] = []
     for (const [queueId, recovered] of this.#claims.takeUnclaimed()) {
       const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
-      this.journal.changes.recorders.add(recorder)
       if (recovered.segments.size > 0) recorders.push(recorder)
       else this.journal.queueDeleted(recorder)
     }

@@ -54,7 +54,7 @@ export class CatalogueUpdate {
   constructor(journal: LevelJournal, logs: LogFiles, catalogue: Catalogue, ids: CatalogueIds) {
     this.#addEntities(journal)
     this.#addDeletedQueues(journal)
-    for (const recorder of journal.changes.recorders) this.#addQueue(recorder)
+    for (const recorder of journal.changes.recorders) if (recorder.isChanged) this.#addQueue(recorder)
     for (const entry of catalogue.entries.takeUnneeded()) this.#encoders.push(() => removePage(entry))
     const meta = metaOf(journal, logs, ids)
     this.#encoders.push(() => putMeta(meta))

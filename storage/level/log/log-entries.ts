@@ -1,5 +1,6 @@
 /** Reads the entries of a frame: what each says, and how long it is. */
 import type { Page, StoredBody } from '../disk/places.ts'
+import { readU48 } from '../disk/u48.ts'
 import { BODY_HEADER_BYTES, Entry, PAGE_BODY_BYTES, PAGE_HEADER_BYTES } from './log-format.ts'
 
 export interface LogVisitor {
@@ -40,8 +41,8 @@ export function visitPayload(payload: Buffer, base: number, visitor: LogVisitor)
 
 export function visitEntry(payload: Buffer, at: number, base: number, visitor: LogVisitor): number {
   const kind = payload.readUInt8(at)
-  const queue = (): number => payload.readUIntBE(at + 1, 6)
-  const segment = (): number => payload.readUIntBE(at + 7, 6)
+  const queue = (): number => readU48(payload, at + 1)
+  const segment = (): number => readU48(payload, at + 7)
   switch (kind) {
     case Entry.page:
     case Entry.longPage:
@@ -64,7 +65,7 @@ export function visitEntry(payload: Buffer, at: number, base: number, visitor: L
       return at + 17 + runs * 9
     }
     case Entry.unsettledBytes:
-      visitor.unsettledBytes(queue(), segment(), payload.readUIntBE(at + 13, 6))
+      visitor.unsettledBytes(queue(), segment(), readU48(payload, at + 13))
       return at + 19
     case Entry.drop:
       visitor.drop(queue(), segment())
@@ -107,7 +108,7 @@ function visitPage(payload: Buffer, at: number, base: number, visitor: LogVisito
     })
   }
   const records = at + PAGE_HEADER_BYTES + bodyCount * PAGE_BODY_BYTES
-  visitor.page(payload.readUIntBE(at + 1, 6), payload.readUIntBE(at + 7, 6), {
+  visitor.page(readU48(payload, at + 1), readU48(payload, at + 7), {
     offset: base + records,
     bytes,
     first: payload.readUInt32BE(at + 13),

@@ -25,10 +25,6 @@ const NO_INDEXES: readonly number[] = []
 
 export class QueueRecorder implements LogRecorder, PageOwner {
   readonly queueId: number
-  /** Segments with pages, by sequence: what the catalogue knows of the queue. */
-  readonly segments: SmallMap<number, StoredSegment>
-  /** Segments that changed since the catalogue was last brought up to date. */
-  readonly changed: SmallSet<number>
   /** In the journal's list of those with something to commit. */
   isWaiting = false
   /** The log it watches. */
@@ -44,15 +40,44 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   readonly #journal: LevelJournal
   readonly #reader: PageReader
   #loading: Map<Segment, (() => void)[]> | undefined
+  /** An empty queue has neither. */
+  #segments: SmallMap<number, StoredSegment> | undefined
+  #changed: SmallSet<number> | undefined
 
   constructor(queueId: number, journal: LevelJournal, reader: PageReader, recovered?: RecoveredQueue) {
     this.queueId = queueId
-    this.segments = recovered?.segments ?? new SmallMap()
-    this.changed = recovered?.changed ?? new SmallSet()
+    this.#segments = recovered?.segments
+    this.#changed = recovered?.changed
     this.cursor = recovered?.cursor
     this.isCursorChanged = recovered?.isCursorChanged ?? false
     this.#journal = journal
     this.#reader = reader
+    if (recovered !== undefined) journal.changes.recorders.add(this)
+  }
+
+  /** Segments with pages, by sequence: what the catalogue knows of the queue. */
+  get segments(): SmallMap<number, StoredSegment> {
+    this.#segments ??= new SmallMap()
+    return this.#segments
+  }
+
+  /** Segments that changed since the catalogue was last brought up to date. */
+  get changed(): SmallSet<number> {
+    if (this.#changed === undefined) {
+      this.#changed = new SmallSet()
+      this.#journal.changes.recorders.add(this)
+    }
+    return this.#changed
+  }
+
+  /** Whether the catalogue has to be told something of the queue. */
+  get isChanged(): boolean {
+    return this.isCursorChanged || (this.#changed !== undefined && this.#changed.size > 0)
+  }
+
+  /** The catalogue knows nothing of it. */
+  get isEmpty(): boolean {
+    return this.#segments === undefined || this.#segments.size === 0
   }
 
   appended(segment: Segment, messageBytes: number): void {
@@ -101,7 +126,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     const stored = storedOf(segment)
     if (stored === undefined) return
     stored.segment = undefined
-    if (!this.segments.has(stored.sequence)) return
+    if (this.#segments?.has(stored.sequence) !== true) return
     this.#dropped ??= []
     this.#dropped.push(stored.sequence)
     this.#journal.touch(this)
@@ -201,7 +226,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   #gatherCursor(builder: FrameBuilder): void {
     if (!this.#hasCursorMoved) return
     this.#hasCursorMoved = false
-    if (this.segments.size === 0 || !this.#isCursorAhead()) return
+    if (this.isEmpty || !this.#isCursorAhead()) return
     builder.cursor(this.queueId, this.#cursorSegment, this.#cursorIndex)
     this.cursor = { segment: this.#cursorSegment, index: this.#cursorIndex }
     this.isCursorChanged = true

@@ -10,6 +10,8 @@ export interface RecoveredQueue {
   cursor: QueuePosition | undefined
   /** The catalogue has another cursor. */
   isCursorChanged: boolean
+  /** It has its log. */
+  isClaimed: boolean
 }
 
 export interface QueuePosition {

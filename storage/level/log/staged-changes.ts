@@ -1,5 +1,6 @@
 /** What was staged since the last commit, and what the catalogue has yet to be told of. */
 
+import type { QueueLog } from '../../queue-log.ts'
 import type { Page } from '../disk/places.ts'
 import { type EntityChange, entityId } from './entity-change.ts'
 import type { FrameBuilder } from './frame-builder.ts'
@@ -15,6 +16,7 @@ export interface Unneeded {
 }
 
 export class StagedChanges {
+  /** Of queues that have had messages for the disk: the catalogue is told of these. */
   readonly recorders = new Set<QueueRecorder>()
   /** Entities changed since the catalogue was last brought up to date, by kind and key. */
   changedEntities: Map<string, EntityChange> = new Map()
@@ -26,6 +28,11 @@ export class StagedChanges {
 
   get isEmpty(): boolean {
     return this.#touched.length + this.#entities.length + this.#deleted.length === 0
+  }
+
+  /** The logs of these queues. */
+  *logs(): Iterable<QueueLog> {
+    for (const { log } of this.recorders) if (log !== undefined) yield log
   }
 
   touch(recorder: QueueRecorder): void {
@@ -61,11 +68,11 @@ export class StagedChanges {
     const deleted = this.#deleted
     this.#deleted = []
     for (const recorder of deleted) {
-      // Until now the catalogue had to follow it: a queue whose end is not on the disk comes back whole.
-      this.recorders.delete(recorder)
       builder.dropQueue(recorder.queueId)
       this.deletedQueues.set(recorder.queueId, [...recorder.segments.keys(), ...recorder.changed])
       for (const stored of recorder.segments.values()) unneeded.segments.push(stored)
+      // Until now the catalogue had to follow it: a queue whose end is not on the disk comes back whole.
+      this.recorders.delete(recorder)
     }
     return unneeded
   }

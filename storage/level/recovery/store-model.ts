@@ -60,7 +60,13 @@ export class StoreModel implements LogVisitor {
   queue(queue: number): RecoveredQueue {
     let recovered = this.queues.get(queue)
     if (recovered === undefined) {
-      recovered = { segments: new SmallMap(), changed: new SmallSet(), cursor: undefined, isCursorChanged: false }
+      recovered = {
+        segments: new SmallMap(),
+        changed: new SmallSet(),
+        cursor: undefined,
+        isCursorChanged: false,
+        isClaimed: false,
+      }
       this.queues.set(queue, recovered)
     }
     return recovered

@@ -1,21 +1,32 @@
+import type { SmallMap } from '../../../src/lib/small-map.ts'
 import { PositionSet } from '../../position-set.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import { RECORD_PREFIX_BYTES } from '../../record.ts'
 import { NO_OFFSETS, Segment } from '../../segment.ts'
 import type { QueueRecorder } from '../log/queue-recorder.ts'
+import type { RecoveredQueue } from '../log/recovered-queue.ts'
 import type { StoredSegment } from '../log/stored-segment.ts'
 
-/** The segment as it was, its records still on the disk. */
-export function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRecorder): void {
+/** The log as it was, its records still on the disk. */
+export function restoreLog(log: QueueLog, { segments, cursor }: RecoveredQueue, recorder: QueueRecorder): void {
+  for (const stored of inOrder(segments)) restoreSegment(log, stored, recorder)
+  if (cursor !== undefined) log.restoreCursor(cursor.segment, cursor.index)
+}
+
+function inOrder(segments: SmallMap<number, StoredSegment>): Iterable<StoredSegment> {
+  return segments.size < 2 ? segments.values() : [...segments.values()].sort((a, b) => a.sequence - b.sequence)
+}
+
+function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRecorder): void {
   const segment = new Segment(NO_OFFSETS)
   segment.sequence = stored.sequence
   segment.count = stored.gathered
-  stored.settled = new PositionSet(stored.settled.bitsBefore(stored.gathered))
+  if (!stored.settled.isEmpty) stored.settled = new PositionSet(stored.settled.bitsBefore(stored.gathered))
   segment.notes = stored
   segment.settled = stored.settled
   segment.deliveries = stored.deliveries
   stored.segment = segment
-  stored.pages.sort((a, b) => a.first - b.first)
+  if (stored.pages.length > 1) stored.pages.sort((a, b) => a.first - b.first)
   let ready = 0
   let next = 0
   for (const page of stored.pages) {
