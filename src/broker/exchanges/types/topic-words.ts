@@ -100,6 +100,12 @@ function wordsOf(key: string): string[] {
   return key === '' ? [] : key.split('.')
 }
 
+/** Whether the binding key stands for more than one routing key. */
+export function hasWildcard(bindingKey: string): boolean {
+  if (!bindingKey.includes('*') && !bindingKey.includes('#')) return false
+  return wordsOf(bindingKey).some((word) => word === '*' || word === '#')
+}
+
 /** A binding key's words in the one form that all have which mean the same: of `*` and `#` in a row, `#` is last and alone. */
 export function normalWords(bindingKey: string): string[] {
   const normal: string[] = []

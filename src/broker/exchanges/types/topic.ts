@@ -1,21 +1,28 @@
 /**
  * A message goes where its routing key has the words of the binding key: `*` stands for one word, `#` for any number of
- * words. Binding keys that mean the same are one pattern (`TopicPattern`), and patterns are found by their words
- * (`TopicIndex`).
+ * words. A binding key without them is found as it is. Of the others, those that mean the same are one pattern
+ * (`TopicPattern`), and patterns are found by their words (`TopicIndex`).
  */
 import type { Properties } from '../../../../protocol/properties.ts'
+import { DirectTable } from './direct.ts'
 import type { RoutingTable, Way } from './routing-table.ts'
 import { TopicIndex } from './topic-index.ts'
 import { TopicPattern } from './topic-pattern.ts'
-import { ANY_WORD, ANY_WORDS, normalWords, TopicKey, WordNumbers } from './topic-words.ts'
+import { ANY_WORD, ANY_WORDS, hasWildcard, normalWords, TopicKey, WordNumbers } from './topic-words.ts'
 
 export class TopicTable<D> implements RoutingTable<D> {
+  /** Of binding keys that only one routing key has the words of. */
+  readonly #plain = new DirectTable<D>()
   readonly #numbers = new WordNumbers()
   readonly #patterns = new Map<string, TopicPattern<D>>()
   readonly #index = new TopicIndex<D>()
   readonly #key = new TopicKey()
 
   add(way: Way<D>): void {
+    if (!hasWildcard(way.routingKey)) {
+      this.#plain.add(way)
+      return
+    }
     const words = normalWords(way.routingKey)
     const name = nameOf(way.routingKey, words)
     let pattern = this.#patterns.get(name)
@@ -31,6 +38,10 @@ export class TopicTable<D> implements RoutingTable<D> {
   }
 
   remove(way: Way<D>): void {
+    if (!hasWildcard(way.routingKey)) {
+      this.#plain.remove(way)
+      return
+    }
     const words = normalWords(way.routingKey)
     const pattern = this.#patterns.get(nameOf(way.routingKey, words))
     if (pattern === undefined || !pattern.ways.delete(way) || pattern.ways.size > 0) return
@@ -39,7 +50,9 @@ export class TopicTable<D> implements RoutingTable<D> {
     for (const word of words) if (word !== '*' && word !== '#') this.#numbers.release(word)
   }
 
-  route(routingKey: string, _properties: Properties, visit: (destination: D) => void): void {
+  route(routingKey: string, properties: Properties, visit: (destination: D) => void): void {
+    this.#plain.route(routingKey, properties, visit)
+    if (this.#patterns.size === 0) return
     this.#key.set(routingKey, this.#numbers)
     this.#index.match(this.#key, ({ ways }) => {
       for (const way of ways) visit(way.destination)
