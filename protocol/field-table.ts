@@ -50,7 +50,7 @@ function readTable(reader: Reader, depth: number, budget: Budget): FieldTable {
   }
   const table = new Map<string, Field>()
   while (reader.remaining > 0) {
-    const key = reader.shortstr()
+    const key = reader.name()
     const field = readField(reader, depth, budget)
     if (!table.has(key)) table.set(key, field)
   }

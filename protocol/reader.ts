@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { ReplyCode } from './constants.ts'
 import { FrameError } from './errors.ts'
-import { REPLACEMENT, shortstrText } from './short-string.ts'
+import { nameText, REPLACEMENT, shortstrText } from './short-string.ts'
 
 /**
  * Reads AMQP's basic types one after the other from a range of bytes. Every method throws a `FrameError` (501) when the
@@ -79,6 +79,13 @@ export class Reader {
     const length = this.octet()
     const at = this.#take(length)
     return shortstrText(this.#bytes, at, at + length)
+  }
+
+  /** The same, for the key of a table. */
+  name(): string {
+    const length = this.octet()
+    const at = this.#take(length)
+    return nameText(this.#bytes, at, at + length)
   }
 
   /** A copy of the bytes behind a u32 length. */

@@ -26,6 +26,32 @@ export function shortstrText(bytes: Buffer, start: number, end: number): string 
   return escapedText(bytes, start, end)
 }
 
+/** A name that is longer is not remembered. */
+const REMEMBERED_BYTES_MAX = 32
+const REMEMBERED_NAMES = 256
+/** Names that were read lately, each in a place that its length and its ends give it. */
+const remembered: string[] = new Array<string>(REMEMBERED_NAMES).fill('')
+
+/** As `shortstrText`, for the keys of tables: the same few come again and again, and are one string each. */
+export function nameText(bytes: Buffer, start: number, end: number): string {
+  const length = end - start
+  if (length === 0 || length > REMEMBERED_BYTES_MAX) return shortstrText(bytes, start, end)
+  const ends = (bytes[start] as number) * 7 + (bytes[end - 1] as number)
+  const place = (ends + length * 31) % REMEMBERED_NAMES
+  const known = remembered[place] as string
+  if (known.length === length && isAscii(known, bytes, start)) return known
+  const text = shortstrText(bytes, start, end)
+  // Else it has octets that are no ASCII, and what it is compared with might be other ones.
+  if (text.length === length) remembered[place] = text
+  return text
+}
+
+/** Whether these bytes are the string, octet by octet. */
+function isAscii(text: string, bytes: Buffer, start: number): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) !== bytes[start + at]) return false
+  return true
+}
+
 /** Whether the string stands for bytes that are not UTF-8. */
 export function isEscaped(text: string): boolean {
   return ESCAPED.test(text)

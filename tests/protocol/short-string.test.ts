@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Reader } from '../../protocol/reader.ts'
-import { isEscaped, shortstrText } from '../../protocol/short-string.ts'
+import { isEscaped, nameText, shortstrText } from '../../protocol/short-string.ts'
 import { Writer } from '../../protocol/writer.ts'
 
 function written(text: string): Buffer {
@@ -69,4 +69,28 @@ test('a replacement character that was really sent stays one', () => {
 test('valid characters beside a stray byte stay readable', () => {
   const bytes = Buffer.concat([Buffer.from('grün'), Buffer.of(0xff), Buffer.from('日🐇')])
   expect(shortstrText(bytes, 0, bytes.length)).toBe('grün\udcff日🐇')
+})
+
+test('a name is the same string as any short string, whatever names were read before it', () => {
+  const shortBytes = fc.array(fc.oneof(trickyByte, fc.constantFrom(0x61, 0x62, 0xe9)), { maxLength: 40 })
+  fc.assert(
+    fc.property(shortBytes.map(Buffer.from), (bytes) => {
+      for (let round = 0; round < 2; round++)
+        expect(nameText(bytes, 0, bytes.length)).toBe(shortstrText(bytes, 0, bytes.length))
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+test('a name in Latin-1 is not taken for the same name in UTF-8', () => {
+  const letter = fc.constantFrom('a', 'b', 'c', '\u00e9', '\u00df', '\u00fc')
+  fc.assert(
+    fc.property(fc.array(letter, { minLength: 2, maxLength: 20 }), (letters) => {
+      const text = letters.join('')
+      for (const bytes of [Buffer.from(text), Buffer.from(text, 'latin1')]) {
+        expect(nameText(bytes, 0, bytes.length)).toBe(shortstrText(bytes, 0, bytes.length))
+      }
+    }),
+    { numRuns: 10_000 },
+  )
 })
