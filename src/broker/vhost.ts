@@ -1,6 +1,7 @@
 /** A virtual host: its exchanges, queues and bindings. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Journal } from '../../storage/journal.ts'
+import type { QueueLog } from '../../storage/queue-log.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { DurableEntities } from './durable-entities.ts'
@@ -12,8 +13,8 @@ import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
 import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 import { Queue, type QueueSpec } from './queues/queue.ts'
-import { queueSettings } from './queues/queue-arguments.ts'
 import { queueKind } from './queues/queue-kinds.ts'
+import { SharedArguments } from './queues/shared-arguments.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
 import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
@@ -49,6 +50,7 @@ export class Vhost implements Topology {
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
+  readonly #sharedArguments = new SharedArguments()
   readonly #scheduler: DeliveryScheduler
   /** Whether messages can survive a restart. */
   readonly isStorageDurable: boolean
@@ -129,14 +131,21 @@ export class Vhost implements Topology {
   /** `keptAs`: the numbers under which the storage kept the messages of this queue. */
   addQueue(spec: QueueSpec, keptAs: readonly number[] = []): Queue {
     const kind = queueKind(spec.arguments)
-    const settings = queueSettings(spec.arguments)
+    const { arguments: queueArguments, settings } = this.#sharedArguments.of(spec.arguments)
     const logIds: number[] = []
-    const logs = Array.from({ length: kind.logCount(settings) }, (_, place) => {
+    const logs: QueueLog[] = []
+    for (let place = 0; place < kind.logCount(settings); place++) {
       const id = spec.durable ? (keptAs[place] ?? this.#storage.newQueueId()) : undefined
       if (id !== undefined) logIds.push(id)
-      return this.#storage.createQueueLog(id)
-    })
-    const queue = new Queue(this.name, spec, kind.messages(logs, settings), this.#scheduler)
+      logs.push(this.#storage.createQueueLog(id))
+    }
+    const queue = new Queue(
+      this.name,
+      { ...spec, arguments: queueArguments },
+      settings,
+      kind.messages(logs, settings),
+      this.#scheduler,
+    )
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue))
     this.routes.version++

@@ -16,15 +16,14 @@ interface Level {
 export class QueueConsumers {
   /** Whether one of them wants the queue for itself. */
   hasExclusive = false
-  #all: Set<Consumer> | undefined
-  #levels: Level[] = []
+  readonly #all = new Set<Consumer>()
+  readonly #levels: Level[] = []
 
   get count(): number {
-    return this.#all === undefined ? 0 : this.#all.size
+    return this.#all.size
   }
 
   add(consumer: Consumer): void {
-    this.#all ??= new Set()
     this.#all.add(consumer)
     let level = this.#level(consumer)
     if (level === undefined) {
@@ -45,7 +44,7 @@ export class QueueConsumers {
 
   remove(consumer: Consumer): boolean {
     const level = this.#level(consumer)
-    if (level === undefined || consumer.isCancelled || this.#all?.delete(consumer) !== true) return false
+    if (level === undefined || consumer.isCancelled || !this.#all.delete(consumer)) return false
     consumer.isCancelled = true
     if (consumer.isExclusive) this.hasExclusive = false
     level.count--
@@ -74,7 +73,7 @@ export class QueueConsumers {
   }
 
   all(): Consumer[] {
-    return [...(this.#all ?? [])]
+    return [...this.#all]
   }
 
   #level(consumer: Consumer): Level | undefined {
@@ -94,3 +93,6 @@ export class QueueConsumers {
     return low
   }
 }
+
+/** Of a queue that has had no consumer yet, as most have none: all of them share it, and it stays empty. */
+export const NO_CONSUMERS = new QueueConsumers()

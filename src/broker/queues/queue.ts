@@ -6,8 +6,8 @@ import type { Message } from '../messages/message.ts'
 import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
 import type { Session } from '../session.ts'
 import type { Consumer } from './consumer.ts'
-import { type QueueSettings, queueSettings } from './queue-arguments.ts'
-import { QueueConsumers } from './queue-consumers.ts'
+import type { QueueSettings } from './queue-arguments.ts'
+import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
 
@@ -41,7 +41,7 @@ export class Queue {
   settings: QueueSettings
   /** Asked about each message, where the queue does not take all of them. */
   admission: Admission | undefined
-  readonly consumers = new QueueConsumers()
+  consumers = NO_CONSUMERS
   /** Where messages go that leave without having been accepted; without, they are dropped. */
   deadLetters: DeadLetters | undefined
   unackedCount = 0
@@ -59,13 +59,19 @@ export class Queue {
   readonly #messages: QueueMessages
   readonly #scheduler: DeliveryScheduler
 
-  constructor(vhostName: string, spec: QueueSpec, messages: QueueMessages, scheduler: DeliveryScheduler) {
+  constructor(
+    vhostName: string,
+    spec: QueueSpec,
+    settings: QueueSettings,
+    messages: QueueMessages,
+    scheduler: DeliveryScheduler,
+  ) {
     this.name = spec.name
     this.vhostName = vhostName
     this.durable = spec.durable
     this.autoDelete = spec.autoDelete
     this.arguments = spec.arguments
-    this.settings = queueSettings(spec.arguments)
+    this.settings = settings
     this.owner = spec.owner
     this.#messages = messages
     this.#scheduler = scheduler
@@ -233,11 +239,12 @@ export class Queue {
   }
 
   addConsumer(consumer: Consumer): void {
-    const { consumers } = this
-    if (consumers.hasExclusive || (consumer.isExclusive && consumers.count > 0)) {
+    const { hasExclusive, count } = this.consumers
+    if (hasExclusive || (consumer.isExclusive && count > 0)) {
       throw refuse.exclusiveUse('queue', this.name, this.vhostName)
     }
-    consumers.add(consumer)
+    if (this.consumers === NO_CONSUMERS) this.consumers = new QueueConsumers()
+    this.consumers.add(consumer)
     if (this.readyCount > 0) this.wake()
   }
 

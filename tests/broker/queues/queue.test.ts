@@ -46,6 +46,27 @@ describe('Queue', () => {
     expect(queue).toMatchObject({ readyCount: 1, unackedCount: 2 })
   })
 
+  test('has consumers and messages of its own, though queues that have had none share what is empty', () => {
+    const model = new Model()
+    const [first, second] = [model.queue('first'), model.queue('second')]
+    const { sink } = model.consumer(first)
+    publish(first, '1', '2')
+    model.run()
+    for (const delivered of sink.delivered) requeue(first, delivered)
+    const later = model.queue('later')
+    for (const queue of [second, later]) {
+      expect([queue.consumers.count, queue.readyCount, queue.readyBytes, queue.unackedBytes]).toEqual([0, 0, 0, 0])
+      queue.purge()
+      publish(queue, 'other')
+      let redelivered: boolean | undefined
+      get(queue, true, (_segment, _index, isRedelivered) => {
+        redelivered = isRedelivered
+      })
+      expect([redelivered, queue.readyBytes]).toEqual([false, 0])
+    }
+    expect(first).toMatchObject({ readyCount: 2, readyBytes: 2, unackedBytes: 0 })
+  })
+
   test('lets its consumers take turns across rounds', () => {
     const model = new Model()
     const queue = model.queue('q')
