@@ -5,6 +5,7 @@ import type { MethodName } from '../../protocol/methods.ts'
 import { parseBrokerUri } from '../../src/perf/broker-uri.ts'
 import { login } from '../../src/perf/login.ts'
 import { MessageImage } from '../../src/perf/message-image.ts'
+import { processUsage } from '../../src/perf/process-usage.ts'
 import type { Broker } from '../compare/generator.ts'
 import { LeveretProcess } from '../compare/leveret-process.ts'
 import { type Bench, eachRound, type Measure, newStore, withLeveret } from './bench.ts'
@@ -19,6 +20,11 @@ const PIPELINE = 10_000
 const BODY_BYTES = 100
 const SECONDS_MAX = 5
 
+interface Start {
+  readonly seconds: number
+  readonly residentMegabytes: number
+}
+
 export const manyQueues: Measure = {
   name: 'many-queues',
   description: `start over ${QUEUES.toLocaleString('en-US')} durable queues, empty ones and used ones`,
@@ -26,41 +32,47 @@ export const manyQueues: Measure = {
     const folder = newStore(bench)
     const figures: Figure[] = []
     await withLeveret(bench, folder, declareAll)
-    figures.push(await startFigure(bench, folder, 'empty', 'durable queues', 0))
+    figures.push(...(await startFigures(bench, folder, 'empty', 'durable queues', 0)))
     await withLeveret(bench, folder, useAll)
-    figures.push(
-      await startFigure(bench, folder, 'used', 'durable queues, each with a binding and a persistent message', QUEUES),
-    )
+    const used = 'durable queues, each with a binding and a persistent message'
+    figures.push(...(await startFigures(bench, folder, 'used', used, QUEUES)))
     await rm(folder, { recursive: true })
     return figures
   },
 }
 
-async function startFigure(
+async function startFigures(
   bench: Bench,
   folder: string,
   name: string,
   what: string,
   messagesWanted: number,
-): Promise<Figure> {
-  const seconds = await eachRound(bench, `many-queues, ${name}`, async () => {
+): Promise<Figure[]> {
+  const starts = await eachRound<Start>(bench, `many-queues, ${name}`, async () => {
     const leveret = await LeveretProcess.start(bench.pins, folder)
+    const { rssBytes } = processUsage(leveret.pid)
     await leveret.kill()
     const { queues = 0, messages = 0 } = leveret.found ?? {}
     if (queues !== QUEUES || messages !== messagesWanted) {
       throw new Error(`${QUEUES} queues and ${messagesWanted} messages were kept, ${queues} and ${messages} found`)
     }
-    return leveret.startMs / 1000
+    return { seconds: leveret.startMs / 1000, residentMegabytes: rssBytes / 1e6 }
   })
-  return figure(
-    {
-      name: `many-queues.${name}`,
-      description: `${QUEUES.toLocaleString('en-US')} ${what}: listening after`,
-      unit: 's',
-      wanted: { below: SECONDS_MAX },
-    },
-    seconds,
-  )
+  return [
+    figure(
+      {
+        name: `many-queues.${name}`,
+        description: `${QUEUES.toLocaleString('en-US')} ${what}: listening after`,
+        unit: 's',
+        wanted: { below: SECONDS_MAX },
+      },
+      starts.map(({ seconds }) => seconds),
+    ),
+    figure(
+      { name: `many-queues.${name}.rss`, description: '– resident then', unit: 'MB' },
+      starts.map(({ residentMegabytes }) => residentMegabytes),
+    ),
+  ]
 }
 
 async function declareAll(broker: Broker): Promise<void> {
