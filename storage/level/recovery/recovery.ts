@@ -124,7 +124,7 @@ async function readCatalogue(catalogue: Catalogue, model: StoreModel, broken: (k
   await catalogue.eachSegment(({ queue, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }) => {
     const stored = model.segment(queue, sequence)
     stored.gathered = gathered
-    stored.settled = new PositionSet(settled)
+    if (settled.length > 0) stored.settled = new PositionSet(settled)
     stored.pages = pages
     stored.restoreBytes(unsettledBytes)
     for (const { first, count, times } of returnedInCommits) stored.markReturned(first, count, times)
