@@ -165,19 +165,15 @@ export class Catalogue {
   }
 
   async #each(kind: number, broken: Broken, visit: VisitRecord): Promise<void> {
-    await this.#eachRecord(kind, (key, record) => {
-      if (isWhole(key, record)) return visit(key, record.subarray(CRC_BYTES))
-      return broken(Buffer.from(key))
-    })
-  }
-
-  async #eachRecord(kind: number, visit: VisitRecord): Promise<void> {
-    if (!this.#isAllInTables) return await this.#iterate(range(kind), visit)
-    const records = await TableRecords.find(this.#database.location, kind).catch(() => undefined)
-    if ((await records?.each(visit)) === true) return
-    // LevelDB knows where the rest is, or what is wrong with it.
-    const isBegun = records !== undefined && records.lastKey.length > 0
-    await this.#iterate(isBegun ? { gt: records.lastKey, lt: range(kind).lt } : range(kind), visit)
+    const visitWhole: VisitRecord = (key, record) => visit(key, record.subarray(CRC_BYTES))
+    let keys: object = range(kind)
+    if (this.#isAllInTables) {
+      const records = await TableRecords.find(this.#database.location, kind).catch(() => undefined)
+      if ((await records?.each(isWhole, visitWhole)) === true) return
+      // LevelDB knows where the rest is, or what is wrong with it.
+      if (records?.lastKey !== undefined) keys = { gt: records.lastKey, lt: range(kind).lt }
+    }
+    await this.#iterate(keys, (key, record) => (isWhole(key, record) ? visitWhole(key, record) : broken(key)))
   }
 
   /** Many at a time: a promise for each record would take longer than the record. */
@@ -224,6 +220,7 @@ export class Catalogue {
 
   /** Removes the entries with this number and higher ones: they were written by a process that was killed too early. */
   async removePagesFrom(id: number): Promise<void> {
+    this.#isAllInTables = false
     await this.#database.clear({ gte: pageKey(id), lt: range(RecordKind.page).lt })
   }
 

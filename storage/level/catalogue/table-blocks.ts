@@ -58,7 +58,7 @@ export interface Handle {
 
 /** A block of records. */
 export interface RecordBlock extends Handle {
-  /** As long as the last key in it, or longer, and not before that one. */
+  /** Not before the last key in it, and before the first one of the next block. */
   readonly lastKey: Buffer
 }
 

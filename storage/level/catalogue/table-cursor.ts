@@ -21,6 +21,19 @@ import { Varints } from './varints.ts'
 
 const GONE = 0
 
+/** A key that stays when its cursor goes on. */
+export class KeyCopy {
+  room: Buffer = Buffer.alloc(64)
+  /** 0 before there was one. */
+  bytes = 0
+
+  take(key: Buffer): void {
+    this.bytes = key.length
+    if (this.bytes > this.room.length) this.room = Buffer.alloc(this.bytes * 2)
+    this.room.set(key)
+  }
+}
+
 export class TableCursor {
   /** What the table says of the record at hand; valid until `next`. */
   value: Buffer = Buffer.alloc(0)
@@ -80,10 +93,10 @@ export class TableCursor {
     return this.key.compare(other.key) || other.version - this.version
   }
 
-  /** From the end on: keys next to each other have the same start. */
-  isAt(key: Buffer, keyBytes: number): boolean {
-    if (keyBytes !== this.keyBytes) return false
-    for (let at = keyBytes - 1; at >= 0; at--) if (this.#key[at] !== key[at]) return false
+  /** Looks from the end on: keys next to each other have the same start. */
+  isAt({ room, bytes }: KeyCopy): boolean {
+    if (bytes !== this.keyBytes) return false
+    for (let at = bytes - 1; at >= 0; at--) if (this.#key[at] !== room[at]) return false
     return true
   }
 

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { tablesOnDisk } from './checked-tables.ts'
-import { TableCursor } from './table-cursor.ts'
+import { KeyCopy, TableCursor } from './table-cursor.ts'
 import { knownTables } from './table-manifest.ts'
 
 /** Both are valid until it returns, or until what it returns resolves. */
@@ -21,8 +21,9 @@ export class TableRecords {
   /** Tables that begin behind the record that is due, in the order in which they begin. */
   readonly #waiting: Table[]
   readonly #cursors: TableCursor[] = []
-  #lastKey: Buffer = Buffer.alloc(64)
-  #lastKeyBytes = 0
+  /** Of the record that was visited last, and of the last one that is gone. */
+  readonly #visited = new KeyCopy()
+  readonly #gone = new KeyCopy()
 
   private constructor(tables: Table[], octet: number) {
     this.#waiting = tables
@@ -43,16 +44,17 @@ export class TableRecords {
     )
   }
 
-  /** The key of the record that was visited last; it has no octets when there was none. */
-  get lastKey(): Buffer {
-    return this.#lastKey.subarray(0, this.#lastKeyBytes)
+  /** The key of the record that was visited last; undefined when there was none. */
+  get lastKey(): Buffer | undefined {
+    const { room, bytes } = this.#visited
+    return bytes === 0 ? undefined : room.subarray(0, bytes)
   }
 
   /**
-   * Visits them in their order. False when they cannot be read any further: LevelDB may have merged tables, and removed them.
-   * Throws what `visit` throws.
+   * Visits them in their order. False when they cannot be read any further: one is not whole, or LevelDB has merged tables
+   * meanwhile and removed them. Throws what `visit` throws.
    */
-  async each(visit: VisitRecord): Promise<boolean> {
+  async each(isWhole: (key: Buffer, record: Buffer) => boolean, visit: VisitRecord): Promise<boolean> {
     let isVisiting = false
     try {
       for (;;) {
@@ -61,14 +63,13 @@ export class TableRecords {
         if (cursor === undefined || cursor.firstOctet > this.#octet) return true
         const limit = this.#limitOf(cursor)
         do {
-          // Of records with the same key the first is the newest.
-          if (cursor.firstOctet === this.#octet && !cursor.isAt(this.#lastKey, this.#lastKeyBytes)) {
-            isVisiting = true
-            const visited = cursor.isGone ? undefined : visit(cursor.key, cursor.value)
-            if (visited !== undefined) await visited
-            isVisiting = false
-            this.#remember(cursor)
-          }
+          if (!this.#isNew(cursor)) continue
+          if (!isWhole(cursor.key, cursor.value)) return false
+          isVisiting = true
+          const visited = visit(cursor.key, cursor.value)
+          if (visited !== undefined) await visited
+          isVisiting = false
+          this.#visited.take(cursor.key)
         } while ((cursor.next() || (await this.#nextBlock(cursor))) && isBefore(cursor, limit))
       }
     } catch (error) {
@@ -77,6 +78,13 @@ export class TableRecords {
     } finally {
       for (const cursor of this.#cursors) await cursor.close()
     }
+  }
+
+  /** Whether there is a record which was not visited yet. Of those with the same key the first is the newest. */
+  #isNew(cursor: TableCursor): boolean {
+    if (cursor.firstOctet !== this.#octet || cursor.isAt(this.#visited) || cursor.isAt(this.#gone)) return false
+    if (cursor.isGone) this.#gone.take(cursor.key)
+    return !cursor.isGone
   }
 
   /** Whether the next table begins in front of all that is at hand. */
@@ -119,13 +127,6 @@ export class TableRecords {
       if (least !== undefined && cursor.compare(least) < 0) least = cursor
     }
     return least
-  }
-
-  #remember(cursor: TableCursor): void {
-    const { key } = cursor
-    if (key.length > this.#lastKey.length) this.#lastKey = Buffer.alloc(key.length * 2)
-    this.#lastKey.set(key)
-    this.#lastKeyBytes = key.length
   }
 }
 
