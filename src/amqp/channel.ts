@@ -30,6 +30,8 @@ const NO_ROUTE = 312
 const MANY_COPIES = 8
 /** What the objects of a publish take that waits for tx.commit, beside the bytes of the message. */
 const PUBLICATION_BYTES = 1536
+/** What each of its queues takes. */
+const REFERENCE_BYTES = 8
 
 /** What the client of a connection has opened, and as whom it is there. */
 export interface OpenedVhost {
@@ -249,7 +251,8 @@ export class Channel {
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
     this.connection.intake.refuseIfShortOfMemory()
     const publication = this.publisher.prepare(message)
-    const bytes = PUBLICATION_BYTES + publication.message.head.size + publication.message.bodyBytes
+    const { message: kept, queues } = publication
+    const bytes = PUBLICATION_BYTES + kept.head.size + kept.bodyBytes + queues.length * REFERENCE_BYTES
     this.connection.intake.hold(bytes)
     transaction.add({
       kind: 'publish',

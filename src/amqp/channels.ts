@@ -1,7 +1,10 @@
 /** The channels of one connection, and the queues that are exclusive to it. */
+import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { METHODS, type Method } from '../../protocol/methods.ts'
 import type { User } from '../auth/authenticator.ts'
+import { refuse } from '../broker/errors.ts'
+import { CHANNEL_BYTES } from '../broker/memory/topology-bytes.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import { argumentsWithoutEffect } from '../broker/queues/queue-arguments.ts'
@@ -53,9 +56,13 @@ export class Channels implements ChannelList {
     const connection = this.#connection
     const opened = this.#opened as OpenedVhost // there since connection.open
     const { broker, limits } = this.#context
+    if (!broker.topology.hasRoomFor(CHANNEL_BYTES)) {
+      throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
+    }
     const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
     this.open[id] = new Channel(id, connection, opened, publisher, broker.bodies)
     this.count++
+    broker.topology.add(CHANNEL_BYTES)
     connection.send(id, 'channel.open-ok', {})
   }
 
@@ -70,10 +77,12 @@ export class Channels implements ChannelList {
     if (this.open[channel.id] !== channel) return
     this.open[channel.id] = undefined
     this.count--
+    this.#context.broker.topology.remove(CHANNEL_BYTES)
   }
 
   closeAll(): void {
     const { open } = this
+    this.#context.broker.topology.remove(this.count * CHANNEL_BYTES)
     this.open = []
     this.count = 0
     // All consumers end first: what one channel gives back must not go to another one. forEach skips numbers that were never used.

@@ -101,9 +101,6 @@ export class Outbox implements Output {
   /** Pieces in front of the current block that the socket has not been given yet. */
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
-  /** How many of these are in blocks of others, and how many of what the socket was given last. */
-  #referencedBytes = 0
-  #givenReferencedBytes = 0
   /** What left when the socket was last given something. */
   #flushedBytes = 0
   #flushedAtMs = 0
@@ -125,10 +122,10 @@ export class Outbox implements Output {
     return this.length - this.#start + this.#piecesBytes + this.#socket.writableLength
   }
 
-  /** Counts the memory that the bytes take which have not left. */
+  /** Counts the memory that the bytes lie in which have not left. */
   countMemory(memory: UnsentMemory): void {
-    const inSocket = Math.max(0, this.#socket.writableLength - this.#givenReferencedBytes)
-    memory.add(this.length - this.#start + this.#piecesBytes - this.#referencedBytes + inSocket)
+    memory.add(this.block.size)
+    for (const block of this.#lentBlocks) memory.add(block.size)
     for (const block of this.#held) memory.addReferenced(block)
   }
 
@@ -160,7 +157,6 @@ export class Outbox implements Output {
     }
     this.#pieces.push(bytes)
     this.#piecesBytes += bytes.length
-    this.#referencedBytes += bytes.length
     this.reserve(0)
   }
 
@@ -176,7 +172,6 @@ export class Outbox implements Output {
     this.#flushedBytes = this.length - this.#start + this.#piecesBytes
     this.#flushedAtMs = performance.now()
     if (this.#pieces.length === 0) {
-      this.#givenReferencedBytes = 0
       this.bytesWritten += this.length - this.#start
       socket.write(this.block.bytes.subarray(this.#start, this.length), this.#onWritten)
     } else this.#writePieces()
@@ -195,15 +190,13 @@ export class Outbox implements Output {
     this.#pieces = []
     this.#returnLent()
     this.block = EMPTY_BLOCK
-    this.#piecesBytes = this.#referencedBytes = this.#givenReferencedBytes = this.#start = this.length = 0
+    this.#piecesBytes = this.#start = this.length = 0
   }
 
   #writePieces(): void {
     this.#seal()
     const pieces = this.#pieces
     this.#pieces = []
-    this.#givenReferencedBytes = this.#referencedBytes
-    this.#referencedBytes = 0
     const last = pieces.pop()
     if (last === undefined) return
     this.#socket.cork()

@@ -9,7 +9,7 @@ export class UnsentMemory {
   bytes = 0
   readonly #counted = new Set<Block>()
 
-  /** Frames that were written for one client. */
+  /** A block that frames for one client were written to, however little of it they take. */
   add(bytes: number): void {
     this.bytes += bytes
   }

@@ -140,6 +140,10 @@ export const refuse = {
     (action: 'declare' | 'bind to' | 'consume from', ...of: Resource) =>
       `cannot ${action} ${resourceText(...of)}: memory for queues, exchanges, bindings and consumers is used up`,
   ),
+  channelsFull: refusal(
+    'resource-error',
+    () => 'cannot open another channel: memory for queues, exchanges, bindings and consumers is used up',
+  ),
   memoryAlarm: refusal('resource-error', () => 'low on memory'),
   diskAlarm: refusal('resource-error', () => 'low on disk'),
   secretRefused: refusal('not-allowed', () => 'New secret was refused by one of the backends'),

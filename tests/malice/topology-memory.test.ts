@@ -121,3 +121,33 @@ test.each([
   await bystander.lives(20)
   await bystander.stop()
 })
+
+test('channels are refused before the heap is full, and their room is free once they are gone', async () => {
+  await start()
+  /** Opens all channels of one connection after the other; how many connections it had when it was refused. */
+  const openAll = async (): Promise<number> => {
+    for (let connections = 1; connections <= 20; connections++) {
+      const client = await (await RawClient.connect(broker)).handshake()
+      clients.push(client)
+      const ended = endOf(client)
+      const opened = client.next(2047, 15_000).then(
+        () => undefined,
+        () => ended,
+      )
+      client.write(Buffer.concat(Array.from({ length: 2047 }, (_, i) => methodFrame(i + 1, 'channel.open', {}))))
+      const code = await Promise.race([ended, opened])
+      if (code === undefined) continue
+      expect(code).toBe(506)
+      return connections
+    }
+    throw new Error('nothing was refused')
+  }
+  const count = await openAll()
+  expect(count).toBeGreaterThan(1)
+  for (const client of clients.splice(0)) client.destroy()
+  await bystander.lives(20)
+  expect(await openAll()).toBe(count)
+  for (const client of clients.splice(0)) client.destroy()
+  await bystander.lives(20)
+  await bystander.stop()
+}, 60_000)

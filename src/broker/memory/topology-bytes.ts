@@ -1,5 +1,5 @@
 /**
- * What queues, exchanges, bindings and consumers take in memory: what each costs by itself, and its names and arguments as
+ * What queues, exchanges, bindings, consumers and channels take in memory: what each costs by itself, and its names and arguments as
  * they are when decoded. A field of two octets becomes an object of many, so that the size on the wire would say little.
  */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
@@ -13,6 +13,8 @@ const QUEUE_BYTES = 3000
 const EXCHANGE_BYTES = 1500
 const BINDING_BYTES = 1200
 const CONSUMER_BYTES = 1200
+/** One that was just opened takes half of this. */
+export const CHANNEL_BYTES = 4000
 const STRING_BYTES = 32
 const TABLE_BYTES = 256
 const ENTRY_BYTES = 64

@@ -1,5 +1,5 @@
 /**
- * Counts what queues, exchanges, bindings and consumers take, and says when there is no room for more of them. They are on
+ * Counts what queues, exchanges, bindings, consumers and channels take, and says when there is no room for more of them. They are on
  * V8's heap, which has a limit of its own: V8 ends the process when it is reached, so clients must not get that far.
  */
 import type { MemoryAlarm } from './memory-alarm.ts'

@@ -24,6 +24,8 @@ const NO_PROPERTIES: Properties = {}
 
 /** A message that goes to more queues than this may be put into them in several turns. */
 const ONE_TURN_QUEUES_MAX = 64
+/** The last route is remembered when it leads to no more queues than this. */
+const LAST_QUEUES_MAX = 1024
 
 /** A message that passed all checks, and where it goes. */
 export interface Publication {
@@ -125,7 +127,8 @@ export class Publisher {
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
-    this.#lastRoute = route
+    // A long list of queues would outlive the cache that it came from, in every channel another one.
+    this.#lastRoute = route.queues.length <= LAST_QUEUES_MAX ? route : undefined
     return route
   }
 

@@ -11,6 +11,8 @@ const SLOTS = 16_384
 const MASK = SLOTS - 1
 const ENTRIES_MAX = SLOTS / 2
 const KEY_BYTES_MAX = 1024 * 1024
+/** Of all routes together: each has a list of its own. */
+const QUEUES_MAX = 1024 * 1024
 
 interface Entry {
   readonly hash: number
@@ -24,6 +26,7 @@ export class RouteCache {
   #count = 0
   #keys: Block | undefined
   #keyBytes = 0
+  #queueCount = 0
   readonly #seed: number
 
   /** The seed of its hashes: a random one when not given. */
@@ -40,20 +43,28 @@ export class RouteCache {
   set(block: Block, start: number, end: number, route: Route): void {
     const hash = hashBytes(block, start, end, this.#seed)
     const known = this.#find(hash, block, start, end)
-    if (known !== undefined) {
+    const queueCount = route.queues.length
+    if (known !== undefined && this.#queueCount - known.route.queues.length + queueCount <= QUEUES_MAX) {
+      this.#queueCount += queueCount - known.route.queues.length
       known.route = route
       return
     }
     const length = end - start
-    if (this.#keys === undefined || this.#count === ENTRIES_MAX || this.#keyBytes + length > KEY_BYTES_MAX)
-      this.#reset()
+    if (!this.#hasRoom(length, queueCount)) this.#reset()
+    if (queueCount > QUEUES_MAX) return
     const keys = this.#keyStore(length)
     copyBytes(keys, this.#keyBytes, block, start, end)
     let slot = hash & MASK
     while (this.#slots[slot] !== undefined) slot = (slot + 1) & MASK
     this.#slots[slot] = { hash, start: this.#keyBytes, length, route }
     this.#keyBytes += length
+    this.#queueCount += queueCount
     this.#count++
+  }
+
+  #hasRoom(keyBytes: number, queueCount: number): boolean {
+    if (this.#keys === undefined || this.#count === ENTRIES_MAX) return false
+    return this.#keyBytes + keyBytes <= KEY_BYTES_MAX && this.#queueCount + queueCount <= QUEUES_MAX
   }
 
   #find(hash: number, block: Block, start: number, end: number): Entry | undefined {
@@ -70,8 +81,7 @@ export class RouteCache {
 
   #reset(): void {
     this.#slots = new Array<Entry | undefined>(SLOTS).fill(undefined)
-    this.#count = 0
-    this.#keyBytes = 0
+    this.#count = this.#keyBytes = this.#queueCount = 0
     this.#keys = allocateBlock(4096)
   }
 

@@ -4,8 +4,9 @@ import type { Route } from '../../../src/broker/routing/route.ts'
 import { RouteCache } from '../../../src/broker/routing/route-cache.ts'
 import { Block, hashBytes } from '../../../src/lib/block.ts'
 
-function route(version: number): Route {
-  return { version } as Route // the cache looks at nothing in it
+/** One that leads to so many queues. */
+function route(version: number, queueCount = 1): Route {
+  return { version, queues: { length: queueCount } } as Route // the cache looks at nothing else in it
 }
 
 const SEED = 0x811c9dc5
@@ -83,6 +84,22 @@ describe('RouteCache', () => {
     const remembered = Array.from({ length: 5000 }, (_, i) => pair.get(key(i))).filter((one) => one !== undefined)
     expect(remembered.length * 510).toBeLessThanOrEqual(1024 * 1024)
     expect(pair.get(key(4999))?.version).toBe(4999)
+  })
+
+  test('keeps a bounded number of queues that its routes lead to, and no longer list than that', () => {
+    const pair = new Pair()
+    const key = (i: number) => Buffer.from(`key-${i}`)
+    const areRemembered = (count: number) => Array.from({ length: count }, (_, i) => pair.get(key(i)) !== undefined)
+    for (let i = 0; i < 10; i++) pair.set(key(i), route(i, 100_000))
+    // What takes another one's place takes no more room than that one did.
+    for (let i = 0; i < 100; i++) pair.set(key(0), route(i, 100_000))
+    expect(areRemembered(10)).toEqual(new Array(10).fill(true))
+    pair.set(key(0), route(0, 200_000))
+    expect(areRemembered(10)).toEqual([true, ...new Array(9).fill(false)])
+    pair.set(key(1), route(1, 900_000))
+    expect(areRemembered(2)).toEqual([false, true])
+    pair.set(key(0), route(0, 2_000_000))
+    expect(pair.get(key(0))).toBeUndefined()
   })
 
   test('tells keys apart that have the same hash', () => {
