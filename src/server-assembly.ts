@@ -83,6 +83,7 @@ export class ServerAssembly {
         programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
         (this.listener?.unsentBytes ?? 0) +
         this.#garbage.keptBytes,
+      heapBytes: () => memoryFigures().heapUsedBytes,
       nextTurn: (work) => setImmediate(run, work),
       clock,
       onDefect,

@@ -86,13 +86,13 @@ export class MemoryWatch {
 
   #alarmChanged(isActive: boolean): void {
     const { logger, relieve, memory } = this.#parts
-    const { usedBytes, limitBytes } = memory
+    const { usedBytes, limitBytes, heapBytes } = memory
     clearInterval(this.#alarmTimer)
     if (!isActive) {
-      logger.info({ usedBytes, limitBytes }, 'memory is below its limit again: publishers go on')
+      logger.info({ usedBytes, limitBytes, heapBytes }, 'memory is below its limit again: publishers go on')
       return
     }
-    logger.warn({ usedBytes, limitBytes }, 'memory is over its limit: publishers wait, consumers go on')
+    logger.warn({ usedBytes, limitBytes, heapBytes }, 'memory is over its limit: publishers wait, consumers go on')
     const look = (): void => {
       this.#look()
       relieve()

@@ -26,6 +26,8 @@ export interface BrokerOptions {
   readonly heapLimitBytes: number
   /** Bytes of memory that the process uses for anything but messages. */
   readonly otherBytes: () => number
+  /** Bytes of objects on the heap. */
+  readonly heapBytes: () => number
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
   readonly clock: Clock
@@ -70,6 +72,8 @@ export class Broker {
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
+      heapBytes: options.heapBytes,
+      heapLimitBytes: options.heapLimitBytes,
     })
     this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
   }

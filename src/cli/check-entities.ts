@@ -15,6 +15,7 @@ export function checkEntities(entities: readonly StoredEntity[]): EntityFindings
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
+    heapBytes: () => 0,
     nextTurn: () => {},
     clock: { monotonicMs: () => 0, wallMs: () => 0, after: () => () => {} },
     onDefect: (error) => defects.push(String(error)),

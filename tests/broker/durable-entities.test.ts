@@ -21,6 +21,7 @@ function start(): { broker: Broker; restored: RestoredEntities } {
     memoryLimitBytes: Number.MAX_SAFE_INTEGER,
     heapLimitBytes: Number.MAX_SAFE_INTEGER,
     otherBytes: () => 0,
+    heapBytes: () => 0,
     nextTurn: () => {},
     clock: new HandClock(),
     onDefect: (error) => expect.fail(String(error)),

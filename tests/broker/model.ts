@@ -65,7 +65,12 @@ export class Model {
     () => this.clock.nowMs,
     (error) => this.defects.push(error),
   )
-  readonly memory = new MemoryAlarm(Number.MAX_SAFE_INTEGER, { storageBytes: () => 0, otherBytes: () => 0 })
+  readonly memory = new MemoryAlarm(Number.MAX_SAFE_INTEGER, {
+    storageBytes: () => 0,
+    otherBytes: () => 0,
+    heapBytes: () => 0,
+    heapLimitBytes: Number.MAX_SAFE_INTEGER,
+  })
   readonly topology = new TopologyMemory(this.memory, Number.MAX_SAFE_INTEGER)
   readonly vhost: Vhost
 

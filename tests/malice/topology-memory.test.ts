@@ -1,5 +1,6 @@
 // Queues, exchanges, bindings and consumers with large arguments: they take room on V8's heap, and V8 ends a process whose heap
 // is full. The broker is a process of its own here, with a small heap.
+import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -150,4 +151,28 @@ test('channels are refused before the heap is full, and their room is free once 
   for (const client of clients.splice(0)) client.destroy()
   await bystander.lives(20)
   await bystander.stop()
+}, 60_000)
+
+test('a transaction that would fill the heap is ended, however much memory there may be', async () => {
+  broker = await BrokerProcess.startWithHeap(HEAP_MB, '--memory-limit', '16GiB', '--shutdown-grace', '300')
+  const attacker = await channel()
+  const queue = await attacker.queue()
+  await attacker.call('tx.select')
+  const one = attacker.publishBytes({ routingKey: queue })
+  const many = Buffer.concat(Array.from({ length: 1000 }, () => one))
+  const { client } = attacker
+  let code: number | undefined
+  const ended = endOf(client).then((it) => {
+    code = it
+  })
+  while (code === undefined && !client.isClosed) {
+    const isTaken = client.socket.write(many)
+    await (isTaken
+      ? new Promise((resolve) => setImmediate(resolve))
+      : Promise.race([once(client.socket, 'drain'), ended]))
+  }
+  await ended
+  expect(code).toBe(506)
+  bystander = await Bystander.start(broker)
+  await bystander.lives(20)
 }, 60_000)

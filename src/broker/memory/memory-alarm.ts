@@ -1,5 +1,5 @@
 /**
- * Watches how much memory the process uses. While it is over the limit, publishers are held back and consumers go on.
+ * Watches how much memory the process uses, and V8's heap, which has a limit of its own. While it is over the limit, publishers are held back and consumers go on.
  * What storage holds is known at every moment; the rest of the process is sampled now and then.
  */
 
@@ -8,10 +8,20 @@ export interface MemoryUse {
   readonly storageBytes: () => number
   /** Bytes that everything else takes now: asked now and then. */
   readonly otherBytes: () => number
+  /** Bytes of objects on V8's heap: asked now and then. */
+  readonly heapBytes: () => number
+  /** V8 ends the process when there are more than this. */
+  readonly heapLimitBytes: number
 }
 
 /** The alarm ends when use has fallen below this share of the limit. */
 const CLEAR_SHARE = 0.95
+/**
+ * It begins, too, when objects take this share of what V8 allows, but for the newest: what clients leave unfinished is objects,
+ * mostly.
+ */
+const HEAP_SHARE_MAX = 0.9
+const NEWEST_BYTES = 64 * 1024 * 1024
 
 export class MemoryAlarm {
   readonly limitBytes: number
@@ -28,6 +38,10 @@ export class MemoryAlarm {
   #otherBytes = 0
   /** What of `topologyBytes` is among these. */
   #sampledTopologyBytes = 0
+  /** Bytes of objects, as of the last sample. */
+  heapBytes = 0
+  /** What `heldBytes` was then: what came since may be objects. */
+  #sampledHeldBytes = 0
 
   constructor(limitBytes: number, use: MemoryUse) {
     this.limitBytes = limitBytes
@@ -42,25 +56,45 @@ export class MemoryAlarm {
 
   /** How much has to go before the alarm ends; 0 or less when nothing has to. */
   get excessBytes(): number {
-    return this.isActive ? this.usedBytes - this.limitBytes * CLEAR_SHARE : 0
+    if (!this.isActive) return 0
+    return Math.max(
+      this.usedBytes - this.limitBytes * CLEAR_SHARE,
+      this.#heapUsedBytes - this.#heapMaxBytes * CLEAR_SHARE,
+    )
+  }
+
+  /** Bytes of objects that there are, at most. */
+  get #heapUsedBytes(): number {
+    return this.heapBytes + Math.max(0, this.heldBytes - this.#sampledHeldBytes)
+  }
+
+  get #heapMaxBytes(): number {
+    const { heapLimitBytes } = this.#use
+    return Math.max(heapLimitBytes - NEWEST_BYTES, heapLimitBytes / 2) * HEAP_SHARE_MAX
   }
 
   /** Looks at the process anew. */
   sample(): void {
     this.#otherBytes = this.#use.otherBytes()
     this.#sampledTopologyBytes = this.topologyBytes
+    this.heapBytes = this.#use.heapBytes()
+    this.#sampledHeldBytes = this.heldBytes
     this.check()
   }
 
   /** Raises or clears the alarm by what is known. Cheap: called after every piece of input. */
   check(): void {
-    const { usedBytes } = this
-    const isOver = this.isActive ? usedBytes >= this.limitBytes * CLEAR_SHARE : usedBytes > this.limitBytes
+    const isOver =
+      this.#exceeds(this.usedBytes, this.limitBytes) || this.#exceeds(this.#heapUsedBytes, this.#heapMaxBytes)
     const isDue = isOver || this.isForced
     if (isDue !== this.isActive) {
       this.isActive = isDue
       for (const listener of this.#listeners) listener(this.isActive)
     }
+  }
+
+  #exceeds(bytes: number, limitBytes: number): boolean {
+    return this.isActive ? bytes >= limitBytes * CLEAR_SHARE : bytes > limitBytes
   }
 
   /** Keeps the alarm on by hand, or lets it depend on the memory in use again. */

@@ -1,16 +1,25 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { MemoryAlarm } from '../../../src/broker/memory/memory-alarm.ts'
+import { MemoryAlarm, type MemoryUse } from '../../../src/broker/memory/memory-alarm.ts'
+
+const use: MemoryUse = {
+  storageBytes: () => storage,
+  otherBytes: () => other,
+  heapBytes: () => heap,
+  heapLimitBytes: 1000,
+}
 
 let storage: number
 let other: number
+let heap: number
 let alarm: MemoryAlarm
 let changes: boolean[]
 
 beforeEach(() => {
   storage = 0
   other = 100
+  heap = 0
   changes = []
-  alarm = new MemoryAlarm(1000, { storageBytes: () => storage, otherBytes: () => other })
+  alarm = new MemoryAlarm(1000, use)
   alarm.onChange((isActive) => changes.push(isActive))
 })
 
@@ -64,8 +73,22 @@ describe('MemoryAlarm', () => {
     expect(alarm.isActive).toBe(false)
   })
 
+  test('is raised before the heap is full, by objects that were made since the last look, too', () => {
+    heap = 450
+    alarm.sample()
+    expect([alarm.isActive, alarm.excessBytes]).toEqual([false, 0])
+    alarm.heldBytes += 1
+    alarm.check()
+    expect([alarm.isActive, alarm.excessBytes]).toEqual([true, 451 - 450 * 0.95])
+    alarm.sample()
+    expect(alarm.excessBytes).toBe(450 - 450 * 0.95)
+    heap = 427
+    alarm.sample()
+    expect(alarm.isActive).toBe(false)
+  })
+
   test('is up from the start when everything else is over the limit by itself', () => {
-    expect(new MemoryAlarm(50, { storageBytes: () => 0, otherBytes: () => 51 }).isActive).toBe(true)
+    expect(new MemoryAlarm(50, { ...use, storageBytes: () => 0, otherBytes: () => 51 }).isActive).toBe(true)
   })
 
   test('is on by hand whatever is used, and off by hand only when use allows', () => {

@@ -5,6 +5,7 @@ import { TopologyMemory } from '../../../src/broker/memory/topology-memory.ts'
 import { Model } from '../model.ts'
 
 const MEBIBYTE = 1024 * 1024
+const USE = { storageBytes: () => 0, otherBytes: () => 0, heapBytes: () => 0, heapLimitBytes: 4096 * MEBIBYTE }
 
 describe('TopologyMemory', () => {
   test('counts what is there, and nothing of what is gone', () => {
@@ -30,7 +31,7 @@ describe('TopologyMemory', () => {
   })
 
   test('leaves room for what is small when there is none for what is large', () => {
-    const memory = new MemoryAlarm(1000 * MEBIBYTE, { storageBytes: () => 0, otherBytes: () => 0 })
+    const memory = new MemoryAlarm(1000 * MEBIBYTE, USE)
     const topology = new TopologyMemory(memory, 164 * MEBIBYTE)
     topology.add(35 * MEBIBYTE - 20_000)
     expect(topology.hasRoomFor(20_000)).toBe(true)
@@ -42,7 +43,7 @@ describe('TopologyMemory', () => {
   })
 
   test('counts for the memory limit at once, and has no room for what is large while memory is short', () => {
-    const memory = new MemoryAlarm(10 * MEBIBYTE, { storageBytes: () => 0, otherBytes: () => 0 })
+    const memory = new MemoryAlarm(10 * MEBIBYTE, USE)
     const topology = new TopologyMemory(memory, 1000 * MEBIBYTE)
     topology.add(10 * MEBIBYTE + 1)
     memory.check()

@@ -123,7 +123,7 @@ test('a queue of several logs keeps what is in each of them', async () => {
     const onDefect = (error: unknown): never => {
       throw error
     }
-    const bounds = { memoryLimitBytes: 2 ** 30, heapLimitBytes: 2 ** 30, otherBytes: () => 0 }
+    const bounds = { memoryLimitBytes: 2 ** 30, heapLimitBytes: 2 ** 30, otherBytes: () => 0, heapBytes: () => 0 }
     const broker = new Broker({ storage, ...bounds, nextTurn: setImmediate, clock: SYSTEM_CLOCK, onDefect })
     const { problems } = broker.restore(recovery)
     expect(problems).toEqual([])
