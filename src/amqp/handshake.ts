@@ -15,6 +15,7 @@ import {
 } from '../../protocol/methods.ts'
 import type { User, Verdict } from '../auth/authenticator.ts'
 import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
+import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
@@ -55,6 +56,11 @@ export interface OpeningConnection {
   readonly end: { closeSilently(afterMs: number): void }
 }
 
+/** What a server offers, and lets in. */
+export type HandshakeContext = Pick<AmqpContext, 'authenticator' | 'limits' | 'mechanisms' | 'serverProperties'> & {
+  readonly broker: Pick<Broker, 'vhost'>
+}
+
 export class Handshake {
   capabilities: ClientCapabilities = NO_CAPABILITIES
   #step: Step = 'starting'
@@ -62,9 +68,9 @@ export class Handshake {
   #mechanismName = ''
   #user: User | undefined
   readonly #connection: OpeningConnection
-  readonly #context: AmqpContext
+  readonly #context: HandshakeContext
 
-  constructor(connection: OpeningConnection, context: AmqpContext) {
+  constructor(connection: OpeningConnection, context: HandshakeContext) {
     this.#connection = connection
     this.#context = context
   }

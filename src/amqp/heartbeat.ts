@@ -27,14 +27,14 @@ export class Heartbeat {
   }
 
   /**
-   * False when the client has to be given up. `isWaiting`: we have stopped reading from it, so that its silence means
+   * False when the client has to be given up. `isInputHeld`: we have stopped reading from it, so that its silence means
    * nothing. A client that takes what the system could not send at once is alive as well.
    */
-  tick(nowMs: number, isWaiting: boolean): boolean {
+  tick(nowMs: number, isInputHeld: boolean): boolean {
     const { outbox, bytesRead } = this.#transport
     const isTaking = outbox.isBlocked && outbox.bytesTaken !== this.#bytesTaken
     this.#bytesTaken = outbox.bytesTaken
-    if (bytesRead !== this.#bytesRead || isTaking || isWaiting || this.intervalMs === 0) {
+    if (bytesRead !== this.#bytesRead || isTaking || isInputHeld || this.intervalMs === 0) {
       this.#bytesRead = bytesRead
       this.#readAtMs = nowMs
     }

@@ -6,9 +6,10 @@ import { BASIC_CLASS_ID, PUBLISH_METHOD_ID, ReplyCode } from '../../protocol/con
 import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
-import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
+import type { MemoryAlarm } from '../broker/memory/memory-alarm.ts'
 import { guarded } from '../lib/guarded.ts'
+import type { Turn } from '../lib/turn.ts'
 import type { ClientCapabilities } from './context.ts'
 import type { Phase } from './phase.ts'
 import type { Reading } from './reading.ts'
@@ -21,7 +22,7 @@ type BlockReason = 'memory' | 'disk'
 /** A connection, as far as what it takes in is concerned. */
 export interface TakingConnection {
   readonly phase: Phase
-  readonly journal: Journal
+  readonly journal: Pick<Journal, 'stagedCount' | 'isCongested' | 'trouble'>
   readonly reading: Reading
   readonly clientCapabilities: ClientCapabilities
   /** What was read and not looked at yet waits for the broker, not for the client. */
@@ -32,6 +33,12 @@ export interface TakingConnection {
   broken(error: unknown): void
 }
 
+/** The broker, as far as what comes in concerns it. */
+export interface TakingBroker {
+  readonly memory: Pick<MemoryAlarm, 'heldBytes' | 'isActive' | 'check'>
+  readonly inputTurn: Pick<Turn, 'spend'>
+}
+
 export class Intake {
   /** Bytes of messages in progress and of what waits for tx.commit. */
   heldBytes = 0
@@ -40,7 +47,7 @@ export class Intake {
   /** Set when the start of a publish was seen, whether its content has come or not. */
   hasPublished = false
   readonly #connection: TakingConnection
-  readonly #broker: Broker
+  readonly #broker: TakingBroker
   readonly #contentBytesMax: number
   /** Bytes of bodies in progress alone. */
   contentBytes = 0
@@ -49,7 +56,7 @@ export class Intake {
   /** Input was left unread because memory was short. */
   #isInputHeld = false
 
-  constructor(connection: TakingConnection, broker: Broker, messageBytesMax: number) {
+  constructor(connection: TakingConnection, broker: TakingBroker, messageBytesMax: number) {
     this.#connection = connection
     this.#broker = broker
     this.#contentBytesMax = CONTENTS_MAX * messageBytesMax

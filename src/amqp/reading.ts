@@ -1,5 +1,3 @@
-import type { Transport } from './transport.ts'
-
 /**
  * Why a connection is not read from: its client reads too little, memory is short, the disk is slow or full, too much that
  * it asked for waits for a commit, its last method takes several turns or reads from the disk, it is being checked, it
@@ -7,13 +5,19 @@ import type { Transport } from './transport.ts'
  */
 export type PauseReason = 'unread' | 'memory' | 'disk' | 'commit' | 'long-work' | 'authentication' | 'ended'
 
+/** What is read, or not. */
+export interface Readable {
+  pause(): void
+  resume(): void
+}
+
 /** Whether a connection is read from: only while there is no reason not to. */
 export class Reading {
-  readonly #transport: Transport
+  readonly #source: Readable
   readonly #reasons = new Set<PauseReason>()
 
-  constructor(transport: Transport) {
-    this.#transport = transport
+  constructor(source: Readable) {
+    this.#source = source
   }
 
   get isPaused(): boolean {
@@ -30,17 +34,17 @@ export class Reading {
   }
 
   pause(reason: PauseReason): void {
-    if (this.#reasons.size === 0) this.#transport.pause()
+    if (this.#reasons.size === 0) this.#source.pause()
     this.#reasons.add(reason)
   }
 
   resume(reason: PauseReason): void {
-    if (this.#reasons.delete(reason) && this.#reasons.size === 0) this.#transport.resume()
+    if (this.#reasons.delete(reason) && this.#reasons.size === 0) this.#source.resume()
   }
 
   resumeAll(): void {
     if (this.#reasons.size === 0) return
     this.#reasons.clear()
-    this.#transport.resume()
+    this.#source.resume()
   }
 }

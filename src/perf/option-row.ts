@@ -10,39 +10,22 @@ export interface OptionRow<T> {
   readonly parse: (texts: readonly string[]) => T
 }
 
-/** A whole number; the range is part of the description. */
-export function integer(
-  group: string,
-  fallback: number,
-  min: number,
-  max: number,
-  description: string,
-): OptionRow<number> {
-  return {
-    kind: 'text',
-    group,
-    description: `${description} (${min} to ${max})`,
-    fallback: String(fallback),
-    parse: (texts) => parseNumber(only(texts), /^\d+$/, 'a whole number', min, max),
-  }
-}
+type NumberRow = (group: string, fallback: number, min: number, max: number, description: string) => OptionRow<number>
 
-/** A number that may have decimals. */
-export function decimal(
-  group: string,
-  fallback: number,
-  min: number,
-  max: number,
-  description: string,
-): OptionRow<number> {
-  return {
+/** The range is part of the description. */
+const numberRow =
+  (pattern: RegExp, what: string): NumberRow =>
+  (group, fallback, min, max, description) => ({
     kind: 'text',
     group,
     description: `${description} (${min} to ${max})`,
     fallback: String(fallback),
-    parse: (texts) => parseNumber(only(texts), /^\d+(\.\d+)?$/, 'a number', min, max),
-  }
-}
+    parse: (texts) => parseNumber(only(texts), pattern, what, min, max),
+  })
+
+export const integer: NumberRow = numberRow(/^\d+$/, 'a whole number')
+/** A number that may have decimals. */
+export const decimal: NumberRow = numberRow(/^\d+(\.\d+)?$/, 'a number')
 
 export function text(group: string, fallback: string, description: string, shortMax?: number): OptionRow<string> {
   return { kind: 'text', group, description, fallback, parse: (texts) => short(only(texts), shortMax) }

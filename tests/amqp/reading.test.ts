@@ -1,14 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Reading } from '../../src/amqp/reading.ts'
-import type { Transport } from '../../src/amqp/transport.ts'
 
 let calls: string[]
 let reading: Reading
 
 beforeEach(() => {
   calls = []
-  const transport = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
-  reading = new Reading(transport as unknown as Transport) // all that Reading calls
+  reading = new Reading({ pause: () => void calls.push('pause'), resume: () => void calls.push('resume') })
 })
 
 describe('Reading', () => {

@@ -37,7 +37,7 @@ describe('UserList', () => {
 
   test('refuses a wrong password and an unknown name in the same words', () => {
     expect(login(users(), 'guest', 'Guest')).toBe("user 'guest' - invalid credentials")
-    expect(login(users(), 'nobody', 'guest')).toBe("user 'nobody' - invalid credentials")
+    expect(login(users(), 'stranger', 'guest')).toBe("user 'stranger' - invalid credentials")
     expect(login(users(), '', '')).toBe("user '' - invalid credentials")
     expect(login(users(), 'toString', '')).toBe("user 'toString' - invalid credentials")
   })
@@ -112,8 +112,8 @@ describe('a change of the users', () => {
   })
 
   test('of an unknown user is refused', () => {
-    expect(() => users().changePassword('nobody', 'x')).toThrow("user 'nobody' does not exist")
-    expect(() => users().setTags('nobody', [])).toThrow("user 'nobody' does not exist")
+    expect(() => users().changePassword('stranger', 'x')).toThrow("user 'stranger' does not exist")
+    expect(() => users().setTags('stranger', [])).toThrow("user 'stranger' does not exist")
   })
 
   test('that makes no sense is refused and changes nothing', () => {

@@ -175,7 +175,7 @@ test('unbinding the pseudo-queue or a reply address is fine, as with all that is
 test('the reply address is written into a request that is returned', async () => {
   await requester.consume(REPLY_TO, { noAck: true })
   const address = await requestAddress()
-  requester.publish({ routingKey: 'nobody-there', properties: { replyTo: REPLY_TO }, mandatory: true })
+  requester.publish({ routingKey: 'no-such-reply', properties: { replyTo: REPLY_TO }, mandatory: true })
   expect((await requester.returned()).content.properties).toEqual({ replyTo: address })
 })
 

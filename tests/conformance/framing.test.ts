@@ -23,7 +23,7 @@ async function openChannel(tune = {}): Promise<RawClient> {
 
 test('a frame as large as frame-max is accepted', async () => {
   const client = await openChannel({ frameMax: 4096 })
-  client.write(methodFrame(1, 'basic.publish', { routingKey: 'nobody' }))
+  client.write(methodFrame(1, 'basic.publish', { routingKey: 'no-queue' }))
   client.write(headerFrame(1, 4088))
   client.write(frame(BODY, 1, Buffer.alloc(4088)))
   await client.expectUsable()
@@ -31,7 +31,7 @@ test('a frame as large as frame-max is accepted', async () => {
 
 test.concurrent('a frame larger than frame-max is refused with 501', async () => {
   const client = await openChannel({ frameMax: 4096 })
-  client.write(methodFrame(1, 'basic.publish', { routingKey: 'nobody' }))
+  client.write(methodFrame(1, 'basic.publish', { routingKey: 'no-queue' }))
   client.write(headerFrame(1, 4097))
   client.write(frame(BODY, 1, Buffer.alloc(4097)))
   await client.expectConnectionClose(501, 'type 3, all octets = <<>>: {frame_too_large,4097,4088}')

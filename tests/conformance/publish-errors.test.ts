@@ -60,8 +60,8 @@ test.each([
 })
 
 test('a user-id that is not the user is 406', async () => {
-  const properties = { userId: 'somebody' }
-  const text = "user_id property set to 'somebody' but authenticated user was 'guest'"
+  const properties = { userId: 'another' }
+  const text = "user_id property set to 'another' but authenticated user was 'guest'"
   await expectRefused({ routingKey: 'x', properties }, 406, text)
 })
 
@@ -73,13 +73,13 @@ test('a user-id that is the user passes and is delivered', async () => {
 
 test('the exchange is checked before the internal flag and the properties', async () => {
   const exchange = unique('missing')
-  const properties = { userId: 'somebody', expiration: 'soon', replyTo: REPLY_TO, headers: { CC: 'bad' } }
+  const properties = { userId: 'another', expiration: 'soon', replyTo: REPLY_TO, headers: { CC: 'bad' } }
   await expectRefused({ exchange, properties }, 404, `no exchange '${exchange}' in vhost '/'`)
 })
 
 test('the internal flag is checked before the properties', async () => {
   const exchange = await channel.exchange('direct', { internal: true })
-  const properties = { userId: 'somebody', expiration: 'soon', replyTo: REPLY_TO, headers: { CC: 'bad' } }
+  const properties = { userId: 'another', expiration: 'soon', replyTo: REPLY_TO, headers: { CC: 'bad' } }
   const text = `cannot publish to internal exchange '${exchange}' in vhost '/'`
   await expectRefused({ exchange, properties }, 403, text)
 })
@@ -87,7 +87,7 @@ test('the internal flag is checked before the properties', async () => {
 differsFromRabbit310('had another order')(
   'among the properties reply-to, expiration, CC and user-id are checked in this order',
   async () => {
-    const all = { userId: 'somebody', headers: { CC: 'bad' }, expiration: 'soon', replyTo: REPLY_TO }
+    const all = { userId: 'another', headers: { CC: 'bad' }, expiration: 'soon', replyTo: REPLY_TO }
     const { replyTo: _, ...expiration } = all
     const { expiration: __, ...list } = expiration
     await expectRefused({ routingKey: 'x', properties: all }, 406, 'fast reply consumer does not exist')

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { BrokerError, type BrokerErrorKind } from '../../src/broker/errors.ts'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import type { ReceivedMessage } from '../../src/embedded/received-message.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
+import { refusal } from './refusal.ts'
 
 let started: TestBroker
 let broker: EmbeddedBroker
@@ -13,16 +13,6 @@ beforeEach(async () => {
 })
 
 afterEach(() => started.stop())
-
-function refusal(work: () => unknown): { kind: BrokerErrorKind; text: string } {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof BrokerError) return { kind: error.kind, text: error.message }
-    throw error
-  }
-  throw new Error('it was not refused')
-}
 
 describe('settling', () => {
   beforeEach(() => {

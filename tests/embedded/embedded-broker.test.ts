@@ -1,8 +1,8 @@
 import { connect } from 'amqplib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { BrokerError, type BrokerErrorKind } from '../../src/broker/errors.ts'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
+import { refusal } from './refusal.ts'
 
 let started: TestBroker
 let broker: EmbeddedBroker
@@ -13,16 +13,6 @@ beforeEach(async () => {
 })
 
 afterEach(() => started.stop())
-
-function refusal(work: () => unknown): { kind: BrokerErrorKind; text: string } {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof BrokerError) return { kind: error.kind, text: error.message }
-    throw error
-  }
-  throw new Error('it was not refused')
-}
 
 describe('exchanges', () => {
   test('are declared, described and deleted', async () => {
@@ -184,8 +174,8 @@ describe('publish', () => {
 
   test('may name any user', async () => {
     broker.declareQueue('q')
-    broker.publish('', 'q', 'x', { userId: 'somebody' })
-    expect((await broker.get('q', { noAck: true }))?.properties.userId).toBe('somebody')
+    broker.publish('', 'q', 'x', { userId: 'another' })
+    expect((await broker.get('q', { noAck: true }))?.properties.userId).toBe('another')
   })
 
   test('takes strings and bytes of any size', async () => {

@@ -4,10 +4,10 @@ import { AMQPClient } from '@cloudamqp/amqp-client'
 import { connect } from 'amqplib'
 import { Connection } from 'rabbitmq-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { BrokerError, type BrokerErrorKind } from '../../src/broker/errors.ts'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 import { RawClient } from '../support/raw-client.ts'
+import { refusal } from './refusal.ts'
 
 let started: TestBroker
 let broker: EmbeddedBroker
@@ -18,16 +18,6 @@ beforeEach(async () => {
 })
 
 afterEach(() => started.stop())
-
-function refusal(work: () => unknown): { kind: BrokerErrorKind; text: string } {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof BrokerError) return { kind: error.kind, text: error.message }
-    throw error
-  }
-  throw new Error('it was not refused')
-}
 
 async function rabbitmqClient(url: string): Promise<Connection> {
   const connection = new Connection(url)

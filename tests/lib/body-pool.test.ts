@@ -79,15 +79,15 @@ describe('BodyPool', () => {
       const pool = new BodyPool(undefined, clock)
       const burst = Array.from({ length: 60 }, () => pool.take(MEBIBYTE))
       for (const block of burst) block.release()
-      const isKept = pool.take(64 * KIBIBYTE)
-      isKept.release()
+      const reused = pool.take(64 * KIBIBYTE)
+      reused.release()
       for (let second = 0; second < 29; second++) {
         const block = pool.take(64 * KIBIBYTE)
-        expect(memoryOf(block)).toBe(memoryOf(isKept))
+        expect(memoryOf(block)).toBe(memoryOf(reused))
         clock.turn(1000)
         block.release()
       }
-      expect(pool.freeBytes).toBe(memoryOf(isKept).byteLength)
+      expect(pool.freeBytes).toBe(memoryOf(reused).byteLength)
       clock.turn(10_000)
       expect(pool.freeBytes).toBe(0)
       const { timersSet } = clock

@@ -237,7 +237,7 @@ describe('a property', () => {
         { expiration: '9'.repeat(255) },
         { expiration: '1e3' },
         { expiration: '' },
-        { userId: 'somebody' },
+        { userId: 'another' },
         { userId: '' },
         { replyTo: 'amq.rabbitmq.reply-to' },
         { replyTo: 'amq.rabbitmq.reply-to.forged' },

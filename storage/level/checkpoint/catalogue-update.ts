@@ -50,7 +50,7 @@ type Encode = () => CatalogueOperation
 export class CatalogueUpdate {
   readonly #encoders: Encode[] = []
 
-  /** To be made between two commits. Everybody's notes of what has changed are empty afterwards. */
+  /** To be made between two commits. The journal and its recorders note anew what changes afterwards. */
   constructor(journal: LevelJournal, logs: LogFiles, catalogue: Catalogue, ids: CatalogueIds) {
     this.#addEntities(journal)
     this.#addDeletedQueues(journal)
@@ -101,7 +101,7 @@ export class CatalogueUpdate {
 }
 
 /** What the catalogue is to know of a segment: the state of the last commit. */
-function catalogued(queue: number, stored: StoredSegment): CatalogueSegment {
+export function catalogued(queue: number, stored: StoredSegment): CatalogueSegment {
   const { sequence, gathered, pages, unsettledBytesInCommits: unsettledBytes, returnedInCommits } = stored
   return { queue, sequence, gathered, settled: stored.settledInCommits(), pages, unsettledBytes, returnedInCommits }
 }

@@ -26,7 +26,7 @@ const NO_INDEXES: readonly number[] = []
 export class QueueRecorder implements LogRecorder, PageOwner {
   readonly queueId: number
   /** In the journal's list of those with something to commit. */
-  isWaiting = false
+  isTouched = false
   /** The log it watches. */
   log: QueueLog | undefined
   isCursorChanged = false
@@ -119,7 +119,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     this.#cursorSegment = segment.sequence
     this.#cursorIndex = index
     this.#hasCursorMoved = true
-    if (!this.isWaiting) this.#journal.touch(this)
+    if (!this.isTouched) this.#journal.touch(this)
   }
 
   released(segment: Segment): void {
@@ -302,7 +302,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
       this.#dirty ??= []
       this.#dirty.push(stored)
     }
-    if (!this.isWaiting) this.#journal.touch(this)
+    if (!this.isTouched) this.#journal.touch(this)
   }
 }
 

@@ -36,8 +36,8 @@ export class StagedChanges {
   }
 
   touch(recorder: QueueRecorder): void {
-    if (recorder.isWaiting) return
-    recorder.isWaiting = true
+    if (recorder.isTouched) return
+    recorder.isTouched = true
     this.#touched.push(recorder)
   }
 
@@ -62,7 +62,7 @@ export class StagedChanges {
     const touched = this.#touched
     this.#touched = []
     for (const recorder of touched) {
-      recorder.isWaiting = false
+      recorder.isTouched = false
       if (!recorder.isDeleted) recorder.gather(builder, log, unneeded)
     }
     const deleted = this.#deleted

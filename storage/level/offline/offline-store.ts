@@ -90,7 +90,7 @@ export async function repairFolder(folder: string, options: CheckOptions): Promi
   })
 }
 
-/** Keeps everybody else away from the store while the work is done. */
+/** No other process can have the store while the work is done. */
 async function withStoreLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   await requireStore(folder)
   const claimed = await claimFolder(folder)

@@ -16,6 +16,7 @@ import {
   removeSegment,
 } from '../catalogue/catalogue-records.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
+import { catalogued } from '../checkpoint/catalogue-update.ts'
 import type { Page } from '../disk/places.ts'
 import type { RecoveredQueue } from '../log/recovered-queue.ts'
 import type { RecoveredStore } from './recovery.ts'
@@ -30,9 +31,7 @@ export function stateOperations(
     let isEmpty = true
     for (const stored of segments.values()) {
       if (stored.pages.length === 0) continue
-      const { sequence, gathered, pages, unsettledBytesInCommits: unsettledBytes, returnedInCommits } = stored
-      const settled = stored.settled.bits
-      puts.push(putSegment({ queue, sequence, gathered, settled, pages, unsettledBytes, returnedInCommits }))
+      puts.push(putSegment(catalogued(queue, stored)))
       isEmpty = false
     }
     if (cursor !== undefined && !isEmpty) puts.push(putCursor(queue, cursor.segment, cursor.index))

@@ -137,7 +137,7 @@ func confirmReturn(r *room) {
 	// Neither channel has a buffer: the client hands over the return before it reads the confirm.
 	returns := r.channel.NotifyReturn(make(chan amqp.Return))
 	confirms := r.channel.NotifyPublish(make(chan amqp.Confirmation))
-	r.check(r.channel.Publish("", freshName("nobody"), true, false, amqp.Publishing{Body: []byte("lost")}))
+	r.check(r.channel.Publish("", freshName("unbound"), true, false, amqp.Publishing{Body: []byte("lost")}))
 	select {
 	case returned := <-returns:
 		r.equal("reply code", returned.ReplyCode, uint16(312))

@@ -138,7 +138,7 @@ describe('confirm', () => {
   test('returns a mandatory message without a route before it confirms it', async () => {
     const events: string[] = []
     channel.onReturn = (message) => events.push(`return ${message.replyCode} ${bodyOf(message)}`)
-    await channel.basicPublish('', freshName('nobody'), 'lost', {}, true)
+    await channel.basicPublish('', freshName('unbound'), 'lost', {}, true)
     events.push('confirm')
     expect(events).toEqual(['return 312 lost', 'confirm'])
   })

@@ -173,7 +173,7 @@ describe('confirm', () => {
   test('returns a mandatory message without a route before it confirms it', async () => {
     const events: string[] = []
     channel.on('return', (message: Message) => events.push(`return ${bodyOf(message)}`))
-    channel.publish('', freshName('nobody'), Buffer.from('lost'), { mandatory: true }, () => events.push('confirm'))
+    channel.publish('', freshName('unbound'), Buffer.from('lost'), { mandatory: true }, () => events.push('confirm'))
     await channel.waitForConfirms()
     expect(events).toEqual(['return lost', 'confirm'])
   })

@@ -140,7 +140,7 @@ describe('confirm', () => {
 
   test('returns a mandatory message without a route and confirms it', async () => {
     const returned = once(channel, 'basic.return', { signal: AbortSignal.timeout(10_000) })
-    await channel.basicPublish({ routingKey: freshName('nobody'), mandatory: true }, 'lost')
+    await channel.basicPublish({ routingKey: freshName('unbound'), mandatory: true }, 'lost')
     expect((await returned)[0]).toMatchObject({ replyCode: 312, replyText: 'NO_ROUTE', body: 'lost' })
   })
 })

@@ -156,7 +156,7 @@ class Confirm(PikaCase):
     def test_return(self):
         """confirm: returns a mandatory message without a route before it confirms it"""
         with self.assertRaises(UnroutableError) as caught:
-            self.channel.basic_publish("", fresh_name("nobody"), b"lost", mandatory=True)
+            self.channel.basic_publish("", fresh_name("unbound"), b"lost", mandatory=True)
         returned = caught.exception.messages[0]
         self.assertEqual((returned.method.reply_code, returned.method.reply_text), (312, "NO_ROUTE"))
         self.assertEqual(returned.body, b"lost")

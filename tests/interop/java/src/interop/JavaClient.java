@@ -152,7 +152,7 @@ final class JavaClient {
     room.channel.addReturnListener(returned ->
         events.add("return " + returned.getReplyCode() + " " + returned.getReplyText() + " " + text(returned.getBody())));
     room.channel.addConfirmListener((number, multiple) -> events.add("ack"), (number, multiple) -> events.add("nack"));
-    room.channel.basicPublish("", freshName("nobody"), true, MessageProperties.MINIMAL_BASIC, bytes("lost"));
+    room.channel.basicPublish("", freshName("unbound"), true, MessageProperties.MINIMAL_BASIC, bytes("lost"));
     check("events", List.of(next(events), next(events)), List.of("return 312 NO_ROUTE lost", "ack"));
   }
 

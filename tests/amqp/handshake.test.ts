@@ -1,0 +1,273 @@
+// The steps of a handshake, whatever comes in between: what a client sends out of turn, authenticators that take their time,
+// and connections that end meanwhile.
+import { beforeEach, describe, expect, test } from 'vitest'
+import { FrameError } from '../../protocol/errors.ts'
+import { Handshake, type HandshakeContext, isOurProtocol } from '../../src/amqp/handshake.ts'
+import type { Authenticator, Verdict } from '../../src/auth/authenticator.ts'
+import type { Vhost } from '../../src/broker/vhost.ts'
+import { Block } from '../../src/lib/block.ts'
+import { encodeMethod, type MethodArguments, type MethodName } from '../support/wire-methods.ts'
+import { FakeConnection } from './fake-connection.ts'
+
+const GUEST: Verdict = { user: { name: 'guest', tags: [] } }
+const LIMITS = {
+  frameMaxBytes: 131_072,
+  initialFrameMaxBytes: 8192,
+  channelMax: 2047,
+  heartbeatSec: 60,
+  handshakeTimeoutMs: 10_000,
+  sendTimeoutMs: 0,
+  maxMessageSizeBytes: 1,
+}
+const START_OK: MethodArguments = { clientProperties: {}, mechanism: 'PLAIN', response: '\0guest\0guest' }
+const TUNE_OK: MethodArguments = { channelMax: 2047, frameMax: 131_072, heartbeat: 60 }
+
+let connection: FakeConnection
+let handshake: Handshake
+/** What the authenticator returns, or throws. */
+let verdict: () => Promise<Verdict> | Verdict
+
+function begin(more: Partial<Authenticator> = {}): void {
+  connection = new FakeConnection()
+  const authenticator = { authenticate: () => verdict(), anonymous: () => verdict(), ...more }
+  const vhost = (name: string) => (name === '/' ? ({ name } as Vhost) : undefined) // all that is asked of it
+  const context: HandshakeContext = {
+    authenticator,
+    limits: LIMITS,
+    mechanisms: ['PLAIN', 'AMQPLAIN'],
+    serverProperties: new Map(),
+    broker: { vhost },
+  }
+  handshake = new Handshake(connection, context)
+  handshake.start()
+}
+
+beforeEach(() => {
+  verdict = () => GUEST
+  begin()
+})
+
+function receive(name: MethodName, args: MethodArguments = {}): void {
+  const bytes = encodeMethod(name, args)
+  handshake.method(new Block(bytes), 0, bytes.length)
+}
+
+/** An authenticator whose verdict a test gives later. */
+function later(): { readonly give: (verdict: Verdict) => void; readonly fail: (error: Error) => void } {
+  let give = (_: Verdict): void => {}
+  let fail = (_: Error): void => {}
+  const promise = new Promise<Verdict>((resolve, reject) => {
+    give = resolve
+    fail = reject
+  })
+  verdict = () => promise
+  return { give, fail }
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+test('takes a client from the header to the open connection', () => {
+  expect(connection.events()).toEqual(['send connection.start'])
+  receive('connection.start-ok', START_OK)
+  expect(connection.events()).toEqual(['send connection.tune'])
+  receive('connection.tune-ok', { channelMax: 10, frameMax: 4096, heartbeat: 0 })
+  expect(connection.events()).toEqual(['tuned 4096 10 0'])
+  expect(handshake.isDone).toBe(false)
+  receive('connection.open', { virtualHost: '/' })
+  expect(connection.events()).toEqual(['send connection.open-ok', 'opened guest /'])
+  expect(handshake.isDone).toBe(true)
+})
+
+test('asks for the response that a client has not sent at once', () => {
+  receive('connection.start-ok', { ...START_OK, response: '' })
+  receive('connection.secure-ok', { response: '\0guest\0guest' })
+  expect(connection.events()).toEqual(['send connection.start', 'send connection.secure', 'send connection.tune'])
+})
+
+describe('what comes out of turn is refused, and names the step', () => {
+  const STEPS: readonly [step: string, due: MethodName | undefined, reach: () => void][] = [
+    ['starting', 'connection.start-ok', () => {}],
+    ['securing', 'connection.secure-ok', () => receive('connection.start-ok', { ...START_OK, response: '' })],
+    [
+      'securing',
+      undefined,
+      () => {
+        later()
+        receive('connection.start-ok', START_OK)
+      },
+    ],
+    ['tuning', 'connection.tune-ok', () => receive('connection.start-ok', START_OK)],
+    [
+      'opening',
+      'connection.open',
+      () => {
+        receive('connection.start-ok', START_OK)
+        receive('connection.tune-ok', TUNE_OK)
+      },
+    ],
+  ]
+  const METHODS: readonly MethodName[] = [
+    'connection.start-ok',
+    'connection.secure-ok',
+    'connection.tune-ok',
+    'connection.open',
+    'connection.update-secret',
+    'channel.open',
+    'basic.publish',
+  ]
+  test.each(STEPS)('%s, when %s is due', (step, due, reach) => {
+    for (const name of METHODS.filter((method) => method !== due)) {
+      begin()
+      reach()
+      connection.events()
+      expect(() => receive(name), name).toThrow(
+        expect.objectContaining({ code: 504, text: `unexpected method in connection state ${step}` }),
+      )
+      expect(connection.events(), name).toEqual([])
+    }
+  })
+})
+
+describe('while an authenticator thinks', () => {
+  test('the client is not read from, and what it has sent already waits', async () => {
+    const { give } = later()
+    receive('connection.start-ok', START_OK)
+    expect(connection.events()).toEqual(['send connection.start', 'pause', 'hold'])
+    give(GUEST)
+    await nextTurn()
+    expect(connection.events()).toEqual(['send connection.tune', 'resume'])
+  })
+
+  test.each(['closing', 'closed'] as const)(
+    'the connection may be %s: the client is told nothing more',
+    async (phase) => {
+      const { give } = later()
+      receive('connection.start-ok', START_OK)
+      connection.events()
+      connection.phase = phase
+      give(GUEST)
+      await nextTurn()
+      expect(connection.events()).toEqual(['resume'])
+      expect(handshake.userName).toBeUndefined()
+    },
+  )
+
+  test('it may fail: the connection is closed, and the client learns nothing of the error', async () => {
+    const { fail } = later()
+    receive('connection.start-ok', START_OK)
+    connection.events()
+    fail(new Error('the database is gone'))
+    await nextTurn()
+    expect(connection.events()).toEqual(['close 541 INTERNAL_ERROR - internal error'])
+  })
+
+  test('it may refuse: silently, unless the client can be told', async () => {
+    for (const canBeTold of [false, true]) {
+      begin()
+      const { give } = later()
+      const capabilities = { authentication_failure_close: canBeTold }
+      receive('connection.start-ok', { ...START_OK, clientProperties: { capabilities } })
+      connection.events()
+      give({ refusal: 'no such user' })
+      await nextTurn()
+      const text = 'ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN.'
+      const told = expect.stringContaining(`close 403 ${text}`)
+      expect(connection.events()).toEqual([canBeTold ? told : 'silent for 3000 ms', 'resume'])
+    }
+  })
+})
+
+test('a mechanism that is not offered, and a response that makes no sense, end the connection silently', () => {
+  for (const args of [{ mechanism: 'ANONYMOUS' }, { mechanism: 'nothing' }, { response: 'guest' }]) {
+    begin()
+    connection.events()
+    receive('connection.start-ok', { ...START_OK, ...args })
+    expect(connection.events()).toEqual(['silent for 3000 ms'])
+  }
+})
+
+test('what a client may not raise or lift leaves its limits as they were', () => {
+  for (const wrong of [
+    { channelMax: 0 },
+    { channelMax: 2048 },
+    { frameMax: 0 },
+    { frameMax: 131_073 },
+    { frameMax: 4095 },
+  ]) {
+    begin()
+    receive('connection.start-ok', START_OK)
+    connection.events()
+    expect(() => receive('connection.tune-ok', { ...TUNE_OK, ...wrong })).toThrow(FrameError)
+    expect(connection.events()).toEqual([])
+    // The same step is still due.
+    receive('connection.tune-ok', TUNE_OK)
+    expect(connection.events()).toEqual(['tuned 131072 2047 60'])
+  }
+})
+
+test('a virtual host that is not there is refused, and nothing is open', () => {
+  receive('connection.start-ok', START_OK)
+  receive('connection.tune-ok', TUNE_OK)
+  connection.events()
+  receive('connection.open', { virtualHost: 'elsewhere' })
+  expect(connection.events()).toEqual(['close 530 NOT_ALLOWED - vhost elsewhere not found'])
+  expect(handshake.isDone).toBe(false)
+})
+
+describe('a new secret', () => {
+  const SECRET = Buffer.from('secret')
+  async function renewed(renew: Authenticator['renew'], meanwhile: () => void = () => {}): Promise<string[]> {
+    begin(renew === undefined ? {} : { renew })
+    receive('connection.start-ok', START_OK)
+    receive('connection.tune-ok', TUNE_OK)
+    receive('connection.open', { virtualHost: '/' })
+    connection.events()
+    const updated = handshake.updateSecret(SECRET)
+    meanwhile()
+    await updated
+    return connection.events()
+  }
+
+  test('is answered when it was taken, and ends the connection when it was not', async () => {
+    expect(await renewed(undefined)).toEqual(['send connection.update-secret-ok'])
+    expect(await renewed((user, secret) => user.name === 'guest' && secret.equals(SECRET))).toEqual([
+      'send connection.update-secret-ok',
+    ])
+    expect(await renewed(() => false)).toEqual([expect.stringContaining('close 530 ')])
+    expect(await renewed(() => Promise.reject(new Error('gone')))).toEqual([
+      'close 541 INTERNAL_ERROR - internal error',
+    ])
+  })
+
+  test('is not answered when the connection ends meanwhile', async () => {
+    for (const isRenewed of [true, false]) {
+      const closes = (): void => {
+        connection.phase = 'closing'
+      }
+      expect(await renewed(() => Promise.resolve(isRenewed), closes)).toEqual([])
+    }
+  })
+})
+
+describe('the protocol header', () => {
+  const told = (bytes: readonly number[]): boolean | undefined =>
+    isOurProtocol(new Block(Buffer.from([0xff, ...bytes])), 1, 1 + bytes.length)
+
+  test.each([
+    [[0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]],
+    [[0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9]],
+    [[0x41, 0x4d, 0x51, 0x50, 1, 1, 9, 1]],
+  ])('%j is ours, and not known to be before its last byte', (header) => {
+    for (let length = 0; length < 8; length++) expect(told(header.slice(0, length)), String(length)).toBeUndefined()
+    expect(told(header)).toBe(true)
+    expect(told([...header, 1, 2, 3])).toBe(true)
+  })
+
+  test('another one is told by its first wrong byte', () => {
+    for (let length = 1; length <= 8; length++) {
+      const header = [0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1].slice(0, length)
+      header[length - 1] = 0x7f
+      expect(told(header), String(length)).toBe(false)
+    }
+  })
+})
