@@ -7,6 +7,7 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_OVERHEAD_BYTES,
 } from '../../protocol/constants.ts'
+import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Block } from '../lib/block.ts'
 import type { Output } from './outbox.ts'
@@ -32,12 +33,15 @@ export function writeDelivery(
   index: number,
 ): void {
   const { block } = segment
-  const keyStart = segment.keyStart(index)
-  const headerStart = segment.headerStart(index)
-  const bodyStart = segment.bodyStart(index)
-  const bodyBytes = segment.bodyEnd(index) - bodyStart
+  const recordStart = segment.recordStart(index)
+  const keyBytes = segment.keyBytesAt(recordStart)
+  const headerBytes = segment.headerBytesAt(recordStart)
+  const keyStart = recordStart + RECORD_PREFIX_BYTES
+  const headerStart = keyStart + keyBytes
+  const bodyStart = headerStart + headerBytes
+  const bodyBytes = segment.mayHaveExtensions ? segment.bodyBytesInBlock(index) : segment.recordEnd(index) - bodyStart
   const { outbox, channel } = target
-  const headBytes = deliverHeadBytes(prefix.size, headerStart - keyStart, bodyStart - headerStart)
+  const headBytes = deliverHeadBytes(prefix.size, keyBytes, headerBytes)
   const isSplit = bodyBytes > target.frameMaxBytes - FRAME_OVERHEAD_BYTES
   const out = outbox.reserve(isSplit || bodyBytes === 0 ? headBytes : headBytes + FRAME_OVERHEAD_BYTES + bodyBytes)
   let at = writeDeliver(out, outbox.length, prefix, tag, isRedelivered, block, keyStart, headerStart)
