@@ -11,8 +11,10 @@ import { Bystander } from './bystander.ts'
 import type { Neighbour } from './neighbours.ts'
 
 const ATTACK_MAIN = fileURLToPath(new URL('./attack-main.js', import.meta.url))
-/** The load is well under way. */
-const LEAD_MS = 1500
+/** Until then, V8 compiles what the load and the bystander need, in threads that take the broker's one processor for 4 ms at a time. */
+const WARMUP_SECONDS = 10
+/** How much longer than the bystander the load lasts. */
+const MARGIN_SECONDS = 1.5
 /** What an attack leaves to be done belongs to it. */
 const TRAIL_MS = 300
 /** An attack that takes longer is cut off: the broker is lost to it. */
@@ -37,7 +39,7 @@ export async function measure(
     if (neighbour.name === 'none') return await besideLoad(bystander, Promise.resolve(undefined), seconds)
     if (neighbour.load === undefined) return await besideAttack(neighbour, broker, bystander, pins)
     const { name, load, measure: rate = 'consumed' } = neighbour
-    const length = { seconds: seconds + LEAD_MS / 1000, warmupSeconds: 1 }
+    const length = { seconds: seconds + MARGIN_SECONDS, warmupSeconds: WARMUP_SECONDS }
     const report = new Generator().run({ name, options: load }, broker, length, pins)
     const perSecond = report.then((result) => result[rate].perSecond)
     return await besideLoad(bystander, perSecond, seconds)
@@ -47,7 +49,8 @@ export async function measure(
 }
 
 async function besideLoad(bystander: Bystander, load: Promise<number | undefined>, seconds: number): Promise<Measured> {
-  await sleep(1000 + LEAD_MS / 2)
+  bystander.start()
+  await sleep((WARMUP_SECONDS + MARGIN_SECONDS / 2) * 1000)
   bystander.start()
   await sleep(seconds * 1000)
   return { latencyUs: await bystander.stop(), perSecond: await load }
