@@ -162,23 +162,19 @@ export class Segment {
     return freed
   }
 
-  /** Where a record begins in the block: for those that ask for several of its parts. */
-  recordStart(index: number): number {
-    return this.offsets[index] as number
-  }
-
-  /** Bytes of the key of the record that begins here; the key lies behind the record's prefix, the header behind the key. */
-  keyBytesAt(recordStart: number): number {
-    return this.block.view.getUint16(recordStart)
-  }
-
-  headerBytesAt(recordStart: number): number {
-    return this.block.view.getUint32(recordStart + 4)
-  }
-
   /** Where the key of a record begins in the block; its header begins where it ends. */
   keyStart(index: number): number {
     return (this.offsets[index] as number) + RECORD_PREFIX_BYTES
+  }
+
+  /** Bytes of the key that begins here: with `headerBytesAfter`, for those that ask for several parts of a record. */
+  keyBytesAt(keyStart: number): number {
+    return this.block.view.getUint16(keyStart - RECORD_PREFIX_BYTES)
+  }
+
+  /** Bytes of the header behind the key that begins here. */
+  headerBytesAfter(keyStart: number): number {
+    return this.block.view.getUint32(keyStart - RECORD_PREFIX_BYTES + 4)
   }
 
   headerStart(index: number): number {

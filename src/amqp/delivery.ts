@@ -7,7 +7,6 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_OVERHEAD_BYTES,
 } from '../../protocol/constants.ts'
-import { RECORD_PREFIX_BYTES } from '../../storage/record.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Block } from '../lib/block.ts'
 import type { Output } from './outbox.ts'
@@ -33,10 +32,9 @@ export function writeDelivery(
   index: number,
 ): void {
   const { block } = segment
-  const recordStart = segment.recordStart(index)
-  const keyBytes = segment.keyBytesAt(recordStart)
-  const headerBytes = segment.headerBytesAt(recordStart)
-  const keyStart = recordStart + RECORD_PREFIX_BYTES
+  const keyStart = segment.keyStart(index)
+  const keyBytes = segment.keyBytesAt(keyStart)
+  const headerBytes = segment.headerBytesAfter(keyStart)
   const headerStart = keyStart + keyBytes
   const bodyStart = headerStart + headerBytes
   const bodyBytes = segment.mayHaveExtensions ? segment.bodyBytesInBlock(index) : segment.recordEnd(index) - bodyStart
