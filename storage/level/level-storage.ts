@@ -117,6 +117,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   async close(): Promise<void> {
     if (this.#store === undefined || this.#isClosed) return
     this.#isClosed = true
+    this.#reader.stop()
     await this.#quarantining
     this.#giveBack?.stop()
     await this.journal.close()

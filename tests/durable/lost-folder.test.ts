@@ -3,11 +3,12 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { DurableServer, PERSISTENT } from './durable-server.ts'
 
 const QUEUE = 'orders'
+const LOG_FILE_BYTES = 128 * 1024
 const GONE = /was removed or replaced\)?: put it back, or start the broker again/
 
 let durable: DurableServer
@@ -16,7 +17,7 @@ let aside: string
 
 beforeEach(async () => {
   aside = mkdtempSync(join(tmpdir(), 'leveret-aside-'))
-  durable = await DurableServer.start()
+  durable = await DurableServer.start({ logFileBytes: LOG_FILE_BYTES })
   publisher = await durable.confirming()
   await publisher.call('queue.declare', { queue: QUEUE, durable: true })
   publish('first')
@@ -92,4 +93,67 @@ test('an idle server notices that a part of the folder is gone, and that it is b
   expect(durable.server.health()).toMatchObject({ status: 'healthy' })
   publish('second')
   await publisher.expect('basic.ack')
+})
+
+describe('of a folder that was moved away after a restart', () => {
+  /** Each fills a log file of its own, and is in memory no more. */
+  const bodies = ['second', 'third', 'fourth'].map((name) => name.padEnd(LOG_FILE_BYTES, '.'))
+
+  beforeEach(async () => {
+    for (const body of bodies) {
+      publish(body)
+      await publisher.expect('basic.ack')
+    }
+    await durable.restart()
+    publisher = await durable.confirming()
+  })
+
+  function moveAway(): void {
+    renameSync(durable.folder, join(aside, 'moved'))
+  }
+
+  async function putBack(): Promise<void> {
+    rmSync(durable.folder, { recursive: true, force: true })
+    renameSync(join(aside, 'moved'), durable.folder)
+    await publisher.client.expect(0, 'connection.unblocked')
+    await publisher.expect('basic.ack')
+  }
+
+  async function expectAllKept(...published: readonly string[]): Promise<void> {
+    expect([...durable.damage, ...durable.fatal]).toEqual([])
+    await durable.restart()
+    expect(await (await durable.channel()).drain(QUEUE)).toEqual(['first', ...bodies, ...published])
+  }
+
+  test('messages that have to be read are delivered when it is back', async () => {
+    publish('fifth')
+    await publisher.expect('basic.ack')
+    moveAway()
+    const consumer = await durable.channel()
+    await consumer.consume(QUEUE)
+    await expectNoPromises()
+    await putBack()
+    await consumer.expectBodies('first', ...bodies, 'fifth', 'too late')
+    await expectAllKept('fifth', 'too late')
+  })
+
+  test('what is written first is not lost in a copy that has its place meanwhile', async () => {
+    moveAway()
+    cpSync(join(aside, 'moved'), durable.folder, { recursive: true, filter: (path) => !path.endsWith('owner') })
+    const before = contentOf(durable.folder)
+    publish('fifth')
+    await expectNoPromises()
+    expect(contentOf(durable.folder)).toEqual(before)
+    await putBack()
+    await expectAllKept('fifth', 'too late')
+  })
+
+  test('the server stops while messages wait to be read, and has lost none', async () => {
+    moveAway()
+    await (await durable.channel()).consume(QUEUE)
+    await durable.until(() => durable.storage.journal.trouble !== undefined)
+    await durable.stop()
+    renameSync(join(aside, 'moved'), durable.folder)
+    await expectAllKept()
+  })
 })

@@ -2,6 +2,7 @@
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
 import { CatalogueWriter } from '../catalogue/catalogue-writer.ts'
+import { DisplacedError } from '../disk/disk-errors.ts'
 import type { EntityChange } from '../log/entity-change.ts'
 import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFiles } from '../log/log-files.ts'
@@ -126,7 +127,10 @@ export class Checkpointer {
     this.#tellHowFar()
     // What they told is in the catalogue alone from now on. What cannot be removed now is removed after the next start.
     for (const log of unneeded) await this.#logs.remove(log).catch(() => {})
-    await this.#moves.run().catch((error: unknown) => this.#journal.unreadable(error))
+    await this.#moves.run().catch((error: unknown) => {
+      // A log file that is not in its place is told of elsewhere, and may be put back.
+      if (!(error instanceof DisplacedError)) this.#journal.unreadable(error)
+    })
   }
 
   /** First the log, which neither the copy of the entities nor the catalogue must be ahead of. False when that failed. */

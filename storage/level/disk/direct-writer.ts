@@ -5,7 +5,7 @@
  * is written again with what follows; behind the end of a write, its last block is filled with zeros.
  */
 import { constants, write } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { codeOf } from './disk-errors.ts'
 
@@ -46,10 +46,10 @@ export class DirectWriter {
   }
 
   /** Undefined where files cannot be written directly. What is written to the handle is safe when the write is done. */
-  async open(path: string): Promise<FileHandle | undefined> {
+  async open(openFile: (flags: number) => Promise<FileHandle>): Promise<FileHandle | undefined> {
     if (!this.#isAble || this.#ownRoom() === undefined) return undefined
     try {
-      return await open(path, constants.O_RDWR | constants.O_DSYNC | constants.O_DIRECT)
+      return await openFile(constants.O_RDWR | constants.O_DSYNC | constants.O_DIRECT)
     } catch (error) {
       return this.#unable(error)
     }

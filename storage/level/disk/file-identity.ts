@@ -1,6 +1,6 @@
 /** Tells whether a path still leads to the file it led to. */
-import { stat } from 'node:fs/promises'
-import { codeOf } from './disk-errors.ts'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { codeOf, DisplacedError } from './disk-errors.ts'
 
 /** Some systems give numbers that a JavaScript number cannot hold: two of them might look the same. */
 export function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
@@ -17,6 +17,24 @@ export async function isSameFile(path: string, identity: string): Promise<boolea
   try {
     return (await identityAt(path)) === identity
   } catch (error) {
-    return codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR'
+    return !isNowhere(error)
   }
+}
+
+/** Opens that file and no other. Rejects with DisplacedError when the path leads to another one or to none. */
+export async function openSame(path: string, flags: string | number, identity: string): Promise<FileHandle> {
+  const handle = await open(path, flags).catch((error: unknown) => {
+    throw isNowhere(error) ? new DisplacedError(path) : error
+  })
+  try {
+    if (identityOf(await handle.stat({ bigint: true })) !== identity) throw new DisplacedError(path)
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+function isNowhere(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
 }

@@ -1,16 +1,13 @@
 /** The few things the store does with files. Tests put faults in between. */
-import { constants, read } from 'node:fs'
+import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { closeAll } from './close-all.ts'
 import { DirectWriter } from './direct-writer.ts'
 import { codeOf, DisplacedError } from './disk-errors.ts'
-import { identityOf, isSameFile } from './file-identity.ts'
+import { identityOf, isSameFile, openSame } from './file-identity.ts'
 import { ReadDescriptor, ReadDescriptors } from './read-descriptors.ts'
-
-const readFrom = promisify(read)
 
 export interface DataFile {
   /** Writes all of it at this offset. */
@@ -172,13 +169,13 @@ class DiskFile implements DataFile {
   }
 
   async #writeFirst(pieces: readonly Uint8Array[], offset: number): Promise<void> {
-    this.#direct = await this.#directWriter.open(this.#path)
+    this.#direct = await this.#directWriter.open((flags) => this.#open(flags))
     await (this.#direct === undefined ? this.writeSynced(pieces, offset) : this.writeThrough(pieces, offset))
   }
 
   async writeSynced(pieces: readonly Uint8Array[], offset: number): Promise<void> {
     if (WRITES_THROUGH) {
-      this.#through ??= await open(this.#path, constants.O_RDWR | constants.O_DSYNC)
+      this.#through ??= await this.#open(constants.O_RDWR | constants.O_DSYNC)
       await writeAll(this.#through, pieces, offset)
     } else {
       await this.write(pieces, offset)
@@ -199,8 +196,10 @@ class DiskFile implements DataFile {
   }
 
   async read(buffer: Uint8Array, offset: number): Promise<void> {
-    await this.#descriptors.use(this.#descriptor, this.#path, (fd) =>
-      readAll(buffer, (at) => readFrom(fd, buffer, at, buffer.length - at, offset + at)),
+    await this.#descriptors.use(
+      this.#descriptor,
+      () => this.#open('r'),
+      (handle) => readAll(buffer, (at) => handle.read(buffer, at, buffer.length - at, offset + at)),
     )
   }
 
@@ -233,8 +232,13 @@ class DiskFile implements DataFile {
   }
 
   async #reopen(): Promise<FileHandle> {
-    this.#handle = await open(this.#path, 'r+')
+    this.#handle = await this.#open('r+')
     return this.#handle
+  }
+
+  /** What has its name now may be another file. */
+  #open(flags: string | number): Promise<FileHandle> {
+    return openSame(this.#path, flags, this.#identity)
   }
 
   async #closeHandles(): Promise<void> {

@@ -2,12 +2,9 @@
  * Descriptors of files that are read now and then. A store may have far more files than a process may have open: those
  * that were not read from for the longest time are closed, and opened again when they are.
  */
-import { closeSync, open } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { codeOf } from './disk-errors.ts'
-
-const openFile = promisify(open)
 
 /** So many stay open. */
 const OPEN_MAX = 64
@@ -20,7 +17,7 @@ const POLL_MS = 50
 /** The part that a file has in it. */
 export class ReadDescriptor {
   /** Undefined while it is closed. */
-  fd: number | undefined
+  handle: FileHandle | undefined
   /** Reads that are under way, or wait to be. */
   users = 0
   /** Called when the last of them is done. */
@@ -36,13 +33,17 @@ export class ReadDescriptors {
     this.#max = max
   }
 
-  /** Runs the read with a descriptor of the file at this path. Rejects with the system's error if it cannot be opened. */
-  async use<T>(descriptor: ReadDescriptor, path: string, read: (fd: number) => Promise<T>): Promise<T> {
+  /** Runs the read with the file, which `open` opens if it is not open. Rejects with its error if it cannot be opened. */
+  async use<T>(
+    descriptor: ReadDescriptor,
+    open: () => Promise<FileHandle>,
+    read: (handle: FileHandle) => Promise<T>,
+  ): Promise<T> {
     descriptor.users++
     try {
-      const fd = descriptor.fd ?? (await this.#opened(descriptor, path))
+      const handle = descriptor.handle ?? (await this.#opened(descriptor, open))
       this.#touch(descriptor)
-      return await read(fd)
+      return await read(handle)
     } finally {
       descriptor.users--
       if (descriptor.users === 0) descriptor.whenUnused?.()
@@ -57,17 +58,17 @@ export class ReadDescriptors {
         descriptor.whenUnused = resolve
       })
     }
-    this.#close(descriptor)
+    await this.#close(descriptor)
   }
 
-  async #opened(descriptor: ReadDescriptor, path: string): Promise<number> {
+  async #opened(descriptor: ReadDescriptor, open: () => Promise<FileHandle>): Promise<FileHandle> {
     for (let waitedMs = 0; ; waitedMs += POLL_MS) {
       try {
-        const fd = await openFile(path, 'r')
+        const handle = await open()
         // Another read may have opened it meanwhile.
-        if (descriptor.fd === undefined) descriptor.fd = fd
-        else closeSync(fd)
-        return descriptor.fd
+        if (descriptor.handle === undefined) descriptor.handle = handle
+        else await handle.close()
+        return descriptor.handle
       } catch (error) {
         if (!isWithoutDescriptors(error) || waitedMs >= WAIT_MS_MAX) throw error
         // Any that is not needed now does more good elsewhere.
@@ -86,18 +87,17 @@ export class ReadDescriptors {
     if (this.#open.size <= max) return
     for (const descriptor of this.#open) {
       if (descriptor.users > 0) continue
-      this.#close(descriptor)
+      // It was only read: there is nothing that could be lost.
+      void this.#close(descriptor).catch(() => {})
       if (this.#open.size <= max) return
     }
   }
 
-  #close(descriptor: ReadDescriptor): void {
+  async #close(descriptor: ReadDescriptor): Promise<void> {
     this.#open.delete(descriptor)
-    if (descriptor.fd === undefined) return
-    const { fd } = descriptor
-    descriptor.fd = undefined
-    // It was only read: there is nothing that could be lost.
-    closeSync(fd)
+    const { handle } = descriptor
+    descriptor.handle = undefined
+    await handle?.close()
   }
 }
 

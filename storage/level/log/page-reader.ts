@@ -5,9 +5,13 @@ import { RECORD_DURABLE, RECORD_PREFIX_BYTES, recordLength } from '../../record.
 import type { Segment } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
 import { isDamage } from '../disk/damage.ts'
+import { DisplacedError } from '../disk/disk-errors.ts'
 import type { Page } from '../disk/places.ts'
 import { ReadBodies } from './read-bodies.ts'
 import { storedOf } from './stored-segment.ts'
+
+/** How long to wait before a file is read again that is not where its name leads. */
+const RETRY_MS = 500
 
 /** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
 export interface PageSource {
@@ -18,13 +22,22 @@ export class PageReader {
   readonly #source: PageSource
   readonly #pool: SegmentPool
   readonly #bodies = new ReadBodies()
+  #isStopped = false
 
   constructor(source: PageSource, pool: SegmentPool) {
     this.#source = source
     this.#pool = pool
   }
 
-  /** Calls `admitted` when the segment is in memory; returns the records that are not what was written: they are not in it. */
+  /** What waits for a file to be put back waits for ever: the storage closes. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /**
+   * Calls `admitted` when the segment is in memory; returns the records that are not what was written: they are not in it.
+   * A file that was moved away is waited for: it may be put back, and everything in it is there then.
+   */
   async load(segment: Segment, admitted: () => void): Promise<DamagedRecords[]> {
     const stored = storedOf(segment)
     const gathered = stored?.gathered
@@ -32,10 +45,22 @@ export class PageReader {
     const read = async ({ page, buffer, offset, known }: Read): Promise<void> => {
       if (known === undefined) await this.#source.read(page.file, buffer, offset)
     }
-    await Promise.all(reads.map((one) => read(one).catch((error: unknown) => wipe(one, error))))
+    let isDisplaced = false
+    const failed = (one: Read, error: unknown): void => {
+      if (error instanceof DisplacedError) isDisplaced = true
+      else wipe(one, error)
+    }
+    await Promise.all(reads.map((one) => read(one).catch((error: unknown) => failed(one, error))))
+    if (isDisplaced) await this.#pause()
     // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
     if (storedOf(segment) !== stored) return []
-    return stored?.gathered === gathered ? this.#admit(segment, reads, admitted) : this.load(segment, admitted)
+    const isAsPlanned = !isDisplaced && stored?.gathered === gathered
+    return isAsPlanned ? this.#admit(segment, reads, admitted) : this.load(segment, admitted)
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref())
+    if (this.#isStopped) await new Promise(() => {})
   }
 
   #admit(segment: Segment, reads: readonly Read[], admitted: () => void): DamagedRecords[] {
