@@ -2,10 +2,10 @@
  * Opens a catalogue, and puts a damaged one right as far as that is possible: a copy is kept in the quarantine, LevelDB
  * salvages its tables, and what cannot be salvaged starts empty, to be filled again from the log.
  */
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { isDamage } from '../disk/damage.ts'
-import { syncFolder } from '../disk/files.ts'
+import { makeFolder, syncFolder } from '../disk/files.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 import { Catalogue } from './catalogue.ts'
 import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
@@ -150,7 +150,7 @@ export function isCorruption(error: unknown): boolean {
 async function keepCopy(folder: string, quarantine: string): Promise<void> {
   const place = await freePlace(quarantine, basename(folder))
   try {
-    await mkdir(place)
+    await makeFolder(place)
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       if (entry.isFile()) await copyReadable(join(folder, entry.name), join(place, entry.name))
     }
@@ -178,7 +178,7 @@ export function reasonOf(error: unknown): string {
 
 /** A path in the quarantine that nothing has yet: `name`, `name-2` … */
 export async function freePlace(quarantine: string, name: string): Promise<string> {
-  await mkdir(quarantine, { recursive: true })
+  await makeFolder(quarantine)
   const taken = new Set(await readdir(quarantine))
   let place = name
   for (let next = 2; taken.has(place); next++) place = `${name}-${next}`

@@ -3,7 +3,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClassicLevel } from 'classic-level'
-import { syncFolder } from '../disk/files.ts'
+import { makeFolder, syncFolder } from '../disk/files.ts'
 import type { Page } from '../disk/places.ts'
 import { readU48 } from '../disk/u48.ts'
 import {
@@ -68,6 +68,8 @@ export class Catalogue {
 
   static async open(folder: string): Promise<Catalogue> {
     const LevelDb = await levelDb()
+    // LevelDB would let others look into it: it has password hashes.
+    await makeFolder(folder)
     const database: Database = new LevelDb(folder, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',

@@ -1,5 +1,5 @@
 /** The few things the store does with files. Tests put faults in between. */
-import { constants } from 'node:fs'
+import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -81,6 +81,21 @@ async function mkdirSafely(folder: string): Promise<void> {
     // A folder that may be written to and not read cannot be synced.
     if (codeOf(error) !== 'EACCES') throw error
   })
+}
+
+/** Makes a folder in one that is there, before anything else happens, so that it survives a power loss. */
+export function makeFolderNow(folder: string): void {
+  try {
+    mkdirSync(folder, PRIVATE)
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+  const around = openSync(dirname(folder), 'r')
+  try {
+    fsyncSync(around)
+  } finally {
+    closeSync(around)
+  }
 }
 
 /** Makes a folder's list of files survive a power loss. */

@@ -2,6 +2,7 @@
  * Log files that are not needed any more become the next ones: a disk writes into blocks that a file has about twice as
  * fast as into new ones. A few are kept, and those that were not needed for some seconds are removed.
  */
+import { closeAll } from '../disk/close-all.ts'
 import type { DataFile, Files } from '../disk/files.ts'
 import { isSpareFileName, spareFileName } from './log-format.ts'
 
@@ -56,9 +57,7 @@ export class SpareFiles {
 
   /** Removes what another process has left behind. */
   removeForgotten(names: readonly string[]): void {
-    this.#later(async () => {
-      for (const name of names.filter(isSpareFileName)) await this.#files.remove(name)
-    })
+    this.#later(names.filter(isSpareFileName).map((name) => () => this.#files.remove(name)))
   }
 
   async close(): Promise<void> {
@@ -83,17 +82,17 @@ export class SpareFiles {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
-    this.#later(async () => {
-      for (const { name, file } of spares) {
-        const isInPlace = await file.isInPlace()
-        await file.close()
-        if (isInPlace) await this.#files.remove(name)
-      }
-    })
+    this.#later(spares.map((spare) => () => this.#removeOne(spare)))
+  }
+
+  async #removeOne({ name, file }: SpareFile): Promise<void> {
+    const isInPlace = await file.isInPlace()
+    await file.close()
+    if (isInPlace) await this.#files.remove(name)
   }
 
   /** What cannot be removed now is removed at the next start. */
-  #later(remove: () => Promise<void>): void {
-    this.#removing = this.#removing.then(remove).catch(() => {})
+  #later(removals: readonly (() => Promise<void>)[]): void {
+    this.#removing = this.#removing.then(() => closeAll(removals)).catch(() => {})
   }
 }

@@ -2,7 +2,7 @@
  * Checks and repairs a store that no broker uses. Looking at it must not change it, and LevelDB changes what it opens: so
  * the catalogue is looked at in a copy, whose large files are links.
  */
-import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises'
+import { copyFile, link, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredEntity } from '../../storage.ts'
 import { Catalogue } from '../catalogue/catalogue.ts'
@@ -11,7 +11,8 @@ import { type CatalogueOperation, metaKey } from '../catalogue/catalogue-records
 import { openCatalogue, reasonOf, repairCatalogue, repairDone } from '../catalogue/catalogue-repair.ts'
 import { isTableName, LOCK_NAME } from '../catalogue/leveldb-names.ts'
 import { readEntityCopy, removeEntityCopy } from '../checkpoint/entity-copy.ts'
-import { ifMissing, openFolder } from '../disk/files.ts'
+import { closeAll } from '../disk/close-all.ts'
+import { ifMissing, makeFolder, openFolder } from '../disk/files.ts'
 import { CATALOGUE_FOLDER, LOG_FOLDER, QUARANTINE_FOLDER } from '../disk/store-folders.ts'
 import { claimFolder, requireStore } from '../recovery/data-folder.ts'
 import { type Inspection, type InspectionOptions, inspect } from './inspection.ts'
@@ -99,13 +100,12 @@ async function withStoreLocked<T>(folder: string, work: () => Promise<T>): Promi
     await rm(scratch, { recursive: true, force: true })
     return await work()
   } finally {
-    await rm(scratch, { recursive: true, force: true })
-    await claimed.release()
+    await closeAll([() => rm(scratch, { recursive: true, force: true }), () => claimed.release()])
   }
 }
 
 async function copyCatalogue(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
+  await makeFolder(to)
   const entries = (await readdir(from, { withFileTypes: true }).catch(ifMissing)) ?? []
   for (const entry of entries) {
     const { name } = entry

@@ -1,11 +1,11 @@
 /** Makes a store again from a backup (see backup.ts): all of it, or nothing. */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
 import { removeEntityCopy } from '../checkpoint/entity-copy.ts'
-import { ifMissing, syncFolder } from '../disk/files.ts'
+import { ifMissing, makeFolder, syncFolder } from '../disk/files.ts'
 import { CATALOGUE_FOLDER, RESTORE_FOLDER, STORE_FOLDERS } from '../disk/store-folders.ts'
 import { claimFolder, DataFolderError, folderContent } from '../recovery/data-folder.ts'
 import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
@@ -44,7 +44,7 @@ export async function restoreStore(
 /** As long as its own folder is there, no process takes what is in the other ones for a store. */
 async function restoreAll(from: string, folder: string, onProgress: (text: string) => void): Promise<number> {
   const part = join(folder, RESTORE_FOLDER)
-  for (const name of STORE_FOLDERS) await mkdir(join(part, name), { recursive: true })
+  for (const name of STORE_FOLDERS) await makeFolder(join(part, name))
   const bytes = await restoreInto(part, from, onProgress)
   for (const place of [...STORE_FOLDERS.map((name) => join(part, name)), part, folder]) await syncFolder(place)
   for (const name of STORE_FOLDERS) await rename(join(part, name), join(folder, name))

@@ -1,12 +1,12 @@
 /** A folder with copies of what is taken out of a store. */
-import { appendFileSync, mkdirSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { appendFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import type { StoredEntity } from '../../storage.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import { freePlace } from '../catalogue/catalogue-repair.ts'
-import { syncFolder } from '../disk/files.ts'
+import { makeFolder, makeFolderNow, syncFolder } from '../disk/files.ts'
 import type { PlacedBytes } from '../disk/places.ts'
 import type { LogFiles } from '../log/log-files.ts'
 import type { StoredSegment } from '../log/stored-segment.ts'
@@ -18,7 +18,7 @@ const ENTITIES_FILE = 'entities.jsonl'
  * be removed, before a client makes others with their names.
  */
 export function keepRefusedEntities(quarantine: string, entities: readonly StoredEntity[]): void {
-  mkdirSync(quarantine, { recursive: true })
+  makeFolderNow(quarantine)
   const lines = entities.map((entity) => `${entityLine(entity)}\n`).join('')
   appendFileSync(join(quarantine, ENTITIES_FILE), lines, { flush: true })
 }
@@ -46,7 +46,7 @@ export class Quarantine {
     clock: Clock = SYSTEM_CLOCK,
   ): Promise<Quarantine> {
     const folder = await freePlace(quarantine, new Date(clock.wallMs()).toISOString().replaceAll(':', '-'))
-    await mkdir(folder)
+    await makeFolder(folder)
     return new Quarantine(folder, catalogue, logs)
   }
 

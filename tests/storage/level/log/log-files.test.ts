@@ -5,7 +5,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Files, openFolder } from '../../../../storage/level/disk/files.ts'
 import { FrameBuilder } from '../../../../storage/level/log/frame-builder.ts'
 import { type LogFile, LogFiles } from '../../../../storage/level/log/log-files.ts'
-import { LOG_FILE_HEADER_BYTES, logFileName } from '../../../../storage/level/log/log-format.ts'
+import {
+  isSpareFileName,
+  LOG_FILE_HEADER_BYTES,
+  logFileName,
+  spareFileName,
+} from '../../../../storage/level/log/log-format.ts'
+import { SpareFiles } from '../../../../storage/level/log/spare-files.ts'
 import { FaultyFiles, systemError } from '../faulty-files.ts'
 
 const FILE_BYTES = 1024 * 1024
@@ -119,6 +125,20 @@ test('spare files that another process left behind go when the log goes on', asy
   await next.startNext()
   await next.close()
   expect(names()).toEqual([logFileName(2), logFileName(3)])
+})
+
+test('a spare file that cannot be removed does not keep the others', async () => {
+  const faulty = new FaultyFiles(folder, async () => files)
+  const spares = new SpareFiles(faulty, FILE_BYTES)
+  for (const number of [7, 8, 9]) {
+    const file = await faulty.open(logFileName(number))
+    await spares.keep({ number, file, roomBytes: FILE_BYTES })
+  }
+  faulty.fault = (operation, name) => {
+    if (operation === 'remove' && name === spareFileName(7)) throw systemError('EACCES')
+  }
+  await spares.close()
+  expect(names().filter(isSpareFileName)).toEqual([spareFileName(7)])
 })
 
 test('a spare file that cannot become a log file does no harm', async () => {
