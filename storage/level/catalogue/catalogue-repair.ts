@@ -2,7 +2,7 @@
  * Opens a catalogue, and puts a damaged one right as far as that is possible: a copy is kept in the quarantine, LevelDB
  * salvages its tables, and what cannot be salvaged starts empty, to be filled again from the log.
  */
-import { copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { isDamage } from '../disk/damage.ts'
 import { makeFolder, syncFolder } from '../disk/files.ts'
@@ -146,7 +146,10 @@ export function isCorruption(error: unknown): boolean {
   return false
 }
 
-/** What the disk cannot give back any more is not copied; the rest is. */
+/**
+ * What the disk cannot give back any more is not copied; the rest is. The copy survives a power loss: what is repaired next is
+ * not what it was.
+ */
 async function keepCopy(folder: string, quarantine: string): Promise<void> {
   const place = await freePlace(quarantine, basename(folder))
   try {
@@ -154,6 +157,7 @@ async function keepCopy(folder: string, quarantine: string): Promise<void> {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       if (entry.isFile()) await copyReadable(join(folder, entry.name), join(place, entry.name))
     }
+    await syncFolder(place)
   } catch (error) {
     // A part of it is of no use, and every start would leave another one.
     await rm(place, { recursive: true, force: true })
@@ -166,6 +170,13 @@ async function copyReadable(from: string, to: string): Promise<void> {
     await copyFile(from, to)
   } catch (error) {
     if (!isDamage(error)) throw error
+    return
+  }
+  const copy = await open(to, 'r+')
+  try {
+    await copy.sync()
+  } finally {
+    await copy.close()
   }
 }
 

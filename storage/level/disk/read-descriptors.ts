@@ -47,7 +47,7 @@ export class ReadDescriptors {
     } finally {
       descriptor.users--
       if (descriptor.users === 0) descriptor.whenUnused?.()
-      this.#closeUnused(this.#max)
+      await this.#closeUnused(this.#max)
     }
   }
 
@@ -72,7 +72,7 @@ export class ReadDescriptors {
       } catch (error) {
         if (!isWithoutDescriptors(error) || waitedMs >= WAIT_MS_MAX) throw error
         // Any that is not needed now does more good elsewhere.
-        this.#closeUnused(0)
+        await this.#closeUnused(0)
         await sleep(POLL_MS)
       }
     }
@@ -83,12 +83,12 @@ export class ReadDescriptors {
     this.#open.add(descriptor)
   }
 
-  #closeUnused(max: number): void {
+  async #closeUnused(max: number): Promise<void> {
     if (this.#open.size <= max) return
     for (const descriptor of this.#open) {
       if (descriptor.users > 0) continue
       // It was only read: there is nothing that could be lost.
-      void this.#close(descriptor).catch(() => {})
+      await this.#close(descriptor).catch(() => {})
       if (this.#open.size <= max) return
     }
   }

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -27,7 +28,10 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'leveret-repair-'))
 })
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
+afterEach(() => {
+  vi.restoreAllMocks()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 function flip(path: string, offset: number): void {
   const bytes = readFileSync(path)
@@ -199,6 +203,31 @@ test.each(['CURRENT', 'MANIFEST-000002', 'nothing else'])(
     await storage.close()
   },
 )
+
+test('the copy of a damaged catalogue is on the disk before LevelDB changes anything', async () => {
+  const storage = new LevelStorage({ folder })
+  await storage.open()
+  storage.journal.put(1, 'one', Buffer.from('x'))
+  await storage.close()
+  rmSync(join(folder, 'catalogue', 'CURRENT'))
+  const files = readdirSync(join(folder, 'catalogue')).length
+  const probe = await open(folder)
+  const syncs = vi.spyOn(Object.getPrototypeOf(probe), 'sync')
+  await probe.close()
+  let syncedBefore = 0
+  const { repair } = ClassicLevel
+  const repairs = vi.spyOn(ClassicLevel, 'repair').mockImplementation(async (place: string) => {
+    syncedBefore = syncs.mock.calls.length
+    await repair.call(ClassicLevel, place)
+  })
+  const again = new LevelStorage({ folder })
+  await again.open()
+  await again.close()
+  expect(repairs).toHaveBeenCalledOnce()
+  expect(readdirSync(join(folder, 'quarantine', 'catalogue'))).toHaveLength(files)
+  // Each file and the folder they are in, the quarantine, and the folders that were made.
+  expect(syncedBefore).toBeGreaterThan(files + 1)
+})
 
 test('a table that LevelDB was writing when it was killed is no damage', async () => {
   const storage = new LevelStorage({ folder })
