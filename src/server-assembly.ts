@@ -16,6 +16,7 @@ import { type Clock, SystemClock } from './lib/clock.ts'
 import { guarded } from './lib/guarded.ts'
 import { type Logger, steadyLogger } from './lib/logger.ts'
 import { memoryFigures } from './lib/memory-figures.ts'
+import { oldSpaceBytes } from './lib/old-space.ts'
 import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -78,7 +79,7 @@ export class ServerAssembly {
     this.core = new Broker({
       storage,
       memoryLimitBytes: config.memoryLimitBytes,
-      heapLimitBytes: memoryFigures().heapLimitBytes,
+      heapLimitBytes: oldSpaceBytes(memoryFigures().heapLimitBytes),
       otherBytes: () =>
         programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
         (this.listener?.unsentBytes ?? 0) +

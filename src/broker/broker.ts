@@ -22,7 +22,7 @@ const FREE_BODIES_SHARE_MAX = 1 / 16
 export interface BrokerOptions {
   readonly storage: Storage
   readonly memoryLimitBytes: number
-  /** V8 ends the process when its heap needs more than this. */
+  /** V8 ends the process when the objects that stay need more than this. */
   readonly heapLimitBytes: number
   /** Bytes of memory that the process uses for anything but messages. */
   readonly otherBytes: () => number

@@ -4,8 +4,8 @@
  */
 import type { MemoryAlarm } from './memory-alarm.ts'
 
-/** Of the heap's limit, so much is for new objects and for the program. */
-const RESERVED_BYTES = 64 * 1024 * 1024
+/** Of the heap's limit, so much is for the program. */
+const RESERVED_BYTES = 16 * 1024 * 1024
 /** Share of the rest that all of them may take; the storage has what is to become durable on the heap for a while, too. */
 const SHARE_MAX = 0.35
 /** Small ones may take more, so that clients can go on working when others have used the room up. */

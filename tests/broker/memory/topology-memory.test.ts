@@ -32,7 +32,7 @@ describe('TopologyMemory', () => {
 
   test('leaves room for what is small when there is none for what is large', () => {
     const memory = new MemoryAlarm(1000 * MEBIBYTE, USE)
-    const topology = new TopologyMemory(memory, 164 * MEBIBYTE)
+    const topology = new TopologyMemory(memory, 116 * MEBIBYTE)
     topology.add(35 * MEBIBYTE - 20_000)
     expect(topology.hasRoomFor(20_000)).toBe(true)
     expect(topology.hasRoomFor(20_001)).toBe(false)
