@@ -10,7 +10,7 @@ export interface MemoryUse {
   readonly otherBytes: () => number
   /** Bytes of objects on V8's heap: asked now and then. */
   readonly heapBytes: () => number
-  /** V8 ends the process when there are more than this. */
+  /** V8 ends the process when more than this stays. */
   readonly heapLimitBytes: number
 }
 
@@ -21,7 +21,7 @@ const CLEAR_SHARE = 0.95
  * mostly.
  */
 const HEAP_SHARE_MAX = 0.9
-const NEWEST_BYTES = 64 * 1024 * 1024
+const NEWEST_BYTES = 16 * 1024 * 1024
 
 export class MemoryAlarm {
   readonly limitBytes: number
