@@ -12,6 +12,8 @@ const PEAK_MB = LIMIT_MB * 1.2
 const QUIET_MB = 200
 const QUIET_MS = 30_000
 const LOAD_MS = 3000
+/** On a machine that does other things, too, the collector may come late. */
+const MAY_REPEAT = { timeout: 60_000, retry: 2 }
 const QUEUES = Array.from({ length: 1000 }, (_, i) => `copies-${i}`)
 
 let broker: BrokerProcess
@@ -63,15 +65,15 @@ async function expectMemoryBack(): Promise<void> {
   await until(() => (broker.residentMb() ?? 0) < QUIET_MB, 'the memory was not given back', QUIET_MS)
 }
 
-test('a flood without a consumer takes the limit and little more, and leaves nothing behind', async () => {
+test('a flood without a consumer takes the limit and little more, and leaves nothing behind', MAY_REPEAT, async () => {
   const owner = await channel()
   const queue = await owner.queue({ exclusive: false, autoDelete: false })
   await publish(await channel(), { routingKey: queue })
   await owner.call('queue.delete', { queue })
   await expectMemoryBack()
-}, 60_000)
+})
 
-test('so does a fan-out to a thousand queues that are emptied again and again', async () => {
+test('so does a fan-out to a thousand queues that are emptied again and again', MAY_REPEAT, async () => {
   const owner = await channel()
   const exchange = await owner.exchange('fanout')
   for (const queue of QUEUES) {
@@ -86,4 +88,4 @@ test('so does a fan-out to a thousand queues that are emptied again and again', 
   for (const queue of QUEUES) owner.send('queue.delete', { queue, nowait: true })
   await owner.expectQuiet()
   await expectMemoryBack()
-}, 60_000)
+})
