@@ -241,9 +241,10 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     }
   }
 
-  async read(file: number, buffer: Buffer, offset: number): Promise<void> {
-    if (file === 0) copyEntry(await this.#opened.catalogue.page(offset), buffer, offset)
-    else await this.#opened.logs.read(file, buffer, offset)
+  async read(file: number, buffer: Buffer, offset: number): Promise<boolean> {
+    if (file !== 0) return this.#opened.logs.read(file, buffer, offset)
+    copyEntry(await this.#opened.catalogue.page(offset), buffer, offset)
+    return true
   }
 
   #createJournal(logs: LogFiles, lastCommit: number): LevelJournal {

@@ -19,12 +19,12 @@ test('a publish in a transaction counts with its bytes and with the list of queu
     await channel.bind(queue, 'amq.fanout', '')
   }
   const { memory } = server.core
-  // What was sent last may be on its way out for a moment.
-  await expect.poll(() => memory.heldBytes).toBe(0)
+  // Of a connection that rests, a block of output is all there is.
+  expect(memory.heldBytes).toBeLessThan(BODY_BYTES)
   await channel.call('tx.select')
   channel.publish({ exchange: 'amq.fanout', body: Buffer.alloc(BODY_BYTES) })
   await channel.expectQuiet()
   expect(memory.heldBytes).toBeGreaterThan(BODY_BYTES + QUEUES * 8)
   await channel.call('tx.rollback')
-  await expect.poll(() => memory.heldBytes).toBe(0)
+  expect(memory.heldBytes).toBeLessThan(BODY_BYTES)
 })

@@ -148,6 +148,16 @@ describe('of a folder that was moved away after a restart', () => {
     await expectAllKept('fifth', 'too late')
   })
 
+  test('a copy of it that has its place for good is read where it is whole', async () => {
+    moveAway()
+    cpSync(join(aside, 'moved'), durable.folder, { recursive: true })
+    const consumer = await durable.channel()
+    await consumer.consume(QUEUE)
+    await consumer.expectBodies('first', ...bodies)
+    expect([...durable.damage, ...durable.fatal]).toEqual([])
+    await durable.stop()
+  })
+
   test('the server stops while messages wait to be read, and has lost none', async () => {
     moveAway()
     await (await durable.channel()).consume(QUEUE)

@@ -3,6 +3,7 @@
  * salvages its tables, and what cannot be salvaged starts empty, to be filled again from the log.
  */
 import { copyFile, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { platform } from 'node:os'
 import { basename, join } from 'node:path'
 import { isDamage } from '../disk/damage.ts'
 import { makeFolder, syncFolder } from '../disk/files.ts'
@@ -172,7 +173,8 @@ async function copyReadable(from: string, to: string): Promise<void> {
     if (!isDamage(error)) throw error
     return
   }
-  const copy = await open(to, 'r+')
+  // It has the rights of the original, which may be there to be read only. Windows syncs only what is open for writing.
+  const copy = await open(to, platform() === 'win32' ? 'r+' : 'r')
   try {
     await copy.sync()
   } finally {

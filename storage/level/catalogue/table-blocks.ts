@@ -98,9 +98,12 @@ export async function blocksOf(pieces: Pieces, { offset, bytes }: Handle): Promi
   return blocks
 }
 
-/** Where the entries of a block with so many bytes of contents end. */
+/** Where the entries of a block with so many bytes of contents end. Throws RangeError for what is no block. */
 export function entriesEnd(block: Buffer, bytes: number): number {
-  return bytes - 4 - block.readUInt32LE(bytes - 4) * 4
+  const restarts = block.readUInt32LE(bytes - 4)
+  const end = bytes - 4 - restarts * 4
+  if (restarts === 0 || end < 0) throw new RangeError('a block has no place for its restarts')
+  return end
 }
 
 /** The part of a table that was read last. */

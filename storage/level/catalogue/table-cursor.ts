@@ -47,6 +47,8 @@ export class TableCursor {
   #block: Buffer = this.value
   #entries = new Varints(this.value)
   #end = 0
+  /** Of the entry before in its block, with what is behind the key of its record. */
+  #entryKeyBytes = 0
   #blocksRead = 0
   readonly #table: OpenTable
   readonly #pieces: Pieces
@@ -66,6 +68,7 @@ export class TableCursor {
       const { index } = await readFooter(table, pieces)
       const blocks = await blocksOf(pieces, index)
       if (blocks === undefined) throw new RangeError('its index is compressed')
+      if (blocks.length === 0) throw new RangeError('its index is empty')
       const first = blocks.findIndex(({ lastKey }) => lastKey.readUInt8(0) >= octet)
       return new TableCursor(table, pieces, first < 0 ? [] : blocks.slice(first))
     } catch (error) {
@@ -112,10 +115,14 @@ export class TableCursor {
     const valueEnd = valueStart + valueBytes
     const bytes = shared + unshared
     if (valueEnd > this.#end || bytes < VERSION_BYTES) throw new RangeError('an entry ends behind its block')
+    if (shared > this.#entryKeyBytes) throw new RangeError('a key shares more than the key before it has')
+    this.#entryKeyBytes = bytes
     if (bytes > this.#key.length) this.#key = this.#view = Buffer.concat([this.#key, Buffer.alloc(bytes)])
     const key = this.#key
     const block = this.#block
+    const octetBefore = key[0] as number
     for (let at = 0; at < unshared; at++) key[shared + at] = block[keyStart + at] as number
+    if ((key[0] as number) < octetBefore) throw new RangeError('the keys are not in order')
     this.keyBytes = bytes - VERSION_BYTES
     const low = key.readUInt32LE(this.keyBytes)
     this.version = key.readUInt32LE(this.keyBytes + 4) * 0x100_0000 + (low >>> 8)
@@ -135,6 +142,8 @@ export class TableCursor {
     this.#block = block
     this.#end = entriesEnd(block, handle.bytes)
     this.#entries = new Varints(block)
-    return this.next() || (await this.nextBlock())
+    this.#entryKeyBytes = 0
+    if (!this.next()) throw new RangeError('a block of records is empty')
+    return true
   }
 }

@@ -19,8 +19,11 @@ export interface DataFile {
   writeThrough(pieces: readonly Uint8Array[], offset: number): Promise<void>
   /** Makes everything written so far survive a power loss. */
   sync(): Promise<void>
-  /** Fills the buffer from this offset; rejects when the file is shorter. */
-  read(buffer: Uint8Array, offset: number): Promise<void>
+  /**
+   * Fills the buffer from this offset; rejects when the file is shorter. False when another file has its name now and was
+   * read instead, perhaps a copy of it.
+   */
+  read(buffer: Uint8Array, offset: number): Promise<boolean>
   size(): Promise<number>
   truncate(bytes: number): Promise<void>
   /** Gives it another name in its folder, which no file has. */
@@ -90,7 +93,14 @@ export function makeFolderNow(folder: string): void {
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
   }
-  const around = openSync(dirname(folder), 'r')
+  let around: number
+  try {
+    around = openSync(dirname(folder), 'r')
+  } catch (error) {
+    // A folder that may be written to and not read cannot be synced.
+    if (codeOf(error) === 'EACCES') return
+    throw error
+  }
   try {
     fsyncSync(around)
   } finally {
@@ -200,7 +210,7 @@ class DiskFile implements DataFile {
 
   async readBack(buffer: Uint8Array, offset: number): Promise<void> {
     const handle = this.#handle ?? (await this.#reopen())
-    await readAll(buffer, (at) => handle.read(buffer, at, buffer.length - at, offset + at))
+    await readFrom(handle, buffer, offset)
   }
 
   async sync(): Promise<void> {
@@ -210,12 +220,31 @@ class DiskFile implements DataFile {
     if (this.#isResting) await this.#closeHandles()
   }
 
-  async read(buffer: Uint8Array, offset: number): Promise<void> {
-    await this.#descriptors.use(
-      this.#descriptor,
-      () => this.#open('r'),
-      (handle) => readAll(buffer, (at) => handle.read(buffer, at, buffer.length - at, offset + at)),
-    )
+  async read(buffer: Uint8Array, offset: number): Promise<boolean> {
+    try {
+      await this.#descriptors.use(
+        this.#descriptor,
+        () => this.#open('r'),
+        (handle) => readFrom(handle, buffer, offset),
+      )
+      return true
+    } catch (error) {
+      if (!(error instanceof DisplacedError)) throw error
+      await this.#readNamesake(buffer, offset)
+      return false
+    }
+  }
+
+  async #readNamesake(buffer: Uint8Array, offset: number): Promise<void> {
+    const handle = await open(this.#path, 'r').catch(() => undefined)
+    if (handle === undefined) throw new DisplacedError(this.#path)
+    try {
+      await readFrom(handle, buffer, offset)
+    } catch {
+      throw new DisplacedError(this.#path)
+    } finally {
+      await handle.close()
+    }
   }
 
   async size(): Promise<number> {
@@ -264,9 +293,9 @@ class DiskFile implements DataFile {
 }
 
 /** Fills the buffer, by as many reads as that takes. */
-async function readAll(buffer: Uint8Array, read: (at: number) => Promise<{ bytesRead: number }>): Promise<void> {
+async function readFrom(handle: FileHandle, buffer: Uint8Array, offset: number): Promise<void> {
   for (let at = 0; at < buffer.length; ) {
-    const { bytesRead } = await read(at)
+    const { bytesRead } = await handle.read(buffer, at, buffer.length - at, offset + at)
     if (bytesRead === 0) throw new RangeError(`the file ends ${buffer.length - at} bytes too early`)
     at += bytesRead
   }

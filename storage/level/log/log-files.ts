@@ -194,11 +194,12 @@ export class LogFiles {
     if (!isWanted) this.#spares.removeAll()
   }
 
-  async read(number: number, buffer: Uint8Array, offset: number): Promise<void> {
+  /** False when another file has its name now and was read instead. */
+  async read(number: number, buffer: Uint8Array, offset: number): Promise<boolean> {
     const log = this.#required(number)
     log.reads++
     try {
-      await log.file.read(buffer, offset)
+      return await log.file.read(buffer, offset)
     } finally {
       log.reads--
     }

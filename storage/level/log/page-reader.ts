@@ -15,7 +15,8 @@ const RETRY_MS = 500
 
 /** Where the bytes of pages and bodies are. `file` 0 is the catalogue. See `isDamage` for what may be thrown. */
 export interface PageSource {
-  read(file: number, buffer: Buffer, offset: number): Promise<void>
+  /** False when another file has its name now and was read instead, perhaps a copy of it. */
+  read(file: number, buffer: Buffer, offset: number): Promise<boolean>
 }
 
 export class PageReader {
@@ -42,8 +43,10 @@ export class PageReader {
     const stored = storedOf(segment)
     const gathered = stored?.gathered
     const reads = plan(segment, this.#bodies)
-    const read = async ({ page, buffer, offset, known }: Read): Promise<void> => {
-      if (known === undefined) await this.#source.read(page.file, buffer, offset)
+    const read = async ({ page, buffer, offset, crc, known }: Read): Promise<void> => {
+      if (known !== undefined || (await this.#source.read(page.file, buffer, offset))) return
+      // A copy that was put back will do. What differs is no damage: the file itself may still come back.
+      if (crc32(buffer) !== crc) throw new DisplacedError(`log file ${page.file}`)
     }
     let isDisplaced = false
     const failed = (one: Read, error: unknown): void => {

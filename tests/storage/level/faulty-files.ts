@@ -171,9 +171,9 @@ class FaultyFile implements DataFile {
     this.#files.synced(this.#name)
   }
 
-  async read(buffer: Uint8Array, offset: number): Promise<void> {
+  async read(buffer: Uint8Array, offset: number): Promise<boolean> {
     await this.#files.fault('read', this.#name)
-    await this.#file.read(buffer, offset)
+    return this.#file.read(buffer, offset)
   }
 
   async size(): Promise<number> {

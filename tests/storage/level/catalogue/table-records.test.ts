@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Catalogue } from '../../../../storage/level/catalogue/catalogue.ts'
 import { putEntity, removeEntity } from '../../../../storage/level/catalogue/catalogue-records.ts'
+import { blocksOf, Pieces, readFooter, type TableFile } from '../../../../storage/level/catalogue/table-blocks.ts'
 import { TableRecords } from '../../../../storage/level/catalogue/table-records.ts'
 
 type Database = ClassicLevel<Buffer, Buffer>
@@ -148,6 +149,35 @@ test('from a record on that is not whole, a catalogue reads what LevelDB says, a
   expect(broken.length).toBe(1)
   expect([...names, ...broken].sort()).toEqual(ALL)
   await catalogue.close()
+})
+
+test('a block whose end or whose keys make no sense leaves nothing out unnoticed', async () => {
+  await (await manyRecords()).close()
+  const [first = ''] = readdirSync(folder).filter((name) => name.endsWith('.ldb'))
+  const path = join(folder, first)
+  const bytes = readFileSync(path)
+  const table: TableFile = {
+    bytes: bytes.length,
+    read: async (buffer, offset) => void bytes.copy(buffer, 0, offset, offset + buffer.length),
+  }
+  const pieces = new Pieces(table)
+  const { index } = await readFooter(table, pieces)
+  const blocks = (await blocksOf(pieces, index)) ?? []
+  const middle = blocks[blocks.length >> 1] ?? index
+  const damages = [index, middle].flatMap(({ offset, bytes: length }) =>
+    [0, 1_000_000, 0x7fff_ffff, length / 4 - 1].map((restarts) => ({ at: offset + length - 4, value: restarts })),
+  )
+  for (const { at, value } of damages) {
+    const damaged = Buffer.from(bytes)
+    damaged.writeUInt32LE(Math.floor(value), at)
+    writeFileSync(path, damaged)
+    expect([at, value, (await inTables(0x65)).isWhole]).toEqual([at, value, false])
+  }
+  // The first entry of a block shares nothing with the one before.
+  const damaged = Buffer.from(bytes)
+  damaged.writeUInt8(20, middle.offset)
+  writeFileSync(path, damaged)
+  expect((await inTables(0x65)).isWhole).toBe(false)
 })
 
 test('what a visitor throws is thrown, and ends the visit', async () => {
