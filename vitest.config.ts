@@ -34,7 +34,7 @@ export default defineConfig({
     hookTimeout: 15_000,
     // Some look at the memory or the timers of a whole process, of which something may still belong to the test before. What
     // passes only when it is repeated is marked in the output.
-    retry: process.env['CI'] === undefined ? 0 : 2,
+    retry: process.env.CI === undefined ? 0 : 2,
     // What a file has spied on is not left to the next one.
     restoreMocks: true,
     projects: [
