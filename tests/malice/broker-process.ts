@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
+const MEMORY_WATCH_MS = 20
 const MAIN = join(import.meta.dirname, '../../dist/src/cli/main.js')
 
 interface LogLine {
@@ -20,6 +21,8 @@ export class BrokerProcess {
   port = 0
   /** Resident memory in MiB when it had just started: versions of Node.js differ in it. */
   idleMb = 0
+  /** The most of it that `watchMemory` has seen. */
+  peakMb = 0
   /** What it logged as its own fault. */
   readonly errors: string[] = []
   /** The messages of its log. */
@@ -28,6 +31,7 @@ export class BrokerProcess {
   closed = 0
   exitCode: number | null | undefined
   readonly #child: ChildProcess
+  #watch: NodeJS.Timeout | undefined
   #output = ''
 
   private constructor(child: ChildProcess) {
@@ -93,8 +97,16 @@ export class BrokerProcess {
     }
   }
 
+  /** Follows how much memory it has, until it is stopped. */
+  watchMemory(): void {
+    this.#watch = setInterval(() => {
+      this.peakMb = Math.max(this.peakMb, this.residentMb() ?? 0)
+    }, MEMORY_WATCH_MS)
+  }
+
   /** Asks it to end; its exit code. */
   async stop(): Promise<number | null> {
+    clearInterval(this.#watch)
     if (this.exitCode !== undefined) return this.exitCode
     const exit = once(this.#child, 'exit')
     this.#child.kill('SIGTERM')

@@ -18,20 +18,14 @@ const QUEUES = Array.from({ length: 1000 }, (_, i) => `copies-${i}`)
 
 let broker: BrokerProcess
 let clients: RawClient[]
-let peakMb: number
-let watch: NodeJS.Timeout
 
 beforeEach(async () => {
   broker = await BrokerProcess.start('--memory-limit', `${LIMIT_MB}MiB`, '--shutdown-grace', '1')
   clients = []
-  peakMb = 0
-  watch = setInterval(() => {
-    peakMb = Math.max(peakMb, broker.residentMb() ?? 0)
-  }, 20)
+  broker.watchMemory()
 })
 
 afterEach(async () => {
-  clearInterval(watch)
   for (const client of clients) client.destroy()
   await broker.stop()
   expect(broker.errors).toEqual([])
@@ -60,8 +54,8 @@ async function publish(publisher: RawChannel, fields: { exchange?: string; routi
 }
 
 async function expectMemoryBack(): Promise<void> {
-  expect(peakMb).toBeGreaterThan(QUIET_MB)
-  expect(peakMb).toBeLessThan(PEAK_MB)
+  expect(broker.peakMb).toBeGreaterThan(QUIET_MB)
+  expect(broker.peakMb).toBeLessThan(PEAK_MB)
   await until(() => (broker.residentMb() ?? 0) < QUIET_MB, 'the memory was not given back', QUIET_MS)
 }
 
