@@ -256,17 +256,20 @@ export class QueueLog {
     segment.settledCount = settledCount
   }
 
-  #begin(): void {
-    this.#bytes = new QueueBytes()
-    this.#ready = new ReadyPositions(this.#bytes)
+  #makeRoom(recordBytes: number): Segment {
+    const segment = this.#chain.makeRoom(recordBytes)
+    this.#joined(segment)
+    return segment
   }
 
-  #makeRoom(recordBytes: number): Segment {
-    if (this.#ready === NOTHING_READY) this.#begin()
-    const segment = this.#chain.makeRoom(recordBytes)
+  /** The segment is in the chain, perhaps as the only one. */
+  #joined(segment: Segment): void {
+    if (this.#ready === NOTHING_READY) {
+      this.#bytes = new QueueBytes()
+      this.#ready = new ReadyPositions(this.#bytes)
+    }
     segment.log = this
     if (this.#ready.cursor === undefined) this.#ready.moveCursor(segment, 0)
-    return segment
   }
 
   /** Takes segments out of memory that are safe on disk and not due soon, until so many bytes are free. */
@@ -319,10 +322,8 @@ export class QueueLog {
    * bodies count with so many bytes.
    */
   restore(segment: Segment, readyCount: number, readyBytes: number): void {
-    if (this.#ready === NOTHING_READY) this.#begin()
-    segment.log = this
     this.#chain.add(segment)
-    if (this.#chain.head === segment) this.#ready.moveCursor(segment, 0)
+    this.#joined(segment)
     this.readyCount += readyCount
     this.#bytes.ready += readyBytes
     segment.unloadedBytes = readyBytes

@@ -1,6 +1,7 @@
 /**
- * Watches how much memory the process uses, and V8's heap, which has a limit of its own. While it is over the limit, publishers are held back and consumers go on.
- * What storage holds is known at every moment; the rest of the process is sampled now and then.
+ * Watches how much memory the process uses, and V8's heap, which has a limit of its own. While it is over the limit, publishers
+ * are held back and consumers go on. What storage holds is known at every moment; the rest of the process is sampled now and
+ * then.
  */
 
 export interface MemoryUse {
@@ -33,6 +34,8 @@ export class MemoryAlarm {
   /** Bytes of queues, exchanges, bindings and consumers. */
   topologyBytes = 0
   readonly #use: MemoryUse
+  /** The alarm begins when objects take more than this. */
+  readonly #heapMaxBytes: number
   readonly #listeners = new Set<(isActive: boolean) => void>()
   /** What the process used beside the storage when it was last sampled. */
   #otherBytes = 0
@@ -46,6 +49,7 @@ export class MemoryAlarm {
   constructor(limitBytes: number, use: MemoryUse) {
     this.limitBytes = limitBytes
     this.#use = use
+    this.#heapMaxBytes = Math.max(use.heapLimitBytes - NEWEST_BYTES, use.heapLimitBytes / 2) * HEAP_SHARE_MAX
     this.sample()
   }
 
@@ -66,11 +70,6 @@ export class MemoryAlarm {
   /** Bytes of objects that there are, at most. */
   get #heapUsedBytes(): number {
     return this.heapBytes + Math.max(0, this.heldBytes - this.#sampledHeldBytes)
-  }
-
-  get #heapMaxBytes(): number {
-    const { heapLimitBytes } = this.#use
-    return Math.max(heapLimitBytes - NEWEST_BYTES, heapLimitBytes / 2) * HEAP_SHARE_MAX
   }
 
   /** Looks at the process anew. */

@@ -6,7 +6,7 @@ import { copyFile, open, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { platform } from 'node:os'
 import { basename, join } from 'node:path'
 import { isDamage } from '../disk/damage.ts'
-import { makeFolder, syncFolder } from '../disk/files.ts'
+import { ifMissing, makeFolder, syncFolder } from '../disk/files.ts'
 import type { ReadProgress } from '../disk/read-progress.ts'
 import { Catalogue } from './catalogue.ts'
 import { CheckedTables, forgetCheckedTables } from './checked-tables.ts'
@@ -90,13 +90,8 @@ async function repairBegins(folder: string, quarantine: string, reason: string):
   await syncFolder(quarantine)
 }
 
-async function unfinishedRepair(quarantine: string): Promise<string | undefined> {
-  try {
-    return await readFile(join(quarantine, UNFINISHED), 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+function unfinishedRepair(quarantine: string): Promise<string | undefined> {
+  return readFile(join(quarantine, UNFINISHED), 'utf8').catch(ifMissing)
 }
 
 async function isHeadless(folder: string): Promise<boolean> {

@@ -27,6 +27,11 @@ export function remedyFor(error: unknown): string {
     : 'make room on the disk or make it writable'
 }
 
+/** The path leads to nothing. */
+export function isNowhere(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
+}
+
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

@@ -1,6 +1,6 @@
 /** Tells whether a path still leads to the file it led to. */
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { codeOf, DisplacedError } from './disk-errors.ts'
+import { DisplacedError, isNowhere } from './disk-errors.ts'
 
 /** Some systems give numbers that a JavaScript number cannot hold: two of them might look the same. */
 export function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
@@ -33,8 +33,4 @@ export async function openSame(path: string, flags: string | number, identity: s
     await handle.close()
     throw error
   }
-}
-
-function isNowhere(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
 }

@@ -1,4 +1,4 @@
-import type { DataFile } from '../disk/files.ts'
+import type { DataFile } from '../disk/data-file.ts'
 
 /** So much is read at a time. */
 export const WINDOW_BYTES = 4 * 1024 * 1024

@@ -1,8 +1,9 @@
 /** The log files of a store: which there are, how much in each is still needed, which is written to. */
 import { join } from 'node:path'
 import { closeAll } from '../disk/close-all.ts'
-import { codeOf, DisplacedError, isForRoom } from '../disk/disk-errors.ts'
-import type { DataFile, Files } from '../disk/files.ts'
+import type { DataFile } from '../disk/data-file.ts'
+import { DisplacedError, isForRoom, isNowhere } from '../disk/disk-errors.ts'
+import type { Files } from '../disk/files.ts'
 import type { Page } from '../disk/places.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
@@ -184,7 +185,7 @@ export class LogFiles {
     try {
       return new Set(await this.#files.names())
     } catch (error) {
-      return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR' ? new Set() : undefined
+      return isNowhere(error) ? new Set() : undefined
     }
   }
 

@@ -1,7 +1,7 @@
 /** Reads the frames of a log file back, and says where it stops making sense. */
 
 import { crc32 } from 'node:zlib'
-import type { DataFile } from '../disk/files.ts'
+import type { DataFile } from '../disk/data-file.ts'
 import { FileWindow, WINDOW_BYTES } from './file-window.ts'
 import { type LogVisitor, NO_VISITOR, ownCrc, visitEntry, visitPayload } from './log-entries.ts'
 import {

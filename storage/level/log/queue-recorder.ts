@@ -29,6 +29,8 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   isTouched = false
   /** The log it watches. */
   log: QueueLog | undefined
+  /** Up to where messages were delivered, as of the last commit that knew of more; before the last restart, too. */
+  cursor: QueuePosition | undefined
   isCursorChanged = false
   isDeleted = false
   /** What has something for the next commit, and what goes with it; most queues have neither. */
@@ -218,9 +220,6 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     this.#dropped = undefined
     this.#gatherCursor(builder)
   }
-
-  /** Up to where messages were delivered, as of the last commit that knew of more; before the last restart, too. */
-  cursor: QueuePosition | undefined
 
   // An empty queue needs no mark: nothing before the cursor is left.
   #gatherCursor(builder: FrameBuilder): void {

@@ -3,7 +3,8 @@
  * fast as into new ones. A few are kept, and those that were not needed for some seconds are removed.
  */
 import { closeAll } from '../disk/close-all.ts'
-import type { DataFile, Files } from '../disk/files.ts'
+import type { DataFile } from '../disk/data-file.ts'
+import type { Files } from '../disk/files.ts'
 import { isSpareFileName, spareFileName } from './log-format.ts'
 
 const SPARES_MAX = 16

@@ -1,7 +1,8 @@
 // The files of a log with faults in between: what a test says happens before, or instead of, each operation.
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DataFile, Files } from '../../../storage/level/disk/files.ts'
+import type { DataFile } from '../../../storage/level/disk/data-file.ts'
+import type { Files } from '../../../storage/level/disk/files.ts'
 
 export type FileOperation =
   | 'open'

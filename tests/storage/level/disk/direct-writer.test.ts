@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DataFile } from '../../../../storage/level/disk/data-file.ts'
 import { DirectWriter } from '../../../../storage/level/disk/direct-writer.ts'
-import { type DataFile, type Files, openFolder } from '../../../../storage/level/disk/files.ts'
+import { type Files, openFolder } from '../../../../storage/level/disk/files.ts'
 
 const MIB = 1024 * 1024
 
