@@ -67,6 +67,12 @@ export function skipFieldTable(bytes: Uint8Array, start: number, end: number): n
   }
 }
 
+/** The offset behind the field (tag, then value) at `at`, which must be well-formed. */
+export function skipField(bytes: Uint8Array, at: number): number {
+  const size = SIZES[bytes[at] as number] as number
+  return size >= 0 ? at + 1 + size : at + 5 + readLong(bytes, at + 1)
+}
+
 function readLong(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
   const low = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)

@@ -197,6 +197,15 @@ export function findProperty(bytes: Uint8Array, headerStart: number, headerEnd: 
   return -1
 }
 
+/** Where the headers start, or would if there were any. The properties must be valid. */
+export function headersPlace(bytes: Uint8Array, headerStart: number): number {
+  const flags = readFlags(bytes, headerStart)
+  let at = headerStart + LIST_OFFSET
+  if ((flags & PROPERTY_FLAGS.contentType.flag) !== 0) at += 1 + (bytes[at] as number)
+  if ((flags & PROPERTY_FLAGS.contentEncoding.flag) !== 0) at += 1 + (bytes[at] as number)
+  return at
+}
+
 /** The offset behind the property with that flag, or -1. */
 function skipProperty(bytes: Uint8Array, flag: number, at: number, end: number): number {
   if (flag === PROPERTY_FLAGS.headers.flag) return skipFieldTable(bytes, at, end)

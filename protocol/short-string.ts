@@ -57,6 +57,11 @@ export function isEscaped(text: string): boolean {
   return ESCAPED.test(text)
 }
 
+/** The bytes of the string: those that `shortstrText` made it from. */
+export function shortstrBytes(text: string): Buffer {
+  return isEscaped(text) ? unescapedBytes(text) : Buffer.from(text)
+}
+
 /** The bytes of a string in which `isEscaped` found something. */
 export function unescapedBytes(text: string): Buffer {
   const bytes = Buffer.alloc(text.length * 3)

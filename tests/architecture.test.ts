@@ -49,6 +49,7 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   { name: 'memory', path: /^src\/broker\/memory\// },
   { name: 'scheduling', path: /^src\/broker\/scheduling\// },
   { name: 'messages', path: /^src\/broker\/messages\// },
+  { name: 'dead-letters', path: /^src\/broker\/dead-letters\// },
   { name: 'queues', path: /^src\/broker\/queues\// },
   { name: 'exchanges', path: /^src\/broker\/exchanges\// },
   { name: 'routing', path: /^src\/broker\/routing\// },

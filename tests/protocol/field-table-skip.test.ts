@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeFieldTable, encodeFieldTable } from '../../protocol/field-table.ts'
 import { FIELD_DEPTH_MAX, FIELDS_MAX } from '../../protocol/field-table-limits.ts'
-import { skipFieldTable } from '../../protocol/field-table-skip.ts'
+import { skipField, skipFieldTable } from '../../protocol/field-table-skip.ts'
 import { Reader } from '../../protocol/reader.ts'
 import { fieldTable, mutated } from './arbitraries.ts'
 import { arrayOf, nestedArrays, nestedTables, tableOf, voids } from './tables.ts'
@@ -86,4 +86,20 @@ test('bombs of depth and of fields meet the same limits', () => {
   expect(expectAgreement(nestedArrays(20_000))).toBe(-1)
   expect(expectAgreement(tableOf(['k', arrayOf(voids(FIELDS_MAX - 1))]))).toBeGreaterThan(0)
   expect(expectAgreement(tableOf(['k', arrayOf(voids(FIELDS_MAX))]))).toBe(-1)
+})
+
+test('skipping field by field passes over one field each', () => {
+  fc.assert(
+    fc.property(fieldTable, (table) => {
+      const bytes = encodeFieldTable(table)
+      let at = 4
+      for (const [name, field] of table) {
+        const start = at + 1 + (bytes[at] as number)
+        at = skipField(bytes, start)
+        const alone = encodeFieldTable(new Map([[name, field]]))
+        expect(bytes.subarray(start, at)).toEqual(alone.subarray(alone.length - (at - start)))
+      }
+      expect(at).toBe(bytes.length)
+    }),
+  )
 })

@@ -6,6 +6,7 @@ import {
   decodeContentHeader,
   encodeContentHeader,
   findProperty,
+  headersPlace,
   PROPERTY_FLAGS,
   type Properties,
   readFlags,
@@ -183,3 +184,18 @@ function decodes(header: Buffer): boolean {
     return false
   }
 }
+
+test('the headers have a place, whether there are any or not', () => {
+  fc.assert(
+    fc.property(properties, fc.nat(9), ({ headers, ...others }, before) => {
+      const place = (some: Properties) =>
+        headersPlace(Buffer.concat([Buffer.alloc(before), encodeContentHeader(0, some)]), before)
+      const bytes = Buffer.concat([
+        Buffer.alloc(before),
+        encodeContentHeader(0, { ...others, headers: headers ?? new Map() }),
+      ])
+      const at = findProperty(bytes, before, bytes.length, PROPERTY_FLAGS.headers.flag)
+      expect([place(others), place({ ...others, headers: new Map() })]).toEqual([at, at])
+    }),
+  )
+})

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Reader } from '../../protocol/reader.ts'
-import { isEscaped, nameText, shortstrText } from '../../protocol/short-string.ts'
+import { isEscaped, nameText, shortstrBytes, shortstrText } from '../../protocol/short-string.ts'
 import { Writer } from '../../protocol/writer.ts'
 
 function written(text: string): Buffer {
@@ -92,5 +92,14 @@ test('a name in Latin-1 is not taken for the same name in UTF-8', () => {
       }
     }),
     { numRuns: 10_000 },
+  )
+})
+
+test('any bytes are the same again when their text is made bytes', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), (array) => {
+      const bytes = Buffer.from(array)
+      expect(shortstrBytes(shortstrText(bytes, 0, bytes.length))).toEqual(bytes)
+    }),
   )
 })

@@ -1,5 +1,7 @@
 import type { Clock } from '../../src/lib/clock.ts'
 
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 /** Stands still until it is turned. */
 export class HandClock implements Clock {
   nowMs = 0
@@ -17,8 +19,9 @@ export class HandClock implements Clock {
     return this.wallBeginMs + this.nowMs
   }
 
+  /** Like a timer of Node.js: what is too late for it is done at once. */
   after(ms: number, work: () => void): () => void {
-    const timer = { atMs: this.nowMs + ms, work }
+    const timer = { atMs: this.nowMs + (ms > TIMER_MS_MAX ? 1 : ms), work }
     this.timers.add(timer)
     this.timersSet++
     return () => this.timers.delete(timer)

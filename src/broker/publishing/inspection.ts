@@ -1,5 +1,4 @@
 /** What publishing reads of a message's properties: which need a look, and whether their values make sense. */
-import { printText } from '../../../protocol/erlang-terms.ts'
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { findProperty, PROPERTY_FLAGS, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
@@ -18,8 +17,6 @@ const PERSISTENT = 2
 /** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
 const BARE_HEADER_BYTES = 14
 const DELIVERY_MODE_HEADER_BYTES = 15
-
-const EXPIRATION_MS_MAX = 315_360_000_000n
 
 /** True when the properties are well-formed and none of them needs a look. Throws BrokerError for malformed ones. */
 export function isPlain(message: Message): boolean {
@@ -66,15 +63,4 @@ export function routingKeysIn(headers: FieldTable, name: 'CC' | 'BCC'): string[]
 /** As a routing key is read from a short string, lossless where it is not UTF-8. */
 function longstrText(value: string | Uint8Array): string {
   return typeof value === 'string' ? value : shortstrText(Buffer.from(value), 0, value.length)
-}
-
-/** RabbitMQ: the expiration is a string of decimal milliseconds. */
-export function checkExpiration(text: string): void {
-  const digits = /^[+-]?\d+/.exec(text)?.[0]
-  if (digits === undefined) throw refuse.invalidExpiration(text, 'no_integer')
-  const rest = text.slice(digits.length)
-  if (rest !== '') throw refuse.invalidExpiration(text, `{leftover_string,${printText(rest)}}`)
-  const value = BigInt(digits.replace(/^\+/, ''))
-  if (value < 0n) throw refuse.invalidExpiration(text, `{value_negative,${value}}`)
-  if (value > EXPIRATION_MS_MAX) throw refuse.invalidExpiration(text, `{value_too_large,${value}}`)
 }

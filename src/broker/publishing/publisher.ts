@@ -9,13 +9,14 @@ import type { Turn } from '../../lib/turn.ts'
 import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
+import { parseExpiration } from '../queues/expiry.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
 import { FanOut } from './fan-out.ts'
-import { checkExpiration, INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
+import { INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
 import type { PublishOutcome } from './outcome.ts'
 
 const HEADERS = propertySet('headers')
@@ -143,7 +144,7 @@ export class Publisher {
     const { properties } = message
     const { replyTo, expiration, userId, headers = NO_HEADERS } = properties
     if (replyTo === REPLY_QUEUE && this.replyConsumer === undefined) throw refuse.noReplyConsumer()
-    if (expiration !== undefined) checkExpiration(expiration)
+    if (expiration !== undefined) parseExpiration(expiration)
     const carbonCopies = routingKeysIn(headers, 'CC')
     const blindCopies = routingKeysIn(headers, 'BCC')
     const { user, isImpersonator } = this.#session

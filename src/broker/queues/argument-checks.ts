@@ -2,6 +2,7 @@
 import { printText } from '../../../protocol/erlang-terms.ts'
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import { fieldTypeName, integerValue } from '../fields.ts'
+import { TIME_MS_MAX } from './expiry.ts'
 
 /** Why a value is refused, or undefined when it is fine. */
 export type Check = (field: Field, all: FieldTable) => string | undefined
@@ -9,8 +10,6 @@ export type Check = (field: Field, all: FieldTable) => string | undefined
 /** Why a whole number is refused, or undefined when it is fine. */
 export type NumberCheck = (value: bigint) => string | undefined
 
-/** RabbitMQ's longest time in milliseconds: ten years. */
-const TIME_MS_MAX = 315_360_000_000n
 const NO_ARGUMENTS: FieldTable = new Map()
 
 export const integer =

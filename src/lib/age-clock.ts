@@ -1,0 +1,49 @@
+/**
+ * The clock by which messages grow old, in milliseconds since 1970. Where the system's clock is set while the broker runs, this one
+ * goes on as before: what it is apart from the system's clock is its offset. So a clock that jumps ahead expires nothing, and one
+ * that jumps back keeps nothing.
+ *
+ * Across a restart the system's clock tells how much time has passed, with the offset there was, so that messages grow old while the
+ * broker is down. Had the system's clock been set back meanwhile, time would go backward: then it begins where it was. Had it been
+ * set ahead, that looks like a longer time of being down, and counts.
+ */
+import type { Clock } from './clock.ts'
+
+/** What a later life has to know. */
+export interface AgeClockState {
+  /** The time of this clock. */
+  readonly nowMs: number
+  /** What had to be added to the time of the system's clock. */
+  readonly offsetMs: number
+}
+
+export class AgeClock implements Clock {
+  readonly #clock: Clock
+  /** What has to be added to the time of the monotonic clock. */
+  readonly #beginMs: number
+
+  /** `last` is the state that was saved last in an earlier life. */
+  constructor(clock: Clock, last: AgeClockState = { nowMs: 0, offsetMs: 0 }) {
+    this.#clock = clock
+    this.#beginMs = Math.max(clock.wallMs() + last.offsetMs, last.nowMs) - clock.monotonicMs()
+  }
+
+  /** The time: it only goes forward. */
+  monotonicMs(): number {
+    return this.#beginMs + this.#clock.monotonicMs()
+  }
+
+  wallMs(): number {
+    return this.#clock.wallMs()
+  }
+
+  after(ms: number, work: () => void): () => void {
+    return this.#clock.after(ms, work)
+  }
+
+  /** To be saved now and then. */
+  get state(): AgeClockState {
+    const nowMs = this.monotonicMs()
+    return { nowMs, offsetMs: nowMs - this.#clock.wallMs() }
+  }
+}

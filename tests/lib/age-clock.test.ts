@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest'
+import { AgeClock } from '../../src/lib/age-clock.ts'
+import { HandClock } from '../support/hand-clock.ts'
+
+const HOUR = 3_600_000
+const YEAR = 365 * 24 * HOUR
+const TODAY = 1_800_000_000_000
+
+function clockAt(wallMs: number): HandClock {
+  const clock = new HandClock()
+  clock.wallBeginMs = wallMs
+  return clock
+}
+
+describe('the clock of ages', () => {
+  test('begins with the time of the system', () => {
+    const system = clockAt(TODAY)
+    const clock = new AgeClock(system)
+    system.turn(5)
+    expect(clock.monotonicMs()).toBe(TODAY + 5)
+    expect(clock.state).toEqual({ nowMs: TODAY + 5, offsetMs: 0 })
+  })
+
+  test.each([-YEAR, -HOUR, HOUR, YEAR])('goes on when the clock of the system jumps by %i ms', (jumpMs) => {
+    const system = clockAt(TODAY)
+    const clock = new AgeClock(system)
+    system.wallBeginMs += jumpMs
+    system.turn(10)
+    expect(clock.monotonicMs()).toBe(TODAY + 10)
+    expect(clock.state).toEqual({ nowMs: TODAY + 10, offsetMs: -jumpMs })
+    expect(clock.wallMs()).toBe(TODAY + jumpMs + 10)
+  })
+
+  test.each([-YEAR, 0, YEAR])(
+    'counts the time that it was down, though the system’s had jumped by %i ms before',
+    (jumpMs) => {
+      const system = clockAt(TODAY)
+      const before = new AgeClock(system)
+      system.wallBeginMs += jumpMs
+      const { state } = before
+      const after = new AgeClock(clockAt(TODAY + jumpMs + HOUR), state)
+      expect(after.monotonicMs()).toBe(TODAY + HOUR)
+    },
+  )
+
+  test('never goes back: it begins where it was when the system’s clock was set back while it was down', () => {
+    const { state } = new AgeClock(clockAt(TODAY))
+    const system = clockAt(TODAY - YEAR)
+    const clock = new AgeClock(system, state)
+    system.turn(HOUR)
+    expect(clock.monotonicMs()).toBe(TODAY + HOUR)
+    expect(new AgeClock(clockAt(TODAY - YEAR + 3 * HOUR), clock.state).monotonicMs()).toBe(TODAY + 3 * HOUR)
+  })
+
+  test('has the timers of the system', () => {
+    const system = clockAt(TODAY)
+    const done: number[] = []
+    const clock = new AgeClock(system)
+    clock.after(10, () => done.push(clock.monotonicMs()))
+    clock.after(10, () => done.push(0))()
+    system.turn(10)
+    expect(done).toEqual([TODAY + 10])
+  })
+})
