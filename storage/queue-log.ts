@@ -7,8 +7,9 @@
  */
 import { DeliveryCounts } from './delivery-counts.ts'
 import { eachReady } from './each-ready.ts'
+import { type EvictedLog, evictSegment, evictSegments } from './log-eviction.ts'
 import type { LogRecorder } from './log-recorder.ts'
-import { PositionSet } from './position-set.ts'
+import { purgeReady } from './purge-ready.ts'
 import { NO_BYTES, QueueBytes } from './queue-bytes.ts'
 import { NOTHING_READY, ReadyPositions } from './ready-positions.ts'
 import type { RecordSource } from './record.ts'
@@ -140,7 +141,8 @@ export class QueueLog {
   eachReady(show: (segment: Segment, index: number) => void, whenShown: () => void): void {
     const load = (segment: Segment, whenLoaded: () => void): void => this.load(segment, whenLoaded)
     const unload = (segment: Segment): void => {
-      if (segment.next !== undefined && this.#recorder !== undefined) this.#evict(segment, this.#recorder)
+      const log = this.#evictedLog()
+      if (segment.next !== undefined && log !== undefined) evictSegment(segment, log)
     }
     eachReady({ chain: this.#chain, ready: this.#ready, load, unload }, show, whenShown)
   }
@@ -169,7 +171,7 @@ export class QueueLog {
 
   /** A message that does not count as unacked is done with. */
   finish(segment: Segment, index: number): void {
-    if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
+    if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.bodies.drop(index)
     if (this.#recorder !== undefined) this.#recorder.settled(segment, index)
     if (++segment.settledCount === segment.count) this.#release(segment)
   }
@@ -199,32 +201,15 @@ export class QueueLog {
     const count = this.readyCount
     if (count === 0) return 0
     this.#ready.countRun()
-    this.#ready.requeued.drain((segment, index) => {
-      segment.unloadedBytes = 0
-      this.finish(segment, index)
+    purgeReady({
+      ready: this.#ready,
+      pool: this.#pool,
+      recorder: this.#recorder,
+      finish: (segment, index) => this.finish(segment, index),
+      release: (segment) => this.#release(segment),
     })
-    let { cursor: segment, cursorIndex: from } = this.#ready
-    while (segment !== undefined) {
-      const next: Segment | undefined = segment.next
-      this.#dropFrom(segment, from)
-      segment = next
-      from = 0
-    }
     this.readyCount = this.#bytes.ready = 0
     return count
-  }
-
-  /** Leaves out records that turned out to be damaged on the disk. What is unacked goes when it is settled or requeued. */
-  discard(segment: Segment, first: number, count: number): void {
-    const { notes } = segment
-    for (let index = first; index < first + count; index++) {
-      // With the last of its records, the segment is gone.
-      if (segment.notes !== notes) return
-      if (segment.settled?.has(index)) continue
-      segment.damaged ??= new PositionSet()
-      segment.damaged.add(index)
-      if (this.takeAt(segment, index)) this.settle(segment, index)
-    }
   }
 
   /** Gives everything back, whether settled or not. */
@@ -235,25 +220,6 @@ export class QueueLog {
     this.segment = undefined
     this.readyCount = 0
     this.#bytes.clear()
-  }
-
-  #dropFrom(segment: Segment, from: number): void {
-    this.#ready.moveCursor(segment, segment.count)
-    segment.unloadedBytes = 0
-    const settledCount = segment.settledCount + segment.unpassedFrom(from)
-    if (settledCount === segment.count) {
-      this.#release(segment)
-      return
-    }
-    const recorder = this.#recorder
-    if (recorder !== undefined || segment.bodies !== undefined) {
-      for (let index = from; index < segment.count; index++) {
-        if (segment.isPassed(index)) continue
-        if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.dropBody(index)
-        recorder?.settled(segment, index)
-      }
-    }
-    segment.settledCount = settledCount
   }
 
   #makeRoom(recordBytes: number): Segment {
@@ -274,21 +240,13 @@ export class QueueLog {
 
   /** Takes segments out of memory that are safe on disk and not due soon, until so many bytes are free. */
   evict(bytes: number): number {
-    let freed = 0
-    const recorder = this.#recorder
-    if (recorder === undefined) return freed
-    for (let at = this.#chain.tail?.previous; at !== undefined && freed < bytes; at = at.previous) {
-      freed += this.#evict(at, recorder)
-    }
-    return freed
+    const log = this.#evictedLog()
+    return log === undefined ? 0 : evictSegments(this.#chain.tail, bytes, log)
   }
 
-  #evict(segment: Segment, recorder: LogRecorder): number {
-    if (!segment.isResident || this.#ready.isDueSoon(segment) || !recorder.isSafe(segment)) return 0
-    if (segment.taken !== undefined || !this.#ready.isBehindCursor(segment, 0)) segment.keepBodyBytes()
-    segment.unloadedBytes = this.#ready.bytesIn(segment)
-    segment.appendedBytes = 0
-    return this.#pool.evict(segment)
+  #evictedLog(): EvictedLog | undefined {
+    const recorder = this.#recorder
+    return recorder === undefined ? undefined : { ready: this.#ready, pool: this.#pool, recorder }
   }
 
   /** The segment is in memory again: what its ready messages were counted with may have been damaged, or an estimate. */

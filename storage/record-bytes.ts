@@ -14,7 +14,7 @@ import type { Segment } from './segment.ts'
 export function copyRecord(segment: Segment, index: number): Buffer {
   const { bytes } = segment.block
   const record = bytes.subarray(segment.offsets[index] as number, segment.recordEnd(index))
-  const body = segment.bodies?.[index]
+  const body = segment.bodies?.at(index)
   const bodyStart = segment.bodyStart(index) - (segment.offsets[index] as number)
   const parts = [record.subarray(0, bodyStart), ...(body === undefined ? [] : [body.bytes]), record.subarray(bodyStart)]
   const copy = Buffer.concat(parts)

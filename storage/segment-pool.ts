@@ -120,7 +120,7 @@ export class SegmentPool implements StorageMemory {
 
   give(segment: Segment): void {
     const { block } = segment
-    this.bytesInUse -= block.size + segment.dropBodies()
+    this.bytesInUse -= block.size + (segment.bodies?.dropAll() ?? 0)
     segment.block = EMPTY_BLOCK
     this.#free(block)
     segment.clear()
@@ -163,14 +163,13 @@ export class SegmentPool implements StorageMemory {
   /** Takes the records of a segment that are safe on disk out of memory; the bytes this frees. */
   evict(segment: Segment): number {
     const { block } = segment
-    const freed = block.size + segment.dropBodies()
+    const freed = block.size + (segment.bodies?.dropAll() ?? 0)
     this.bytesInUse -= freed
     segment.block = EMPTY_BLOCK
     this.#free(block)
     segment.offsets = NO_OFFSETS
     this.countOffsets(segment)
     segment.bodies = undefined
-    segment.besideBytes = 0
     return freed
   }
 

@@ -31,7 +31,7 @@ export function mayGrow(segment: Segment, recordBytes: number, grownMax: number,
  * last segment: many queues that grow at once stay small.
  */
 export function nextSize(tail: Segment, count: number, grownMax: number): number {
-  if (tail.besideBytes >= BESIDE_BYTES_MAX) return Math.max(FIRST_SEGMENT_BYTES, tail.length)
+  if (isFullBeside(tail)) return Math.max(FIRST_SEGMENT_BYTES, tail.length)
   const size = grownMax << Math.min(3, Math.floor(count / SEGMENTS_OF_A_SIZE))
   return Math.min(SEGMENT_BYTES, Math.max(size, tail.block.size))
 }
@@ -43,5 +43,9 @@ export function firstSizeAfter(last: Segment): number {
 
 /** A segment is read back as a whole: large bodies beside it are limited, too. */
 export function isFull(segment: Segment): boolean {
-  return segment.count === SEGMENT_RECORDS_MAX || segment.besideBytes >= BESIDE_BYTES_MAX
+  return segment.count === SEGMENT_RECORDS_MAX || isFullBeside(segment)
+}
+
+function isFullBeside({ bodies }: Segment): boolean {
+  return bodies !== undefined && bodies.givenBytes >= BESIDE_BYTES_MAX
 }

@@ -4,6 +4,7 @@
  */
 
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import { BodiesBeside } from './bodies-beside.ts'
 import type { DeliveryCounts } from './delivery-counts.ts'
 import type { PositionSet } from './position-set.ts'
 import {
@@ -50,10 +51,8 @@ export class Segment {
   countedBytes = 0
   /** Some of its records may have an extension behind the body. */
   mayHaveExtensions = false
-  /** Bodies kept by reference, by record index. */
-  bodies: (Block | undefined)[] | undefined
-  /** Bytes of all bodies that it was given by reference. */
-  besideBytes = 0
+  /** Large bodies, which it keeps by reference; undefined while it has none. */
+  bodies: BodiesBeside | undefined
   previous: Segment | undefined
   next: Segment | undefined
   /** How often its messages came back, once one has. */
@@ -118,7 +117,9 @@ export class Segment {
     } else view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_BODY_BESIDE)
     this.length = at
     if (source.extension !== undefined) this.#extend(start, source.extension)
-    return isBeside ? this.keepBody(index, source.ownBody()) : 0
+    if (!isBeside) return 0
+    this.bodies ??= new BodiesBeside()
+    return this.bodies.keep(index, source.ownBody())
   }
 
   /** Puts an extension behind the last record, which starts here. */
@@ -129,37 +130,6 @@ export class Segment {
     view.setUint16(this.length, extension.length)
     bytes.set(extension, this.length + EXTENSION_LENGTH_BYTES)
     this.length += EXTENSION_LENGTH_BYTES + extension.length
-  }
-
-  /**
-   * Keeps a body by reference, for the record at this index. Returns the bytes of memory this takes: none when another
-   * queue keeps the same body already.
-   */
-  keepBody(index: number, body: Block): number {
-    this.bodies ??= []
-    while (this.bodies.length < index) this.bodies.push(undefined)
-    this.bodies[index] = body
-    this.besideBytes += body.size
-    if (body.keepers++ > 0) return 0
-    body.hold()
-    return body.size
-  }
-
-  /** Forgets the body of a settled record that was kept by reference; the bytes this frees. */
-  dropBody(index: number): number {
-    const body = this.bodies?.[index]
-    if (body === undefined || this.bodies === undefined) return 0
-    this.bodies[index] = undefined
-    if (--body.keepers > 0) return 0
-    body.release()
-    return body.size
-  }
-
-  /** Forgets all bodies kept by reference; the bytes this frees. */
-  dropBodies(): number {
-    let freed = 0
-    for (let index = 0; this.bodies !== undefined && index < this.bodies.length; index++) freed += this.dropBody(index)
-    return freed
   }
 
   /** Where the key of a record begins in the block; its header begins where it ends. */
@@ -269,7 +239,6 @@ export class Segment {
     this.length = 0
     this.mayHaveExtensions = false
     this.bodies = undefined
-    this.besideBytes = 0
     this.deliveries = undefined
     this.settled = undefined
     this.taken = undefined
@@ -293,9 +262,4 @@ export class Segment {
 /** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
 export function deliveriesBefore(segment: Segment, index: number): number {
   return segment.deliveries?.of(index) ?? 0
-}
-
-/** Whether the body of this record is kept by reference. */
-export function isBodyBeside(segment: Segment, index: number): boolean {
-  return segment.block.view.getUint16((segment.offsets[index] as number) + 2) === RECORD_BODY_BESIDE
 }

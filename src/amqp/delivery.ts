@@ -47,7 +47,7 @@ export function writeDelivery(
   if (bodyBytes > 0 && !isSplit)
     at = writeContentFrame(out, at, FRAME_BODY, channel, block, bodyStart, bodyStart + bodyBytes)
   outbox.length = at
-  const beside = segment.bodies?.[index]
+  const beside = segment.bodies?.at(index)
   if (beside !== undefined) writeBody(target, beside, 0, beside.size)
   else if (isSplit) writeBody(target, block, bodyStart, bodyStart + bodyBytes)
 }
@@ -73,7 +73,7 @@ export function writeStoredContent(target: DeliveryTarget, segment: Segment, ind
   const { block } = segment
   const headerStart = segment.headerStart(index)
   const bodyStart = segment.bodyStart(index)
-  const beside = segment.bodies?.[index]
+  const beside = segment.bodies?.at(index)
   if (beside !== undefined) writeContent(target, block, headerStart, bodyStart, beside, 0, beside.size)
   else writeContent(target, block, headerStart, bodyStart, block, bodyStart, segment.bodyEnd(index))
 }

@@ -38,7 +38,7 @@ export function readMessage(segment: Segment, index: number, facts: DeliveryFact
   const keyStart = segment.keyStart(index)
   const headerStart = segment.headerStart(index)
   const bodyStart = segment.bodyStart(index)
-  const beside = segment.bodies?.[index]
+  const beside = segment.bodies?.at(index)
   return {
     ...facts,
     deliveryCount: deliveriesBefore(segment, index),

@@ -20,6 +20,7 @@ import { LevelJournal } from './log/level-journal.ts'
 import type { LogFiles } from './log/log-files.ts'
 import { PageReader, type PageSource } from './log/page-reader.ts'
 import { QueueRecorder } from './log/queue-recorder.ts'
+import { ReadBack } from './log/read-back.ts'
 import { OpenStore } from './recovery/open-store.ts'
 import { keepRefusedEntities } from './recovery/quarantine.ts'
 import { QueueClaims } from './recovery/queue-claims.ts'
@@ -41,6 +42,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   readonly #options: LevelStorageOptions
   readonly #pool = new SegmentPool()
   readonly #reader = new PageReader(this, this.#pool)
+  readonly #readBack = new ReadBack(this.#reader, () => this.journal)
   readonly #ids: CatalogueIds = firstIds(this.#pool)
   readonly #eviction: Eviction
   #claims = new QueueClaims(new Map())
@@ -194,7 +196,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     if (queueId === undefined) return new QueueLog(this.#pool)
     const recovered = this.#claims.claim(queueId)
     this.#ids.nextQueueId = Math.max(this.#ids.nextQueueId, queueId + 1)
-    const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
+    const recorder = new QueueRecorder(queueId, this.journal, this.#readBack, recovered)
     const log = new QueueLog(this.#pool, recorder)
     recorder.log = log
     if (recovered !== undefined) restoreLog(log, recovered, recorder)
@@ -206,7 +208,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     this.#removeRefused(refused)
     const recorders: QueueRecorder[] = []
     for (const [queueId, recovered] of this.#claims.takeUnclaimed()) {
-      const recorder = new QueueRecorder(queueId, this.journal, this.#reader, recovered)
+      const recorder = new QueueRecorder(queueId, this.journal, this.#readBack, recovered)
       if (recovered.segments.size > 0) recorders.push(recorder)
       else this.journal.queueDeleted(recorder)
     }

@@ -138,7 +138,7 @@ function storedBody(segment: Segment, index: number): string {
   const { bytes, view } = segment.block
   const start = segment.offsets[index] ?? Number.NaN
   const bodyStart = start + RECORD_PREFIX_BYTES + view.getUint16(start) + view.getUint32(start + 4)
-  return segment.bodies?.[index]?.bytes.toString() ?? bytes.toString('utf8', bodyStart, segment.bodyEnd(index))
+  return segment.bodies?.at(index)?.bytes.toString() ?? bytes.toString('utf8', bodyStart, segment.bodyEnd(index))
 }
 
 /** Takes what is ready in a queue. */

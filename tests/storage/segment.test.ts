@@ -4,7 +4,7 @@ import { allocateBlock, Block, EMPTY_BLOCK } from '../../src/lib/block.ts'
 import { PositionSet } from '../../storage/position-set.ts'
 import { BODY_BESIDE_BYTES_MIN, recordLength } from '../../storage/record.ts'
 import { copyRecord, recordSource } from '../../storage/record-bytes.ts'
-import { isBodyBeside, Segment } from '../../storage/segment.ts'
+import { Segment } from '../../storage/segment.ts'
 import { numbered, source, stored } from './sources.ts'
 
 const part = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))
@@ -56,7 +56,7 @@ describe('Segment', () => {
     const sources = [BODY_BESIDE_BYTES_MIN - 1, BODY_BESIDE_BYTES_MIN].map((size) => source(numbered(1, size)))
     const segment = segmentFor(100_000)
     for (const one of sources) segment.append(one)
-    expect([isBodyBeside(segment, 0), isBodyBeside(segment, 1)]).toEqual([false, true])
+    expect(sources.map((_, index) => segment.bodies?.at(index)?.size)).toEqual([undefined, BODY_BESIDE_BYTES_MIN])
     expect(segment.length).toBeLessThan(BODY_BESIDE_BYTES_MIN + 100)
   })
 
@@ -64,9 +64,7 @@ describe('Segment', () => {
     const segment = segmentFor(1000)
     segment.append(source(numbered(1, 5)))
     segment.append(source(numbered(2, BODY_BESIDE_BYTES_MIN)))
-    expect(segment.dropBody(0)).toBe(0)
-    expect(segment.dropBody(1)).toBe(BODY_BESIDE_BYTES_MIN)
-    expect(segment.dropBody(1)).toBe(0)
+    expect([0, 1, 1].map((index) => segment.bodies?.drop(index))).toEqual([0, BODY_BESIDE_BYTES_MIN, 0])
   })
 
   test('counts a body that several segments share once, until the last of them forgets it', () => {
@@ -74,7 +72,7 @@ describe('Segment', () => {
     const shared = { ...source(numbered(1, BODY_BESIDE_BYTES_MIN)), ownBody: () => body }
     const [one, other] = [segmentFor(1000), segmentFor(1000)]
     expect([one.append(shared), other.append(shared)]).toEqual([BODY_BESIDE_BYTES_MIN, 0])
-    expect([one.dropBody(0), other.dropBodies()]).toEqual([0, BODY_BESIDE_BYTES_MIN])
+    expect([one.bodies?.drop(0), other.bodies?.dropAll()]).toEqual([0, BODY_BESIDE_BYTES_MIN])
   })
 
   test('knows which records belong on the disk, in memory or not', () => {

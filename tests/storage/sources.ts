@@ -46,7 +46,7 @@ export function stored(segment: Segment, index: number): Parts {
   const keyStart = start + RECORD_PREFIX_BYTES
   const headerStart = keyStart + view.getUint16(start)
   const bodyStart = headerStart + view.getUint32(start + 4)
-  const beside = segment.bodies?.[index]
+  const beside = segment.bodies?.at(index)
   return {
     key: Buffer.from(bytes.subarray(keyStart, headerStart)),
     header: Buffer.from(bytes.subarray(headerStart, bodyStart)),

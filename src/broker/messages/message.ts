@@ -54,7 +54,7 @@ export class Message implements RecordSource {
     this.bodyStart = bodyStart
     this.bodyEnd = segment.bodyEnd(index)
     this.isDurable = segment.isRecordDurable(index)
-    const beside = segment.bodies?.[index]
+    const beside = segment.bodies?.at(index)
     if (beside === undefined) return
     beside.hold()
     this.setOwnBody(beside)

@@ -92,11 +92,10 @@ export class CatalogueUpdate {
         stored === undefined ? () => removeSegment(queueId, sequence) : segmentEncoder(recorder, stored),
       )
     }
-    recorder.changed.clear()
     if (recorder.isCursorChanged && cursor !== undefined) {
       this.#encoders.push(() => putCursor(queueId, cursor.segment, cursor.index))
     }
-    recorder.isCursorChanged = false
+    recorder.catalogued()
   }
 }
 

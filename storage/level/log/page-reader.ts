@@ -1,6 +1,7 @@
 /** Reads segments back from their pages. */
 import { crc32 } from 'node:zlib'
 import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
+import { BodiesBeside } from '../../bodies-beside.ts'
 import { RECORD_DURABLE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
 import type { Segment } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
@@ -173,9 +174,10 @@ function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Rea
   let besideBytes = 0
   for (const read of reads) {
     if (read.bodyOf === undefined || damaged.has(read)) continue
+    segment.bodies ??= new BodiesBeside()
     // Another queue may have read it meanwhile.
     const block = read.known ?? bodies.find(read.page.file, read.offset) ?? new Block(read.buffer)
-    besideBytes += segment.keepBody(read.bodyOf, block)
+    besideBytes += segment.bodies.keep(read.bodyOf, block)
     bodies.keep(read.page.file, read.offset, block)
   }
   return besideBytes

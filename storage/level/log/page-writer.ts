@@ -69,7 +69,7 @@ function writeBodies(segment: Segment, first: number, end: number, builder: Fram
   if (segment.bodies === undefined) return NO_BODIES
   const bodies: PageBody[] = []
   for (let index = first; index < end; index++) {
-    const body = segment.bodies[index]
+    const body = segment.bodies.at(index)
     if (body !== undefined) bodies.push({ index, ...builder.body(body) })
   }
   return bodies

@@ -11,8 +11,8 @@ import type { Page } from '../disk/places.ts'
 import type { FrameBuilder } from './frame-builder.ts'
 import type { LevelJournal } from './level-journal.ts'
 import type { LogFile } from './log-files.ts'
-import type { DamagedRecords, PageReader } from './page-reader.ts'
 import { type PageOwner, writePages } from './page-writer.ts'
+import type { ReadBack, SegmentOwner } from './read-back.ts'
 import type { QueuePosition, RecoveredQueue } from './recovered-queue.ts'
 import type { Unneeded } from './staged-changes.ts'
 import { StoredSegment, storedOf } from './stored-segment.ts'
@@ -21,9 +21,8 @@ import { StoredSegment, storedOf } from './stored-segment.ts'
 const PAGES_MAX = 16
 const NO_SEGMENTS: readonly StoredSegment[] = []
 const NO_SEQUENCES: readonly number[] = []
-const NO_INDEXES: readonly number[] = []
 
-export class QueueRecorder implements LogRecorder, PageOwner {
+export class QueueRecorder implements LogRecorder, PageOwner, SegmentOwner {
   readonly queueId: number
   /** In the journal's list of those with something to commit. */
   isTouched = false
@@ -40,20 +39,19 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   #cursorIndex = 0
   #hasCursorMoved = false
   readonly #journal: LevelJournal
-  readonly #reader: PageReader
-  #loading: Map<Segment, (() => void)[]> | undefined
+  readonly #readBack: ReadBack
   /** An empty queue has neither. */
   #segments: SmallMap<number, StoredSegment> | undefined
   #changed: SmallSet<number> | undefined
 
-  constructor(queueId: number, journal: LevelJournal, reader: PageReader, recovered?: RecoveredQueue) {
+  constructor(queueId: number, journal: LevelJournal, readBack: ReadBack, recovered?: RecoveredQueue) {
     this.queueId = queueId
     this.#segments = recovered?.segments
     this.#changed = recovered?.changed
     this.cursor = recovered?.cursor
     this.isCursorChanged = recovered?.isCursorChanged ?? false
     this.#journal = journal
-    this.#reader = reader
+    this.#readBack = readBack
     if (recovered !== undefined) journal.changes.recorders.add(this)
   }
 
@@ -64,7 +62,12 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   }
 
   /** Segments that changed since the catalogue was last brought up to date. */
-  get changed(): SmallSet<number> {
+  get changed(): Iterable<number> {
+    return this.#changed ?? NO_SEQUENCES
+  }
+
+  /** Where changed segments are noted: from now on, the catalogue looks here. */
+  #notedChanges(): SmallSet<number> {
     if (this.#changed === undefined) {
       this.#changed = new SmallSet()
       this.#journal.changes.recorders.add(this)
@@ -77,6 +80,12 @@ export class QueueRecorder implements LogRecorder, PageOwner {
     return this.isCursorChanged || (this.#changed !== undefined && this.#changed.size > 0)
   }
 
+  /** The catalogue was told all of it. */
+  catalogued(): void {
+    this.#changed?.clear()
+    this.isCursorChanged = false
+  }
+
   /** The catalogue knows nothing of it. */
   get isEmpty(): boolean {
     return this.#segments === undefined || this.#segments.size === 0
@@ -85,7 +94,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   appended(segment: Segment, messageBytes: number): void {
     let stored = storedOf(segment)
     if (stored === undefined) {
-      stored = new StoredSegment(segment.sequence, segment, this.changed)
+      stored = new StoredSegment(segment.sequence, segment, this.#notedChanges())
       segment.notes = stored
       segment.settled = stored.settled
       const complete = segment.previous && storedOf(segment.previous)
@@ -151,47 +160,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
   }
 
   load(segment: Segment, whenLoaded: (() => void) | undefined): void {
-    const waiting = this.#loading?.get(segment)
-    if (waiting !== undefined) {
-      if (whenLoaded !== undefined) waiting.push(whenLoaded)
-      return
-    }
-    const callbacks = whenLoaded === undefined ? [] : [whenLoaded]
-    this.#loading ??= new Map()
-    this.#loading.set(segment, callbacks)
-    this.#reader
-      .load(segment, () => this.#admitted(segment))
-      .then(
-        (damaged) => {
-          this.#loading?.delete(segment)
-          this.#discard(segment, damaged)
-          for (const callback of callbacks) this.#journal.call(callback)
-        },
-        (error: unknown) => {
-          this.#loading?.delete(segment)
-          this.#journal.unreadable(error)
-        },
-      )
-  }
-
-  /** What the bodies were counted with may have been an estimate, and some of it may be damaged. */
-  #admitted(segment: Segment): void {
-    this.log?.loaded(segment)
-    const stored = storedOf(segment)
-    if (stored === undefined) return
-    stored.unsettledBytes = 0
-    for (let index = 0; index < segment.count; index++) {
-      if (!stored.isSettled(index)) stored.unsettledBytes += segment.bodyBytes(index)
-    }
-    for (const index of stored.newlySettled ?? NO_INDEXES) stored.unsettledBytes += segment.bodyBytes(index)
-  }
-
-  #discard(segment: Segment, damaged: readonly DamagedRecords[]): void {
-    for (const { page, first, count } of damaged) {
-      const place = page.file === 0 ? `catalogue entry ${page.offset}` : `log file ${page.file} at ${page.offset}`
-      this.#journal.damaged(`${count} messages of queue ${this.queueId} in ${place} are damaged and left out`)
-      this.log?.discard(segment, first, count)
-    }
+    this.#readBack.load(this, segment, whenLoaded)
   }
 
   /** Puts what is new into the frame that will be the next in this log file. */
@@ -215,7 +184,7 @@ export class QueueRecorder implements LogRecorder, PageOwner {
       const stored = this.segments.get(sequence)
       if (stored !== undefined) unneeded.segments.push(stored)
       this.segments.delete(sequence)
-      this.changed.add(sequence)
+      this.#notedChanges().add(sequence)
     }
     this.#dropped = undefined
     this.#gatherCursor(builder)

@@ -78,7 +78,7 @@ function publish(...bodies: string[]): void {
 }
 
 function bodyOf({ segment, index }: Position): string {
-  const beside = segment.bodies?.[index]
+  const beside = segment.bodies?.at(index)
   if (beside !== undefined) return beside.bytes.toString('utf8', 0, 5)
   return segment.block.bytes.toString('utf8', segment.bodyStart(index), segment.bodyEnd(index)).slice(0, 5)
 }

@@ -146,7 +146,7 @@ test('a body that queues share moves once, and stays until the last of them need
   const third = await takeOne(logs[2] as QueueLog)
   expect([second.number, third.number]).toEqual([7, 7])
   // Nor is it in memory twice.
-  expect(second.segment.bodies?.[second.index]).toBe(third.segment.bodies?.[third.index])
+  expect(second.segment.bodies?.at(second.index)).toBe(third.segment.bodies?.at(third.index))
   logs[1]?.settle(second.segment, second.index)
   logs[2]?.settle(third.segment, third.index)
   await committed(store.storage)
