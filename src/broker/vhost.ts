@@ -12,7 +12,7 @@ import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
 import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
-import { Queue, type QueueSpec } from './queues/queue.ts'
+import { Queue, type QueueSpec, type QueueSurroundings } from './queues/queue.ts'
 import { queueKind } from './queues/queue-kinds.ts'
 import { SharedArguments } from './queues/shared-arguments.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
@@ -35,10 +35,11 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
   ['amq.rabbitmq.trace', 'topic', true],
 ]
 
-export class Vhost implements Topology {
+export class Vhost implements Topology, QueueSurroundings {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
   readonly routes: Routes
+  readonly scheduler: DeliveryScheduler
   /** For work that takes several turns. */
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
@@ -51,7 +52,6 @@ export class Vhost implements Topology {
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
   readonly #sharedArguments = new SharedArguments()
-  readonly #scheduler: DeliveryScheduler
   /** Whether messages can survive a restart. */
   readonly isStorageDurable: boolean
   readonly #storage: VhostStorage
@@ -66,7 +66,7 @@ export class Vhost implements Topology {
     topology: TopologyMemory,
   ) {
     this.name = name
-    this.#scheduler = scheduler
+    this.scheduler = scheduler
     this.#storage = storage.vhost(name)
     this.isStorageDurable = storage.isDurable
     this.routes = new Routes(this, this.replyConsumers, inputTurn)
@@ -144,7 +144,7 @@ export class Vhost implements Topology {
       { ...spec, arguments: queueArguments },
       settings,
       kind.messages(logs, settings),
-      this.#scheduler,
+      this,
     )
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue))

@@ -22,9 +22,7 @@ beforeEach(async () => {
 
 /** A queue that takes so many messages. */
 function fullAfter(count: number, name: string): string {
-  broker.broker.declareQueue(name)
-  const queue = broker.server.core.requireVhost('/').requireQueue(name)
-  queue.admission = { admits: () => queue.readyCount < count }
+  broker.broker.declareQueue(name, { arguments: { 'x-max-length': count, 'x-overflow': 'reject-publish' } })
   return name
 }
 

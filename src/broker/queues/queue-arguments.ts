@@ -69,7 +69,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'maxLength',
     read: asNumber,
     policy: 'lower',
-    isWithoutEffect: true,
   },
   'x-max-length-bytes': {
     types: ALL,
@@ -77,7 +76,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'maxLengthBytes',
     read: asNumber,
     policy: 'lower',
-    isWithoutEffect: true,
   },
   'x-max-priority': {
     types: CLASSIC,
@@ -95,7 +93,6 @@ const QUEUE_ARGUMENTS = {
     read: asOneOf(OVERFLOWS),
     default: 'drop-head',
     policy: 'argument',
-    isWithoutEffect: true,
   },
   'x-queue-mode': { types: CLASSIC, check: oneOf(['default', 'lazy'], unsupported('mode')) },
   'x-queue-version': {

@@ -9,6 +9,7 @@ import type { Consumer } from './consumer.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
 import type { QueueMessages } from './queue-messages.ts'
+import { needsUpkeep, QueueUpkeep, type UpkeepTools } from './queue-upkeep.ts'
 import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
 
 /** Before it is looked at, a queue delivers so many messages between two looks at the clock. */
@@ -23,9 +24,9 @@ export interface QueueSpec {
   readonly owner: Session | undefined
 }
 
-/** Decides whether a queue takes a message. */
-export interface Admission {
-  admits(message: Message): boolean
+/** What is around a queue. */
+export interface QueueSurroundings extends UpkeepTools {
+  readonly scheduler: DeliveryScheduler
 }
 
 export class Queue {
@@ -39,8 +40,6 @@ export class Queue {
   owner: Session | undefined
   /** What it does by its arguments and by policy. */
   settings: QueueSettings
-  /** Asked about each message, where the queue does not take all of them. */
-  admission: Admission | undefined
   consumers = NO_CONSUMERS
   /** Where messages go that leave without having been accepted; without, they are dropped. */
   deadLetters: DeadLetters | undefined
@@ -56,15 +55,17 @@ export class Queue {
   #returning: Set<() => void> | undefined
   /** Messages that leave for their dead letter queues, once there were any. */
   #dying: DeadLetterLine | undefined
+  /** Where its settings ask for more than keeping and delivering messages. */
+  #upkeep: QueueUpkeep | undefined
   readonly #messages: QueueMessages
-  readonly #scheduler: DeliveryScheduler
+  readonly #surroundings: QueueSurroundings
 
   constructor(
     vhostName: string,
     spec: QueueSpec,
     settings: QueueSettings,
     messages: QueueMessages,
-    scheduler: DeliveryScheduler,
+    surroundings: QueueSurroundings,
   ) {
     this.name = spec.name
     this.vhostName = vhostName
@@ -74,7 +75,8 @@ export class Queue {
     this.settings = settings
     this.owner = spec.owner
     this.#messages = messages
-    this.#scheduler = scheduler
+    this.#surroundings = surroundings
+    if (needsUpkeep(settings)) this.applySettings(settings)
   }
 
   get readyCount(): number {
@@ -101,16 +103,23 @@ export class Queue {
 
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
-    if (this.admission !== undefined && !this.admission.admits(message)) return false
+    if (this.#upkeep !== undefined) return this.#upkeep.publish(message)
+    this.append(message)
+    return true
+  }
+
+  /** Puts a message behind the others, whatever the settings say. */
+  append(message: Message): void {
     this.#messages.append(message)
     this.publishedCount++
     if (this.consumers.count > 0) this.wake()
-    return true
   }
 
   /** Goes on by these settings. */
   applySettings(settings: QueueSettings): void {
     this.settings = settings
+    if (needsUpkeep(settings)) this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
+    this.#upkeep?.apply(settings)
   }
 
   get #waker(): () => void {
@@ -122,13 +131,13 @@ export class Queue {
   wake(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    this.#scheduler.add(this)
+    this.#surroundings.scheduler.add(this)
   }
 
   /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
   deliver(limit: number): number {
     this.#isScheduled = false
-    return this.#returning === undefined ? this.#deliver(limit) : 0
+    return this.#deliver(limit)
   }
 
   /**
@@ -137,14 +146,20 @@ export class Queue {
    */
   catchUp(): void {
     if (this.#returning !== undefined) for (const finish of [...this.#returning]) finish()
+    this.deliverNow()
+  }
+
+  /** Delivers what consumers can take, for as long as the time allows. */
+  deliverNow(): void {
     if (!this.#isScheduled) return
-    const turn = this.#scheduler.beginCatchUp()
+    const turn = this.#surroundings.scheduler.beginCatchUp()
     while (this.#deliver(CATCH_UP_MESSAGES) === CATCH_UP_MESSAGES && !turn.spend(CATCH_UP_MESSAGES)) {
       // the next ones
     }
   }
 
   #deliver(limit: number): number {
+    if (this.#returning !== undefined || this.#upkeep?.isDropping === true) return 0
     const messages = this.#messages
     const consumers = this.consumers
     let left = limit
@@ -183,6 +198,10 @@ export class Queue {
   ): 'taken' | 'empty' | 'unread' {
     const messages = this.#messages
     if (messages.readyCount === 0) return 'empty'
+    if (this.#upkeep?.isDropping === true) {
+      this.#upkeep.whenDropped(whenReadable)
+      return 'unread'
+    }
     if (!messages.isReadable(whenReadable)) return 'unread'
     messages.take(!isNoAck)
     const segment = messages.segment as Segment
@@ -215,9 +234,22 @@ export class Queue {
     return true
   }
 
+  /** Takes the next ready message out of the queue. There must be one, and it must be in memory. */
+  dropHead(reason: DeadLetterReason): void {
+    const messages = this.#messages
+    const isDeadLetter = this.deadLetters !== undefined
+    messages.take(isDeadLetter)
+    const segment = messages.segment as Segment
+    if (isDeadLetter) {
+      this.unackedCount++
+      this.settle(segment, messages.index, reason)
+    } else messages.finish(segment, messages.index)
+  }
+
   #requeue(segment: Segment, index: number): void {
     this.unackedCount--
     this.#messages.requeue(segment, index)
+    this.#upkeep?.returned()
     if (this.consumers.count > 0) this.wake()
   }
 

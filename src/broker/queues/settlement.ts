@@ -10,6 +10,8 @@ export type Settlement = 'ack' | 'requeue' | DeadLetterReason
 
 /** Where the messages of one queue go that leave it without having been accepted. */
 export interface DeadLetters {
+  /** More wait to go than is good: what need not leave now should stay where it is for a while. */
+  readonly isBehind: boolean
   /**
    * Takes over a message, whose record is in memory. What this appends to other queues in the same turn is in one commit
    * with the end of the message here. False when it cannot go yet: it stays unacked then, and these dead letters

@@ -99,7 +99,7 @@ describe('Publisher', () => {
     for (const name of ['a', 'b']) {
       const queue = model.queue(name)
       model.bind(exchange, queue, '', { n: 1 })
-      queue.admission = { admits: (one) => seen.push(one.properties) > 0 }
+      vi.spyOn(queue, 'publish').mockImplementation((one) => seen.push(one.properties) > 0)
     }
     expect(publisher.publish(message('h', 'k', 'm', withHeaders({ n: 1 })))).toBe('routed')
     expect(seen.length).toBe(2)

@@ -1,0 +1,108 @@
+/**
+ * Drops messages from the head of a queue for as long as the next one is due to be dropped: a few at once, many turn by turn. What
+ * has left memory is read back first. Until that is done, the queue delivers nothing.
+ */
+import type { LongWork } from '../scheduling/long-work.ts'
+import type { QueueMessages } from './queue-messages.ts'
+import type { DeadLetterReason, DeadLetters } from './settlement.ts'
+
+/** So many are dropped before others have their turn … */
+const AT_ONCE_MAX = 128
+/** … and so many between two looks at the clock. */
+const STEP_MESSAGES = 32
+
+/** The queue, as far as its drops are concerned. */
+export interface DroppingQueue {
+  readonly isDeleted: boolean
+  readonly deadLetters: DeadLetters | undefined
+  /** Drops the next ready message, which is in memory. */
+  dropHead(reason: DeadLetterReason): void
+}
+
+/** What decides whether the next ready message is dropped. */
+export interface DropRules {
+  /** Whether there are too many messages. */
+  isOver(): boolean
+  /** Whether it may also depend on the message … */
+  readonly looksAtHead: boolean
+  /** … which is in memory then. */
+  headReason(): DeadLetterReason | undefined
+}
+
+/** All that are due, not all yet, or the next one has to be read back. */
+type DropOutcome = 'done' | 'more' | 'unread'
+
+export class HeadDrops {
+  readonly #queue: DroppingQueue
+  readonly #messages: QueueMessages
+  readonly #longWork: LongWork
+  readonly #rules: DropRules
+  readonly #onDone: () => void
+  #isUnderWay = false
+  #waiting: (() => void)[] = []
+
+  /** `onDone` is called when drops are done that were not done at once. */
+  constructor(queue: DroppingQueue, messages: QueueMessages, longWork: LongWork, rules: DropRules, onDone: () => void) {
+    this.#queue = queue
+    this.#messages = messages
+    this.#longWork = longWork
+    this.#rules = rules
+    this.#onDone = onDone
+  }
+
+  /** Some are still to be dropped. */
+  get isUnderWay(): boolean {
+    return this.#isUnderWay
+  }
+
+  /** Drops what is due. False when that takes longer. */
+  run(): boolean {
+    if (this.#isUnderWay) return false
+    const outcome = this.#drop(AT_ONCE_MAX)
+    if (outcome === 'done') return true
+    this.#isUnderWay = true
+    if (outcome === 'more') this.#goOn()
+    return false
+  }
+
+  /** Calls back once nothing is under way any more. */
+  whenDone(work: () => void): void {
+    this.#waiting.push(work)
+  }
+
+  #drop(count: number): DropOutcome {
+    const messages = this.#messages
+    const rules = this.#rules
+    const queue = this.#queue
+    for (let left = count; left > 0; left--) {
+      if (queue.isDeleted || messages.readyCount === 0) return 'done'
+      const isOver = rules.isOver()
+      if (!isOver && !rules.looksAtHead) return 'done'
+      if (messages.isRecorded && !messages.isReadable(this.#goOn)) return 'unread'
+      const reason = isOver ? 'maxlen' : rules.headReason()
+      if (reason === undefined) return 'done'
+      if (queue.deadLetters?.isBehind === true) return 'more'
+      queue.dropHead(reason)
+    }
+    return 'more'
+  }
+
+  readonly #goOn = (): void => {
+    let outcome: DropOutcome = 'more'
+    const step = (count: number): boolean => {
+      outcome = this.#drop(count)
+      return outcome !== 'more'
+    }
+    this.#longWork.start(STEP_MESSAGES, step, (isDone) => {
+      if (!isDone || outcome === 'done') this.#end()
+    })
+  }
+
+  #end(): void {
+    this.#isUnderWay = false
+    this.#onDone()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const work of waiting) work()
+  }
+}

@@ -1,0 +1,44 @@
+/** How long a queue may become: ready messages, and bytes of their bodies. What was delivered and is not settled never counts. */
+import type { QueueSettings } from './queue-arguments.ts'
+
+/** What is counted. */
+export interface Length {
+  readonly readyCount: number
+  readonly readyBytes: number
+}
+
+export class LengthLimit {
+  readonly #count: number
+  readonly #bytes: number
+  /** What gives way: the oldest messages, or the new one. */
+  readonly overflow: QueueSettings['overflow']
+
+  private constructor(count: number, bytes: number, overflow: QueueSettings['overflow']) {
+    this.#count = count
+    this.#bytes = bytes
+    this.overflow = overflow
+  }
+
+  /** Undefined when these settings have no limit. */
+  static of({ maxLength, maxLengthBytes, overflow }: QueueSettings): LengthLimit | undefined {
+    if (maxLength === undefined && maxLengthBytes === undefined) return undefined
+    return new LengthLimit(maxLength ?? Number.POSITIVE_INFINITY, maxLengthBytes ?? Number.POSITIVE_INFINITY, overflow)
+  }
+
+  /** Whether the oldest messages have to go. */
+  isOver(length: Length): boolean {
+    if (this.overflow !== 'drop-head') return false
+    return length.readyCount > this.#count || this.#areTooMany(length, 0)
+  }
+
+  /** Whether a new message with so many bytes has to be refused. */
+  refuses(length: Length, bodyBytes: number): boolean {
+    if (this.overflow === 'drop-head') return false
+    return length.readyCount >= this.#count || this.#areTooMany(length, bodyBytes)
+  }
+
+  /** The bytes are only asked for when they are limited: they may have to be added up. */
+  #areTooMany(length: Length, moreBytes: number): boolean {
+    return this.#bytes !== Number.POSITIVE_INFINITY && length.readyBytes + moreBytes > this.#bytes
+  }
+}
