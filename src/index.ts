@@ -8,6 +8,8 @@ export type { Authenticator, Credentials, User, Verdict } from './auth/authentic
 export { UserList, type UserListOptions } from './auth/user-list.ts'
 export type { ConnectionDetails } from './broker/clients/client-directory.ts'
 export { BrokerError, type BrokerErrorKind } from './broker/errors.ts'
+export type { ApplyTo, PolicyDefinition } from './broker/policies/policy.ts'
+export type { PolicyValue } from './broker/policies/policy-keys.ts'
 export type { BrokerStats } from './broker/statistics/broker-stats.ts'
 export type {
   AckOptions,
@@ -21,8 +23,16 @@ export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-optio
 export type { Settled } from './embedded/deliveries.ts'
 export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
+export type { EmbeddedPolicies, PolicyInfo, PolicyOptions } from './embedded/embedded-policies.ts'
 export type { EmbeddedUsers } from './embedded/embedded-users.ts'
-export type { ConsumerInfo, ExchangeInfo, ExchangeOptions, QueueInfo, QueueOptions } from './embedded/entities.ts'
+export type {
+  AppliedPolicies,
+  ConsumerInfo,
+  ExchangeInfo,
+  ExchangeOptions,
+  QueueInfo,
+  QueueOptions,
+} from './embedded/entities.ts'
 export type { MessageProperties } from './embedded/message-properties.ts'
 export type { AddressedMessage, OutgoingMessage } from './embedded/outgoing-message.ts'
 export type { ReceivedMessage } from './embedded/received-message.ts'

@@ -6,6 +6,7 @@ import type { Authenticator } from './auth/authenticator.ts'
 import type { Broker } from './broker/broker.ts'
 import type { ConnectionDetails } from './broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import type { EmbeddedPolicies } from './embedded/embedded-policies.ts'
 import type { EmbeddedUsers } from './embedded/embedded-users.ts'
 import type { Transactions } from './embedded/transactions.ts'
 import { checkOptions, wholeNumber } from './lib/checks.ts'
@@ -65,6 +66,16 @@ export class Server {
   /** Transactions of code in this process, in the default virtual host. Throws like `broker`. */
   get transactions(): Transactions {
     return this.broker.transactions
+  }
+
+  /** The policies of the default virtual host. Throws like `broker`. */
+  get policies(): EmbeddedPolicies {
+    return this.broker.policies
+  }
+
+  /** The operator policies of the default virtual host. Throws like `broker`. */
+  get operatorPolicies(): EmbeddedPolicies {
+    return this.broker.operatorPolicies
   }
 
   /**

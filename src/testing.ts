@@ -116,6 +116,7 @@ function build({ logger, hooks, storage, authenticator, ...config }: TestBrokerO
 }
 
 function empty(vhost: Vhost): void {
+  vhost.policies.clear()
   for (const queue of [...vhost.queues()]) vhost.removeQueue(queue)
   for (const exchange of [...vhost.exchanges()]) {
     if (exchange.name !== '' && !isReserved(exchange.name)) vhost.removeExchange(exchange)

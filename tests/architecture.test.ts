@@ -52,6 +52,7 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   { name: 'dead-letters', path: /^src\/broker\/dead-letters\// },
   { name: 'queues', path: /^src\/broker\/queues\// },
   { name: 'exchanges', path: /^src\/broker\/exchanges\// },
+  { name: 'policies', path: /^src\/broker\/policies\// },
   { name: 'routing', path: /^src\/broker\/routing\// },
   { name: 'publishing', path: /^src\/broker\/publishing\// },
   { name: 'roots', path: /^src\/broker\/(?:broker|durable-entities|vhost)\.ts$/ },

@@ -111,6 +111,15 @@ export const refuse = {
     'precondition-failed',
     (claimed: string, user: string) => `user_id property set to '${claimed}' but authenticated user was '${user}'`,
   ),
+  invalidPolicy: refusal(
+    'precondition-failed',
+    (problems: readonly string[]) => `Validation failed\n\n${problems.map((problem) => `${problem}\n`).join('')}`,
+  ),
+  tooManyPolicies: refusal(
+    'precondition-failed',
+    (kind: string, name: string, vhost: string, limit: number) =>
+      `cannot set ${kind} '${name}' in vhost '${vhost}': there are ${limit} already`,
+  ),
   malformedContent: refusal('malformed-content', () => ''),
   immediate: refusal('not-implemented', () => 'immediate=true'),
   unknownDeliveryTag: refusal('precondition-failed', (tag: number | bigint) => `unknown delivery tag ${tag}`),

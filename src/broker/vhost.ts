@@ -12,6 +12,7 @@ import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
 import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
+import { VhostPolicies } from './policies/vhost-policies.ts'
 import { Queue, type QueueSpec, type QueueSurroundings } from './queues/queue.ts'
 import { queueKind } from './queues/queue-kinds.ts'
 import { SharedArguments } from './queues/shared-arguments.ts'
@@ -46,6 +47,7 @@ export class Vhost implements Topology, QueueSurroundings {
   readonly topology: TopologyMemory
   /** Where its durable queues, exchanges and bindings are kept. */
   readonly entities: DurableEntities
+  readonly policies: VhostPolicies
   /** What went through queues that are gone. */
   removedQueues: MessageCounts = NOTHING_COUNTED
   readonly #exchanges = new Map<string, Exchange>()
@@ -73,6 +75,7 @@ export class Vhost implements Topology, QueueSurroundings {
     this.longWork = longWork
     this.topology = topology
     this.entities = entities
+    this.policies = new VhostPolicies(this, entities)
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
     }
@@ -121,6 +124,7 @@ export class Vhost implements Topology, QueueSurroundings {
 
   addExchange(spec: ExchangeSpec): Exchange {
     const exchange = new Exchange(this.name, spec)
+    this.policies.applyToExchange(exchange)
     this.#exchanges.set(spec.name, exchange)
     this.topology.add(exchangeBytes(exchange))
     this.routes.version++
@@ -131,7 +135,8 @@ export class Vhost implements Topology, QueueSurroundings {
   /** `keptAs`: the numbers under which the storage kept the messages of this queue. */
   addQueue(spec: QueueSpec, keptAs: readonly number[] = []): Queue {
     const kind = queueKind(spec.arguments)
-    const { arguments: queueArguments, settings } = this.#sharedArguments.of(spec.arguments)
+    const queueArguments = this.#sharedArguments.of(spec.arguments)
+    const settings = this.policies.queueSettings(spec.name, queueArguments)
     const logIds: number[] = []
     const logs: QueueLog[] = []
     for (let place = 0; place < kind.logCount(settings); place++) {
@@ -208,6 +213,7 @@ export class Vhost implements Topology, QueueSurroundings {
   clear(): void {
     for (const queue of [...this.#queues.values()]) this.removeQueue(queue)
     for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
+    this.policies.clear()
   }
 
   /** Forgets everything; what is durable stays in the storage, which is closed already. */

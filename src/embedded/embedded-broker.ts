@@ -33,6 +33,7 @@ import { Deliveries, type Settled } from './deliveries.ts'
 import { durable } from './durable.ts'
 import type { MessageHandler } from './embedded-consumer.ts'
 import { EmbeddedConsumers } from './embedded-consumers.ts'
+import { EmbeddedPolicies } from './embedded-policies.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
 import {
@@ -66,6 +67,10 @@ const IN_PROCESS_USER: SessionUser = { name: '', tags: ['impersonator'] }
 export class EmbeddedBroker {
   /** All-or-nothing groups of publishes and settlements in this virtual host. */
   readonly transactions: Transactions
+  /** What queues and exchanges of this virtual host do besides what their arguments say. */
+  readonly policies: EmbeddedPolicies
+  /** Limits that count beside those of policies: of both, the lower. */
+  readonly operatorPolicies: EmbeddedPolicies
   readonly #vhost: Vhost
   readonly #vhosts: EmbeddedVhosts
   readonly #session: Session
@@ -83,6 +88,9 @@ export class EmbeddedBroker {
     this.#session = core.session(IN_PROCESS_USER, vhost.name)
     this.#publisher = new EmbeddedPublisher(vhost, core, this.#session, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
+    const requireVhost = (): Vhost => this.#requireVhost()
+    this.policies = new EmbeddedPolicies('policy', requireVhost)
+    this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
     this.transactions = new Transactions({
       publisher,
       deliveries: this.#deliveries,
@@ -103,7 +111,8 @@ export class EmbeddedBroker {
    * an unknown type or when it exists with other settings, `access-refused` for names that start with `amq.`.
    */
   declareExchange(name: string, type: string, options: ExchangeOptions = {}): ExchangeInfo {
-    return exchangeInfo(declareExchange(this.#requireVhost(), exchangeDeclaration(name, type, options), this.#session))
+    const vhost = this.#requireVhost()
+    return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
   }
 
   /** Deleting what is not there is no error. Throws BrokerError: `precondition-failed` when `ifUnused` is not met. */
@@ -119,7 +128,8 @@ export class EmbeddedBroker {
    * sense, `resource-locked` when it is exclusive to a connection, `access-refused` for names that start with `amq.`.
    */
   declareQueue(name = '', options: QueueOptions = {}): QueueInfo {
-    return queueInfo(declareQueue(this.#requireVhost(), queueDeclaration(name, options), this.#session))
+    const vhost = this.#requireVhost()
+    return queueInfo(vhost, declareQueue(vhost, queueDeclaration(name, options), this.#session))
   }
 
   /**
@@ -266,21 +276,25 @@ export class EmbeddedBroker {
   }
 
   exchangeInfo(name: string): ExchangeInfo | undefined {
-    const exchange = this.#requireVhost().exchange(name)
-    return exchange === undefined ? undefined : exchangeInfo(exchange)
+    const vhost = this.#requireVhost()
+    const exchange = vhost.exchange(name)
+    return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
   }
 
   queueInfo(name: string): QueueInfo | undefined {
-    const queue = this.#requireVhost().queue(name)
-    return queue === undefined ? undefined : queueInfo(queue)
+    const vhost = this.#requireVhost()
+    const queue = vhost.queue(name)
+    return queue === undefined ? undefined : queueInfo(vhost, queue)
   }
 
   exchanges(): ExchangeInfo[] {
-    return Array.from(this.#requireVhost().exchanges(), exchangeInfo)
+    const vhost = this.#requireVhost()
+    return Array.from(vhost.exchanges(), (exchange) => exchangeInfo(vhost, exchange))
   }
 
   queues(): QueueInfo[] {
-    return Array.from(this.#requireVhost().queues(), queueInfo)
+    const vhost = this.#requireVhost()
+    return Array.from(vhost.queues(), (queue) => queueInfo(vhost, queue))
   }
 
   /** The consumers of a queue, or of all queues: those in this process and those behind AMQP connections. */

@@ -7,9 +7,12 @@ import type { Exchange } from '../broker/exchanges/exchange.ts'
 import type { BindingRequest } from '../broker/operations/binding-operations.ts'
 import type { ExchangeDeclaration } from '../broker/operations/exchange-declaration.ts'
 import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
+import type { PolicyDefinition } from '../broker/policies/policy.ts'
+import type { EffectivePolicy } from '../broker/policies/policy-set.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import { argumentOfProperty } from '../broker/queues/queue-arguments.ts'
+import type { Vhost } from '../broker/vhost.ts'
 import { aBoolean, anyText, aTable, type Checks, checkOptions } from '../lib/checks.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
 import type { MessageProperties } from './message-properties.ts'
@@ -39,7 +42,16 @@ export interface QueueOptions {
   readonly arguments?: PlainTable
 }
 
-export interface ExchangeInfo {
+/** What applies to a queue or an exchange beside its arguments. */
+export interface AppliedPolicies {
+  /** The name of the policy that applies. */
+  readonly policy: string | undefined
+  readonly operatorPolicy: string | undefined
+  /** What both of them set. */
+  readonly effectivePolicyDefinition: PolicyDefinition
+}
+
+export interface ExchangeInfo extends AppliedPolicies {
   readonly name: string
   readonly type: string
   readonly durable: boolean
@@ -50,7 +62,7 @@ export interface ExchangeInfo {
   readonly bindings: number
 }
 
-export interface QueueInfo {
+export interface QueueInfo extends AppliedPolicies {
   readonly name: string
   readonly durable: boolean
   readonly exclusive: boolean
@@ -137,19 +149,28 @@ export function bindingRequest(
   }
 }
 
-export function exchangeInfo(exchange: Exchange): ExchangeInfo {
+export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeInfo {
   const { name, type, durable, autoDelete, internal, outgoing } = exchange
-  const bindings = outgoing.size
-  return { name, type, durable, autoDelete, internal, arguments: plainTable(exchange.arguments), bindings }
+  return {
+    name,
+    type,
+    durable,
+    autoDelete,
+    internal,
+    arguments: plainTable(exchange.arguments),
+    ...appliedPolicies(policies.ofExchange(exchange)),
+    bindings: outgoing.size,
+  }
 }
 
-export function queueInfo(queue: Queue): QueueInfo {
+export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
   return {
     name: queue.name,
     durable: queue.durable,
     exclusive: queue.owner !== undefined,
     autoDelete: queue.autoDelete,
     arguments: plainTable(queue.arguments),
+    ...appliedPolicies(policies.ofQueue(queue)),
     messagesReady: queue.readyCount,
     messagesUnacked: queue.unackedCount,
     bytesReady: queue.readyBytes,
@@ -158,6 +179,14 @@ export function queueInfo(queue: Queue): QueueInfo {
     consumers: queue.consumers.count,
     messagesPublished: queue.publishedCount,
     messagesDelivered: queue.deliveredCount,
+  }
+}
+
+function appliedPolicies({ policy, operatorPolicy, definition }: EffectivePolicy): AppliedPolicies {
+  return {
+    policy: policy?.name,
+    operatorPolicy: operatorPolicy?.name,
+    effectivePolicyDefinition: { ...definition },
   }
 }
 

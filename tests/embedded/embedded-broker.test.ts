@@ -24,6 +24,9 @@ describe('exchanges', () => {
       autoDelete: true,
       internal: false,
       arguments: { 'alternate-exchange': 'x' },
+      policy: undefined,
+      operatorPolicy: undefined,
+      effectivePolicyDefinition: {},
       bindings: 0,
     })
     expect(broker.exchangeInfo('logs')).toEqual(info)
@@ -68,6 +71,9 @@ describe('queues', () => {
       exclusive: false,
       autoDelete: false,
       arguments: { 'x-max-priority': 5 },
+      policy: undefined,
+      operatorPolicy: undefined,
+      effectivePolicyDefinition: {},
       messagesReady: 0,
       messagesUnacked: 0,
       bytesReady: 0,

@@ -22,8 +22,8 @@ export class Exchange {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
-  /** Where a message goes that this exchange routed nowhere. */
-  readonly alternateExchange: string | undefined
+  /** Where a message goes that this exchange routed nowhere: by its arguments, or by policy. */
+  alternateExchange: string | undefined
   /** The bindings that start here, by id. */
   readonly outgoing = new Map<string, Binding>()
   readonly routingTable: RoutingTable<Destination>
@@ -38,6 +38,17 @@ export class Exchange {
     this.arguments = spec.arguments
     this.alternateExchange = textValue(spec.arguments.get('alternate-exchange'))
     this.routingTable = exchangeType(spec.type).createTable()
+  }
+
+  /**
+   * Uses the alternate exchange of a policy, unless its arguments name one; whether that changes anything. RabbitMQ: what the default
+   * exchange cannot route goes nowhere else.
+   */
+  useAlternate(byPolicy: string | undefined): boolean {
+    const before = this.alternateExchange
+    const alternate = textValue(this.arguments.get('alternate-exchange')) ?? byPolicy
+    this.alternateExchange = this.name === '' ? undefined : alternate
+    return this.alternateExchange !== before
   }
 
   /** False when there is such a binding already. */

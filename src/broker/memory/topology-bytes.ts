@@ -15,6 +15,8 @@ const BINDING_BYTES = 1200
 const CONSUMER_BYTES = 1200
 /** One that was just opened takes half of this. */
 export const CHANNEL_BYTES = 4000
+/** With what the engine of its pattern remembers. */
+const POLICY_BYTES = 32_000
 const STRING_BYTES = 32
 const TABLE_BYTES = 256
 const ENTRY_BYTES = 64
@@ -50,6 +52,10 @@ export function exchangeBytes(exchange: Named): number {
 /** Its id has the arguments in it, encoded. */
 export function bindingBytes({ id, routingKey, arguments: bindingArguments }: Bound): number {
   return BINDING_BYTES + STRING_BYTES + id.length + stringBytes(routingKey) + tableBytes(bindingArguments)
+}
+
+export function policyBytes(policy: { readonly name: string; readonly pattern: string }): number {
+  return POLICY_BYTES + stringBytes(policy.name) + stringBytes(policy.pattern)
 }
 
 export function consumerBytes(consumer: Tagged): number {

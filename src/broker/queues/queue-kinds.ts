@@ -1,6 +1,8 @@
 /** The kinds of queues there are, by the name that `x-queue-type` gives them: what keeps their messages. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
+import { textValue } from '../fields.ts'
+import type { QueueTypeName } from './argument-table.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import type { QueueMessages } from './queue-messages.ts'
 
@@ -20,6 +22,12 @@ const classic: QueueKind = {
 }
 
 const QUEUE_KINDS: { readonly [type: string]: QueueKind } = { classic }
+
+/** What it is called: `classic`, unless its arguments say otherwise. */
+export function queueType(queueArguments: FieldTable): QueueTypeName {
+  const type = textValue(queueArguments.get('x-queue-type'))
+  return type === 'quorum' || type === 'stream' ? type : 'classic'
+}
 
 export const QUEUE_TYPES: readonly string[] = Object.keys(QUEUE_KINDS)
 
