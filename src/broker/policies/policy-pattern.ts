@@ -10,7 +10,7 @@ export interface NamePattern {
   test(name: string): boolean
 }
 
-export const PATTERN_CHARACTERS_MAX = 1024
+const PATTERN_CHARACTERS_MAX = 1024
 /** For what the engine remembers of one pattern. */
 const ENGINE_BYTES_MAX = 128 * 1024
 

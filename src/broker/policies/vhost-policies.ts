@@ -15,7 +15,7 @@ import { makePolicy, POLICY_KINDS, type Policy, type PolicyKind, type PolicyRequ
 import { type EffectivePolicy, PolicySet } from './policy-set.ts'
 
 /** Every declaration of a queue or an exchange looks at all of them. */
-export const POLICIES_MAX = 1000
+const POLICIES_MAX = 1000
 
 /** Patterns that are tried between two looks at the clock. */
 const STEP_PATTERNS = 256
