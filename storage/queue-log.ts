@@ -26,6 +26,8 @@ export class QueueLog {
   index = 0
   isRedelivered = false
 
+  /** Called when a ready message was left out because it is damaged. */
+  whenLeftOut: (() => void) | undefined
   /** Whether what is in it survives a restart; if not, everything is always in memory. */
   readonly isRecorded: boolean
 
@@ -44,6 +46,11 @@ export class QueueLog {
     this.#recorder = recorder
     this.isRecorded = recorder !== undefined
     this.#chain = new SegmentChain(pool, this.isRecorded)
+  }
+
+  /** How many logs these messages are in. */
+  get logCount(): number {
+    return 1
   }
 
   /** Bytes of the bodies of ready messages … */
@@ -176,11 +183,11 @@ export class QueueLog {
     if (++segment.settledCount === segment.count) this.#release(segment)
   }
 
-  /** A message that was taken becomes ready again, in its old place. */
-  requeue(segment: Segment, index: number): void {
+  /** A message that was taken becomes ready again, in its old place; false when it turned out to be damaged, and is gone. */
+  requeue(segment: Segment, index: number): boolean {
     if (segment.damaged?.has(index)) {
       this.settle(segment, index)
-      return
+      return false
     }
     this.#countReturn(segment, index)
     this.#ready.putBack(segment, index)
@@ -188,6 +195,7 @@ export class QueueLog {
     const bytes = segment.bodyBytes(index)
     this.#bytes.move(-bytes)
     if (!segment.isResident) segment.unloadedBytes += bytes
+    return true
   }
 
   #countReturn(segment: Segment, index: number): void {

@@ -31,11 +31,13 @@ export interface SegmentNotes {
 
 /** The log of a segment, as far as it concerns single messages: for those that know no more than the segment. */
 export interface SegmentLog {
+  readonly readyCount: number
   takeAt(segment: Segment, index: number): boolean
   load(segment: Segment, whenLoaded: () => void): void
   settle(segment: Segment, index: number): void
   finish(segment: Segment, index: number): void
-  requeue(segment: Segment, index: number): void
+  /** False when the message was damaged, and is gone. */
+  requeue(segment: Segment, index: number): boolean
 }
 
 export class Segment {

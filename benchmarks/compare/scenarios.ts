@@ -16,6 +16,16 @@ const TOPIC = [
   ...['--routing-key', 'dev.{0000..0999}.room.temp', '--binding-key', 'dev.{0000..0999}.*.temp'],
 ]
 
+/** Priorities at random in a queue that has so many, beside the same load without them. */
+const priorities = (levelMax: number): Scenario => ({
+  name: `priorities-${levelMax}`,
+  description: `1 → 1, no ack, 16 B, x-max-priority ${levelMax}, priorities at random`,
+  measure: 'consumed',
+  isDurable: false,
+  options: ['--size', '16', '--queue-args', `x-max-priority=${levelMax}`, '--priority', String(levelMax)],
+  yardstick: ['--size', '16'],
+})
+
 const DURABLE_1K = ['--size', '1024', '--durable', '--persistent', '--confirm', '1000']
 const DURABLE_LARGE = ['--durable', '--persistent', '--ack-every', '1']
 const PURGED_SLOWLY = ['--consumers', '0', '--purge-ms', '1000']
@@ -125,6 +135,8 @@ export const SCENARIOS: readonly Scenario[] = [
     isDurable: false,
     options: ['--size', '16', ...TOPIC],
   },
+  priorities(10),
+  priorities(255),
   {
     name: 'latency',
     description: 'latency at 5000 msg/s, 16 B',

@@ -1,7 +1,7 @@
 import type { Medians, ScenarioResult } from './results.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-const HEAD = ['scenario', 'Leveret', 'µs CPU', 'other', 'µs CPU', 'ratio', 'transient', 'share', 'generator']
+const HEAD = ['scenario', 'Leveret', 'µs CPU', 'other', 'µs CPU', 'ratio', 'yardstick', 'share', 'generator']
 
 /** The results as a Markdown table. */
 export function tableLines(results: readonly ScenarioResult[]): string[] {
@@ -12,7 +12,7 @@ export function tableLines(results: readonly ScenarioResult[]): string[] {
     result.other === null ? '' : headline(result, result.other),
     result.other === null ? '' : cpu(result.other),
     result.ratio === null ? '' : `${result.ratio}×`,
-    result.yardstick === null ? '' : headline(result, result.yardstick),
+    result.yardstick === null ? '' : `${headline(result, result.yardstick)}, ${cpu(result.yardstick)} µs`,
     result.share === null ? '' : String(result.share),
     `${Math.max(result.leveret.generatorCpuPercent, result.other?.generatorCpuPercent ?? 0)} %`,
   ])

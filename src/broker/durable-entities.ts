@@ -93,7 +93,7 @@ export class DurableEntities implements PolicyRecords {
     if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  /** With the numbers of its logs. */
+  /** With the numbers of its logs, by their places. Called again when it has another one. */
   queueAdded(queue: Queue, [logId = 0, ...moreIds]: readonly number[]): void {
     put(this.#queues, [queue.vhostName, queue.name], () => [
       ['id', number(logId)],

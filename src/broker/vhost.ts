@@ -1,7 +1,6 @@
 /** A virtual host: its exchanges, queues and bindings. */
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Journal } from '../../storage/journal.ts'
-import type { QueueLog } from '../../storage/queue-log.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { DurableEntities } from './durable-entities.ts'
@@ -10,11 +9,12 @@ import type { Binding, Destination } from './exchanges/binding.ts'
 import { BindingIndex, type Bindings } from './exchanges/binding-index.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
-import { bindingBytes, exchangeBytes, queueBytes } from './memory/topology-bytes.ts'
+import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { Queue, type QueueSpec, type QueueSurroundings } from './queues/queue.ts'
 import { queueKind } from './queues/queue-kinds.ts'
+import { QueueLogs } from './queues/queue-logs.ts'
 import { SharedArguments } from './queues/shared-arguments.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
 import type { Topology } from './routing/router.ts'
@@ -132,29 +132,29 @@ export class Vhost implements Topology, QueueSurroundings {
     return exchange
   }
 
-  /** `keptAs`: the numbers under which the storage kept the messages of this queue. */
+  /** `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of their logs. */
   addQueue(spec: QueueSpec, keptAs: readonly number[] = []): Queue {
-    const kind = queueKind(spec.arguments)
     const queueArguments = this.#sharedArguments.of(spec.arguments)
     const settings = this.policies.queueSettings(spec.name, queueArguments)
-    const logIds: number[] = []
-    const logs: QueueLog[] = []
-    for (let place = 0; place < kind.logCount(settings); place++) {
-      const id = spec.durable ? (keptAs[place] ?? this.#storage.newQueueId()) : undefined
-      if (id !== undefined) logIds.push(id)
-      logs.push(this.#storage.createQueueLog(id))
-    }
+    const logs = new QueueLogs(this.#storage, spec.durable, keptAs)
     const queue = new Queue(
       this.name,
       { ...spec, arguments: queueArguments },
       settings,
-      kind.messages(logs, settings),
+      queueKind(spec.arguments).messages(logs, settings),
       this,
     )
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue))
     this.routes.version++
-    if (logIds.length > 0) this.entities.queueAdded(queue, logIds)
+    const keep = (): void => {
+      if (logs.ids.length > 0) this.entities.queueAdded(queue, logs.ids)
+    }
+    logs.whenMade = () => {
+      this.topology.add(LOG_BYTES)
+      keep()
+    }
+    keep()
     return queue
   }
 

@@ -10,6 +10,8 @@ import { PerfError } from './perf-error.ts'
 
 const CHANNEL = 1
 const IMAGE_BYTES_MAX = 256 * 1024 * 1024
+/** The priority is the last property, in front of the end of the frame. */
+const PRIORITY_FROM_END = 2
 const FIRST_LETTER = 0x61
 const LETTERS = 26
 
@@ -19,6 +21,8 @@ export interface MessageShape {
   readonly keys: readonly string[]
   readonly bodyBytes: number
   readonly isPersistent: boolean
+  /** Each message has a priority at random, from 0 to this one; undefined for none. */
+  readonly priorityMax?: number | undefined
   readonly frameMaxBytes: number
   /** The image repeats its messages until it is at least so long. */
   readonly imageBytesMin: number
@@ -50,6 +54,9 @@ export class MessageImage {
       const head = heads[index % heads.length] ?? body
       this.#starts[index] = at
       at += head.copy(this.bytes, at)
+      if (shape.priorityMax !== undefined) {
+        this.bytes[at - PRIORITY_FROM_END] = Math.floor(Math.random() * (shape.priorityMax + 1))
+      }
       this.#bodyOffsets[index] = at + FRAME_OVERHEAD_BYTES - 1
       at += body.copy(this.bytes, at)
     }
@@ -90,7 +97,11 @@ function headFrames(shape: MessageShape, routingKey: string): Buffer {
     mandatory: false,
     immediate: false,
   })
-  writeFrame(writer, FRAME_HEADER, encodeContentHeader(shape.bodyBytes, { deliveryMode: shape.isPersistent ? 2 : 1 }))
+  const properties = {
+    deliveryMode: shape.isPersistent ? 2 : 1,
+    ...(shape.priorityMax === undefined ? {} : { priority: 0 }),
+  }
+  writeFrame(writer, FRAME_HEADER, encodeContentHeader(shape.bodyBytes, properties))
   return writer.take()
 }
 

@@ -28,6 +28,9 @@ export const PERF_OPTIONS = {
   rate: decimal(MESSAGES, 0, 0, 10_000_000, 'messages per second and publisher; 0: as fast as possible'),
   confirm: integer(MESSAGES, 0, 0, 1_000_000, 'publisher confirms, with so many in flight; 0: none'),
   persistent: flag(MESSAGES, 'mark the messages persistent (delivery mode 2)'),
+  priority: optional(
+    integer(MESSAGES, 0, 0, 255, 'give each message a priority at random, from 0 to this one; default: no priority'),
+  ),
   writeBytes: integer(MESSAGES, 65_536, 1, 16_777_216, 'bytes per socket write; 1: every message on its own'),
   ackEvery: integer(MESSAGES, 0, 0, 1_000_000, 'consumers acknowledge every so many messages at once; 0: no-ack'),
   prefetch: integer(MESSAGES, 0, 0, 65_535, 'unacknowledged messages per consumer; 0: no limit'),

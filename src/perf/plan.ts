@@ -80,6 +80,7 @@ function spread(
     confirm: options.confirm,
     writeBytes: options.writeBytes,
     isPersistent: options.persistent,
+    priorityMax: options.priority,
     ackEvery: options.ackEvery,
     prefetch: options.prefetch,
     hasStamps: options.latency,

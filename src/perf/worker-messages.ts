@@ -29,6 +29,7 @@ export interface WorkerSetup {
   readonly confirm: number
   readonly writeBytes: number
   readonly isPersistent: boolean
+  readonly priorityMax: number | undefined
   readonly ackEvery: number
   readonly prefetch: number
   readonly hasStamps: boolean

@@ -134,6 +134,7 @@ class Worker {
       keys: own.keys,
       bodyBytes: setup.size,
       isPersistent: setup.isPersistent,
+      priorityMax: setup.priorityMax,
       frameMaxBytes,
       imageBytesMin: Math.max(IMAGE_BYTES_MIN, 2 * setup.writeBytes),
     })

@@ -7,8 +7,11 @@ import type { Received } from '../support/received.ts'
 import type { CrashBroker } from './crash-broker.ts'
 import { bodyOf, type CrashModel, idOf, type QueueModel, TrackedMessage, type WholeOperation } from './model.ts'
 
-/** Queues of publishers and consumers; the fanout exchange leads to the last two. */
+/** Queues of publishers and consumers; the fanout exchange leads to the last two. The first one has priorities. */
 export const STREAM_QUEUES = ['stream-0', 'stream-1', 'stream-2', 'stream-3'] as const
+const PRIORITY_QUEUE = STREAM_QUEUES[0]
+/** More than are used in one life, so that each of them has some that are new. */
+const PRIORITY_MAX = 60
 export const FANOUT = 'crash-fanout'
 const FANOUT_QUEUES = ['stream-2', 'stream-3'] as const
 export const TX_QUEUES = ['tx-0', 'tx-1', 'tx-2'] as const
@@ -42,7 +45,8 @@ export async function untilKilled({ broker }: Stage, act: () => Promise<void>): 
 }
 
 export async function declareQueue(channel: RawChannel, queue: string): Promise<Received> {
-  return await channel.call('queue.declare', { queue, durable: true })
+  const queueArguments = queue === PRIORITY_QUEUE ? { 'x-max-priority': PRIORITY_MAX } : {}
+  return await channel.call('queue.declare', { queue, durable: true, arguments: queueArguments })
 }
 
 /** Waits for a commit behind everything so far: what is unbound was there, so that its end is on the disk. */
@@ -83,15 +87,16 @@ export class ConfirmedChannel {
     isPersistent: boolean,
     bytes = bodySize(this.#stage.random),
   ): void {
-    const { model } = this.#stage
+    const { model, random } = this.#stage
     const id = model.nextId()
+    const priority = routingKey === PRIORITY_QUEUE ? random.below(random.onceIn(4) ? PRIORITY_MAX + 1 : 5) : 0
     const messages = queues.map((queue) => {
-      const message = new TrackedMessage(id, this.#publisher, bytes, isPersistent)
+      const message = new TrackedMessage(id, this.#publisher, bytes, isPersistent, priority)
       queue.messages.set(id, message)
       return message
     })
     this.#waiting.set(++this.#published, messages)
-    const properties = { deliveryMode: isPersistent ? 2 : 1 }
+    const properties = { deliveryMode: isPersistent ? 2 : 1, priority }
     this.#channel.publish({ exchange, routingKey, body: bodyOf(id, bytes), properties })
   }
 

@@ -8,17 +8,19 @@ export class TrackedMessage {
   readonly publisher: number
   readonly bodyBytes: number
   readonly isPersistent: boolean
+  readonly priority: number
   /** Whether it is on the disk, unless it was settled. */
   kept: Certainty = 'maybe'
   settled: Certainty = 'no'
   /** Whether the disk knows that it was delivered. */
   delivered: Certainty = 'no'
 
-  constructor(id: number, publisher: number, bodyBytes: number, isPersistent: boolean) {
+  constructor(id: number, publisher: number, bodyBytes: number, isPersistent: boolean, priority = 0) {
     this.id = id
     this.publisher = publisher
     this.bodyBytes = bodyBytes
     this.isPersistent = isPersistent
+    this.priority = priority
   }
 }
 
@@ -68,7 +70,9 @@ export class QueueModel {
   problems(found: readonly FoundMessage[]): string[] {
     const problems: string[] = []
     const complain = (id: number, text: string): void => void problems.push(`${this.name}: message ${id} ${text}`)
-    const lastOf = new Map<number, number>()
+    /** The last one of each publisher and priority. */
+    const lastOf = new Map<string, number>()
+    let lowest = Number.POSITIVE_INFINITY
     const seen = new Set<number>()
     const marked: number[] = []
     for (const { id, body, isRedelivered } of found) {
@@ -84,8 +88,11 @@ export class QueueModel {
       if (message.settled === 'certain') complain(id, 'was settled')
       if (message.delivered === 'certain' && !isRedelivered) complain(id, 'was delivered, and is not marked')
       if (message.delivered === 'no' && isRedelivered) marked.push(id)
-      if (id < (lastOf.get(message.publisher) ?? 0)) complain(id, `comes after ${lastOf.get(message.publisher)}`)
-      lastOf.set(message.publisher, id)
+      if (message.priority > lowest) complain(id, `has priority ${message.priority}, and comes after ${lowest}`)
+      lowest = message.priority
+      const origin = `${message.publisher} ${message.priority}`
+      if (id < (lastOf.get(origin) ?? 0)) complain(id, `comes after ${lastOf.get(origin)}`)
+      lastOf.set(origin, id)
     }
     for (const id of marked.slice(this.sentUnseenMax)) complain(id, 'is marked, and never left')
     for (const { id, kept, settled } of this.messages.values()) {

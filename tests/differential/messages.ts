@@ -38,7 +38,7 @@ function properties(draw: Draw): WireProperties {
     ...some(0.3, 'deliveryMode', [1, 2, 2]),
     ...some(0.15, 'contentType', ['text/plain', '']),
     ...some(0.1, 'contentEncoding', ['gzip']),
-    ...some(0.1, 'priority', [0, 5, 255]),
+    ...some(0.25, 'priority', [0, 1, 3, 5, 255]),
     ...some(0.1, 'correlationId', ['c-1']),
     ...some(0.08, 'replyTo', ['~q1', 'amq.rabbitmq.reply-to', 'amq.rabbitmq.reply-to.bogus']),
     ...some(0.1, 'expiration', [...Array(6).fill('86400000'), 'abc', '', '-1', '1.5', '10x', '99999999999999999999']),

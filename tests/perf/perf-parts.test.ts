@@ -139,6 +139,18 @@ describe('a message image', () => {
     expect(image.startOf(image.count)).toBe(image.bytes.length)
   })
 
+  test('gives each message a priority at random when it is told to', () => {
+    const image = new MessageImage({ ...shape, bodyBytes: 16, imageBytesMin: 100_000, priorityMax: 3 })
+    const seen = new Set<number | undefined>()
+    for (let index = 0; index < image.count; index++) {
+      const [, header, body] = frames(image.bytes.subarray(image.startOf(index), image.startOf(index + 1)))
+      const { deliveryMode, priority, ...others } = decodeContentHeader(header!.payload).properties
+      expect([deliveryMode, others, body!.payload.length]).toEqual([2, {}, 16])
+      seen.add(priority)
+    }
+    expect([...seen].sort()).toEqual([0, 1, 2, 3])
+  })
+
   test('has no body frame for an empty body', () => {
     const image = new MessageImage({ ...shape, bodyBytes: 0, keys: ['a'], imageBytesMin: 1 })
     expect(frames(image.bytes).map(({ type }) => type)).toEqual([1, 2])

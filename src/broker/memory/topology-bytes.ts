@@ -10,6 +10,8 @@ import type { Field, FieldTable } from '../../../protocol/field-table.ts'
  * place in the store as well.
  */
 const QUEUE_BYTES = 3000
+/** What every further log takes that a queue has. */
+export const LOG_BYTES = 1500
 const EXCHANGE_BYTES = 1500
 const BINDING_BYTES = 1200
 const CONSUMER_BYTES = 1200
@@ -41,8 +43,9 @@ interface Tagged extends WithArguments {
   readonly tag: string
 }
 
-export function queueBytes(queue: Named): number {
-  return QUEUE_BYTES + stringBytes(queue.name) + tableBytes(queue.arguments)
+export function queueBytes(queue: Named & { readonly logCount?: number }): number {
+  const { logCount = 1 } = queue
+  return QUEUE_BYTES + (logCount - 1) * LOG_BYTES + stringBytes(queue.name) + tableBytes(queue.arguments)
 }
 
 export function exchangeBytes(exchange: Named): number {

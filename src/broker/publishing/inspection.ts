@@ -8,15 +8,17 @@ import { fieldTypeName } from '../fields.ts'
 import type { Message } from '../messages/message.ts'
 import { type PropertySet, propertySet } from '../messages/property-set.ts'
 
-const { headers: HEADERS, deliveryMode } = PROPERTY_FLAGS
+const { headers: HEADERS, deliveryMode, priority } = PROPERTY_FLAGS
+const BOTH_OCTETS = deliveryMode.flag | priority.flag
 /** Properties that must be looked at, and flags that must not be handed on: the last one would announce more. */
 export const INSPECTED_FLAGS: PropertySet = propertySet('replyTo', 'expiration', 'userId') | UNUSED_FLAGS
 const LETTER_C = 0x43
 const PERSISTENT = 2
 
-/** Header payloads with no property, and with the delivery mode alone: nothing in them can be malformed. */
+/** Header payloads with no property, with the delivery mode, and with a priority, too: nothing in them can be malformed. */
 const BARE_HEADER_BYTES = 14
 const DELIVERY_MODE_HEADER_BYTES = 15
+const BOTH_OCTETS_HEADER_BYTES = 16
 
 /** True when the properties are well-formed and none of them needs a look. Throws BrokerError for malformed ones. */
 export function isPlain(message: Message): boolean {
@@ -25,6 +27,7 @@ export function isPlain(message: Message): boolean {
   const headerBytes = headerEnd - headerStart
   if (flags === deliveryMode.flag && headerBytes === DELIVERY_MODE_HEADER_BYTES) return true
   if (flags === 0 && headerBytes === BARE_HEADER_BYTES) return true
+  if (flags === BOTH_OCTETS && headerBytes === BOTH_OCTETS_HEADER_BYTES) return true
   if ((flags & INSPECTED_FLAGS) !== 0) return false
   if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
   return (flags & HEADERS.flag) === 0 || !mayCopy(head, headerStart + BARE_HEADER_BYTES, headerEnd)

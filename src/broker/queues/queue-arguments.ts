@@ -84,7 +84,6 @@ const QUEUE_ARGUMENTS = {
     ),
     setting: 'maxPriority',
     read: asNumber,
-    isWithoutEffect: true,
   },
   'x-overflow': {
     types: CLASSIC_AND_QUORUM,

@@ -1,24 +1,19 @@
 /** The kinds of queues there are, by the name that `x-queue-type` gives them: what keeps their messages. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import type { QueueLog } from '../../../storage/queue-log.ts'
 import { textValue } from '../fields.ts'
 import type { QueueTypeName } from './argument-table.ts'
+import { PriorityMessages } from './priority-messages.ts'
 import type { QueueSettings } from './queue-arguments.ts'
+import type { QueueLogs } from './queue-logs.ts'
 import type { QueueMessages } from './queue-messages.ts'
 
 export interface QueueKind {
-  /** How many logs a queue with these settings has: always as many as when it was declared. */
-  logCount(settings: QueueSettings): number
-  /** Its messages in these logs. */
-  messages(logs: readonly QueueLog[], settings: QueueSettings): QueueMessages
+  /** Its messages in these logs: at first in one, and in as many as they need. */
+  messages(logs: QueueLogs, settings: QueueSettings): QueueMessages
 }
 
 const classic: QueueKind = {
-  logCount: () => 1,
-  messages: ([log]) => {
-    if (log === undefined) throw new Error('the queue has no log')
-    return log
-  },
+  messages: (logs, { maxPriority }) => (maxPriority ? new PriorityMessages(logs, maxPriority) : logs.first()),
 }
 
 const QUEUE_KINDS: { readonly [type: string]: QueueKind } = { classic }

@@ -11,6 +11,8 @@ export interface QueueMessages {
   readonly readyBytes: number
   /** … and of those that were taken and are not settled. */
   readonly unackedBytes: number
+  /** How many logs they are in. */
+  readonly logCount: number
   /** Whether they may have left memory. */
   readonly isRecorded: boolean
   /** What `take` took, or `peek` found. */
@@ -36,7 +38,7 @@ export interface QueueMessages {
   /** So is one that was not. */
   finish(segment: Segment, index: number): void
   /** A message that was taken becomes ready again, in its old place. */
-  requeue(segment: Segment, index: number): void
+  requeue(segment: Segment, index: number): unknown
   /** Drops all ready messages; how many there were. */
   purge(): number
   /** Gives everything back, for good. */

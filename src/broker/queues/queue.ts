@@ -83,6 +83,11 @@ export class Queue {
     return this.#messages.readyCount
   }
 
+  /** How many logs its messages are in. */
+  get logCount(): number {
+    return this.#messages.logCount
+  }
+
   /** Bytes of the bodies of ready messages. */
   get readyBytes(): number {
     return this.#messages.readyBytes

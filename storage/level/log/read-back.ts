@@ -79,6 +79,8 @@ function leaveOut(log: QueueLog, segment: Segment, first: number, count: number)
     if (segment.settled?.has(index)) continue
     segment.damaged ??= new PositionSet()
     segment.damaged.add(index)
-    if (log.takeAt(segment, index)) log.settle(segment, index)
+    if (!log.takeAt(segment, index)) continue
+    log.settle(segment, index)
+    log.whenLeftOut?.()
   }
 }

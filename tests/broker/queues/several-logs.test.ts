@@ -17,6 +17,7 @@ import { get, message } from '../model.ts'
 /** Long messages in one log, short ones in the other, which comes first. */
 class ShortOnesFirst implements QueueMessages {
   readonly isRecorded = true
+  readonly logCount = 2
   readonly #logs: readonly [QueueLog, QueueLog]
   #taken: QueueLog
 
@@ -106,8 +107,7 @@ function logOf({ log }: Segment): SegmentLog {
 }
 
 const shortOnesFirst: QueueKind = {
-  logCount: () => 2,
-  messages: ([short, long]) => new ShortOnesFirst([short as QueueLog, long as QueueLog]),
+  messages: (logs) => new ShortOnesFirst([logs.first(), logs.make(1)]),
 }
 
 vi.mock('../../../src/broker/queues/queue-kinds.ts', async (original) => ({
