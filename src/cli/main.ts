@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { runCommandLine } from './command-line.ts'
+import { lowerHelperThreads } from './helper-threads.ts'
 import type { ServeContext } from './serve.ts'
 
 const context: ServeContext = {
@@ -8,8 +9,10 @@ const context: ServeContext = {
   printLine: (text) => process.stdout.write(`${text}\n`),
   printError: (text) => process.stderr.write(`${text}\n`),
   openOutput: async () => (await import('./standard-output.ts')).standardOutput(),
-  createServer: async (config, memoryBytes, logger) =>
-    (await import('./create-server.ts')).createServer(config, memoryBytes, logger),
+  createServer: async (config, memoryBytes, logger) => {
+    lowerHelperThreads()
+    return (await import('./create-server.ts')).createServer(config, memoryBytes, logger)
+  },
   forceExit: (code) => process.exit(code),
 }
 

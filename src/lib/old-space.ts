@@ -1,5 +1,6 @@
 /** How much room V8 has for objects that stay. */
 import { resourceLimits } from 'node:worker_threads'
+import { nodeFlags } from './node-flags.ts'
 
 /** V8's limit is one for old and new objects together. Of that it gives new ones at most so much, unless it is told to. */
 const NEW_BYTES_MAX = 192 * 1024 * 1024
@@ -11,7 +12,7 @@ const OLD_SPACE_FLAG = /--max[-_]old[-_]space[-_]size[= ](\d+)/g
  */
 export function oldSpaceBytes(
   heapLimitBytes: number,
-  flags = `${process.env.NODE_OPTIONS ?? ''} ${process.execArgv.join(' ')}`,
+  flags: string = nodeFlags(),
   workerMb: number | undefined = resourceLimits.maxOldGenerationSizeMb,
 ): number {
   const flagMb = [...flags.matchAll(OLD_SPACE_FLAG)].at(-1)?.[1]

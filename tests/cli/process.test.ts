@@ -1,9 +1,9 @@
 // The built program as a process of its own. `npm test` builds before it tests.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -74,6 +74,23 @@ test('a broker says where it listens, speaks AMQP there and ends with 0 on SIGTE
 
   child.kill('SIGTERM')
   expect(await exitOf(child)).toBe(0)
+})
+
+test.runIf(process.platform === 'linux')('the threads of V8 leave the processor to the event loop', async () => {
+  const { child } = await startedBroker('--port', '0')
+  const folder = `/proc/${child.pid}/task`
+  const threads = readdirSync(folder).map((id) => {
+    const priority = getPriority(Number(id)) - getPriority()
+    return { isMain: Number(id) === child.pid, name: readFileSync(`${folder}/${id}/comm`, 'utf8').trim(), priority }
+  })
+  expect(threads.find(({ isMain }) => isMain)?.priority).toBe(0)
+  const lowered = threads.filter(({ priority }) => priority > 0)
+  expect(lowered.length).toBeGreaterThan(0)
+  // Where threads have names, it is just V8's.
+  const named = threads.filter(({ name }) => name.endsWith('V8Worker'))
+  if (named.length > 0) expect(lowered).toEqual(named)
+  else expect(lowered.map(({ isMain }) => isMain)).not.toContain(true)
+  for (const { name, priority } of threads) if (name === 'libuv-worker') expect(priority).toBe(0)
 })
 
 test('a broker whose port is taken says so and ends with 1', async () => {
