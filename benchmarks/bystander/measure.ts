@@ -11,7 +11,7 @@ import { Bystander } from './bystander.ts'
 import type { Neighbour } from './neighbours.ts'
 
 const ATTACK_MAIN = fileURLToPath(new URL('./attack-main.js', import.meta.url))
-/** Until then, V8 compiles what the load and the bystander need, in threads that take the broker's one processor for 4 ms at a time. */
+/** Until then, V8 compiles what the load and the bystander need, in threads that take part of the broker's one processor. */
 const WARMUP_SECONDS = 10
 /** How much longer than the bystander the load lasts. */
 const MARGIN_SECONDS = 1.5
