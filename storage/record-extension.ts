@@ -12,48 +12,83 @@ export interface RecordExtension {
   /** When the message expires, in milliseconds since 1970. */
   readonly expiresAtMs?: number
   readonly priority?: number
+  /** What the broker knows of its deaths. */
+  readonly deathMarks?: number
+  /** Routing keys that its publisher keeps from consumers, of 255 bytes at most. */
+  readonly blindKeys?: readonly Uint8Array[]
 }
 
-interface ExtensionField {
-  readonly name: keyof RecordExtension
+interface NumberField {
+  readonly name: Exclude<keyof RecordExtension, 'blindKeys'>
   readonly number: number
   /** Of the value, an unsigned integer. */
   readonly bytes: number
 }
 
-const FIELDS: readonly ExtensionField[] = [
+const NUMBERS: readonly NumberField[] = [
   { name: 'expiresAtMs', number: 1, bytes: 6 },
   { name: 'priority', number: 2, bytes: 1 },
+  { name: 'deathMarks', number: 3, bytes: 1 },
 ]
+/** May be there several times. */
+const BLIND_KEY = 4
+const BLIND_KEY_BYTES_MAX = 255
 const FIELD_HEAD_BYTES = 2
+/** Its length has 16 bits; some room is left for what is added in front of it. */
+const EXTENSION_BYTES_MAX = 2 ** 16 - 1 - 256
 
-/** Throws RangeError for what a field has no room for. */
+/** Throws RangeError for a number that a field has no room for. Keys that there is no room for are left out. */
 export function encodeExtension(extension: RecordExtension): Buffer {
   const parts: Buffer[] = []
-  for (const { name, number, bytes } of FIELDS) {
+  let length = 0
+  const add = (number: number, value: Uint8Array): void => {
+    length += FIELD_HEAD_BYTES + value.length
+    parts.push(Buffer.of(number, value.length), Buffer.from(value))
+  }
+  for (const { name, number, bytes } of NUMBERS) {
     const value = extension[name]
     if (value === undefined) continue
-    const part = Buffer.alloc(FIELD_HEAD_BYTES + bytes)
-    part.writeUInt8(number, 0)
-    part.writeUInt8(bytes, 1)
-    part.writeUIntBE(value, FIELD_HEAD_BYTES, bytes)
-    parts.push(part)
+    const encoded = Buffer.alloc(bytes)
+    encoded.writeUIntBE(value, 0, bytes)
+    add(number, encoded)
+  }
+  for (const key of extension.blindKeys ?? []) {
+    const isTooLong = key.length > BLIND_KEY_BYTES_MAX || length + FIELD_HEAD_BYTES + key.length > EXTENSION_BYTES_MAX
+    if (!isTooLong) add(BLIND_KEY, key)
   }
   return Buffer.concat(parts)
 }
 
+export function decodeExtension(bytes: Buffer): RecordExtension {
+  return decode(bytes, 0, bytes.length)
+}
+
 /** What the record has behind its body; undefined when that is nothing, as it nearly always is. */
 export function readExtension(segment: Segment, index: number): RecordExtension | undefined {
+  if (!isExtended(segment, index)) return undefined
   const { bytes, view } = segment.block
-  if ((view.getUint16((segment.offsets[index] as number) + 2) & RECORD_EXTENDED) === 0) return undefined
-  const found: { -readonly [N in keyof RecordExtension]: RecordExtension[N] } = {}
   const start = segment.bodyEnd(index)
-  const end = start + EXTENSION_LENGTH_BYTES + view.getUint16(start)
-  for (let at = start + EXTENSION_LENGTH_BYTES; at + FIELD_HEAD_BYTES <= end; ) {
-    const valueBytes = view.getUint8(at + 1)
-    const field = FIELDS.find(({ number }) => number === view.getUint8(at))
-    if (field?.bytes === valueBytes) found[field.name] = bytes.readUIntBE(at + FIELD_HEAD_BYTES, valueBytes)
-    at += FIELD_HEAD_BYTES + valueBytes
+  return decode(bytes, start + EXTENSION_LENGTH_BYTES, start + EXTENSION_LENGTH_BYTES + view.getUint16(start))
+}
+
+function isExtended(segment: Segment, index: number): boolean {
+  return (segment.block.view.getUint16((segment.offsets[index] as number) + 2) & RECORD_EXTENDED) !== 0
+}
+
+function decode(bytes: Buffer, start: number, end: number): RecordExtension {
+  const found: { -readonly [N in keyof RecordExtension]: RecordExtension[N] } = {}
+  const keys: Uint8Array[] = []
+  for (let at = start; at + FIELD_HEAD_BYTES <= end; ) {
+    const valueBytes = bytes[at + 1] as number
+    const value = at + FIELD_HEAD_BYTES
+    const number = bytes[at]
+    if (number === BLIND_KEY) keys.push(bytes.subarray(value, value + valueBytes))
+    else {
+      const field = NUMBERS.find((row) => row.number === number)
+      if (field?.bytes === valueBytes) found[field.name] = bytes.readUIntBE(value, valueBytes)
+    }
+    at = value + valueBytes
   }
+  if (keys.length > 0) found.blindKeys = keys
   return found
 }

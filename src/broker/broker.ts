@@ -50,6 +50,7 @@ export class Broker {
   readonly entityRegistry: EntityRegistry
   readonly clients = new ClientDirectory()
   readonly #storage: Storage
+  readonly #clock: Clock
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
   /** What went through virtual hosts that are gone. */
@@ -58,6 +59,7 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
     const { clock, nextTurn, onDefect } = options
+    this.#clock = clock
     const now = (): number => clock.monotonicMs()
     this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX, clock)
     this.entityRegistry = new EntityRegistry(options.storage)
@@ -102,7 +104,8 @@ export class Broker {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
       const { scheduler, inputTurn, longWork, topology } = this
-      vhost = new Vhost(name, scheduler, this.#storage, this.#entities, inputTurn, longWork, topology)
+      const [storage, entities, clock] = [this.#storage, this.#entities, this.#clock]
+      vhost = new Vhost(name, { scheduler, storage, entities, inputTurn, longWork, topology, clock })
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
     }

@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
@@ -12,9 +13,12 @@ import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
+import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
+import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
 import { Queue, type QueueSpec, type QueueSurroundings } from './queues/queue.ts'
 import { queueKind } from './queues/queue-kinds.ts'
 import { QueueLogs } from './queues/queue-logs.ts'
+import type { DeadLetters } from './queues/settlement.ts'
 import { SharedArguments } from './queues/shared-arguments.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
 import type { Topology } from './routing/router.ts'
@@ -35,6 +39,17 @@ const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, int
   ['amq.match', 'headers', false],
   ['amq.rabbitmq.trace', 'topic', true],
 ]
+
+/** What virtual hosts share. */
+export interface VhostTools {
+  readonly scheduler: DeliveryScheduler
+  readonly storage: Storage
+  readonly entities: DurableEntities
+  readonly inputTurn: Turn
+  readonly longWork: LongWork
+  readonly topology: TopologyMemory
+  readonly clock: Clock
+}
 
 export class Vhost implements Topology, QueueSurroundings {
   readonly name: string
@@ -57,25 +72,20 @@ export class Vhost implements Topology, QueueSurroundings {
   /** Whether messages can survive a restart. */
   readonly isStorageDurable: boolean
   readonly #storage: VhostStorage
+  readonly #deadLetterOffice: DeadLetterOffice
 
-  constructor(
-    name: string,
-    scheduler: DeliveryScheduler,
-    storage: Storage,
-    entities: DurableEntities,
-    inputTurn: Turn,
-    longWork: LongWork,
-    topology: TopologyMemory,
-  ) {
+  constructor(name: string, tools: VhostTools) {
+    const { storage, longWork, clock } = tools
     this.name = name
-    this.scheduler = scheduler
+    this.scheduler = tools.scheduler
     this.#storage = storage.vhost(name)
     this.isStorageDurable = storage.isDurable
-    this.routes = new Routes(this, this.replyConsumers, inputTurn)
+    this.routes = new Routes(this, this.replyConsumers, tools.inputTurn)
     this.longWork = longWork
-    this.topology = topology
-    this.entities = entities
-    this.policies = new VhostPolicies(this, entities)
+    this.topology = tools.topology
+    this.entities = tools.entities
+    this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
+    this.policies = new VhostPolicies(this, tools.entities)
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
     }
@@ -156,6 +166,10 @@ export class Vhost implements Topology, QueueSurroundings {
     }
     keep()
     return queue
+  }
+
+  deadLettersOf(queue: Queue): DeadLetters | undefined {
+    return DeadLetterAddress.of(queue, this.#deadLetterOffice)
   }
 
   addBinding(binding: Binding): void {

@@ -82,8 +82,8 @@ export class Model {
       () => this.vhost,
       () => storage.journal,
     )
-    const { scheduler, inputTurn, longWork, topology } = this
-    this.vhost = new Vhost('/', scheduler, storage, entities, inputTurn, longWork, topology)
+    const { scheduler, inputTurn, longWork, topology, clock } = this
+    this.vhost = new Vhost('/', { scheduler, storage, entities, inputTurn, longWork, topology, clock })
   }
 
   /** Runs the turns that are due, until there are none. */

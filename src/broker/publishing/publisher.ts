@@ -4,6 +4,8 @@
  */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { type Properties, UNUSED_FLAGS, validateProperties } from '../../../protocol/properties.ts'
+import { shortstrBytes } from '../../../protocol/short-string.ts'
+import { encodeExtension } from '../../../storage/record-extension.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
 import { refuse } from '../errors.ts'
@@ -171,8 +173,15 @@ export class Publisher {
       ...(visible === undefined ? {} : { headers: visible }),
       ...(address === undefined ? {} : { replyTo: address }),
     }
-    return message.withProperties(delivered)
+    const rewritten = message.withProperties(delivered)
+    if (headers !== undefined && hasBlindCopies) rewritten.extension = extensionFor(headers)
+    return rewritten
   }
+}
+
+/** Dead letters go where blind copies go, too. */
+function extensionFor(headers: FieldTable): Uint8Array {
+  return encodeExtension({ blindKeys: routingKeysIn(headers, 'BCC').map(shortstrBytes) })
 }
 
 /** Puts a publication into those of its queues that are still there. */

@@ -52,7 +52,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'deadLetterExchange',
     read: textValue,
     policy: 'argument',
-    isWithoutEffect: true,
   },
   'x-dead-letter-routing-key': {
     types: CLASSIC_AND_QUORUM,
@@ -61,7 +60,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'deadLetterRoutingKey',
     read: textValue,
     policy: 'argument',
-    isWithoutEffect: true,
   },
   'x-max-length': {
     types: CLASSIC_AND_QUORUM,

@@ -68,7 +68,10 @@ export class QueueUpkeep implements DropRules {
     if (this.#refuses(message)) {
       // What consumers can take does not count.
       this.#queue.deliverNow()
-      if (this.#refuses(message)) return false
+      if (this.#refuses(message)) {
+        if (this.#limit?.overflow === 'reject-publish-dlx') this.#queue.deadLetters?.takeRefused(message)
+        return false
+      }
     }
     this.#queue.append(message)
     if (this.isOver()) {

@@ -27,6 +27,8 @@ export interface QueueSpec {
 /** What is around a queue. */
 export interface QueueSurroundings extends UpkeepTools {
   readonly scheduler: DeliveryScheduler
+  /** Where the dead letters of a queue go by its settings, if anywhere. */
+  deadLettersOf(queue: Queue): DeadLetters | undefined
 }
 
 export class Queue {
@@ -76,7 +78,7 @@ export class Queue {
     this.owner = spec.owner
     this.#messages = messages
     this.#surroundings = surroundings
-    if (needsUpkeep(settings)) this.applySettings(settings)
+    this.applySettings(settings)
   }
 
   get readyCount(): number {
@@ -123,6 +125,7 @@ export class Queue {
   /** Goes on by these settings. */
   applySettings(settings: QueueSettings): void {
     this.settings = settings
+    this.deadLetters = settings.deadLetterExchange === undefined ? undefined : this.#surroundings.deadLettersOf(this)
     if (needsUpkeep(settings)) this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
     this.#upkeep?.apply(settings)
   }

@@ -1,5 +1,6 @@
 /** How messages leave a queue, or come back to it, and what may take those that no consumer has accepted. */
 import type { Segment } from '../../../storage/segment.ts'
+import type { Message } from '../messages/message.ts'
 import type { QueueMessages } from './queue-messages.ts'
 
 /** Why a message leaves its queue without having been accepted. */
@@ -18,6 +19,8 @@ export interface DeadLetters {
    * settle it with `ack` later.
    */
   take(segment: Segment, index: number, reason: DeadLetterReason): boolean
+  /** Takes a copy of a message that is refused, since the queue is full. */
+  takeRefused(message: Message): void
 }
 
 interface Waiting {

@@ -53,17 +53,34 @@ export class Routes {
     return route
   }
 
+  /** The same for a message that the broker publishes itself: that may go to any exchange. Undefined when there is none. */
+  ownRoute(message: Message): Route | undefined {
+    const { head, keyStart, keyEnd } = message
+    const known = this.#remembered.get(head, keyStart, keyEnd)
+    if (known !== undefined && known.version === this.version) return known
+    const exchange = this.#topology.exchange(message.exchange)
+    if (exchange === undefined) return undefined
+    const route = this.#through(exchange, message.routingKey)
+    // What is remembered is for clients as well.
+    if (!exchange.internal && route.replyConsumer === undefined) this.#remembered.set(head, keyStart, keyEnd, route)
+    return route
+  }
+
   /** The queues that any of these routing keys lead a message with these properties to. */
   queuesFor(exchange: Exchange, routingKeys: readonly string[], properties: Properties): readonly Queue[] {
     return [...this.#follow(exchange, routingKeys, properties).queues]
   }
 
   #find(exchangeName: string, routingKey: string): Route {
-    const { version } = this
     const exchange = this.#topology.exchange(exchangeName)
     if (exchange === undefined) throw refuse.missing('exchange', exchangeName, this.#topology.name)
     if (exchange.internal) throw refuse.internalExchange('exchange', exchangeName, this.#topology.name)
-    if (exchangeName === '' && isReplyAddress(routingKey)) {
+    return this.#through(exchange, routingKey)
+  }
+
+  #through(exchange: Exchange, routingKey: string): Route {
+    const { version } = this
+    if (exchange.name === '' && isReplyAddress(routingKey)) {
       const replyConsumer = this.#replyConsumers.at(routingKey)
       if (replyConsumer !== undefined) return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS }
     }

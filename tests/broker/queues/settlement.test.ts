@@ -30,6 +30,7 @@ let mayGo: boolean
 /** The simplest dead letter exchange: a queue. */
 const toTarget: DeadLetters = {
   isBehind: false,
+  takeRefused: () => {},
   take(segment, index, reason) {
     const letter = new Message()
     letter.setStored(segment, index)

@@ -1,0 +1,158 @@
+/**
+ * Publishes what dies in the queues of a virtual host to their dead letter exchanges. One dead letter is on its way at a time: what
+ * dies of that in other queues, because they are full, comes after it, and much of it in later turns, so that no chain of queues is
+ * too long. What waits stays in its queue, unacked; the dead letters of a queue keep their order.
+ */
+import { BODY_BESIDE_BYTES_MIN } from '../../../storage/record.ts'
+import { encodeExtension, type RecordExtension } from '../../../storage/record-extension.ts'
+import { Block } from '../../lib/block.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { DeadLetter } from '../dead-letters/dead-letter.ts'
+import type { DeathCause } from '../dead-letters/death-cause.ts'
+import { Message } from '../messages/message.ts'
+import { NO_NEEDS } from '../messages/property-set.ts'
+import type { Queue } from '../queues/queue.ts'
+import type { Routes } from '../routing/routes.ts'
+import type { LongWork } from '../scheduling/long-work.ts'
+import type { DeadLetterAddress } from './dead-letter-address.ts'
+import { FanOut } from './fan-out.ts'
+
+/** A dead letter for more queues than this is put into them turn by turn. */
+const ONE_TURN_QUEUES_MAX = 64
+/** So many that wait are sent in one turn, and so many between two looks at the clock. */
+const AT_ONCE_MAX = 64
+const STEP_MESSAGES = 16
+
+const NO_QUEUES: readonly Queue[] = []
+/** What lies beside a message that has died, but for blind keys: by its marks. */
+const MARKS: readonly Buffer[] = [0, 1, 2, 3].map((deathMarks) => encodeExtension({ deathMarks }))
+
+/** What the office needs of its virtual host. */
+export interface OfficeTools {
+  readonly routes: Routes
+  readonly longWork: LongWork
+  readonly clock: Clock
+}
+
+export class DeadLetterOffice {
+  readonly #tools: OfficeTools
+  readonly #letter = new DeadLetter()
+  /** Used again for each message that dies: a stored one must not lie in it while another one is on its way. */
+  readonly dying = new Message()
+  readonly #message = new Message()
+  /** Those with dead letters that wait to go, the one whose turn it is in front. */
+  readonly #due = new Set<DeadLetterAddress>()
+  #isPosting = false
+  #isSending = false
+  #isSendingLater = false
+
+  constructor(tools: OfficeTools) {
+    this.#tools = tools
+  }
+
+  /** One is on its way: others have to wait. */
+  get isPosting(): boolean {
+    return this.#isPosting
+  }
+
+  /** Has the dead letters that wait at this address sent, when it is their turn. */
+  expect(address: DeadLetterAddress): void {
+    this.#due.add(address)
+    this.sendWaiting()
+  }
+
+  /**
+   * Publishes the dead letter of a message, for which `known` lies beside it. False when it is put into its queues turn by turn: the
+   * office tells the address when that is done.
+   */
+  post(address: DeadLetterAddress, dying: Message, known: RecordExtension, cause: DeathCause): boolean {
+    const message = this.#message
+    this.#isPosting = true
+    try {
+      const queues = this.#write(address, dying, known, cause)
+      if (queues.length > ONE_TURN_QUEUES_MAX) {
+        new FanOut(message, queues).goOn(this.#tools.longWork, () => address.fanOutEnded())
+        return false
+      }
+      for (let i = 0; i < queues.length; i++) (queues[i] as Queue).publish(message)
+      return true
+    } finally {
+      message.release()
+      this.#isPosting = false
+    }
+  }
+
+  /** Sends what waits, much of it in later turns. */
+  sendWaiting(): void {
+    if (this.#due.size === 0 || this.#isPosting || this.#isSending || this.#isSendingLater) return
+    if (this.#sendSome(AT_ONCE_MAX)) return
+    this.#isSendingLater = true
+    this.#tools.longWork.start(
+      STEP_MESSAGES,
+      (count) => this.#sendSome(count),
+      () => {
+        this.#isSendingLater = false
+      },
+    )
+  }
+
+  /** Sends up to so many that wait, of each address one in turn; whether those were all. */
+  #sendSome(count: number): boolean {
+    this.#isSending = true
+    try {
+      let left = count
+      for (const address of this.#due) {
+        if (left-- === 0) return false
+        this.#due.delete(address)
+        // Behind the others, which this goes on with before it comes here again.
+        if (address.sendNext()) this.#due.add(address)
+      }
+      return true
+    } finally {
+      this.#isSending = false
+    }
+  }
+
+  /** Makes the dead letter of a message; the queues that it goes to. */
+  #write(
+    address: DeadLetterAddress,
+    dying: Message,
+    { deathMarks = 0, blindKeys }: RecordExtension,
+    cause: DeathCause,
+  ): readonly Queue[] {
+    const letter = this.#letter
+    const message = this.#message
+    const blind = blindKeys?.map((key) => new Block(Buffer.from(key)))
+    if (!letter.write(dying, deathMarks, cause, address.target, this.#tools.clock.wallMs(), blind)) return NO_QUEUES
+    message.setInPlace(letter.head, 0, letter.headerStart, letter.headerStart, letter.headerEnd)
+    message.isDurable = dying.isDurable
+    const deaths = letter.marks
+    message.extension = blindKeys === undefined ? MARKS[deaths] : encodeExtension({ deathMarks: deaths, blindKeys })
+    giveBody(message, dying)
+    const queues = this.#route()
+    return queues.some(({ name }) => letter.isCycle(name)) ? queues.filter(({ name }) => !letter.isCycle(name)) : queues
+  }
+
+  /** RabbitMQ drops it where there is no such exchange. */
+  #route(): readonly Queue[] {
+    const { routes } = this.#tools
+    const message = this.#message
+    const route = routes.ownRoute(message)
+    if (route === undefined) return NO_QUEUES
+    if (route.needs === NO_NEEDS && !this.#letter.hasMoreKeys) return route.queues
+    return routes.queuesFor(route.exchange, this.#letter.routingKeys(), message.properties)
+  }
+}
+
+/** Gives the message the body of another one. */
+function giveBody(message: Message, from: Message): void {
+  if (from.bodyBytes >= BODY_BESIDE_BYTES_MIN) {
+    const body = from.ownBody()
+    body.hold()
+    message.setOwnBody(body)
+  } else {
+    message.body = from.body
+    message.bodyStart = from.bodyStart
+    message.bodyEnd = from.bodyEnd
+  }
+}
