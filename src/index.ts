@@ -8,6 +8,8 @@ export type { Authenticator, Credentials, User, Verdict } from './auth/authentic
 export { UserList, type UserListOptions } from './auth/user-list.ts'
 export type { ConnectionDetails } from './broker/clients/client-directory.ts'
 export { BrokerError, type BrokerErrorKind } from './broker/errors.ts'
+export type { UserLimitValues } from './broker/limits/user-limits.ts'
+export type { VhostLimitValues } from './broker/limits/vhost-limits.ts'
 export type { ApplyTo, PolicyDefinition } from './broker/policies/policy.ts'
 export type { PolicyValue } from './broker/policies/policy-keys.ts'
 export type { BrokerStats } from './broker/statistics/broker-stats.ts'
@@ -23,6 +25,7 @@ export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-optio
 export type { Settled } from './embedded/deliveries.ts'
 export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
+export type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
 export type { EmbeddedPolicies, PolicyInfo, PolicyOptions } from './embedded/embedded-policies.ts'
 export type { EmbeddedUsers } from './embedded/embedded-users.ts'
 export type {

@@ -9,6 +9,7 @@ import { serverProperties } from './amqp/server-properties.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { UserList } from './auth/user-list.ts'
 import { Broker } from './broker/broker.ts'
+import { EmbeddedUserLimits } from './embedded/embedded-limits.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import { GarbageWatch } from './garbage-watch.ts'
@@ -54,6 +55,7 @@ export class ServerAssembly {
   readonly vhosts: EmbeddedVhosts
   readonly userList: UserList
   readonly users: EmbeddedUsers
+  readonly userLimits: EmbeddedUserLimits
   readonly #garbage: GarbageWatch
   readonly #parts: ServerParts
 
@@ -105,6 +107,11 @@ export class ServerAssembly {
     this.journalWatch = new JournalWatch(storage, this.listener, logger)
     this.vhosts = new EmbeddedVhosts({ core: this.core, logger, maxMessageSizeBytes, requireRunning })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
+    this.userLimits = new EmbeddedUserLimits({
+      core: this.core,
+      isUser: (name) => parts.authenticator !== undefined || this.userList.has(name),
+      requireRunning: requireServing,
+    })
   }
 
   /** Bytes of buffers that are not known to be in use: garbage, and what others have. */

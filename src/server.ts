@@ -6,6 +6,7 @@ import type { Authenticator } from './auth/authenticator.ts'
 import type { Broker } from './broker/broker.ts'
 import type { ConnectionDetails } from './broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
 import type { EmbeddedPolicies } from './embedded/embedded-policies.ts'
 import type { EmbeddedUsers } from './embedded/embedded-users.ts'
 import type { Transactions } from './embedded/transactions.ts'
@@ -76,6 +77,17 @@ export class Server {
   /** The operator policies of the default virtual host. Throws like `broker`. */
   get operatorPolicies(): EmbeddedPolicies {
     return this.broker.operatorPolicies
+  }
+
+  /** How many connections and queues the default virtual host may have. Throws like `broker`. */
+  get limits(): EmbeddedVhostLimits {
+    return this.broker.limits
+  }
+
+  /** How many connections and channels users may have. Throws Error while the server is not running. */
+  get userLimits(): EmbeddedUserLimits {
+    this.#requireRunning()
+    return this.#parts.userLimits
   }
 
   /**

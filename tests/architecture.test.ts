@@ -46,6 +46,7 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   { name: 'basics', path: /^src\/broker\/(?:errors|fields|names|session)\.ts$/ },
   { name: 'statistics', path: /^src\/broker\/statistics\// },
   { name: 'clients', path: /^src\/broker\/clients\// },
+  { name: 'limits', path: /^src\/broker\/limits\// },
   { name: 'memory', path: /^src\/broker\/memory\// },
   { name: 'scheduling', path: /^src\/broker\/scheduling\// },
   { name: 'messages', path: /^src\/broker\/messages\// },

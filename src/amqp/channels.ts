@@ -56,6 +56,9 @@ export class Channels implements ChannelList {
     const connection = this.#connection
     const opened = this.#opened as OpenedVhost // there since connection.open
     const { broker, limits } = this.#context
+    const userName = opened.session.user.name
+    const refusal = broker.userLimits.channelRefusal(userName, broker.clientCounts.channelsOfUser(userName))
+    if (refusal !== undefined) throw new FrameError(ReplyCode.NOT_ALLOWED, refusal.message)
     if (!broker.topology.hasRoomFor(CHANNEL_BYTES)) {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
     }
@@ -63,6 +66,7 @@ export class Channels implements ChannelList {
     this.open[id] = new Channel(id, connection, opened, publisher, broker.bodies)
     this.count++
     broker.topology.add(CHANNEL_BYTES)
+    broker.clientCounts.channelsOpened(userName, 1)
     connection.send(id, 'channel.open-ok', {})
   }
 
@@ -77,12 +81,12 @@ export class Channels implements ChannelList {
     if (this.open[channel.id] !== channel) return
     this.open[channel.id] = undefined
     this.count--
-    this.#context.broker.topology.remove(CHANNEL_BYTES)
+    this.#ended(1)
   }
 
   closeAll(): void {
     const { open } = this
-    this.#context.broker.topology.remove(this.count * CHANNEL_BYTES)
+    this.#ended(this.count)
     this.open = []
     this.count = 0
     // All consumers end first: what one channel gives back must not go to another one. forEach skips numbers that were never used.
@@ -96,6 +100,13 @@ export class Channels implements ChannelList {
     open.forEach((channel) => {
       channel?.close(unackedCount > AT_ONCE_MAX)
     })
+  }
+
+  #ended(channels: number): void {
+    const { broker } = this.#context
+    broker.topology.remove(channels * CHANNEL_BYTES)
+    const user = this.#opened?.session.user
+    if (user !== undefined) broker.clientCounts.channelsClosed(user.name, channels)
   }
 
   addExclusiveQueue(queue: Queue): void {

@@ -164,6 +164,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#clock.leave(Number.POSITIVE_INFINITY)
     const { id, peerAddress, peerPort } = this
     this.details = { id, peerAddress, peerPort, name: this.log.name, user, vhost: vhost.name }
+    this.#context.broker.clientCounts.opened(this.details)
     this.log.opened(this.details)
     this.#context.onOpen(this.details)
   }
@@ -221,7 +222,9 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.channels.deleteExclusiveQueues()
     const details = this.details
     this.details = undefined
-    if (details !== undefined) this.#context.onClose(details)
+    if (details === undefined) return
+    this.#context.broker.clientCounts.ended(details)
+    this.#context.onClose(details)
   }
 
   // --- time and memory

@@ -58,7 +58,7 @@ export interface OpeningConnection {
 
 /** What a server offers, and lets in. */
 export type HandshakeContext = Pick<AmqpContext, 'authenticator' | 'limits' | 'mechanisms' | 'serverProperties'> & {
-  readonly broker: Pick<Broker, 'vhost'>
+  readonly broker: Pick<Broker, 'vhost' | 'connectionRefusal'>
 }
 
 export class Handshake {
@@ -198,9 +198,15 @@ export class Handshake {
       this.#connection.failures.fail(530, refuse.missingVhost(vhostName).message, 10, 40)
       return
     }
+    const user = this.#user as User // set when it was admitted
+    const refusal = this.#context.broker.connectionRefusal(vhost, user.name)
+    if (refusal !== undefined) {
+      this.#connection.failures.fail(ReplyCode.NOT_ALLOWED, refusal.message, 10, 40)
+      return
+    }
     this.#step = 'done'
     this.#connection.send(0, 'connection.open-ok', {})
-    this.#connection.opened(this.#user as User, vhost) // set when it was admitted
+    this.#connection.opened(user, vhost)
   }
 
   #unexpected(method: Method): void {

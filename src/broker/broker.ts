@@ -5,9 +5,11 @@ import type { Recovery, Storage } from '../../storage/storage.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Turn } from '../lib/turn.ts'
+import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
-import { refuse } from './errors.ts'
+import { type BrokerError, refuse } from './errors.ts'
+import { UserLimits } from './limits/user-limits.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
@@ -49,6 +51,8 @@ export class Broker {
   /** For kinds of entities that are not the model's: register them before `restore`. */
   readonly entityRegistry: EntityRegistry
   readonly clients = new ClientDirectory()
+  readonly clientCounts = new ClientCounts()
+  readonly userLimits: UserLimits
   readonly #storage: Storage
   readonly #clock: Clock
   readonly #entities: DurableEntities
@@ -68,6 +72,7 @@ export class Broker {
       (name) => this.createVhost(name),
       (name) => options.storage.vhost(name).journal,
     )
+    this.userLimits = new UserLimits(this.entityRegistry)
     this.scheduler = new DeliveryScheduler(nextTurn, now, onDefect)
     this.inputTurn = new Turn(now)
     this.longWork = new LongWork(nextTurn, now, onDefect)
@@ -110,6 +115,15 @@ export class Broker {
       this.#entities.vhostAdded(name)
     }
     return vhost
+  }
+
+  /** Why the virtual host, or the user, may have no further connection; undefined when they may. */
+  connectionRefusal({ name, limits }: Vhost, userName: string): BrokerError | undefined {
+    const { clientCounts, userLimits } = this
+    return (
+      limits.connectionRefusal(userName, clientCounts.connectionsOfVhost(name)) ??
+      userLimits.connectionRefusal(userName, clientCounts.connectionsOfUser(userName))
+    )
   }
 
   /** The one place where it is said who decides what the users of sessions may do. */

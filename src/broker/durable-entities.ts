@@ -9,6 +9,8 @@ import type { Journal } from '../../storage/journal.ts'
 import { type Binding, createBinding } from './exchanges/binding.ts'
 import type { Exchange } from './exchanges/exchange.ts'
 import { isExchangeType } from './exchanges/types/exchange-types.ts'
+import { decodeLimits, encodeLimits } from './limits/limit-values.ts'
+import { VHOST_LIMITS, type VhostLimitRecords, type VhostLimitValues } from './limits/vhost-limits.ts'
 import { isReserved } from './names.ts'
 import { isPolicyKind, type Policy, type PolicyKind } from './policies/policy.ts'
 import type { PolicyRecords } from './policies/vhost-policies.ts'
@@ -20,9 +22,10 @@ type FindVhost = (name: string) => Vhost
 
 type Restore = (vhost: FindVhost, key: readonly string[], fields: FieldTable) => void
 
-export class DurableEntities implements PolicyRecords {
+export class DurableEntities implements PolicyRecords, VhostLimitRecords {
   readonly #vhosts: EntityRecords
   readonly #policies: EntityRecords
+  readonly #vhostLimits: EntityRecords
   readonly #exchanges: EntityRecords
   readonly #queues: EntityRecords
   readonly #bindings: EntityRecords
@@ -40,6 +43,13 @@ export class DurableEntities implements PolicyRecords {
     this.#vhosts = register(1, 'vhost', restoreVhost)
     // Before what they apply to. Without one that makes no sense to this version, queues may do more than they should.
     this.#policies = register(6, 'policy', restorePolicy, true)
+    this.#vhostLimits = registry.register({
+      number: 7,
+      name: 'limits of vhost',
+      staysWhenRefused: true,
+      journal: ([vhostName = '']) => journalOf(vhostName),
+      restore: (key, value) => vhost(nameIn(key, 0)).limits.set(decodeLimits(VHOST_LIMITS, value)),
+    })
     this.#exchanges = register(2, 'exchange', restoreExchange)
     this.#queues = register(3, 'queue', restoreQueue)
     this.#bindings = register(4, 'binding', restoreBinding)
@@ -64,6 +74,14 @@ export class DurableEntities implements PolicyRecords {
 
   vhostRemoved(name: string): void {
     this.#vhosts.remove([name])
+  }
+
+  vhostLimitsSet(vhost: string, limits: VhostLimitValues): void {
+    this.#vhostLimits.put([vhost], () => encodeLimits(limits))
+  }
+
+  vhostLimitsRemoved(vhost: string): void {
+    this.#vhostLimits.remove([vhost])
   }
 
   policySet(vhost: string, kind: PolicyKind, { name, pattern, applyTo, priority, definition }: Policy): void {

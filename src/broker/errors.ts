@@ -46,6 +46,26 @@ export const refuse = {
   missingVhost: refusal('not-allowed', (vhost: string) => `vhost ${vhost} not found`),
   missingUser: refusal('not-found', (user: string) => `user '${user}' does not exist`),
   existingUser: refusal('precondition-failed', (user: string) => `user '${user}' already exists`),
+  vhostConnectionLimit: refusal(
+    'not-allowed',
+    (vhost: string, user: string, limit: number) =>
+      `access to vhost '${vhost}' refused for user '${user}': connection limit (${limit}) is reached`,
+  ),
+  userConnectionLimit: refusal(
+    'not-allowed',
+    (user: string, limit: number) =>
+      `connection refused for user '${user}': user connection limit (${limit}) is reached`,
+  ),
+  userChannelLimit: refusal(
+    'not-allowed',
+    (user: string, limit: number) =>
+      `number of channels opened for user '${user}' has reached the maximum allowed user limit of (${limit})`,
+  ),
+  queueLimit: refusal(
+    'precondition-failed',
+    (queue: string, vhost: string, limit: number) =>
+      `cannot declare queue '${queue}': queue limit in vhost '${vhost}' (${limit}) is reached`,
+  ),
   noPermission: refusal(
     'access-refused',
     (permission: string, user: string, ...of: Resource) =>

@@ -10,6 +10,7 @@ import type { Binding, Destination } from './exchanges/binding.ts'
 import { BindingIndex, type Bindings } from './exchanges/binding-index.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
+import { VhostLimits } from './limits/vhost-limits.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
@@ -63,6 +64,7 @@ export class Vhost implements Topology, QueueSurroundings {
   /** Where its durable queues, exchanges and bindings are kept. */
   readonly entities: DurableEntities
   readonly policies: VhostPolicies
+  readonly limits: VhostLimits
   /** What went through queues that are gone. */
   removedQueues: MessageCounts = NOTHING_COUNTED
   readonly #exchanges = new Map<string, Exchange>()
@@ -86,6 +88,7 @@ export class Vhost implements Topology, QueueSurroundings {
     this.entities = tools.entities
     this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
     this.policies = new VhostPolicies(this, tools.entities)
+    this.limits = new VhostLimits(name, tools.entities)
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
     }
@@ -228,6 +231,7 @@ export class Vhost implements Topology, QueueSurroundings {
     for (const queue of [...this.#queues.values()]) this.removeQueue(queue)
     for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
     this.policies.clear()
+    this.limits.clear()
   }
 
   /** Forgets everything; what is durable stays in the storage, which is closed already. */

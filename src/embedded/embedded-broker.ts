@@ -33,6 +33,7 @@ import { Deliveries, type Settled } from './deliveries.ts'
 import { durable } from './durable.ts'
 import type { MessageHandler } from './embedded-consumer.ts'
 import { EmbeddedConsumers } from './embedded-consumers.ts'
+import { EmbeddedVhostLimits } from './embedded-limits.ts'
 import { EmbeddedPolicies } from './embedded-policies.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
@@ -71,6 +72,8 @@ export class EmbeddedBroker {
   readonly policies: EmbeddedPolicies
   /** Limits that count beside those of policies: of both, the lower. */
   readonly operatorPolicies: EmbeddedPolicies
+  /** How many connections and queues this virtual host may have. */
+  readonly limits: EmbeddedVhostLimits
   readonly #vhost: Vhost
   readonly #vhosts: EmbeddedVhosts
   readonly #session: Session
@@ -91,6 +94,7 @@ export class EmbeddedBroker {
     const requireVhost = (): Vhost => this.#requireVhost()
     this.policies = new EmbeddedPolicies('policy', requireVhost)
     this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
+    this.limits = new EmbeddedVhostLimits(requireVhost)
     this.transactions = new Transactions({
       publisher,
       deliveries: this.#deliveries,

@@ -46,12 +46,15 @@ export class EmbeddedUsers {
     await this.#change((list) => list.setTags(name, tags))
   }
 
-  /** Removes a user and closes its connections with 320. False when there is none of that name. */
+  /** Removes a user with its limits, and closes its connections with 320. False when there is none of that name. */
   async remove(name: string): Promise<boolean> {
     return await this.#change((list) => {
       const isRemoved = list.remove(name)
-      if (isRemoved) this.#context.core.clients.closeThoseOfUser(name, `user '${name}' is deleted`)
-      return isRemoved
+      if (!isRemoved) return false
+      const { clients, userLimits } = this.#context.core
+      userLimits.clear(name)
+      clients.closeThoseOfUser(name, `user '${name}' is deleted`)
+      return true
     })
   }
 

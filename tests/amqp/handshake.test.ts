@@ -36,7 +36,7 @@ function begin(more: Partial<Authenticator> = {}): void {
     limits: LIMITS,
     mechanisms: ['PLAIN', 'AMQPLAIN'],
     serverProperties: new Map(),
-    broker: { vhost },
+    broker: { vhost, connectionRefusal: () => undefined },
   }
   handshake = new Handshake(connection, context)
   handshake.start()

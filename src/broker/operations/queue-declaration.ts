@@ -33,6 +33,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   }
   requireDeadLettering(name, declaration.arguments, session)
   checkQueueArguments(name, vhost.name, declaration.arguments)
+  vhost.limits.checkQueue(name, vhost.queueCount)
   if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: declaration.arguments }))) {
     throw refuse.topologyFull('declare', 'queue', name, vhost.name)
   }
