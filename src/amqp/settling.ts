@@ -101,8 +101,8 @@ export class Settling {
     isImmediate = this.#channel.transaction === undefined,
     onEnd?: () => void,
   ): void {
-    const isReturn = settlement === 'requeue' && isImmediate
-    if (isReturn) for (const queue of this.unacked.queues(last)) queue.catchUp()
+    const returnsTo = settlement === 'requeue' && isImmediate ? this.unacked.queues(last) : []
+    for (const queue of returnsTo) queue.catchUp()
     const settle = (tag: number): void => this.#settleTaken(tag, settlement, isImmediate)
     if (this.unacked.takeUpTo(last, settle, AT_ONCE_MAX)) {
       onEnd?.()
@@ -116,7 +116,7 @@ export class Settling {
       this.#underWay = undefined
       onEnd?.()
     }
-    goOnInTurns(this.#channel, step, end, isReturn ? this.unacked.queues(last) : [])
+    goOnInTurns(this.#channel, step, end, returnsTo)
   }
 
   /** Settles what `unacked.take` has just taken, or lets the transaction do it later. */
