@@ -150,6 +150,9 @@ export class ChannelConsumers implements ReplySink {
   close(): void {
     this.#removeReplyConsumer()
     const consumers = [...this.#byTag.values()]
+    for (const { queue } of consumers) queue.catchUp()
+    // Of its consumers, none takes the place of another one that goes.
+    this.#channel.takesDeliveries = false
     for (const consumer of consumers) this.#forget(consumer)
     for (const consumer of consumers) this.#detach(consumer)
   }

@@ -79,6 +79,8 @@ export interface QueueInfo extends AppliedPolicies {
   /** The `timestamp` of the next message to be delivered, if it has one and is in memory. */
   readonly headTimestamp: MessageProperties['timestamp']
   readonly consumers: number
+  /** The tag of the consumer that gets the messages, where there is a single active one. */
+  readonly singleActiveConsumer: string | undefined
   /** Messages that were put into it since it was declared. */
   readonly messagesPublished: number
   /** Messages that were handed out since it was declared, each time they were. */
@@ -91,6 +93,8 @@ export interface ConsumerInfo {
   readonly noAck: boolean
   readonly exclusive: boolean
   readonly priority: number
+  /** Whether it gets messages now: `waiting` ones do so once the single active consumer of their queue is gone. */
+  readonly activityStatus: 'up' | 'single_active' | 'waiting'
   /** How many messages may be unsettled at a time; 0 for no limit. */
   readonly prefetch: number
   /** Whether it runs in this process, instead of behind an AMQP connection. */
@@ -177,6 +181,7 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     bytesUnacked: queue.unackedBytes,
     headTimestamp: headTimestamp(queue),
     consumers: queue.consumers.count,
+    singleActiveConsumer: queue.consumers.active?.tag,
     messagesPublished: queue.publishedCount,
     messagesDelivered: queue.deliveredCount,
   }
@@ -208,9 +213,16 @@ export function consumerInfo(consumer: Consumer): ConsumerInfo {
     noAck: inProcess ? sink.isAutoSettled : consumer.isNoAck,
     exclusive: consumer.isExclusive,
     priority: consumer.priority,
+    activityStatus: activityStatus(consumer),
     prefetch: consumer.prefetchCount,
     inProcess,
   }
+}
+
+function activityStatus(consumer: Consumer): ConsumerInfo['activityStatus'] {
+  const { consumers } = consumer.queue
+  if (!consumers.hasSingleActive) return 'up'
+  return consumers.active === consumer ? 'single_active' : 'waiting'
 }
 
 export function toArguments(plain: PlainTable | undefined): FieldTable {

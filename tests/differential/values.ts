@@ -30,7 +30,7 @@ export const BUILT_IN = ['amq.direct', 'amq.fanout', 'amq.topic', 'amq.headers',
 const DAY_MS = 86_400_000
 const TOO_LONG = tagged('l', 999_999_999_999_999)
 
-/** Arguments of queues that are as they should be. But for priorities, they have no effect within a sequence. */
+/** Arguments of queues that are as they should be. But for priorities and the single active consumer, they have no effect within a sequence. */
 const FINE: readonly WireTable[] = [
   { 'x-message-ttl': DAY_MS },
   { 'x-message-ttl': tagged('l', DAY_MS) },
@@ -45,6 +45,7 @@ const FINE: readonly WireTable[] = [
   { 'x-max-priority': 3 },
   { 'x-max-priority': tagged('b', 10) },
   { 'x-single-active-consumer': false },
+  { 'x-single-active-consumer': true },
   { 'x-queue-type': 'classic' },
   { 'x-queue-mode': 'lazy' },
   { 'x-queue-mode': 'default' },

@@ -104,7 +104,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'isSingleActiveConsumer',
     read: asFlag,
     default: false,
-    isWithoutEffect: true,
   },
   [QUEUE_TYPE]: { types: ALL, check: oneOf(QUEUE_TYPES, unsupported('type')) },
   'x-queue-master-locator': { types: CLASSIC },

@@ -1,10 +1,12 @@
 /**
  * The consumers of one queue. The next message goes to a consumer of the highest priority that can take it; equals take
  * turns. RabbitMQ: consumer priorities, "round robin if several have the same priority". Those who could not take a message
- * when they were due are out of the round until they can: then they come to its back, as new ones do.
+ * when they were due are out of the round until they can: then they come to its back, as new ones do. With a single active consumer
+ * (`x-single-active-consumer`), that one alone is in the round, and the others wait until it goes.
  */
 import type { Consumer } from './consumer.ts'
 import { ConsumerRound } from './consumer-round.ts'
+import { WaitingConsumers } from './waiting-consumers.ts'
 
 interface Level {
   readonly priority: number
@@ -16,42 +18,73 @@ interface Level {
 export class QueueConsumers {
   /** Whether one of them wants the queue for itself. */
   hasExclusive = false
+  /** The single active one, where there may be one only, and it is there. */
+  active: Consumer | undefined
   readonly #all = new Set<Consumer>()
   readonly #levels: Level[] = []
+  /** Where there may be one active consumer only: the others. */
+  readonly #waiting: WaitingConsumers | undefined
+
+  constructor(hasSingleActive = false) {
+    this.#waiting = hasSingleActive ? new WaitingConsumers() : undefined
+  }
 
   get count(): number {
     return this.#all.size
   }
 
+  /** Whether the others have to wait for the active one. */
+  get hasSingleActive(): boolean {
+    return this.#waiting !== undefined
+  }
+
   add(consumer: Consumer): void {
     this.#all.add(consumer)
+    if (consumer.isExclusive) this.hasExclusive = true
+    if (this.#waiting === undefined) this.#join(consumer)
+    else if (this.active === undefined) this.#activate(consumer)
+    else this.#waiting.add(consumer)
+  }
+
+  #activate(consumer: Consumer | undefined): void {
+    this.active = consumer
+    if (consumer !== undefined) this.#join(consumer)
+  }
+
+  /** Takes turns with the others from now on. */
+  #join(consumer: Consumer): void {
     let level = this.#level(consumer)
     if (level === undefined) {
       level = { priority: consumer.priority, round: new ConsumerRound(), count: 0 }
       this.#levels.splice(this.#place(consumer.priority), 0, level)
     }
     level.count++
-    if (consumer.isExclusive) this.hasExclusive = true
     this.enter(consumer)
   }
 
   /** The consumer may be able to take messages again. */
   enter(consumer: Consumer): void {
-    if (consumer.isInRound || consumer.isCancelled) return
+    if (consumer.isInRound || consumer.isCancelled || (this.#waiting !== undefined && consumer !== this.active)) return
     consumer.isInRound = true
     this.#level(consumer)?.round.push(consumer)
   }
 
   remove(consumer: Consumer): boolean {
-    const level = this.#level(consumer)
-    if (level === undefined || consumer.isCancelled || !this.#all.delete(consumer)) return false
+    if (consumer.isCancelled || !this.#all.delete(consumer)) return false
     consumer.isCancelled = true
     if (consumer.isExclusive) this.hasExclusive = false
+    if (this.#waiting?.remove(consumer) !== true) this.#leave(consumer)
+    if (this.active === consumer) this.#activate(this.#waiting?.takeFirst())
+    return true
+  }
+
+  #leave(consumer: Consumer): void {
+    const level = this.#level(consumer)
+    if (level === undefined) return
     level.count--
     if (level.count === 0) this.#levels.splice(this.#levels.indexOf(level), 1)
     // Cancelled ones stay in their place until they are the majority, so that many can be removed at once.
     else if (level.round.size > level.count * 2) level.round.compact()
-    return true
   }
 
   /** The consumer whose turn it is, or undefined when none can take a message. */

@@ -280,10 +280,12 @@ export class Queue {
 
   addConsumer(consumer: Consumer): void {
     const { hasExclusive, count } = this.consumers
-    if (hasExclusive || (consumer.isExclusive && count > 0)) {
+    const { isSingleActiveConsumer } = this.settings
+    // RabbitMQ: of the consumers of a queue that has a single active one, none is exclusive.
+    if (hasExclusive || (consumer.isExclusive && (count > 0 || isSingleActiveConsumer))) {
       throw refuse.exclusiveUse('queue', this.name, this.vhostName)
     }
-    if (this.consumers === NO_CONSUMERS) this.consumers = new QueueConsumers()
+    if (this.consumers === NO_CONSUMERS) this.consumers = new QueueConsumers(isSingleActiveConsumer)
     this.consumers.add(consumer)
     if (this.readyCount > 0) this.wake()
   }
@@ -291,7 +293,9 @@ export class Queue {
   /** Returns true when this was the last consumer of an auto-delete queue, which is to be deleted now. */
   removeConsumer(consumer: Consumer): boolean {
     this.catchUp()
+    const { active } = this.consumers
     if (!this.consumers.remove(consumer)) return false
+    if (this.consumers.active !== active && this.readyCount > 0) this.wake()
     return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
   }
 
