@@ -283,9 +283,10 @@ describe('Queue', () => {
           else if (kind === 'run') model.run()
           else if (kind === 'join') join(detail % 4)
           else if (kind === 'purge') purged += queue.purge()
-          else if (kind === 'leave')
-            queue.removeConsumer(consumers.splice(detail % Math.max(1, consumers.length), 1)[0] as Consumer)
-          else {
+          else if (kind === 'leave') {
+            const [one] = consumers.splice(detail % Math.max(1, consumers.length), 1)
+            if (one !== undefined) queue.removeConsumer(one)
+          } else {
             const [one] = open.splice(chosen, 1)
             if (one === undefined) continue
             if (kind === 'settle') done.push(one.body)
