@@ -23,7 +23,7 @@ export class QueueConsumers {
   readonly #all = new Set<Consumer>()
   readonly #levels: Level[] = []
   /** Where there may be one active consumer only: the others. */
-  readonly #waiting: WaitingConsumers | undefined
+  readonly #waiting: WaitingConsumers<Consumer> | undefined
 
   constructor(hasSingleActive = false) {
     this.#waiting = hasSingleActive ? new WaitingConsumers() : undefined

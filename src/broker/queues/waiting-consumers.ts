@@ -2,19 +2,20 @@
  * Consumers of a queue with a single active one that wait until they are it. The next is one of the highest priority, and among
  * equals the one that has waited longest.
  */
-import type { Consumer } from './consumer.ts'
-
-interface Line {
+interface Prioritised {
   readonly priority: number
-  /** The one that has waited longest comes first. */
-  readonly consumers: Set<Consumer>
 }
 
-export class WaitingConsumers {
-  /** The line of the highest priority is the last. */
-  readonly #lines: Line[] = []
+interface Line<C> extends Prioritised {
+  /** The one that has waited longest comes first. */
+  readonly consumers: Set<C>
+}
 
-  add(consumer: Consumer): void {
+export class WaitingConsumers<C extends Prioritised> {
+  /** The line of the highest priority is the last. */
+  readonly #lines: Line<C>[] = []
+
+  add(consumer: C): void {
     const { priority } = consumer
     const place = this.#place(priority)
     let line = this.#lines[place]
@@ -26,7 +27,7 @@ export class WaitingConsumers {
   }
 
   /** False when it does not wait here. */
-  remove(consumer: Consumer): boolean {
+  remove(consumer: C): boolean {
     const place = this.#place(consumer.priority)
     const line = this.#lines[place]
     if (line?.priority !== consumer.priority || !line.consumers.delete(consumer)) return false
@@ -35,7 +36,7 @@ export class WaitingConsumers {
   }
 
   /** Takes the one that is next. */
-  takeFirst(): Consumer | undefined {
+  takeFirst(): C | undefined {
     const line = this.#lines.at(-1)
     if (line === undefined) return undefined
     const [first] = line.consumers
@@ -48,7 +49,7 @@ export class WaitingConsumers {
     let [low, high] = [0, this.#lines.length]
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#lines[middle] as Line).priority < priority) low = middle + 1
+      if ((this.#lines[middle] as Line<C>).priority < priority) low = middle + 1
       else high = middle
     }
     return low
