@@ -56,7 +56,7 @@ export function restoreServer(
   if (recovery.vhosts === 0) core.createVhost(defaultVhost)
   if (!hasUsers) return recovery
   // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
-  const isNew = found.entities.every(({ kind }) => kind !== USER_KIND)
+  const isNew = !hasUser(found)
   if (isNew && found.quarantined > 0) logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
   if (isNew) userList.add(defaultUser, defaultPass, ['administrator'])
   else if (recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
@@ -64,6 +64,11 @@ export function restoreServer(
     logger.info({}, `user '${defaultUser}' is not as configured: the storage has users already, and they stay`)
   }
   return recovery
+}
+
+function hasUser({ entities }: Recovery): boolean {
+  for (const { kind } of entities) if (kind === USER_KIND) return true
+  return false
 }
 
 /** Makes what was kept. */

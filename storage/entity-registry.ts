@@ -3,6 +3,7 @@
  * made again. Kinds are restored in the order in which they were registered: what an entity refers to is registered
  * first, so that it is there.
  */
+import { keyOf, keyText } from './entity-key.ts'
 import type { Journal } from './journal.ts'
 import { StagedEntities } from './staged-entities.ts'
 import type { Storage, StoredEntity } from './storage.ts'
@@ -59,7 +60,7 @@ export class EntityRegistry {
     return {
       put: (key, encode) => this.#put(kind, key, encode),
       remove: (key) => this.#remove(kind, key),
-      isStaged: (key) => this.#staged.has(idOf(kind.number, JSON.stringify(key))),
+      isStaged: (key) => this.#staged.has(idOf(kind.number, keyText(key))),
     }
   }
 
@@ -70,7 +71,7 @@ export class EntityRegistry {
   }
 
   /** Makes everything again that can be. */
-  restore(entities: readonly StoredEntity[]): RestoredEntities {
+  restore(entities: Iterable<StoredEntity>): RestoredEntities {
     const counts = new Map<string, number>()
     const refused: StoredEntity[] = []
     const problems: string[] = []
@@ -78,33 +79,38 @@ export class EntityRegistry {
       refused.push(entity)
       problems.push(`${name} ${entity.key} is left out: ${reason instanceof Error ? reason.message : String(reason)}`)
     }
-    const byKind = groupedByKind(entities)
-    for (const kind of this.#kinds.values()) {
-      let count = 0
-      for (const entity of byKind.get(kind.number) ?? []) {
-        try {
-          const key = keyOf(entity)
-          this.#restoring = { kind: kind.number, key }
-          kind.restore(key, entity.value)
-          count++
-        } catch (error) {
-          refuse(entity, kind.name, error)
-        }
+    for (const entity of this.#inOrder(entities)) {
+      const kind = this.#kinds.get(entity.kind)
+      if (kind === undefined) {
+        refuse(entity, `entity of kind ${entity.kind}`, 'this version does not know its kind')
+        continue
       }
-      if (count > 0) counts.set(kind.name, count)
-    }
-    for (const [kind, others] of byKind) {
-      if (this.#kinds.has(kind)) continue
-      for (const entity of others) refuse(entity, `entity of kind ${kind}`, 'this version does not know its kind')
+      try {
+        const key = keyOf(entity)
+        this.#restoring = { kind: kind.number, key }
+        kind.restore(key, entity.value)
+        counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
+      } catch (error) {
+        refuse(entity, kind.name, error)
+      }
     }
     this.#restoring = undefined
     return { counts, refused, problems }
   }
 
+  /** Those of the kind that was registered first come first, those of unknown kinds last. */
+  *#inOrder(entities: Iterable<StoredEntity>): Iterable<StoredEntity> {
+    const found = new Set<number>()
+    for (const { kind } of entities) found.add(kind)
+    const known = [...this.#kinds.keys()].filter((kind) => found.delete(kind))
+    // To walk over all of them again takes less time and memory than to have them in another order.
+    for (const kind of [...known, ...found]) for (const entity of entities) if (entity.kind === kind) yield entity
+  }
+
   #put(kind: EntityKind, parts: readonly string[], encode: () => Uint8Array): void {
     if (!this.#storage.isDurable || this.#isRestoring(kind.number, parts)) return
     const journal = this.#journalOf(kind, parts)
-    const key = JSON.stringify(parts)
+    const key = keyText(parts)
     const value = encode()
     journal.put(kind.number, key, value)
     this.#staged.add(journal, idOf(kind.number, key), key.length + value.length)
@@ -124,33 +130,12 @@ export class EntityRegistry {
   #remove(kind: EntityKind, parts: readonly string[]): void {
     if (!this.#storage.isDurable) return
     const journal = this.#journalOf(kind, parts)
-    const key = JSON.stringify(parts)
+    const key = keyText(parts)
     journal.remove(kind.number, key)
     this.#staged.add(journal, idOf(kind.number, key), key.length)
   }
 }
 
-function groupedByKind(entities: readonly StoredEntity[]): Map<number, StoredEntity[]> {
-  const byKind = new Map<number, StoredEntity[]>()
-  for (const entity of entities) {
-    const others = byKind.get(entity.kind)
-    if (others === undefined) byKind.set(entity.kind, [entity])
-    else others.push(entity)
-  }
-  return byKind
-}
-
 function idOf(kind: number, key: string): string {
   return `${kind} ${key}`
-}
-
-function keyOf({ key }: StoredEntity): readonly string[] {
-  let parts: unknown
-  try {
-    parts = JSON.parse(key)
-  } catch {
-    // it is no list either
-  }
-  if (Array.isArray(parts) && parts.every((part) => typeof part === 'string')) return parts
-  throw new Error('its key makes no sense')
 }

@@ -7,12 +7,15 @@ import type { StorageMemory } from './storage-memory.ts'
 export interface StoredEntity {
   readonly kind: number
   readonly key: string
+  /** The names that the key is made of, from a storage that can tell them faster than they are found in the key. */
+  readonly keyParts?: readonly string[] | undefined
   readonly value: Uint8Array
 }
 
 /** What a storage found when it was opened. */
 export interface Recovery {
-  readonly entities: readonly StoredEntity[]
+  /** Walked over more than once. */
+  readonly entities: Iterable<StoredEntity>
   /** Messages that are not settled. */
   readonly messages: number
   /** Bytes of commits that were not finished, and never confirmed. */

@@ -43,7 +43,7 @@ const LAYERS: readonly {
 
 /** The rooms of the model, from the lowest to the highest: a room uses those above it in this list, never those below it. */
 const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
-  { name: 'basics', path: /^src\/broker\/(?:errors|fields|names|session)\.ts$/ },
+  { name: 'basics', path: /^src\/broker\/(?:errors|fields|names|record-fields|remembered-tables|session)\.ts$/ },
   { name: 'statistics', path: /^src\/broker\/statistics\// },
   { name: 'clients', path: /^src\/broker\/clients\// },
   { name: 'limits', path: /^src\/broker\/limits\// },

@@ -2,8 +2,7 @@
  * Keeps the durable entities of the model in the storage, one record each, and makes them again after a restart. Messages
  * are not its business: a queue's record has the number under which the storage keeps them.
  */
-import { decodeFieldTable, encodeFieldTable, type Field, type FieldTable } from '../../protocol/field-table.ts'
-import { Reader } from '../../protocol/reader.ts'
+import { encodeFieldTable, type Field } from '../../protocol/field-table.ts'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
 import { type Binding, createBinding } from './exchanges/binding.ts'
@@ -15,12 +14,33 @@ import { isReserved } from './names.ts'
 import { isPolicyKind, type Policy, type PolicyKind } from './policies/policy.ts'
 import type { PolicyRecords } from './policies/vhost-policies.ts'
 import type { Queue } from './queues/queue.ts'
+import { type RecordLayout, RecordReader } from './record-fields.ts'
+import { RememberedTables } from './remembered-tables.ts'
 import type { Vhost } from './vhost.ts'
+
+/** The fields of the records below, where they are read. What is not often there is in none of them. */
+const EXCHANGE_LAYOUT: RecordLayout = [
+  ['type', 'S'],
+  ['autoDelete', 't'],
+  ['internal', 't'],
+  ['arguments', 'F'],
+]
+const QUEUE_LAYOUT: RecordLayout = [
+  ['id', 'l'],
+  ['autoDelete', 't'],
+  ['arguments', 'F'],
+]
+const BINDING_LAYOUT: RecordLayout = [
+  ['kind', 'S'],
+  ['destination', 'S'],
+  ['routingKey', 'S'],
+  ['arguments', 'F'],
+]
 
 /** Finds a vhost, or makes it: one whose record was lost is there again with the first of what is in it. */
 type FindVhost = (name: string) => Vhost
 
-type Restore = (vhost: FindVhost, key: readonly string[], fields: FieldTable) => void
+type Restore = (vhost: FindVhost, key: readonly string[], fields: RecordReader) => void
 
 export class DurableEntities implements PolicyRecords, VhostLimitRecords {
   readonly #vhosts: EntityRecords
@@ -32,17 +52,26 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
 
   /** `journalOf` finds the journal of a virtual host, by its name. */
   constructor(registry: EntityRegistry, vhost: FindVhost, journalOf: (vhost: string) => Journal) {
-    const register = (number: number, name: string, restore: Restore, staysWhenRefused = false): EntityRecords =>
-      registry.register({
+    const tables = new RememberedTables()
+    const register = (
+      number: number,
+      name: string,
+      layout: RecordLayout,
+      restore: Restore,
+      staysWhenRefused = false,
+    ): EntityRecords => {
+      const reader = new RecordReader(layout, tables)
+      return registry.register({
         number,
         name,
         staysWhenRefused,
         journal: ([vhostName = '']) => journalOf(vhostName),
-        restore: (key, value) => restore(vhost, key, decodeFieldTable(new Reader(value))),
+        restore: (key, value) => restore(vhost, key, reader.read(value)),
       })
-    this.#vhosts = register(1, 'vhost', restoreVhost)
+    }
+    this.#vhosts = register(1, 'vhost', [], restoreVhost)
     // Before what they apply to. Without one that makes no sense to this version, queues may do more than they should.
-    this.#policies = register(6, 'policy', restorePolicy, true)
+    this.#policies = register(6, 'policy', [], restorePolicy, true)
     this.#vhostLimits = registry.register({
       number: 7,
       name: 'limits of vhost',
@@ -50,9 +79,9 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
       journal: ([vhostName = '']) => journalOf(vhostName),
       restore: (key, value) => vhost(nameIn(key, 0)).limits.set(decodeLimits(VHOST_LIMITS, value)),
     })
-    this.#exchanges = register(2, 'exchange', restoreExchange)
-    this.#queues = register(3, 'queue', restoreQueue)
-    this.#bindings = register(4, 'binding', restoreBinding)
+    this.#exchanges = register(2, 'exchange', EXCHANGE_LAYOUT, restoreExchange)
+    this.#queues = register(3, 'queue', QUEUE_LAYOUT, restoreQueue)
+    this.#bindings = register(4, 'binding', BINDING_LAYOUT, restoreBinding)
   }
 
   /** Whether the disk does not know yet what became of the queue: it was made or deleted just now. */
@@ -162,51 +191,49 @@ const restoreVhost: Restore = (vhost, key) => {
 
 const restorePolicy: Restore = (vhost, key, fields) => {
   const kind = nameIn(key, 1)
-  const priority = fields.get('priority')
+  const priority = fields.field('priority')
   if (!isPolicyKind(kind)) throw new Error(`there is no kind '${kind}' of policies`)
   vhost(nameIn(key, 0)).policies.set(kind, nameIn(key, 2), {
-    pattern: textIn(fields, 'pattern'),
-    applyTo: textIn(fields, 'applyTo'),
+    pattern: fields.text('pattern'),
+    applyTo: fields.text('applyTo'),
     priority: priority?.type === 'd' ? priority.value : undefined,
-    definition: JSON.parse(textIn(fields, 'definition')),
+    definition: JSON.parse(fields.text('definition')),
   })
 }
 
 const restoreExchange: Restore = (vhost, key, fields) => {
-  const type = textIn(fields, 'type')
+  const type = fields.text('type')
   if (!isExchangeType(type)) throw new Error(`unknown exchange type '${type}'`)
   vhost(nameIn(key, 0)).addExchange({
     name: nameIn(key, 1),
     type,
     durable: true,
-    autoDelete: flagIn(fields, 'autoDelete'),
-    internal: flagIn(fields, 'internal'),
-    arguments: tableIn(fields, 'arguments'),
+    autoDelete: fields.flag('autoDelete'),
+    internal: fields.flag('internal'),
+    arguments: fields.table('arguments'),
   })
 }
 
 const restoreQueue: Restore = (vhost, key, fields) => {
-  const id = fields.get('id')
-  const moreIds = fields.get('moreIds')
-  if (id?.type !== 'l') throw new Error('its number is missing')
+  const logIds = [fields.number('id'), ...fields.numbers('moreIds')]
   vhost(nameIn(key, 0)).addQueue(
     {
       name: nameIn(key, 1),
       durable: true,
-      autoDelete: flagIn(fields, 'autoDelete'),
-      arguments: tableIn(fields, 'arguments'),
+      autoDelete: fields.flag('autoDelete'),
+      arguments: fields.table('arguments'),
       owner: undefined,
     },
-    [Number(id.value), ...(moreIds?.type === 'A' ? moreIds.value.map(({ value }) => Number(value)) : [])],
+    logIds,
   )
 }
 
 const restoreBinding: Restore = (findVhost, key, fields) => {
-  const name = textIn(fields, 'destination')
+  const name = fields.text('destination')
   const vhost = findVhost(nameIn(key, 0))
   const source = vhost.requireExchange(nameIn(key, 1))
-  const destination = textIn(fields, 'kind') === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
-  const [routingKey, bindingArguments] = [textIn(fields, 'routingKey'), tableIn(fields, 'arguments')]
+  const destination = fields.text('kind') === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
+  const [routingKey, bindingArguments] = [fields.text('routingKey'), fields.table('arguments')]
   vhost.addBinding(createBinding(source, destination, routingKey, bindingArguments, nameIn(key, 2)))
 }
 
@@ -226,19 +253,4 @@ function text(value: string): Field {
 
 function flag(value: boolean): Field {
   return { type: 't', value }
-}
-
-function textIn(fields: FieldTable, name: string): string {
-  const field = fields.get(name)
-  if (field?.type !== 'S') throw new Error(`${name} is missing`)
-  return String(field.value)
-}
-
-function flagIn(fields: FieldTable, name: string): boolean {
-  return fields.get(name)?.value === true
-}
-
-function tableIn(fields: FieldTable, name: string): FieldTable {
-  const field = fields.get(name)
-  return field?.type === 'F' ? field.value : new Map()
 }

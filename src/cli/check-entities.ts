@@ -7,7 +7,7 @@ import { UserList } from '../auth/user-list.ts'
 import { Broker } from '../broker/broker.ts'
 
 /** Makes the entities as a start would, and notes what goes wrong. */
-export function checkEntities(entities: readonly StoredEntity[]): EntityFindings {
+export function checkEntities(entities: Iterable<StoredEntity>): EntityFindings {
   const storage = new QueueNumbers()
   const defects: string[] = []
   const broker = new Broker({

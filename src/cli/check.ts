@@ -49,7 +49,7 @@ function json(result: CheckResult): string {
     status: statusOf(result),
     folder: result.folder,
     format: { catalogue: CATALOGUE_VERSION, log: LOG_VERSION },
-    entities: store.entities.length,
+    entities: [...store.entities].length,
     queues: store.queues.size,
     logFiles,
     logBytes,
@@ -72,7 +72,7 @@ function text(result: CheckResult): string {
   return [
     `store in ${result.folder}, format ${CATALOGUE_VERSION}`,
     `  log       ${counted(logFiles, 'file')}, ${sizeText(logBytes)}`,
-    `  entities  ${store.entities.length}`,
+    `  entities  ${[...store.entities].length}`,
     `  messages  ${messages}${lost}; in ${counted(segments, 'segment')}, ${counted(pages, 'page')}, ${bodies} large bodies`,
     ...notes.map((note) => `note: ${note}`),
     ...problems.map((problem) => `wrong: ${problem}`),

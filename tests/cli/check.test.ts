@@ -205,7 +205,7 @@ describe('references', () => {
     const folder = await makeStore()
     const storage = new LevelStorage({ folder })
     const { entities } = await storage.open()
-    const first = entities.find(({ key }) => key === '["/","first"]')
+    const first = [...entities].find(({ key }) => key === '["/","first"]')
     storage.journal.put(3, '["/","third"]', first!.value)
     await storage.close()
     const { result } = await check(folder)

@@ -53,7 +53,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
     describe('any storage', () => {
       test('starts with nothing', () => {
         const { entities, messages, tornBytes, quarantined, problems, durationMs } = recovery
-        expect({ entities, messages, tornBytes, quarantined, problems }).toEqual({
+        expect({ entities: [...entities], messages, tornBytes, quarantined, problems }).toEqual({
           entities: [],
           messages: 0,
           tornBytes: 0,
@@ -199,11 +199,11 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         journal.remove(1, 'b')
         journal.remove(9, 'never there')
         const texts = (): string[] =>
-          recovery.entities.map(({ kind, key, value }) => `${kind} ${key} ${value.length}`).sort()
+          [...recovery.entities].map(({ kind, key, value }) => `${kind} ${key} ${value.length}`).sort()
         const wanted = ['1 a 3', '1 ключ/🔑 100000', '2 a 0']
         await reopen()
         expect(texts()).toEqual(wanted)
-        expect(recovery.entities.find(({ kind, key }) => kind === 1 && key === 'a')?.value.toString()).toBe('new')
+        expect([...recovery.entities].find(({ kind, key }) => kind === 1 && key === 'a')?.value.toString()).toBe('new')
         await reopen()
         expect(texts()).toEqual(wanted)
       })
@@ -213,7 +213,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         storage.journal.put(1, 'a', value)
         value.fill('x')
         await reopen()
-        expect(recovery.entities[0]?.value.toString()).toBe('before')
+        expect([...recovery.entities][0]?.value.toString()).toBe('before')
       })
 
       test('never gives the number of a queue twice', async () => {
@@ -351,11 +351,11 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         storage.journal.put(1, 'good', Buffer.from('good value'))
         storage.journal.put(1, 'bad', Buffer.from('bad value'))
         await reopen()
-        storage.dropUnclaimed(recovery.entities.filter(({ key }) => key === 'bad'))
+        storage.dropUnclaimed([...recovery.entities].filter(({ key }) => key === 'bad'))
         // A client makes another one.
         storage.journal.put(2, 'bad', Buffer.from('another kind'))
         await reopen()
-        expect(recovery.entities.map(({ kind, key }) => `${kind} ${key}`).sort()).toEqual(['1 good', '2 bad'])
+        expect([...recovery.entities].map(({ kind, key }) => `${kind} ${key}`).sort()).toEqual(['1 good', '2 bad'])
       })
 
       test('keeps what happened in any order of events', { timeout: 60_000 }, async () => {

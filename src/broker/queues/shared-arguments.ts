@@ -7,9 +7,16 @@ const BYTES_MAX = 1024
 
 export class SharedArguments {
   readonly #byText = new Map<string, FieldTable>()
+  #last: FieldTable | undefined
 
   /** These arguments, or equal ones that another queue has. */
   of(queueArguments: FieldTable): FieldTable {
+    // A restart makes queue after queue with the same table.
+    if (queueArguments !== this.#last) this.#last = this.#shared(queueArguments)
+    return this.#last
+  }
+
+  #shared(queueArguments: FieldTable): FieldTable {
     const text = queueArguments.size === 0 ? '' : encodeFieldTable(queueArguments).toString('latin1')
     const known = this.#byText.get(text)
     if (known !== undefined) return known

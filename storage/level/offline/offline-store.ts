@@ -35,7 +35,7 @@ export interface StoreReport {
 }
 
 export interface CheckOptions extends InspectionOptions {
-  readonly checkEntities: (entities: readonly StoredEntity[]) => EntityFindings
+  readonly checkEntities: (entities: Iterable<StoredEntity>) => EntityFindings
 }
 
 const SCRATCH_FOLDER = '.check'

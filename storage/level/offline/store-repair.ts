@@ -76,7 +76,7 @@ function leaveOut(stored: StoredSegment, page: Page, bodyOf: number | undefined)
 function operations({ inspection, keys, refused, queueIds }: RepairPlan, position: LogPosition): CatalogueOperation[] {
   const { store, forgottenPages } = inspection
   const refusedIds = new Set(refused.map(idOf))
-  const entities = store.entities.filter((entity) => !refusedIds.has(idOf(entity)))
+  const entities = [...store.entities].filter((entity) => !refusedIds.has(idOf(entity)))
   const queues = [...store.queues].filter(([queue]) => queueIds.has(queue))
   const nextQueueId = [...queueIds].reduce((next, id) => Math.max(next, id + 1), store.nextQueueId)
   const nextPageId = keys.pageIds.reduce((next, id) => Math.max(next, id + 1), store.nextPageId)

@@ -29,7 +29,8 @@ export interface RecoveryFindings {
 }
 
 export interface RecoveredStore {
-  readonly entities: readonly StoredEntity[]
+  /** To be walked over as often as need be. */
+  readonly entities: Iterable<StoredEntity>
   readonly queues: Map<number, RecoveredQueue>
   /** What the log told of entities that the catalogue does not know yet. */
   readonly changedEntities: Map<string, EntityChange>
@@ -212,7 +213,7 @@ function withCopy(
   { catalogued, changedEntities, gaplessFrom, commitMax }: StoreModel,
   copy: CopiedEntities,
   catalogueCommit: number,
-): readonly StoredEntity[] {
+): Iterable<StoredEntity> {
   const isFollowed = commitMax <= copy.commit || gaplessFrom <= copy.commit + 1
   const isTold = copy.isWhole && copy.commit >= catalogueCommit && isFollowed
   const all = new Map(copy.entities)

@@ -4,12 +4,12 @@ import { SmallSet } from '../../../src/lib/small-set.ts'
 import type { StoredEntity } from '../../storage.ts'
 import { entriesOf } from '../catalogue/entry-use.ts'
 import type { Page } from '../disk/places.ts'
-import { type EntityChange, entityId, idOf } from '../log/entity-change.ts'
+import { type EntityChange, entityId } from '../log/entity-change.ts'
 import type { LogVisitor } from '../log/log-entries.ts'
 import type { LogFile } from '../log/log-files.ts'
 import type { RecoveredQueue } from '../log/recovered-queue.ts'
 import { StoredSegment } from '../log/stored-segment.ts'
-import { EntityPacker } from './packed-entities.ts'
+import { PackedEntities } from './packed-entities.ts'
 import { isNewer, overlap } from './page-overlaps.ts'
 
 interface ToldChange extends EntityChange {
@@ -20,8 +20,7 @@ interface ToldChange extends EntityChange {
 /** A log that is read from its start may tell what the catalogue knows. */
 export class StoreModel implements LogVisitor {
   /** Of the catalogue. */
-  readonly catalogued: StoredEntity[] = []
-  readonly #packer = new EntityPacker()
+  readonly catalogued = new PackedEntities()
   readonly queues = new Map<number, RecoveredQueue>()
   readonly changedEntities = new Map<string, ToldChange>()
   readonly unneededEntries: number[] = []
@@ -35,22 +34,17 @@ export class StoreModel implements LogVisitor {
   commitMax = 0
 
   get isEmpty(): boolean {
-    return this.catalogued.length === 0 && this.queues.size === 0
+    return this.catalogued.count === 0 && this.queues.size === 0
   }
 
   /** What the catalogue has, with what the log tells of it. */
-  entities(): readonly StoredEntity[] {
-    const { changedEntities } = this
-    if (changedEntities.size === 0) return this.catalogued
-    const entities = this.catalogued.filter((entity) => !changedEntities.has(idOf(entity)))
-    for (const { kind, key, value } of changedEntities.values()) {
-      if (value !== undefined) entities.push(this.#packer.pack(kind, key, value))
-    }
-    return entities
+  entities(): Iterable<StoredEntity> {
+    this.catalogued.apply(this.changedEntities)
+    return this.catalogued
   }
 
   cataloguedEntity(kind: number, key: Buffer, value: Buffer): void {
-    this.catalogued.push(this.#packer.pack(kind, key, value))
+    this.catalogued.add(kind, key, value)
   }
 
   sawQueue(queue: number): void {

@@ -60,7 +60,7 @@ test('what those stage who are told during the end is on the disk when it is ove
   const again = new LevelStorage({ folder })
   const { entities, problems } = await again.open()
   await again.close()
-  expect(entities.map(({ key }) => key).sort()).toEqual(['first', 'second', 'third'])
+  expect([...entities].map(({ key }) => key).sort()).toEqual(['first', 'second', 'third'])
   expect(problems).toEqual([])
   expect(fatal).toEqual([])
 })

@@ -150,7 +150,7 @@ async function expectHonest(folder: string, path: string): Promise<void> {
   }
   const lost = lostIn(numbers)
   const isReported = reports.length > 0 || recovery.tornBytes > 0
-  const isWhole = lost === 0 && recovery.entities.length === entities.size
+  const isWhole = lost === 0 && [...recovery.entities].length === entities.size
   if (!isWhole && !isLastOfLog(path)) expect(isReported, `${path}: lost ${lost}`).toBe(true)
   // One place of a log is one commit of three queues, or the pages of it.
   if (path.startsWith('log')) expect(lost, path).toBeLessThanOrEqual(3 * 2 * PER_COMMIT)
@@ -158,8 +158,8 @@ async function expectHonest(folder: string, path: string): Promise<void> {
   for (const place of [folder, killed]) {
     const again = await readAll(place)
     expect(again.numbers, `${path}, again`).toEqual(numbers)
-    expect(new Set(again.recovery.entities.map(({ key }) => key)), `${path}, again`).toEqual(
-      new Set(recovery.entities.map(({ key }) => key)),
+    expect(new Set([...again.recovery.entities].map(({ key }) => key)), `${path}, again`).toEqual(
+      new Set([...recovery.entities].map(({ key }) => key)),
     )
     rmSync(place, { recursive: true })
   }
@@ -169,7 +169,7 @@ test('a store without damage says so', async () => {
   const { recovery, reports, numbers } = await readAll(copyOf('whole'))
   expect(reports).toEqual([])
   expect(recovery).toMatchObject({ tornBytes: 0, quarantined: 0 })
-  expect(new Map(recovery.entities.map(({ kind, key, value }) => [`${kind} ${key}`, value.toString()]))).toEqual(
+  expect(new Map([...recovery.entities].map(({ kind, key, value }) => [`${kind} ${key}`, value.toString()]))).toEqual(
     entities,
   )
   for (const id of QUEUES) expect(numbers.get(id)?.length).toBeGreaterThan(60)

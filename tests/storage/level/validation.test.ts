@@ -242,7 +242,7 @@ test.each([
   })
   const { problems, entities } = await open()
   expect(problems).toEqual([`catalogue entry ${Buffer.from('e\x01bad').toString('hex')} is damaged`])
-  expect(entities.map(({ key }) => key).sort()).toEqual(hasCopy ? ['bad', 'good'] : ['good'])
+  expect([...entities].map(({ key }) => key).sort()).toEqual(hasCopy ? ['bad', 'good'] : ['good'])
   expect(inQuarantine()).toEqual(['records.jsonl'])
   await kill()
   expect(await open()).toMatchObject({ problems: [], quarantined: 0 })
@@ -288,13 +288,13 @@ test('what was removed before damage was found does not come back after it', asy
   await kill()
   const again = await open()
   expect(again).toMatchObject({ problems: [], messages: PER_LIFE })
-  expect(again.entities.map(({ key }) => key)).toEqual(['other'])
+  expect([...again.entities].map(({ key }) => key)).toEqual(['other'])
 })
 
 test('an entity that was refused is in the quarantine then, and gone', async () => {
   await makeKilledStore(1)
   const { entities } = await open()
-  storage.dropUnclaimed(entities)
+  storage.dropUnclaimed([...entities])
   await storage.close()
   const lines = readFileSync(join(folder, 'quarantine', 'entities.jsonl'), 'utf8')
     .trim()
@@ -302,18 +302,18 @@ test('an entity that was refused is in the quarantine then, and gone', async () 
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     { kind: 1, key: 'life 0', value: Buffer.from('value 0').toString('base64') },
   ])
-  expect(await open()).toMatchObject({ entities: [] })
+  expect([...(await open()).entities]).toEqual([])
 })
 
 test('an entity that was refused stays when there is no room in the quarantine', async () => {
   await makeKilledStore(1)
   const { entities } = await open()
   writeFileSync(join(folder, 'quarantine'), 'not a folder')
-  storage.dropUnclaimed(entities)
+  storage.dropUnclaimed([...entities])
   await storage.close()
   expect(damage.join()).toContain('entities could not be put into the quarantine, and stay')
   rmSync(join(folder, 'quarantine'))
-  expect((await open()).entities).toHaveLength(1)
+  expect([...(await open()).entities]).toHaveLength(1)
 })
 
 test('what the log told again of a damaged catalogue survives that the next process is killed, too', async () => {
@@ -331,7 +331,7 @@ test('what the log told again of a damaged catalogue survives that the next proc
   await kill()
   const again = await open()
   expect(again).toMatchObject({ problems: [], messages: 40 })
-  expect(again.entities).toHaveLength(2)
+  expect([...again.entities]).toHaveLength(2)
   expect(await drain(storage.createQueueLog(QUEUE))).toEqual(numbersOf(0, 1))
 })
 

@@ -35,7 +35,7 @@ async function open(): Promise<{ readonly keys: string[]; readonly problems: rea
   const storage = new LevelStorage({ folder })
   const { entities, problems } = await storage.open()
   await storage.close()
-  return { keys: entities.map(({ key }) => key), problems }
+  return { keys: [...entities].map(({ key }) => key), problems }
 }
 
 test('names that LevelDB gives are possible', async () => {

@@ -172,7 +172,7 @@ describe('recovery', () => {
       await kill()
       await open()
       const { messages, problems, entities } = recovery
-      const texts = entities.map(({ key, value }) => `${key} ${value}`).sort()
+      const texts = [...entities].map(({ key, value }) => `${key} ${value}`).sort()
       found.push({ messages, problems, texts })
     }
     expect(found[0]).toEqual({ messages: 67 + 200, problems: [], texts: ['queue 2 1', 'queue 3 2'] })
@@ -323,7 +323,7 @@ describe('the catalogue', () => {
     await kill()
     await open()
     expect(recovery).toMatchObject({ messages: 100, problems: [] })
-    expect(recovery.entities.map(({ key }) => key)).toEqual(['entity'])
+    expect([...recovery.entities].map(({ key }) => key)).toEqual(['entity'])
     expect(await drain(storage.createQueueLog(id))).toEqual(Array.from({ length: 100 }, (_, i) => i * 10))
   })
 

@@ -87,7 +87,7 @@ function behead(): void {
 const key = (number: number): string => `queue ${String(number).padStart(4, '0')}`
 
 function keysOf({ entities }: Recovery): string[] {
-  return entities.map((entity) => entity.key).sort()
+  return [...entities].map((entity) => entity.key).sort()
 }
 
 const keys = (from: number, end: number): string[] => Array.from({ length: end - from }, (_, at) => key(from + at))
