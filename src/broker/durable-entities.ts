@@ -49,6 +49,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
   readonly #exchanges: EntityRecords
   readonly #queues: EntityRecords
   readonly #bindings: EntityRecords
+  readonly #pausedQueues: EntityRecords
 
   /** `journalOf` finds the journal of a virtual host, by its name. */
   constructor(registry: EntityRegistry, vhost: FindVhost, journalOf: (vhost: string) => Journal) {
@@ -82,6 +83,9 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     this.#exchanges = register(2, 'exchange', EXCHANGE_LAYOUT, restoreExchange)
     this.#queues = register(3, 'queue', QUEUE_LAYOUT, restoreQueue)
     this.#bindings = register(4, 'binding', BINDING_LAYOUT, restoreBinding)
+    this.#pausedQueues = register(10, 'paused queue', [], (find, key) => {
+      find(nameIn(key, 0)).requireQueue(nameIn(key, 1)).pause()
+    })
   }
 
   /** Whether the disk does not know yet what became of the queue: it was made or deleted just now. */
@@ -151,7 +155,17 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
   }
 
   queueRemoved(queue: Queue): void {
-    if (queue.durable) this.#queues.remove([queue.vhostName, queue.name])
+    if (!queue.durable) return
+    this.#queues.remove([queue.vhostName, queue.name])
+    if (queue.isPaused) this.queueResumed(queue)
+  }
+
+  queuePaused({ durable, vhostName, name }: Queue): void {
+    if (durable) put(this.#pausedQueues, [vhostName, name], () => [])
+  }
+
+  queueResumed({ durable, vhostName, name }: Queue): void {
+    if (durable) this.#pausedQueues.remove([vhostName, name])
   }
 
   bindingAdded(binding: Binding): void {

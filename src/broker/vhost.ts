@@ -175,6 +175,19 @@ export class Vhost implements Topology, QueueSurroundings {
     return DeadLetterAddress.of(queue, this.#deadLetterOffice)
   }
 
+  /** Has the queue deliver nothing, also after a restart if it is durable, until it is resumed. */
+  pauseQueue(queue: Queue): void {
+    if (queue.isPaused) return
+    queue.pause()
+    this.entities.queuePaused(queue)
+  }
+
+  resumeQueue(queue: Queue): void {
+    if (!queue.isPaused) return
+    queue.resume()
+    this.entities.queueResumed(queue)
+  }
+
   addBinding(binding: Binding): void {
     if (!binding.source.addBinding(binding)) return
     this.#bindings.add(binding)

@@ -152,6 +152,21 @@ export class EmbeddedBroker {
     return this.#queue(name).purge()
   }
 
+  /**
+   * Has a queue deliver nothing until it is resumed, also after a restart if it is durable. Its consumers stay and get nothing, `get`
+   * and basic.get find it empty; publishing and everything else goes on. Throws BrokerError: `not-found`, `resource-locked`.
+   */
+  pauseQueue(name: string): void {
+    const queue = this.#queue(name)
+    this.#vhost.pauseQueue(queue)
+  }
+
+  /** Has a paused queue deliver again. Throws BrokerError: `not-found`, `resource-locked`. */
+  resumeQueue(name: string): void {
+    const queue = this.#queue(name)
+    this.#vhost.resumeQueue(queue)
+  }
+
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
   bindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
     bindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this.#session)

@@ -81,6 +81,8 @@ export interface QueueInfo extends AppliedPolicies {
   readonly consumers: number
   /** The tag of the consumer that gets the messages, where there is a single active one. */
   readonly singleActiveConsumer: string | undefined
+  /** It delivers nothing until it is resumed. */
+  readonly paused: boolean
   /** Messages that were put into it since it was declared. */
   readonly messagesPublished: number
   /** Messages that were handed out since it was declared, each time they were. */
@@ -182,6 +184,7 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     headTimestamp: headTimestamp(queue),
     consumers: queue.consumers.count,
     singleActiveConsumer: queue.consumers.active?.tag,
+    paused: queue.isPaused,
     messagesPublished: queue.publishedCount,
     messagesDelivered: queue.deliveredCount,
   }

@@ -80,6 +80,7 @@ describe('queues', () => {
       bytesUnacked: 0,
       headTimestamp: undefined,
       consumers: 0,
+      paused: false,
       messagesPublished: 0,
       messagesDelivered: 0,
     })

@@ -49,6 +49,7 @@ export class Queue {
   publishedCount = 0
   deliveredCount = 0
   isDeleted = false
+  #isPaused = false
   #isScheduled = false
   /** Made when the queue waits for the disk first. */
   #wake: (() => void) | undefined
@@ -167,7 +168,7 @@ export class Queue {
   }
 
   #deliver(limit: number): number {
-    if (this.#returning !== undefined || this.#upkeep?.isDropping === true) return 0
+    if (this.#isPaused || this.#returning !== undefined || this.#upkeep?.isDropping === true) return 0
     const messages = this.#messages
     const consumers = this.consumers
     let left = limit
@@ -205,7 +206,7 @@ export class Queue {
     whenReadable: () => void,
   ): 'taken' | 'empty' | 'unread' {
     const messages = this.#messages
-    if (messages.readyCount === 0) return 'empty'
+    if (messages.readyCount === 0 || this.#isPaused) return 'empty'
     if (this.#upkeep?.isDropping === true) {
       this.#upkeep.whenDropped(whenReadable)
       return 'unread'
@@ -258,6 +259,20 @@ export class Queue {
     this.unackedCount--
     this.#messages.requeue(segment, index)
     this.#upkeep?.returned()
+    if (this.consumers.count > 0) this.wake()
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** Delivers nothing from now on, whatever consumers there are, and looks empty to basic.get. All else goes on. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
     if (this.consumers.count > 0) this.wake()
   }
 
