@@ -8,6 +8,7 @@ export interface NumberSetting {
 }
 
 const HOUR_MS = 3_600_000
+const YEAR_MS = 365 * 24 * HOUR_MS
 /** Of a number with two bytes. */
 const SHORT_MAX = 65_535
 
@@ -16,6 +17,7 @@ export const NUMBER_SETTINGS = {
   heartbeatSec: { min: 0, max: SHORT_MAX, default: 60 },
   handshakeTimeoutMs: { min: 100, max: HOUR_MS, default: 10_000 },
   sendTimeoutMs: { min: 0, max: HOUR_MS, default: 15_000 },
+  consumerTimeoutMs: { min: 0, max: YEAR_MS, default: 0 },
   frameMaxBytes: { min: 4096, max: 16_777_216, default: 131_072 },
   channelMax: { min: 1, max: SHORT_MAX, default: 2047 },
   maxMessageSizeBytes: { min: 1, max: 536_870_912, default: 16_777_216 },

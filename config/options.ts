@@ -68,6 +68,11 @@ export const OPTIONS = {
     'a client that takes nothing of what it is sent for so long is cut off, in milliseconds; 0 turns it off',
     { group: 'Network', fileKeys: ['tcp_listen_options.send_timeout'] },
   ),
+  consumerTimeoutMs: numberOption(
+    NUMBER_SETTINGS.consumerTimeoutMs,
+    'a channel that takes longer for an acknowledgement is closed, in milliseconds; 0: it may take any time',
+    { group: 'Limits' },
+  ),
   frameMaxBytes: sizeOption(NUMBER_SETTINGS.frameMaxBytes, 'largest frame, in bytes', { group: 'Limits' }),
   channelMax: numberOption(NUMBER_SETTINGS.channelMax, 'channels per connection', { group: 'Limits' }),
   maxMessageSizeBytes: sizeOption(NUMBER_SETTINGS.maxMessageSizeBytes, 'largest message body, in bytes', {

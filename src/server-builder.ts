@@ -119,6 +119,7 @@ const CONFIG: Checks<ServerConfig> = {
   heartbeatSec: numberIn('heartbeatSec'),
   handshakeTimeoutMs: numberIn('handshakeTimeoutMs'),
   sendTimeoutMs: numberIn('sendTimeoutMs'),
+  consumerTimeoutMs: numberIn('consumerTimeoutMs'),
   maxMessageSizeBytes: numberIn('maxMessageSizeBytes'),
   defaultUser: name,
   defaultPass: aSecret,

@@ -18,6 +18,8 @@ export interface ServerConfig {
   readonly handshakeTimeoutMs: number
   /** A client that takes nothing of what it is sent for so long is cut off, in milliseconds, 0–3600000; 0 turns it off. Default 15000. */
   readonly sendTimeoutMs: number
+  /** A channel that takes longer for an acknowledgement is closed, in milliseconds, 0–31536000000; 0: it may take any time. Default 0. */
+  readonly consumerTimeoutMs: number
   /** Largest message body in bytes, 1–536870912. Default 16777216. */
   readonly maxMessageSizeBytes: number
   /** User that a new store begins with, 1–255 bytes. Default `guest`. */
@@ -45,6 +47,7 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   heartbeatSec: NUMBER_SETTINGS.heartbeatSec.default,
   handshakeTimeoutMs: NUMBER_SETTINGS.handshakeTimeoutMs.default,
   sendTimeoutMs: NUMBER_SETTINGS.sendTimeoutMs.default,
+  consumerTimeoutMs: NUMBER_SETTINGS.consumerTimeoutMs.default,
   maxMessageSizeBytes: NUMBER_SETTINGS.maxMessageSizeBytes.default,
   defaultUser: 'guest',
   defaultPass: 'guest',

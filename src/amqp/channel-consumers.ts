@@ -17,6 +17,7 @@ export interface ConsumeRequest {
   readonly isNoAck: boolean
   readonly isExclusive: boolean
   readonly priority: number
+  readonly timeoutMs: number | undefined
   readonly arguments: FieldTable
 }
 
@@ -63,6 +64,7 @@ export class ChannelConsumers implements ReplySink {
     const bytes = consumerBytes(consumer)
     if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
     queue.addConsumer(consumer)
+    if (consumer.timeoutMs !== undefined) this.#channel.vhost.hasConsumerTimeouts = true
     this.#byTag.set(request.tag, consumer)
     topology.add(bytes)
     beforeDelivery()

@@ -136,6 +136,20 @@ export class Channels implements ChannelList {
     return [...this.#exclusiveQueues].filter((queue) => !queue.isDeleted)
   }
 
+  /** Ends channels whose clients take too long for an acknowledgement. Called about twice a second. */
+  checkAges(nowMs: number): void {
+    const { consumerTimeoutMs } = this.#context.limits
+    if (consumerTimeoutMs === 0 && this.vhost?.hasConsumerTimeouts !== true) return
+    this.open.forEach((channel) => {
+      if (channel === undefined || channel.isClosing) return
+      try {
+        channel.settling.checkAge(nowMs, consumerTimeoutMs)
+      } catch (error) {
+        this.#connection.failures.failChannel(channel, error, 0, 0)
+      }
+    })
+  }
+
   /** The socket takes bytes again: consumers may go on. */
   outboxUnblocked(): void {
     this.open.forEach((channel) => {

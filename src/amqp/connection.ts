@@ -232,7 +232,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   /** Called about twice a second. */
   tick(nowMs: number): void {
     const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isPaused)
-    if (over === undefined) return
+    if (over === undefined) {
+      if (this.phase === 'open') this.channels.checkAges(nowMs)
+      return
+    }
     if (over !== 'deadline') {
       this.log.ended('warn', WHY_CUT[over])
       this.destroy()

@@ -19,6 +19,8 @@ export interface AmqpLimits {
   readonly handshakeTimeoutMs: number
   /** How long a client may take nothing of what it is sent; 0 for ever. */
   readonly sendTimeoutMs: number
+  /** How long a client may take for an acknowledgement where nothing else is said; 0 for ever. */
+  readonly consumerTimeoutMs: number
   readonly maxMessageSizeBytes: number
 }
 

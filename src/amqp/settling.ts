@@ -9,6 +9,7 @@ import type { Transaction } from '../broker/publishing/transaction.ts'
 import { startReturns } from '../broker/queues/returns.ts'
 import type { Settlement } from '../broker/queues/settlement.ts'
 import type { Block } from '../lib/block.ts'
+import { DeliveryAge } from './delivery-age.ts'
 import { Unacked, type UnackedOwner } from './unacked.ts'
 import { AT_ONCE_MAX, goOnInTurns, type WorkingChannel } from './work-in-turns.ts'
 
@@ -20,6 +21,7 @@ const SETTLEMENT_BYTES = 512
 
 /** The channel, as far as its deliveries are concerned. */
 export interface SettlingChannel extends WorkingChannel {
+  readonly id: number
   readonly transaction: Transaction | undefined
   readonly consumers: { countSettled(): void }
   readonly connection: WorkingChannel['connection'] & { readonly intake: { hold(bytes: number): void } }
@@ -27,6 +29,8 @@ export interface SettlingChannel extends WorkingChannel {
 
 export class Settling {
   readonly unacked = new Unacked()
+  /** Once there was a delivery that has a time. */
+  #age: DeliveryAge | undefined
   readonly #channel: SettlingChannel
   /** What is being settled in several turns: everything up to a tag. */
   #underWay: { readonly last: number; readonly settlement: Settlement } | undefined
@@ -56,6 +60,22 @@ export class Settling {
       if (settlement === 'requeue') this.unacked.owner?.queue.catchUp()
       this.#settleTaken(tag, settlement)
     } else throw refuse.unknownDeliveryTag(block.view.getBigUint64(payload + 4))
+  }
+
+  /**
+   * Throws BrokerError when the oldest open delivery has waited too long for its acknowledgement: longer than its consumer, its
+   * queue or the broker allows, the first of these that says something. 0 allows any time.
+   */
+  checkAge(nowMs: number, defaultMs: number): void {
+    const { unacked } = this
+    const owner = unacked.count === 0 ? undefined : unacked.ownerOf(unacked.oldest)
+    const timeoutMs = owner === undefined ? 0 : (owner.timeoutMs ?? owner.queue.settings.consumerTimeoutMs ?? defaultMs)
+    if (timeoutMs === 0) {
+      this.#age?.forget()
+      return
+    }
+    this.#age ??= new DeliveryAge()
+    if (this.#age.look(nowMs, unacked) > timeoutMs) throw refuse.deliveryTimeout(this.#channel.id, timeoutMs)
   }
 
   /** Gives everything unacked back to its queues, the oldest first. `onEnd` is called when it is back. */

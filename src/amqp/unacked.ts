@@ -11,6 +11,8 @@ import type { Queue } from '../broker/queues/queue.ts'
 export interface UnackedOwner {
   readonly queue: Queue
   readonly isConsumer: boolean
+  /** How long its messages may be open, if it has a time of its own. */
+  readonly timeoutMs: number | undefined
   /** The message was settled or requeued. */
   returnCredit(): void
 }
@@ -82,6 +84,19 @@ export class Unacked {
   /** The last tag that was given out. */
   get newest(): number {
     return this.#next - 1
+  }
+
+  /** The lowest open tag; there must be one. */
+  get oldest(): number {
+    if (this.#stragglers.size === 0) return this.#first
+    if (!this.#areStragglersSorted) this.#sortStragglers()
+    const [first = this.#first] = this.#stragglers.keys()
+    return first
+  }
+
+  /** Whom the message of an open tag was delivered for. */
+  ownerOf(tag: number): UnackedOwner | undefined {
+    return tag < this.#first ? this.#stragglers.get(tag)?.owner : this.#owners[tag & this.#mask]
   }
 
   isOpen(tag: number): boolean {

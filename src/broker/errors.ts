@@ -142,6 +142,12 @@ export const refuse = {
   ),
   malformedContent: refusal('malformed-content', () => ''),
   immediate: refusal('not-implemented', () => 'immediate=true'),
+  deliveryTimeout: refusal(
+    'precondition-failed',
+    (channel: number, timeoutMs: number) =>
+      `delivery acknowledgement on channel ${channel} timed out. Timeout value used: ${timeoutMs} ms. ` +
+      'This timeout value can be configured, see consumers doc guide to learn more',
+  ),
   unknownDeliveryTag: refusal('precondition-failed', (tag: number | bigint) => `unknown delivery tag ${tag}`),
   consumerTagReused: refusal('not-allowed', (tag: string) => `attempt to reuse consumer tag '${tag}'`),
   replyQueueBinding: refusal('access-refused', (...of: Resource) => `cannot bind ${resourceText(...of)}`),

@@ -57,6 +57,7 @@ export class Vhost implements Topology, QueueSurroundings {
   readonly replyConsumers = new ReplyConsumers()
   readonly routes: Routes
   readonly scheduler: DeliveryScheduler
+  hasConsumerTimeouts = false
   /** For work that takes several turns. */
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */

@@ -12,6 +12,7 @@ export function serverConfig(config: Config, memoryBytes: number): Partial<Serve
     heartbeatSec: config.heartbeatSec,
     handshakeTimeoutMs: config.handshakeTimeoutMs,
     sendTimeoutMs: config.sendTimeoutMs,
+    consumerTimeoutMs: config.consumerTimeoutMs,
     maxMessageSizeBytes: config.maxMessageSizeBytes,
     defaultUser: config.defaultUser,
     defaultPass: config.defaultPass,

@@ -17,6 +17,7 @@ const LIMITS = {
   heartbeatSec: 60,
   handshakeTimeoutMs: 10_000,
   sendTimeoutMs: 0,
+  consumerTimeoutMs: 0,
   maxMessageSizeBytes: 1,
 }
 const START_OK: MethodArguments = { clientProperties: {}, mechanism: 'PLAIN', response: '\0guest\0guest' }

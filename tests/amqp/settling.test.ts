@@ -28,6 +28,7 @@ beforeEach(() => {
   isHeld = false
   heldBytes = 0
   channel = {
+    id: 1,
     isClosing: false,
     transaction: undefined,
     consumers: { countSettled() {} },

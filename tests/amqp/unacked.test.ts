@@ -7,7 +7,7 @@ import { Segment } from '../../storage/segment.ts'
 const SEGMENT = new Segment()
 
 function owner(): UnackedOwner {
-  return { queue: {} as Queue, isConsumer: true, returnCredit: () => {} } // neither is looked at here
+  return { queue: {} as Queue, isConsumer: true, timeoutMs: undefined, returnCredit: () => {} } // neither is looked at here
 }
 
 const OWNERS = [owner(), owner()] as const

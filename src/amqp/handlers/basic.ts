@@ -17,6 +17,7 @@ type ReadRecord = (segment: Segment, index: number, isRedelivered: boolean) => v
 /** What a message taken by basic.get belongs to while it is unacked: no consumer, no credit. */
 class GetOwner implements UnackedOwner {
   readonly isConsumer = false
+  readonly timeoutMs = undefined
   readonly queue: Queue
 
   constructor(queue: Queue) {
@@ -52,7 +53,7 @@ const consume: Handler<'basic.consume'> = (channel, args) => {
     tag,
     isNoAck: args.noAck,
     isExclusive: args.exclusive,
-    priority: consumerSettings(args.arguments, queue).priority,
+    ...consumerSettings(args.arguments, queue),
     arguments: args.arguments,
   }
   consumers.add(queue, request, () => sendOk(tag))

@@ -1,6 +1,6 @@
 /** The arguments of consumers. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
-import { integer } from './argument-checks.ts'
+import { integer, notNegative } from './argument-checks.ts'
 import { type ArgumentTable, asNumber, checkArguments, type Settings, settingsOf } from './argument-table.ts'
 import type { Queue } from './queue.ts'
 
@@ -17,6 +17,12 @@ const CONSUMER_ARGUMENTS = {
     setting: 'priority',
     read: asNumber,
     default: 0,
+  },
+  'x-consumer-timeout': {
+    types: ['classic', 'quorum'],
+    check: integer(notNegative),
+    setting: 'timeoutMs',
+    read: asNumber,
   },
   'x-stream-offset': { types: ['stream'] },
   'x-stream-filter': { types: ['stream'] },

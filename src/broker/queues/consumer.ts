@@ -20,6 +20,8 @@ export interface ConsumerOptions {
   readonly isNoAck: boolean
   readonly isExclusive: boolean
   readonly priority: number
+  /** How long a message may be unacked, if not what its queue says; 0 for any time. */
+  readonly timeoutMs?: number | undefined
   /** How many messages may be unacked at a time; 0 for no limit. */
   readonly prefetchCount: number
   readonly arguments: FieldTable
@@ -33,6 +35,7 @@ export class Consumer {
   readonly isNoAck: boolean
   readonly isExclusive: boolean
   readonly priority: number
+  readonly timeoutMs: number | undefined
   readonly prefetchCount: number
   readonly arguments: FieldTable
   isCancelled = false
@@ -48,6 +51,7 @@ export class Consumer {
     this.isNoAck = options.isNoAck
     this.isExclusive = options.isExclusive
     this.priority = options.priority
+    this.timeoutMs = options.timeoutMs
     this.prefetchCount = options.prefetchCount
     this.arguments = options.arguments
     this.credit = options.prefetchCount === 0 || options.isNoAck ? UNLIMITED_CREDIT : options.prefetchCount

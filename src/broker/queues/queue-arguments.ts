@@ -91,6 +91,13 @@ const QUEUE_ARGUMENTS = {
     default: 'drop-head',
     policy: 'argument',
   },
+  'x-consumer-timeout': {
+    types: CLASSIC_AND_QUORUM,
+    check: integer(notNegative),
+    setting: 'consumerTimeoutMs',
+    read: asNumber,
+    policy: 'lower',
+  },
   'x-queue-mode': { types: CLASSIC, check: oneOf(['default', 'lazy'], unsupported('mode')) },
   'x-queue-version': {
     types: CLASSIC,

@@ -27,6 +27,8 @@ export interface QueueSpec {
 /** What is around a queue. */
 export interface QueueSurroundings extends UpkeepTools {
   readonly scheduler: DeliveryScheduler
+  /** Some queue or consumer limits the time for an acknowledgement, or has done so. */
+  hasConsumerTimeouts: boolean
   /** Where the dead letters of a queue go by its settings, if anywhere. */
   deadLettersOf(queue: Queue): DeadLetters | undefined
 }
@@ -126,6 +128,7 @@ export class Queue {
   /** Goes on by these settings. */
   applySettings(settings: QueueSettings): void {
     this.settings = settings
+    if (settings.consumerTimeoutMs !== undefined) this.#surroundings.hasConsumerTimeouts = true
     this.deadLetters = settings.deadLetterExchange === undefined ? undefined : this.#surroundings.deadLettersOf(this)
     if (needsUpkeep(settings)) this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
     this.#upkeep?.apply(settings)
