@@ -115,7 +115,7 @@ leveretOnly('a configuration of its own')('consumer_timeout and policies say wha
     await second.get(patient)
     await first.expectClose(406, timedOut(2))
     await second.expectQuiet(patient)
-    own.server.policies.set('impatient', {
+    await own.server.policies.set('impatient', {
       pattern: `^${patient}$`,
       definition: { 'consumer-timeout': TIMEOUT_MS + 1 },
     })
