@@ -1,8 +1,9 @@
 /**
- * How often the messages of a segment were delivered and came back: a byte for each, in segments that need it. More than
- * 255 times count as 255.
+ * How often the messages of a segment were delivered and came back: two bytes for each, in segments that need it. More than
+ * 65,535 times count as so many; a restart remembers 255.
  */
-const COUNT_MAX = 255
+const COUNT_MAX = 65_535
+const KEPT_MAX = 255
 
 /** Neighbours that came back as often. */
 export interface DeliveryCountRun {
@@ -12,7 +13,7 @@ export interface DeliveryCountRun {
 }
 
 export class DeliveryCounts {
-  #counts: Uint8Array = new Uint8Array(0)
+  #counts: Uint16Array = new Uint16Array(0)
 
   of(index: number): number {
     return this.#counts[index] ?? 0
@@ -28,7 +29,7 @@ export class DeliveryCounts {
     this.#counts[index] = times
   }
 
-  /** Those of all messages in front of this index that came back. */
+  /** Those of all messages in front of this index that came back, as a restart remembers them. */
   allBefore(end: number): DeliveryCountRun[] {
     const runs = new Runs()
     for (let index = 0; index < Math.min(end, this.#counts.length); index++) {
@@ -38,7 +39,7 @@ export class DeliveryCounts {
     return runs.all
   }
 
-  /** Those of these messages, in rising order. */
+  /** Those of these messages, in rising order, as a restart remembers them. */
   ofAll(indexes: readonly number[]): DeliveryCountRun[] {
     const runs = new Runs()
     for (const index of indexes) runs.add(index, this.of(index))
@@ -46,7 +47,7 @@ export class DeliveryCounts {
   }
 
   #grow(length: number): void {
-    const larger = new Uint8Array(Math.max(64, length, this.#counts.length * 2))
+    const larger = new Uint16Array(Math.max(64, length, this.#counts.length * 2))
     larger.set(this.#counts)
     this.#counts = larger
   }
@@ -55,7 +56,8 @@ export class DeliveryCounts {
 class Runs {
   readonly all: { first: number; count: number; times: number }[] = []
 
-  add(index: number, times: number): void {
+  add(index: number, count: number): void {
+    const times = Math.min(count, KEPT_MAX)
     const last = this.all.at(-1)
     if (last?.times === times && last.first + last.count === index) last.count++
     else this.all.push({ first: index, count: 1, times })

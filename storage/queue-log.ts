@@ -137,6 +137,7 @@ export class QueueLog {
     if (!segment.isResident) return false
     this.segment = segment
     this.index = this.#ready.nextIndex()
+    if (this.#delivered !== undefined && this.#ready.requeued.length === 0) this.#countIfDelivered(segment, this.index)
     return true
   }
 

@@ -25,8 +25,10 @@ interface NumberField {
   readonly bytes: number
 }
 
+/** The first one is looked for in every message of some queues, so it is written first. */
+const EXPIRES_AT = { name: 'expiresAtMs', number: 1, bytes: 6 } as const
 const NUMBERS: readonly NumberField[] = [
-  { name: 'expiresAtMs', number: 1, bytes: 6 },
+  EXPIRES_AT,
   { name: 'priority', number: 2, bytes: 1 },
   { name: 'deathMarks', number: 3, bytes: 1 },
 ]
@@ -34,8 +36,11 @@ const NUMBERS: readonly NumberField[] = [
 const BLIND_KEY = 4
 const BLIND_KEY_BYTES_MAX = 255
 const FIELD_HEAD_BYTES = 2
+/** Number and bytes as they lie there. */
+const EXPIRES_AT_HEAD = (EXPIRES_AT.number << 8) | EXPIRES_AT.bytes
 /** Its length has 16 bits; some room is left for what is added in front of it. */
 const EXTENSION_BYTES_MAX = 2 ** 16 - 1 - 256
+const TWO_TO_32 = 0x1_0000_0000
 
 /** Throws RangeError for a number that a field has no room for. Keys that there is no room for are left out. */
 export function encodeExtension(extension: RecordExtension): Buffer {
@@ -69,6 +74,38 @@ export function readExtension(segment: Segment, index: number): RecordExtension 
   const { bytes, view } = segment.block
   const start = segment.bodyEnd(index)
   return decode(bytes, start + EXTENSION_LENGTH_BYTES, start + EXTENSION_LENGTH_BYTES + view.getUint16(start))
+}
+
+/** When the message expires; infinite for never. */
+export function expiresAtOf(segment: Segment, index: number): number {
+  if (!segment.mayHaveExtensions || !isExtended(segment, index)) return Number.POSITIVE_INFINITY
+  const { view } = segment.block
+  const start = segment.bodyEnd(index)
+  const field = start + EXTENSION_LENGTH_BYTES
+  const isFirst = view.getUint16(start) > 0 && view.getUint16(field) === EXPIRES_AT_HEAD
+  if (!isFirst) return readExtension(segment, index)?.expiresAtMs ?? Number.POSITIVE_INFINITY
+  const value = field + FIELD_HEAD_BYTES
+  return view.getUint16(value) * TWO_TO_32 + view.getUint32(value + 2)
+}
+
+/** A time of expiry in front of what else there is to know of a message. Its memory is used again for the next one. */
+export class ExpiryStamp {
+  #bytes = new Uint8Array(FIELD_HEAD_BYTES + EXPIRES_AT.bytes)
+
+  write(expiresAtMs: number, rest: Uint8Array | undefined): Uint8Array {
+    const length = FIELD_HEAD_BYTES + EXPIRES_AT.bytes + (rest?.length ?? 0)
+    if (this.#bytes.length !== length) this.#bytes = new Uint8Array(length)
+    const bytes = this.#bytes
+    bytes[0] = EXPIRES_AT.number
+    bytes[1] = EXPIRES_AT.bytes
+    let left = expiresAtMs
+    for (let at = FIELD_HEAD_BYTES + EXPIRES_AT.bytes - 1; at >= FIELD_HEAD_BYTES; at--) {
+      bytes[at] = left % 256
+      left = Math.floor(left / 256)
+    }
+    if (rest !== undefined) bytes.set(rest, FIELD_HEAD_BYTES + EXPIRES_AT.bytes)
+    return bytes
+  }
 }
 
 function isExtended(segment: Segment, index: number): boolean {

@@ -261,7 +261,7 @@ export class Segment {
   }
 }
 
-/** How often the message was delivered before and came back, up to 255 times; after a crash, at least so often. */
+/** How often the message was delivered before and came back, up to 65,535 times; after a restart, at least so often, or 255 times. */
 export function deliveriesBefore(segment: Segment, index: number): number {
   return segment.deliveries?.of(index) ?? 0
 }

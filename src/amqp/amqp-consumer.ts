@@ -3,7 +3,7 @@ import type { Segment } from '../../storage/segment.ts'
 import type { Consumer, DeliverySink } from '../broker/queues/consumer.ts'
 import { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
-import { writeDelivery } from './delivery.ts'
+import { writeCountedDelivery, writeDelivery } from './delivery.ts'
 
 /** A consumer of a channel: what the queue delivers becomes basic.deliver. */
 export class AmqpConsumer implements DeliverySink {
@@ -23,7 +23,9 @@ export class AmqpConsumer implements DeliverySink {
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {
     const channel = this.#channel
     const tag = consumer.isNoAck ? channel.unacked.skip() : channel.unacked.add(consumer, segment, index)
-    writeDelivery(channel.target, this.#prefix, tag, isRedelivered, segment, index)
+    if (isRedelivered && consumer.queue.countsDeliveries) {
+      writeCountedDelivery(channel.target, this.#prefix, tag, segment, index)
+    } else writeDelivery(channel.target, this.#prefix, tag, isRedelivered, segment, index)
     channel.delivered(consumer)
   }
 

@@ -7,7 +7,8 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_OVERHEAD_BYTES,
 } from '../../protocol/constants.ts'
-import type { Segment } from '../../storage/segment.ts'
+import { deliveriesBefore, type Segment } from '../../storage/segment.ts'
+import { withDeliveryCount } from '../broker/messages/delivery-count.ts'
 import type { Block } from '../lib/block.ts'
 import type { Output } from './outbox.ts'
 
@@ -52,6 +53,22 @@ export function writeDelivery(
   else if (isSplit) writeBody(target, block, bodyStart, bodyStart + bodyBytes)
 }
 
+/** The same for a message that came back, with a header that says how often. */
+export function writeCountedDelivery(
+  target: DeliveryTarget,
+  prefix: Block,
+  tag: number,
+  segment: Segment,
+  index: number,
+): void {
+  const { outbox } = target
+  const keyStart = segment.keyStart(index)
+  const headerStart = segment.headerStart(index)
+  const out = outbox.reserve(deliverHeadBytes(prefix.size, headerStart - keyStart, 0))
+  outbox.length = writeDeliver(out, outbox.length, prefix, tag, true, segment.block, keyStart, headerStart)
+  writeStoredContent(target, segment, index, deliveriesBefore(segment, index))
+}
+
 /** Writes a content header frame and the body frames. */
 export function writeContent(
   target: DeliveryTarget,
@@ -68,11 +85,22 @@ export function writeContent(
   writeBody(target, body, bodyStart, bodyEnd)
 }
 
-/** The content of a stored message, after whatever method announces it. */
-export function writeStoredContent(target: DeliveryTarget, segment: Segment, index: number): void {
+/**
+ * The content of a stored message, after whatever method announces it. When it came back so often, and that is not 0, a header says
+ * so.
+ */
+export function writeStoredContent(target: DeliveryTarget, segment: Segment, index: number, returns = 0): void {
   const { block } = segment
   const headerStart = segment.headerStart(index)
   const bodyStart = segment.bodyStart(index)
+  if (returns > 0) {
+    const header = withDeliveryCount(block.bytes, headerStart, bodyStart, returns)
+    const body = segment.bodies?.at(index)
+    const end = segment.bodyEnd(index)
+    if (body === undefined) writeContent(target, header, 0, header.size, block, bodyStart, end)
+    else writeContent(target, header, 0, header.size, body, 0, body.size)
+    return
+  }
   const beside = segment.bodies?.at(index)
   if (beside !== undefined) writeContent(target, block, headerStart, bodyStart, beside, 0, beside.size)
   else writeContent(target, block, headerStart, bodyStart, block, bodyStart, segment.bodyEnd(index))

@@ -2,9 +2,11 @@
 import { EntityRegistry, type RestoredEntities } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
+import { AgeClock } from '../lib/age-clock.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Turn } from '../lib/turn.ts'
+import { AgeRecord } from './age-record.ts'
 import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
@@ -55,6 +57,9 @@ export class Broker {
   readonly userLimits: UserLimits
   readonly #storage: Storage
   readonly #clock: Clock
+  readonly #ages: AgeClock
+  readonly #ageRecord: AgeRecord
+  #isRestoring = false
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
   /** What went through virtual hosts that are gone. */
@@ -64,6 +69,7 @@ export class Broker {
     this.#storage = options.storage
     const { clock, nextTurn, onDefect } = options
     this.#clock = clock
+    this.#ages = new AgeClock(clock)
     const now = (): number => clock.monotonicMs()
     this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX, clock)
     this.entityRegistry = new EntityRegistry(options.storage)
@@ -73,6 +79,7 @@ export class Broker {
       (name) => options.storage.vhost(name).journal,
     )
     this.userLimits = new UserLimits(this.entityRegistry)
+    this.#ageRecord = new AgeRecord(this.entityRegistry, this.#ages)
     this.scheduler = new DeliveryScheduler(nextTurn, now, onDefect)
     this.inputTurn = new Turn(now)
     this.longWork = new LongWork(nextTurn, now, onDefect)
@@ -96,11 +103,16 @@ export class Broker {
 
   /** Restores what the storage has kept: vhosts, exchanges, queues with their messages, bindings, and all other kinds. */
   restore(recovery: Recovery): RestoredEntities {
+    this.#isRestoring = true
+    for (const vhost of this.#vhosts.values()) vhost.isRestoring = true
     const restored = this.entityRegistry.restore(recovery.entities)
     const unclaimed = this.#storage.dropUnclaimed(
       restored.refused.filter(({ kind }) => this.entityRegistry.mayGo(kind)),
     )
     if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
+    this.#isRestoring = false
+    for (const vhost of this.#vhosts.values()) vhost.restored()
+    if (this.#storage.isDurable) this.#ageRecord.begin()
     return restored
   }
 
@@ -109,8 +121,9 @@ export class Broker {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
       const { scheduler, inputTurn, longWork, topology } = this
-      const [storage, entities, clock] = [this.#storage, this.#entities, this.#clock]
-      vhost = new Vhost(name, { scheduler, storage, entities, inputTurn, longWork, topology, clock })
+      const [storage, entities, clock, ages] = [this.#storage, this.#entities, this.#clock, this.#ages]
+      vhost = new Vhost(name, { scheduler, storage, entities, inputTurn, longWork, topology, clock, ages })
+      vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
     }
@@ -164,6 +177,7 @@ export class Broker {
 
   close(): void {
     this.#past = this.stats()
+    this.#ageRecord.stop()
     for (const vhost of this.#vhosts.values()) vhost.close()
     this.#vhosts.clear()
     this.bodies.close()

@@ -144,12 +144,13 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  /** With the numbers of its logs, by their places. Called again when it has another one. */
+  /** With the numbers of its logs, by their places. Called again when it has another one, and when messages with times of their own have come. */
   queueAdded(queue: Queue, [logId = 0, ...moreIds]: readonly number[]): void {
     put(this.#queues, [queue.vhostName, queue.name], () => [
       ['id', number(logId)],
       ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
       ['autoDelete', flag(queue.autoDelete)],
+      ...(queue.hasExpirations ? [['expirations', flag(true)] as const] : []),
       ['arguments', { type: 'F', value: queue.arguments }],
     ])
   }
@@ -236,6 +237,7 @@ const restoreQueue: Restore = (vhost, key, fields) => {
       durable: true,
       autoDelete: fields.flag('autoDelete'),
       arguments: fields.table('arguments'),
+      hasExpirations: fields.flag('expirations'),
       owner: undefined,
     },
     logIds,

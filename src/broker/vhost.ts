@@ -50,6 +50,8 @@ export interface VhostTools {
   readonly longWork: LongWork
   readonly topology: TopologyMemory
   readonly clock: Clock
+  /** The time by which messages grow old. */
+  readonly ages: Clock
 }
 
 export class Vhost implements Topology, QueueSurroundings {
@@ -76,6 +78,9 @@ export class Vhost implements Topology, QueueSurroundings {
   readonly isStorageDurable: boolean
   readonly #storage: VhostStorage
   readonly #deadLetterOffice: DeadLetterOffice
+  readonly ages: Clock
+  /** Not all there was before a restart is there again. */
+  isRestoring = false
 
   constructor(name: string, tools: VhostTools) {
     const { storage, longWork, clock } = tools
@@ -85,6 +90,7 @@ export class Vhost implements Topology, QueueSurroundings {
     this.isStorageDurable = storage.isDurable
     this.routes = new Routes(this, this.replyConsumers, tools.inputTurn)
     this.longWork = longWork
+    this.ages = tools.ages
     this.topology = tools.topology
     this.entities = tools.entities
     this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
@@ -164,6 +170,7 @@ export class Vhost implements Topology, QueueSurroundings {
     const keep = (): void => {
       if (logs.ids.length > 0) this.entities.queueAdded(queue, logs.ids)
     }
+    if (spec.durable) queue.whenExpirations = keep
     logs.whenMade = () => {
       this.topology.add(LOG_BYTES)
       keep()
@@ -238,6 +245,12 @@ export class Vhost implements Topology, QueueSurroundings {
     this.entities.queueRemoved(queue)
     queue.close()
     return readyCount
+  }
+
+  /** Everything that there was before the restart is there again. */
+  restored(): void {
+    this.isRestoring = false
+    for (const queue of this.#queues.values()) queue.restored()
   }
 
   /** Removes everything, for good. */

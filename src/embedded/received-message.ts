@@ -18,8 +18,8 @@ export interface ReceivedMessage {
   /** It was delivered before and came back. */
   readonly redelivered: boolean
   /**
-   * How often it was delivered and came back before: requeued, or left behind by a consumer that went. Up to 255; of a
-   * durable message at least so often when the broker was killed meanwhile.
+   * How often it was delivered and came back before: requeued, or left behind by a consumer that went. Up to 65,535; a
+   * restart remembers up to 255, and at least so often when the broker was killed meanwhile.
    */
   readonly deliveryCount: number
   readonly properties: MessageProperties

@@ -20,16 +20,23 @@ export interface AgeClockState {
 export class AgeClock implements Clock {
   readonly #clock: Clock
   /** What has to be added to the time of the monotonic clock. */
-  readonly #beginMs: number
+  #beginMs = 0
+  /** Whether it was ever asked for the time. */
+  isUsed = false
 
-  /** `last` is the state that was saved last in an earlier life. */
-  constructor(clock: Clock, last: AgeClockState = { nowMs: 0, offsetMs: 0 }) {
+  constructor(clock: Clock) {
     this.#clock = clock
-    this.#beginMs = Math.max(clock.wallMs() + last.offsetMs, last.nowMs) - clock.monotonicMs()
+    this.resume({ nowMs: 0, offsetMs: 0 })
+  }
+
+  /** Goes on from the state that was saved last in an earlier life. */
+  resume(last: AgeClockState): void {
+    this.#beginMs = Math.max(this.#clock.wallMs() + last.offsetMs, last.nowMs) - this.#clock.monotonicMs()
   }
 
   /** The time: it only goes forward. */
   monotonicMs(): number {
+    this.isUsed = true
     return this.#beginMs + this.#clock.monotonicMs()
   }
 
@@ -43,7 +50,7 @@ export class AgeClock implements Clock {
 
   /** To be saved now and then. */
   get state(): AgeClockState {
-    const nowMs = this.monotonicMs()
+    const nowMs = this.#beginMs + this.#clock.monotonicMs()
     return { nowMs, offsetMs: nowMs - this.#clock.wallMs() }
   }
 }

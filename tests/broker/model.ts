@@ -14,6 +14,7 @@ import { DeliveryScheduler } from '../../src/broker/scheduling/delivery-schedule
 import { LongWork } from '../../src/broker/scheduling/long-work.ts'
 import { ALLOW_ALL, Session } from '../../src/broker/session.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
+import { AgeClock } from '../../src/lib/age-clock.ts'
 import { Turn } from '../../src/lib/turn.ts'
 import { EntityRegistry } from '../../storage/entity-registry.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
@@ -83,7 +84,8 @@ export class Model {
       () => storage.journal,
     )
     const { scheduler, inputTurn, longWork, topology, clock } = this
-    this.vhost = new Vhost('/', { scheduler, storage, entities, inputTurn, longWork, topology, clock })
+    const ages = new AgeClock(clock)
+    this.vhost = new Vhost('/', { scheduler, storage, entities, inputTurn, longWork, topology, clock, ages })
   }
 
   /** Runs the turns that are due, until there are none. */

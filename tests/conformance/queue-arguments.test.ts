@@ -196,13 +196,10 @@ test.each(invalid)('queue.declare: %s = %s is refused', async (arg, value, detai
   await channel.expectRefusal('queue.declare', { queue, passive: true }, 404, `no queue '${queue}' in vhost '/'`)
 })
 
-test.each([
-  ['x-max-age', '1h'],
-  ['x-delivery-limit', 4],
-])('queue.declare: %s is an argument of other queue types', async (arg, value) => {
+test('queue.declare: x-max-age is an argument of other queue types', async () => {
   const queue = unique('q')
-  const text = `invalid arg '${arg}' for queue '${queue}' in vhost '/' of queue type rabbit_classic_queue`
-  await channel.expectRefusal('queue.declare', { queue, exclusive: true, arguments: { [arg]: value } }, 406, text)
+  const text = `invalid arg 'x-max-age' for queue '${queue}' in vhost '/' of queue type rabbit_classic_queue`
+  await channel.expectRefusal('queue.declare', { queue, exclusive: true, arguments: { 'x-max-age': '1h' } }, 406, text)
 })
 
 test('queue.declare: a dead letter exchange that is no string is refused', async () => {

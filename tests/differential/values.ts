@@ -70,7 +70,6 @@ const WRONG: readonly WireTable[] = [
   ...['bogus', 1].map((value) => ({ 'x-queue-mode': value })),
   ...[3, '2', 0].map((value) => ({ 'x-queue-version': value })),
   { 'x-dead-letter-exchange': 1 },
-  { 'x-delivery-limit': 5 },
   { 'x-quorum-initial-group-size': 1 },
   { 'x-max-age': '1h' },
   { 'x-dead-letter-strategy': 'at-most-once' },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AgeClock } from '../../src/lib/age-clock.ts'
+import { AgeClock, type AgeClockState } from '../../src/lib/age-clock.ts'
 import { HandClock } from '../support/hand-clock.ts'
 
 const HOUR = 3_600_000
@@ -9,6 +9,12 @@ const TODAY = 1_800_000_000_000
 function clockAt(wallMs: number): HandClock {
   const clock = new HandClock()
   clock.wallBeginMs = wallMs
+  return clock
+}
+
+function resumed(system: HandClock, state: AgeClockState): AgeClock {
+  const clock = new AgeClock(system)
+  clock.resume(state)
   return clock
 }
 
@@ -38,7 +44,7 @@ describe('the clock of ages', () => {
       const before = new AgeClock(system)
       system.wallBeginMs += jumpMs
       const { state } = before
-      const after = new AgeClock(clockAt(TODAY + jumpMs + HOUR), state)
+      const after = resumed(clockAt(TODAY + jumpMs + HOUR), state)
       expect(after.monotonicMs()).toBe(TODAY + HOUR)
     },
   )
@@ -46,10 +52,10 @@ describe('the clock of ages', () => {
   test('never goes back: it begins where it was when the system’s clock was set back while it was down', () => {
     const { state } = new AgeClock(clockAt(TODAY))
     const system = clockAt(TODAY - YEAR)
-    const clock = new AgeClock(system, state)
+    const clock = resumed(system, state)
     system.turn(HOUR)
     expect(clock.monotonicMs()).toBe(TODAY + HOUR)
-    expect(new AgeClock(clockAt(TODAY - YEAR + 3 * HOUR), clock.state).monotonicMs()).toBe(TODAY + 3 * HOUR)
+    expect(resumed(clockAt(TODAY - YEAR + 3 * HOUR), clock.state).monotonicMs()).toBe(TODAY + 3 * HOUR)
   })
 
   test('has the timers of the system', () => {

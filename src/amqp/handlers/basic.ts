@@ -1,5 +1,5 @@
 import type { MethodArguments } from '../../../protocol/methods.ts'
-import type { Segment } from '../../../storage/segment.ts'
+import { deliveriesBefore, type Segment } from '../../../storage/segment.ts'
 import { refuse } from '../../broker/errors.ts'
 import { shortString } from '../../broker/messages/message.ts'
 import { accessQueue } from '../../broker/operations/queue-declaration.ts'
@@ -75,7 +75,8 @@ const get: Handler<'basic.get'> = (channel, args) => {
     const routingKey = shortString(block, keyStart + 1 + block.view.getUint8(keyStart))
     const messageCount = queue.readyCount
     connection.send(channel.id, 'basic.get-ok', { deliveryTag, redelivered, exchange, routingKey, messageCount })
-    writeStoredContent(channel.answering, segment, index)
+    const returns = redelivered && queue.countsDeliveries ? deliveriesBefore(segment, index) : 0
+    writeStoredContent(channel.answering, segment, index, returns)
     channel.consumers.holdBehindAnswers()
   }
   const found = queue.get(args.noAck, read, () => getAgain(channel, args))

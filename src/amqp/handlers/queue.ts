@@ -26,6 +26,7 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
     ? ownQueue(vhost, args.queue, session)
     : declareQueue(vhost, { ...args, name: args.queue }, session)
   channel.lastQueueName = queue.name
+  queue.renewLease()
   if (isNew) connection.channels.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return

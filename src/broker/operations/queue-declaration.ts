@@ -29,6 +29,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   if (existing !== undefined) {
     checkEquivalence(existing, declaration, session)
     existing.catchUp()
+    existing.renewLease()
     return existing
   }
   requireDeadLettering(name, declaration.arguments, session)

@@ -24,6 +24,7 @@ import type { PublishOutcome } from './outcome.ts'
 const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()
 const NO_PROPERTIES: Properties = {}
+const NOTHING_BESIDE = new Uint8Array(0)
 
 /** A message that goes to more queues than this may be put into them in several turns. */
 const ONE_TURN_QUEUES_MAX = 64
@@ -157,7 +158,10 @@ export class Publisher {
       route.needs !== NO_NEEDS || keys.length > 1
         ? this.#routes.queuesFor(route.exchange, keys, properties)
         : route.queues
-    return { message: this.#rewritten(message), queues, replyConsumer }
+    const rewritten = this.#rewritten(message)
+    // Queues look at the time that a message has only where something lies beside it.
+    if (expiration !== undefined) rewritten.extension ??= NOTHING_BESIDE
+    return { message: rewritten, queues, replyConsumer }
   }
 
   /** The reply address filled in, blind copies and flags of no meaning taken out; the message itself if there is nothing to do. */

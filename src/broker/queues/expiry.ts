@@ -36,11 +36,12 @@ export function expirationAt(bytes: Buffer, at: number): number {
 
 /**
  * When a message that arrives now expires, in whole milliseconds and never too early: the lower of the times that its queue and its
- * publisher allow it counts. Undefined when it never does. It has expired once the time is this one.
+ * publisher allow it counts. Undefined when it never does. It has expired once the time is this one: with no time at all, it has now.
  */
 export function expiresAtMs(nowMs: number, queueTtlMs?: number, expirationMs?: number): number | undefined {
   if (queueTtlMs === undefined && expirationMs === undefined) return undefined
   const never = Number.POSITIVE_INFINITY
-  const atMs = Math.ceil(nowMs + Math.min(queueTtlMs ?? never, expirationMs ?? never))
+  const ttlMs = Math.min(queueTtlMs ?? never, expirationMs ?? never)
+  const atMs = ttlMs === 0 ? Math.floor(nowMs) : Math.ceil(nowMs + ttlMs)
   return atMs > EXPIRES_AT_MS_MAX ? undefined : atMs
 }

@@ -36,7 +36,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'expiresMs',
     read: asNumber,
     policy: 'lower',
-    isWithoutEffect: true,
   },
   'x-message-ttl': {
     types: CLASSIC_AND_QUORUM,
@@ -44,7 +43,6 @@ const QUEUE_ARGUMENTS = {
     setting: 'messageTtlMs',
     read: asNumber,
     policy: 'lower',
-    isWithoutEffect: true,
   },
   'x-dead-letter-exchange': {
     types: CLASSIC_AND_QUORUM,
@@ -116,7 +114,14 @@ const QUEUE_ARGUMENTS = {
   'x-queue-master-locator': { types: CLASSIC },
   'x-queue-leader-locator': { types: ALL, check: oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg') },
   'x-dead-letter-strategy': { types: QUORUM },
-  'x-delivery-limit': { types: QUORUM },
+  'x-delivery-limit': {
+    // RabbitMQ: quorum queues only.
+    types: CLASSIC_AND_QUORUM,
+    check: integer(() => undefined),
+    setting: 'deliveryLimit',
+    read: asNumber,
+    policy: 'lower',
+  },
   'x-initial-cluster-size': { types: STREAM },
   'x-max-age': { types: STREAM },
   'x-max-in-memory-bytes': { types: QUORUM },

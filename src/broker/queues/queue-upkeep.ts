@@ -1,54 +1,116 @@
 /**
- * What a queue does by its settings beyond keeping and delivering its messages. Queues that do nothing of that, as most, have no
- * upkeep.
+ * What a queue does by its settings, or by its messages, beyond keeping and delivering these: it keeps to a length, drops what has
+ * expired or came back too often, and ends when it is not used. Queues that do nothing of that, as most, have no upkeep. All that
+ * has to be done at a time is done by one timer.
  */
+import { expiresAtOf } from '../../../storage/record-extension.ts'
+import { deliveriesBefore, type Segment } from '../../../storage/segment.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { Deadline } from '../../lib/deadline.ts'
 import type { Message } from '../messages/message.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import { type DroppingQueue, type DropRules, HeadDrops } from './head-drops.ts'
 import { LengthLimit } from './length-limit.ts'
+import { MessageTtl } from './message-ttl.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import type { DeadLetterReason } from './settlement.ts'
 
+const NEVER = Number.POSITIVE_INFINITY
+/** With less time than this a message is delivered when it arrives, if a consumer can take it: its turn might come too late. */
+const SHORT_MS = 10
+
 /** The queue, as its upkeep knows it. */
 export interface KeptQueue extends DroppingQueue {
+  readonly consumers: { readonly count: number }
   /** Puts a message behind the others. */
   append(message: Message): void
   /** Delivers what consumers can take at once. */
   deliverNow(): void
   wake(): void
+  /** The queue is not needed any more. */
+  end(): void
 }
 
 /** What upkeep needs of the broker. */
 export interface UpkeepTools {
   readonly longWork: LongWork
+  /** The time by which messages grow old. */
+  readonly ages: Clock
+  /** Not all there was before the restart is there again: nothing must be dropped yet. */
+  readonly isRestoring: boolean
 }
 
 export function needsUpkeep(settings: QueueSettings): boolean {
-  return LengthLimit.of(settings) !== undefined
+  const { messageTtlMs, expiresMs, deliveryLimit } = settings
+  const isTimed = messageTtlMs !== undefined || expiresMs !== undefined
+  return isTimed || deliveryLimit !== undefined || LengthLimit.of(settings) !== undefined
 }
 
 export class QueueUpkeep implements DropRules {
   readonly #queue: KeptQueue
   readonly #messages: QueueMessages
+  readonly #tools: UpkeepTools
   readonly #drops: HeadDrops
+  readonly #deadline: Deadline
   #limit: LengthLimit | undefined
+  /** Where messages may expire. */
+  #ttl: MessageTtl | undefined
+  /** How often a message may come back. */
+  #returnsMax = NEVER
+  /** How long the queue stays unused. */
+  #leaseMs: number | undefined
+  /** The time, as of the last look at the clock. */
+  #nowMs = 0
+  /** When the next ready message expires, or may, and when the queue ends. */
+  #headAtMs = NEVER
+  #endAtMs = NEVER
 
   constructor(queue: KeptQueue, messages: QueueMessages, tools: UpkeepTools) {
     this.#queue = queue
     this.#messages = messages
-    this.#drops = new HeadDrops(queue, messages, tools.longWork, this, () => queue.wake())
+    this.#tools = tools
+    this.#drops = new HeadDrops(queue, messages, tools.longWork, this, () => {
+      this.headChanged()
+      queue.wake()
+    })
+    this.#deadline = new Deadline(tools.ages, () => this.#due())
   }
 
   /** Goes on by these settings, with what is in the queue already. */
   apply(settings: QueueSettings): void {
     this.#limit = LengthLimit.of(settings)
-    this.#drops.run()
+    if (settings.messageTtlMs !== undefined) this.expectExpirations()
+    if (this.#ttl !== undefined) this.#ttl.queueMs = settings.messageTtlMs
+    const { deliveryLimit = -1 } = settings
+    // RabbitMQ: a negative limit is none.
+    this.#returnsMax = deliveryLimit < 0 ? NEVER : deliveryLimit
+    this.#leaseMs = settings.expiresMs
+    this.begin()
   }
+
+  /** Does what is due by now, once everything is there again after a restart. */
+  begin(): void {
+    if (this.#tools.isRestoring) return
+    this.renewLease()
+    this.#dropDue()
+  }
+
+  /** Messages may have times of their own. */
+  expectExpirations(): void {
+    this.#ttl ??= new MessageTtl()
+  }
+
+  // --- what is dropped
 
   /** Messages are being dropped that must not be delivered. */
   get isDropping(): boolean {
     return this.#drops.isUnderWay
+  }
+
+  /** Calls back when the queue drops nothing any more. */
+  whenDropped(work: () => void): void {
+    this.#drops.whenDone(work)
   }
 
   isOver(): boolean {
@@ -56,12 +118,48 @@ export class QueueUpkeep implements DropRules {
   }
 
   get looksAtHead(): boolean {
-    return false
+    return this.#ttl !== undefined || this.#returnsMax !== NEVER
   }
 
   headReason(): DeadLetterReason | undefined {
-    return undefined
+    return this.#reasonNow() ?? (this.#ttl === undefined ? undefined : this.#lookAtClock().#reasonNow())
   }
+
+  #reasonNow(): DeadLetterReason | undefined {
+    const messages = this.#messages
+    if (!messages.peek()) return undefined
+    const segment = messages.segment as Segment // peek has set it
+    const { index } = messages
+    if (expiresAtOf(segment, index) <= this.#nowMs) return 'expired'
+    return deliveriesBefore(segment, index) > this.#returnsMax ? 'delivery-limit' : undefined
+  }
+
+  #lookAtClock(): this {
+    this.#nowMs = this.#tools.ages.monotonicMs()
+    return this
+  }
+
+  /** The queue begins to deliver. */
+  beginDelivery(): void {
+    if (this.#ttl !== undefined) this.#lookAtClock()
+  }
+
+  /** Whether the next ready message, which is in memory, must not be delivered. */
+  get isHeadDue(): boolean {
+    return this.looksAtHead && this.#reasonNow() !== undefined
+  }
+
+  /** Drops what is due; false when that takes longer. */
+  dropDue(): boolean {
+    return this.#drops.run()
+  }
+
+  #dropDue(): void {
+    this.#drops.run()
+    this.headChanged()
+  }
+
+  // --- what happens to messages
 
   /** Puts a message behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
@@ -73,10 +171,11 @@ export class QueueUpkeep implements DropRules {
         return false
       }
     }
-    this.#queue.append(message)
+    if (this.#ttl === undefined) this.#queue.append(message)
+    else this.#appendTimed(message, this.#ttl)
     if (this.isOver()) {
       this.#queue.deliverNow()
-      this.#drops.run()
+      this.#dropDue()
     }
     return true
   }
@@ -85,13 +184,64 @@ export class QueueUpkeep implements DropRules {
     return this.#limit?.refuses(this.#messages, bodyBytes) === true
   }
 
-  /** A message has come back. */
-  returned(): void {
-    this.#drops.run()
+  #appendTimed(message: Message, ttl: MessageTtl): void {
+    const { extension } = message
+    const nowMs = this.#lookAtClock().#nowMs
+    const expiresAtMs = ttl.stamp(message, nowMs)
+    this.#queue.append(message)
+    message.extension = extension
+    if (expiresAtMs === NEVER) return
+    if (expiresAtMs - nowMs < SHORT_MS) {
+      // As if it were delivered just before its time is over.
+      this.#nowMs = Math.min(nowMs, expiresAtMs - 1)
+      this.#queue.deliverNow()
+      this.#nowMs = nowMs
+      if (expiresAtMs <= nowMs) this.#dropDue()
+    }
+    if (this.#messages.readyCount > 0 && expiresAtMs < this.#headAtMs) this.#setTimes(expiresAtMs, this.#endAtMs)
   }
 
-  /** Calls back when the queue drops nothing any more. */
-  whenDropped(work: () => void): void {
-    this.#drops.whenDone(work)
+  /** Whether a message that would come back now would have come back too often. */
+  hasReturnedEnough(segment: Segment, index: number): boolean {
+    return deliveriesBefore(segment, index) >= this.#returnsMax
+  }
+
+  /** A message has come back. */
+  returned(): void {
+    this.#dropDue()
+  }
+
+  /** Another message is the next one. */
+  headChanged(): void {
+    if (this.#ttl === undefined || this.#tools.isRestoring) return
+    const messages = this.#messages
+    // What is being dropped, or read back for that, is looked at when that is done.
+    const isThere = !this.#drops.isUnderWay && messages.peek()
+    this.#setTimes(isThere ? expiresAtOf(messages.segment as Segment, messages.index) : NEVER, this.#endAtMs)
+  }
+
+  // --- what is due at a time
+
+  /** The queue is used. */
+  renewLease(): void {
+    const isUsed = this.#leaseMs === undefined || this.#queue.consumers.count > 0
+    const endAtMs = isUsed ? NEVER : this.#tools.ages.monotonicMs() + (this.#leaseMs ?? 0)
+    if (endAtMs !== this.#endAtMs) this.#setTimes(this.#headAtMs, endAtMs)
+  }
+
+  #setTimes(headAtMs: number, endAtMs: number): void {
+    this.#headAtMs = headAtMs
+    this.#endAtMs = endAtMs
+    this.#deadline.atMs = Math.min(headAtMs, endAtMs)
+  }
+
+  #due(): void {
+    if (this.#lookAtClock().#nowMs >= this.#endAtMs) this.#queue.end()
+    else this.#dropDue()
+  }
+
+  /** The queue is gone. */
+  stop(): void {
+    this.#deadline.stop()
   }
 }

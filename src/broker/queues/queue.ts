@@ -6,6 +6,7 @@ import type { Message } from '../messages/message.ts'
 import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
 import type { Session } from '../session.ts'
 import type { Consumer } from './consumer.ts'
+import { hasExpiration } from './message-ttl.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
 import type { QueueMessages } from './queue-messages.ts'
@@ -22,6 +23,8 @@ export interface QueueSpec {
   readonly arguments: FieldTable
   /** The session that an exclusive queue belongs to. */
   readonly owner: Session | undefined
+  /** Some of its messages have times of their own. */
+  readonly hasExpirations?: boolean
 }
 
 /** What is around a queue. */
@@ -31,6 +34,8 @@ export interface QueueSurroundings extends UpkeepTools {
   hasConsumerTimeouts: boolean
   /** Where the dead letters of a queue go by its settings, if anywhere. */
   deadLettersOf(queue: Queue): DeadLetters | undefined
+  /** Removes a queue whose time is over. */
+  removeQueue(queue: Queue): unknown
 }
 
 export class Queue {
@@ -45,6 +50,10 @@ export class Queue {
   /** What it does by its arguments and by policy. */
   settings: QueueSettings
   consumers = NO_CONSUMERS
+  /** Some of its messages have times of their own, which has to be known after a restart. */
+  hasExpirations: boolean
+  /** Called when that is so for the first time. */
+  whenExpirations: (() => void) | undefined
   /** Where messages go that leave without having been accepted; without, they are dropped. */
   deadLetters: DeadLetters | undefined
   unackedCount = 0
@@ -81,11 +90,17 @@ export class Queue {
     this.owner = spec.owner
     this.#messages = messages
     this.#surroundings = surroundings
+    this.hasExpirations = spec.hasExpirations === true
     this.applySettings(settings)
   }
 
   get readyCount(): number {
     return this.#messages.readyCount
+  }
+
+  /** Whether its deliveries say how often their messages came back. */
+  get countsDeliveries(): boolean {
+    return this.settings.deliveryLimit !== undefined
   }
 
   /** How many logs its messages are in. */
@@ -113,6 +128,17 @@ export class Queue {
 
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
+    if (this.#upkeep !== undefined || message.extension !== undefined) return this.#publishWithCare(message)
+    this.append(message)
+    return true
+  }
+
+  #publishWithCare(message: Message): boolean {
+    if (!this.hasExpirations && hasExpiration(message)) {
+      this.hasExpirations = true
+      this.applySettings(this.settings)
+      this.whenExpirations?.()
+    }
     if (this.#upkeep !== undefined) return this.#upkeep.publish(message)
     this.append(message)
     return true
@@ -130,8 +156,26 @@ export class Queue {
     this.settings = settings
     if (settings.consumerTimeoutMs !== undefined) this.#surroundings.hasConsumerTimeouts = true
     this.deadLetters = settings.deadLetterExchange === undefined ? undefined : this.#surroundings.deadLettersOf(this)
-    if (needsUpkeep(settings)) this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
+    if (this.hasExpirations || needsUpkeep(settings)) {
+      this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
+    }
+    if (this.hasExpirations) this.#upkeep?.expectExpirations()
     this.#upkeep?.apply(settings)
+  }
+
+  /** Everything that there was before the restart is there again. */
+  restored(): void {
+    this.#upkeep?.begin()
+  }
+
+  /** The queue is used, by a declaration or a basic.get. */
+  renewLease(): void {
+    this.#upkeep?.renewLease()
+  }
+
+  /** Its time is over. */
+  end(): void {
+    this.#surroundings.removeQueue(this)
   }
 
   get #waker(): () => void {
@@ -149,6 +193,7 @@ export class Queue {
   /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
   deliver(limit: number): number {
     this.#isScheduled = false
+    this.#upkeep?.beginDelivery()
     return this.#deliver(limit)
   }
 
@@ -158,7 +203,9 @@ export class Queue {
    */
   catchUp(): void {
     if (this.#returning !== undefined) for (const finish of [...this.#returning]) finish()
+    this.#upkeep?.beginDelivery()
     this.deliverNow()
+    this.#upkeep?.dropDue()
   }
 
   /** Delivers what consumers can take, for as long as the time allows. */
@@ -171,13 +218,18 @@ export class Queue {
   }
 
   #deliver(limit: number): number {
-    if (this.#isPaused || this.#returning !== undefined || this.#upkeep?.isDropping === true) return 0
+    const upkeep = this.#upkeep
+    if (this.#isPaused || this.#returning !== undefined || upkeep?.isDropping === true) return 0
     const messages = this.#messages
     const consumers = this.consumers
     let left = limit
     for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#waker)); left--) {
       if (left === 0) {
         this.wake()
+        break
+      }
+      if (upkeep?.isHeadDue === true) {
+        if (upkeep.dropDue()) continue
         break
       }
       const consumer = consumers.next()
@@ -195,6 +247,7 @@ export class Queue {
         consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
       }
     }
+    if (left < limit) upkeep?.headChanged()
     return limit - left
   }
 
@@ -209,11 +262,12 @@ export class Queue {
     whenReadable: () => void,
   ): 'taken' | 'empty' | 'unread' {
     const messages = this.#messages
-    if (messages.readyCount === 0 || this.#isPaused) return 'empty'
-    if (this.#upkeep?.isDropping === true) {
+    this.renewLease()
+    if (this.#upkeep?.dropDue() === false) {
       this.#upkeep.whenDropped(whenReadable)
       return 'unread'
     }
+    if (messages.readyCount === 0 || this.#isPaused) return 'empty'
     if (!messages.isReadable(whenReadable)) return 'unread'
     messages.take(!isNoAck)
     const segment = messages.segment as Segment
@@ -222,6 +276,7 @@ export class Queue {
     if (!isNoAck) this.unackedCount++
     read(segment, index, messages.isRedelivered)
     if (isNoAck) messages.finish(segment, index)
+    this.#upkeep?.headChanged()
     return 'taken'
   }
 
@@ -243,6 +298,7 @@ export class Queue {
     if (!this.#messages.takeAt(segment, index)) return false
     this.unackedCount++
     this.settle(segment, index, reason)
+    this.#upkeep?.headChanged()
     return true
   }
 
@@ -259,6 +315,10 @@ export class Queue {
   }
 
   #requeue(segment: Segment, index: number): void {
+    if (this.#upkeep?.hasReturnedEnough(segment, index) === true) {
+      this.settle(segment, index, 'delivery-limit')
+      return
+    }
     this.unackedCount--
     this.#messages.requeue(segment, index)
     this.#upkeep?.returned()
@@ -293,7 +353,9 @@ export class Queue {
 
   /** Drops the ready messages; how many there were. */
   purge(): number {
-    return this.#messages.purge()
+    const count = this.#messages.purge()
+    this.#upkeep?.headChanged()
+    return count
   }
 
   addConsumer(consumer: Consumer): void {
@@ -305,6 +367,7 @@ export class Queue {
     }
     if (this.consumers === NO_CONSUMERS) this.consumers = new QueueConsumers(isSingleActiveConsumer)
     this.consumers.add(consumer)
+    this.renewLease()
     if (this.readyCount > 0) this.wake()
   }
 
@@ -313,6 +376,7 @@ export class Queue {
     this.catchUp()
     const { active } = this.consumers
     if (!this.consumers.remove(consumer)) return false
+    this.renewLease()
     if (this.consumers.active !== active && this.readyCount > 0) this.wake()
     return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
   }
@@ -322,6 +386,7 @@ export class Queue {
     if (this.#isCancelling) return
     this.#isCancelling = true
     this.isDeleted = true
+    this.#upkeep?.stop()
     for (const consumer of this.consumers.all()) {
       this.consumers.remove(consumer)
       consumer.sink.cancelled(consumer)

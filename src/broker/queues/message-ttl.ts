@@ -1,0 +1,35 @@
+/** The time that messages of one queue have: noted beside each when it arrives, and never changed. */
+import { findProperty, PROPERTY_FLAGS } from '../../../protocol/properties.ts'
+import { ExpiryStamp } from '../../../storage/record-extension.ts'
+import type { Message } from '../messages/message.ts'
+import { expirationAt, expiresAtMs } from './expiry.ts'
+
+const EXPIRATION = PROPERTY_FLAGS.expiration.flag
+
+/** Whether its publisher has said how long the message may wait. */
+export function hasExpiration(message: Message): boolean {
+  return (message.propertyFlags & EXPIRATION) !== 0
+}
+
+export class MessageTtl {
+  /** What the queue allows every message, if it says so. */
+  queueMs: number | undefined
+  readonly #stamp = new ExpiryStamp()
+
+  /** Notes beside a message that arrives now when it expires: the time of that, infinite for never. */
+  stamp(message: Message, nowMs: number): number {
+    const rest = message.extension
+    const isEmpty = rest === undefined || rest.length === 0
+    const atMs = this.#expiresAtMs(message, nowMs)
+    if (atMs !== Number.POSITIVE_INFINITY) message.extension = this.#stamp.write(atMs, isEmpty ? undefined : rest)
+    else if (isEmpty) message.extension = undefined
+    return atMs
+  }
+
+  #expiresAtMs(message: Message, nowMs: number): number {
+    if (!hasExpiration(message)) return expiresAtMs(nowMs, this.queueMs) ?? Number.POSITIVE_INFINITY
+    const { head, headerStart, headerEnd } = message
+    const ownMs = expirationAt(head.bytes, findProperty(head.bytes, headerStart, headerEnd, EXPIRATION))
+    return expiresAtMs(nowMs, this.queueMs, ownMs) ?? Number.POSITIVE_INFINITY
+  }
+}
