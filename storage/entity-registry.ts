@@ -98,13 +98,19 @@ export class EntityRegistry {
     return { counts, refused, problems }
   }
 
-  /** Those of the kind that was registered first come first, those of unknown kinds last. */
-  *#inOrder(entities: Iterable<StoredEntity>): Iterable<StoredEntity> {
-    const found = new Set<number>()
-    for (const { kind } of entities) found.add(kind)
-    const known = [...this.#kinds.keys()].filter((kind) => found.delete(kind))
-    // To walk over all of them again takes less time and memory than to have them in another order.
-    for (const kind of [...known, ...found]) for (const entity of entities) if (entity.kind === kind) yield entity
+  /** Those of the kind that was registered first come first, those of unknown kinds last. They may be in that order already. */
+  #inOrder(entities: Iterable<StoredEntity>): Iterable<StoredEntity> {
+    const places = new Map([...this.#kinds.keys()].map((kind, place) => [kind, place]))
+    const placeOf = (kind: number): number => places.get(kind) ?? places.size + kind
+    const runs: number[] = []
+    for (const { kind } of entities) if (kind !== runs.at(-1)) runs.push(kind)
+    const isInOrder = runs.every((kind, at) => at === 0 || placeOf(runs[at - 1] as number) < placeOf(kind))
+    return isInOrder
+      ? entities
+      : kindByKind(
+          entities,
+          [...new Set(runs)].sort((a, b) => placeOf(a) - placeOf(b)),
+        )
   }
 
   #put(kind: EntityKind, parts: readonly string[], encode: () => Uint8Array): void {
@@ -134,6 +140,11 @@ export class EntityRegistry {
     journal.remove(kind.number, key)
     this.#staged.add(journal, idOf(kind.number, key), key.length)
   }
+}
+
+/** To walk over all of them for each kind takes less time and memory than to keep them in another order. */
+function* kindByKind(entities: Iterable<StoredEntity>, kinds: readonly number[]): Iterable<StoredEntity> {
+  for (const kind of kinds) for (const entity of entities) if (entity.kind === kind) yield entity
 }
 
 function idOf(kind: number, key: string): string {

@@ -17,23 +17,22 @@ function crcWith(polynomial: number): Crc {
 
 function crcBy(table: Int32Array, bytes: Uint8Array, start: number, end: number, of: number): number {
   // All indexes are inside: `end` is not behind the bytes, and the table has an entry for every byte.
-  const byte = (offset: number): number => bytes[offset] as number
-  const entry = (index: number): number => table[index] as number
   let crc = ~of
   let at = start
   for (; at + 8 <= end; at += 8) {
-    const low = crc ^ (byte(at) | (byte(at + 1) << 8) | (byte(at + 2) << 16) | (byte(at + 3) << 24))
+    crc ^= (bytes[at + 3] as number) << 24
+    crc ^= ((bytes[at + 2] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at] as number)
     crc =
-      entry(0x700 | (low & 0xff)) ^
-      entry(0x600 | ((low >>> 8) & 0xff)) ^
-      entry(0x500 | ((low >>> 16) & 0xff)) ^
-      entry(0x400 | (low >>> 24)) ^
-      entry(0x300 | byte(at + 4)) ^
-      entry(0x200 | byte(at + 5)) ^
-      entry(0x100 | byte(at + 6)) ^
-      entry(byte(at + 7))
+      (table[0x700 | (crc & 0xff)] as number) ^
+      (table[0x600 | ((crc >>> 8) & 0xff)] as number) ^
+      (table[0x500 | ((crc >>> 16) & 0xff)] as number) ^
+      (table[0x400 | (crc >>> 24)] as number) ^
+      (table[0x300 | (bytes[at + 4] as number)] as number) ^
+      (table[0x200 | (bytes[at + 5] as number)] as number) ^
+      (table[0x100 | (bytes[at + 6] as number)] as number) ^
+      (table[bytes[at + 7] as number] as number)
   }
-  for (; at < end; at++) crc = (crc >>> 8) ^ entry((crc ^ byte(at)) & 0xff)
+  for (; at < end; at++) crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] as number)) & 0xff] as number)
   return ~crc >>> 0
 }
 

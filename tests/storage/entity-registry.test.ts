@@ -20,8 +20,8 @@ describe('a registry of entities', () => {
     registry.register(kind(7, 'shelf', ([name]) => void made.push(`shelf ${name}`)))
     registry.register(kind(2, 'book', ([shelf, name], value) => void made.push(`${shelf} ${name} ${value.length}`)))
     const { counts, problems, refused } = registry.restore([
-      stored(2, '["a","one"]', Buffer.from('xyz')),
       stored(7, '["b"]'),
+      stored(2, '["a","one"]', Buffer.from('xyz')),
       stored(7, '["a"]'),
     ])
     expect(made).toEqual(['shelf b', 'shelf a', 'a one 3'])
