@@ -4,7 +4,15 @@ import { refuse } from '../broker/errors.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Settlement } from '../broker/queues/settlement.ts'
-import { notA } from '../lib/checks.ts'
+import { checkOptions, notA } from '../lib/checks.ts'
+import {
+  ACK_CHECKS,
+  type AckOptions,
+  NACK_CHECKS,
+  type NackOptions,
+  REJECT_CHECKS,
+  type RejectOptions,
+} from './call-options.ts'
 import type { ReceivedMessage } from './received-message.ts'
 
 export interface Delivery {
@@ -83,8 +91,30 @@ export class Deliveries {
     delivery.consumer?.returnCredit()
   }
 
-  /** Throws like `select`, and TypeError for what is no message. */
-  settleAll(message: Settled, isMultiple: boolean, settlement: Settlement): void {
+  /** Here as below: throws like `select`, and TypeError for what is no message, or makes no sense. */
+  ack(message: Settled, options: AckOptions): void {
+    checkOptions('ack', options, ACK_CHECKS)
+    this.#settleAll(message, options.multiple ?? false, 'ack')
+  }
+
+  nack(message: Settled, options: NackOptions): void {
+    checkOptions('nack', options, NACK_CHECKS)
+    this.#settleAll(message, options.multiple ?? false, (options.requeue ?? true) ? 'requeue' : 'reject')
+  }
+
+  reject(message: Settled, options: RejectOptions): void {
+    checkOptions('reject', options, REJECT_CHECKS)
+    this.#settleAll(message, false, (options.requeue ?? true) ? 'requeue' : 'reject')
+  }
+
+  /** Gives back everything that was handed over; how many messages came back. */
+  recover(): number {
+    const seen = this.seen()
+    for (const delivery of seen) this.settle(delivery, 'requeue')
+    return seen.filter(({ queue }) => !queue.isDeleted).length
+  }
+
+  #settleAll(message: Settled, isMultiple: boolean, settlement: Settlement): void {
     for (const delivery of this.select(deliveryTagOf(message), isMultiple, undefined)) this.settle(delivery, settlement)
   }
 

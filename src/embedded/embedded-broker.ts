@@ -5,27 +5,18 @@
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
-import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
-import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
-import type { Queue } from '../broker/queues/queue.ts'
-import type { Settlement } from '../broker/queues/settlement.ts'
-import type { Session, SessionUser } from '../broker/session.ts'
+import type { SessionUser } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { checkOptions } from '../lib/checks.ts'
 import {
-  ACK_CHECKS,
   type AckOptions,
-  DELETE_EXCHANGE_CHECKS,
-  DELETE_QUEUE_CHECKS,
   type DeleteExchangeOptions,
   type DeleteQueueOptions,
   GET_CHECKS,
   type GetOptions,
-  NACK_CHECKS,
   type NackOptions,
-  REJECT_CHECKS,
   type RejectOptions,
 } from './call-options.ts'
 import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
@@ -36,21 +27,9 @@ import { EmbeddedConsumers } from './embedded-consumers.ts'
 import { EmbeddedVhostLimits } from './embedded-limits.ts'
 import { EmbeddedPolicies } from './embedded-policies.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
+import { EmbeddedTopology } from './embedded-topology.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
-import {
-  bindingRequest,
-  type ConsumerInfo,
-  checkName,
-  consumerInfo,
-  type ExchangeInfo,
-  type ExchangeOptions,
-  exchangeDeclaration,
-  exchangeInfo,
-  type QueueInfo,
-  type QueueOptions,
-  queueDeclaration,
-  queueInfo,
-} from './entities.ts'
+import type { ConsumerInfo, ExchangeInfo, ExchangeOptions, QueueInfo, QueueOptions } from './entities.ts'
 import type { MessageProperties } from './message-properties.ts'
 import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
 import type { ReceivedMessage } from './received-message.ts'
@@ -76,7 +55,7 @@ export class EmbeddedBroker {
   readonly limits: EmbeddedVhostLimits
   readonly #vhost: Vhost
   readonly #vhosts: EmbeddedVhosts
-  readonly #session: Session
+  readonly #topology: EmbeddedTopology
   readonly #deliveries: Deliveries
   readonly #publisher: EmbeddedPublisher
   readonly #consumers: EmbeddedConsumers
@@ -88,10 +67,11 @@ export class EmbeddedBroker {
     this.#vhosts = vhosts
     this.#deliveries = new Deliveries(vhosts.nextTag)
     this.#consumers = new EmbeddedConsumers(vhost, this.#deliveries, logger)
-    this.#session = core.session(IN_PROCESS_USER, vhost.name)
-    this.#publisher = new EmbeddedPublisher(vhost, core, this.#session, maxMessageSizeBytes)
+    const session = core.session(IN_PROCESS_USER, vhost.name)
+    this.#publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
     const requireVhost = (): Vhost => this.#requireVhost()
+    this.#topology = new EmbeddedTopology(requireVhost, session)
     this.policies = new EmbeddedPolicies('policy', requireVhost)
     this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
     this.limits = new EmbeddedVhostLimits(requireVhost)
@@ -115,15 +95,12 @@ export class EmbeddedBroker {
    * an unknown type or when it exists with other settings, `access-refused` for names that start with `amq.`.
    */
   declareExchange(name: string, type: string, options: ExchangeOptions = {}): ExchangeInfo {
-    const vhost = this.#requireVhost()
-    return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
+    return this.#topology.declareExchange(name, type, options)
   }
 
   /** Deleting what is not there is no error. Throws BrokerError: `precondition-failed` when `ifUnused` is not met. */
   deleteExchange(name: string, options: DeleteExchangeOptions = {}): void {
-    checkName(name)
-    checkOptions('deleteExchange', options, DELETE_EXCHANGE_CHECKS)
-    deleteExchange(this.#requireVhost(), name, options.ifUnused ?? false, this.#session)
+    this.#topology.deleteExchange(name, options)
   }
 
   /**
@@ -132,8 +109,7 @@ export class EmbeddedBroker {
    * sense, `resource-locked` when it is exclusive to a connection, `access-refused` for names that start with `amq.`.
    */
   declareQueue(name = '', options: QueueOptions = {}): QueueInfo {
-    const vhost = this.#requireVhost()
-    return queueInfo(vhost, declareQueue(vhost, queueDeclaration(name, options), this.#session))
+    return this.#topology.declareQueue(name, options)
   }
 
   /**
@@ -141,15 +117,12 @@ export class EmbeddedBroker {
    * `precondition-failed` when `ifUnused` or `ifEmpty` are not met, `resource-locked`.
    */
   deleteQueue(name: string, options: DeleteQueueOptions = {}): number {
-    checkName(name)
-    checkOptions('deleteQueue', options, DELETE_QUEUE_CHECKS)
-    const { ifUnused = false, ifEmpty = false } = options
-    return deleteQueue(this.#requireVhost(), name, ifUnused, ifEmpty, this.#session)
+    return this.#topology.deleteQueue(name, options)
   }
 
   /** Drops the ready messages of a queue; how many there were. Throws BrokerError: `not-found`, `resource-locked`. */
   purgeQueue(name: string): number {
-    return this.#queue(name).purge()
+    return this.#topology.accessQueue(name).purge()
   }
 
   /**
@@ -169,7 +142,7 @@ export class EmbeddedBroker {
 
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
   bindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    bindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this.#session)
+    this.#topology.bind(bindQueue, queue, exchange, routingKey, bindingArguments)
   }
 
   /**
@@ -177,21 +150,17 @@ export class EmbeddedBroker {
    * for a queue that is exclusive to a connection.
    */
   unbindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    unbindQueue(this.#requireVhost(), bindingRequest(queue, exchange, routingKey, bindingArguments), this.#session)
+    this.#topology.bind(unbindQueue, queue, exchange, routingKey, bindingArguments)
   }
 
   /** Messages of `source` go to `destination` too when the key fits. Throws BrokerError: `not-found` … */
   bindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    bindExchange(this.#requireVhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
+    this.#topology.bind(bindExchange, destination, source, routingKey, bindingArguments)
   }
 
   /** Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange. */
   unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    unbindExchange(
-      this.#requireVhost(),
-      bindingRequest(destination, source, routingKey, bindingArguments),
-      this.#session,
-    )
+    this.#topology.bind(unbindExchange, destination, source, routingKey, bindingArguments)
   }
 
   /**
@@ -245,7 +214,7 @@ export class EmbeddedBroker {
   async get(queueName: string, options: GetOptions = {}): Promise<ReceivedMessage | undefined> {
     checkOptions('get', options, GET_CHECKS)
     return await takeMessage(
-      () => this.#queue(queueName),
+      () => this.#topology.accessQueue(queueName),
       options.noAck ?? false,
       this.#deliveries,
       this.#vhosts.diskWaits,
@@ -259,33 +228,27 @@ export class EmbeddedBroker {
    * out of range.
    */
   consume(queueName: string, handler: MessageHandler, options: ConsumeOptions = {}): InProcessConsumer {
-    return this.#consumers.start(() => this.#queue(queueName), handler, options)
+    return this.#consumers.start(() => this.#topology.accessQueue(queueName), handler, options)
   }
 
   /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
   ack(message: Settled, options: AckOptions = {}): void {
-    checkOptions('ack', options, ACK_CHECKS)
-    this.#settle(message, options.multiple ?? false, 'ack')
+    this.#handedOut.ack(message, options)
   }
 
   /** Gives a message back to its old place in the queue, or drops it with `requeue: false`. `multiple` as in `ack`. */
   nack(message: Settled, options: NackOptions = {}): void {
-    checkOptions('nack', options, NACK_CHECKS)
-    this.#settle(message, options.multiple ?? false, (options.requeue ?? true) ? 'requeue' : 'reject')
+    this.#handedOut.nack(message, options)
   }
 
   /** Gives one message back to its old place in the queue, or drops it with `requeue: false`. */
   reject(message: Settled, options: RejectOptions = {}): void {
-    checkOptions('reject', options, REJECT_CHECKS)
-    this.#settle(message, false, (options.requeue ?? true) ? 'requeue' : 'reject')
+    this.#handedOut.reject(message, options)
   }
 
   /** Gives everything back that was handed out and is not settled; how many messages came back. AMQP: basic.recover. */
   recover(): number {
-    this.#requireVhost()
-    const seen = this.#deliveries.seen()
-    for (const delivery of seen) this.#deliveries.settle(delivery, 'requeue')
-    return seen.filter(({ queue }) => !queue.isDeleted).length
+    return this.#handedOut.recover()
   }
 
   // --- what there is
@@ -295,32 +258,24 @@ export class EmbeddedBroker {
   }
 
   exchangeInfo(name: string): ExchangeInfo | undefined {
-    const vhost = this.#requireVhost()
-    const exchange = vhost.exchange(name)
-    return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
+    return this.#topology.exchange(name)
   }
 
   queueInfo(name: string): QueueInfo | undefined {
-    const vhost = this.#requireVhost()
-    const queue = vhost.queue(name)
-    return queue === undefined ? undefined : queueInfo(vhost, queue)
+    return this.#topology.queue(name)
   }
 
   exchanges(): ExchangeInfo[] {
-    const vhost = this.#requireVhost()
-    return Array.from(vhost.exchanges(), (exchange) => exchangeInfo(vhost, exchange))
+    return this.#topology.exchanges()
   }
 
   queues(): QueueInfo[] {
-    const vhost = this.#requireVhost()
-    return Array.from(vhost.queues(), (queue) => queueInfo(vhost, queue))
+    return this.#topology.queues()
   }
 
   /** The consumers of a queue, or of all queues: those in this process and those behind AMQP connections. */
   consumers(queueName?: string): ConsumerInfo[] {
-    const vhost = this.#requireVhost()
-    const queues = queueName === undefined ? [...vhost.queues()] : [vhost.requireQueue(queueName)]
-    return queues.flatMap((queue) => queue.consumers.all().map(consumerInfo))
+    return this.#topology.consumers(queueName)
   }
 
   // --- virtual hosts
@@ -352,12 +307,8 @@ export class EmbeddedBroker {
     return vhost
   }
 
-  #queue(name: string): Queue {
-    return accessQueue(this.#requireVhost(), checkName(name, 'the name of the queue'), this.#session, 'read')
-  }
-
-  #settle(message: Settled, isMultiple: boolean, settlement: Settlement): void {
+  get #handedOut(): Deliveries {
     this.#requireVhost()
-    this.#deliveries.settleAll(message, isMultiple, settlement)
+    return this.#deliveries
   }
 }

@@ -1,0 +1,108 @@
+/** Exchanges, queues, bindings and consumers of one virtual host, for code in the same process: what `EmbeddedBroker` says of them. */
+import type { PlainTable } from '../../protocol/field-table-plain.ts'
+import type { BindingRequest } from '../broker/operations/binding-operations.ts'
+import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
+import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
+import type { Queue } from '../broker/queues/queue.ts'
+import type { Session } from '../broker/session.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { checkOptions } from '../lib/checks.ts'
+import {
+  DELETE_EXCHANGE_CHECKS,
+  DELETE_QUEUE_CHECKS,
+  type DeleteExchangeOptions,
+  type DeleteQueueOptions,
+} from './call-options.ts'
+import {
+  bindingRequest,
+  type ConsumerInfo,
+  checkName,
+  consumerInfo,
+  type ExchangeInfo,
+  type ExchangeOptions,
+  exchangeDeclaration,
+  exchangeInfo,
+  type QueueInfo,
+  type QueueOptions,
+  queueDeclaration,
+  queueInfo,
+} from './entities.ts'
+
+export class EmbeddedTopology {
+  readonly #vhost: () => Vhost
+  readonly #session: Session
+
+  /** `vhost` throws when the virtual host is gone, or the server. */
+  constructor(vhost: () => Vhost, session: Session) {
+    this.#vhost = vhost
+    this.#session = session
+  }
+
+  declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
+    const vhost = this.#vhost()
+    return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
+  }
+
+  deleteExchange(name: string, options: DeleteExchangeOptions): void {
+    checkName(name)
+    checkOptions('deleteExchange', options, DELETE_EXCHANGE_CHECKS)
+    deleteExchange(this.#vhost(), name, options.ifUnused ?? false, this.#session)
+  }
+
+  declareQueue(name: string, options: QueueOptions): QueueInfo {
+    const vhost = this.#vhost()
+    return queueInfo(vhost, declareQueue(vhost, queueDeclaration(name, options), this.#session))
+  }
+
+  deleteQueue(name: string, options: DeleteQueueOptions): number {
+    checkName(name)
+    checkOptions('deleteQueue', options, DELETE_QUEUE_CHECKS)
+    const { ifUnused = false, ifEmpty = false } = options
+    return deleteQueue(this.#vhost(), name, ifUnused, ifEmpty, this.#session)
+  }
+
+  /** One that may be read from. */
+  accessQueue(name: string): Queue {
+    return accessQueue(this.#vhost(), checkName(name, 'the name of the queue'), this.#session, 'read')
+  }
+
+  /** Makes or removes a binding, of a queue or of an exchange. */
+  bind(
+    operation: (vhost: Vhost, request: BindingRequest, session: Session) => unknown,
+    destination: string,
+    source: string,
+    routingKey: string,
+    bindingArguments: PlainTable | undefined,
+  ): void {
+    operation(this.#vhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
+  }
+
+  exchange(name: string): ExchangeInfo | undefined {
+    const vhost = this.#vhost()
+    const exchange = vhost.exchange(name)
+    return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
+  }
+
+  queue(name: string): QueueInfo | undefined {
+    const vhost = this.#vhost()
+    const queue = vhost.queue(name)
+    return queue === undefined ? undefined : queueInfo(vhost, queue)
+  }
+
+  exchanges(): ExchangeInfo[] {
+    const vhost = this.#vhost()
+    return Array.from(vhost.exchanges(), (exchange) => exchangeInfo(vhost, exchange))
+  }
+
+  queues(): QueueInfo[] {
+    const vhost = this.#vhost()
+    return Array.from(vhost.queues(), (queue) => queueInfo(vhost, queue))
+  }
+
+  /** Of a queue, or of all queues. */
+  consumers(queueName: string | undefined): ConsumerInfo[] {
+    const vhost = this.#vhost()
+    const queues = queueName === undefined ? [...vhost.queues()] : [vhost.requireQueue(queueName)]
+    return queues.flatMap((queue) => queue.consumers.all().map(consumerInfo))
+  }
+}
