@@ -130,13 +130,13 @@ export class EmbeddedBroker {
    * and basic.get find it empty; publishing and everything else goes on. Throws BrokerError: `not-found`, `resource-locked`.
    */
   pauseQueue(name: string): void {
-    const queue = this.#queue(name)
+    const queue = this.#topology.accessQueue(name)
     this.#vhost.pauseQueue(queue)
   }
 
   /** Has a paused queue deliver again. Throws BrokerError: `not-found`, `resource-locked`. */
   resumeQueue(name: string): void {
-    const queue = this.#queue(name)
+    const queue = this.#topology.accessQueue(name)
     this.#vhost.resumeQueue(queue)
   }
 
