@@ -16,9 +16,10 @@ import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
-import { Queue, type QueueSpec, type QueueSurroundings } from './queues/queue.ts'
+import { Queue } from './queues/queue.ts'
 import { queueKind } from './queues/queue-kinds.ts'
 import { QueueLogs } from './queues/queue-logs.ts'
+import type { QueueSpec, QueueSurroundings } from './queues/queue-spec.ts'
 import type { DeadLetters } from './queues/settlement.ts'
 import { SharedArguments } from './queues/shared-arguments.ts'
 import { ReplyConsumers } from './routing/reply-to.ts'
@@ -54,7 +55,7 @@ export interface VhostTools {
   readonly ages: Clock
 }
 
-export class Vhost implements Topology, QueueSurroundings {
+export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
   readonly routes: Routes

@@ -3,40 +3,18 @@ import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
-import type { DeliveryScheduler } from '../scheduling/delivery-scheduler.ts'
 import type { Session } from '../session.ts'
 import type { Consumer } from './consumer.ts'
 import { hasExpiration } from './message-ttl.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
 import type { QueueMessages } from './queue-messages.ts'
-import { needsUpkeep, QueueUpkeep, type UpkeepTools } from './queue-upkeep.ts'
+import type { QueueSpec, QueueSurroundings } from './queue-spec.ts'
+import { needsUpkeep, QueueUpkeep } from './queue-upkeep.ts'
 import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
 
 /** Before it is looked at, a queue delivers so many messages between two looks at the clock. */
 const CATCH_UP_MESSAGES = 256
-
-export interface QueueSpec {
-  readonly name: string
-  readonly durable: boolean
-  readonly autoDelete: boolean
-  readonly arguments: FieldTable
-  /** The session that an exclusive queue belongs to. */
-  readonly owner: Session | undefined
-  /** Some of its messages have times of their own. */
-  readonly hasExpirations?: boolean
-}
-
-/** What is around a queue. */
-export interface QueueSurroundings extends UpkeepTools {
-  readonly scheduler: DeliveryScheduler
-  /** Some queue or consumer limits the time for an acknowledgement, or has done so. */
-  hasConsumerTimeouts: boolean
-  /** Where the dead letters of a queue go by its settings, if anywhere. */
-  deadLettersOf(queue: Queue): DeadLetters | undefined
-  /** Removes a queue whose time is over. */
-  removeQueue(queue: Queue): unknown
-}
 
 export class Queue {
   readonly kind = 'queue'
@@ -72,14 +50,14 @@ export class Queue {
   /** Where its settings ask for more than keeping and delivering messages. */
   #upkeep: QueueUpkeep | undefined
   readonly #messages: QueueMessages
-  readonly #surroundings: QueueSurroundings
+  readonly #surroundings: QueueSurroundings<Queue>
 
   constructor(
     vhostName: string,
     spec: QueueSpec,
     settings: QueueSettings,
     messages: QueueMessages,
-    surroundings: QueueSurroundings,
+    surroundings: QueueSurroundings<Queue>,
   ) {
     this.name = spec.name
     this.vhostName = vhostName
