@@ -19,6 +19,7 @@ export type {
   DeleteQueueOptions,
   GetOptions,
   NackOptions,
+  PeekOptions,
   RejectOptions,
 } from './embedded/call-options.ts'
 export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
@@ -38,7 +39,7 @@ export type {
 } from './embedded/entities.ts'
 export type { MessageProperties } from './embedded/message-properties.ts'
 export type { AddressedMessage, OutgoingMessage } from './embedded/outgoing-message.ts'
-export type { ReceivedMessage } from './embedded/received-message.ts'
+export type { PeekedMessage, ReceivedMessage } from './embedded/received-message.ts'
 export {
   type AckOperation,
   ackOperation,

@@ -6,9 +6,10 @@
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
 import { DeliveryCounts } from './delivery-counts.ts'
-import { eachReady } from './each-ready.ts'
+import { eachReady, type ReadThrough } from './each-ready.ts'
 import { type EvictedLog, evictSegment, evictSegments } from './log-eviction.ts'
 import type { LogRecorder } from './log-recorder.ts'
+import { peekReady } from './peek-ready.ts'
 import { purgeReady } from './purge-ready.ts'
 import { NO_BYTES, QueueBytes } from './queue-bytes.ts'
 import { NOTHING_READY, ReadyPositions } from './ready-positions.ts'
@@ -147,12 +148,26 @@ export class QueueLog {
    * its turn comes is not shown.
    */
   eachReady(show: (segment: Segment, index: number) => void, whenShown: () => void): void {
+    eachReady(this.#readThrough(), show, whenShown)
+  }
+
+  /**
+   * Shows the ready messages in the order in which they are due, with how often each was delivered, until `show` has seen enough, and
+   * calls back then. Nothing about them changes.
+   */
+  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void {
+    const showCounted = (segment: Segment, index: number): boolean =>
+      show(segment, index, Math.max(deliveriesBefore(segment, index), this.#wasDelivered(segment, index) ? 1 : 0))
+    peekReady(this.#readThrough(), showCounted, whenShown)
+  }
+
+  #readThrough(): ReadThrough {
     const load = (segment: Segment, whenLoaded: () => void): void => this.load(segment, whenLoaded)
     const unload = (segment: Segment): void => {
       const log = this.#evictedLog()
-      if (segment.next !== undefined && log !== undefined) evictSegment(segment, log)
+      if (segment.log === this && segment.next !== undefined && log !== undefined) evictSegment(segment, log)
     }
-    eachReady({ chain: this.#chain, ready: this.#ready, load, unload }, show, whenShown)
+    return { chain: this.#chain, ready: this.#ready, load, unload }
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
@@ -277,11 +292,14 @@ export class QueueLog {
 
   /** What was delivered before the restart came back by it, and is counted here. */
   #countIfDelivered(segment: Segment, index: number): void {
+    if (!this.#wasDelivered(segment, index)) this.#delivered = undefined
+    else if (deliveriesBefore(segment, index) === 0) this.#countReturn(segment, index)
+  }
+
+  /** Whether it was delivered before the restart, as far as the mark tells. */
+  #wasDelivered({ sequence }: Segment, index: number): boolean {
     const mark = this.#delivered
-    if (mark === undefined) return
-    if (segment.sequence > mark.segment || (segment.sequence === mark.segment && index >= mark.index)) {
-      this.#delivered = undefined
-    } else if (deliveriesBefore(segment, index) === 0) this.#countReturn(segment, index)
+    return mark !== undefined && (sequence < mark.segment || (sequence === mark.segment && index < mark.index))
   }
 
   /**

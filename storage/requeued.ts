@@ -37,6 +37,16 @@ export class RequeuedPositions {
     else this.#shiftRun()
   }
 
+  /** The same positions, of which taking one away changes nothing here. */
+  copy(): RequeuedPositions {
+    const copy = new RequeuedPositions()
+    copy.length = this.length
+    copy.#segments = this.#segments.slice()
+    copy.#firsts = this.#firsts.slice()
+    copy.#ends = this.#ends.slice()
+    return copy
+  }
+
   has(segment: Segment, index: number): boolean {
     return this.#slotOf(segment, index) >= 0
   }

@@ -1,5 +1,5 @@
 /** The options of single calls of an `EmbeddedBroker`. */
-import { aBoolean, type Checks } from '../lib/checks.ts'
+import { aBoolean, type Checks, wholeNumber } from '../lib/checks.ts'
 
 export interface DeleteExchangeOptions {
   /** Refuses while bindings start at the exchange. Default false. */
@@ -18,6 +18,13 @@ export interface GetOptions {
   readonly noAck?: boolean
 }
 
+export interface PeekOptions {
+  /** So many messages at most, up to 10,000. Default 1. */
+  readonly count?: number
+  /** So many bytes of bodies at most, unless the first one has more. Default 16 MiB. */
+  readonly maxBytes?: number
+}
+
 export interface AckOptions {
   /** Also the messages before it that its consumer, or `get` on its queue, received. Default false. */
   readonly multiple?: boolean
@@ -33,6 +40,7 @@ export interface RejectOptions {
 export const DELETE_EXCHANGE_CHECKS: Checks<DeleteExchangeOptions> = { ifUnused: aBoolean }
 export const DELETE_QUEUE_CHECKS: Checks<DeleteQueueOptions> = { ifUnused: aBoolean, ifEmpty: aBoolean }
 export const GET_CHECKS: Checks<GetOptions> = { noAck: aBoolean }
+export const PEEK_CHECKS: Checks<PeekOptions> = { count: wholeNumber(1, 10_000), maxBytes: wholeNumber(1, 2 ** 30) }
 export const ACK_CHECKS: Checks<AckOptions> = { multiple: aBoolean }
 export const REJECT_CHECKS: Checks<RejectOptions> = { requeue: aBoolean }
 export const NACK_CHECKS: Checks<NackOptions> = { ...ACK_CHECKS, ...REJECT_CHECKS }

@@ -17,6 +17,8 @@ import {
   GET_CHECKS,
   type GetOptions,
   type NackOptions,
+  PEEK_CHECKS,
+  type PeekOptions,
   type RejectOptions,
 } from './call-options.ts'
 import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
@@ -32,8 +34,8 @@ import type { EmbeddedVhosts } from './embedded-vhosts.ts'
 import type { ConsumerInfo, ExchangeInfo, ExchangeOptions, QueueInfo, QueueOptions } from './entities.ts'
 import type { MessageProperties } from './message-properties.ts'
 import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
-import type { ReceivedMessage } from './received-message.ts'
-import { takeMessage } from './take-message.ts'
+import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
+import { peekMessages, takeMessage } from './take-message.ts'
 import { Transactions } from './transactions.ts'
 
 export interface PublishResult {
@@ -219,6 +221,15 @@ export class EmbeddedBroker {
       this.#deliveries,
       this.#vhosts.diskWaits,
     )
+  }
+
+  /**
+   * Copies of the messages that are due next in a queue, the next one first. They stay where they are, and nothing about them changes.
+   * Rejects with BrokerError: `not-found`, `resource-locked`; RangeError for options out of range.
+   */
+  async peek(queueName: string, options: PeekOptions = {}): Promise<PeekedMessage[]> {
+    checkOptions('peek', options, PEEK_CHECKS)
+    return await peekMessages(this.#topology.accessQueue(queueName), options, this.#vhosts.diskWaits)
   }
 
   /**

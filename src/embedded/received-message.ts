@@ -26,6 +26,9 @@ export interface ReceivedMessage {
   readonly body: Buffer
 }
 
+/** A message that was looked at and stays where it is. */
+export type PeekedMessage = Omit<ReceivedMessage, 'deliveryTag'>
+
 export interface DeliveryFacts {
   readonly queue: string
   readonly deliveryTag: number
@@ -34,14 +37,19 @@ export interface DeliveryFacts {
 
 /** Copies a record out of its segment. */
 export function readMessage(segment: Segment, index: number, facts: DeliveryFacts): ReceivedMessage {
+  return { ...facts, deliveryCount: deliveriesBefore(segment, index), ...readRecord(segment, index) }
+}
+
+type RecordParts = Pick<ReceivedMessage, 'exchange' | 'routingKey' | 'properties' | 'body'>
+
+/** What the publisher sent. */
+export function readRecord(segment: Segment, index: number): RecordParts {
   const { block } = segment
   const keyStart = segment.keyStart(index)
   const headerStart = segment.headerStart(index)
   const bodyStart = segment.bodyStart(index)
   const beside = segment.bodies?.at(index)
   return {
-    ...facts,
-    deliveryCount: deliveriesBefore(segment, index),
     exchange: shortString(block, keyStart),
     routingKey: shortString(block, keyStart + 1 + block.view.getUint8(keyStart)),
     properties: readProperties(block.bytes, headerStart, bodyStart),

@@ -1,6 +1,8 @@
+import type { Segment } from '../../storage/segment.ts'
 import type { Queue } from '../broker/queues/queue.ts'
+import type { PeekOptions } from './call-options.ts'
 import type { Deliveries } from './deliveries.ts'
-import { type ReceivedMessage, readMessage } from './received-message.ts'
+import { type PeekedMessage, type ReceivedMessage, readMessage, readRecord } from './received-message.ts'
 
 /** What waits for the disk; the end of the server ends it. */
 export class DiskWaits {
@@ -53,4 +55,25 @@ export async function takeMessage(
     })
   }
   return message
+}
+
+const PEEK_BYTES = 16 * 1024 * 1024
+
+/** Copies of the messages that are due next in a queue. */
+export async function peekMessages(
+  queue: Queue,
+  { count = 1, maxBytes = PEEK_BYTES }: PeekOptions,
+  waits: DiskWaits,
+): Promise<PeekedMessage[]> {
+  const messages: PeekedMessage[] = []
+  let bytes = 0
+  const show = (segment: Segment, index: number, deliveryCount: number): boolean => {
+    bytes += segment.bodyBytes(index)
+    if (bytes > maxBytes && messages.length > 0) return false
+    const facts = { queue: queue.name, redelivered: deliveryCount > 0, deliveryCount }
+    messages.push({ ...facts, ...readRecord(segment, index) })
+    return messages.length < count
+  }
+  await waits.until((whenShown) => queue.peekReady(show, whenShown))
+  return messages
 }

@@ -94,10 +94,19 @@ class Pair {
   check(): void {
     expect(this.log.readyCount).toBe(this.ready.length)
     expect([this.log.readyBytes, this.log.unackedBytes]).toEqual([bytesOf(this.ready), bytesOf(this.taken)])
+    expect(this.#peeked()).toEqual(this.ready.map(({ number, isRedelivered }) => [`k${number}`, isRedelivered]))
     const live = [...this.ready, ...this.taken]
     const beside = live.filter(({ size }) => size >= BODY_BESIDE_BYTES_MIN).reduce((sum, { size }) => sum + size, 0)
     expect(this.pool.bytesInUse).toBeGreaterThanOrEqual(beside)
     if (live.length === 0) expect(this.pool.bytesInUse).toBe(0)
+  }
+
+  #peeked(): [key: string, isRedelivered: boolean][] {
+    const seen: [string, boolean][] = []
+    const show = (segment: Segment, index: number, deliveries: number): boolean =>
+      seen.push([stored(segment, index).key.toString(), deliveries > 0]) > 0
+    this.log.peekReady(show, () => {})
+    return seen
   }
 
   finish(): void {

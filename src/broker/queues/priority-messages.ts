@@ -90,6 +90,20 @@ export class PriorityMessages implements QueueMessages {
     return this.#log.peek()
   }
 
+  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void {
+    let wantsMore = true
+    const showOne = (segment: Segment, index: number, deliveries: number): boolean => {
+      wantsMore = show(segment, index, deliveries)
+      return wantsMore
+    }
+    const goOn = (level: number): void => {
+      if (!wantsMore || level < 0) whenShown()
+      else if (this.#levels[level] === undefined) goOn(level - 1)
+      else this.#levels[level].peekReady(showOne, () => goOn(level - 1))
+    }
+    goOn(this.#levels.length - 1)
+  }
+
   takeAt(segment: Segment, index: number): boolean {
     const log = logOf(segment)
     if (!log.takeAt(segment, index)) return false

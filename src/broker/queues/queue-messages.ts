@@ -29,6 +29,11 @@ export interface QueueMessages {
   take(isUnacked: boolean): void
   /** Finds the next ready message without taking it; false when none is in memory. */
   peek(): boolean
+  /**
+   * Shows the ready messages in the order in which they are due, with how often each was delivered, until `show` has seen enough, and
+   * calls back then. Nothing about them changes. What has left memory is read back.
+   */
+  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void
   /** Takes a ready message from wherever it is, in memory; false when it is not ready. */
   takeAt(segment: Segment, index: number): boolean
   /** Reads a segment back into memory, and calls back when it is there; at once when it is. */

@@ -104,6 +104,11 @@ export class Queue {
     return true
   }
 
+  /** Shows ready messages as `QueueMessages.peekReady` does. */
+  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void {
+    this.#messages.peekReady(show, whenShown)
+  }
+
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
     if (this.#upkeep !== undefined || message.extension !== undefined) return this.#publishWithCare(message)

@@ -67,6 +67,10 @@ class ShortOnesFirst implements QueueMessages {
     this.#taken.take(isUnacked)
   }
 
+  peekReady(): void {
+    throw new Error('nothing looks at them here')
+  }
+
   peek(): boolean {
     this.#taken = this.#next
     return this.#taken.peek()
