@@ -63,13 +63,14 @@ export class GarbageWatch {
     const nowMs = this.#now()
     this.#floorBytes = Math.min(this.#floorBytes, stray)
     this.keptBytes = Math.min(this.keptBytes, stray)
-    this.garbageBytes = stray - this.keptBytes
     const sinceMs = nowMs - this.#collectedAtMs
-    if (sinceMs < FREED_MS) return
-    if (this.#bytesBefore !== undefined) this.#learn(this.#bytesBefore)
+    const isShown = sinceMs >= FREED_MS
+    if (isShown && this.#bytesBefore !== undefined) this.#learn(this.#bytesBefore)
+    const garbage = stray - this.keptBytes
+    this.garbageBytes = garbage
+    if (!isShown) return
     const heap = this.#heapBytes()
     this.#heapFloorBytes = Math.min(this.#heapFloorBytes, heap)
-    const garbage = stray - this.keptBytes
     const isMuch = garbage >= Math.max(GARBAGE_BYTES_MIN, heap * GARBAGE_SHARE_MIN)
     this.#looks = isMuch ? this.#looks + 1 : 0
     if (isShort) {

@@ -81,7 +81,7 @@ export class ServerAssembly {
     this.core = new Broker({
       storage,
       memoryLimitBytes: config.memoryLimitBytes,
-      heapLimitBytes: oldSpaceBytes(memoryFigures().heapLimitBytes),
+      heapLimitBytes: oldSpaceBytes(),
       otherBytes: () =>
         programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
         (this.listener?.unsentBytes ?? 0) +

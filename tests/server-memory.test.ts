@@ -6,7 +6,6 @@ const MIB = 1024 * 1024
 const FIGURES: MemoryFigures = {
   heapUsedBytes: 20 * MIB,
   heapReservedBytes: 30 * MIB,
-  heapLimitBytes: 4096 * MIB,
   bufferBytes: 200 * MIB,
   residentBytes: 290 * MIB,
 }

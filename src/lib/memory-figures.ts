@@ -6,8 +6,6 @@ export interface MemoryFigures {
   readonly heapUsedBytes: number
   /** Bytes of memory that V8 has for objects, in use or not. */
   readonly heapReservedBytes: number
-  /** V8 ends the process when the heap needs more than this. */
-  readonly heapLimitBytes: number
   /** Bytes of buffers, garbage included. */
   readonly bufferBytes: number
   /** Bytes of memory that the system has given for all of this and for everything else; undefined when it does not say. */
@@ -15,11 +13,10 @@ export interface MemoryFigures {
 }
 
 export function memoryFigures(): MemoryFigures {
-  const { used_heap_size, total_heap_size, heap_size_limit } = getHeapStatistics()
+  const { used_heap_size, total_heap_size } = getHeapStatistics()
   return {
     heapUsedBytes: used_heap_size,
     heapReservedBytes: total_heap_size,
-    heapLimitBytes: heap_size_limit,
     ...bufferFigures(),
   }
 }

@@ -1,4 +1,5 @@
 /** How much room V8 has for objects that stay. */
+import { getHeapStatistics } from 'node:v8'
 import { resourceLimits } from 'node:worker_threads'
 import { nodeFlags } from './node-flags.ts'
 
@@ -11,7 +12,7 @@ const OLD_SPACE_FLAG = /--max[-_]old[-_]space[-_]size[= ](\d+)/g
  * that is four times as much as on 22. V8 tells only the sum, so the rest is known from what it was told, or estimated.
  */
 export function oldSpaceBytes(
-  heapLimitBytes: number,
+  heapLimitBytes: number = getHeapStatistics().heap_size_limit,
   flags: string = nodeFlags(),
   workerMb: number | undefined = resourceLimits.maxOldGenerationSizeMb,
 ): number {

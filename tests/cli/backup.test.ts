@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -50,6 +51,15 @@ describe.each(['archive.tar', 'copies/today'])('a backup as %s', (name) => {
     expect(restored.exitCode).toBe(0)
     expect((await leveret('check', '--data-dir', restored.folder)).exitCode).toBe(0)
     expect(await messagesIn(restored.folder)).toEqual(await messagesIn(store))
+  })
+
+  test.skipIf(process.platform === 'win32')('is for its owner alone: it has password hashes', async () => {
+    const { to } = await backup(await makeStore(), name)
+    const within = statSync(to).isDirectory() ? readdirSync(to, { recursive: true, encoding: 'utf8' }) : []
+    for (const path of [to, ...within.map((inner) => join(to, inner))]) {
+      const found = statSync(path)
+      expect((found.mode & 0o777).toString(8), path).toBe(found.isDirectory() ? '700' : '600')
+    }
   })
 
   test('changes nothing in the store, and leaves nothing half done', async () => {

@@ -26,7 +26,8 @@ export function ifMissing(error: NodeJS.ErrnoException): undefined {
 }
 
 /** No other user of the system may read messages and password hashes. */
-const PRIVATE = { mode: 0o700 }
+export const PRIVATE = { mode: 0o700 }
+export const PRIVATE_FILE = 0o600
 
 /**
  * Makes a folder and those it is in, where they are missing, so that they survive a power loss. Node's own way never ends in a

@@ -4,7 +4,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import { dirname, join } from 'node:path'
 import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { readTar, tarEnd, tarHeader, tarPadding } from '../../../src/lib/tar.ts'
-import { makeFolder, syncFolder } from '../disk/files.ts'
+import { makeFolder, PRIVATE, PRIVATE_FILE, syncFolder } from '../disk/files.ts'
 import { DataFolderError } from '../recovery/data-folder.ts'
 
 export interface BackupTarget {
@@ -26,8 +26,8 @@ export async function createBackupTarget(path: string): Promise<BackupTarget> {
   const part = `${path}.part`
   await makeFolder(dirname(path))
   try {
-    if (path.endsWith('.tar')) return new TarTarget(path, part, await open(part, 'wx'))
-    await mkdir(part)
+    if (path.endsWith('.tar')) return new TarTarget(path, part, await open(part, 'wx', PRIVATE_FILE))
+    await mkdir(part, PRIVATE)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     const text = `${part} is there already, perhaps from a backup that was cut off: remove it, or choose another name`
@@ -115,7 +115,7 @@ class FolderTarget implements BackupTarget {
 
   async add(name: string, _: number, content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
     const path = join(this.#part, name)
-    await mkdir(dirname(path), { recursive: true })
+    await mkdir(dirname(path), { recursive: true, ...PRIVATE })
     await writeSynced(path, content)
   }
 
@@ -139,7 +139,7 @@ export async function writeSynced(
   path: string,
   content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<void> {
-  const handle = await open(path, 'w')
+  const handle = await open(path, 'w', PRIVATE_FILE)
   try {
     for await (const piece of content) await handle.writeFile(piece)
     await handle.sync()
