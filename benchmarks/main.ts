@@ -4,6 +4,7 @@ import { ServerBuilder } from '../src/server-builder.ts'
 import { environmentLine } from './environment.ts'
 import { type CaseResult, runSuite, type Suite } from './suite.ts'
 import { concurrentOperations } from './suites/concurrent-operations.ts'
+import { deadLetters } from './suites/dead-letters.ts'
 import { exchangeDeclaration, queueDeclaration } from './suites/declarations.ts'
 import { exchangeTypes } from './suites/exchange-types.ts'
 import { messageSizes, publish } from './suites/publishing.ts'
@@ -19,6 +20,7 @@ const SUITES: readonly ((broker: EmbeddedBroker) => Suite)[] = [
   queueDeclaration,
   publish,
   messageSizes,
+  deadLetters,
   exchangeTypes,
   concurrentOperations,
   storageOperations,

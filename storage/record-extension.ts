@@ -88,6 +88,14 @@ export function expiresAtOf(segment: Segment, index: number): number {
   return view.getUint16(value) * TWO_TO_32 + view.getUint32(value + 2)
 }
 
+/** Whether the record has an extension that tells when the message expires, and nothing else. */
+export function hasOnlyExpiry(segment: Segment, index: number): boolean {
+  if (!segment.mayHaveExtensions || !isExtended(segment, index)) return false
+  const { view } = segment.block
+  const start = segment.bodyEnd(index)
+  return view.getUint32(start) === (((FIELD_HEAD_BYTES + EXPIRES_AT.bytes) << 16) | EXPIRES_AT_HEAD)
+}
+
 /** A time of expiry in front of what else there is to know of a message. Its memory is used again for the next one. */
 export class ExpiryStamp {
   #bytes = new Uint8Array(FIELD_HEAD_BYTES + EXPIRES_AT.bytes)

@@ -26,6 +26,18 @@ const priorities = (levelMax: number): Scenario => ({
   yardstick: ['--size', '16'],
 })
 
+/** A queue that keeps the newest 10,000 messages, beside one that is purged. */
+const dropHead = (name: string, size: string): Scenario => ({
+  name,
+  description: `publish only, ${size} B, x-max-length 10,000`,
+  measure: 'published',
+  isDurable: false,
+  options: ['--size', size, '--consumers', '0', '--queue-args', 'x-max-length=10000'],
+  yardstick: ['--size', size, ...PURGED],
+})
+
+const NONE_DUE = ['x-message-ttl=3600000', 'x-max-length=100000000', 'x-dead-letter-exchange=amq.fanout']
+
 const DURABLE_1K = ['--size', '1024', '--durable', '--persistent', '--confirm', '1000']
 const DURABLE_LARGE = ['--durable', '--persistent', '--ack-every', '1']
 const PURGED_SLOWLY = ['--consumers', '0', '--purge-ms', '1000']
@@ -78,6 +90,16 @@ export const SCENARIOS: readonly Scenario[] = [
     measure: 'published',
     isDurable: false,
     options: ['--size', '1024', ...PURGED],
+  },
+  dropHead('drop-head', '16'),
+  dropHead('drop-head-1k', '1024'),
+  {
+    name: 'none-due',
+    description: '1 → 1, no ack, 16 B, with a time to live, a limit and a dead letter exchange, none of them due',
+    measure: 'consumed',
+    isDurable: false,
+    options: ['--size', '16', '--queue-args', ...NONE_DUE],
+    yardstick: ['--size', '16'],
   },
   {
     name: 'one-to-one',

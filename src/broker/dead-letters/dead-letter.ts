@@ -10,7 +10,7 @@
  */
 import { FIELDS_MAX } from '../../../protocol/field-table-limits.ts'
 import { skipFieldTable } from '../../../protocol/field-table-skip.ts'
-import { PROPERTY_FLAGS, readFlags } from '../../../protocol/properties.ts'
+import { headersPlace, PROPERTY_FLAGS, readFlags } from '../../../protocol/properties.ts'
 import { shortstrBytes, shortstrText } from '../../../protocol/short-string.ts'
 import { Block } from '../../lib/block.ts'
 import type { DeadLetterTarget } from './dead-letter-target.ts'
@@ -20,12 +20,14 @@ import { type DeathMarks, HAS_DIED, IS_REROUTED, isCycle, X_DEATH } from './deat
 import { Draft } from './draft.ts'
 import { copiesAmong, type DyingMessage, type Parts, partsOf, shortString } from './dying-message.ts'
 import { arrayNamed, entriesAt, LENGTH_BYTES, NO_RANGE, type Range, TAG_BYTES, textsIn } from './encoded-table.ts'
+import { diesPlainly, FirstDeath } from './first-death.ts'
 
 /** No header becomes longer: it would take deaths in a thousand queues, or a client that has filled it beforehand. */
 const HEADER_BYTES_MAX = 1024 * 1024
 /** More than a death takes beside its keys: its names, numbers and lengths, three times its queue and exchange. */
 const DEATH_BYTES_MAX = 4096
 const FLAGS_OFFSET = 12
+const MS_PER_SEC = 1000
 const { headers: HEADERS, expiration: EXPIRATION } = PROPERTY_FLAGS
 const NO_KEYS: readonly Block[] = []
 
@@ -41,6 +43,7 @@ export class DeadLetter implements DyingMessage {
   /** The keys in the header BCC, which is not in the message any more. To be kept with it. */
   blindKeys: readonly Block[] = NO_KEYS
   readonly #draft = new Draft()
+  readonly #firstDeath = new FirstDeath()
   /** Its headers, from their first entry on. */
   #entries: Range = NO_RANGE
   #queueName = ''
@@ -64,6 +67,49 @@ export class DeadLetter implements DyingMessage {
     nowMs: number,
     blindKeys: readonly Block[] = NO_KEYS,
   ): boolean {
+    if (marks === 0 && blindKeys.length === 0 && diesPlainly(message)) {
+      return this.#writePlainly(message, cause, target, nowMs)
+    }
+    return this.#write(message, marks, cause, target, nowMs, blindKeys)
+  }
+
+  /** As the last one of its kind, if there was one. */
+  #writePlainly(message: DyingMessage, cause: DeathCause, target: DeadLetterTarget, nowMs: number): boolean {
+    if (!this.#firstDeath.fits(message, cause, Math.floor(nowMs / MS_PER_SEC))) {
+      const isWritten = this.#write(message, 0, cause, target, nowMs, NO_KEYS)
+      if (isWritten) this.#firstDeath.keep(message, cause, this.head, this.headerStart)
+      return isWritten
+    }
+    const { head, headerStart, headerEnd } = message
+    const { table } = this.#firstDeath
+    const draft = this.#draft
+    this.blindKeys = NO_KEYS
+    this.hasMoreKeys = false
+    this.#isRejected = cause.reason === 'rejected'
+    this.#isFirst = true
+    this.#queueName = cause.queueName
+    this.marks = HAS_DIED | (target.routingKey === undefined ? 0 : IS_REROUTED)
+    draft.begin(headerEnd - headerStart + table.size + DEATH_BYTES_MAX)
+    this.#writeKey(head, message.keyStart, headerStart, target)
+    const place = headersPlace(head.bytes, headerStart)
+    draft.copyPart(head, headerStart, place)
+    this.#setFlags(head, headerStart, HEADERS.flag)
+    const at = draft.length
+    draft.add(table)
+    this.#entries = entriesAt(draft.block, at)
+    draft.copyPart(head, place, headerEnd)
+    this.headerEnd = draft.length
+    return true
+  }
+
+  #write(
+    message: DyingMessage,
+    marks: DeathMarks,
+    cause: DeathCause,
+    target: DeadLetterTarget,
+    nowMs: number,
+    blindKeys: readonly Block[],
+  ): boolean {
     const parts = partsOf(message, marks)
     const isRerouted = (marks & IS_REROUTED) !== 0
     const keepsKeys = target.routingKey === undefined && !isRerouted
@@ -72,7 +118,8 @@ export class DeadLetter implements DyingMessage {
     this.#isRejected = cause.reason === 'rejected'
     this.#isFirst = !parts.hasDied
     this.#queueName = cause.queueName
-    this.#writeKey(parts, target, blindKeys)
+    this.#beginDraft(parts, blindKeys)
+    this.#writeKey(message.head, message.keyStart, message.headerStart, target)
     const copies = isRerouted ? NO_RANGE : parts.copies
     this.marks = HAS_DIED | (keepsKeys ? 0 : IS_REROUTED)
     if (this.#writeHeader(parts, { copies, blindKeys, isRerouted }, cause, nowMs)) return true
@@ -104,14 +151,18 @@ export class DeadLetter implements DyingMessage {
     return this.hasMoreKeys ? [...keys, ...this.blindKeys.map(({ bytes, size }) => shortstrText(bytes, 0, size))] : keys
   }
 
-  #writeKey({ source, routingKey, header }: Parts, target: DeadLetterTarget, blindKeys: readonly Block[]): void {
-    const draft = this.#draft
+  #beginDraft({ header }: Parts, blindKeys: readonly Block[]): void {
     let roomBytes = 3 * (header.end - header.start) + DEATH_BYTES_MAX
     for (const key of blindKeys) roomBytes += key.size + TAG_BYTES + LENGTH_BYTES
-    draft.begin(roomBytes)
+    this.#draft.begin(roomBytes)
+  }
+
+  /** The key that the message has: its exchange, and behind that its routing key. */
+  #writeKey(source: Block, keyStart: number, keyEnd: number, target: DeadLetterTarget): void {
+    const draft = this.#draft
     draft.add(target.exchange)
     if (target.routingKey !== undefined) draft.add(target.routingKey)
-    else draft.copy(source, { start: routingKey.start - 1, end: routingKey.end })
+    else draft.copyPart(source, keyStart + 1 + (source.bytes[keyStart] as number), keyEnd)
     this.headerStart = draft.length
   }
 

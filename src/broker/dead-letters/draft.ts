@@ -16,6 +16,10 @@ export class Draft {
   }
 
   copy(source: Block, { start, end }: Range): void {
+    this.copyPart(source, start, end)
+  }
+
+  copyPart(source: Block, start: number, end: number): void {
     copyBytes(this.block, this.length, source, start, end)
     this.length += end - start
   }

@@ -1,5 +1,10 @@
 /** Where the dead letters of one queue go, and those that wait to go there. */
-import { decodeExtension, type RecordExtension, readExtension } from '../../../storage/record-extension.ts'
+import {
+  decodeExtension,
+  hasOnlyExpiry,
+  type RecordExtension,
+  readExtension,
+} from '../../../storage/record-extension.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { type DeadLetterTarget, deadLetterTarget } from '../dead-letters/dead-letter-target.ts'
 import { DeathCause, type DeathReason } from '../dead-letters/death-cause.ts'
@@ -63,7 +68,7 @@ export class DeadLetterAddress implements DeadLetters {
     }
     const { dying } = this.#office
     dying.setStored(segment, index)
-    const known = readExtension(segment, index) ?? NOTHING_KNOWN
+    const known = hasOnlyExpiry(segment, index) ? NOTHING_KNOWN : (readExtension(segment, index) ?? NOTHING_KNOWN)
     const isDone = this.#office.post(this, dying, known, this.#cause(reason))
     dying.release()
     if (isDone) this.#office.sendWaiting()

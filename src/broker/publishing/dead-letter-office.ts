@@ -130,7 +130,10 @@ export class DeadLetterOffice {
     message.extension = blindKeys === undefined ? MARKS[deaths] : encodeExtension({ deathMarks: deaths, blindKeys })
     giveBody(message, dying)
     const queues = this.#route()
-    return queues.some(({ name }) => letter.isCycle(name)) ? queues.filter(({ name }) => !letter.isCycle(name)) : queues
+    for (let i = 0; i < queues.length; i++) {
+      if (letter.isCycle((queues[i] as Queue).name)) return queues.filter(({ name }) => !letter.isCycle(name))
+    }
+    return queues
   }
 
   /** RabbitMQ drops it where there is no such exchange. */
