@@ -18,6 +18,7 @@ export type {
   DeleteExchangeOptions,
   DeleteQueueOptions,
   GetOptions,
+  MoveOptions,
   NackOptions,
   PeekOptions,
   RejectOptions,

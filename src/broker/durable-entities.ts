@@ -84,7 +84,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     this.#queues = register(3, 'queue', QUEUE_LAYOUT, restoreQueue)
     this.#bindings = register(4, 'binding', BINDING_LAYOUT, restoreBinding)
     this.#pausedQueues = register(10, 'paused queue', [], (find, key) => {
-      find(nameIn(key, 0)).requireQueue(nameIn(key, 1)).pause()
+      find(nameIn(key, 0)).requireQueue(nameIn(key, 1)).isPaused = true
     })
   }
 

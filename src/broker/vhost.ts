@@ -187,13 +187,14 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   /** Has the queue deliver nothing, also after a restart if it is durable, until it is resumed. */
   pauseQueue(queue: Queue): void {
     if (queue.isPaused) return
-    queue.pause()
+    queue.isPaused = true
     this.entities.queuePaused(queue)
   }
 
   resumeQueue(queue: Queue): void {
     if (!queue.isPaused) return
-    queue.resume()
+    queue.isPaused = false
+    queue.wake()
     this.entities.queueResumed(queue)
   }
 

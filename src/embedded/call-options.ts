@@ -25,6 +25,11 @@ export interface PeekOptions {
   readonly maxBytes?: number
 }
 
+export interface MoveOptions {
+  /** So many messages at most. Default: all that are ready at first. */
+  readonly count?: number
+}
+
 export interface AckOptions {
   /** Also the messages before it that its consumer, or `get` on its queue, received. Default false. */
   readonly multiple?: boolean
@@ -41,6 +46,7 @@ export const DELETE_EXCHANGE_CHECKS: Checks<DeleteExchangeOptions> = { ifUnused:
 export const DELETE_QUEUE_CHECKS: Checks<DeleteQueueOptions> = { ifUnused: aBoolean, ifEmpty: aBoolean }
 export const GET_CHECKS: Checks<GetOptions> = { noAck: aBoolean }
 export const PEEK_CHECKS: Checks<PeekOptions> = { count: wholeNumber(1, 10_000), maxBytes: wholeNumber(1, 2 ** 30) }
+export const MOVE_CHECKS: Checks<MoveOptions> = { count: wholeNumber(1, Number.MAX_SAFE_INTEGER) }
 export const ACK_CHECKS: Checks<AckOptions> = { multiple: aBoolean }
 export const REJECT_CHECKS: Checks<RejectOptions> = { requeue: aBoolean }
 export const NACK_CHECKS: Checks<NackOptions> = { ...ACK_CHECKS, ...REJECT_CHECKS }

@@ -5,6 +5,7 @@
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
+import { moveMessages } from '../broker/publishing/message-move.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
 import type { SessionUser } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
@@ -16,6 +17,8 @@ import {
   type DeleteQueueOptions,
   GET_CHECKS,
   type GetOptions,
+  MOVE_CHECKS,
+  type MoveOptions,
   type NackOptions,
   PEEK_CHECKS,
   type PeekOptions,
@@ -230,6 +233,30 @@ export class EmbeddedBroker {
   async peek(queueName: string, options: PeekOptions = {}): Promise<PeekedMessage[]> {
     checkOptions('peek', options, PEEK_CHECKS)
     return await peekMessages(this.#topology.accessQueue(queueName), options, this.#vhosts.diskWaits)
+  }
+
+  /**
+   * Moves ready messages from one queue to the end of another, the next one first, and resolves with how many once that is
+   * durable. Each is in one of both at any time: a crash loses and doubles none, and may leave some where they were. They keep all
+   * that their publishers sent; the time that they may wait begins anew. It ends early when the source has no more, when the target
+   * refuses one by its limits, and when one of both is deleted. Rejects with BrokerError: `not-found`, `resource-locked`; RangeError when
+   * both are the same.
+   */
+  async moveMessages(from: string, to: string, options: MoveOptions = {}): Promise<number> {
+    checkOptions('moveMessages', options, MOVE_CHECKS)
+    const source = this.#topology.accessQueue(from)
+    const target = this.#topology.accessQueue(to)
+    if (source === target) throw new RangeError('the messages of a queue are moved to another one')
+    const { longWork, journal } = this.#vhost
+    let moved = 0
+    await this.#vhosts.diskWaits.until((whenMoved) => {
+      moveMessages(source, target, options.count ?? source.readyCount, { longWork, journal }, (count) => {
+        moved = count
+        whenMoved()
+      })
+    })
+    await durable(journal)
+    return moved
   }
 
   /**

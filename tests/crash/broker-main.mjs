@@ -34,11 +34,15 @@ const server = new ServerBuilder()
   .withLogger(logger)
   .build()
 const [address] = await server.listen()
-// Each line says when the process is to kill itself. When the test that started it is gone, nothing else would end it.
+// Each line says when the process is to kill itself, or what it is to move. When the test that started it is gone, nothing else would end it.
 createInterface({ input: process.stdin })
-  .on('line', (line) => {
-    killing.aim(JSON.parse(line))
-    say({ isAimed: true })
+  .on('line', async (line) => {
+    const { move, ...aim } = JSON.parse(line)
+    if (move !== undefined) say({ moved: await server.broker.moveMessages(move.from, move.to) })
+    else {
+      killing.aim(aim)
+      say({ isAimed: true })
+    }
   })
   .once('close', () => process.exit())
 process.stdin.unref()

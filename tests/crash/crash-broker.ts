@@ -30,6 +30,7 @@ export interface Aim {
 
 interface Line {
   readonly isAimed?: boolean
+  readonly moved?: number
   readonly pid?: number
   readonly port?: number
   readonly recovery?: ServerRecovery
@@ -46,6 +47,7 @@ export class CrashBroker {
   readonly #child: ChildProcess
   readonly #exit: Promise<unknown>
   #whenAimed: () => void = () => {}
+  #whenMoved: (count: number) => void = () => {}
   #pid: number | undefined
 
   private constructor(child: ChildProcess) {
@@ -75,8 +77,9 @@ export class CrashBroker {
     const lines = createInterface({ input: stdout })
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
-        const { port, recovery, error, damage, isAimed, pid }: Line = JSON.parse(line)
+        const { port, recovery, error, damage, isAimed, moved, pid }: Line = JSON.parse(line)
         if (isAimed) this.#whenAimed()
+        if (moved !== undefined) this.#whenMoved(moved)
         for (const complaint of [error, damage]) if (complaint !== undefined) this.complaints.push(complaint)
         if (port === undefined) return
         this.port = port
@@ -95,6 +98,15 @@ export class CrashBroker {
     })
     this.#child.stdin?.write(`${JSON.stringify(aim)}\n`)
     await aimed
+  }
+
+  /** Has it move all messages from one queue to another; how many it says it has moved, unless it is killed before. */
+  async move(from: string, to: string): Promise<number | undefined> {
+    const moved = new Promise<number>((resolve) => {
+      this.#whenMoved = resolve
+    })
+    this.#child.stdin?.write(`${JSON.stringify({ move: { from, to } })}\n`)
+    return await Promise.race([moved, this.#exit.then(() => undefined)])
   }
 
   /** Resolves once the process is gone. */

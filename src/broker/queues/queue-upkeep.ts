@@ -163,10 +163,10 @@ export class QueueUpkeep implements DropRules {
 
   /** Puts a message behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
-    if (this.#refuses(message)) {
+    if (this.refuses(message.bodyBytes)) {
       // What consumers can take does not count.
       this.#queue.deliverNow()
-      if (this.#refuses(message)) {
+      if (this.refuses(message.bodyBytes)) {
         if (this.#limit?.overflow === 'reject-publish-dlx') this.#queue.deadLetters?.takeRefused(message)
         return false
       }
@@ -180,7 +180,8 @@ export class QueueUpkeep implements DropRules {
     return true
   }
 
-  #refuses({ bodyBytes }: Message): boolean {
+  /** Whether its limits refuse a message with so many bytes. */
+  refuses(bodyBytes: number): boolean {
     return this.#limit?.refuses(this.#messages, bodyBytes) === true
   }
 

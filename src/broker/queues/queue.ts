@@ -38,7 +38,8 @@ export class Queue {
   publishedCount = 0
   deliveredCount = 0
   isDeleted = false
-  #isPaused = false
+  /** It delivers nothing, whatever consumers there are, and looks empty to basic.get. */
+  isPaused = false
   #isScheduled = false
   /** Made when the queue waits for the disk first. */
   #wake: (() => void) | undefined
@@ -127,6 +128,11 @@ export class Queue {
     return true
   }
 
+  /** Whether its limits refuse a message with so many bytes. */
+  refuses(bodyBytes: number): boolean {
+    return this.#upkeep?.refuses(bodyBytes) === true
+  }
+
   /** Puts a message behind the others, whatever the settings say. */
   append(message: Message): void {
     this.#messages.append(message)
@@ -202,7 +208,7 @@ export class Queue {
 
   #deliver(limit: number): number {
     const upkeep = this.#upkeep
-    if (this.#isPaused || this.#returning !== undefined || upkeep?.isDropping === true) return 0
+    if (this.isPaused || this.#returning !== undefined || upkeep?.isDropping === true) return 0
     const messages = this.#messages
     const consumers = this.consumers
     let left = limit
@@ -244,23 +250,35 @@ export class Queue {
     read: (segment: Segment, index: number, isRedelivered: boolean) => void,
     whenReadable: () => void,
   ): 'taken' | 'empty' | 'unread' {
+    const state = this.isPaused ? 'empty' : this.findNext(whenReadable)
+    if (state !== 'found') return state
+    this.deliveredCount++
+    this.takeFound(isNoAck, read)
+    return 'taken'
+  }
+
+  /** Finds the next ready message, which stays where it is and in memory until the queue is used again. */
+  findNext(whenReadable: () => void): 'found' | 'empty' | 'unread' {
     const messages = this.#messages
     this.renewLease()
     if (this.#upkeep?.dropDue() === false) {
       this.#upkeep.whenDropped(whenReadable)
       return 'unread'
     }
-    if (messages.readyCount === 0 || this.#isPaused) return 'empty'
-    if (!messages.isReadable(whenReadable)) return 'unread'
+    if (messages.readyCount === 0) return 'empty'
+    return messages.isReadable(whenReadable) ? 'found' : 'unread'
+  }
+
+  /** Takes what `findNext` has found. */
+  takeFound(isNoAck: boolean, read: (segment: Segment, index: number, isRedelivered: boolean) => void): void {
+    const messages = this.#messages
     messages.take(!isNoAck)
     const segment = messages.segment as Segment
     const { index } = messages
-    this.deliveredCount++
     if (!isNoAck) this.unackedCount++
     read(segment, index, messages.isRedelivered)
     if (isNoAck) messages.finish(segment, index)
     this.#upkeep?.headChanged()
-    return 'taken'
   }
 
   /** Ends the time of an unacked message: it is done with, becomes ready again in its old place, or is a dead letter. */
@@ -305,20 +323,6 @@ export class Queue {
     this.unackedCount--
     this.#messages.requeue(segment, index)
     this.#upkeep?.returned()
-    if (this.consumers.count > 0) this.wake()
-  }
-
-  get isPaused(): boolean {
-    return this.#isPaused
-  }
-
-  /** Delivers nothing from now on, whatever consumers there are, and looks empty to basic.get. All else goes on. */
-  pause(): void {
-    this.#isPaused = true
-  }
-
-  resume(): void {
-    this.#isPaused = false
     if (this.consumers.count > 0) this.wake()
   }
 
