@@ -54,6 +54,7 @@ export {
   type TransactionOperation,
 } from './embedded/transaction-operations.ts'
 export type { TransactionState, TransactionStatistics, Transactions } from './embedded/transactions.ts'
+export type { DefaultQueueType, VhostOptions } from './embedded/vhost-options.ts'
 export type { Logger } from './lib/logger.ts'
 export { Server, type ServerState } from './server.ts'
 export { ServerBuilder } from './server-builder.ts'

@@ -33,7 +33,7 @@ export interface RecordSource {
   readonly bodyStart: number
   readonly bodyEnd: number
   /** Whether it is to be kept across a restart, if its queue is. */
-  readonly isDurable: boolean
+  isDurable: boolean
   /** What `encodeExtension` made of what the broker has to know of the message. */
   readonly extension?: Uint8Array | undefined
   /**

@@ -256,7 +256,7 @@ export class Channel {
     this.connection.intake.hold(bytes)
     transaction.add({
       kind: 'publish',
-      isDurable: publication.message.isDurable && publication.queues.some(({ durable }) => durable),
+      isDurable: publication.queues.some((queue) => queue.keeps(publication.message)),
       units: Math.max(1, publication.queues.length),
       commit: () => {
         this.connection.intake.hold(-bytes)

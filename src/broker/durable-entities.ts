@@ -14,6 +14,7 @@ import { isReserved } from './names.ts'
 import { isPolicyKind, type Policy, type PolicyKind } from './policies/policy.ts'
 import type { PolicyRecords } from './policies/vhost-policies.ts'
 import type { Queue } from './queues/queue.ts'
+import { queueTypeNamed } from './queues/queue-kinds.ts'
 import { type RecordLayout, RecordReader } from './record-fields.ts'
 import { RememberedTables } from './remembered-tables.ts'
 import type { Vhost } from './vhost.ts'
@@ -103,6 +104,12 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
 
   vhostAdded(name: string): void {
     put(this.#vhosts, [name], () => [])
+  }
+
+  vhostChanged({ name, defaultQueueType }: Vhost): void {
+    put(this.#vhosts, [name], () =>
+      defaultQueueType === undefined ? [] : [['defaultQueueType', text(defaultQueueType)]],
+    )
   }
 
   vhostRemoved(name: string): void {
@@ -200,8 +207,10 @@ function isDurableBinding({ source, destination }: Binding): boolean {
   return source.durable && destination.durable
 }
 
-const restoreVhost: Restore = (vhost, key) => {
-  vhost(nameIn(key, 0))
+const restoreVhost: Restore = (find, key, fields) => {
+  const vhost = find(nameIn(key, 0))
+  const type = fields.field('defaultQueueType')
+  if (type?.type === 'S') vhost.setDefaultQueueType(queueTypeNamed(String(type.value)))
 }
 
 const restorePolicy: Restore = (vhost, key, fields) => {

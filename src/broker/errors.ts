@@ -94,8 +94,28 @@ export const refuse = {
   ),
   argumentOfOtherType: refusal(
     'precondition-failed',
-    (argument: string, of: Resource) =>
-      `invalid arg '${argument}' for ${resourceText(...of)} of queue type rabbit_classic_queue`,
+    (argument: string, of: Resource, module: string) =>
+      `invalid arg '${argument}' for ${resourceText(...of)} of queue type ${module}`,
+  ),
+  serverNamed: refusal(
+    'precondition-failed',
+    (module: string) => `Cannot declare a server-named queue for type ${module}`,
+  ),
+  invalidProperty: refusal(
+    'precondition-failed',
+    (property: string, ...of: Resource) => `invalid property '${property}' for ${resourceText(...of)}`,
+  ),
+  conditionalDelete: refusal(
+    'not-implemented',
+    (flag: string, ...of: Resource) =>
+      `cannot delete ${resourceText(...of)}. queue.delete operations with ${flag} flag set are not supported by quorum queues`,
+  ),
+  globalQos: refusal('not-implemented', (...of: Resource) => `${resourceText(...of)} does not support global qos`),
+  getBesideActive: refusal(
+    'resource-locked',
+    (...of: Resource) =>
+      `cannot obtain access to locked ${resourceText(...of)}. basic.get operations are not supported by quorum queues ` +
+      'with single active consumer',
   ),
   inUse: refusal('precondition-failed', (...of: Resource) => `${resourceText(...of)} in use`),
   notEmpty: refusal('precondition-failed', (...of: Resource) => `${resourceText(...of)} not empty`),

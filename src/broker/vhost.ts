@@ -16,6 +16,7 @@ import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
+import type { QueueTypeName } from './queues/argument-table.ts'
 import { Queue } from './queues/queue.ts'
 import { queueKind } from './queues/queue-kinds.ts'
 import { QueueLogs } from './queues/queue-logs.ts'
@@ -69,6 +70,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly entities: DurableEntities
   readonly policies: VhostPolicies
   readonly limits: VhostLimits
+  /** The type of durable queues that are declared without one, if not classic. */
+  defaultQueueType: QueueTypeName | undefined
   /** What went through queues that are gone. */
   removedQueues: MessageCounts = NOTHING_COUNTED
   readonly #exchanges = new Map<string, Exchange>()
@@ -105,6 +108,13 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   /** What makes its changes durable. */
   get journal(): Journal {
     return this.#storage.journal
+  }
+
+  /** Has durable queues that are declared without a type be of this one from now on. */
+  setDefaultQueueType(type: QueueTypeName | undefined): void {
+    if (this.defaultQueueType === type) return
+    this.defaultQueueType = type
+    this.entities.vhostChanged(this)
   }
 
   exchange(name: string): Exchange | undefined {

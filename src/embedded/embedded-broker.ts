@@ -40,6 +40,7 @@ import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
 import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
 import { peekMessages, takeMessage } from './take-message.ts'
 import { Transactions } from './transactions.ts'
+import { aQueueType, type DefaultQueueType, type VhostOptions } from './vhost-options.ts'
 
 export interface PublishResult {
   /** Whether the message was put into at least one queue. */
@@ -319,8 +320,20 @@ export class EmbeddedBroker {
   // --- virtual hosts
 
   /** The broker of another virtual host, which is made if there is none. */
-  createVhost(name: string): EmbeddedBroker {
-    return this.#vhosts.create(name)
+  createVhost(name: string, options?: VhostOptions): EmbeddedBroker {
+    return this.#vhosts.create(name, options)
+  }
+
+  /** The type of durable queues that are declared without one. */
+  get defaultQueueType(): DefaultQueueType {
+    return this.#vhost.defaultQueueType === 'quorum' ? 'quorum' : 'classic'
+  }
+
+  /** For queues that are declared from now on, durable. */
+  setDefaultQueueType(type: DefaultQueueType): void {
+    aQueueType(type, 'the default queue type')
+    this.#vhosts.context.requireRunning()
+    this.#vhost.setDefaultQueueType(type)
   }
 
   /** The broker of another virtual host. */

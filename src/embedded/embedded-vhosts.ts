@@ -1,9 +1,10 @@
 /** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
 import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
-import { text } from '../lib/checks.ts'
+import { checkOptions, text } from '../lib/checks.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
 import { DiskWaits } from './take-message.ts'
+import { VHOST_CHECKS, type VhostOptions } from './vhost-options.ts'
 
 const vhostName = text(1, SHORTSTR_BYTES_MAX)
 
@@ -32,10 +33,13 @@ export class EmbeddedVhosts {
     return broker
   }
 
-  create(name: string): EmbeddedBroker {
+  /** Throws RangeError or TypeError. */
+  create(name: string, options: VhostOptions = {}): EmbeddedBroker {
     this.context.requireRunning()
     vhostName(name, 'the name of the virtual host')
-    this.context.core.createVhost(name)
+    checkOptions('createVhost', options, VHOST_CHECKS)
+    const vhost = this.context.core.createVhost(name)
+    if (options.defaultQueueType !== undefined) vhost.setDefaultQueueType(options.defaultQueueType)
     return this.at(name) as EmbeddedBroker // it was just made
   }
 

@@ -64,6 +64,9 @@ export interface ExchangeInfo extends AppliedPolicies {
 
 export interface QueueInfo extends AppliedPolicies {
   readonly name: string
+  readonly type: 'classic' | 'quorum'
+  /** How many nodes have its messages: 1, also for a quorum queue. */
+  readonly replicas: number
   readonly durable: boolean
   readonly exclusive: boolean
   readonly autoDelete: boolean
@@ -172,6 +175,8 @@ export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeI
 export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
   return {
     name: queue.name,
+    type: queue.type === 'quorum' ? 'quorum' : 'classic',
+    replicas: 1,
     durable: queue.durable,
     exclusive: queue.owner !== undefined,
     autoDelete: queue.autoDelete,

@@ -67,6 +67,9 @@ const cancel: Handler<'basic.cancel'> = (channel, { consumerTag, nowait }) => {
 const get: Handler<'basic.get'> = (channel, args) => {
   const { connection, session, unacked, vhost } = channel
   const queue = accessQueue(vhost, queueName(channel, args.queue), session, 'read')
+  if (queue.type === 'quorum' && queue.settings.isSingleActiveConsumer) {
+    throw refuse.getBesideActive('queue', queue.name, queue.vhostName)
+  }
   const read: ReadRecord = (segment, index, redelivered) => {
     const deliveryTag = args.noAck ? unacked.skip() : unacked.add(new GetOwner(queue), segment, index)
     const { block } = segment

@@ -4,7 +4,8 @@ import { refuse } from '../errors.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
 import { entityName, generatedName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
-import { COMPARED_ARGUMENTS, checkQueueArguments, queueSettings, withQueueType } from '../queues/queue-arguments.ts'
+import { checkQueueArguments, comparedArguments, queueSettings, withQueueType } from '../queues/queue-arguments.ts'
+import { queueKind } from '../queues/queue-kinds.ts'
 import type { Permission, Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
 import { checkArgumentEquivalence } from './exchange-declaration.ts'
@@ -23,19 +24,23 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   const asked = entityName(declaration.name)
   // RabbitMQ: not even a queue that was given such a name by the broker is declared again under it.
   if (isReserved(asked)) throw refuse.reservedName('queue', asked)
+  const queueArguments = withDefaultType(vhost, declaration)
+  const kind = queueKind(queueArguments)
+  if (asked === '' && kind.isAlwaysDurable) throw refuse.serverNamed(kind.module)
   const name = asked === '' ? generatedName('amq.gen-') : asked
   session.require('configure', 'queue', name)
   const existing = vhost.queue(name)
   if (existing !== undefined) {
-    checkEquivalence(existing, declaration, session)
+    checkEquivalence(existing, { ...declaration, arguments: queueArguments }, session)
     existing.catchUp()
     existing.renewLease()
     return existing
   }
-  requireDeadLettering(name, declaration.arguments, session)
-  checkQueueArguments(name, vhost.name, declaration.arguments)
+  requireDeadLettering(name, queueArguments, session)
+  checkQueueArguments(name, vhost.name, queueArguments)
   vhost.limits.checkQueue(name, vhost.queueCount)
-  if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: declaration.arguments }))) {
+  if (kind.isAlwaysDurable) requireDurable(name, vhost.name, declaration)
+  if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) {
     throw refuse.topologyFull('declare', 'queue', name, vhost.name)
   }
   return vhost.addQueue({
@@ -43,9 +48,25 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
     // RabbitMQ: an exclusive queue goes with its connection, so it is never a durable one.
     durable: declaration.durable && !declaration.exclusive,
     autoDelete: declaration.autoDelete,
-    arguments: declaration.arguments,
+    arguments: queueArguments,
     owner: declaration.exclusive ? session : undefined,
   })
+}
+
+/** RabbitMQ: the default type of a virtual host is for queues that it can be the type of; the others are classic. */
+function withDefaultType({ defaultQueueType }: Vhost, declaration: QueueDeclaration): FieldTable {
+  const { durable, exclusive, autoDelete, arguments: all } = declaration
+  if (defaultQueueType === undefined || !durable || exclusive || autoDelete) return all
+  return withQueueType(all, defaultQueueType)
+}
+
+function requireDurable(name: string, vhostName: string, { durable, exclusive, autoDelete }: QueueDeclaration): void {
+  const [wrong] = [
+    ...(autoDelete ? ['auto-delete'] : []),
+    ...(exclusive ? ['exclusive-owner'] : []),
+    ...(durable ? [] : ['non-durable']),
+  ]
+  if (wrong !== undefined) throw refuse.invalidProperty(wrong, 'queue', name, vhostName)
 }
 
 /** The queue, for a use that takes this permission. Throws BrokerError, also when it is exclusive to another session. */
@@ -72,6 +93,9 @@ export function deleteQueue(vhost: Vhost, name: string, ifUnused: boolean, ifEmp
   session.require('configure', 'queue', plainName)
   if (vhost.queue(plainName) === undefined) return 0
   const queue = ownQueue(vhost, plainName, session)
+  if (queue.type === 'quorum' && (ifUnused || ifEmpty)) {
+    throw refuse.conditionalDelete(ifUnused ? 'if-unused' : 'if-empty', 'queue', queue.name, vhost.name)
+  }
   if (ifEmpty && queue.readyCount > 0) throw refuse.notEmpty('queue', queue.name, vhost.name)
   if (ifUnused && queue.consumers.count > 0) throw refuse.inUse('queue', queue.name, vhost.name)
   return vhost.removeQueue(queue)
@@ -97,7 +121,7 @@ function checkEquivalence(queue: Queue, declaration: QueueDeclaration, session: 
     if (received !== current) throw refuse.inequivalent(flag, resource, `'${received}'`, `'${current}'`)
   }
   checkArgumentEquivalence(
-    COMPARED_ARGUMENTS,
+    comparedArguments(queue.type),
     resource,
     withQueueType(declaration.arguments),
     withQueueType(queue.arguments),

@@ -21,6 +21,8 @@ export const integer =
 
 export const notNegative: NumberCheck = (value) => (value < 0n ? `{value_negative,${value}}` : undefined)
 
+export const aboveZero: NumberCheck = (value) => (value === 0n ? '{value_zero,0}' : notNegative(value))
+
 export const time: NumberCheck = (value) =>
   notNegative(value) ?? (value > TIME_MS_MAX ? `{value_too_large,${value}}` : undefined)
 

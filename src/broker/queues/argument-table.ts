@@ -18,14 +18,18 @@ export interface ArgumentRow {
   readonly isExchangeName?: true
   /** What it is called in the settings, and how it is read from a value that passed the check. */
   readonly setting?: string
-  readonly read?: (field: Field) => unknown
+  readonly read?: (field: Field, type: QueueTypeName) => unknown
   /** The setting when neither an argument nor a policy makes it; undefined when not given. */
   readonly default?: unknown
+  /** The same for quorum queues, if that is another one. */
+  readonly quorumDefault?: unknown
   /**
    * A policy may make the setting, too, under the argument's name without `x-`. When both do, RabbitMQ takes the lower
    * number, or the argument.
    */
   readonly policy?: 'lower' | 'argument'
+  /** RabbitMQ: for quorum queues, the policy counts when both do. */
+  readonly isQuorumPolicyStronger?: true
   /** It is checked and compared, and does nothing yet. */
   readonly isWithoutEffect?: true
 }
@@ -34,7 +38,7 @@ export type ArgumentTable = Readonly<Record<string, ArgumentRow>>
 
 interface SettingRow extends ArgumentRow {
   readonly setting: string
-  readonly read: (field: Field) => unknown
+  readonly read: (field: Field, type: QueueTypeName) => unknown
 }
 
 /** The settings that the rows of a table make. */
@@ -95,16 +99,22 @@ export function checkArguments(
   if (first !== undefined) check(first, table[first])
   for (const [name, row] of rows) check(name, row)
   for (const [name, { types }] of rows) {
-    if (!types.includes(type) && all.has(name)) throw refuse.argumentOfOtherType(name, resource)
+    if (!types.includes(type) && all.has(name)) throw refuse.argumentOfOtherType(name, resource, `rabbit_${type}_queue`)
   }
 }
 
 /** Makes the function that computes settings from arguments, and from a policy in the form of a field table. */
-export function settingsOf<T extends ArgumentTable>(table: T): (all: FieldTable, policy?: FieldTable) => Settings<T> {
+export function settingsOf<T extends ArgumentTable>(
+  table: T,
+  typeOf: (all: FieldTable) => QueueTypeName,
+): (all: FieldTable, policy?: FieldTable) => Settings<T> {
   const rows = Object.entries(table).flatMap(([name, row]) => (isSettingRow(row) ? [[name, row] as const] : []))
   const compute = (all: FieldTable, policy: FieldTable): Settings<T> => {
     const settings: Record<string, unknown> = {}
-    for (const [name, row] of rows) settings[row.setting] = effective(name, row, all, policy) ?? row.default
+    const type = typeOf(all)
+    for (const [name, row] of rows) {
+      settings[row.setting] = effective(name, row, all, policy, type) ?? defaultOf(row, type)
+    }
     return settings as Settings<T> // one entry for each row
   }
   const defaults = compute(NO_FIELDS, NO_FIELDS)
@@ -115,15 +125,25 @@ function isSettingRow(row: ArgumentRow): row is SettingRow {
   return row.setting !== undefined
 }
 
-function effective(name: string, row: SettingRow, all: FieldTable, policy: FieldTable): unknown {
-  const byArgument = settingOf(row, all.get(name))
-  const byPolicy = row.policy === undefined ? undefined : settingOf(row, policy.get(policyKey(name)))
-  if (byArgument === undefined || byPolicy === undefined) return byArgument ?? byPolicy
-  return row.policy === 'lower' ? Math.min(byArgument as number, byPolicy as number) : byArgument
+function defaultOf(row: SettingRow, type: QueueTypeName): unknown {
+  return type === 'quorum' ? (row.quorumDefault ?? row.default) : row.default
 }
 
-function settingOf(row: SettingRow, field: Field | undefined): unknown {
-  return field === undefined ? undefined : row.read(field)
+function effective(name: string, row: SettingRow, all: FieldTable, policy: FieldTable, type: QueueTypeName): unknown {
+  const byArgument = settingOf(row, all.get(name), type)
+  const byPolicy = row.policy === undefined ? undefined : settingOf(row, policy.get(policyKey(name)), type)
+  if (byArgument === undefined || byPolicy === undefined) return byArgument ?? byPolicy
+  if (row.policy === 'lower') return lower(byArgument as number, byPolicy as number)
+  return row.isQuorumPolicyStronger && type === 'quorum' ? byPolicy : byArgument
+}
+
+/** No limit, which is a number below zero, is higher than every limit. */
+function lower(one: number, other: number): number {
+  return one < 0 || other < 0 ? Math.max(one, other) : Math.min(one, other)
+}
+
+function settingOf(row: SettingRow, field: Field | undefined, type: QueueTypeName): unknown {
+  return field === undefined ? undefined : row.read(field, type)
 }
 
 /** What a policy calls the setting that this argument makes. */

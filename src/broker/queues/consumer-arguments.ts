@@ -31,10 +31,10 @@ const CONSUMER_ARGUMENTS = {
 
 export type ConsumerSettings = Settings<typeof CONSUMER_ARGUMENTS>
 
-const settings: (all: FieldTable) => ConsumerSettings = settingsOf(CONSUMER_ARGUMENTS)
+const settings: (all: FieldTable) => ConsumerSettings = settingsOf(CONSUMER_ARGUMENTS, () => 'classic')
 
 /** The settings that a consumer's arguments make. Throws BrokerError when one of them makes no sense for the queue. */
-export function consumerSettings(all: FieldTable, { name, vhostName }: Queue): ConsumerSettings {
-  checkArguments(CONSUMER_ARGUMENTS, 'classic', ['queue', name, vhostName], all)
+export function consumerSettings(all: FieldTable, { name, vhostName, type }: Queue): ConsumerSettings {
+  checkArguments(CONSUMER_ARGUMENTS, type, ['queue', name, vhostName], all)
   return settings(all)
 }

@@ -39,8 +39,9 @@ export class Consumer {
   readonly prefetchCount: number
   readonly arguments: FieldTable
   isCancelled = false
-  /** Deliveries that the prefetch limit still allows. */
+  /** Deliveries that the prefetch limit still allows: none while it is to make room for another consumer. */
   credit: number
+  readonly #creditMax: number
   /** Takes turns with the other consumers of its queue. */
   isInRound = false
 
@@ -54,12 +55,23 @@ export class Consumer {
     this.timeoutMs = options.timeoutMs
     this.prefetchCount = options.prefetchCount
     this.arguments = options.arguments
-    this.credit = options.prefetchCount === 0 || options.isNoAck ? UNLIMITED_CREDIT : options.prefetchCount
+    this.#creditMax = options.prefetchCount === 0 || options.isNoAck ? UNLIMITED_CREDIT : options.prefetchCount
+    this.credit = this.#creditMax
+  }
+
+  /** It gets nothing more; once all that it has is settled, its credit is above 0 again, and it is woken. */
+  quiesce(): void {
+    this.credit = 1 - (this.#creditMax - this.credit)
+  }
+
+  /** It may get messages again. There is nothing that it has not settled. */
+  resume(): void {
+    this.credit = this.#creditMax
   }
 
   /** One of its messages was settled or requeued. */
   returnCredit(): void {
-    if (this.prefetchCount !== 0 && this.credit++ === 0) this.wake()
+    if (this.credit++ === 0) this.wake()
   }
 
   /** It may be able to take messages again. */

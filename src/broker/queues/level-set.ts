@@ -20,6 +20,10 @@ export class LevelSet {
     if (this.#words[word] === 0) this.#filled &= ~(1 << word)
   }
 
+  has(level: number): boolean {
+    return ((this.#words[level >>> 5] as number) & (1 << (level & 31))) !== 0
+  }
+
   clear(): void {
     this.#words.fill(0)
     this.#filled = 0

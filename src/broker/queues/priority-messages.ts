@@ -1,22 +1,20 @@
 /**
- * The messages of a queue with priorities (`x-max-priority`): a log for each level, made when its first message comes. What
- * is due next is the oldest message of the highest level that has one. A message that comes back does so to its level.
+ * The messages of a queue with priorities: a log for each level, made when its first message comes. What is due next is the
+ * oldest message of the level that its rules name. A message that comes back does so to its level.
  */
-import { findProperty, PROPERTY_FLAGS } from '../../../protocol/properties.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment, SegmentLog } from '../../../storage/segment.ts'
+import type { LevelRules } from './level-rules.ts'
 import { LevelSet } from './level-set.ts'
 import type { QueueLogs } from './queue-logs.ts'
 import type { QueueMessages } from './queue-messages.ts'
-
-const PRIORITY = PROPERTY_FLAGS.priority.flag
 
 export class PriorityMessages implements QueueMessages {
   readyCount = 0
   readonly isRecorded: boolean
   readonly #logs: QueueLogs
-  readonly #levelMax: number
+  readonly #rules: LevelRules
   /** By level. */
   readonly #levels: (QueueLog | undefined)[] = []
   readonly #levelOf = new Map<SegmentLog, number>()
@@ -25,11 +23,10 @@ export class PriorityMessages implements QueueMessages {
   /** What the last message was taken from, or found in. */
   #log: QueueLog
 
-  /** Levels from 0 to `levelMax`, which is at most 255. */
-  constructor(logs: QueueLogs, levelMax: number) {
+  constructor(logs: QueueLogs, rules: LevelRules) {
     this.#logs = logs
-    this.#levelMax = levelMax
-    this.#ready = new LevelSet(levelMax + 1)
+    this.#rules = rules
+    this.#ready = new LevelSet(rules.levelMax + 1)
     this.#log = this.#admit(0, logs.first())
     this.isRecorded = this.#log.isRecorded
     for (const level of logs.keptPlaces()) this.#admit(level, logs.make(level))
@@ -64,9 +61,10 @@ export class PriorityMessages implements QueueMessages {
   }
 
   append(source: RecordSource): void {
-    const level = Math.min(priorityOf(source), this.#levelMax)
+    const level = this.#rules.levelOf(source)
     const log = this.#levels[level] ?? this.#admit(level, this.#logs.make(level))
-    log.append(source)
+    if (this.#rules.keepsAll && !source.isDurable) appendKept(log, source)
+    else log.append(source)
     this.readyCount++
     this.#ready.add(level)
   }
@@ -76,7 +74,8 @@ export class PriorityMessages implements QueueMessages {
   }
 
   take(isUnacked: boolean): void {
-    const level = this.#ready.highest
+    const level = this.#rules.next(this.#ready)
+    this.#rules.taken()
     const log = this.#levels[level] as QueueLog // a level with messages has a log
     this.#log = log
     log.take(isUnacked)
@@ -144,7 +143,7 @@ export class PriorityMessages implements QueueMessages {
   }
 
   #next(): QueueLog {
-    return this.#levels[this.#ready.highest] as QueueLog // a level with messages has a log
+    return this.#levels[this.#rules.next(this.#ready)] as QueueLog // a level with messages has a log
   }
 
   #admit(level: number, log: QueueLog): QueueLog {
@@ -165,10 +164,11 @@ export class PriorityMessages implements QueueMessages {
   }
 }
 
-/** The priority of a message, whose properties are well-formed; 0 for one that has none. */
-function priorityOf({ head, headerStart, headerEnd }: RecordSource): number {
-  const at = findProperty(head.bytes, headerStart, headerEnd, PRIORITY)
-  return at < 0 ? 0 : (head.bytes[at] as number)
+/** Has the message survive a restart in this log; elsewhere it is what it was. */
+function appendKept(log: QueueLog, source: RecordSource): void {
+  source.isDurable = true
+  log.append(source)
+  source.isDurable = false
 }
 
 function logOf({ log }: Segment): SegmentLog {

@@ -1,7 +1,17 @@
 /** The arguments of queues. */
 import type { Field, FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
-import { boolean, integer, notNegative, oneOf, text, time, timeAboveZero, unsupported } from './argument-checks.ts'
+import {
+  aboveZero,
+  boolean,
+  integer,
+  notNegative,
+  oneOf,
+  text,
+  time,
+  timeAboveZero,
+  unsupported,
+} from './argument-checks.ts'
 import {
   type ArgumentRow,
   type ArgumentTable,
@@ -15,10 +25,11 @@ import {
   type Settings,
   settingsOf,
 } from './argument-table.ts'
-import { QUEUE_TYPES } from './queue-kinds.ts'
+import { QUEUE_TYPES, queueType } from './queue-kinds.ts'
 
 const QUEUE_TYPE = 'x-queue-type'
 const PRIORITY_MAX = 255n
+const STRATEGIES = ['at-most-once', 'at-least-once']
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const
 const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders', 'min-masters']
 
@@ -85,9 +96,14 @@ const QUEUE_ARGUMENTS = {
     types: CLASSIC_AND_QUORUM,
     check: oneOf(OVERFLOWS, () => 'invalid_overflow'),
     setting: 'overflow',
-    read: asOneOf(OVERFLOWS),
+    read: (field: Field, type: QueueTypeName) => {
+      const overflow = asOneOf(OVERFLOWS)(field)
+      // RabbitMQ: a quorum queue takes it, and does not do it.
+      return type === 'quorum' && overflow === 'reject-publish-dlx' ? undefined : overflow
+    },
     default: 'drop-head',
     policy: 'argument',
+    isQuorumPolicyStronger: true,
   },
   'x-consumer-timeout': {
     types: CLASSIC_AND_QUORUM,
@@ -113,7 +129,7 @@ const QUEUE_ARGUMENTS = {
   [QUEUE_TYPE]: { types: ALL, check: oneOf(QUEUE_TYPES, unsupported('type')) },
   'x-queue-master-locator': { types: CLASSIC },
   'x-queue-leader-locator': { types: ALL, check: oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg') },
-  'x-dead-letter-strategy': { types: QUORUM },
+  'x-dead-letter-strategy': { types: QUORUM, check: oneOf(STRATEGIES, () => 'invalid_dlx_strategy') },
   'x-delivery-limit': {
     // RabbitMQ: quorum queues only.
     types: CLASSIC_AND_QUORUM,
@@ -121,13 +137,14 @@ const QUEUE_ARGUMENTS = {
     setting: 'deliveryLimit',
     read: asNumber,
     policy: 'lower',
+    quorumDefault: 20,
   },
   'x-initial-cluster-size': { types: STREAM },
   'x-max-age': { types: STREAM },
-  'x-max-in-memory-bytes': { types: QUORUM },
-  'x-max-in-memory-length': { types: QUORUM },
-  'x-quorum-initial-group-size': { types: QUORUM },
-  'x-quorum-target-group-size': { types: QUORUM },
+  'x-max-in-memory-bytes': { types: QUORUM, check: integer(notNegative) },
+  'x-max-in-memory-length': { types: QUORUM, check: integer(notNegative) },
+  'x-quorum-initial-group-size': { types: QUORUM, check: integer(aboveZero) },
+  'x-quorum-target-group-size': { types: QUORUM, check: integer(aboveZero) },
   'x-stream-filter-size-bytes': { types: STREAM },
   'x-stream-max-segment-size-bytes': { types: STREAM },
 } as const satisfies ArgumentTable
@@ -139,22 +156,31 @@ const QUEUE_ARGUMENTS = {
 export type QueueSettings = Settings<typeof QUEUE_ARGUMENTS>
 
 /** The settings that these arguments make, and a policy: a table of what it sets, by the policy's keys. */
-export const queueSettings: (all: FieldTable, policy?: FieldTable) => QueueSettings = settingsOf(QUEUE_ARGUMENTS)
+export const queueSettings: (all: FieldTable, policy?: FieldTable) => QueueSettings = settingsOf(
+  QUEUE_ARGUMENTS,
+  queueType,
+)
 
-/** The arguments that two declarations of a queue must agree on. */
-export const COMPARED_ARGUMENTS: readonly string[] = argumentsOf(QUEUE_ARGUMENTS, 'classic')
+const COMPARED_BY_TYPE = {
+  classic: argumentsOf(QUEUE_ARGUMENTS, 'classic'),
+  quorum: argumentsOf(QUEUE_ARGUMENTS, 'quorum'),
+  stream: argumentsOf(QUEUE_ARGUMENTS, 'stream'),
+} as const satisfies Readonly<Record<QueueTypeName, readonly string[]>>
+
+/** The arguments that two declarations of a queue of this type must agree on. */
+export function comparedArguments(type: QueueTypeName): readonly string[] {
+  return COMPARED_BY_TYPE[type]
+}
 
 /** Throws BrokerError. */
 export function checkQueueArguments(queueName: string, vhostName: string, all: FieldTable): void {
   // The type decides what the others mean, so RabbitMQ looks at it first.
-  checkArguments(QUEUE_ARGUMENTS, 'classic', ['queue', queueName, vhostName], all, QUEUE_TYPE)
+  checkArguments(QUEUE_ARGUMENTS, queueType(all), ['queue', queueName, vhostName], all, QUEUE_TYPE)
 }
 
-const TYPE_CLASSIC: Field = { type: 'S', value: 'classic' }
-
-/** A queue without a type is a classic one. */
-export function withQueueType(all: FieldTable): FieldTable {
-  return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, TYPE_CLASSIC)
+/** A queue without a type is of this one. */
+export function withQueueType(all: FieldTable, type: QueueTypeName = 'classic'): FieldTable {
+  return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, { type: 'S', value: type })
 }
 
 /** Which of these arguments have no effect, so that the log can say so. */

@@ -25,7 +25,13 @@ export class QueueConsumers {
   /** Where there may be one active consumer only: the others. */
   readonly #waiting: WaitingConsumers<Consumer> | undefined
 
-  constructor(hasSingleActive = false) {
+  /** The active one makes room for another of higher priority, as RabbitMQ has it in quorum queues. */
+  readonly #yields: boolean
+  /** It does so now: it gets nothing more, and the other one is next when all that it has is settled. */
+  #isYielding = false
+
+  constructor(hasSingleActive = false, yields = false) {
+    this.#yields = yields
     this.#waiting = hasSingleActive ? new WaitingConsumers() : undefined
   }
 
@@ -43,11 +49,31 @@ export class QueueConsumers {
     if (consumer.isExclusive) this.hasExclusive = true
     if (this.#waiting === undefined) this.#join(consumer)
     else if (this.active === undefined) this.#activate(consumer)
-    else this.#waiting.add(consumer)
+    else {
+      this.#waiting.add(consumer)
+      if (this.#yields && !this.#isYielding && consumer.priority > this.active.priority) this.#yield(this.active)
+    }
+  }
+
+  #yield(active: Consumer): void {
+    this.#isYielding = true
+    active.quiesce()
+    this.#passOn(active)
+  }
+
+  /** The active one goes back to those that wait, unless it still has messages. */
+  #passOn(active: Consumer): void {
+    if (active.credit <= 0) return
+    this.#leave(active)
+    active.isInRound = false
+    active.resume()
+    this.#waiting?.add(active)
+    this.#activate(this.#waiting?.takeFirst())
   }
 
   #activate(consumer: Consumer | undefined): void {
     this.active = consumer
+    this.#isYielding = false
     if (consumer !== undefined) this.#join(consumer)
   }
 
@@ -64,7 +90,9 @@ export class QueueConsumers {
 
   /** The consumer may be able to take messages again. */
   enter(consumer: Consumer): void {
-    if (consumer.isInRound || consumer.isCancelled || (this.#waiting !== undefined && consumer !== this.active)) return
+    if (consumer.isCancelled || (this.#waiting !== undefined && consumer !== this.active)) return
+    if (this.#isYielding) this.#passOn(consumer)
+    if (consumer.isInRound || this.#isYielding || (this.#waiting !== undefined && consumer !== this.active)) return
     consumer.isInRound = true
     this.#level(consumer)?.round.push(consumer)
   }

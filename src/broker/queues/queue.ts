@@ -4,10 +4,12 @@ import type { Segment } from '../../../storage/segment.ts'
 import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import type { Session } from '../session.ts'
+import type { QueueTypeName } from './argument-table.ts'
 import type { Consumer } from './consumer.ts'
 import { hasExpiration } from './message-ttl.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
+import { queueType } from './queue-kinds.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import type { QueueSpec, QueueSurroundings } from './queue-spec.ts'
 import { needsUpkeep, QueueUpkeep } from './queue-upkeep.ts'
@@ -75,6 +77,15 @@ export class Queue {
 
   get readyCount(): number {
     return this.#messages.readyCount
+  }
+
+  get type(): QueueTypeName {
+    return queueType(this.arguments)
+  }
+
+  /** Whether it keeps this message across a restart. */
+  keeps({ isDurable }: Message): boolean {
+    return this.durable && (isDurable || this.type === 'quorum')
   }
 
   /** Whether its deliveries say how often their messages came back. */
@@ -232,7 +243,7 @@ export class Queue {
         messages.finish(segment, index)
       } else {
         this.unackedCount++
-        if (consumer.prefetchCount !== 0) consumer.credit--
+        consumer.credit--
         consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
       }
     }
@@ -352,7 +363,8 @@ export class Queue {
     if (hasExclusive || (consumer.isExclusive && (count > 0 || isSingleActiveConsumer))) {
       throw refuse.exclusiveUse('queue', this.name, this.vhostName)
     }
-    if (this.consumers === NO_CONSUMERS) this.consumers = new QueueConsumers(isSingleActiveConsumer)
+    if (this.consumers === NO_CONSUMERS)
+      this.consumers = new QueueConsumers(isSingleActiveConsumer, this.type === 'quorum')
     this.consumers.add(consumer)
     this.renewLease()
     if (this.readyCount > 0) this.wake()

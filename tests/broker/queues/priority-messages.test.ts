@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { EveryPriority } from '../../../src/broker/queues/level-rules.ts'
 import { PriorityMessages } from '../../../src/broker/queues/priority-messages.ts'
 import { QueueLogs } from '../../../src/broker/queues/queue-logs.ts'
 import { MemoryStorage } from '../../../storage/memory/memory-storage.ts'
@@ -73,7 +74,7 @@ function check(messages: PriorityMessages, { ready, taken }: Model): void {
 test('messages come in the order of their levels, whatever is taken, settled, put back and purged', () => {
   fc.assert(
     fc.property(fc.constantFrom(1, 4, 31, 32, 255), fc.array(command, { maxLength: 120 }), (levelMax, commands) => {
-      const messages = new PriorityMessages(new QueueLogs(new MemoryStorage(), false), levelMax)
+      const messages = new PriorityMessages(new QueueLogs(new MemoryStorage(), false), new EveryPriority(levelMax))
       const model = new Model()
       const levels = new Set([0])
       for (const { kind, value } of commands) {
@@ -109,7 +110,7 @@ test('messages come in the order of their levels, whatever is taken, settled, pu
 })
 
 test('a message that was left out as damaged is ready no more', () => {
-  const messages = new PriorityMessages(new QueueLogs(new MemoryStorage(), false), 9)
+  const messages = new PriorityMessages(new QueueLogs(new MemoryStorage(), false), new EveryPriority(9))
   messages.append(withPriority(1, 5))
   messages.append(withPriority(2, 0))
   messages.peek()
@@ -129,7 +130,7 @@ test('levels that were not used cost nothing', () => {
   const storage = new MemoryStorage()
   const logs = new QueueLogs(storage, false)
   logs.whenMade = () => made++
-  const messages = new PriorityMessages(logs, 255)
+  const messages = new PriorityMessages(logs, new EveryPriority(255))
   messages.append(withPriority(1, 0))
   expect([made, messages.logCount]).toEqual([0, 1])
   messages.append(withPriority(2, 200))

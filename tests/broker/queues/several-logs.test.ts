@@ -111,6 +111,8 @@ function logOf({ log }: Segment): SegmentLog {
 }
 
 const shortOnesFirst: QueueKind = {
+  module: 'short_ones_first',
+  isAlwaysDurable: false,
   messages: (logs) => new ShortOnesFirst([logs.first(), logs.make(1)]),
 }
 
