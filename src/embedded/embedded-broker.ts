@@ -326,13 +326,14 @@ export class EmbeddedBroker {
 
   /** The type of durable queues that are declared without one. */
   get defaultQueueType(): DefaultQueueType {
+    this.#vhosts.context.requireRunning()
     return this.#vhost.defaultQueueType === 'quorum' ? 'quorum' : 'classic'
   }
 
   /** For queues that are declared from now on, durable. */
   setDefaultQueueType(type: DefaultQueueType): void {
-    aQueueType(type, 'the default queue type')
     this.#vhosts.context.requireRunning()
+    aQueueType(type, 'the default queue type')
     this.#vhost.setDefaultQueueType(type)
   }
 

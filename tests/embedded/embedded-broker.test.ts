@@ -67,6 +67,9 @@ describe('queues', () => {
     const info = broker.declareQueue('q', { arguments: { 'x-max-priority': 5 } })
     expect(info).toEqual({
       name: 'q',
+      type: 'classic',
+      replicas: 1,
+      singleActiveConsumer: undefined,
       durable: true,
       exclusive: false,
       autoDelete: false,

@@ -119,7 +119,7 @@ describe('declaring a queue', () => {
     [{ 'x-queue-version': -1 }, /\{value_negative,-1\}$/],
     [{ 'x-queue-leader-locator': 'bogus' }, /invalid_queue_locator_arg$/],
     [{ 'x-max-age': '1D', 'x-queue-mode': 5, 'x-expires': 0 }, /'x-expires'.*\{value_zero,0\}$/],
-    [{ 'x-max-age': '1D', 'x-expires': 0, 'x-queue-type': 'quorum' }, /'x-queue-type'/],
+    [{ 'x-max-age': '1D', 'x-expires': 0, 'x-queue-type': 'stream' }, /'x-queue-type'/],
   ])('refuses the argument %o', (table, text) => {
     expect(refusal(() => queue('q', {}, table))).toMatch(/^precondition-failed: invalid arg 'x-/)
     expect(refusal(() => queue('q', {}, table))).toMatch(text)
