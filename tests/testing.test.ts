@@ -241,6 +241,7 @@ test('after stop every call says that the broker was stopped', async () => {
     publishBatch: () => broker.publishBatch([]),
     get: () => broker.get('q'),
     peek: () => broker.peek('q'),
+    moveMessages: () => broker.moveMessages('q', 'r'),
     consume: () => broker.consume('q', () => {}),
     ack: () => broker.ack(1),
     nack: () => broker.nack(1),
