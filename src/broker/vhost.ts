@@ -98,7 +98,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.topology = tools.topology
     this.entities = tools.entities
     this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
-    this.policies = new VhostPolicies(this, tools.entities)
+    this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
     this.limits = new VhostLimits(name, tools.entities)
     for (const [exchange, type, internal] of PREDECLARED) {
       this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })

@@ -1,4 +1,5 @@
 /** What policies can set: which values RabbitMQ allows, and what counts when an operator policy sets it as well. */
+import { lowerLimit } from '../queues/argument-table.ts'
 
 /** As JSON has them. */
 export type PolicyValue =
@@ -72,7 +73,5 @@ export function policyKey(name: string): PolicyKey | undefined {
 /** What counts when both a policy and an operator policy set it. */
 export function mergedValue(name: string, value: PolicyValue, byOperator: PolicyValue): PolicyValue {
   if (policyKey(name)?.operator !== 'lower' || !isInteger(value) || !isInteger(byOperator)) return byOperator
-  // No limit, which is a delivery limit below zero, is higher than every limit.
-  if (value < 0 || byOperator < 0) return Math.max(value, byOperator)
-  return Math.min(value, byOperator)
+  return lowerLimit(value, byOperator)
 }

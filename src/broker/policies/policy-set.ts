@@ -2,7 +2,7 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { QueueTypeName } from '../queues/argument-table.ts'
-import { type QueueSettings, queueSettings } from '../queues/queue-arguments.ts'
+import type { PolicyFields } from '../queues/shared-arguments.ts'
 import type { ApplyTo, Policy, PolicyDefinition, PolicyKind } from './policy.ts'
 import { mergedValue, type PolicyValue } from './policy-keys.ts'
 
@@ -10,30 +10,20 @@ export type PolicyTarget =
   | { readonly kind: 'queue'; readonly name: string; readonly type: QueueTypeName }
   | { readonly kind: 'exchange'; readonly name: string }
 
-/** What applies to a queue or an exchange. All that the same policies apply to share it, and the settings that it makes. */
-export class EffectivePolicy {
+/** What applies to a queue or an exchange. All that the same policies apply to share it. */
+export class EffectivePolicy implements PolicyFields {
   readonly policy: Policy | undefined
   readonly operatorPolicy: Policy | undefined
   /** What both of them set. */
   readonly definition: PolicyDefinition
-  readonly #table: FieldTable
-  readonly #settings = new WeakMap<FieldTable, QueueSettings>()
+  /** The same as a table. */
+  readonly fields: FieldTable
 
   constructor(policy: Policy | undefined, operatorPolicy: Policy | undefined) {
     this.policy = policy
     this.operatorPolicy = operatorPolicy
     this.definition = merged(policy?.definition ?? {}, operatorPolicy?.definition ?? {})
-    this.#table = fieldTable(this.definition as PlainTable) // the values that pass the checks are texts and numbers
-  }
-
-  /** The settings of a queue with these arguments. */
-  settings(queueArguments: FieldTable): QueueSettings {
-    let settings = this.#settings.get(queueArguments)
-    if (settings === undefined) {
-      settings = queueSettings(queueArguments, this.#table)
-      this.#settings.set(queueArguments, settings)
-    }
-    return settings
+    this.fields = fieldTable(this.definition as PlainTable) // the values that pass the checks are texts and numbers
   }
 
   /** The alternate exchange of the exchanges that name none themselves. */

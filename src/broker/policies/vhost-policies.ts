@@ -10,6 +10,7 @@ import type { TopologyMemory } from '../memory/topology-memory.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { QueueSettings } from '../queues/queue-arguments.ts'
 import { queueType } from '../queues/queue-kinds.ts'
+import type { SharedArguments } from '../queues/shared-arguments.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import { makePolicy, POLICY_KINDS, type Policy, type PolicyKind, type PolicyRequest } from './policy.ts'
 import { type EffectivePolicy, PolicySet } from './policy-set.ts'
@@ -40,14 +41,16 @@ export interface PolicyRecords {
 
 export class VhostPolicies {
   readonly #vhost: PolicyTargets
+  readonly #shared: SharedArguments
   readonly #records: PolicyRecords
   readonly #set = new PolicySet()
   /** What goes through queues and exchanges after the last change, while it does. */
   #pass: Iterator<Exchange | Queue> | undefined
   #whenApplied: (() => void)[] = []
 
-  constructor(vhost: PolicyTargets, records: PolicyRecords) {
+  constructor(vhost: PolicyTargets, shared: SharedArguments, records: PolicyRecords) {
     this.#vhost = vhost
+    this.#shared = shared
     this.#records = records
   }
 
@@ -104,7 +107,7 @@ export class VhostPolicies {
 
   /** What a queue of this name does by its arguments and by policy. */
   queueSettings(name: string, queueArguments: FieldTable): QueueSettings {
-    return this.ofQueue({ name, arguments: queueArguments }).settings(queueArguments)
+    return this.#shared.settings(queueArguments, this.ofQueue({ name, arguments: queueArguments }))
   }
 
   applyToExchange(exchange: Exchange): void {

@@ -133,12 +133,12 @@ function effective(name: string, row: SettingRow, all: FieldTable, policy: Field
   const byArgument = settingOf(row, all.get(name), type)
   const byPolicy = row.policy === undefined ? undefined : settingOf(row, policy.get(policyKey(name)), type)
   if (byArgument === undefined || byPolicy === undefined) return byArgument ?? byPolicy
-  if (row.policy === 'lower') return lower(byArgument as number, byPolicy as number)
+  if (row.policy === 'lower') return lowerLimit(byArgument as number, byPolicy as number)
   return row.isQuorumPolicyStronger && type === 'quorum' ? byPolicy : byArgument
 }
 
 /** No limit, which is a number below zero, is higher than every limit. */
-function lower(one: number, other: number): number {
+export function lowerLimit(one: number, other: number): number {
   return one < 0 || other < 0 ? Math.max(one, other) : Math.min(one, other)
 }
 

@@ -7,6 +7,7 @@ import {
   type PolicyRequest,
 } from '../../../src/broker/policies/policy.ts'
 import { NO_POLICY, PolicySet, type PolicyTarget } from '../../../src/broker/policies/policy-set.ts'
+import { SharedArguments } from '../../../src/broker/queues/shared-arguments.ts'
 
 const queue = (name: string, type: 'classic' | 'quorum' | 'stream' = 'classic'): PolicyTarget => ({
   kind: 'queue',
@@ -128,14 +129,12 @@ describe('an operator policy', () => {
   })
 })
 
-test('what the same policies come to is shared, with the settings that it makes', () => {
+test('what the same policies come to is shared', () => {
   const policies = new Policies().put('p', { pattern: '^a' }).put('o', { pattern: '1$' }, 'operator policy')
   const both = policies.set.effective(queue('a1'))
   expect(policies.set.effective(queue('ab1'))).toBe(both)
   const others = [policies.set.effective(queue('a')), policies.set.effective(queue('1'))]
   expect(new Set([both, ...others, NO_POLICY]).size).toBe(4)
-  const queueArguments = fieldTable({ 'x-max-length': 1 })
-  expect(both.settings(queueArguments)).toBe(both.settings(queueArguments))
 })
 
 describe('a queue’s settings follow from its arguments and from what applies to it', () => {
@@ -147,7 +146,7 @@ describe('a queue’s settings follow from its arguments and from what applies t
     const policies = new Policies()
     if (policy !== undefined) policies.put('p', { definition: policy })
     if (operatorPolicy !== undefined) policies.put('o', { definition: operatorPolicy }, 'operator policy')
-    return policies.set.effective(queue('q')).settings(fieldTable(queueArguments))
+    return new SharedArguments().settings(fieldTable(queueArguments), policies.set.effective(queue('q', 'quorum')))
   }
 
   // Of the lower ones, each of the three may be the lowest.
@@ -156,6 +155,7 @@ describe('a queue’s settings follow from its arguments and from what applies t
     ['expires', 'expiresMs'],
     ['max-length', 'maxLength'],
     ['max-length-bytes', 'maxLengthBytes'],
+    ['delivery-limit', 'deliveryLimit'],
   ])('the lowest %s counts', (key, setting) => {
     const lowest = (byArgument: number, byPolicy: number, byOperator: number) =>
       settingsWith({ [`x-${key}`]: byArgument }, { [key]: byPolicy }, { [key]: byOperator })
@@ -175,6 +175,20 @@ describe('a queue’s settings follow from its arguments and from what applies t
   ])('the argument for %s counts, before a policy', (key, setting, mine, theirs) => {
     expect(settingsWith({ [`x-${key}`]: mine }, { [key]: theirs })).toHaveProperty(setting, mine)
     expect(settingsWith({}, { [key]: theirs })).toHaveProperty(setting, theirs)
+  })
+
+  test('no delivery limit is higher than every limit', () => {
+    const limits = (byArgument: number, byPolicy: number, byOperator: number) =>
+      settingsWith({ 'x-delivery-limit': byArgument }, { 'delivery-limit': byPolicy }, { 'delivery-limit': byOperator })
+    expect(limits(-1, 5, 7).deliveryLimit).toBe(5)
+    expect(limits(5, -1, -1).deliveryLimit).toBe(5)
+    expect(limits(-1, -1, -1).deliveryLimit).toBe(-1)
+  })
+
+  test('the lower consumer timeout counts', () => {
+    const timeout = (byArgument: number, byPolicy: number) =>
+      settingsWith({ 'x-consumer-timeout': byArgument }, { 'consumer-timeout': byPolicy }).consumerTimeoutMs
+    expect([timeout(1, 2), timeout(2, 1)]).toEqual([1, 1])
   })
 
   test('the overflow of an operator policy counts before that of a policy', () => {

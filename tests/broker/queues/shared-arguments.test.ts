@@ -27,3 +27,22 @@ test('only some small tables are remembered', () => {
   expect(again).toEqual(first)
   expect(again).not.toBe(first)
 })
+
+test('settings are shared, too, for each policy', () => {
+  const shared = new SharedArguments()
+  const [low, high] = [{ fields: maxLength('I', 1) }, { fields: new Map() }]
+  const policy = { fields: new Map<string, Field>([['max-length', { type: 'I', value: 3 }]]) }
+  const first = shared.settings(maxLength('I', 5), policy)
+  expect(first.maxLength).toBe(3)
+  expect(shared.settings(maxLength('I', 5), policy)).toBe(first)
+  expect(shared.settings(maxLength('I', 5), high).maxLength).toBe(5)
+  expect(shared.settings(maxLength('I', 2), policy).maxLength).toBe(2)
+  expect(shared.settings(new Map(), low)).toEqual(shared.settings(new Map(), high)) // no key of policies
+  // Many policies and many tables later it is made anew, and is the same.
+  for (let count = 0; count < 64; count++) shared.settings(maxLength('I', 5), { fields: new Map() })
+  const again = shared.settings(maxLength('I', 5), policy)
+  expect(again).toEqual(first)
+  expect(again).not.toBe(first)
+  for (let value = 100; value < 200; value++) shared.settings(maxLength('I', value), policy)
+  expect(shared.settings(maxLength('I', 5), policy)).toEqual(first)
+})
