@@ -99,8 +99,12 @@ export function hasOnlyExpiry(segment: Segment, index: number): boolean {
 /** A time of expiry in front of what else there is to know of a message. Its memory is used again for the next one. */
 export class ExpiryStamp {
   #bytes = new Uint8Array(FIELD_HEAD_BYTES + EXPIRES_AT.bytes)
+  /** What is in it, when that is a time alone. */
+  #onlyMs = -1
 
   write(expiresAtMs: number, rest: Uint8Array | undefined): Uint8Array {
+    if (expiresAtMs === this.#onlyMs && rest === undefined) return this.#bytes
+    this.#onlyMs = rest === undefined ? expiresAtMs : -1
     const length = FIELD_HEAD_BYTES + EXPIRES_AT.bytes + (rest?.length ?? 0)
     if (this.#bytes.length !== length) this.#bytes = new Uint8Array(length)
     const bytes = this.#bytes

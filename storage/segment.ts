@@ -130,8 +130,9 @@ export class Segment {
     this.mayHaveExtensions = true
     view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_EXTENDED)
     view.setUint16(this.length, extension.length)
-    bytes.set(extension, this.length + EXTENSION_LENGTH_BYTES)
-    this.length += EXTENSION_LENGTH_BYTES + extension.length
+    this.length += EXTENSION_LENGTH_BYTES
+    // Most have a few bytes only.
+    for (let at = 0; at < extension.length; at++) bytes[this.length++] = extension[at] as number
   }
 
   /** Where the key of a record begins in the block; its header begins where it ends. */

@@ -69,7 +69,7 @@ export class Broker {
     this.#storage = options.storage
     const { clock, nextTurn, onDefect } = options
     this.#clock = clock
-    this.#ages = new AgeClock(clock)
+    this.#ages = new AgeClock(clock, queueMicrotask)
     const now = (): number => clock.monotonicMs()
     this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX, clock)
     this.entityRegistry = new EntityRegistry(options.storage)

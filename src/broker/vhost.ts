@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
+import type { AgeClock } from '../lib/age-clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { DurableEntities } from './durable-entities.ts'
@@ -53,7 +54,7 @@ export interface VhostTools {
   readonly topology: TopologyMemory
   readonly clock: Clock
   /** The time by which messages grow old. */
-  readonly ages: Clock
+  readonly ages: AgeClock
 }
 
 export class Vhost implements Topology, QueueSurroundings<Queue> {
@@ -82,7 +83,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly isStorageDurable: boolean
   readonly #storage: VhostStorage
   readonly #deadLetterOffice: DeadLetterOffice
-  readonly ages: Clock
+  readonly ages: AgeClock
   /** Not all there was before a restart is there again. */
   isRestoring = false
 

@@ -21,11 +21,16 @@ export class AgeClock implements Clock {
   readonly #clock: Clock
   /** What has to be added to the time of the monotonic clock. */
   #beginMs = 0
+  readonly #atTurnEnd: ((work: () => void) => void) | undefined
+  /** The time when this turn asked for it first; not a number before it did. */
+  #turnMs = Number.NaN
   /** Whether it was ever asked for the time. */
   isUsed = false
 
-  constructor(clock: Clock) {
+  /** `atTurnEnd` calls back when the code that runs now is through. */
+  constructor(clock: Clock, atTurnEnd?: (work: () => void) => void) {
     this.#clock = clock
+    this.#atTurnEnd = atTurnEnd
     this.resume({ nowMs: 0, offsetMs: 0 })
   }
 
@@ -38,6 +43,20 @@ export class AgeClock implements Clock {
   monotonicMs(): number {
     this.isUsed = true
     return this.#beginMs + this.#clock.monotonicMs()
+  }
+
+  /** The time for everything that is done in this turn: to ask the system for each message would take long. */
+  turnMs(): number {
+    if (this.#turnMs > 0) return this.#turnMs
+    const nowMs = this.monotonicMs()
+    if (this.#atTurnEnd === undefined) return nowMs
+    this.#turnMs = nowMs
+    this.#atTurnEnd(this.#endTurn)
+    return nowMs
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turnMs = Number.NaN
   }
 
   wallMs(): number {

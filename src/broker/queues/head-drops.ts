@@ -10,6 +10,7 @@ import type { DeadLetterReason, DeadLetters } from './settlement.ts'
 const AT_ONCE_MAX = 128
 /** … and so many between two looks at the clock. */
 const STEP_MESSAGES = 32
+const KEEP_UP_MESSAGES = 2
 
 /** The queue, as far as its drops are concerned. */
 export interface DroppingQueue {
@@ -39,6 +40,10 @@ export class HeadDrops {
   readonly #rules: DropRules
   readonly #onDone: () => void
   #isUnderWay = false
+  /** The next one has to be read back first. */
+  #isReading = false
+  /** They are being dropped right now: what comes of that comes in between. */
+  #isDropping = false
   #waiting: (() => void)[] = []
 
   /** `onDone` is called when drops are done that were not done at once. */
@@ -57,12 +62,17 @@ export class HeadDrops {
 
   /** Drops what is due. False when that takes longer. */
   run(): boolean {
-    if (this.#isUnderWay) return false
+    if (this.#isUnderWay || this.#isDropping) return false
     const outcome = this.#drop(AT_ONCE_MAX)
     if (outcome === 'done') return true
     this.#isUnderWay = true
     if (outcome === 'more') this.#goOn()
     return false
+  }
+
+  /** To be called with every message that comes: where many are still to be dropped, more of them go than come. */
+  keepUp(): void {
+    if (this.#isUnderWay && !this.#isDropping && !this.#isReading) this.#drop(KEEP_UP_MESSAGES)
   }
 
   /** Calls back once nothing is under way any more. */
@@ -71,14 +81,27 @@ export class HeadDrops {
   }
 
   #drop(count: number): DropOutcome {
+    this.#isDropping = true
+    try {
+      return this.#dropSome(count)
+    } finally {
+      this.#isDropping = false
+    }
+  }
+
+  #dropSome(count: number): DropOutcome {
     const messages = this.#messages
     const rules = this.#rules
     const queue = this.#queue
+    if (this.#isReading) return 'unread'
     for (let left = count; left > 0; left--) {
       if (queue.isDeleted || messages.readyCount === 0) return 'done'
       const isOver = rules.isOver()
       if (!isOver && !rules.looksAtHead) return 'done'
-      if (messages.isRecorded && !messages.isReadable(this.#goOn)) return 'unread'
+      if (messages.isRecorded && !messages.isReadable(this.#goOn)) {
+        this.#isReading = true
+        return 'unread'
+      }
       const reason = isOver ? 'maxlen' : rules.headReason()
       if (reason === undefined) return 'done'
       if (queue.deadLetters?.isBehind === true) return 'more'
@@ -88,6 +111,7 @@ export class HeadDrops {
   }
 
   readonly #goOn = (): void => {
+    this.#isReading = false
     let outcome: DropOutcome = 'more'
     const step = (count: number): boolean => {
       outcome = this.#drop(count)

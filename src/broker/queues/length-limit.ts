@@ -12,11 +12,13 @@ export class LengthLimit {
   readonly #bytes: number
   /** What gives way: the oldest messages, or the new one. */
   readonly overflow: QueueSettings['overflow']
+  readonly #dropsHead: boolean
 
   private constructor(count: number, bytes: number, overflow: QueueSettings['overflow']) {
     this.#count = count
     this.#bytes = bytes
     this.overflow = overflow
+    this.#dropsHead = overflow === 'drop-head'
   }
 
   /** Undefined when these settings have no limit. */
@@ -27,13 +29,13 @@ export class LengthLimit {
 
   /** Whether the oldest messages have to go. */
   isOver(length: Length): boolean {
-    if (this.overflow !== 'drop-head') return false
+    if (!this.#dropsHead) return false
     return length.readyCount > this.#count || this.#areTooMany(length, 0)
   }
 
   /** Whether a new message with so many bytes has to be refused. */
   refuses(length: Length, bodyBytes: number): boolean {
-    if (this.overflow === 'drop-head') return false
+    if (this.#dropsHead) return false
     return length.readyCount >= this.#count || this.#areTooMany(length, bodyBytes)
   }
 

@@ -6,9 +6,9 @@ import { expirationAt, expiresAtMs } from './expiry.ts'
 
 const EXPIRATION = PROPERTY_FLAGS.expiration.flag
 
-/** Whether its publisher has said how long the message may wait. */
+/** Whether its publisher has said how long the message may wait. Where it has, something lies beside it on its way to queues. */
 export function hasExpiration(message: Message): boolean {
-  return (message.propertyFlags & EXPIRATION) !== 0
+  return message.extension !== undefined && (message.propertyFlags & EXPIRATION) !== 0
 }
 
 export class MessageTtl {

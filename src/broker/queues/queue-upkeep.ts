@@ -5,7 +5,7 @@
  */
 import { expiresAtOf } from '../../../storage/record-extension.ts'
 import { deliveriesBefore, type Segment } from '../../../storage/segment.ts'
-import type { Clock } from '../../lib/clock.ts'
+import type { AgeClock } from '../../lib/age-clock.ts'
 import { Deadline } from '../../lib/deadline.ts'
 import type { Message } from '../messages/message.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
@@ -36,7 +36,7 @@ export interface KeptQueue extends DroppingQueue {
 export interface UpkeepTools {
   readonly longWork: LongWork
   /** The time by which messages grow old. */
-  readonly ages: Clock
+  readonly ages: AgeClock
   /** Not all there was before the restart is there again: nothing must be dropped yet. */
   readonly isRestoring: boolean
 }
@@ -62,6 +62,8 @@ export class QueueUpkeep implements DropRules {
   #leaseMs: number | undefined
   /** The time, as of the last look at the clock. */
   #nowMs = 0
+  /** No message expires before this time. */
+  #soonestMs = 0
   /** When the next ready message expires, or may, and when the queue ends. */
   #headAtMs = NEVER
   #endAtMs = NEVER
@@ -135,7 +137,7 @@ export class QueueUpkeep implements DropRules {
   }
 
   #lookAtClock(): this {
-    this.#nowMs = this.#tools.ages.monotonicMs()
+    this.#nowMs = this.#tools.ages.turnMs()
     return this
   }
 
@@ -146,7 +148,8 @@ export class QueueUpkeep implements DropRules {
 
   /** Whether the next ready message, which is in memory, must not be delivered. */
   get isHeadDue(): boolean {
-    return this.looksAtHead && this.#reasonNow() !== undefined
+    const mayBeDue = this.#nowMs >= this.#soonestMs || this.#returnsMax !== NEVER
+    return mayBeDue && this.looksAtHead && this.#reasonNow() !== undefined
   }
 
   /** Drops what is due; false when that takes longer. */
@@ -177,6 +180,7 @@ export class QueueUpkeep implements DropRules {
       this.#queue.deliverNow()
       this.#dropDue()
     }
+    this.#drops.keepUp()
     return true
   }
 
@@ -192,6 +196,7 @@ export class QueueUpkeep implements DropRules {
     this.#queue.append(message)
     message.extension = extension
     if (expiresAtMs === NEVER) return
+    if (expiresAtMs < this.#soonestMs) this.#soonestMs = expiresAtMs
     if (expiresAtMs - nowMs < SHORT_MS) {
       // As if it were delivered just before its time is over.
       this.#nowMs = Math.min(nowMs, expiresAtMs - 1)
@@ -209,6 +214,8 @@ export class QueueUpkeep implements DropRules {
 
   /** A message has come back. */
   returned(): void {
+    // It may be due at any time: it is looked at when it is the next one.
+    this.#soonestMs = 0
     this.#dropDue()
   }
 
@@ -216,6 +223,7 @@ export class QueueUpkeep implements DropRules {
   headChanged(): void {
     if (this.#ttl === undefined || this.#tools.isRestoring) return
     const messages = this.#messages
+    if (messages.readyCount === 0) this.#soonestMs = NEVER
     // What is being dropped, or read back for that, is looked at when that is done.
     const isThere = !this.#drops.isUnderWay && messages.peek()
     this.#setTimes(isThere ? expiresAtOf(messages.segment as Segment, messages.index) : NEVER, this.#endAtMs)
