@@ -134,6 +134,28 @@ test('consumer-timeout ends a consumer that has held a message for too long', as
   await channel.expectClose(406, /delivery acknowledgement on channel 1 timed out\. Timeout value used: 50 ms.*/)
 })
 
+test('delivery-limit drops what comes back too often, and quorum_queues and classic_queues apply to their own', async () => {
+  const { policies } = started.broker
+  await channel.call('queue.declare', { queue: 'qq', durable: true, arguments: { 'x-queue-type': 'quorum' } })
+  await policies.set('quorum', { pattern: '', definition: { 'delivery-limit': 1 }, applyTo: 'quorum_queues' })
+  await policies.set('classic', { pattern: '', definition: { 'max-length': 1 }, applyTo: 'classic_queues' })
+  const applied = started.broker.queues().map(({ name, policy }) => [name, policy])
+  expect(Object.fromEntries(applied)).toEqual({ q: 'classic', qq: 'quorum' })
+  channel.publishTo('qq', '1')
+  for (let times = 0; times < 2; times++) {
+    const delivery = await channel.get('qq')
+    channel.send('basic.reject', { deliveryTag: Number(delivery?.args.deliveryTag), requeue: true })
+  }
+  expect(await channel.get('qq')).toBeUndefined()
+  await policies.set('quorum', { pattern: '', definition: { 'delivery-limit': 5 }, applyTo: 'quorum_queues' })
+  channel.publishTo('qq', '2')
+  for (let times = 0; times < 5; times++) {
+    const delivery = await channel.get('qq')
+    channel.send('basic.reject', { deliveryTag: Number(delivery?.args.deliveryTag), requeue: true })
+  }
+  expect((await channel.get('qq', true))?.content.body.toString()).toBe('2')
+})
+
 test('delivery-limit is for quorum queues: a policy with it does not apply to others at all', async () => {
   await set({ 'delivery-limit': 1, 'max-length': 1 })
   await publish('1', '2')
