@@ -9,7 +9,7 @@ import { DeliveryCounts } from './delivery-counts.ts'
 import { eachReady, type ReadThrough } from './each-ready.ts'
 import { type EvictedLog, evictSegment, evictSegments } from './log-eviction.ts'
 import type { LogRecorder } from './log-recorder.ts'
-import { peekReady } from './peek-ready.ts'
+import { LogLook, type LookAhead } from './look-ahead.ts'
 import { purgeReady } from './purge-ready.ts'
 import { NO_BYTES, QueueBytes } from './queue-bytes.ts'
 import { NOTHING_READY, ReadyPositions } from './ready-positions.ts'
@@ -151,14 +151,11 @@ export class QueueLog {
     eachReady(this.#readThrough(), show, whenShown)
   }
 
-  /**
-   * Shows the ready messages in the order in which they are due, with how often each was delivered, until `show` has seen enough, and
-   * calls back then. Nothing about them changes.
-   */
-  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void {
-    const showCounted = (segment: Segment, index: number): boolean =>
-      show(segment, index, Math.max(deliveriesBefore(segment, index), this.#wasDelivered(segment, index) ? 1 : 0))
-    peekReady(this.#readThrough(), showCounted, whenShown)
+  /** A look at the ready messages in the order in which they are due, which changes nothing about them. */
+  lookAhead(): LookAhead {
+    const deliveriesOf = (segment: Segment, index: number): number =>
+      Math.max(deliveriesBefore(segment, index), this.#wasDelivered(segment, index) ? 1 : 0)
+    return new LogLook({ ...this.#readThrough(), deliveriesOf })
   }
 
   #readThrough(): ReadThrough {

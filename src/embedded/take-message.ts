@@ -1,3 +1,4 @@
+import { lookThrough } from '../../storage/look-ahead.ts'
 import type { Segment } from '../../storage/segment.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { PeekOptions } from './call-options.ts'
@@ -74,6 +75,6 @@ export async function peekMessages(
     messages.push({ ...facts, ...readRecord(segment, index) })
     return messages.length < count
   }
-  await waits.until((whenShown) => queue.peekReady(show, whenShown))
+  await waits.until((whenShown) => lookThrough(queue.lookAhead(), show, whenShown))
   return messages
 }

@@ -55,6 +55,26 @@ test('the order is that of delivery, whatever the priorities, and a paused queue
   expect(bodies(await broker.peek('p', { count: 4 }))).toEqual(['5', '5', '9', '3'])
 })
 
+test('the order of a quorum queue is that of delivery, too, from wherever its levels have got to', async () => {
+  broker.declareQueue('qq', { arguments: { 'x-queue-type': 'quorum' } })
+  for (let number = 0; number < 9; number++)
+    broker.publish('', 'qq', `${number}`, { priority: number % 3 === 0 ? 1 : 9 })
+  for (let number = 9; number < 14; number++) broker.publish('', 'qq', `${number}`)
+  const taken: string[] = []
+  for (;;) {
+    const peeked = bodies(await broker.peek('qq', { count: 100 }))
+    const next = await broker.get('qq', { noAck: true })
+    if (next === undefined) break
+    taken.push(next.body.toString())
+    expect(peeked[0]).toBe(taken.at(-1))
+    expect(peeked).toHaveLength(15 - taken.length)
+    const rest = bodies(await broker.peek('qq', { count: 100 }))
+    expect(peeked.slice(1)).toEqual(rest)
+  }
+  expect(taken).toHaveLength(14)
+  expect(new Set(taken.slice(0, 3)).has('0')).toBe(true) // a normal one among the first
+})
+
 test('peeking is bounded by the bytes of bodies, but shows one message', async () => {
   broker.declareQueue('q')
   const sizes = [100, 40_000, 100, 100]

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { LogRecorder } from '../../storage/log-recorder.ts'
+import { lookThrough } from '../../storage/look-ahead.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import { QueueLog } from '../../storage/queue-log.ts'
 import { BODY_BESIDE_BYTES_MIN } from '../../storage/record.ts'
@@ -105,7 +106,7 @@ class Pair {
     const seen: [string, boolean][] = []
     const show = (segment: Segment, index: number, deliveries: number): boolean =>
       seen.push([stored(segment, index).key.toString(), deliveries > 0]) > 0
-    this.log.peekReady(show, () => {})
+    lookThrough(this.log.lookAhead(), show, () => {})
     return seen
   }
 

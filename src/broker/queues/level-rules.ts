@@ -13,6 +13,8 @@ export interface LevelRules {
   next(ready: LevelSet): number
   /** A message was taken from it. */
   taken(): void
+  /** Goes on from here by itself, for what only looks. */
+  copy(): LevelRules
 }
 
 /** A level for each priority: the highest first. */
@@ -33,6 +35,10 @@ export class EveryPriority implements LevelRules {
   }
 
   taken(): void {}
+
+  copy(): this {
+    return this
+  }
 }
 
 const NORMAL = 0
@@ -58,6 +64,12 @@ export class HighAndNormal implements LevelRules {
 
   taken(): void {
     this.#turn = this.#turn === HIGH_IN_A_ROW ? 0 : this.#turn + 1
+  }
+
+  copy(): HighAndNormal {
+    const copy = new HighAndNormal()
+    copy.#turn = this.#turn
+    return copy
   }
 }
 

@@ -2,11 +2,13 @@
  * The messages of a queue with priorities: a log for each level, made when its first message comes. What is due next is the
  * oldest message of the level that its rules name. A message that comes back does so to its level.
  */
+import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment, SegmentLog } from '../../../storage/segment.ts'
 import type { LevelRules } from './level-rules.ts'
 import { LevelSet } from './level-set.ts'
+import { LevelsLook } from './levels-look.ts'
 import type { QueueLogs } from './queue-logs.ts'
 import type { QueueMessages } from './queue-messages.ts'
 
@@ -89,18 +91,9 @@ export class PriorityMessages implements QueueMessages {
     return this.#log.peek()
   }
 
-  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void {
-    let wantsMore = true
-    const showOne = (segment: Segment, index: number, deliveries: number): boolean => {
-      wantsMore = show(segment, index, deliveries)
-      return wantsMore
-    }
-    const goOn = (level: number): void => {
-      if (!wantsMore || level < 0) whenShown()
-      else if (this.#levels[level] === undefined) goOn(level - 1)
-      else this.#levels[level].peekReady(showOne, () => goOn(level - 1))
-    }
-    goOn(this.#levels.length - 1)
+  lookAhead(): LookAhead {
+    const looks = this.#levels.map((log) => (log === undefined || log.readyCount === 0 ? undefined : log.lookAhead()))
+    return new LevelsLook(looks, this.#rules)
   }
 
   takeAt(segment: Segment, index: number): boolean {

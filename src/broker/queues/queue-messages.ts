@@ -2,6 +2,7 @@
  * The messages of a queue, whatever keeps them: one log, as an ordinary queue has, or several. Nothing else of a queue knows
  * which. A log is one as it is, so that an ordinary queue calls it straight.
  */
+import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment } from '../../../storage/segment.ts'
 
@@ -29,11 +30,8 @@ export interface QueueMessages {
   take(isUnacked: boolean): void
   /** Finds the next ready message without taking it; false when none is in memory. */
   peek(): boolean
-  /**
-   * Shows the ready messages in the order in which they are due, with how often each was delivered, until `show` has seen enough, and
-   * calls back then. Nothing about them changes. What has left memory is read back.
-   */
-  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void
+  /** A look at the ready messages in the order in which they are due, which changes nothing about them. */
+  lookAhead(): LookAhead
   /** Takes a ready message from wherever it is, in memory; false when it is not ready. */
   takeAt(segment: Segment, index: number): boolean
   /** Reads a segment back into memory, and calls back when it is there; at once when it is. */

@@ -1,5 +1,6 @@
 /** A queue: its messages, its consumers, and what was delivered and is not settled yet. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
+import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
@@ -116,9 +117,9 @@ export class Queue {
     return true
   }
 
-  /** Shows ready messages as `QueueMessages.peekReady` does. */
-  peekReady(show: (segment: Segment, index: number, deliveries: number) => boolean, whenShown: () => void): void {
-    this.#messages.peekReady(show, whenShown)
+  /** A look at the ready messages in the order in which they are due. */
+  lookAhead(): LookAhead {
+    return this.#messages.lookAhead()
   }
 
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */

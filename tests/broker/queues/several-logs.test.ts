@@ -67,7 +67,7 @@ class ShortOnesFirst implements QueueMessages {
     this.#taken.take(isUnacked)
   }
 
-  peekReady(): void {
+  lookAhead(): never {
     throw new Error('nothing looks at them here')
   }
 

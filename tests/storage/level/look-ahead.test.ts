@@ -1,5 +1,6 @@
 // Looking at what is due next, be it in memory or not.
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { lookThrough } from '../../../storage/look-ahead.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { committed, drain, durable, takeMany } from '../contract-model.ts'
@@ -45,7 +46,7 @@ async function peek(count: number, also: () => void = () => {}): Promise<Peeked[
       also()
       return seen.push({ number: Number(stored(segment, index).key.toString().slice(1)), deliveries }) < count
     }
-    log.peekReady(show, resolve)
+    lookThrough(log.lookAhead(), show, resolve)
   })
   return seen
 }

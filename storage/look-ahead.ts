@@ -1,0 +1,139 @@
+/**
+ * Looks at the ready messages of a log in the order in which they are due, and changes nothing about them: first those that came
+ * back, then those behind the cursor. Segments that are not in memory are read back one after the other, and leave it again. What is
+ * no longer ready when its turn comes is not found.
+ */
+import type { ReadyPositions } from './ready-positions.ts'
+import type { Segment } from './segment.ts'
+
+/** Found in `segment` and `index`; none is left; or the next one is being read back, and the caller is called then. */
+export type LookState = 'found' | 'end' | 'unread'
+
+/** A look at what is due, one message after the other. */
+export interface LookAhead {
+  readonly segment: Segment
+  readonly index: number
+  /** How often the message was delivered. */
+  readonly deliveries: number
+  /** Finds the next one. Between two calls without `refresh`, nothing else may happen to the messages. */
+  next(whenReadable: () => void): LookState
+  /** Something else may have happened. */
+  refresh(): void
+  /** It is over. */
+  end(): void
+}
+
+/** Shows what is found until `show` has seen enough, and calls back then. It must change nothing about the messages. */
+export function lookThrough(
+  look: LookAhead,
+  show: (segment: Segment, index: number, deliveries: number) => boolean,
+  whenShown: () => void,
+): void {
+  const goOn = (): void => {
+    look.refresh()
+    for (;;) {
+      const state = look.next(goOn)
+      if (state === 'unread') return
+      if (state === 'end' || !show(look.segment, look.index, look.deliveries)) break
+    }
+    look.end()
+    whenShown()
+  }
+  goOn()
+}
+
+/** A log, as a look at it knows it. */
+export interface LookedAtLog {
+  readonly ready: ReadyPositions
+  /** Reads a segment back into memory, and calls back when it is there; at once when it is. */
+  readonly load: (segment: Segment, whenLoaded: () => void) => void
+  /** Takes it out of memory, if it may leave it. */
+  readonly unload: (segment: Segment) => void
+  readonly deliveriesOf: (segment: Segment, index: number) => number
+}
+
+interface Position {
+  readonly segment: Segment
+  readonly index: number
+}
+
+/** Behind this place; of the segment only its sequence, since another log may have it by now. */
+interface Place {
+  readonly sequence: number
+  readonly index: number
+}
+
+export class LogLook implements LookAhead {
+  index = -1
+  readonly #log: LookedAtLog
+  #segment: Segment | undefined
+  #last: Place = { sequence: -1, index: -1 }
+  #positions: Iterator<Position> | undefined
+  /** Read back for this. */
+  #loaded: Segment | undefined
+
+  constructor(log: LookedAtLog) {
+    this.#log = log
+  }
+
+  get segment(): Segment {
+    if (this.#segment === undefined) throw new Error('nothing was found')
+    return this.#segment
+  }
+
+  get deliveries(): number {
+    return this.#log.deliveriesOf(this.segment, this.index)
+  }
+
+  next(whenReadable: () => void): LookState {
+    this.#positions ??= positionsBehind(this.#log.ready, this.#last)
+    const next = this.#positions.next()
+    if (next.done === true) return 'end'
+    const { segment, index } = next.value
+    this.#unload(segment)
+    if (!segment.isResident) {
+      this.#loaded = segment
+      this.#log.load(segment, whenReadable)
+      return 'unread'
+    }
+    this.#segment = segment
+    this.index = index
+    this.#last = { sequence: segment.sequence, index }
+    return 'found'
+  }
+
+  refresh(): void {
+    this.#positions = undefined
+  }
+
+  end(): void {
+    this.#unload(undefined)
+  }
+
+  /** Has what was read back leave memory, unless it is this one. */
+  #unload(next: Segment | undefined): void {
+    const loaded = this.#loaded
+    if (loaded === undefined || loaded === next) return
+    this.#loaded = undefined
+    this.#log.unload(loaded)
+  }
+}
+
+function* positionsBehind(ready: ReadyPositions, last: Place): Generator<Position, undefined> {
+  const isBehind = ({ sequence }: Segment, index: number): boolean =>
+    sequence > last.sequence || (sequence === last.sequence && index > last.index)
+  // The next ones are taken out of a copy: there may be very many, and few are wanted.
+  const returned = ready.requeued.copy()
+  for (; returned.length > 0; returned.shift()) {
+    const segment = returned.firstSegment()
+    const index = returned.firstIndex()
+    if (isBehind(segment, index)) yield { segment, index }
+  }
+  const { cursor, cursorIndex } = ready
+  for (let segment = cursor, from = cursorIndex; segment !== undefined; segment = segment.next, from = 0) {
+    if (segment.sequence < last.sequence) continue
+    for (let index = from; index < segment.count; index++) {
+      if (!segment.isPassed(index) && isBehind(segment, index)) yield { segment, index }
+    }
+  }
+}
