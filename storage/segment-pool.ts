@@ -108,10 +108,12 @@ export class SegmentPool implements StorageMemory {
   /** A segment with room for at least `sizeBytes`. */
   take(sizeBytes: number): Segment {
     if (this.#pinned.length > 0) this.#reclaim()
-    const segment = this.#spare.pop() ?? new Segment()
+    const spare = this.#spare.pop()
     if (this.#spare.length < this.#fewestSpare) this.#fewestSpare = this.#spare.length
-    this.#spareOffsetBytes -= segment.countedBytes
-    this.countOffsets(segment)
+    const segment = spare ?? new Segment()
+    // A spare one is counted with the room that it has.
+    if (spare === undefined) this.countOffsets(segment)
+    else this.#spareOffsetBytes -= spare.countedBytes
     const sizeClass = sizeClassOf(sizeBytes)
     segment.block = sizeClass < SIZE_CLASSES ? this.#slabs.take(sizeClass) : allocateBlock(sizeBytes)
     this.bytesInUse += segment.block.size

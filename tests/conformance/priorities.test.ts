@@ -1,6 +1,7 @@
 // Queues with x-max-priority: the highest priority first, the oldest first within one.
 import { beforeEach, expect, test } from 'vitest'
-import { useBroker } from '../support/broker.ts'
+import { startTestBroker } from '../../src/testing.ts'
+import { leveretOnly, useBroker } from '../support/broker.ts'
 import type { QueueOptions, RawChannel } from '../support/raw-channel.ts'
 import { unique } from '../support/unique.ts'
 import { tagged } from '../support/wire-values.ts'
@@ -182,3 +183,92 @@ test('the maximum takes every integer type and is compared by its number', async
     await channel.expectRefusal('queue.declare', other, 406, text)
   }
 })
+
+leveretOnly('RabbitMQ 3.10 counts what is on its way to the queue later')(
+  'a limit drops what is due first: the highest priority, as in RabbitMQ',
+  async () => {
+    const queue = await priorityQueue(10, { arguments: { 'x-max-length': 3 } })
+    publish(queue, '1 a', '5 a', '9 a', '2 a', '0 a')
+    await channel.expectCounts(queue, 3, 0)
+    expect(await channel.drain(queue)).toEqual(['2 a', '1 a', '0 a'])
+  },
+)
+
+test('a limit in bytes counts all levels', async () => {
+  const arguments_ = { 'x-max-length-bytes': 9, 'x-overflow': 'reject-publish' }
+  const queue = await priorityQueue(10, { arguments: arguments_ })
+  publish(queue, '1 a', '5 a', '9 a', '7 a')
+  await channel.expectCounts(queue, 3, 0)
+  expect(await channel.drain(queue)).toEqual(['9 a', '5 a', '1 a'])
+  publish(queue, '1 b')
+  expect(await channel.drain(queue)).toEqual(['1 b'])
+})
+
+test('what is refused because of a limit is nacked, whatever its priority', async () => {
+  const queue = await priorityQueue(10, { arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } })
+  await channel.call('confirm.select')
+  publish(queue, '1 a')
+  await channel.expect('basic.ack', { deliveryTag: 1 })
+  publish(queue, '9 a')
+  await channel.expect('basic.nack', { deliveryTag: 2 })
+  expect(await channel.drain(queue)).toEqual(['1 a'])
+})
+
+test('a message that has expired goes once it is due, and leaves its priority to its dead letter', async () => {
+  const dead = await priorityQueue(10)
+  const letters = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead }
+  const queue = await priorityQueue(10, { arguments: letters })
+  for (const [priority, expiration] of [
+    [1, '1'],
+    [5, '1'],
+    [9, undefined],
+  ] as const) {
+    const properties = expiration === undefined ? { priority } : { priority, expiration }
+    channel.publish({ routingKey: queue, body: `${priority}`, properties })
+  }
+  const consumer = await channel.client.channel(2)
+  await consumer.consume(dead, { noAck: true })
+  expect((await channel.get(queue, true))?.content.body.toString()).toBe('9')
+  for (const priority of [5, 1]) {
+    const { content } = await consumer.delivery()
+    expect([content.body.toString(), content.properties.priority]).toEqual([`${priority}`, priority])
+  }
+  await channel.expectCounts(queue, 0, 0)
+})
+
+test('what is rejected keeps its priority in the dead letter queue', async () => {
+  const dead = await priorityQueue(10)
+  const letters = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead }
+  const queue = await priorityQueue(10, { arguments: letters })
+  publish(queue, '1 a', '5 a', '9 a')
+  for (let count = 0; count < 3; count++) await channel.get(queue)
+  channel.nack(3, { requeue: false })
+  channel.nack(2, { multiple: true, requeue: false })
+  await channel.expectCounts(queue, 0, 0)
+  await channel.expectCounts(dead, 3, 0)
+  expect(await channel.drain(dead)).toEqual(['9 a', '5 a', '1 a'])
+})
+
+leveretOnly('looks at it from inside')(
+  'inside a program, messages are looked at and moved in their order',
+  async () => {
+    const own = await startTestBroker()
+    try {
+      const { broker: inside } = own
+      inside.declareQueue('from', { arguments: { 'x-max-priority': 9 } })
+      inside.declareQueue('to', { arguments: { 'x-max-priority': 3 } })
+      for (const priority of [1, 9, 3, 2, 9]) inside.publish('', 'from', `${priority}`, { priority })
+      const peeked = await inside.peek('from', { count: 4 })
+      expect(peeked.map(({ body }) => body.toString())).toEqual(['9', '9', '3', '2'])
+      expect(inside.queueInfo('from')).toMatchObject({ messagesReady: 5, bytesReady: 5, messagesUnacked: 0 })
+      expect(await inside.moveMessages('from', 'to')).toBe(5)
+      expect(inside.queueInfo('from')).toMatchObject({ messagesReady: 0, bytesReady: 0, messagesUnacked: 0 })
+      const taken: string[] = []
+      for (let message = await inside.get('to'); message; message = await inside.get('to'))
+        taken.push(message.body.toString())
+      expect(taken).toEqual(['9', '9', '3', '2', '1'])
+    } finally {
+      await own.stop()
+    }
+  },
+)

@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { fieldTable } from '../../../protocol/field-table-plain.ts'
+import { LOG_BYTES } from '../../../src/broker/memory/topology-bytes.ts'
 import { EveryPriority } from '../../../src/broker/queues/level-rules.ts'
 import { PriorityMessages } from '../../../src/broker/queues/priority-messages.ts'
 import { QueueLogs } from '../../../src/broker/queues/queue-logs.ts'
 import { MemoryStorage } from '../../../storage/memory/memory-storage.ts'
 import type { Segment } from '../../../storage/segment.ts'
-import { message } from '../model.ts'
+import { Model, message } from '../model.ts'
 
 interface Taken {
   readonly entry: Entry
@@ -28,7 +30,7 @@ function bodyOf(segment: Segment, index: number): string {
 }
 
 /** The same by a sorted list. */
-class Model {
+class Sorted {
   readonly ready: Entry[] = []
   readonly taken: Taken[] = []
   #count = 0
@@ -60,7 +62,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge'), value: fc.constant(0) }) },
 )
 
-function check(messages: PriorityMessages, { ready, taken }: Model): void {
+function check(messages: PriorityMessages, { ready, taken }: Sorted): void {
   const bytes = (entries: readonly Entry[]): number =>
     entries.reduce((sum, { number }) => sum + `message ${number}`.length, 0)
   expect(messages.readyCount).toBe(ready.length)
@@ -75,7 +77,7 @@ test('messages come in the order of their levels, whatever is taken, settled, pu
   fc.assert(
     fc.property(fc.constantFrom(1, 4, 31, 32, 255), fc.array(command, { maxLength: 120 }), (levelMax, commands) => {
       const messages = new PriorityMessages(new QueueLogs(new MemoryStorage(), false), new EveryPriority(levelMax))
-      const model = new Model()
+      const model = new Sorted()
       const levels = new Set([0])
       for (const { kind, value } of commands) {
         const taken = model.taken[(value ?? 0) % Math.max(1, model.taken.length)]
@@ -136,4 +138,17 @@ test('levels that were not used cost nothing', () => {
   messages.append(withPriority(2, 200))
   messages.append(withPriority(3, 200))
   expect([made, messages.logCount]).toEqual([1, 2])
+})
+
+test('the logs of its levels count with the queue, and go with it', () => {
+  const model = new Model()
+  const before = model.vhost.topology.bytes
+  const queue = model.queue('q', { arguments: fieldTable({ 'x-max-priority': 255 }) })
+  const declared = model.vhost.topology.bytes
+  for (const priority of [0, 7, 200, 7, 255]) queue.publish(withPriority(1, priority))
+  expect(queue.logCount).toBe(4)
+  expect(model.vhost.topology.bytes - declared).toBe(3 * LOG_BYTES)
+  model.vhost.removeQueue(queue)
+  expect(model.vhost.topology.bytes).toBe(before)
+  expect(model.storage.bytesInUse).toBe(0)
 })
