@@ -19,9 +19,9 @@ import { type EffectivePolicy, PolicySet } from './policy-set.ts'
 const POLICIES_MAX = 1000
 
 /** Patterns that are tried between two looks at the clock. */
-const STEP_PATTERNS = 256
+const STEP_PATTERNS = 16
 /** So many are tried before the call returns that has changed a policy. */
-const AT_ONCE_PATTERNS = 1024
+const AT_ONCE_PATTERNS = 256
 
 /** What policies apply to. */
 export interface PolicyTargets {
