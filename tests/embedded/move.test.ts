@@ -6,6 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
+import { lookThrough } from '../../storage/look-ahead.ts'
+import { type RecordExtension, readExtension } from '../../storage/record-extension.ts'
+import type { Segment } from '../../storage/segment.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
 
@@ -45,6 +48,14 @@ function fill(queue: string, count: number, size = 0): void {
   for (let number = 1; number <= count; number++) {
     broker.publish('', queue, `${number}`.padEnd(size), { persistent: true })
   }
+}
+
+/** What the broker keeps beside the messages of a queue. */
+function extensions(queue: string): (RecordExtension | undefined)[] {
+  const found: (RecordExtension | undefined)[] = []
+  const show = (segment: Segment, index: number): boolean => found.push(readExtension(segment, index)) > 0
+  lookThrough(started.server.core.requireVhost('/').requireQueue(queue).lookAhead(), show, () => {})
+  return found
 }
 
 describe('moving messages', () => {
@@ -142,8 +153,30 @@ describe('moving messages', () => {
     broker.publish('', 'slow', 'y')
     expect(await broker.moveMessages('slow', 'to')).toBe(2)
     expect(await bodies('to')).toEqual(['x', 'y'])
+    const [first] = extensions('to')
+    expect(first?.expiresAtMs).toBeLessThan(Date.now() + 500_001)
+    expect(extensions('to')[1]).toBeUndefined()
     expect(await broker.moveMessages('to', 'timed')).toBe(2)
     await started.waitForQueue('timed', { messagesReady: 0 })
+  })
+
+  test('keeps what the broker knows of the deaths of a message', async () => {
+    broker.declareQueue('dead')
+    broker.bindQueue('dead', 'amq.fanout')
+    broker.declareQueue('dying', { arguments: { 'x-message-ttl': 60_000, 'x-dead-letter-exchange': 'amq.fanout' } })
+    const die = async (): Promise<void> => {
+      const message = await broker.get('dying')
+      broker.reject(message as NonNullable<typeof message>, { requeue: false })
+    }
+    broker.publish('', 'dying', 'x')
+    await die()
+    const [known] = extensions('dead')
+    expect(known?.deathMarks).toBeDefined()
+    expect(await broker.moveMessages('dead', 'dying')).toBe(1)
+    expect(extensions('dying')).toMatchObject([{ ...known, expiresAtMs: expect.any(Number) }])
+    await die()
+    const [again] = await broker.peek('dead')
+    expect(again?.properties.headers).toMatchObject({ 'x-death': [{ count: 2, queue: 'dying', reason: 'rejected' }] })
   })
 
   test('to itself, from nowhere and with a wrong count is refused', async () => {

@@ -6,14 +6,12 @@ import type { Journal } from '../../../storage/journal.ts'
 import { encodeExtension, readExtension } from '../../../storage/record-extension.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { Message } from '../messages/message.ts'
-import { hasExpiration } from '../queues/message-ttl.ts'
+import { NOTHING_BESIDE, saysExpiration } from '../queues/message-ttl.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 
 /** Messages between two looks at the clock. */
 const STEP_MESSAGES = 32
-/** Beside a message that says itself how long it may wait: the queue notes when that is. */
-const NOTHING_BESIDE = new Uint8Array(0)
 
 export interface MoveTools {
   readonly longWork: LongWork
@@ -101,7 +99,7 @@ class MessageMove {
   readonly #put = (segment: Segment, index: number): void => {
     const message = this.#message
     message.setStored(segment, index)
-    message.extension = extensionOf(segment, index) ?? (hasExpiration(message) ? NOTHING_BESIDE : undefined)
+    message.extension = extensionOf(segment, index) ?? (saysExpiration(message) ? NOTHING_BESIDE : undefined)
     this.#to.publish(message)
     message.release()
   }

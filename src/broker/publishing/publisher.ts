@@ -12,6 +12,7 @@ import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
 import { parseExpiration } from '../queues/expiry.ts'
+import { NOTHING_BESIDE } from '../queues/message-ttl.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
@@ -24,7 +25,6 @@ import type { PublishOutcome } from './outcome.ts'
 const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()
 const NO_PROPERTIES: Properties = {}
-const NOTHING_BESIDE = new Uint8Array(0)
 
 /** A message that goes to more queues than this may be put into them in several turns. */
 const ONE_TURN_QUEUES_MAX = 64

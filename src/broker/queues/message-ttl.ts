@@ -6,9 +6,17 @@ import { expirationAt, expiresAtMs } from './expiry.ts'
 
 const EXPIRATION = PROPERTY_FLAGS.expiration.flag
 
-/** Whether its publisher has said how long the message may wait. Where it has, something lies beside it on its way to queues. */
+/** Lies beside a message on its way to queues whose publisher has said how long it may wait, unless something else does. */
+export const NOTHING_BESIDE: Uint8Array = new Uint8Array(0)
+
+/** Whether its publisher has said how long the message may wait. */
 export function hasExpiration(message: Message): boolean {
-  return message.extension !== undefined && (message.propertyFlags & EXPIRATION) !== 0
+  return message.extension !== undefined && saysExpiration(message)
+}
+
+/** The same of a message that was stored, and has nothing beside it yet. */
+export function saysExpiration({ propertyFlags }: Message): boolean {
+  return (propertyFlags & EXPIRATION) !== 0
 }
 
 export class MessageTtl {
