@@ -30,11 +30,17 @@ export const BUILT_IN = ['amq.direct', 'amq.fanout', 'amq.topic', 'amq.headers',
 const DAY_MS = 86_400_000
 const TOO_LONG = tagged('l', 999_999_999_999_999)
 
-/** Arguments of queues that are as they should be. But for priorities and the single active consumer, they have no effect within a sequence. */
+/** Arguments of queues that are as they should be. Times are so long that nothing is due within a sequence, or none at all. */
 const FINE: readonly WireTable[] = [
   { 'x-message-ttl': DAY_MS },
   { 'x-message-ttl': tagged('l', DAY_MS) },
   { 'x-expires': DAY_MS },
+  { 'x-message-ttl': 0 },
+  { 'x-max-length': 0 },
+  { 'x-max-length': 2 },
+  { 'x-max-length': 2, 'x-overflow': 'reject-publish' },
+  { 'x-max-length-bytes': 30 },
+  { 'x-max-length-bytes': 30, 'x-overflow': 'reject-publish-dlx' },
   { 'x-max-length': 1_000_000 },
   { 'x-max-length': tagged('s', 30_000) },
   { 'x-max-length-bytes': tagged('l', 1_000_000_000) },
