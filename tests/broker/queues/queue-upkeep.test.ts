@@ -1,0 +1,142 @@
+// What queues do at a time, by a clock that is turned by hand.
+import { beforeEach, describe, expect, test } from 'vitest'
+import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
+import { Publisher } from '../../../src/broker/publishing/publisher.ts'
+import type { Queue } from '../../../src/broker/queues/queue.ts'
+import { queueSettings } from '../../../src/broker/queues/queue-arguments.ts'
+import { drain, get, Model, message, session } from '../model.ts'
+
+let model: Model
+let publisher: Publisher
+
+beforeEach(() => {
+  model = new Model()
+  publisher = new Publisher(model.vhost, session(), Number.MAX_SAFE_INTEGER)
+})
+
+function queue(settings: PlainTable, name = 'q'): Queue {
+  return model.queue(name, { arguments: fieldTable(settings) })
+}
+
+function publish(body: string, expiration?: string): void {
+  publisher.publish(message('', 'q', body, expiration === undefined ? {} : { expiration }))
+}
+
+function passes(ms: number): void {
+  model.clock.turn(ms)
+  model.run()
+}
+
+describe('timers', () => {
+  test('there are none for a queue that has nothing to do at a time, whatever its settings', () => {
+    queue({}, 'plain')
+    queue({ 'x-message-ttl': 100, 'x-max-length': 3, 'x-delivery-limit': 2 })
+    expect(model.clock.timers.size).toBe(0)
+    publish('a')
+    expect(model.clock.timers.size).toBe(1)
+  })
+
+  test('there is one for a queue that has several things to do, however many messages come and go', () => {
+    const timed = queue({ 'x-message-ttl': 100, 'x-expires': 5000 })
+    for (let count = 0; count < 50; count++) {
+      publish('a')
+      publish('b', '50')
+      passes(1)
+      get(timed, true, () => {})
+    }
+    expect(model.clock.timers.size).toBe(1)
+    expect(model.clock.timersSet).toBeLessThan(20)
+  })
+
+  test('there is none left when the queue is gone', () => {
+    const timed = queue({ 'x-message-ttl': 100, 'x-expires': 5000 })
+    publish('a')
+    model.vhost.removeQueue(timed)
+    expect(model.clock.timers.size).toBe(0)
+  })
+})
+
+describe('a message', () => {
+  test.each([1, 5, 1000, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 5, 315_360_000_000])(
+    'expires after %i ms, and not a millisecond before',
+    (ms) => {
+      const timed = queue({ 'x-message-ttl': ms })
+      publish('a')
+      passes(ms - 1)
+      expect(timed.readyCount).toBe(1)
+      passes(1)
+      expect(timed.readyCount).toBe(0)
+    },
+  )
+
+  test('has what was left of its time when it comes back, and none that is too short', () => {
+    const timed = queue({ 'x-message-ttl': 100 })
+    const { sink } = model.consumer(timed)
+    publish('a')
+    model.run()
+    passes(60)
+    const [{ segment, index }] = sink.delivered as [(typeof sink.delivered)[0]]
+    sink.isOpen = false
+    timed.settle(segment, index, 'requeue')
+    passes(39)
+    expect(timed.readyCount).toBe(1)
+    passes(1)
+    expect(timed.readyCount).toBe(0)
+  })
+
+  test('that expired behind another one is gone when that one is taken, and is never delivered', () => {
+    const timed = queue({})
+    publish('long', '1000')
+    publish('short', '10')
+    publish('last')
+    passes(100)
+    expect(timed.readyCount).toBe(3)
+    expect(drain(timed)).toEqual(['long', 'last'])
+  })
+
+  test('keeps the time that it came with when the settings change, and new ones get the new time', () => {
+    const timed = queue({ 'x-message-ttl': 100 })
+    publish('old')
+    timed.applySettings(queueSettings(fieldTable({ 'x-message-ttl': 10 })))
+    publish('new')
+    passes(50)
+    expect(timed.readyCount).toBe(2)
+    passes(50)
+    expect(timed.readyCount).toBe(0)
+    timed.applySettings(queueSettings(fieldTable({})))
+    publish('for ever')
+    passes(2 ** 40)
+    expect(drain(timed)).toEqual(['for ever'])
+  })
+})
+
+describe('settings that change', () => {
+  test('a lower limit drops at once what is too much, and very much of it turn by turn', () => {
+    const limited = queue({})
+    for (let count = 0; count < 20_000; count++) publish(String(count))
+    limited.applySettings(queueSettings(fieldTable({ 'x-max-length': 19_990 })))
+    expect(limited.readyCount).toBe(19_990)
+    limited.applySettings(queueSettings(fieldTable({ 'x-max-length': 3 })))
+    expect(limited.readyCount).toBeGreaterThan(19_000)
+    model.run()
+    expect(drain(limited)).toEqual(['19997', '19998', '19999'])
+  })
+
+  test('nothing is delivered of what is still to be dropped', () => {
+    const limited = queue({})
+    for (let count = 0; count < 5000; count++) publish(String(count))
+    limited.applySettings(queueSettings(fieldTable({ 'x-max-length': 2 })))
+    const { sink } = model.consumer(limited)
+    model.run()
+    expect(sink.bodies).toEqual(['4998', '4999'])
+  })
+
+  test('a queue that is to expire from now on does when it is not used', () => {
+    const used = queue({})
+    used.applySettings(queueSettings(fieldTable({ 'x-expires': 100 })))
+    passes(99)
+    expect(model.vhost.queue('q')).toBe(used)
+    passes(1)
+    expect(model.vhost.queue('q')).toBeUndefined()
+  })
+})
