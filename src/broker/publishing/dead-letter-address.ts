@@ -15,6 +15,10 @@ import type { DeadLetterOffice } from './dead-letter-office.ts'
 
 /** With more than this many waiting, what need not die now should not. */
 const BEHIND_COUNT = 256
+/** With more than this many that cannot go, messages that are due stay in the queue. */
+const HELD_MAX = 65_536
+/** So many of those are tried again together. */
+const RETRY_COUNT = 1024
 /** So many that went are forgotten together. */
 const FORGET_COUNT = 1024
 
@@ -32,19 +36,29 @@ type Waiting = Dying | Message
 
 export class DeadLetterAddress implements DeadLetters {
   readonly target: DeadLetterTarget
+  /** Each has to arrive in all queues it goes to, and in one at least, before it leaves its own. */
+  readonly isAtLeastOnce: boolean
   readonly #queue: Queue
   readonly #office: DeadLetterOffice
   readonly #causes: DeathCause[] = []
   #waiting: Waiting[] = []
   /** Those in front have gone. */
   #first = 0
+  /** Those that could not go. */
+  #held: Dying[] = []
+  /** None of those that were tried again had to stay. */
+  #isRetryGood = false
+  #whenCaughtUp: (() => void)[] = []
   /** The one that waited longest has its turn. */
   #isNext = false
   /** One is on its way to so many queues that it takes several turns; what becomes of it then. */
   #whenFannedOut: (() => void) | undefined
 
   private constructor(queue: Queue, target: DeadLetterTarget, office: DeadLetterOffice) {
+    const { deadLetterStrategy, overflow } = queue.settings
     this.target = target
+    // RabbitMQ: it takes reject-publish, since a queue that drops messages promises none.
+    this.isAtLeastOnce = deadLetterStrategy === 'at-least-once' && overflow === 'reject-publish'
     this.#queue = queue
     this.#office = office
   }
@@ -58,7 +72,11 @@ export class DeadLetterAddress implements DeadLetters {
   }
 
   get isBehind(): boolean {
-    return this.#waitingCount > BEHIND_COUNT
+    return this.#waitingCount > BEHIND_COUNT || this.#held.length > HELD_MAX
+  }
+
+  whenCaughtUp(work: () => void): void {
+    this.#whenCaughtUp.push(work)
   }
 
   take(segment: Segment, index: number, reason: DeadLetterReason): boolean {
@@ -69,18 +87,21 @@ export class DeadLetterAddress implements DeadLetters {
     const { dying } = this.#office
     dying.setStored(segment, index)
     const known = hasOnlyExpiry(segment, index) ? NOTHING_KNOWN : (readExtension(segment, index) ?? NOTHING_KNOWN)
-    const isDone = this.#office.post(this, dying, known, this.#cause(reason))
+    const posted = this.#office.post(this, dying, known, this.#cause(reason))
     dying.release()
-    if (isDone) this.#office.sendWaiting()
-    else this.#whenFannedOut = () => this.#queue.settle(segment, index, 'ack')
-    return isDone
+    if (posted === 'under-way') this.#whenFannedOut = () => this.#queue.settle(segment, index, 'ack')
+    else {
+      if (posted === 'held') this.#hold({ segment, index, reason })
+      this.#office.sendWaiting()
+    }
+    return posted === 'done'
   }
 
   takeRefused(refused: Message): void {
     if (this.#mayGo()) {
       const known = refused.extension === undefined ? NOTHING_KNOWN : decodeExtension(Buffer.from(refused.extension))
-      if (this.#office.post(this, refused, known, this.#cause('maxlen'))) this.#office.sendWaiting()
-      else this.#whenFannedOut = () => {}
+      if (this.#office.post(this, refused, known, this.#cause('maxlen')) === 'under-way') this.#whenFannedOut = () => {}
+      else this.#office.sendWaiting()
     }
     // Its publisher is told that it was refused: there is no promise to keep copies without end.
     else if (!this.isBehind) this.#wait(refused.copy())
@@ -110,7 +131,25 @@ export class DeadLetterAddress implements DeadLetters {
       this.#waiting = this.#waiting.slice(this.#first)
       this.#first = 0
     }
+    if (this.#waitingCount === 0 && this.#isRetryGood && this.#held.length > 0) this.retry()
+    if (this.#whenCaughtUp.length > 0 && !this.isBehind) for (const work of this.#whenCaughtUp.splice(0)) work()
     return this.#waitingCount > 0 && this.#whenFannedOut === undefined
+  }
+
+  /** Has those that could not go tried again, some at a time. */
+  retry(): void {
+    const { isDeleted } = this.#queue
+    const again = this.#held.splice(0, isDeleted ? this.#held.length : RETRY_COUNT)
+    if (isDeleted) return
+    this.#isRetryGood = true
+    for (const held of again) this.#waiting.push(held)
+    this.#office.expect(this)
+  }
+
+  #hold(dying: Dying): void {
+    this.#held.push(dying)
+    this.#isRetryGood = false
+    this.#office.retryLater(this)
   }
 
   get #waitingCount(): number {

@@ -23,9 +23,15 @@ const ONE_TURN_QUEUES_MAX = 64
 const AT_ONCE_MAX = 64
 const STEP_MESSAGES = 16
 
+/** What could not go is tried again after so long: RabbitMQ waits for three minutes. */
+const RETRY_MS = 1000
+
 const NO_QUEUES: readonly Queue[] = []
 /** What lies beside a message that has died, but for blind keys: by its marks. */
 const MARKS: readonly Buffer[] = [0, 1, 2, 3].map((deathMarks) => encodeExtension({ deathMarks }))
+
+/** What becomes of a dead letter: it is where it goes, it is put there turn by turn, or it cannot go there now. */
+export type Posted = 'done' | 'under-way' | 'held'
 
 /** What the office needs of its virtual host. */
 export interface OfficeTools {
@@ -42,6 +48,9 @@ export class DeadLetterOffice {
   readonly #message = new Message()
   /** Those with dead letters that wait to go, the one whose turn it is in front. */
   readonly #due = new Set<DeadLetterAddress>()
+  /** Those that hold dead letters which could not go. */
+  readonly #holding = new Set<DeadLetterAddress>()
+  #isRetryDue = false
   #isPosting = false
   #isSending = false
   #isSendingLater = false
@@ -62,24 +71,38 @@ export class DeadLetterOffice {
   }
 
   /**
-   * Publishes the dead letter of a message, for which `known` lies beside it. False when it is put into its queues turn by turn: the
-   * office tells the address when that is done.
+   * Publishes the dead letter of a message, for which `known` lies beside it. When it is put into its queues turn by turn, the office
+   * tells the address when that is done. Where each has to arrive, one that would not is not published at all.
    */
-  post(address: DeadLetterAddress, dying: Message, known: RecordExtension, cause: DeathCause): boolean {
+  post(address: DeadLetterAddress, dying: Message, known: RecordExtension, cause: DeathCause): Posted {
     const message = this.#message
     this.#isPosting = true
     try {
       const queues = this.#write(address, dying, known, cause)
+      if (address.isAtLeastOnce && (queues.length === 0 || queues.some((queue) => queue.refuses(message.bodyBytes)))) return 'held'
       if (queues.length > ONE_TURN_QUEUES_MAX) {
         new FanOut(message, queues).goOn(this.#tools.longWork, () => address.fanOutEnded())
-        return false
+        return 'under-way'
       }
       for (let i = 0; i < queues.length; i++) (queues[i] as Queue).publish(message)
-      return true
+      return 'done'
     } finally {
       message.release()
       this.#isPosting = false
     }
+  }
+
+  /** The address holds dead letters: has it try again in a while. */
+  retryLater(address: DeadLetterAddress): void {
+    this.#holding.add(address)
+    if (this.#isRetryDue) return
+    this.#isRetryDue = true
+    this.#tools.clock.after(RETRY_MS, () => {
+      this.#isRetryDue = false
+      const holding = [...this.#holding]
+      this.#holding.clear()
+      for (const each of holding) each.retry()
+    })
   }
 
   /** Sends what waits, much of it in later turns. */

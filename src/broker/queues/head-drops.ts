@@ -30,8 +30,8 @@ export interface DropRules {
   headReason(): DeadLetterReason | undefined
 }
 
-/** All that are due, not all yet, or the next one has to be read back. */
-type DropOutcome = 'done' | 'more' | 'unread'
+/** All that are due, not all yet, or what the next one waits for calls back. */
+type DropOutcome = 'done' | 'more' | 'later'
 
 export class HeadDrops {
   readonly #queue: DroppingQueue
@@ -41,7 +41,7 @@ export class HeadDrops {
   readonly #onDone: () => void
   #isUnderWay = false
   /** The next one has to be read back first. */
-  #isReading = false
+  #isWaiting = false
   /** They are being dropped right now: what comes of that comes in between. */
   #isDropping = false
   #waiting: (() => void)[] = []
@@ -72,7 +72,7 @@ export class HeadDrops {
 
   /** To be called with every message that comes: where many are still to be dropped, more of them go than come. */
   keepUp(): void {
-    if (this.#isUnderWay && !this.#isDropping && !this.#isReading) this.#drop(KEEP_UP_MESSAGES)
+    if (this.#isUnderWay && !this.#isDropping && !this.#isWaiting) this.#drop(KEEP_UP_MESSAGES)
   }
 
   /** Calls back once nothing is under way any more. */
@@ -93,25 +93,29 @@ export class HeadDrops {
     const messages = this.#messages
     const rules = this.#rules
     const queue = this.#queue
-    if (this.#isReading) return 'unread'
+    if (this.#isWaiting) return 'later'
     for (let left = count; left > 0; left--) {
       if (queue.isDeleted || messages.readyCount === 0) return 'done'
       const isOver = rules.isOver()
       if (!isOver && !rules.looksAtHead) return 'done'
       if (messages.isRecorded && !messages.isReadable(this.#goOn)) {
-        this.#isReading = true
-        return 'unread'
+        this.#isWaiting = true
+        return 'later'
       }
       const reason = isOver ? 'maxlen' : rules.headReason()
       if (reason === undefined) return 'done'
-      if (queue.deadLetters?.isBehind === true) return 'more'
+      if (queue.deadLetters?.isBehind === true) {
+        queue.deadLetters.whenCaughtUp(this.#goOn)
+        this.#isWaiting = true
+        return 'later'
+      }
       queue.dropHead(reason)
     }
     return 'more'
   }
 
   readonly #goOn = (): void => {
-    this.#isReading = false
+    this.#isWaiting = false
     let outcome: DropOutcome = 'more'
     const step = (count: number): boolean => {
       outcome = this.#drop(count)

@@ -29,7 +29,7 @@ import { QUEUE_TYPES, queueType } from './queue-kinds.ts'
 
 const QUEUE_TYPE = 'x-queue-type'
 const PRIORITY_MAX = 255n
-const STRATEGIES = ['at-most-once', 'at-least-once']
+const DEAD_LETTER_STRATEGIES = ['at-most-once', 'at-least-once'] as const
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const
 const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders', 'min-masters']
 
@@ -129,7 +129,14 @@ const QUEUE_ARGUMENTS = {
   [QUEUE_TYPE]: { types: ALL, check: oneOf(QUEUE_TYPES, unsupported('type')) },
   'x-queue-master-locator': { types: CLASSIC },
   'x-queue-leader-locator': { types: ALL, check: oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg') },
-  'x-dead-letter-strategy': { types: QUORUM, check: oneOf(STRATEGIES, () => 'invalid_dlx_strategy') },
+  'x-dead-letter-strategy': {
+    types: QUORUM,
+    check: oneOf(DEAD_LETTER_STRATEGIES, () => 'invalid_dlx_strategy'),
+    setting: 'deadLetterStrategy',
+    read: asOneOf(DEAD_LETTER_STRATEGIES),
+    default: 'at-most-once',
+    policy: 'argument',
+  },
   'x-delivery-limit': {
     // RabbitMQ: quorum queues only.
     types: CLASSIC_AND_QUORUM,

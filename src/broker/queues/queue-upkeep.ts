@@ -167,12 +167,8 @@ export class QueueUpkeep implements DropRules {
   /** Puts a message behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
     if (this.refuses(message.bodyBytes)) {
-      // What consumers can take does not count.
-      this.#queue.deliverNow()
-      if (this.refuses(message.bodyBytes)) {
-        if (this.#limit?.overflow === 'reject-publish-dlx') this.#queue.deadLetters?.takeRefused(message)
-        return false
-      }
+      if (this.#limit?.overflow === 'reject-publish-dlx') this.#queue.deadLetters?.takeRefused(message)
+      return false
     }
     if (this.#ttl === undefined) this.#queue.append(message)
     else this.#appendTimed(message, this.#ttl)
@@ -184,8 +180,15 @@ export class QueueUpkeep implements DropRules {
     return true
   }
 
-  /** Whether its limits refuse a message with so many bytes. */
+  /** Whether its limits refuse a message with so many bytes now. */
   refuses(bodyBytes: number): boolean {
+    if (!this.#isFull(bodyBytes)) return false
+    // What consumers can take does not count.
+    this.#queue.deliverNow()
+    return this.#isFull(bodyBytes)
+  }
+
+  #isFull(bodyBytes: number): boolean {
     return this.#limit?.refuses(this.#messages, bodyBytes) === true
   }
 

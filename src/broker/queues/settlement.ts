@@ -13,6 +13,8 @@ export type Settlement = 'ack' | 'requeue' | DeadLetterReason
 export interface DeadLetters {
   /** More wait to go than is good: what need not leave now should stay where it is for a while. */
   readonly isBehind: boolean
+  /** Calls back once they are not behind any more. */
+  whenCaughtUp(work: () => void): void
   /**
    * Takes over a message, whose record is in memory. What this appends to other queues in the same turn is in one commit
    * with the end of the message here. False when it cannot go yet: it stays unacked then, and these dead letters

@@ -30,6 +30,7 @@ let mayGo: boolean
 /** The simplest dead letter exchange: a queue. */
 const toTarget: DeadLetters = {
   isBehind: false,
+  whenCaughtUp: () => {},
   takeRefused: () => {},
   take(segment, index, reason) {
     const letter = new Message()
