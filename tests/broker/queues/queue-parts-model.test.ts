@@ -1,0 +1,328 @@
+// One queue with all that a queue may be composed of, against the simplest model of it: random settings, random steps, restarts.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, onTestFinished, test } from 'vitest'
+import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
+import { Broker } from '../../../src/broker/broker.ts'
+import { Message } from '../../../src/broker/messages/message.ts'
+import type { PolicyDefinition } from '../../../src/broker/policies/policy.ts'
+import { Publisher } from '../../../src/broker/publishing/publisher.ts'
+import type { Queue } from '../../../src/broker/queues/queue.ts'
+import { LevelStorage } from '../../../storage/level/level-storage.ts'
+import { MemoryStorage } from '../../../storage/memory/memory-storage.ts'
+import type { Segment } from '../../../storage/segment.ts'
+import type { Storage } from '../../../storage/storage.ts'
+import { HandClock } from '../../support/hand-clock.ts'
+import { message, session } from '../model.ts'
+import { type Changing, Naive, type Settings } from './naive-queue.ts'
+
+type Step =
+  | { readonly kind: 'publish'; readonly priority: number | undefined; readonly expirationMs: number | undefined }
+  | { readonly kind: 'take' }
+  | { readonly kind: 'settle'; readonly which: number; readonly how: 'ack' | 'requeue' | 'reject' }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'change'; readonly to: Changing }
+  | { readonly kind: 'purge' }
+  | { readonly kind: 'restart'; readonly downMs: number }
+
+const BODY_BYTES = 6
+const FAR_AWAY_MS = 2 ** 33
+
+// --- the broker
+
+interface Position {
+  readonly segment: Segment
+  readonly index: number
+}
+
+function policyOf({ ttlMs, lengthMax, overflow }: Changing): PolicyDefinition {
+  return {
+    'dead-letter-exchange': '',
+    'dead-letter-routing-key': 'dead',
+    overflow,
+    ...(ttlMs === undefined ? {} : { 'message-ttl': ttlMs }),
+    ...(lengthMax === undefined ? {} : { 'max-length': lengthMax }),
+  }
+}
+
+function argumentsOf({ priorityMax, deliveryLimit }: Settings): PlainTable {
+  return {
+    ...(priorityMax === undefined ? {} : { 'x-max-priority': priorityMax }),
+    ...(deliveryLimit === undefined ? {} : { 'x-delivery-limit': deliveryLimit }),
+  }
+}
+
+class Real {
+  readonly #clock = new HandClock()
+  readonly #turns: (() => void)[] = []
+  readonly #defects: unknown[] = []
+  readonly #makeStorage: () => Storage
+  readonly #settings: Settings
+  #storage: Storage
+  #broker: Broker | undefined
+  #queue: Queue | undefined
+  #dead: Queue | undefined
+  #publisher: Publisher | undefined
+  readonly #held = new Map<string, Position>()
+
+  constructor(settings: Settings, makeStorage: () => Storage) {
+    this.#settings = settings
+    this.#makeStorage = makeStorage
+    this.#storage = makeStorage()
+    // Later than a time of 32 bits.
+    this.#clock.wallBeginMs = 1_800_000_000_000
+  }
+
+  async open(): Promise<void> {
+    const recovery = await this.#storage.open()
+    const broker = new Broker({
+      storage: this.#storage,
+      memoryLimitBytes: 2 ** 30,
+      heapLimitBytes: 2 ** 30,
+      otherBytes: () => 0,
+      heapBytes: () => 0,
+      nextTurn: (work) => void this.#turns.push(work),
+      clock: this.#clock,
+      onDefect: (error) => void this.#defects.push(error),
+    })
+    expect(broker.restore(recovery).problems).toEqual([])
+    const vhost = broker.createVhost('/')
+    const spec = { durable: true, autoDelete: false, owner: undefined }
+    this.#dead = vhost.queue('dead') ?? vhost.addQueue({ ...spec, name: 'dead', arguments: new Map() })
+    this.#queue =
+      vhost.queue('q') ?? vhost.addQueue({ ...spec, name: 'q', arguments: fieldTable(argumentsOf(this.#settings)) })
+    this.#broker = broker
+    this.#publisher = new Publisher(vhost, session(), 2 ** 20)
+    if (vhost.policies.policy('policy', 'of q') === undefined) this.change(this.#settings)
+    await this.settled()
+  }
+
+  get #q(): Queue {
+    if (this.#queue === undefined) throw new Error('the broker is not open')
+    return this.#queue
+  }
+
+  /** Until there is nothing left to be done at this time, what has to be read from the disk included. */
+  async settled(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet++) {
+      this.#clock.turn(0)
+      for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
+        turn()
+        quiet = 0
+      }
+      await new Promise<void>((resolve) => setImmediate(resolve))
+      if (this.#storage.isDurable) await new Promise<void>((resolve) => this.#storage.journal.whenDurable(resolve))
+    }
+    if (this.#defects.length > 0) throw this.#defects[0]
+  }
+
+  publish(id: string, priority: number | undefined, expirationMs: number | undefined): boolean {
+    const properties = {
+      deliveryMode: 2,
+      ...(priority === undefined ? {} : { priority }),
+      ...(expirationMs === undefined ? {} : { expiration: String(expirationMs) }),
+    }
+    return this.#publisher?.publish(message('', 'q', id, properties)) === 'routed'
+  }
+
+  /** The body, and whether it says that it was delivered before. */
+  async take(): Promise<string | undefined> {
+    return await this.#takeFrom(this.#q, false)
+  }
+
+  async #takeFrom(queue: Queue, isNoAck: boolean): Promise<string | undefined> {
+    for (;;) {
+      let body: string | undefined
+      let again: (() => void) | undefined
+      const readable = new Promise<void>((resolve) => {
+        again = resolve
+      })
+      const found = queue.get(
+        isNoAck,
+        (segment, index, isRedelivered) => {
+          const id = readMessage(segment, index).body
+          if (!isNoAck) this.#held.set(id, { segment, index })
+          body = isNoAck ? deathOf(segment, index) : `${id}${isRedelivered ? ' again' : ''}`
+        },
+        () => again?.(),
+      )
+      if (found !== 'unread') return body
+      await this.settled()
+      await readable
+    }
+  }
+
+  settle(id: string, how: 'ack' | 'requeue' | 'reject'): void {
+    const position = this.#held.get(id)
+    if (position === undefined) throw new Error(`${id} is not out`)
+    this.#held.delete(id)
+    this.#q.settle(position.segment, position.index, how)
+  }
+
+  wait(ms: number): void {
+    this.#clock.turn(ms)
+  }
+
+  change(to: Changing): void {
+    this.#broker?.requireVhost('/').policies.set('policy', 'of q', { pattern: '^q$', definition: policyOf(to) })
+  }
+
+  purge(): number {
+    return this.#q.purge()
+  }
+
+  async restart(downMs: number): Promise<void> {
+    await this.close()
+    this.#held.clear()
+    this.#turns.length = 0
+    this.#clock.timers.clear()
+    this.#clock.nowMs += downMs
+    this.#storage = this.#makeStorage()
+    await this.open()
+  }
+
+  async close(): Promise<void> {
+    await this.#storage.close()
+    this.#broker?.close()
+  }
+
+  /** Takes what has died since. */
+  async deaths(): Promise<string[]> {
+    const deaths: string[] = []
+    for (;;) {
+      const next = this.#dead === undefined ? undefined : await this.#takeFrom(this.#dead, true)
+      if (next === undefined) return deaths
+      deaths.push(next)
+    }
+  }
+
+  get counts() {
+    const { readyCount, readyBytes, unackedCount, unackedBytes } = this.#q
+    return { readyCount, readyBytes, unackedCount, unackedBytes }
+  }
+}
+
+function readMessage(segment: Segment, index: number) {
+  const stored = new Message()
+  stored.setStored(segment, index)
+  const { properties } = stored
+  const body = stored.body.bytes.toString('utf8', stored.bodyStart, stored.bodyEnd)
+  stored.release()
+  return { body, properties }
+}
+
+function deathOf(segment: Segment, index: number): string {
+  const { body, properties } = readMessage(segment, index)
+  return `${body} ${properties.headers?.get('x-last-death-reason')?.value}`
+}
+
+// --- both
+
+async function compare(settings: Settings, steps: readonly Step[], makeStorage: () => Storage): Promise<void> {
+  const naive = new Naive(settings)
+  const real = new Real(settings, makeStorage)
+  await real.open()
+  try {
+    let published = 0
+    for (const step of steps) {
+      if (step.kind === 'publish') {
+        const id = `m${String(published++).padStart(BODY_BYTES - 1, '0')}`
+        const { priority, expirationMs } = step
+        expect(real.publish(id, priority, expirationMs)).toBe(naive.publish(id, priority, expirationMs))
+      } else if (step.kind === 'take') {
+        const entry = naive.take()
+        const expected = entry === undefined ? undefined : `${entry.id}${entry.returns > 0 ? ' again' : ''}`
+        expect(await real.take()).toBe(expected)
+      } else if (step.kind === 'settle') {
+        const entry = naive.held[step.which % Math.max(1, naive.held.length)]
+        if (entry === undefined) continue
+        naive.settle(entry, step.how)
+        real.settle(entry.id, step.how)
+      } else if (step.kind === 'wait') {
+        naive.wait(step.ms)
+        real.wait(step.ms)
+      } else if (step.kind === 'change') {
+        naive.change(step.to)
+        real.change(step.to)
+      } else if (step.kind === 'purge') expect(real.purge()).toBe(naive.purge())
+      else {
+        naive.restart(step.downMs)
+        await real.restart(step.downMs)
+      }
+      await real.settled()
+      expect(real.counts, step.kind).toEqual({
+        readyCount: naive.ready.length,
+        readyBytes: naive.ready.length * BODY_BYTES,
+        unackedCount: naive.held.length,
+        unackedBytes: naive.held.length * BODY_BYTES,
+      })
+      expect(await real.deaths(), step.kind).toEqual(naive.dead.splice(0))
+    }
+  } finally {
+    await real.close()
+  }
+}
+
+const option = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined })
+const ttl = option(fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constant(FAR_AWAY_MS)))
+const changing = {
+  ttlMs: ttl,
+  lengthMax: option(fc.integer({ min: 0, max: 6 })),
+  overflow: fc.constantFrom('drop-head' as const, 'reject-publish' as const, 'reject-publish-dlx' as const),
+}
+const settings: fc.Arbitrary<Settings> = fc.record({
+  ...changing,
+  deliveryLimit: option(fc.integer({ min: 0, max: 2 })),
+  priorityMax: option(fc.constantFrom(0, 1, 3, 255)),
+})
+const publish = fc.record({
+  kind: fc.constant('publish' as const),
+  priority: option(fc.constantFrom(0, 1, 2, 3, 4, 200, 255)),
+  expirationMs: ttl,
+})
+const take = fc.record({ kind: fc.constant('take' as const) })
+const settle = fc.record({
+  kind: fc.constant('settle' as const),
+  which: fc.nat(20),
+  how: fc.constantFrom('ack' as const, 'requeue' as const, 'reject' as const),
+})
+const wait = fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 40 }) })
+const change = fc.record({ kind: fc.constant('change' as const), to: fc.record(changing) })
+const purge = fc.record({ kind: fc.constant('purge' as const) })
+const restart = fc.record({ kind: fc.constant('restart' as const), downMs: fc.integer({ min: 0, max: 40 }) })
+const LIVE = [
+  { arbitrary: publish, weight: 8 },
+  { arbitrary: take, weight: 6 },
+  { arbitrary: settle, weight: 5 },
+  { arbitrary: wait, weight: 2 },
+  { arbitrary: change, weight: 1 },
+  { arbitrary: purge, weight: 1 },
+]
+
+function stepsOf(...steps: fc.WeightedArbitrary<Step>[]): fc.Arbitrary<Step[]> {
+  return fc.array(fc.oneof(...steps), { minLength: 5, maxLength: 60 })
+}
+
+test('a queue in memory behaves as the model', async () => {
+  await fc.assert(
+    fc.asyncProperty(settings, stepsOf(...LIVE), async (given, steps) => {
+      await compare(given, steps, () => new MemoryStorage())
+    }),
+    { numRuns: 300 },
+  )
+}, 60_000)
+
+test('a durable queue behaves as the model, across restarts', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'leveret-parts-'))
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(settings, stepsOf(...LIVE, { arbitrary: restart, weight: 1 }), async (given, steps) => {
+      const folder = join(root, String(run++))
+      await compare(given, steps, () => new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 }))
+    }),
+    { numRuns: 40 },
+  )
+}, 120_000)
