@@ -79,7 +79,8 @@ export class DeadLetterOffice {
     this.#isPosting = true
     try {
       const queues = this.#write(address, dying, known, cause)
-      if (address.isAtLeastOnce && (queues.length === 0 || queues.some((queue) => queue.refuses(message.bodyBytes)))) return 'held'
+      if (address.isAtLeastOnce && (queues.length === 0 || queues.some((queue) => queue.refuses(message.bodyBytes))))
+        return 'held'
       if (queues.length > ONE_TURN_QUEUES_MAX) {
         new FanOut(message, queues).goOn(this.#tools.longWork, () => address.fanOutEnded())
         return 'under-way'

@@ -90,9 +90,6 @@ class MessageMove {
     this.#from.peek((segment, index) => {
       bodyBytes = segment.bodyBytes(index)
     })
-    if (!this.#to.refuses(bodyBytes)) return false
-    // What consumers can take does not count.
-    this.#to.deliverNow()
     return this.#to.refuses(bodyBytes)
   }
 
