@@ -40,7 +40,7 @@ export class HeadDrops {
   readonly #rules: DropRules
   readonly #onDone: () => void
   #isUnderWay = false
-  /** The next one has to be read back first. */
+  /** The next one has to be read back first, or dead letters have to go. */
   #isWaiting = false
   /** They are being dropped right now: what comes of that comes in between. */
   #isDropping = false
