@@ -161,8 +161,12 @@ class Real {
     this.#q.settle(position.segment, position.index, how)
   }
 
-  wait(ms: number): void {
-    this.#clock.turn(ms)
+  /** Each millisecond is a turn of its own, as timers have it. */
+  async wait(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed++) {
+      this.#clock.turn(1)
+      await Promise.resolve()
+    }
   }
 
   change(to: Changing): void {
@@ -242,7 +246,7 @@ async function compare(settings: Settings, steps: readonly Step[], makeStorage: 
         real.settle(entry.id, step.how)
       } else if (step.kind === 'wait') {
         naive.wait(step.ms)
-        real.wait(step.ms)
+        await real.wait(step.ms)
       } else if (step.kind === 'change') {
         naive.change(step.to)
         real.change(step.to)
