@@ -254,6 +254,8 @@ describe('a property', () => {
         channel.send('basic.get', { queue, noAck: true })
         const reply = await channel.next()
         if (reply.name === 'channel.close') expect(reply.args.replyCode).toBe(406)
+        // RabbitMQ: what no consumer waits for expires at once.
+        else if ('expiration' in one && one.expiration === '0') expect(reply.name).toBe('basic.get-empty')
         else expect(reply.content?.properties).toEqual(expect.objectContaining('headers' in one ? {} : one))
         channel.client.destroy()
       }

@@ -95,15 +95,15 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         ])
       })
 
-      test('counts how often a message came back, up to 255 times', async () => {
+      test('counts how often a message came back', async () => {
         const log = vhost.createQueueLog(vhost.newQueueId())
         for (const number of range(0, 100)) log.append(number % 2 === 0 ? durable(number) : transient(number))
         for (let times = 0; times < 300; times++) {
           const { deliveries, number, segment, index } = await takeOne(log)
-          expect([number, deliveries]).toEqual([0, Math.min(times, 255)])
+          expect([number, deliveries]).toEqual([0, times])
           log.requeue(segment, index)
         }
-        expect((await takeMany(log, 3)).map(({ deliveries }) => deliveries)).toEqual([255, 0, 0])
+        expect((await takeMany(log, 3)).map(({ deliveries }) => deliveries)).toEqual([300, 0, 0])
       })
 
       test('purges what is ready, and nothing else', async () => {
