@@ -58,10 +58,10 @@ export class MemoryWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(
-      this.#guarded(() => this.#look()),
-      SAMPLE_MS,
-    )
+    const look = this.#guarded(() => this.#look())
+    // The storage is to know at once what room there is: many queues can grow within the first second.
+    look()
+    this.#timer = setInterval(look, SAMPLE_MS)
     this.#timer.unref()
   }
 

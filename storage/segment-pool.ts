@@ -42,6 +42,7 @@ export class SegmentPool implements StorageMemory {
   /** Given back while they were being written to the disk. */
   readonly #pinned: Block[] = []
   #pinnedBytes = 0
+  #lentBytes = 0
   /** What messages may take in all. */
   #takenBytesMax = Number.POSITIVE_INFINITY
   /** Bytes of the offsets of segments, in use or spare. */
@@ -68,9 +69,9 @@ export class SegmentPool implements StorageMemory {
     this.release(Number.POSITIVE_INFINITY)
   }
 
-  /** Bytes of memory that messages take beside `bytesInUse`: gaps between blocks, offsets, what is still being written. */
+  /** Bytes of memory that messages take beside `bytesInUse`: gaps between blocks, offsets, what is being written. */
   get slackBytes(): number {
-    return this.#slabs.usedBytes - this.#slabs.blockBytes + this.#offsetBytes + this.#pinnedBytes
+    return this.#slabs.usedBytes - this.#slabs.blockBytes + this.#besideBytes
   }
 
   /** Bytes of memory that are free and were not given back to the system yet. */
@@ -80,7 +81,11 @@ export class SegmentPool implements StorageMemory {
 
   /** Bytes of array buffers that are there on purpose: what V8 has of them beside these is garbage. */
   get bufferBytes(): number {
-    return this.#slabs.mappedBytes + this.bytesInUse - this.#slabs.blockBytes + this.#offsetBytes + this.#pinnedBytes
+    return this.#slabs.mappedBytes + this.bytesInUse - this.#slabs.blockBytes + this.#besideBytes
+  }
+
+  get #besideBytes(): number {
+    return this.#offsetBytes + this.#pinnedBytes + this.#lentBytes
   }
 
   get untouchedBytes(): number {
@@ -114,10 +119,26 @@ export class SegmentPool implements StorageMemory {
     // A spare one is counted with the room that it has.
     if (spare === undefined) this.countOffsets(segment)
     else this.#spareOffsetBytes -= spare.countedBytes
-    const sizeClass = sizeClassOf(sizeBytes)
-    segment.block = sizeClass < SIZE_CLASSES ? this.#slabs.take(sizeClass) : allocateBlock(sizeBytes)
+    segment.block = this.#blockOf(sizeBytes)
     this.bytesInUse += segment.block.size
     return segment
+  }
+
+  #blockOf(sizeBytes: number): Block {
+    const sizeClass = sizeClassOf(sizeBytes)
+    return sizeClass < SIZE_CLASSES ? this.#slabs.take(sizeClass) : allocateBlock(sizeBytes)
+  }
+
+  /** A block that is no segment's, until `takeBack`. */
+  lend(sizeBytes: number): Block {
+    const block = this.#blockOf(sizeBytes)
+    this.#lentBytes += block.size
+    return block
+  }
+
+  takeBack(block: Block): void {
+    this.#lentBytes -= block.size
+    this.#free(block)
   }
 
   give(segment: Segment): void {

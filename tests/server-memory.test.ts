@@ -1,6 +1,13 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { MemoryAlarm } from '../src/broker/memory/memory-alarm.ts'
+import { GarbageWatch } from '../src/garbage-watch.ts'
+import { BodyPool } from '../src/lib/body-pool.ts'
+import { silentLogger } from '../src/lib/logger.ts'
 import type { MemoryFigures } from '../src/lib/memory-figures.ts'
-import { programBytes } from '../src/server-memory.ts'
+import { RareLines } from '../src/lib/rare-lines.ts'
+import { MemoryWatch, programBytes } from '../src/server-memory.ts'
+import { SegmentPool } from '../storage/segment-pool.ts'
+import { HandClock } from './support/hand-clock.ts'
 
 const MIB = 1024 * 1024
 const FIGURES: MemoryFigures = {
@@ -34,4 +41,28 @@ describe('what the process takes beside its buffers', () => {
     expect(program({ residentBytes: 1000 * MIB, heapReservedBytes: 300 * MIB }, 100)).toBe(20 + 20 + 10)
     expect(program({ heapUsedBytes: 30 * MIB }, 1)).toBeCloseTo(30 + 0.2)
   })
+})
+
+test('what messages may take is known from the start, and with every look', () => {
+  vi.useFakeTimers()
+  const clock = new HandClock()
+  const rooms: number[] = []
+  const pool = new SegmentPool(0, clock)
+  const storage = Object.assign(pool, { setRoom: (bytes: number) => void rooms.push(bytes / MIB) })
+  const use = { storageBytes: () => 0, otherBytes: () => 100 * MIB, heapBytes: () => 0, heapLimitBytes: 1000 * MIB }
+  const watch = new MemoryWatch({
+    memory: new MemoryAlarm(300 * MIB, use),
+    storage,
+    bodies: new BodyPool(0, clock),
+    garbage: new GarbageWatch({ strayBytes: () => 0, heapBytes: () => 0, now: () => 0, collect: () => {} }),
+    logger: silentLogger,
+    rareLines: new RareLines(silentLogger),
+    relieve: () => {},
+  })
+  watch.start()
+  expect(rooms).toEqual([200])
+  vi.advanceTimersByTime(2000)
+  expect(rooms).toEqual([200, 200, 200])
+  watch.stop()
+  vi.useRealTimers()
 })

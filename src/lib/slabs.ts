@@ -28,6 +28,8 @@ class Slab {
   /** How many spans have been in use: the memory behind them was never written to. */
   begun = 0
   usedCount = 0
+  /** Made here, since a new one keeps the slab until the turn is over: V8 may be asked to collect in the turn that gives it up. */
+  readonly weak = new WeakRef(this)
 
   open(): Span {
     this.usedCount++
@@ -88,6 +90,8 @@ export class Slabs {
   blockCount = 0
   readonly #slabs = new Set<Slab>()
   readonly #freeSlabs: Slab[] = []
+  /** Those that were given up: as long as V8 has not collected one, it may as well be used again. */
+  readonly #givenUp: WeakRef<Slab>[] = []
   /** The first of the spans with free blocks of each size. */
   readonly #listed: (Span | undefined)[] = Array.from({ length: SIZE_CLASSES }, () => undefined)
   /** Where the next span comes from. */
@@ -140,6 +144,7 @@ export class Slabs {
     const count = Math.min(this.#freeSlabs.length, Math.ceil(bytes / SLAB_BYTES))
     for (const slab of this.#freeSlabs.splice(this.#freeSlabs.length - count, count)) {
       this.#slabs.delete(slab)
+      this.#givenUp.push(slab.weak)
       if (this.#current === slab) this.#current = undefined
     }
     this.#fewestFree = Math.min(this.#fewestFree, this.#freeSlabs.length)
@@ -173,9 +178,17 @@ export class Slabs {
     }
     const found = fullest ?? fresh
     if (found !== undefined) return found
-    const slab = new Slab()
+    const slab = this.#takeBack() ?? new Slab()
     this.#slabs.add(slab)
     return slab
+  }
+
+  #takeBack(): Slab | undefined {
+    for (let weak = this.#givenUp.pop(); weak !== undefined; weak = this.#givenUp.pop()) {
+      const slab = weak.deref()
+      if (slab !== undefined) return slab
+    }
+    return undefined
   }
 
   #closeUnused(): void {

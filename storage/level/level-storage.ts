@@ -259,6 +259,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     return new LevelJournal(logs, lastCommit, {
       durability,
       syncIntervalMs,
+      lender: this.#pool,
       nextTurn: (work) => setImmediate(work),
       afterCommit: guarded(() => this.#afterCommit(), onDefect),
       onFatal: onFatal ?? (() => {}),

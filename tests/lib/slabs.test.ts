@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { collectGarbage } from '../../src/lib/collect-garbage.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES } from '../../src/lib/slabs.ts'
 
 const SMALLEST = 0
@@ -24,4 +25,39 @@ test('an empty span gives way to another of its size, and its slab can go', () =
   for (const block of second) slabs.give(block)
   slabs.release(Number.POSITIVE_INFINITY)
   expect(slabs.mappedBytes).toBe(0)
+})
+
+test('a slab that was given up is used again, unless it was collected by then', async () => {
+  const slabs = new Slabs()
+  const takeAndGive = (): WeakRef<ArrayBufferLike> => {
+    const block = slabs.take(LARGEST)
+    slabs.give(block)
+    return new WeakRef(block.bytes.buffer)
+  }
+  const memory = takeAndGive()
+  slabs.release(Number.POSITIVE_INFINITY)
+  expect(slabs.mappedBytes).toBe(0)
+  expect(takeAndGive().deref()).toBe(memory.deref())
+  expect(slabs.mappedBytes).toBe(SLAB_BYTES)
+  slabs.release(Number.POSITIVE_INFINITY)
+  // What a WeakRef was asked for stays until the turn is over.
+  await new Promise((resolve) => setImmediate(resolve))
+  collectGarbage()
+  expect(memory.deref()).toBeUndefined()
+  takeAndGive()
+  expect(slabs.mappedBytes).toBe(SLAB_BYTES)
+})
+
+test('a slab can be collected in the turn in which it is given up', async () => {
+  const slabs = new Slabs()
+  const takeAndGive = (): WeakRef<ArrayBufferLike> => {
+    const block = slabs.take(LARGEST)
+    slabs.give(block)
+    return new WeakRef(block.bytes.buffer)
+  }
+  const memory = takeAndGive()
+  await new Promise((resolve) => setImmediate(resolve))
+  slabs.release(Number.POSITIVE_INFINITY)
+  collectGarbage()
+  expect(memory.deref()).toBeUndefined()
 })

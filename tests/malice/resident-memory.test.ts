@@ -12,6 +12,8 @@ const PEAK_MB = LIMIT_MB * 1.2
 const QUIET_MB = 200
 const QUIET_MS = 30_000
 const LOAD_MS = 3000
+/** With checkpoints of the store in it. */
+const DURABLE_LOAD_MS = 8000
 /** On a machine that does other things, too, the collector may come late. */
 const MAY_REPEAT = { timeout: 60_000, retry: 2 }
 const QUEUES = Array.from({ length: 1000 }, (_, i) => `copies-${i}`)
@@ -38,11 +40,15 @@ async function channel(): Promise<RawChannel> {
 }
 
 /** Publishes for so long as fast as the broker reads, and ends by being cut off. */
-async function publish(publisher: RawChannel, fields: { exchange?: string; routingKey?: string }): Promise<void> {
+async function publish(
+  publisher: RawChannel,
+  fields: { exchange?: string; routingKey?: string; properties?: { deliveryMode: number } },
+  loadMs = LOAD_MS,
+): Promise<void> {
   const { client } = publisher
   const one = publisher.publishBytes({ ...fields, body: Buffer.alloc(1024, 'x') })
   const many = Buffer.concat(Array.from({ length: 60 }, () => one))
-  const endMs = Date.now() + LOAD_MS
+  const endMs = Date.now() + loadMs
   while (Date.now() < endMs) {
     if (client.socket.write(many)) await new Promise((resolve) => setImmediate(resolve))
     else {
@@ -67,19 +73,28 @@ test('a flood without a consumer takes the limit and little more, and leaves not
   await expectMemoryBack()
 })
 
-test('so does a fan-out to a thousand queues that are emptied again and again', MAY_REPEAT, async () => {
+/** Publishes to a thousand queues that are emptied again and again, and deletes them. */
+async function fanOut(durable: boolean): Promise<void> {
   const owner = await channel()
   const exchange = await owner.exchange('fanout')
   for (const queue of QUEUES) {
-    owner.send('queue.declare', { queue, nowait: true, autoDelete: true })
+    owner.send('queue.declare', { queue, nowait: true, durable, autoDelete: true })
     owner.send('queue.bind', { queue, exchange, nowait: true })
   }
   await owner.expectQuiet()
   const purges = Buffer.concat(QUEUES.map((queue) => methodFrame(1, 'queue.purge', { queue, nowait: true })))
   const purging = setInterval(() => owner.client.write(purges), 500)
-  await publish(await channel(), { exchange })
+  const properties = { deliveryMode: durable ? 2 : 1 }
+  await publish(await channel(), { exchange, properties }, durable ? DURABLE_LOAD_MS : LOAD_MS)
   clearInterval(purging)
   for (const queue of QUEUES) owner.send('queue.delete', { queue, nowait: true })
   await owner.expectQuiet()
+}
+
+test.each([
+  ['in memory', false],
+  ['on the disk', true],
+])('so does a fan-out to a thousand queues (%s) that are emptied again and again', MAY_REPEAT, async (_, durable) => {
+  await fanOut(durable)
   await expectMemoryBack()
 })

@@ -98,6 +98,17 @@ describe('SegmentPool', () => {
     expect(pool.slackBytes).toBe(256 * 32 * 4)
   })
 
+  test('counts what it lends, until that is given back', () => {
+    const pool = new SegmentPool()
+    const lent = [SEGMENT_BYTES, 2 * SEGMENT_BYTES].map((bytes) => pool.lend(bytes))
+    expect([pool.bytesInUse, pool.slackBytes]).toEqual([0, 3 * SEGMENT_BYTES])
+    const slabBytes = 128 * SEGMENT_BYTES
+    expect(pool.bufferBytes).toBe(slabBytes + 2 * SEGMENT_BYTES)
+    for (const block of lent) pool.takeBack(block)
+    expect([pool.slackBytes, pool.bufferBytes]).toEqual([0, slabBytes])
+    expect(pool.lend(SEGMENT_BYTES)).toBe(lent[0])
+  })
+
   test('hands out no segment that is being written to the disk', () => {
     const pool = new SegmentPool()
     const first = pool.take(1024)

@@ -5,7 +5,7 @@
 import { crc32 } from 'node:zlib'
 import type { Block } from '../../../src/lib/block.ts'
 import type { DeliveryCountRun } from '../../delivery-counts.ts'
-import { type ClosedFrame, FramePieces, sealFrame } from './frame-pieces.ts'
+import { type BlockLender, type ClosedFrame, FramePieces, sealFrame } from './frame-pieces.ts'
 import { BODY_HEADER_BYTES, Entry, LOG_FRAME_HEADER_BYTES, PAGE_BODY_BYTES, PAGE_HEADER_BYTES } from './log-format.ts'
 
 /** Entries behind so many bytes go into another frame: a reader holds a whole frame in memory. */
@@ -34,7 +34,7 @@ export interface PlacedPage {
 
 export class FrameBuilder {
   /** The frame at hand. */
-  readonly #frame = new FramePieces()
+  readonly #frame: FramePieces
   /** Frames of this commit in front of the one at hand, and their bytes, headers included. */
   #closed: ClosedFrame[] = []
   #closedBytes = 0
@@ -43,6 +43,10 @@ export class FrameBuilder {
   /** Bodies that pieces refer to. */
   #held: Block[] = []
   #bodies = new Map<Block, PlacedBody>()
+
+  constructor(lender?: BlockLender) {
+    this.#frame = new FramePieces(lender)
+  }
 
   get isEmpty(): boolean {
     return this.#frame.isEmpty && this.#closed.length === 0
@@ -214,7 +218,7 @@ export class FrameBuilder {
     this.#pinned = []
     for (const body of this.#held) body.release()
     this.#held = []
-    this.#frame.shrink()
+    this.#frame.giveBack()
   }
 
   #position(kind: number, queue: number, segment: number): void {

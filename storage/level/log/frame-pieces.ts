@@ -4,8 +4,18 @@ import { allocateBlock, type Block, copyBytes } from '../../../src/lib/block.ts'
 import { CRC_OFFSET, LOG_FRAME_HEADER_BYTES, writeFrameHeader } from './log-format.ts'
 
 const FIRST_BYTES = 64 * 1024
-/** A larger block than this is not kept for the next frame. */
+/** The block that is kept for the next frame grows no larger than this. */
 const KEPT_BYTES_MAX = 1024 * 1024
+/** What it has no room for goes into blocks of this size, which are given back. */
+const LENT_BYTES = 256 * 1024
+
+/** Where blocks come from that are needed for one frame only. */
+export interface BlockLender {
+  lend(sizeBytes: number): Block
+  takeBack(block: Block): void
+}
+
+const NEW_BLOCKS: BlockLender = { lend: allocateBlock, takeBack: () => {} }
 
 export interface ClosedFrame {
   readonly pieces: readonly Uint8Array[]
@@ -15,13 +25,21 @@ export interface ClosedFrame {
 }
 
 export class FramePieces {
-  #block: Block = allocateBlock(FIRST_BYTES)
+  readonly #lender: BlockLender
+  #own: Block = allocateBlock(FIRST_BYTES)
+  #lent: Block[] = []
+  /** What is added next is copied here. */
+  #block: Block = this.#own
   #length = 0
   /** Where what is not a piece yet begins in the block. */
   #start = 0
   #pieces: Uint8Array[] = []
   #piecesBytes = 0
   #covered: Uint8Array[] = []
+
+  constructor(lender: BlockLender = NEW_BLOCKS) {
+    this.#lender = lender
+  }
 
   /** Nothing was added since `restart`. */
   get isEmpty(): boolean {
@@ -37,9 +55,20 @@ export class FramePieces {
   reserve(bytes: number): void {
     if (this.#length + bytes <= this.#block.size) return
     this.#gather()
-    // The old block stays with the pieces; frames that large are rare enough not to keep it.
-    this.#block = allocateBlock(Math.max(this.#block.size * 2, bytes))
+    // The old block stays with the pieces.
+    this.#block = this.#nextBlock(bytes)
     this.#length = this.#start = 0
+  }
+
+  #nextBlock(bytes: number): Block {
+    const ownBytes = Math.max(this.#own.size * 2, bytes)
+    if (this.#lent.length === 0 && ownBytes <= KEPT_BYTES_MAX) {
+      this.#own = allocateBlock(ownBytes)
+      return this.#own
+    }
+    const block = this.#lender.lend(Math.max(LENT_BYTES, bytes))
+    this.#lent.push(block)
+    return block
   }
 
   u8(value: number): void {
@@ -88,9 +117,11 @@ export class FramePieces {
     this.#length = this.#start = 0
   }
 
-  /** Nothing refers to the block any more. */
-  shrink(): void {
-    if (this.#block.size > KEPT_BYTES_MAX) this.#block = allocateBlock(FIRST_BYTES)
+  /** The pieces were written: nothing refers to the blocks any more. */
+  giveBack(): void {
+    for (const block of this.#lent) this.#lender.takeBack(block)
+    this.#lent = []
+    this.#block = this.#own
   }
 
   #gather(): void {

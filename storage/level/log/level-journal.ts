@@ -11,6 +11,7 @@ import { CommitWriter } from './commit-writer.ts'
 import { Congestion } from './congestion.ts'
 import type { Durability } from './durability.ts'
 import { FrameBuilder } from './frame-builder.ts'
+import type { BlockLender } from './frame-pieces.ts'
 import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
 import { StagedChanges, type Unneeded } from './staged-changes.ts'
@@ -20,6 +21,8 @@ export interface JournalOptions {
   readonly durability: Durability
   /** With durability `interval`: how often the log is synced, in milliseconds. */
   readonly syncIntervalMs: number
+  /** Lends memory for commits that are large. */
+  readonly lender: BlockLender
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
   /** Called between two commits: the time to bring the catalogue up to date. */
@@ -42,7 +45,7 @@ export class LevelJournal implements Journal {
   readonly #logs: LogFiles
   readonly #options: JournalOptions
   readonly #listeners = new Set<() => void>()
-  #builder = new FrameBuilder()
+  readonly #builder: FrameBuilder
   readonly #waiters: CommitWaiters
   readonly #congestion = new Congestion(() => this.#changed())
   readonly #hold = new CommitHold()
@@ -58,6 +61,7 @@ export class LevelJournal implements Journal {
   constructor(logs: LogFiles, lastCommit: number, options: JournalOptions) {
     this.#logs = logs
     this.#options = options
+    this.#builder = new FrameBuilder(options.lender)
     this.#waiters = new CommitWaiters(options.onDefect)
     this.commit = lastCommit
     this.#writer = new CommitWriter(logs, this.#congestion, {
