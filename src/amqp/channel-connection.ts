@@ -46,6 +46,4 @@ export interface ChannelList {
   /** Forgets a channel that has ended. */
   remove(channel: { readonly id: number }): void
   addExclusiveQueue(queue: Queue): void
-  /** Says in the log which arguments of a new queue do nothing yet. */
-  warnOfArguments(queue: Queue): void
 }

@@ -7,7 +7,6 @@ import { refuse } from '../broker/errors.ts'
 import { CHANNEL_BYTES } from '../broker/memory/topology-bytes.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
-import { argumentsWithoutEffect } from '../broker/queues/queue-arguments.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
@@ -115,14 +114,6 @@ export class Channels implements ChannelList {
     if (this.#exclusiveQueues.size < this.#pruneAt) return
     this.#exclusiveQueues = new Set(this.#remainingQueues())
     this.#pruneAt = this.#exclusiveQueues.size * 2 + PRUNE_MIN
-  }
-
-  /** Says in the log which arguments of a new queue do nothing yet, so that its owner need not find out by losing messages. */
-  warnOfArguments({ name, vhostName, arguments: all }: Queue): void {
-    const names = argumentsWithoutEffect(all)
-    if (names.length === 0) return
-    const text = `queue arguments without effect yet: ${names.join(', ')}`
-    this.#context.logger.warn({ queue: name, vhost: vhostName }, text)
   }
 
   /** Deletes the queues that are exclusive to the connection. */

@@ -16,13 +16,13 @@ export interface MessageProperties {
   readonly deliveryMode?: number
   /** The same by another name: `true` is delivery mode 2, `false` 1. Received messages have `deliveryMode` alone. */
   readonly persistent?: boolean
-  /** 0 to 255. Carried, without effect yet. */
+  /** 0 to 255: which message comes first, in queues with `x-max-priority`. */
   readonly priority?: number
   /** Which request an answer belongs to. */
   readonly correlationId?: string
   /** The queue for answers. */
   readonly replyTo?: string
-  /** Time to live in milliseconds, in decimal digits. Checked, without effect yet. */
+  /** Time to live in milliseconds, in decimal digits. */
   readonly expiration?: string
   /** A name for the message, by the publisher. */
   readonly messageId?: string

@@ -21,13 +21,11 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
     declareReplyAddress(channel, name, args.nowait)
     return
   }
-  const isNew = !args.passive && vhost.queue(args.queue) === undefined
   const queue = args.passive
     ? ownQueue(vhost, args.queue, session)
     : declareQueue(vhost, { ...args, name: args.queue }, session)
   channel.lastQueueName = queue.name
   queue.renewLease()
-  if (isNew) connection.channels.warnOfArguments(queue)
   connection.channels.addExclusiveQueue(queue)
   if (args.nowait) return
   const isStaged = !args.passive && vhost.entities.isQueueStaged(queue.vhostName, queue.name)

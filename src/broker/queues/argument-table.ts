@@ -30,8 +30,6 @@ export interface ArgumentRow {
   readonly policy?: 'lower' | 'argument'
   /** RabbitMQ: for quorum queues, the policy counts when both do. */
   readonly isQuorumPolicyStronger?: true
-  /** It is checked and compared, and does nothing yet. */
-  readonly isWithoutEffect?: true
 }
 
 export type ArgumentTable = Readonly<Record<string, ArgumentRow>>

@@ -13,7 +13,6 @@ import {
   unsupported,
 } from './argument-checks.ts'
 import {
-  type ArgumentRow,
   type ArgumentTable,
   argumentsOf,
   asFlag,
@@ -188,12 +187,6 @@ export function checkQueueArguments(queueName: string, vhostName: string, all: F
 /** A queue without a type is of this one. */
 export function withQueueType(all: FieldTable, type: QueueTypeName = 'classic'): FieldTable {
   return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, { type: 'S', value: type })
-}
-
-/** Which of these arguments have no effect, so that the log can say so. */
-export function argumentsWithoutEffect(all: FieldTable): string[] {
-  const rows = Object.entries<ArgumentRow>(QUEUE_ARGUMENTS)
-  return rows.flatMap(([name, { isWithoutEffect }]) => (isWithoutEffect && all.has(name) ? [name] : []))
 }
 
 /** The argument that client libraries know by this name: `messageTtl` is `x-message-ttl`. */

@@ -17,6 +17,9 @@ describe('the settings of a queue', () => {
       maxPriority: undefined,
       overflow: 'drop-head',
       isSingleActiveConsumer: false,
+      consumerTimeoutMs: undefined,
+      deadLetterStrategy: 'at-most-once',
+      deliveryLimit: undefined,
     })
     const model = new Model()
     expect(model.queue('a').settings).toBe(model.queue('b').settings)
@@ -33,6 +36,8 @@ describe('the settings of a queue', () => {
       'x-max-priority': 255,
       'x-overflow': 'reject-publish',
       'x-single-active-consumer': true,
+      'x-consumer-timeout': 60_000,
+      'x-delivery-limit': 7,
       'x-unknown': 1,
     }
     expect(settings(all)).toEqual({
@@ -45,6 +50,9 @@ describe('the settings of a queue', () => {
       maxPriority: 255,
       overflow: 'reject-publish',
       isSingleActiveConsumer: true,
+      consumerTimeoutMs: 60_000,
+      deadLetterStrategy: 'at-most-once',
+      deliveryLimit: 7,
     })
   })
 
