@@ -8,7 +8,7 @@ import type { Exchange } from '../exchanges/exchange.ts'
 import { policyBytes } from '../memory/topology-bytes.ts'
 import type { TopologyMemory } from '../memory/topology-memory.ts'
 import type { Queue } from '../queues/queue.ts'
-import type { QueueSettings } from '../queues/queue-arguments.ts'
+import { areEqualSettings, type QueueSettings } from '../queues/queue-arguments.ts'
 import { queueType } from '../queues/queue-kinds.ts'
 import type { SharedArguments } from '../queues/shared-arguments.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
@@ -143,7 +143,18 @@ export class VhostPolicies {
       }
       return false
     }
-    if (!step(AT_ONCE_PATTERNS)) this.#vhost.longWork.start(STEP_PATTERNS, step, () => {})
+    const goOn = (): void => {
+      // What could not go on by its policies is passed over: the others do.
+      this.#vhost.longWork.start(STEP_PATTERNS, step, (isDone) => {
+        if (!isDone) goOn()
+      })
+    }
+    let isDone = false
+    try {
+      isDone = step(AT_ONCE_PATTERNS)
+    } finally {
+      if (!isDone) goOn()
+    }
   }
 
   #applyTo(target: Exchange | Queue): void {
@@ -152,7 +163,7 @@ export class VhostPolicies {
       return
     }
     const settings = this.queueSettings(target.name, target.arguments)
-    if (!target.isDeleted && target.settings !== settings) target.applySettings(settings)
+    if (!target.isDeleted && !areEqualSettings(target.settings, settings)) target.applySettings(settings)
   }
 
   #applied(): void {

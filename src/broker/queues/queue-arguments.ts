@@ -167,6 +167,13 @@ export const queueSettings: (all: FieldTable, policy?: FieldTable) => QueueSetti
   queueType,
 )
 
+/** Whether a queue does the same by both. */
+export function areEqualSettings(one: QueueSettings, other: QueueSettings): boolean {
+  if (one === other) return true
+  // Both have an entry for each setting.
+  return (Object.keys(one) as (keyof QueueSettings)[]).every((setting) => one[setting] === other[setting])
+}
+
 const COMPARED_BY_TYPE = {
   classic: argumentsOf(QUEUE_ARGUMENTS, 'classic'),
   quorum: argumentsOf(QUEUE_ARGUMENTS, 'quorum'),

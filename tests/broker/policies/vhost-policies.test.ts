@@ -44,6 +44,40 @@ describe('policies apply', () => {
     expect(apply).toHaveBeenCalledOnce()
   })
 
+  test('to no queue for which nothing changes, whatever else there is: neither is its lease renewed', () => {
+    const queues = Array.from({ length: 70 }, (_, at) => {
+      return model.queue(`q${at}`, { arguments: fieldTable({ 'x-expires': 1000 + at }) })
+    })
+    queues.push(model.queue('large', { arguments: fieldTable({ 'x-expires': 1000, large: 'x'.repeat(2000) }) }))
+    const applied = queues.map((queue) => vi.spyOn(queue, 'applySettings'))
+    for (let at = 0; at < 3; at++) {
+      model.clock.turn(333)
+      set('p', maxLength(at, '^other'))
+      model.run()
+    }
+    for (const apply of applied) expect(apply).not.toHaveBeenCalled()
+    model.clock.turn(1)
+    expect(queues.filter(({ isDeleted }) => isDeleted).map(({ name }) => name)).toEqual(['q0', 'large'])
+  })
+
+  test('to the others, too, when a queue cannot go on by its policies', () => {
+    const queues = Array.from({ length: 2000 }, (_, at) => model.queue(`q${at}`))
+    const broken = [queues[10], queues[1500], queues[1999]].map((queue) => {
+      return vi.spyOn(queue as Queue, 'applySettings').mockImplementation(() => {
+        throw new Error('a defect')
+      })
+    })
+    expect(() => set('p', maxLength(5))).toThrow('a defect')
+    const told = vi.fn()
+    model.vhost.policies.whenApplied(told)
+    expect(told).not.toHaveBeenCalled()
+    expect(() => model.run()).toThrow('a defect')
+    expect(model.defects).toHaveLength(2)
+    for (const apply of broken) expect(apply).toHaveBeenCalledOnce()
+    expect(told).toHaveBeenCalledOnce()
+    expect(lengths(queues).filter((length) => length === 5)).toHaveLength(1997)
+  })
+
   test('turn by turn to very many queues, and to those that are declared meanwhile', () => {
     const queues = Array.from({ length: 5000 }, (_, at) => model.queue(`q${at}`))
     set('p', maxLength(5))
