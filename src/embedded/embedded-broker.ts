@@ -240,8 +240,9 @@ export class EmbeddedBroker {
    * Moves ready messages from one queue to the end of another, the next one first, and resolves with how many once that is
    * durable. Each is in one of both at any time: a crash loses and doubles none, and may leave some where they were. They keep all
    * that their publishers sent; the time that they may wait begins anew. It ends early when the source has no more, when the target
-   * refuses one by its limits, and when one of both is deleted. Rejects with BrokerError: `not-found`, `resource-locked`; RangeError when
-   * both are the same.
+   * refuses one by its limits, and when one of both is deleted. A target that drops its oldest messages to keep to a length
+   * (`x-overflow: drop-head`, the default) refuses none, and drops what is moved to it like any other. Rejects with BrokerError:
+   * `not-found`, `resource-locked`; RangeError when both are the same.
    */
   async moveMessages(from: string, to: string, options: MoveOptions = {}): Promise<number> {
     checkOptions('moveMessages', options, MOVE_CHECKS)

@@ -21,7 +21,8 @@ export interface MoveTools {
 
 /**
  * Moves up to so many messages, and no more than are ready now. `onEnd` is told how many: fewer when there are no more, when the target refuses one
- * by its limits, when a queue is deleted, and when the server stops.
+ * by its limits, when a queue is deleted, and when the server stops. A target that drops its oldest messages refuses none, and drops
+ * what was moved to it like any others.
  */
 export function moveMessages(
   from: Queue,

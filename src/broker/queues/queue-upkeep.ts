@@ -252,8 +252,10 @@ export class QueueUpkeep implements DropRules {
     else this.#dropDue()
   }
 
-  /** The queue is gone. */
+  /** The queue is gone: what it waits for may still call back, and finds nothing that is due. */
   stop(): void {
+    this.#leaseMs = undefined
+    this.#setTimes(NEVER, NEVER)
     this.#deadline.stop()
   }
 }

@@ -54,6 +54,18 @@ describe('timers', () => {
     model.vhost.removeQueue(timed)
     expect(model.clock.timers.size).toBe(0)
   })
+
+  test('there is none left when the queue is gone while it drops messages, or while it is looked for one', () => {
+    const timed = queue({ 'x-message-ttl': 100, 'x-expires': 5000 })
+    for (let count = 0; count < 5000; count++) publish('a')
+    model.clock.turn(100)
+    expect(timed.readyCount).toBeGreaterThan(0)
+    model.vhost.removeQueue(timed)
+    model.run()
+    expect(model.clock.timers.size).toBe(0)
+    timed.findNext(() => {})
+    expect(model.clock.timers.size).toBe(0)
+  })
 })
 
 describe('a message', () => {
