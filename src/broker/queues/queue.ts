@@ -94,7 +94,6 @@ export class Queue {
     return this.settings.deliveryLimit !== undefined
   }
 
-  /** How many logs its messages are in. */
   get logCount(): number {
     return this.#messages.logCount
   }
@@ -152,7 +151,6 @@ export class Queue {
     if (this.consumers.count > 0) this.wake()
   }
 
-  /** Goes on by these settings. */
   applySettings(settings: QueueSettings): void {
     this.settings = settings
     if (settings.consumerTimeoutMs !== undefined) this.#surroundings.hasConsumerTimeouts = true
@@ -174,7 +172,6 @@ export class Queue {
     this.#upkeep?.renewLease()
   }
 
-  /** Its time is over. */
   end(): void {
     this.#surroundings.removeQueue(this)
   }
@@ -253,9 +250,9 @@ export class Queue {
   }
 
   /**
-   * Takes one message for basic.get: read it before calling anything else of the queue. With `isNoAck` it is settled
-   * when `read` returns, otherwise the reader settles or requeues it later. What is `unread` has to be read back from the
-   * disk first: `whenReadable` is called when the caller should try again.
+   * Takes one message for basic.get: read it before calling anything else of the queue. It comes back when `read` throws.
+   * With `isNoAck` it is settled when `read` returns, otherwise the reader settles or requeues it later. What is `unread` has
+   * to be read back from the disk first: `whenReadable` is called when the caller should try again.
    */
   get(
     isNoAck: boolean,
@@ -264,8 +261,8 @@ export class Queue {
   ): 'taken' | 'empty' | 'unread' {
     const state = this.isPaused ? 'empty' : this.findNext(whenReadable)
     if (state !== 'found') return state
-    this.deliveredCount++
     this.takeFound(isNoAck, read)
+    this.deliveredCount++
     return 'taken'
   }
 
@@ -284,12 +281,17 @@ export class Queue {
   /** Takes what `findNext` has found. */
   takeFound(isNoAck: boolean, read: (segment: Segment, index: number, isRedelivered: boolean) => void): void {
     const messages = this.#messages
-    messages.take(!isNoAck)
+    messages.take(true)
     const segment = messages.segment as Segment
     const { index } = messages
-    if (!isNoAck) this.unackedCount++
-    read(segment, index, messages.isRedelivered)
-    if (isNoAck) messages.finish(segment, index)
+    this.unackedCount++
+    try {
+      read(segment, index, messages.isRedelivered)
+    } catch (error) {
+      this.settle(segment, index, 'requeue')
+      throw error
+    }
+    if (isNoAck) this.settle(segment, index, 'ack')
     this.#upkeep?.headChanged()
   }
 

@@ -186,6 +186,22 @@ describe('Queue', () => {
     expect(queue.unackedCount).toBe(0)
   })
 
+  test.each([true, false])('takes back what its reader throws at, with noAck %s', (isNoAck) => {
+    const model = new Model()
+    const queue = model.queue('q')
+    publish(queue, 'first', 'second')
+    const { readyBytes } = queue
+    const defect = new Error('broken reader')
+    const fail = (): never => {
+      throw defect
+    }
+    expect(() => get(queue, isNoAck, fail)).toThrow(defect)
+    expect(queue).toMatchObject({ readyCount: 2, unackedCount: 0, deliveredCount: 0, readyBytes, unackedBytes: 0 })
+    expect(get(queue, true, (_segment, _index, isRedelivered) => expect(isRedelivered).toBe(true))).toBe(true)
+    expect(drain(queue)).toEqual(['second'])
+    expect(queue).toMatchObject({ readyCount: 0, unackedCount: 0, readyBytes: 0, unackedBytes: 0 })
+  })
+
   test('purges what is ready and leaves what is unacked', () => {
     const model = new Model()
     const queue = model.queue('q')
