@@ -255,7 +255,7 @@ export class Server {
     await ports
     this.#parts.memoryWatch.stop()
     this.#parts.vhosts.close(new Error(STOPPED))
-    this.core.longWork.finish()
+    this.core.finish()
     await this.#storage.close()
     this.#parts.journalWatch.stop()
     this.core.close()

@@ -36,12 +36,23 @@ export class AgeRecord {
     this.#cancel = this.#ages.after(LOOK_MS, this.#look)
   }
 
+  /** Looks for the last time: the storage must still take what it finds. */
+  finish(): void {
+    this.stop()
+    this.#save()
+  }
+
   stop(): void {
     this.#cancel?.()
   }
 
   readonly #look = (): void => {
     this.begin()
+    this.#save()
+  }
+
+  /** Saves the state of the clock where the saved one tells too little of it. */
+  #save(): void {
     if (!this.#ages.isUsed) return
     const { state } = this.#ages
     const { offsetMs, nowMs } = this.#saved ?? { offsetMs: 0, nowMs: Number.NEGATIVE_INFINITY }

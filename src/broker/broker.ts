@@ -175,6 +175,12 @@ export class Broker {
     return true
   }
 
+  /** Finishes what the storage has to take before it closes. */
+  finish(): void {
+    this.longWork.finish()
+    if (this.#storage.isDurable) this.#ageRecord.finish()
+  }
+
   close(): void {
     this.#past = this.stats()
     this.#ageRecord.stop()

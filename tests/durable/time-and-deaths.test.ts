@@ -1,5 +1,5 @@
 // What a restart makes of messages that expire, of dead letters and of how often messages came back.
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { deathsOf, headersOf, take } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import type { WireTable } from '../support/wire-values.ts'
@@ -13,7 +13,10 @@ beforeEach(async () => {
   channel = await server.confirming()
 })
 
-afterEach(() => server.remove())
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await server.remove()
+})
 
 const DURABLE = { durable: true, exclusive: false }
 const TO_DEAD = { 'x-dead-letter-exchange': 'dead', 'x-dead-letter-routing-key': 'k' }
@@ -126,4 +129,13 @@ test('a restart gives a queue all of its time again', async () => {
   await channel.queue({ ...DURABLE, arguments: { 'x-expires': 700 } }, 'q')
   await restart(() => passed(800))
   expect((await channel.call('queue.declare', { queue: 'q', passive: true })).args.queue).toBe('q')
+})
+
+test('a clock of the system that was set ahead right before a restart expires nothing', async () => {
+  await channel.queue({ ...DURABLE, arguments: { 'x-message-ttl': 600_000 } }, 'q')
+  await publish('q', 'a')
+  const system = Date.now.bind(Date)
+  vi.spyOn(Date, 'now').mockImplementation(() => system() + 3_600_000)
+  await restart()
+  expect(await channel.drain('q')).toEqual(['a'])
 })
