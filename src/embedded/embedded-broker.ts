@@ -85,7 +85,10 @@ export class EmbeddedBroker {
       publisher,
       deliveries: this.#deliveries,
       whenDurable: () => this.whenDurable(),
-      requireRunning: vhosts.context.requireRunning,
+      requireRunning: () => {
+        vhosts.context.requireRunning()
+        vhost.ages.lookAnew()
+      },
     })
   }
 
@@ -205,6 +208,7 @@ export class EmbeddedBroker {
   publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
     this.#requireVhost()
     const publications = Array.from(messages, (message) => this.#publisher.prepare(encodeAddressed(message)))
+    this.#vhost.ages.lookAnew() // the caller's code may have made the messages one by one
     const outcomes = publications.map(enqueue)
     if (outcomes.includes('refused')) throw refuse.partialTransaction()
     return outcomes.map((outcome) => ({ routed: outcome === 'routed' }))
@@ -352,10 +356,14 @@ export class EmbeddedBroker {
     return this.#vhosts.names()
   }
 
-  /** Throws Error after a shutdown, BrokerError when the virtual host is gone. */
+  /**
+   * Throws Error after a shutdown, BrokerError when the virtual host is gone. Every call begins here, and the time of its own: the
+   * caller's code may have worked for long in this turn.
+   */
   #requireVhost(): Vhost {
     this.#vhosts.context.requireRunning()
     const vhost = this.#vhost
+    vhost.ages.lookAnew()
     if (this.#vhosts.context.core.vhost(vhost.name) !== vhost) throw refuse.missingVhost(vhost.name)
     return vhost
   }

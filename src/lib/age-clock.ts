@@ -24,6 +24,7 @@ export class AgeClock implements Clock {
   readonly #atTurnEnd: ((work: () => void) => void) | undefined
   /** The time when this turn asked for it first; not a number before it did. */
   #turnMs = Number.NaN
+  #awaitsTurnEnd = false
   /** Whether it was ever asked for the time. */
   isUsed = false
 
@@ -51,11 +52,20 @@ export class AgeClock implements Clock {
     const nowMs = this.monotonicMs()
     if (this.#atTurnEnd === undefined) return nowMs
     this.#turnMs = nowMs
-    this.#atTurnEnd(this.#endTurn)
+    if (!this.#awaitsTurnEnd) {
+      this.#awaitsTurnEnd = true
+      this.#atTurnEnd(this.#endTurn)
+    }
     return nowMs
   }
 
   readonly #endTurn = (): void => {
+    this.#awaitsTurnEnd = false
+    this.lookAnew()
+  }
+
+  /** This turn may have taken long already: the next one to ask for its time gets the time that it is then. */
+  lookAnew(): void {
     this.#turnMs = Number.NaN
   }
 

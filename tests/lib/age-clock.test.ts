@@ -58,6 +58,24 @@ describe('the clock of ages', () => {
     expect(resumed(clockAt(TODAY - YEAR + 3 * HOUR), clock.state).monotonicMs()).toBe(TODAY + 3 * HOUR)
   })
 
+  test('gives a turn one time, unless it is to look anew, and waits for the end of the turn once', () => {
+    const system = clockAt(TODAY)
+    const ends: (() => void)[] = []
+    const clock = new AgeClock(system, (work) => ends.push(work))
+    const times = [clock.turnMs()]
+    system.turn(400)
+    times.push(clock.turnMs())
+    clock.lookAnew()
+    times.push(clock.turnMs())
+    system.turn(5)
+    times.push(clock.turnMs())
+    expect(times).toEqual([TODAY, TODAY, TODAY + 400, TODAY + 400])
+    expect(ends.length).toBe(1)
+    ends[0]?.()
+    expect(clock.turnMs()).toBe(TODAY + 405)
+    expect(ends.length).toBe(2)
+  })
+
   test('has the timers of the system', () => {
     const system = clockAt(TODAY)
     const done: number[] = []

@@ -248,6 +248,7 @@ export class QueueUpkeep implements DropRules {
   }
 
   #due(): void {
+    this.#tools.ages.lookAnew()
     if (this.#lookAtClock().#nowMs >= this.#endAtMs) this.#queue.end()
     else this.#dropDue()
   }
