@@ -67,6 +67,8 @@ export class QueueUpkeep implements DropRules {
   /** When the next ready message expires, or may, and when the queue ends. */
   #headAtMs = NEVER
   #endAtMs = NEVER
+  /** The next ready message is being read back. */
+  #awaitsHead = false
 
   constructor(queue: KeptQueue, messages: QueueMessages, tools: UpkeepTools) {
     this.#queue = queue
@@ -228,8 +230,21 @@ export class QueueUpkeep implements DropRules {
     const messages = this.#messages
     if (messages.readyCount === 0) this.#soonestMs = NEVER
     // What is being dropped, or read back for that, is looked at when that is done.
-    const isThere = !this.#drops.isUnderWay && messages.peek()
+    const isThere = !this.#drops.isUnderWay && this.#isHeadThere()
     this.#setTimes(isThere ? expiresAtOf(messages.segment as Segment, messages.index) : NEVER, this.#endAtMs)
+  }
+
+  /** Whether the next ready message is in memory. If not, it is read back: its time may come before the queue is used again. */
+  #isHeadThere(): boolean {
+    const messages = this.#messages
+    if (messages.peek()) return true
+    if (messages.readyCount > 0 && !this.#awaitsHead) this.#awaitsHead = !messages.isReadable(this.#headRead)
+    return false
+  }
+
+  readonly #headRead = (): void => {
+    this.#awaitsHead = false
+    this.headChanged()
   }
 
   // --- what is due at a time
