@@ -151,7 +151,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  /** With the numbers of its logs, by their places. Called again when it has another one, and when messages with times of their own have come. */
+  /** With the numbers of its logs, by their places. Called again when it has another one, and when messages have come with times that its arguments do not give them. */
   queueAdded(queue: Queue, [logId = 0, ...moreIds]: readonly number[]): void {
     put(this.#queues, [queue.vhostName, queue.name], () => [
       ['id', number(logId)],

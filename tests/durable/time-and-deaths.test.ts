@@ -62,6 +62,23 @@ test.each([
   await channel.expectCounts('q', 0, 0)
 })
 
+test.each(['policies', 'operatorPolicies'] as const)(
+  'a message that has its time by a policy expires at it after a restart, also when the policy is gone: %s',
+  async (kind) => {
+    await declareDead()
+    await channel.queue({ ...DURABLE, arguments: TO_DEAD }, 'q')
+    const policies = server.server.broker[kind]
+    await policies.set('short', { pattern: '^q$', definition: { 'message-ttl': 150 } })
+    await publish('q', 'a')
+    await policies.delete('short')
+    await publish('q', 'stays')
+    await restart(() => passed(150))
+    await channel.consume('z-dead', { noAck: true })
+    await channel.expectBodies('a')
+    expect(await channel.drain('q')).toEqual(['stays'])
+  },
+)
+
 test('time goes on while the broker is down, and what is left of it counts', async () => {
   await declareDead()
   await channel.queue({ ...DURABLE, arguments: { ...TO_DEAD, 'x-message-ttl': 1500 } }, 'q')

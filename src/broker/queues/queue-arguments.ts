@@ -26,6 +26,8 @@ import {
 } from './argument-table.ts'
 import { QUEUE_TYPES, queueType } from './queue-kinds.ts'
 
+/** The time that every message has. */
+export const MESSAGE_TTL = 'x-message-ttl'
 const QUEUE_TYPE = 'x-queue-type'
 const PRIORITY_MAX = 255n
 const DEAD_LETTER_STRATEGIES = ['at-most-once', 'at-least-once'] as const
@@ -47,7 +49,7 @@ const QUEUE_ARGUMENTS = {
     read: asNumber,
     policy: 'lower',
   },
-  'x-message-ttl': {
+  [MESSAGE_TTL]: {
     types: CLASSIC_AND_QUORUM,
     check: integer(time),
     setting: 'messageTtlMs',

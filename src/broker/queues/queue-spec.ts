@@ -12,7 +12,7 @@ export interface QueueSpec {
   readonly arguments: FieldTable
   /** The session that an exclusive queue belongs to. */
   readonly owner: Session | undefined
-  /** Some of its messages have times of their own. */
+  /** Messages came with times that its arguments do not give them. */
   readonly hasExpirations?: boolean
 }
 

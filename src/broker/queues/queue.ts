@@ -8,7 +8,7 @@ import type { Session } from '../session.ts'
 import type { QueueTypeName } from './argument-table.ts'
 import type { Consumer } from './consumer.ts'
 import { hasExpiration } from './message-ttl.ts'
-import type { QueueSettings } from './queue-arguments.ts'
+import { MESSAGE_TTL, type QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
 import { queueType } from './queue-kinds.ts'
 import type { QueueMessages } from './queue-messages.ts'
@@ -31,7 +31,7 @@ export class Queue {
   /** What it does by its arguments and by policy. */
   settings: QueueSettings
   consumers = NO_CONSUMERS
-  /** Some of its messages have times of their own, which has to be known after a restart. */
+  /** Messages came with times that its arguments do not give them, which has to be known after a restart. */
   hasExpirations: boolean
   /** Called when that is so for the first time. */
   whenExpirations: (() => void) | undefined
@@ -46,11 +46,12 @@ export class Queue {
   #isScheduled = false
   /** Made when the queue waits for the disk first. */
   #wake: (() => void) | undefined
-  #isCancelling = false
   /** What gives back the rest of messages that come back turn by turn. */
   #returning: Set<() => void> | undefined
   /** Messages that leave for their dead letter queues, once there were any. */
   #dying: DeadLetterLine | undefined
+  /** A policy gives every message a time. It may be gone after a restart. */
+  #hasPolicyTtl = false
   /** Where its settings ask for more than keeping and delivering messages. */
   #upkeep: QueueUpkeep | undefined
   readonly #messages: QueueMessages
@@ -129,7 +130,7 @@ export class Queue {
   }
 
   #publishWithCare(message: Message): boolean {
-    if (!this.hasExpirations && hasExpiration(message)) {
+    if (!this.hasExpirations && (this.#hasPolicyTtl || hasExpiration(message))) {
       this.hasExpirations = true
       this.applySettings(this.settings)
       this.whenExpirations?.()
@@ -153,11 +154,11 @@ export class Queue {
 
   applySettings(settings: QueueSettings): void {
     this.settings = settings
+    this.#hasPolicyTtl = settings.messageTtlMs !== undefined && !this.arguments.has(MESSAGE_TTL)
     if (settings.consumerTimeoutMs !== undefined) this.#surroundings.hasConsumerTimeouts = true
     this.deadLetters = settings.deadLetterExchange === undefined ? undefined : this.#surroundings.deadLettersOf(this)
-    if (this.hasExpirations || needsUpkeep(settings)) {
+    if (this.hasExpirations || needsUpkeep(settings))
       this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
-    }
     if (this.hasExpirations) this.#upkeep?.expectExpirations()
     this.#upkeep?.apply(settings)
   }
@@ -385,8 +386,7 @@ export class Queue {
 
   /** Drops everything and tells the consumers. Called by the vhost, which has forgotten the queue already. */
   close(): void {
-    if (this.#isCancelling) return
-    this.#isCancelling = true
+    if (this.isDeleted) return
     this.isDeleted = true
     this.#upkeep?.stop()
     for (const consumer of this.consumers.all()) {
