@@ -26,6 +26,8 @@ export interface EntityRecords {
   /** `encode` is called only when the entity has to be written. */
   put(key: readonly string[], encode: () => Uint8Array): void
   remove(key: readonly string[]): void
+  /** Removes those that made no sense to this version and stay all the same, if their keys begin so; whether there were any. */
+  removeRefused(keyBegin: readonly string[]): boolean
   /** Whether the entity was put or removed and that is not durable yet. */
   isStaged(key: readonly string[]): boolean
 }
@@ -42,6 +44,8 @@ export class EntityRegistry {
   readonly #storage: Storage
   readonly #kinds = new Map<number, EntityKind>()
   readonly #staged = new StagedEntities()
+  /** The keys of those that could not be made again and stay, by their kinds. */
+  readonly #kept = new Map<number, (readonly string[])[]>()
   /** What is being made again, and its key. */
   #restoring: { readonly kind: number; readonly key: readonly string[] } | undefined
 
@@ -60,6 +64,7 @@ export class EntityRegistry {
     return {
       put: (key, encode) => this.#put(kind, key, encode),
       remove: (key) => this.#remove(kind, key),
+      removeRefused: (keyBegin) => this.#removeRefused(kind, keyBegin),
       isStaged: (key) => this.#staged.has(idOf(kind.number, keyText(key))),
     }
   }
@@ -92,9 +97,10 @@ export class EntityRegistry {
         counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
       } catch (error) {
         refuse(entity, kind.name, error)
+        this.#keepRefused(kind)
       }
+      this.#restoring = undefined
     }
-    this.#restoring = undefined
     return { counts, refused, problems }
   }
 
@@ -131,6 +137,26 @@ export class EntityRegistry {
     const restoring = this.#restoring
     if (restoring?.kind !== kind || restoring.key.length !== parts.length) return false
     return parts.every((part, at) => part === restoring.key[at])
+  }
+
+  #keepRefused(kind: EntityKind): void {
+    // One whose key makes no sense either is not found by it.
+    if (kind.staysWhenRefused !== true || this.#restoring === undefined) return
+    const keys = this.#kept.get(kind.number) ?? []
+    this.#kept.set(kind.number, [...keys, this.#restoring.key])
+  }
+
+  #removeRefused(kind: EntityKind, keyBegin: readonly string[]): boolean {
+    const keys = this.#kept.get(kind.number) ?? []
+    const isMeant = (key: readonly string[]): boolean => keyBegin.every((part, at) => part === key[at])
+    const going = keys.filter(isMeant)
+    if (going.length === 0) return false
+    for (const key of going) this.#remove(kind, key)
+    this.#kept.set(
+      kind.number,
+      keys.filter((key) => !isMeant(key)),
+    )
+    return true
   }
 
   #remove(kind: EntityKind, parts: readonly string[]): void {

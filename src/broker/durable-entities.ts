@@ -11,7 +11,7 @@ import { isExchangeType } from './exchanges/types/exchange-types.ts'
 import { decodeLimits, encodeLimits } from './limits/limit-values.ts'
 import { VHOST_LIMITS, type VhostLimitRecords, type VhostLimitValues } from './limits/vhost-limits.ts'
 import { isReserved } from './names.ts'
-import { isPolicyKind, type Policy, type PolicyKind } from './policies/policy.ts'
+import { isPolicyKind, makePolicy, type Policy, type PolicyKind } from './policies/policy.ts'
 import type { PolicyRecords } from './policies/vhost-policies.ts'
 import type { Queue } from './queues/queue.ts'
 import { queueTypeNamed } from './queues/queue-kinds.ts'
@@ -79,7 +79,10 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
       name: 'limits of vhost',
       staysWhenRefused: true,
       journal: ([vhostName = '']) => journalOf(vhostName),
-      restore: (key, value) => vhost(nameIn(key, 0)).limits.set(decodeLimits(VHOST_LIMITS, value)),
+      restore: (key, value) => {
+        const limits = decodeLimits(VHOST_LIMITS, value)
+        vhost(nameIn(key, 0)).limits.set(limits)
+      },
     })
     this.#exchanges = register(2, 'exchange', EXCHANGE_LAYOUT, restoreExchange)
     this.#queues = register(3, 'queue', QUEUE_LAYOUT, restoreQueue)
@@ -114,6 +117,8 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
 
   vhostRemoved(name: string): void {
     this.#vhosts.remove([name])
+    this.#policies.removeRefused([name])
+    this.#vhostLimits.removeRefused([name])
   }
 
   vhostLimitsSet(vhost: string, limits: VhostLimitValues): void {
@@ -131,6 +136,10 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
       ['priority', { type: 'd', value: priority }],
       ['definition', text(JSON.stringify(definition))],
     ])
+  }
+
+  refusedPolicyRemoved(vhost: string, kind: PolicyKind, name: string): boolean {
+    return this.#policies.removeRefused([vhost, kind, name])
   }
 
   policyRemoved(vhost: string, kind: PolicyKind, name: string): void {
@@ -217,12 +226,14 @@ const restorePolicy: Restore = (vhost, key, fields) => {
   const kind = nameIn(key, 1)
   const priority = fields.field('priority')
   if (!isPolicyKind(kind)) throw new Error(`there is no kind '${kind}' of policies`)
-  vhost(nameIn(key, 0)).policies.set(kind, nameIn(key, 2), {
+  // What makes no sense must not bring back a virtual host.
+  const policy = makePolicy(kind, nameIn(key, 2), {
     pattern: fields.text('pattern'),
     applyTo: fields.text('applyTo'),
     priority: priority?.type === 'd' ? priority.value : undefined,
     definition: JSON.parse(fields.text('definition')),
   })
+  vhost(nameIn(key, 0)).policies.put(kind, policy)
 }
 
 const restoreExchange: Restore = (vhost, key, fields) => {

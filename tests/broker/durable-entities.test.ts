@@ -77,6 +77,39 @@ describe('durable entities', () => {
   })
 
   test.each([
+    ['policy', '6 ["gone","policy","p"]'],
+    ['policy of a later kind', '6 ["gone","wish","p"]'],
+    ['limits', '7 ["gone"]'],
+  ])('that make no sense and stay make no virtual host, and go with one: %s', (_, id) => {
+    const [kind = '', key = ''] = [id.slice(0, 1), id.slice(2)]
+    const value = Buffer.from('damage')
+    storage.entities.set(id, { kind: Number(kind), key, value })
+    const { broker, restored } = start()
+    expect(restored.problems).toHaveLength(1)
+    expect(broker.vhost('gone')).toBeUndefined()
+    expect(storage.entities.has(id)).toBe(true)
+    broker.createVhost('other')
+    broker.deleteVhost('other')
+    expect(storage.entities.has(id)).toBe(true)
+    broker.createVhost('gone')
+    broker.deleteVhost('gone')
+    expect(storage.entities.has(id)).toBe(false)
+    expect(start().restored.problems).toEqual([])
+  })
+
+  test('a policy that makes no sense can be deleted, and another one takes its place', () => {
+    const id = '6 ["/","policy","p"]'
+    const value = Buffer.from('damage')
+    storage.entities.set(id, { kind: 6, key: '["/","policy","p"]', value })
+    const { policies } = start().broker.requireVhost('/')
+    expect(policies.remove('operator policy', 'p')).toBe(false)
+    expect(storage.entities.has(id)).toBe(true)
+    expect(policies.remove('policy', 'p')).toBe(true)
+    expect(storage.entities.has(id)).toBe(false)
+    expect(policies.remove('policy', 'p')).toBe(false)
+  })
+
+  test.each([
     ['vhost', '1 ["/"]', Buffer.from('damage'), {}],
     ['exchange', '2 ["/","x"]', Buffer.alloc(4), { exchange: undefined, binding: undefined }],
     ['queue', '3 ["/","q"]', Buffer.alloc(4), { queue: 1, binding: undefined }],

@@ -37,6 +37,8 @@ export interface PolicyTargets {
 export interface PolicyRecords {
   policySet(vhost: string, kind: PolicyKind, policy: Policy): void
   policyRemoved(vhost: string, kind: PolicyKind, name: string): void
+  /** Removes the record of one that made no sense at the start; false when there is none. */
+  refusedPolicyRemoved(vhost: string, kind: PolicyKind, name: string): boolean
 }
 
 export class VhostPolicies {
@@ -56,7 +58,12 @@ export class VhostPolicies {
 
   /** Takes the place of an earlier one of the same name. Throws BrokerError that tells of all that is wrong with it. */
   set(kind: PolicyKind, name: string, request: PolicyRequest): void {
-    const policy = makePolicy(kind, name, request)
+    this.put(kind, makePolicy(kind, name, request))
+  }
+
+  /** The same with a policy that has passed its checks. */
+  put(kind: PolicyKind, policy: Policy): void {
+    const { name } = policy
     const isNew = this.#set.policy(kind, name) === undefined
     if (isNew && this.#set.policies(kind).length >= POLICIES_MAX) {
       throw refuse.tooManyPolicies(kind, name, this.#vhost.name, POLICIES_MAX)
@@ -70,7 +77,7 @@ export class VhostPolicies {
 
   /** False when there is none of that name. */
   remove(kind: PolicyKind, name: string): boolean {
-    if (!this.#forget(kind, name)) return false
+    if (!this.#forget(kind, name)) return this.#records.refusedPolicyRemoved(this.#vhost.name, kind, name)
     this.#records.policyRemoved(this.#vhost.name, kind, name)
     this.#apply()
     return true
