@@ -22,6 +22,6 @@ export function evictSegment(segment: Segment, { ready, pool, recorder }: Evicte
   if (!segment.isResident || ready.isDueSoon(segment) || !recorder.isSafe(segment)) return 0
   if (segment.taken !== undefined || !ready.isBehindCursor(segment, 0)) segment.keepBodyBytes()
   segment.unloadedBytes = ready.bytesIn(segment)
-  segment.appendedBytes = 0
+  segment.isAsAppended = false
   return pool.evict(segment)
 }

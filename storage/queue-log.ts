@@ -304,6 +304,7 @@ export class QueueLog {
    * bodies count with so many bytes.
    */
   restore(segment: Segment, readyCount: number, readyBytes: number): void {
+    segment.isAsAppended = false
     this.#chain.add(segment)
     this.#joined(segment)
     this.readyCount += readyCount

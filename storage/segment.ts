@@ -65,8 +65,10 @@ export class Segment {
   taken: PositionSet | undefined
   /** Records that could not be read back. */
   damaged: PositionSet | undefined
-  /** Bytes of the bodies of all its records; 0 once it has left memory, for some of them may not come back. */
+  /** Bytes of the bodies that were appended to it … */
   appendedBytes = 0
+  /** … which are those of all its records, if it has been in memory all the time: what is read back may lack some. */
+  isAsAppended = true
   /** While it is not in memory: what the bodies of its ready records are counted with. */
   unloadedBytes = 0
   /** Bytes of the bodies of its records, which are known without having it in memory. */
@@ -180,7 +182,7 @@ export class Segment {
 
   /** Bytes of the bodies of these records. */
   bodyBytesIn(first: number, end: number): number {
-    if (first === 0 && end === this.count && this.appendedBytes > 0) return this.appendedBytes
+    if (first === 0 && end === this.count && this.isAsAppended) return this.appendedBytes
     let bytes = 0
     for (let index = first; index < end; index++) bytes += this.bodyBytes(index)
     return bytes
@@ -248,6 +250,7 @@ export class Segment {
     this.damaged = undefined
     this.unloadedBytes = 0
     this.appendedBytes = 0
+    this.isAsAppended = true
     this.#bodyBytes = undefined
     this.notes = undefined
     this.log = undefined

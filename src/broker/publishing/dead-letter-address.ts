@@ -12,6 +12,7 @@ import { Message } from '../messages/message.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { DeadLetterReason, DeadLetters } from '../queues/settlement.ts'
 import type { DeadLetterOffice } from './dead-letter-office.ts'
+import type { FanOut } from './fan-out.ts'
 
 /** With more than this many waiting, what need not die now should not. */
 const BEHIND_COUNT = 256
@@ -44,6 +45,8 @@ export class DeadLetterAddress implements DeadLetters {
   #waiting: Waiting[] = []
   /** Those in front have gone. */
   #first = 0
+  /** The one that waited longest is being read back. */
+  #isReading = false
   /** Those that could not go. */
   #held: Dying[] = []
   /** None of those that were tried again had to stay. */
@@ -51,7 +54,9 @@ export class DeadLetterAddress implements DeadLetters {
   #whenCaughtUp: (() => void)[] = []
   /** The one that waited longest has its turn. */
   #isNext = false
-  /** One is on its way to so many queues that it takes several turns; what becomes of it then. */
+  /** One is on its way to so many queues that it takes several turns, set by the office … */
+  fanOut: FanOut | undefined
+  /** … and what becomes of it then. */
   #whenFannedOut: (() => void) | undefined
 
   private constructor(queue: Queue, target: DeadLetterTarget, office: DeadLetterOffice) {
@@ -80,7 +85,9 @@ export class DeadLetterAddress implements DeadLetters {
   }
 
   take(segment: Segment, index: number, reason: DeadLetterReason): boolean {
-    if (!this.#mayGo()) {
+    // What has no room goes as fast as its publisher is; the rest leaves time to others.
+    if (reason === 'maxlen') this.#clearWay()
+    if (!this.#mayGo(reason !== 'maxlen')) {
       this.#wait({ segment, index, reason })
       return false
     }
@@ -98,7 +105,8 @@ export class DeadLetterAddress implements DeadLetters {
   }
 
   takeRefused(refused: Message): void {
-    if (this.#mayGo()) {
+    this.#clearWay()
+    if (this.#mayGo(false)) {
       const known = refused.extension === undefined ? NOTHING_KNOWN : decodeExtension(Buffer.from(refused.extension))
       if (this.#office.post(this, refused, known, this.#cause('maxlen')) === 'under-way') this.#whenFannedOut = () => {}
       else this.#office.sendWaiting()
@@ -111,12 +119,14 @@ export class DeadLetterAddress implements DeadLetters {
   fanOutEnded(): void {
     const settle = this.#whenFannedOut
     this.#whenFannedOut = undefined
+    this.fanOut = undefined
     settle?.()
     if (this.#waitingCount > 0) this.#office.expect(this)
   }
 
   /** Sends the one that waited longest. Whether the next one may go then. */
   sendNext(): boolean {
+    if (this.#isReading || this.#mustBeRead(this.#waiting[this.#first])) return false
     const next = this.#waiting[this.#first++]
     if (next === undefined) this.#first--
     else {
@@ -134,6 +144,17 @@ export class DeadLetterAddress implements DeadLetters {
     if (this.#waitingCount === 0 && this.#isRetryGood && this.#held.length > 0) this.retry()
     if (this.#whenCaughtUp.length > 0 && !this.isBehind) for (const work of this.#whenCaughtUp.splice(0)) work()
     return this.#waitingCount > 0 && this.#whenFannedOut === undefined
+  }
+
+  /** Whether one has to be read back first: the others keep their places behind it. */
+  #mustBeRead(next: Waiting | undefined): boolean {
+    if (next === undefined || next instanceof Message || next.segment.isResident || this.#queue.isDeleted) return false
+    this.#isReading = true
+    next.segment.log?.load(next.segment, () => {
+      this.#isReading = false
+      this.#office.expect(this)
+    })
+    return true
   }
 
   /** Has those that could not go tried again, some at a time. */
@@ -156,12 +177,21 @@ export class DeadLetterAddress implements DeadLetters {
     return this.#waiting.length - this.#first
   }
 
+  /** Sends at once all that wait, unless one has to be read back. */
+  #clearWay(): void {
+    while (!this.#isNext && !this.#office.isPosting) {
+      this.fanOut?.finish()
+      if (this.#waitingCount === 0 || this.#isReading) return
+      this.sendNext()
+    }
+  }
+
   /** Those that wait go first. */
-  #mayGo(): boolean {
+  #mayGo(isPatient: boolean): boolean {
     const isNext = this.#isNext
     this.#isNext = false
     if (this.#office.isPosting || this.#whenFannedOut !== undefined) return false
-    return isNext || this.#waitingCount === 0
+    return isNext || (this.#waitingCount === 0 && !(isPatient && this.#office.isSpent))
   }
 
   #wait(waiting: Waiting): void {

@@ -7,6 +7,7 @@ import { BODY_BESIDE_BYTES_MIN } from '../../../storage/record.ts'
 import { encodeExtension, type RecordExtension } from '../../../storage/record-extension.ts'
 import { Block } from '../../lib/block.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { Turn } from '../../lib/turn.ts'
 import { DeadLetter } from '../dead-letters/dead-letter.ts'
 import type { DeathCause } from '../dead-letters/death-cause.ts'
 import { Message } from '../messages/message.ts'
@@ -22,6 +23,8 @@ const ONE_TURN_QUEUES_MAX = 64
 /** So many that wait are sent in one turn, and so many between two looks at the clock. */
 const AT_ONCE_MAX = 64
 const STEP_MESSAGES = 16
+/** So long may dead letters keep others waiting, and so long one may that goes to many queues. */
+const TURN_MS = 1
 
 /** What could not go is tried again after so long: RabbitMQ waits for three minutes. */
 const RETRY_MS = 1000
@@ -51,12 +54,19 @@ export class DeadLetterOffice {
   /** Those that hold dead letters which could not go. */
   readonly #holding = new Set<DeadLetterAddress>()
   #isRetryDue = false
+  readonly #fanOutTurn: Turn
+  /** What all dead letters may take of one turn of the event loop, and whether that has begun. */
+  readonly #turn: Turn
+  #isCounting = false
   #isPosting = false
   #isSending = false
   #isSendingLater = false
 
   constructor(tools: OfficeTools) {
     this.#tools = tools
+    const now = (): number => tools.clock.monotonicMs()
+    this.#turn = new Turn(now)
+    this.#fanOutTurn = new Turn(now)
   }
 
   /** One is on its way: others have to wait. */
@@ -81,16 +91,35 @@ export class DeadLetterOffice {
       const queues = this.#write(address, dying, known, cause)
       if (address.isAtLeastOnce && (queues.length === 0 || queues.some((queue) => queue.refuses(message.bodyBytes))))
         return 'held'
-      if (queues.length > ONE_TURN_QUEUES_MAX) {
-        new FanOut(message, queues).goOn(this.#tools.longWork, () => address.fanOutEnded())
-        return 'under-way'
-      }
+      if (queues.length > ONE_TURN_QUEUES_MAX) return this.#fanOut(address, queues)
       for (let i = 0; i < queues.length; i++) (queues[i] as Queue).publish(message)
       return 'done'
     } finally {
       message.release()
       this.#isPosting = false
     }
+  }
+
+  #fanOut(address: DeadLetterAddress, queues: readonly Queue[]): Posted {
+    const fanOut = new FanOut(this.#message, queues)
+    this.#fanOutTurn.begin(TURN_MS)
+    if (fanOut.begin(this.#fanOutTurn)) return 'done'
+    fanOut.goOn(this.#tools.longWork, () => address.fanOutEnded())
+    address.fanOut = fanOut
+    return 'under-way'
+  }
+
+  /** This turn of the event loop has had enough dead letters: others wait. */
+  get isSpent(): boolean {
+    if (this.#isCounting) return this.#turn.leftMs() <= 0
+    this.#isCounting = true
+    this.#turn.begin(TURN_MS)
+    queueMicrotask(this.#endTurn)
+    return false
+  }
+
+  readonly #endTurn = (): void => {
+    this.#isCounting = false
   }
 
   /** The address holds dead letters: has it try again in a while. */
@@ -116,6 +145,7 @@ export class DeadLetterOffice {
       (count) => this.#sendSome(count),
       () => {
         this.#isSendingLater = false
+        this.sendWaiting()
       },
     )
   }
@@ -128,8 +158,14 @@ export class DeadLetterOffice {
       for (const address of this.#due) {
         if (left-- === 0) return false
         this.#due.delete(address)
-        // Behind the others, which this goes on with before it comes here again.
-        if (address.sendNext()) this.#due.add(address)
+        let hasMore = true
+        try {
+          hasMore = address.sendNext()
+        } finally {
+          // Behind the others, which this goes on with before it comes here again.
+          if (hasMore) this.#due.add(address)
+        }
+        if (this.isSpent) return this.#due.size === 0
       }
       return true
     } finally {

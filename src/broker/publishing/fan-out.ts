@@ -19,6 +19,7 @@ export class FanOut {
   #message: Message
   readonly #queues: readonly Queue[]
   #next = 0
+  #finish: (() => void) | undefined
 
   constructor(message: Message, queues: readonly Queue[]) {
     this.#message = message
@@ -39,11 +40,16 @@ export class FanOut {
     const message = this.#message.copy()
     this.#message = message
     const step = (queues: number): boolean => this.#step(queues)
-    longWork.start(STEP_QUEUES, step, (isDone) => {
+    this.#finish = longWork.start(STEP_QUEUES, step, (isDone) => {
       message.release()
       onEnd(isDone)
     })
     return message.head.size + (message.bodyBytes < BODY_BESIDE_BYTES_MIN ? message.bodyBytes : 0)
+  }
+
+  /** Does at once what it would do in further turns. */
+  finish(): void {
+    this.#finish?.()
   }
 
   /** Puts the message into up to so many more queues, except those that are deleted by now; whether all are done. */

@@ -8,6 +8,7 @@ import type { DeadLetterReason, DeadLetters } from './settlement.ts'
 
 /** So many are dropped before others have their turn … */
 const AT_ONCE_MAX = 128
+const LETTERS_AT_ONCE_MAX = 16
 /** … and so many between two looks at the clock. */
 const STEP_MESSAGES = 32
 const KEEP_UP_MESSAGES = 2
@@ -42,6 +43,8 @@ export class HeadDrops {
   #isUnderWay = false
   /** The next one has to be read back first, or dead letters have to go. */
   #isWaiting = false
+  /** They are dropped turn by turn. */
+  #isWorking = false
   /** They are being dropped right now: what comes of that comes in between. */
   #isDropping = false
   #waiting: (() => void)[] = []
@@ -63,7 +66,7 @@ export class HeadDrops {
   /** Drops what is due. False when that takes longer. */
   run(): boolean {
     if (this.#isUnderWay || this.#isDropping) return false
-    const outcome = this.#drop(AT_ONCE_MAX)
+    const outcome = this.#drop(this.#queue.deadLetters === undefined ? AT_ONCE_MAX : LETTERS_AT_ONCE_MAX)
     if (outcome === 'done') return true
     this.#isUnderWay = true
     if (outcome === 'more') this.#goOn()
@@ -116,12 +119,15 @@ export class HeadDrops {
 
   readonly #goOn = (): void => {
     this.#isWaiting = false
+    if (this.#isWorking) return
+    this.#isWorking = true
     let outcome: DropOutcome = 'more'
     const step = (count: number): boolean => {
       outcome = this.#drop(count)
       return outcome !== 'more'
     }
     this.#longWork.start(STEP_MESSAGES, step, (isDone) => {
+      this.#isWorking = false
       if (!isDone || outcome === 'done') this.#end()
     })
   }

@@ -65,18 +65,23 @@ export class DeadLetterLine {
 
   readonly #goOn = (): void => {
     let done = 0
-    try {
-      for (const { segment, index, reason } of this.#waiting) {
-        if (this.#queue.isDeleted) break
-        if (!segment.isResident) {
-          this.#messages.load(segment, this.#goOn)
-          break
-        }
-        done++
-        this.#hand(this.#queue.deadLetters, segment, index, reason)
+    let next: Segment | undefined
+    const defects: unknown[] = []
+    for (const { segment, index, reason } of this.#waiting) {
+      if (this.#queue.isDeleted) break
+      if (!segment.isResident) {
+        next = segment
+        break
       }
-    } finally {
-      this.#waiting = this.#queue.isDeleted ? [] : this.#waiting.slice(done)
+      done++
+      try {
+        this.#hand(this.#queue.deadLetters, segment, index, reason)
+      } catch (error) {
+        defects.push(error) // the others go all the same
+      }
     }
+    this.#waiting = this.#queue.isDeleted ? [] : this.#waiting.slice(done)
+    if (next !== undefined) this.#messages.load(next, this.#goOn)
+    if (defects.length > 0) throw defects[0]
   }
 }

@@ -6,11 +6,19 @@ const TURN_MS = 0.3
 /** Does a step of the work, so many units of it; whether that was the last one. */
 export type Step = (units: number) => boolean
 
+interface Work {
+  readonly units: number
+  /** Does so many units of it. */
+  act(units: number): void
+}
+
 export class LongWork {
-  readonly #pending = new Set<() => void>()
+  /** The one whose turn it is in front. */
+  readonly #pending = new Set<Work>()
   readonly #turn: Turn
   readonly #nextTurn: (work: () => void) => void
   readonly #onDefect: (error: unknown) => void
+  #isScheduled = false
 
   constructor(nextTurn: (work: () => void) => void, now: () => number, onDefect: (error: unknown) => void) {
     this.#nextTurn = nextTurn
@@ -19,8 +27,8 @@ export class LongWork {
   }
 
   /**
-   * Does the work from the next turn on, and looks at the clock after every step of so many units. A step that throws is the
-   * last one. `onEnd` is told whether all is done. Returns what does the rest at once.
+   * Does the work from the next turn on, step by step, in turn with all other such work. A step that throws is the last one.
+   * `onEnd` is told whether all is done. Returns what does the rest at once.
    */
   start(units: number, step: Step, onEnd: (isDone: boolean) => void): () => void {
     const act = (count: number): void => {
@@ -31,28 +39,38 @@ export class LongWork {
         isDone = false
         this.#onDefect(error)
       }
-      this.#pending.delete(finish)
+      this.#pending.delete(work)
       onEnd(isDone)
     }
-    const finish = (): void => {
-      if (this.#pending.has(finish)) act(Number.POSITIVE_INFINITY)
+    const work = { units, act }
+    this.#pending.add(work)
+    this.#schedule()
+    return () => {
+      if (this.#pending.has(work)) act(Number.POSITIVE_INFINITY)
     }
-    const work = (): void => {
-      this.#turn.begin(TURN_MS)
-      while (this.#pending.has(finish)) {
-        act(units)
-        if (!this.#turn.spend(units)) continue
-        if (this.#pending.has(finish)) this.#nextTurn(work)
-        return
-      }
-    }
-    this.#pending.add(finish)
-    this.#nextTurn(work)
-    return finish
   }
 
   /** Does at once all that is left. */
   finish(): void {
-    for (const finish of [...this.#pending]) finish()
+    for (const { act } of [...this.#pending]) act(Number.POSITIVE_INFINITY)
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#nextTurn(this.#run)
+  }
+
+  /** All of it together has one turn, and looks at the clock after every so many units. */
+  readonly #run = (): void => {
+    this.#isScheduled = false
+    this.#turn.begin(TURN_MS)
+    for (const work of this.#pending) {
+      this.#pending.delete(work)
+      this.#pending.add(work)
+      work.act(work.units)
+      if (this.#turn.spend(work.units)) break
+    }
+    if (this.#pending.size > 0) this.#schedule()
   }
 }
