@@ -108,9 +108,10 @@ class Real {
   }
 
   /** Until there is nothing left to be done at this time. What has to be read from the disk comes when it comes. */
-  async settled(expected: object = this.counts): Promise<void> {
+  async settled(expected?: object): Promise<void> {
     const endMs = performance.now() + READ_MS_MAX
-    for (let quiet = 0; quiet < 3 || !isDeepStrictEqual(this.counts, expected); quiet++) {
+    const isThere = (): boolean => expected === undefined || isDeepStrictEqual(this.counts, expected)
+    for (let quiet = 0; quiet < 3 || !isThere(); quiet++) {
       if (performance.now() > endMs) return
       this.#clock.turn(0)
       for (let turn = this.#turns.shift(); turn !== undefined; turn = this.#turns.shift()) {
@@ -140,10 +141,7 @@ class Real {
   async #takeFrom(queue: Queue, isNoAck: boolean): Promise<string | undefined> {
     for (;;) {
       let body: string | undefined
-      let again: (() => void) | undefined
-      const readable = new Promise<void>((resolve) => {
-        again = resolve
-      })
+      let isReadable = false
       const found = queue.get(
         isNoAck,
         (segment, index, isRedelivered) => {
@@ -151,11 +149,12 @@ class Real {
           if (!isNoAck) this.#held.set(id, { segment, index })
           body = isNoAck ? deathOf(segment, index) : `${id}${isRedelivered ? ' again' : ''}`
         },
-        () => again?.(),
+        () => {
+          isReadable = true
+        },
       )
       if (found !== 'unread') return body
-      await this.settled()
-      await readable
+      while (!isReadable) await this.settled()
     }
   }
 
