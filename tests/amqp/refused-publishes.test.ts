@@ -26,25 +26,13 @@ function fullAfter(count: number, name: string): string {
   return name
 }
 
-/** What the publisher is told of each publish up to this number; an answer for many stands for those not told of yet. */
-async function confirmsUpTo(last: number): Promise<string[]> {
-  const told: string[] = []
-  while (told.length < last || told.slice(0, last).includes('')) {
-    const { name, args } = await channel.next()
-    const tag = Number(args.deliveryTag)
-    while (told.length < tag) told.push('')
-    for (let at = args.multiple ? 0 : tag - 1; at < tag; at++) told[at] ||= name.slice('basic.'.length)
-  }
-  return told
-}
-
 test('publishes that a queue refused are nacked, those around them acked', async () => {
   const full = fullAfter(2, 'full')
   broker.broker.declareQueue('free')
   await channel.call('confirm.select')
   const keys = [full, full, full, full, 'free', 'free', full, 'nowhere']
   channel.client.write(Buffer.concat(keys.map((routingKey) => channel.publishBytes({ routingKey }))))
-  expect(await confirmsUpTo(8)).toEqual(['ack', 'ack', 'nack', 'nack', 'ack', 'ack', 'nack', 'ack'])
+  expect(await channel.confirmsUpTo(8)).toEqual(['ack', 'ack', 'nack', 'nack', 'ack', 'ack', 'nack', 'ack'])
   await channel.expectCounts(full, 2, 0)
   await channel.expectCounts('free', 2, 0)
 })

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { Broker } from '../../src/broker/broker.ts'
+import type { Broker } from '../../src/broker/broker.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
 import { HandClock } from '../support/hand-clock.ts'
+import { brokerOn } from './model.ts'
 
 const HOUR = 3_600_000
 const TODAY = 1_800_000_000_000
@@ -11,16 +12,7 @@ let storage: EntityStorage
 function start(wallMs: number): { broker: Broker; system: HandClock; now: () => number } {
   const system = new HandClock()
   system.wallBeginMs = wallMs
-  const broker = new Broker({
-    storage,
-    memoryLimitBytes: Number.MAX_SAFE_INTEGER,
-    heapLimitBytes: Number.MAX_SAFE_INTEGER,
-    otherBytes: () => 0,
-    heapBytes: () => 0,
-    nextTurn: () => {},
-    clock: system,
-    onDefect: (error) => expect.fail(String(error)),
-  })
+  const broker = brokerOn(storage, { clock: system })
   broker.restore(storage.recovery)
   const { ages } = broker.createVhost('/')
   return { broker, system, now: () => ages.monotonicMs() }

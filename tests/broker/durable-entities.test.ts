@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fieldTable } from '../../protocol/field-table-plain.ts'
-import { Broker } from '../../src/broker/broker.ts'
+import type { Broker } from '../../src/broker/broker.ts'
 import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import type { RestoredEntities } from '../../storage/entity-registry.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
-import { HandClock } from '../support/hand-clock.ts'
+import { brokerOn } from './model.ts'
 
 let storage: EntityStorage
 let vhost: Vhost
@@ -16,16 +16,7 @@ beforeEach(() => {
 })
 
 function start(): { broker: Broker; restored: RestoredEntities } {
-  const broker = new Broker({
-    storage,
-    memoryLimitBytes: Number.MAX_SAFE_INTEGER,
-    heapLimitBytes: Number.MAX_SAFE_INTEGER,
-    otherBytes: () => 0,
-    heapBytes: () => 0,
-    nextTurn: () => {},
-    clock: new HandClock(),
-    onDefect: (error) => expect.fail(String(error)),
-  })
+  const broker = brokerOn(storage)
   return { broker, restored: broker.restore(storage.recovery) }
 }
 

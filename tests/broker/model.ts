@@ -1,6 +1,8 @@
 // A broker without a network: queues, exchanges and consumers made by hand for the tests of the model.
+import { expect } from 'vitest'
 import { fieldTable, type PlainTable } from '../../protocol/field-table-plain.ts'
 import type { Properties } from '../../protocol/properties.ts'
+import { Broker, type BrokerOptions } from '../../src/broker/broker.ts'
 import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import { createBinding, type Destination } from '../../src/broker/exchanges/binding.ts'
@@ -126,6 +128,21 @@ export class Model {
     queue.addConsumer(consumer)
     return { consumer, sink }
   }
+}
+
+/** A broker without limits, whose clock stands still and which does nothing later. */
+export function brokerOn(storage: Storage, parts: Partial<BrokerOptions> = {}): Broker {
+  return new Broker({
+    storage,
+    memoryLimitBytes: Number.MAX_SAFE_INTEGER,
+    heapLimitBytes: Number.MAX_SAFE_INTEGER,
+    otherBytes: () => 0,
+    heapBytes: () => 0,
+    nextTurn: () => {},
+    clock: new HandClock(),
+    onDefect: (error) => expect.fail(String(error)),
+    ...parts,
+  })
 }
 
 /** One that may do everything. */

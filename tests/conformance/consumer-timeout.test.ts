@@ -26,6 +26,15 @@ describe('a consumer that takes too long', () => {
     return [channel, await channel.queue({ arguments: queueArguments })]
   }
 
+  /** Another channel of this client gets a message now, and runs out of time. */
+  async function anotherTimesOut({ client }: RawChannel): Promise<void> {
+    const other = await client.channel(2)
+    const limited = await other.queue({ arguments: { 'x-consumer-timeout': TIMEOUT_MS } })
+    other.publishTo(limited, '1')
+    await other.get(limited)
+    await other.expectClose(406, timedOut(2))
+  }
+
   test('loses its channel, and its messages are ready again; the connection goes on', async () => {
     const [channel, queue] = await queueWith(TIMEOUT_MS)
     const consumer = await channel.client.channel(7)
@@ -72,15 +81,10 @@ describe('a consumer that takes too long', () => {
 
   test('needs no acknowledgement without acks', async () => {
     const [channel, queue] = await queueWith(TIMEOUT_MS)
-    const other = await channel.client.channel(2)
-    const limited = await other.queue({ arguments: { 'x-consumer-timeout': TIMEOUT_MS } })
     await channel.consume(queue, { noAck: true })
     channel.publishTo(queue, '1')
     await channel.expectBodies('1')
-    // Another one runs out of time meanwhile.
-    other.publishTo(limited, '1')
-    await other.get(limited)
-    await other.expectClose(406, timedOut(2))
+    await anotherTimesOut(channel)
     await channel.expectQuiet(queue)
   })
 
@@ -89,14 +93,10 @@ describe('a consumer that takes too long', () => {
     ['its own argument', TIMEOUT_MS, { 'x-consumer-timeout': 0 }],
   ])('may take any time when %s says 0', async (_, timeoutMs, args) => {
     const [channel, queue] = await queueWith(timeoutMs)
-    const other = await channel.client.channel(2)
-    const limited = await other.queue({ arguments: { 'x-consumer-timeout': TIMEOUT_MS } })
     await channel.consume(queue, { arguments: args })
     channel.publishTo(queue, '1')
     await channel.expectBodies('1')
-    other.publishTo(limited, '1')
-    await other.get(limited)
-    await other.expectClose(406, timedOut(2))
+    await anotherTimesOut(channel)
     await channel.expectQuiet(queue)
   })
 })

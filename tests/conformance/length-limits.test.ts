@@ -14,18 +14,6 @@ function limited(limits: WireTable): Promise<string> {
   return channel.queue({ arguments: limits })
 }
 
-/** What the publisher is told of each publish up to this number; an answer for many stands for those not told of yet. */
-async function confirmsUpTo(last: number): Promise<string[]> {
-  const told: string[] = []
-  while (told.length < last || told.slice(0, last).includes('')) {
-    const { name, args } = await channel.next()
-    const tag = Number(args.deliveryTag)
-    while (told.length < tag) told.push('')
-    for (let at = args.multiple ? 0 : tag - 1; at < tag; at++) told[at] ||= name.slice('basic.'.length)
-  }
-  return told
-}
-
 /** Publishes all of them in one piece. */
 function publishAll(queue: string, bodies: readonly string[]): void {
   channel.client.write(Buffer.concat(bodies.map((body) => channel.publishBytes({ routingKey: queue, body }))))
@@ -38,7 +26,7 @@ describe('drop-head', () => {
     const queue = await limited({ 'x-max-length': 3 })
     await channel.call('confirm.select')
     publishAll(queue, ['a', 'b', 'c', 'd', 'e'])
-    expect(await confirmsUpTo(5)).toEqual(['ack', 'ack', 'ack', 'ack', 'ack'])
+    expect(await channel.confirmsUpTo(5)).toEqual(['ack', 'ack', 'ack', 'ack', 'ack'])
     await channel.expectCounts(queue, 3, 0)
     expect(await channel.drain(queue)).toEqual(['c', 'd', 'e'])
   })
@@ -137,7 +125,7 @@ describe('reject-publish', () => {
     const queue = await limited({ 'x-max-length': 2, ...REJECT })
     await channel.call('confirm.select')
     publishAll(queue, ['a', 'b', 'c', 'd'])
-    expect(await confirmsUpTo(4)).toEqual(['ack', 'ack', 'nack', 'nack'])
+    expect(await channel.confirmsUpTo(4)).toEqual(['ack', 'ack', 'nack', 'nack'])
     expect(await channel.drain(queue)).toEqual(['a', 'b'])
     publishAll(queue, ['e'])
     await channel.expect('basic.ack', { deliveryTag: 5, multiple: false })
@@ -147,7 +135,7 @@ describe('reject-publish', () => {
     const queue = await limited({ 'x-max-length-bytes': 5, ...REJECT })
     await channel.call('confirm.select')
     publishAll(queue, ['123', '456', '78', ''])
-    expect(await confirmsUpTo(4)).toEqual(['ack', 'nack', 'ack', 'ack'])
+    expect(await channel.confirmsUpTo(4)).toEqual(['ack', 'nack', 'ack', 'ack'])
     expect(await channel.drain(queue)).toEqual(['123', '78', ''])
   })
 
@@ -158,7 +146,7 @@ describe('reject-publish', () => {
     const keys = Array.from({ length: 60 }, (_, at) => (at % 7 < 3 ? full : free))
     channel.client.write(Buffer.concat(keys.map((routingKey) => channel.publishBytes({ routingKey }))))
     const expected = keys.map((key, at) => (key === full && at > 0 ? 'nack' : 'ack'))
-    expect(await confirmsUpTo(60)).toEqual(expected)
+    expect(await channel.confirmsUpTo(60)).toEqual(expected)
   })
 
   test('without confirms the message is gone, and none is returned', async () => {
@@ -188,7 +176,7 @@ describe('reject-publish', () => {
     await channel.call('confirm.select')
     const bodies = Array.from({ length: 300 }, (_, at) => String(at))
     publishAll(queue, bodies)
-    expect(new Set(await confirmsUpTo(300))).toEqual(new Set(['ack']))
+    expect(new Set(await channel.confirmsUpTo(300))).toEqual(new Set(['ack']))
     await consumer.expectBodies(...bodies)
   })
 

@@ -161,6 +161,18 @@ export class RawChannel {
     return bodies
   }
 
+  /** What the publisher is told of each publish up to this number; an answer for many stands for those not told of yet. */
+  async confirmsUpTo(last: number): Promise<string[]> {
+    const told: string[] = []
+    while (told.length < last || told.slice(0, last).includes('')) {
+      const { name, args } = await this.next()
+      const tag = Number(args.deliveryTag)
+      while (told.length < tag) told.push('')
+      for (let at = args.multiple ? 0 : tag - 1; at < tag; at++) told[at] ||= name.slice('basic.'.length)
+    }
+    return told
+  }
+
   ack(deliveryTag: number | bigint, multiple = false): void {
     this.send('basic.ack', { deliveryTag, multiple })
   }

@@ -159,11 +159,12 @@ export class DeadLetterAddress implements DeadLetters {
 
   /** Has those that could not go tried again, some at a time. */
   retry(): void {
-    const { isDeleted } = this.#queue
-    const again = this.#held.splice(0, isDeleted ? this.#held.length : RETRY_COUNT)
-    if (isDeleted) return
+    if (this.#queue.isDeleted) {
+      this.#held = []
+      return
+    }
     this.#isRetryGood = true
-    for (const held of again) this.#waiting.push(held)
+    this.#waiting.push(...this.#held.splice(0, RETRY_COUNT))
     this.#office.expect(this)
   }
 

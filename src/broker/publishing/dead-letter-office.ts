@@ -16,10 +16,8 @@ import type { Queue } from '../queues/queue.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import type { DeadLetterAddress } from './dead-letter-address.ts'
-import { FanOut } from './fan-out.ts'
+import { FanOut, ONE_TURN_QUEUES_MAX } from './fan-out.ts'
 
-/** A dead letter for more queues than this is put into them turn by turn. */
-const ONE_TURN_QUEUES_MAX = 64
 /** So many that wait are sent in one turn, and so many between two looks at the clock. */
 const AT_ONCE_MAX = 64
 const STEP_MESSAGES = 16

@@ -8,6 +8,8 @@ import type { Message } from '../messages/message.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 
+/** A message that goes to more queues than this may be put into them in several turns. */
+export const ONE_TURN_QUEUES_MAX = 64
 /** Queues between two looks at the clock: new ones take the longest. */
 const STEP_QUEUES = 32
 

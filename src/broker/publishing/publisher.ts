@@ -18,7 +18,7 @@ import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
-import { FanOut } from './fan-out.ts'
+import { FanOut, ONE_TURN_QUEUES_MAX } from './fan-out.ts'
 import { INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
 import type { PublishOutcome } from './outcome.ts'
 
@@ -26,8 +26,6 @@ const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()
 const NO_PROPERTIES: Properties = {}
 
-/** A message that goes to more queues than this may be put into them in several turns. */
-const ONE_TURN_QUEUES_MAX = 64
 /** The last route is remembered when it leads to no more queues than this. */
 const LAST_QUEUES_MAX = 1024
 

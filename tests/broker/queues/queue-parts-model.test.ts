@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
-import { Broker } from '../../../src/broker/broker.ts'
+import type { Broker } from '../../../src/broker/broker.ts'
 import { Message } from '../../../src/broker/messages/message.ts'
 import type { PolicyDefinition } from '../../../src/broker/policies/policy.ts'
 import { Publisher } from '../../../src/broker/publishing/publisher.ts'
@@ -16,7 +16,7 @@ import { MemoryStorage } from '../../../storage/memory/memory-storage.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { HandClock } from '../../support/hand-clock.ts'
-import { message, session } from '../model.ts'
+import { brokerOn, message, session } from '../model.ts'
 import { type Changing, Naive, type Settings } from './naive-queue.ts'
 
 type Step =
@@ -80,12 +80,7 @@ class Real {
 
   async open(): Promise<void> {
     const recovery = await this.#storage.open()
-    const broker = new Broker({
-      storage: this.#storage,
-      memoryLimitBytes: 2 ** 30,
-      heapLimitBytes: 2 ** 30,
-      otherBytes: () => 0,
-      heapBytes: () => 0,
+    const broker = brokerOn(this.#storage, {
       nextTurn: (work) => void this.#turns.push(work),
       clock: this.#clock,
       onDefect: (error) => void this.#defects.push(error),
