@@ -71,7 +71,7 @@ export class QueueLog {
 
   append(source: RecordSource): void {
     const recordBytes = Segment.roomFor(source)
-    let tail = this.#chain.tail
+    let tail = this.#chain.open
     if (tail === undefined || tail.length + recordBytes > tail.block.size || isFull(tail)) {
       tail = this.#makeRoom(recordBytes)
     }

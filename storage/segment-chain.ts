@@ -1,4 +1,8 @@
-/** The segments of one log, from the oldest to the one that records are appended to. */
+/**
+ * The segments of one log, from the oldest to the one that records are appended to. Places are given in rising order, and in a
+ * recorded log none is given twice: what the disk says of a place must never come to mean another message. So nothing is
+ * added to a segment that others came behind, or that another process has written.
+ */
 import type { Segment } from './segment.ts'
 import type { SegmentPool } from './segment-pool.ts'
 import { FIRST_SEGMENT_BYTES, firstSizeAfter, grownBytesMax, mayGrow, nextSize } from './segment-sizes.ts'
@@ -6,7 +10,10 @@ import { FIRST_SEGMENT_BYTES, firstSizeAfter, grownBytesMax, mayGrow, nextSize }
 export class SegmentChain {
   head: Segment | undefined
   tail: Segment | undefined
+  /** The tail, if records may be added to it. */
+  open: Segment | undefined
   readonly #pool: SegmentPool
+  readonly #isRecorded: boolean
   readonly #grownBytesMax: number
   /** How large the first one is to be. */
   #firstBytes = FIRST_SEGMENT_BYTES
@@ -15,12 +22,13 @@ export class SegmentChain {
 
   constructor(pool: SegmentPool, isRecorded: boolean) {
     this.#pool = pool
+    this.#isRecorded = isRecorded
     this.#grownBytesMax = grownBytesMax(isRecorded)
   }
 
   /** A tail with room for another record: the last one, larger than before, or a new one. */
   makeRoom(recordBytes: number): Segment {
-    const { tail } = this
+    const { open: tail } = this
     const pool = this.#pool
     if (tail !== undefined && mayGrow(tail, recordBytes, this.#grownBytesMax, pool.nextBytesMax)) {
       pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
@@ -30,24 +38,27 @@ export class SegmentChain {
     const segment = pool.take(Math.max(recordBytes, this.#nextSize()))
     segment.sequence = pool.nextSequence++
     this.add(segment)
+    this.open = segment
     return segment
   }
 
+  /** Behind one that nothing is added to, a log begins as if it were empty: it may get a few more messages only. */
   #nextSize(): number {
-    const { tail } = this
+    const { open: tail } = this
     const pool = this.#pool
     if (tail !== undefined) return Math.min(nextSize(tail, ++this.#usedCount, this.#grownBytesMax), pool.nextBytesMax)
     this.#usedCount = 0
     return Math.min(this.#firstBytes, pool.firstBytesMax)
   }
 
-  /** Puts a segment behind the others. */
+  /** Puts a segment behind the others, to which nothing is added. */
   add(segment: Segment): void {
     const { tail } = this
     segment.previous = tail
     if (tail === undefined) this.head = segment
     else tail.next = segment
     this.tail = segment
+    this.open = undefined
   }
 
   /** The first one whose sequence is larger than this. */
@@ -62,6 +73,7 @@ export class SegmentChain {
     const { previous, next } = segment
     if (next === undefined) {
       this.tail = previous
+      this.open = this.#isRecorded ? undefined : previous
       this.#firstBytes = firstSizeAfter(segment)
     } else next.previous = previous
     if (previous === undefined) this.head = next
@@ -77,6 +89,6 @@ export class SegmentChain {
       this.#pool.give(segment)
       segment = next
     }
-    this.head = this.tail = undefined
+    this.head = this.tail = this.open = undefined
   }
 }

@@ -181,8 +181,7 @@ export async function consuming(stage: Stage, name: string): Promise<void> {
   const queue = model.queue(name)
   const uncertain = new Uncertain()
   const prefetchCount = 1 + random.below(200)
-  // Of a queue with priorities, each level tells for itself what was delivered; that may be more than was sent.
-  queue.sentUnseenMax = name === PRIORITY_QUEUE ? Number.POSITIVE_INFINITY : prefetchCount
+  queue.sentUnseenMax = prefetchCount
   await channel.call('basic.qos', { prefetchCount })
   await channel.consume(name)
   const held: [tag: number, message: TrackedMessage][] = []

@@ -209,6 +209,78 @@ test('so it is when others of the segment came back in between', async () => {
   expect(marked).toEqual(Array.from({ length: 10 }, (_, number) => number))
 })
 
+/** More than one segment takes: the last ones lie in another. They are taken and done with before a commit begins. */
+async function passThrough(log: QueueLog): Promise<void> {
+  for (let number = 100; number < 120; number++) log.append(durable(number, 30_000))
+  for (const { segment, index } of await takeMany(log, 20)) log.settle(segment, index)
+}
+
+/** The numbers of the ready messages, with their marks. */
+async function marksOf(log: QueueLog): Promise<[number, boolean][]> {
+  return (await takeMany(log, log.readyCount)).map(({ number, isRedelivered }) => [number, isRedelivered])
+}
+
+test('a message that comes when later segments are gone is not marked as delivered', async () => {
+  const first = await nextLife()
+  first.log.append(durable(0))
+  await committed(first.storage)
+  await takeOne(first.log)
+  await passThrough(first.log)
+  await committed(first.storage)
+  first.log.append(durable(1))
+  first.log.append(durable(2))
+  await committed(first.storage)
+  await takeOne(first.log)
+  await committed(first.storage)
+  const second = await nextLife()
+  expect(await marksOf(second.log)).toEqual([
+    [0, true],
+    [1, true],
+    [2, false],
+  ])
+})
+
+test('nor is one that comes when they went with their process', async () => {
+  const first = await nextLife()
+  first.log.append(durable(0))
+  await committed(first.storage)
+  await takeOne(first.log)
+  await passThrough(first.log)
+  await committed(first.storage)
+  const second = await nextLife()
+  await takeOne(second.log)
+  second.log.append(durable(1))
+  second.log.append(durable(2))
+  expect((await takeOne(second.log)).isRedelivered).toBe(false)
+  await committed(second.storage)
+  const third = await nextLife()
+  expect(await marksOf(third.log)).toEqual([
+    [0, true],
+    [1, true],
+    [2, false],
+  ])
+})
+
+test('nor one that takes the place of a message that is gone, when the catalogue tells of both', async () => {
+  const first = await nextLife()
+  first.log.append(durable(0))
+  await committed(first.storage)
+  for (let number = 1; number < 5; number++) first.log.append(transient(number))
+  for (let number = 0; number < 5; number++) await takeOne(first.log)
+  await first.storage.close()
+  const second = await nextLife()
+  await readable(second.log)
+  second.log.append(durable(5))
+  second.log.append(durable(6))
+  await second.storage.close()
+  const third = await nextLife()
+  expect(await marksOf(third.log)).toEqual([
+    [0, true],
+    [5, false],
+    [6, false],
+  ])
+})
+
 /** What a process does before it is killed, step by step: so many messages each. */
 const LIFE = fc.record({
   takenFirst: fc.nat(3),
