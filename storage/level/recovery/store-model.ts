@@ -93,8 +93,8 @@ export class StoreModel implements LogVisitor {
   }
 
   /**
-   * Places behind the last record that was kept had messages that are gone with their process: the next one has given these
-   * places to other messages, which come later in the log, and it has delivered none of those.
+   * Places behind the last record that was kept had messages that are gone with their process. Older stores have given such
+   * places to other messages, which come later in the log: none of those was delivered yet.
    */
   cursor(queue: number, segment: number, index: number, isChanged = true): void {
     const recovered = this.queue(queue)
