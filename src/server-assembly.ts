@@ -23,7 +23,7 @@ import { leveretVersion } from './lib/version.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
 import { JournalWatch } from './server-journal.ts'
-import { MemoryWatch, programBytes } from './server-memory.ts'
+import { MemoryWatch, programBytes, strayBytes } from './server-memory.ts'
 
 /** What the program gives. */
 export interface ServerParts {
@@ -120,7 +120,7 @@ export class ServerAssembly {
     if (memory === undefined) return 0
     const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
     const known = memory.bufferBytes + inMessages + (this.listener?.unsentBytes ?? 0)
-    return Math.max(0, memoryFigures().bufferBytes - known)
+    return strayBytes(memoryFigures(), known, memory.untouchedBytes)
   }
 
   #amqpContext(): AmqpContext {

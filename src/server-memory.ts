@@ -36,6 +36,16 @@ export function programBytes(limitBytes: number, figures: MemoryFigures, untouch
   )
 }
 
+/**
+ * Bytes of buffers that are not among the known ones: garbage, and what others in the process have. `untouchedBytes` of the
+ * known ones have no memory behind them yet. Others may have such, too: there is no more of all than the system has given.
+ */
+export function strayBytes(figures: MemoryFigures, knownBytes: number, untouchedBytes: number): number {
+  const { heapReservedBytes, bufferBytes, residentBytes = Number.POSITIVE_INFINITY } = figures
+  const givenBytes = residentBytes - heapReservedBytes - (knownBytes - untouchedBytes)
+  return Math.max(0, Math.min(bufferBytes - knownBytes, givenBytes))
+}
+
 export interface MemoryWatchParts {
   readonly memory: MemoryAlarm
   readonly storage: StorageMemory | undefined

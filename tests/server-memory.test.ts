@@ -5,7 +5,7 @@ import { BodyPool } from '../src/lib/body-pool.ts'
 import { silentLogger } from '../src/lib/logger.ts'
 import type { MemoryFigures } from '../src/lib/memory-figures.ts'
 import { RareLines } from '../src/lib/rare-lines.ts'
-import { MemoryWatch, programBytes } from '../src/server-memory.ts'
+import { MemoryWatch, programBytes, strayBytes } from '../src/server-memory.ts'
 import { SegmentPool } from '../storage/segment-pool.ts'
 import { HandClock } from './support/hand-clock.ts'
 
@@ -40,6 +40,23 @@ describe('what the process takes beside its buffers', () => {
   test('leaves room for messages under a small limit: only objects count whatever they take', () => {
     expect(program({ residentBytes: 1000 * MIB, heapReservedBytes: 300 * MIB }, 100)).toBe(20 + 20 + 10)
     expect(program({ heapUsedBytes: 30 * MIB }, 1)).toBeCloseTo(30 + 0.2)
+  })
+})
+
+describe('buffers that are not known', () => {
+  const stray = (figures: Partial<MemoryFigures>, knownMib: number, untouchedMib = 0): number =>
+    strayBytes({ ...FIGURES, ...figures }, knownMib * MIB, untouchedMib * MIB) / MIB
+
+  test('are all but the known ones', () => {
+    expect(stray({}, 150)).toBe(50)
+    expect(stray({}, 210)).toBe(0)
+    expect(stray({ residentBytes: undefined }, 150)).toBe(50)
+  })
+
+  test('are no more than what the system has given for them, though a program may have reserved much more', () => {
+    expect(stray({ bufferBytes: 20_000 * MIB }, 150)).toBe(290 - 30 - 150)
+    expect(stray({ bufferBytes: 20_000 * MIB }, 150, 100)).toBe(290 - 30 - 50)
+    expect(stray({ bufferBytes: 20_000 * MIB, residentBytes: 100 * MIB }, 150)).toBe(0)
   })
 })
 
