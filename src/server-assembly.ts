@@ -8,6 +8,7 @@ import { ReadBuffer } from './amqp/read-buffer.ts'
 import { serverProperties } from './amqp/server-properties.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import { UserList } from './auth/user-list.ts'
+import type { Authorizer } from './broker/authorizer.ts'
 import { Broker } from './broker/broker.ts'
 import { EmbeddedUserLimits } from './embedded/embedded-limits.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
@@ -32,6 +33,8 @@ export interface ServerParts {
   readonly logger: Logger
   /** Undefined for the users in the storage. */
   readonly authenticator: Authenticator | undefined
+  /** Undefined: every user may do everything. */
+  readonly authorizer: Authorizer | undefined
   readonly hooks: ServerHooks
 }
 
@@ -80,6 +83,7 @@ export class ServerAssembly {
     })
     this.core = new Broker({
       storage,
+      authorizer: parts.authorizer,
       memoryLimitBytes: config.memoryLimitBytes,
       heapLimitBytes: oldSpaceBytes(),
       otherBytes: () =>

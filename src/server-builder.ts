@@ -3,6 +3,7 @@ import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import type { Authorizer } from './broker/authorizer.ts'
 import {
   aBoolean,
   aFunction,
@@ -27,6 +28,7 @@ export class ServerBuilder {
   #storage: Storage | undefined
   #logger: Logger = silentLogger
   #authenticator: Authenticator | undefined
+  #authorizer: Authorizer | undefined
   #hooks: ServerHooks = {}
 
   /** Adds to what was configured before. Throws TypeError, with the nearest name, for a setting that there is not. */
@@ -74,6 +76,13 @@ export class ServerBuilder {
     return this
   }
 
+  /** What users may do; everything when not given. */
+  withAuthorizer(authorizer: Authorizer): this {
+    anAuthorizer(authorizer, 'the authorizer')
+    this.#authorizer = authorizer
+    return this
+  }
+
   /** Adds hooks; one that is given again replaces the one before it. */
   withHooks(hooks: ServerHooks): this {
     checkOptions('withHooks', hooks, HOOKS, { noun: 'hook' })
@@ -91,6 +100,7 @@ export class ServerBuilder {
       storage: this.#storage ?? new MemoryStorage(),
       logger: this.#logger,
       authenticator: this.#authenticator,
+      authorizer: this.#authorizer,
       hooks: this.#hooks,
     })
   }
@@ -99,6 +109,7 @@ export class ServerBuilder {
 const aStorage = withMethods('open', 'close', 'vhost', 'dropUnclaimed')
 const aLogger = withMethods('debug', 'info', 'warn', 'error')
 const anAuthenticator = withMethods('authenticate', 'anonymous')
+const anAuthorizer = withMethods('vhostAccess', 'resource', 'topic')
 
 const HOOKS: Checks<ServerHooks> = {
   onStart: aFunction,

@@ -31,7 +31,7 @@ const LAYERS: readonly {
   {
     name: 'auth',
     path: /^src\/auth\//,
-    mayImport: ['lib', 'storage', 'src/broker/errors.ts', NAMES_FILE, ...AMQPLAIN_FILES],
+    mayImport: ['lib', 'storage', 'src/broker/authorizer.ts', 'src/broker/errors.ts', NAMES_FILE, ...AMQPLAIN_FILES],
   },
   { name: 'amqp', path: /^src\/amqp\//, mayImport: ['broker', 'auth', 'lib', 'protocol', ...RECORD_FILES] },
   { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib'] },
@@ -43,7 +43,10 @@ const LAYERS: readonly {
 
 /** The rooms of the model, from the lowest to the highest: a room uses those above it in this list, never those below it. */
 const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
-  { name: 'basics', path: /^src\/broker\/(?:errors|fields|names|record-fields|remembered-tables|session)\.ts$/ },
+  {
+    name: 'basics',
+    path: /^src\/broker\/(?:authorizer|errors|fields|names|record-fields|remembered-tables|session)\.ts$/,
+  },
   { name: 'statistics', path: /^src\/broker\/statistics\// },
   { name: 'clients', path: /^src\/broker\/clients\// },
   { name: 'limits', path: /^src\/broker\/limits\// },

@@ -7,6 +7,7 @@ import { BodyPool } from '../lib/body-pool.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Turn } from '../lib/turn.ts'
 import { AgeRecord } from './age-record.ts'
+import type { AuthorizedUser, Authorizer } from './authorizer.ts'
 import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
@@ -16,7 +17,7 @@ import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import { LongWork } from './scheduling/long-work.ts'
-import { ALLOW_ALL, Session, type SessionUser } from './session.ts'
+import { ALLOW_ALL, Session } from './session.ts'
 import { type BrokerStats, brokerStats, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Vhost } from './vhost.ts'
 
@@ -25,6 +26,8 @@ const FREE_BODIES_SHARE_MAX = 1 / 16
 
 export interface BrokerOptions {
   readonly storage: Storage
+  /** Who decides what users may do; without it, they may do everything. */
+  readonly authorizer?: Authorizer | undefined
   readonly memoryLimitBytes: number
   /** V8 ends the process when the objects that stay need more than this. */
   readonly heapLimitBytes: number
@@ -56,6 +59,7 @@ export class Broker {
   readonly clientCounts = new ClientCounts()
   readonly userLimits: UserLimits
   readonly #storage: Storage
+  readonly #authorizer: Authorizer
   readonly #clock: Clock
   readonly #ages: AgeClock
   readonly #ageRecord: AgeRecord
@@ -67,6 +71,7 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
+    this.#authorizer = options.authorizer ?? ALLOW_ALL
     const { clock, nextTurn, onDefect } = options
     this.#clock = clock
     this.#ages = new AgeClock(clock, queueMicrotask)
@@ -139,9 +144,8 @@ export class Broker {
     )
   }
 
-  /** The one place where it is said who decides what the users of sessions may do. */
-  session(user: SessionUser, vhostName: string): Session {
-    return new Session(user, vhostName, ALLOW_ALL)
+  session(user: AuthorizedUser, vhostName: string): Session {
+    return new Session(user, vhostName, this.#authorizer)
   }
 
   vhost(name: string): Vhost | undefined {

@@ -3,11 +3,12 @@
  * channels, over the same queues and with the same refusals.
  */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
+import type { AuthorizedUser } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
 import { moveMessages } from '../broker/publishing/message-move.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
-import type { SessionUser } from '../broker/session.ts'
+import { ALLOW_ALL, Session } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { checkOptions } from '../lib/checks.ts'
@@ -48,7 +49,7 @@ export interface PublishResult {
 }
 
 /** Code in this process is trusted: it may publish in any user's name. */
-const IN_PROCESS_USER: SessionUser = { name: '', tags: ['impersonator'] }
+const IN_PROCESS_USER: AuthorizedUser = { name: '', tags: ['impersonator'] }
 
 export class EmbeddedBroker {
   /** All-or-nothing groups of publishes and settlements in this virtual host. */
@@ -73,7 +74,7 @@ export class EmbeddedBroker {
     this.#vhosts = vhosts
     this.#deliveries = new Deliveries(vhosts.nextTag)
     this.#consumers = new EmbeddedConsumers(vhost, this.#deliveries, logger)
-    const session = core.session(IN_PROCESS_USER, vhost.name)
+    const session = new Session(IN_PROCESS_USER, vhost.name, ALLOW_ALL)
     this.#publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
     const requireVhost = (): Vhost => this.#requireVhost()

@@ -4,7 +4,7 @@ import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../../src/
 import { declareExchange, deleteExchange } from '../../src/broker/operations/exchange-declaration.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../../src/broker/operations/queue-declaration.ts'
 import { Publisher } from '../../src/broker/publishing/publisher.ts'
-import { Session } from '../../src/broker/session.ts'
+import { ALLOW_ALL, Session } from '../../src/broker/session.ts'
 import { drain, Model, message, refusal } from './model.ts'
 
 let model: Model
@@ -18,7 +18,8 @@ beforeEach(() => {
   asked = []
   deniedFrom = Number.POSITIVE_INFINITY
   session = new Session({ name: 'eve', tags: [] }, '/', {
-    allows: (user, permission, kind, name, vhost) => {
+    ...ALLOW_ALL,
+    resource: (user, vhost, kind, name, permission) => {
       asked.push(`${permission} ${kind} '${name}'`)
       expect([user.name, vhost]).toEqual(['eve', '/'])
       return asked.length <= deniedFrom

@@ -1,5 +1,5 @@
 /** The connections of clients, whatever protocol they speak: to be looked at, counted and closed. */
-import type { SessionUser } from '../session.ts'
+import type { AuthorizedUser } from '../authorizer.ts'
 
 /** A connection that is open. */
 export interface ConnectionDetails {
@@ -10,7 +10,7 @@ export interface ConnectionDetails {
   readonly peerPort: number
   /** What the client calls its connection (`connection_name` of its client-properties), up to 255 characters. */
   readonly name: string | undefined
-  readonly user: SessionUser
+  readonly user: AuthorizedUser
   /** The name of its virtual host. */
   readonly vhost: string
 }

@@ -1,12 +1,13 @@
 /** Declaring and deleting queues, with RabbitMQ's checks in RabbitMQ's order. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
+import type { Permission } from '../authorizer.ts'
 import { refuse } from '../errors.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
 import { entityName, generatedName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
 import { checkQueueArguments, comparedArguments, queueSettings, withQueueType } from '../queues/queue-arguments.ts'
 import { queueKind } from '../queues/queue-kinds.ts'
-import type { Permission, Session } from '../session.ts'
+import type { Session } from '../session.ts'
 import type { Vhost } from '../vhost.ts'
 import { checkArgumentEquivalence } from './exchange-declaration.ts'
 
