@@ -160,15 +160,18 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  /** With the numbers of its logs, by their places. Called again when it has another one, and when messages have come with times that its arguments do not give them. */
-  queueAdded(queue: Queue, [logId = 0, ...moreIds]: readonly number[]): void {
-    put(this.#queues, [queue.vhostName, queue.name], () => [
-      ['id', number(logId)],
-      ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
-      ['autoDelete', flag(queue.autoDelete)],
-      ...(queue.hasExpirations ? [['expirations', flag(true)] as const] : []),
-      ['arguments', { type: 'F', value: queue.arguments }],
-    ])
+  /** Called again when what the record has is another: the numbers of its logs, by their places, or that messages may have times of their own. */
+  queueAdded(queue: Queue): void {
+    put(this.#queues, [queue.vhostName, queue.name], () => {
+      const [logId = 0, ...moreIds] = queue.logIds
+      return [
+        ['id', number(logId)],
+        ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
+        ['autoDelete', flag(queue.autoDelete)],
+        ...(queue.hasExpirations ? [['expirations', flag(true)] as const] : []),
+        ['arguments', { type: 'F', value: queue.arguments }],
+      ]
+    })
   }
 
   queueRemoved(queue: Queue): void {

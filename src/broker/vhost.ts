@@ -1,5 +1,4 @@
 /** A virtual host: its exchanges, queues and bindings. */
-import type { FieldTable } from '../../protocol/field-table.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { AgeClock } from '../lib/age-clock.ts'
@@ -10,7 +9,7 @@ import { refuse } from './errors.ts'
 import type { Binding, Destination } from './exchanges/binding.ts'
 import { BindingIndex, type Bindings } from './exchanges/binding-index.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
-import type { ExchangeTypeName } from './exchanges/types/exchange-types.ts'
+import { PREDECLARED } from './exchanges/predeclared.ts'
 import { VhostLimits } from './limits/vhost-limits.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
@@ -19,7 +18,6 @@ import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
 import type { QueueTypeName } from './queues/argument-table.ts'
 import { Queue } from './queues/queue.ts'
-import { queueKind } from './queues/queue-kinds.ts'
 import { QueueLogs } from './queues/queue-logs.ts'
 import type { QueueSpec, QueueSurroundings } from './queues/queue-spec.ts'
 import type { DeadLetters } from './queues/settlement.ts'
@@ -30,19 +28,6 @@ import { Routes } from './routing/routes.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
 import { type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
-
-const NO_ARGUMENTS: FieldTable = new Map()
-
-/** RabbitMQ's predeclared durable exchanges. */
-const PREDECLARED: readonly (readonly [name: string, type: ExchangeTypeName, internal: boolean])[] = [
-  ['', 'direct', false],
-  ['amq.direct', 'direct', false],
-  ['amq.fanout', 'fanout', false],
-  ['amq.topic', 'topic', false],
-  ['amq.headers', 'headers', false],
-  ['amq.match', 'headers', false],
-  ['amq.rabbitmq.trace', 'topic', true],
-]
 
 /** What virtual hosts share. */
 export interface VhostTools {
@@ -101,9 +86,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
     this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
     this.limits = new VhostLimits(name, tools.entities)
-    for (const [exchange, type, internal] of PREDECLARED) {
-      this.addExchange({ name: exchange, type, internal, durable: true, autoDelete: false, arguments: NO_ARGUMENTS })
-    }
+    for (const exchange of PREDECLARED) this.addExchange(exchange)
   }
 
   /** What makes its changes durable. */
@@ -169,26 +152,21 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     const queueArguments = this.#sharedArguments.of(spec.arguments)
     const settings = this.policies.queueSettings(spec.name, queueArguments)
     const logs = new QueueLogs(this.#storage, spec.durable, keptAs)
-    const queue = new Queue(
-      this.name,
-      { ...spec, arguments: queueArguments },
-      settings,
-      queueKind(spec.arguments).messages(logs, settings),
-      this,
-    )
+    const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue))
     this.routes.version++
-    const keep = (): void => {
-      if (logs.ids.length > 0) this.entities.queueAdded(queue, logs.ids)
-    }
-    if (spec.durable) queue.whenExpirations = keep
-    logs.whenMade = () => {
-      this.topology.add(LOG_BYTES)
-      keep()
-    }
-    keep()
+    this.queueChanged(queue)
     return queue
+  }
+
+  logMade(queue: Queue): void {
+    this.topology.add(LOG_BYTES)
+    this.queueChanged(queue)
+  }
+
+  queueChanged(queue: Queue): void {
+    if (queue.logIds.length > 0) this.entities.queueAdded(queue)
   }
 
   deadLettersOf(queue: Queue): DeadLetters | undefined {

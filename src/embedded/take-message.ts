@@ -39,7 +39,7 @@ export async function takeMessage(
   let message: ReceivedMessage | undefined
   const take = (whenReadable: () => void): boolean => {
     const queue = findQueue()
-    const found = queue.get(
+    const found = queue.pull.get(
       isNoAck,
       (segment, index, redelivered) => {
         const deliveryTag = isNoAck ? deliveries.skip() : deliveries.add(queue, segment, index, undefined)

@@ -171,8 +171,8 @@ export function drain(queue: Queue): string[] {
 }
 
 /** Takes one message that is in memory, if there is one. */
-export function get(queue: Queue, isNoAck: boolean, read: Parameters<Queue['get']>[1]): boolean {
-  const found = queue.get(isNoAck, read, () => {})
+export function get(queue: Queue, isNoAck: boolean, read: Parameters<Queue['pull']['get']>[1]): boolean {
+  const found = queue.pull.get(isNoAck, read, () => {})
   if (found === 'unread') throw new Error('the message is not in memory')
   return found === 'taken'
 }

@@ -6,6 +6,7 @@ import { DiskWaits, takeMessage } from '../../src/embedded/take-message.ts'
 /** A queue whose next message has yet to be read from the disk: as often as there are waits, then it is empty. */
 class UnreadQueue {
   readonly waits: (() => void)[] = []
+  readonly pull = this
   readsLeft: number
 
   constructor(readsLeft: number) {

@@ -82,7 +82,7 @@ const get: Handler<'basic.get'> = (channel, args) => {
     writeStoredContent(channel.answering, segment, index, returns)
     channel.consumers.holdBehindAnswers()
   }
-  const found = queue.get(args.noAck, read, () => getAgain(channel, args))
+  const found = queue.pull.get(args.noAck, read, () => getAgain(channel, args))
   if (found === 'empty') connection.send(channel.id, 'basic.get-empty', {})
   if (found === 'unread') connection.intake.beginLongWork()
 }

@@ -75,10 +75,10 @@ class MessageMove {
         journal.whenDurable(this.goOn, () => this.#onEnd(this.#moved))
         return 'waiting'
       }
-      const state = this.#from.findNext(this.goOn)
+      const state = this.#from.pull.findNext(this.goOn)
       if (state === 'unread') return 'waiting'
       if (state === 'empty' || this.#isRefused()) return 'done'
-      this.#from.takeFound(true, this.#put)
+      this.#from.pull.takeFound(true, this.#put)
       this.#left--
       this.#moved++
     }

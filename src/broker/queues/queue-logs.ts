@@ -8,9 +8,14 @@ import type { VhostStorage } from '../../../storage/storage.ts'
 /** In a list of numbers: there is no log in this place. */
 const NO_LOG = 0
 
+/** The queue, as its logs know it. */
+export interface LogsOwner {
+  /** Another log was made than the first. */
+  logMade(): void
+}
+
 export class QueueLogs {
-  /** Called when another log was made than the first. */
-  whenMade: (() => void) | undefined
+  owner: LogsOwner | undefined
   readonly #storage: VhostStorage
   readonly #isDurable: boolean
   readonly #ids: number[]
@@ -42,7 +47,7 @@ export class QueueLogs {
   /** The log in a place that has none yet, but for what the storage kept. */
   make(place: number): QueueLog {
     const log = this.#create(place)
-    this.whenMade?.()
+    this.owner?.logMade()
     return log
   }
 

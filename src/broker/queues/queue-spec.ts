@@ -18,11 +18,17 @@ export interface QueueSpec {
 
 /** What is around a queue. */
 export interface QueueSurroundings<Queue> extends UpkeepTools {
+  /** That of the virtual host. */
+  readonly name: string
   readonly scheduler: DeliveryScheduler
   /** Some queue or consumer limits the time for an acknowledgement, or has done so. */
   hasConsumerTimeouts: boolean
   /** Where the dead letters of a queue go by its settings, if anywhere. */
   deadLettersOf(queue: Queue): DeadLetters | undefined
+  /** The queue has another log. */
+  logMade(queue: Queue): void
+  /** What a restart has to know of the queue is another. */
+  queueChanged(queue: Queue): void
   /** Removes a queue whose time is over. */
   removeQueue(queue: Queue): unknown
 }

@@ -7,22 +7,22 @@ import type { Message } from '../messages/message.ts'
 import type { Session } from '../session.ts'
 import type { QueueTypeName } from './argument-table.ts'
 import type { Consumer } from './consumer.ts'
+import { Departures } from './departures.ts'
 import { hasExpiration } from './message-ttl.ts'
 import { MESSAGE_TTL, type QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
-import { queueType } from './queue-kinds.ts'
+import { QueueDelivery } from './queue-delivery.ts'
+import { queueKind, queueType } from './queue-kinds.ts'
+import type { QueueLogs } from './queue-logs.ts'
 import type { QueueMessages } from './queue-messages.ts'
+import { QueuePull } from './queue-pull.ts'
 import type { QueueSpec, QueueSurroundings } from './queue-spec.ts'
 import { needsUpkeep, QueueUpkeep } from './queue-upkeep.ts'
-import { DeadLetterLine, type DeadLetterReason, type DeadLetters, type Settlement } from './settlement.ts'
-
-/** Before it is looked at, a queue delivers so many messages between two looks at the clock. */
-const CATCH_UP_MESSAGES = 256
+import type { DeadLetterReason, DeadLetters, Settlement } from './settlement.ts'
 
 export class Queue {
   readonly kind = 'queue'
   readonly name: string
-  readonly vhostName: string
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly arguments: FieldTable
@@ -33,8 +33,6 @@ export class Queue {
   consumers = NO_CONSUMERS
   /** Messages came with times that its arguments do not give them, which has to be known after a restart. */
   hasExpirations: boolean
-  /** Called when that is so for the first time. */
-  whenExpirations: (() => void) | undefined
   /** Where messages go that leave without having been accepted; without, they are dropped. */
   deadLetters: DeadLetters | undefined
   unackedCount = 0
@@ -43,38 +41,46 @@ export class Queue {
   isDeleted = false
   /** It delivers nothing, whatever consumers there are, and looks empty to basic.get. */
   isPaused = false
-  #isScheduled = false
-  /** Made when the queue waits for the disk first. */
-  #wake: (() => void) | undefined
-  /** What gives back the rest of messages that come back turn by turn. */
-  #returning: Set<() => void> | undefined
-  /** Messages that leave for their dead letter queues, once there were any. */
-  #dying: DeadLetterLine | undefined
+  /** Where its settings ask for more than keeping and delivering messages. */
+  upkeep: QueueUpkeep | undefined
+  /** Made with the first consumer. */
+  #delivery: QueueDelivery | undefined
+  /** Made when a message is asked for. */
+  #pull: QueuePull | undefined
+  /** Made for the first message that is not accepted. */
+  #departures: Departures | undefined
   /** A policy gives every message a time. It may be gone after a restart. */
   #hasPolicyTtl = false
-  /** Where its settings ask for more than keeping and delivering messages. */
-  #upkeep: QueueUpkeep | undefined
+  readonly #logs: QueueLogs
   readonly #messages: QueueMessages
   readonly #surroundings: QueueSurroundings<Queue>
 
-  constructor(
-    vhostName: string,
-    spec: QueueSpec,
-    settings: QueueSettings,
-    messages: QueueMessages,
-    surroundings: QueueSurroundings<Queue>,
-  ) {
+  constructor(spec: QueueSpec, settings: QueueSettings, logs: QueueLogs, surroundings: QueueSurroundings<Queue>) {
     this.name = spec.name
-    this.vhostName = vhostName
     this.durable = spec.durable
     this.autoDelete = spec.autoDelete
     this.arguments = spec.arguments
     this.settings = settings
     this.owner = spec.owner
-    this.#messages = messages
+    this.#logs = logs
+    this.#messages = queueKind(spec.arguments).messages(logs, settings)
     this.#surroundings = surroundings
+    logs.owner = this
     this.hasExpirations = spec.hasExpirations === true
     this.applySettings(settings)
+  }
+
+  get vhostName(): string {
+    return this.#surroundings.name
+  }
+
+  /** The numbers under which the storage keeps its messages; none when no message survives a restart. */
+  get logIds(): readonly number[] {
+    return this.#logs.ids
+  }
+
+  logMade(): void {
+    this.#surroundings.logMade(this)
   }
 
   get readyCount(): number {
@@ -124,7 +130,7 @@ export class Queue {
 
   /** Puts a message, whose properties are well-formed, behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
-    if (this.#upkeep !== undefined || message.extension !== undefined) return this.#publishWithCare(message)
+    if (this.upkeep !== undefined || message.extension !== undefined) return this.#publishWithCare(message)
     this.append(message)
     return true
   }
@@ -133,16 +139,16 @@ export class Queue {
     if (!this.hasExpirations && (this.#hasPolicyTtl || hasExpiration(message))) {
       this.hasExpirations = true
       this.applySettings(this.settings)
-      this.whenExpirations?.()
+      this.#surroundings.queueChanged(this)
     }
-    if (this.#upkeep !== undefined) return this.#upkeep.publish(message)
+    if (this.upkeep !== undefined) return this.upkeep.publish(message)
     this.append(message)
     return true
   }
 
   /** Whether its limits refuse a message with so many bytes. */
   refuses(bodyBytes: number): boolean {
-    return this.#upkeep?.refuses(bodyBytes) === true
+    return this.upkeep?.refuses(bodyBytes) === true
   }
 
   /** Puts a message behind the others, whatever the settings say. */
@@ -158,205 +164,83 @@ export class Queue {
     if (settings.consumerTimeoutMs !== undefined) this.#surroundings.hasConsumerTimeouts = true
     this.deadLetters = settings.deadLetterExchange === undefined ? undefined : this.#surroundings.deadLettersOf(this)
     if (this.hasExpirations || needsUpkeep(settings))
-      this.#upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
-    if (this.hasExpirations) this.#upkeep?.expectExpirations()
-    this.#upkeep?.apply(settings)
+      this.upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
+    if (this.hasExpirations) this.upkeep?.expectExpirations()
+    this.upkeep?.apply(settings)
   }
 
   /** Everything that there was before the restart is there again. */
   restored(): void {
-    this.#upkeep?.begin()
+    this.upkeep?.begin()
   }
 
   /** The queue is used, by a declaration or a basic.get. */
   renewLease(): void {
-    this.#upkeep?.renewLease()
+    this.upkeep?.renewLease()
   }
 
   end(): void {
     this.#surroundings.removeQueue(this)
   }
 
-  get #waker(): () => void {
-    this.#wake ??= () => this.wake()
-    return this.#wake
-  }
-
-  /** Has the queue deliver in this or the next turn. */
+  /** Has the queue deliver in this or the next turn, if it has had consumers. */
   wake(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    this.#surroundings.scheduler.add(this)
+    this.#delivery?.wake()
   }
 
-  /** Delivers up to `limit` ready messages to consumers that can take them; how many. */
-  deliver(limit: number): number {
-    this.#isScheduled = false
-    this.#upkeep?.beginDelivery()
-    return this.#deliver(limit)
-  }
-
-  /**
-   * Delivers now what is to be delivered in this turn: before the queue is looked at or changed. Consumers that take any
-   * number of messages get as many as the time allows. RabbitMQ stops, too: once a channel has 200 that it has not sent.
-   */
+  /** Delivers now what is to be delivered in this turn: before the queue is looked at or changed. */
   catchUp(): void {
-    if (this.#returning !== undefined) for (const finish of [...this.#returning]) finish()
-    this.#upkeep?.beginDelivery()
-    this.deliverNow()
-    this.#upkeep?.dropDue()
+    this.#delivery?.catchUp()
+    this.upkeep?.dropDue()
   }
 
   /** Delivers what consumers can take, for as long as the time allows. */
   deliverNow(): void {
-    if (!this.#isScheduled) return
-    const turn = this.#surroundings.scheduler.beginCatchUp()
-    while (this.#deliver(CATCH_UP_MESSAGES) === CATCH_UP_MESSAGES && !turn.spend(CATCH_UP_MESSAGES)) {
-      // the next ones
-    }
+    this.#delivery?.deliverNow()
   }
 
-  #deliver(limit: number): number {
-    const upkeep = this.#upkeep
-    if (this.isPaused || this.#returning !== undefined || upkeep?.isDropping === true) return 0
-    const messages = this.#messages
-    const consumers = this.consumers
-    let left = limit
-    for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#waker)); left--) {
-      if (left === 0) {
-        this.wake()
-        break
-      }
-      if (upkeep?.isHeadDue === true) {
-        if (upkeep.dropDue()) continue
-        break
-      }
-      const consumer = consumers.next()
-      if (consumer === undefined) break
-      messages.take(!consumer.isNoAck)
-      const segment = messages.segment as Segment
-      const { index } = messages
-      this.deliveredCount++
-      if (consumer.isNoAck) {
-        consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
-        messages.finish(segment, index)
-      } else {
-        this.unackedCount++
-        consumer.credit--
-        consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
-      }
-    }
-    if (left < limit) upkeep?.headChanged()
-    return limit - left
+  get #deliveries(): QueueDelivery {
+    this.#delivery ??= new QueueDelivery(this, this.#messages, this.#surroundings.scheduler)
+    return this.#delivery
   }
 
-  /**
-   * Takes one message for basic.get: read it before calling anything else of the queue. It comes back when `read` throws.
-   * With `isNoAck` it is settled when `read` returns, otherwise the reader settles or requeues it later. What is `unread` has
-   * to be read back from the disk first: `whenReadable` is called when the caller should try again.
-   */
-  get(
-    isNoAck: boolean,
-    read: (segment: Segment, index: number, isRedelivered: boolean) => void,
-    whenReadable: () => void,
-  ): 'taken' | 'empty' | 'unread' {
-    const state = this.isPaused ? 'empty' : this.findNext(whenReadable)
-    if (state !== 'found') return state
-    this.takeFound(isNoAck, read)
-    this.deliveredCount++
-    return 'taken'
-  }
-
-  /** Finds the next ready message, which stays where it is and in memory until the queue is used again. */
-  findNext(whenReadable: () => void): 'found' | 'empty' | 'unread' {
-    const messages = this.#messages
-    this.renewLease()
-    if (this.#upkeep?.dropDue() === false) {
-      this.#upkeep.whenDropped(whenReadable)
-      return 'unread'
-    }
-    if (messages.readyCount === 0) return 'empty'
-    return messages.isReadable(whenReadable) ? 'found' : 'unread'
-  }
-
-  /** Takes what `findNext` has found. */
-  takeFound(isNoAck: boolean, read: (segment: Segment, index: number, isRedelivered: boolean) => void): void {
-    const messages = this.#messages
-    messages.take(true)
-    const segment = messages.segment as Segment
-    const { index } = messages
-    this.unackedCount++
-    try {
-      read(segment, index, messages.isRedelivered)
-    } catch (error) {
-      this.settle(segment, index, 'requeue')
-      throw error
-    }
-    if (isNoAck) this.settle(segment, index, 'ack')
-    this.#upkeep?.headChanged()
+  get pull(): QueuePull {
+    this.#pull ??= new QueuePull(this, this.#messages)
+    return this.#pull
   }
 
   /** Ends the time of an unacked message: it is done with, becomes ready again in its old place, or is a dead letter. */
   settle(segment: Segment, index: number, settlement: Settlement): void {
     if (this.isDeleted) return
-    if (settlement === 'requeue') this.#requeue(segment, index)
-    else if (settlement === 'ack' || this.deadLetters === undefined) {
+    if (settlement === 'ack') {
       this.unackedCount--
       this.#messages.settle(segment, index)
-    } else {
-      this.#dying ??= new DeadLetterLine(this, this.#messages)
-      this.#dying.add(this.deadLetters, segment, index, settlement)
-    }
+    } else this.#exits.settle(segment, index, settlement)
   }
 
-  /** Takes a ready message out of the queue, wherever it is; false when it is not ready. Its segment must be in memory. */
-  drop(segment: Segment, index: number, reason: DeadLetterReason): boolean {
-    if (!this.#messages.takeAt(segment, index)) return false
-    this.unackedCount++
-    this.settle(segment, index, reason)
-    this.#upkeep?.headChanged()
-    return true
-  }
-
-  /** Takes the next ready message out of the queue. There must be one, and it must be in memory. */
+  /** Drops the next ready message. There must be one, and it must be in memory. */
   dropHead(reason: DeadLetterReason): void {
-    const messages = this.#messages
-    const isDeadLetter = this.deadLetters !== undefined
-    messages.take(isDeadLetter)
-    const segment = messages.segment as Segment
-    if (isDeadLetter) {
-      this.unackedCount++
-      this.settle(segment, messages.index, reason)
-    } else messages.finish(segment, messages.index)
+    this.#exits.dropHead(reason)
   }
 
-  #requeue(segment: Segment, index: number): void {
-    if (this.#upkeep?.hasReturnedEnough(segment, index) === true) {
-      this.settle(segment, index, 'delivery-limit')
-      return
-    }
-    this.unackedCount--
-    this.#messages.requeue(segment, index)
-    this.#upkeep?.returned()
-    if (this.consumers.count > 0) this.wake()
+  get #exits(): Departures {
+    this.#departures ??= new Departures(this, this.#messages)
+    return this.#departures
   }
 
   /** Messages come back turn by turn, until `returned` is called with the same; `finish` has them come back at once. */
   expectReturns(finish: () => void): void {
-    this.#returning ??= new Set()
-    this.#returning.add(finish)
+    this.#deliveries.expectReturns(finish)
   }
 
   returned(finish: () => void): void {
-    if (this.#returning?.delete(finish) !== true || this.#returning.size > 0) return
-    this.#returning = undefined
-    if (this.consumers.count > 0) this.wake()
+    this.#deliveries.returned(finish)
   }
 
   /** Drops the ready messages; how many there were. */
   purge(): number {
     const count = this.#messages.purge()
-    this.#upkeep?.headChanged()
+    this.upkeep?.headChanged()
     return count
   }
 
@@ -369,9 +253,10 @@ export class Queue {
     }
     if (this.consumers === NO_CONSUMERS)
       this.consumers = new QueueConsumers(isSingleActiveConsumer, this.type === 'quorum')
+    const deliveries = this.#deliveries
     this.consumers.add(consumer)
     this.renewLease()
-    if (this.readyCount > 0) this.wake()
+    if (this.readyCount > 0) deliveries.wake()
   }
 
   /** Returns true when this was the last consumer of an auto-delete queue, which is to be deleted now. */
@@ -388,7 +273,7 @@ export class Queue {
   close(): void {
     if (this.isDeleted) return
     this.isDeleted = true
-    this.#upkeep?.stop()
+    this.upkeep?.stop()
     for (const consumer of this.consumers.all()) {
       this.consumers.remove(consumer)
       consumer.sink.cancelled(consumer)

@@ -55,7 +55,7 @@ async function take(queue: Queue, isNoAck: boolean, read: (segment: Segment, ind
   const goOn = (): void => {
     isWaiting = false
   }
-  if (queue.get(isNoAck, read, goOn) !== 'unread') return
+  if (queue.pull.get(isNoAck, read, goOn) !== 'unread') return
   while (isWaiting) {
     model.run()
     await nextTurn()

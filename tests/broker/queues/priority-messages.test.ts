@@ -131,7 +131,7 @@ test('levels that were not used cost nothing', () => {
   let made = 0
   const storage = new MemoryStorage()
   const logs = new QueueLogs(storage, false)
-  logs.whenMade = () => made++
+  logs.owner = { logMade: () => made++ }
   const messages = new PriorityMessages(logs, new EveryPriority(255))
   messages.append(withPriority(1, 0))
   expect([made, messages.logCount]).toEqual([0, 1])

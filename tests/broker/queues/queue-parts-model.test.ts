@@ -137,7 +137,7 @@ class Real {
     for (;;) {
       let body: string | undefined
       let isReadable = false
-      const found = queue.get(
+      const found = queue.pull.get(
         isNoAck,
         (segment, index, isRedelivered) => {
           const id = readMessage(segment, index).body

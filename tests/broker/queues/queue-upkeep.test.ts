@@ -63,7 +63,7 @@ describe('timers', () => {
     model.vhost.removeQueue(timed)
     model.run()
     expect(model.clock.timers.size).toBe(0)
-    timed.findNext(() => {})
+    timed.pull.findNext(() => {})
     expect(model.clock.timers.size).toBe(0)
   })
 })

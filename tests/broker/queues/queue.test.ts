@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Consumer } from '../../../src/broker/queues/consumer.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
+import type { Deliverer } from '../../../src/broker/scheduling/delivery-scheduler.ts'
 import { type Delivered, drain, get, Model, message, refusal, Sink } from '../model.ts'
 
 function publish(queue: Queue, ...bodies: string[]): void {
@@ -158,8 +159,10 @@ describe('Queue', () => {
     const model = new Model()
     const queue = model.queue('q')
     const { sink } = model.consumer(queue, { isNoAck: true })
+    const marked = vi.spyOn(model.scheduler, 'add')
     for (let i = 0; i < 10; i++) publish(queue, 'x')
-    expect([queue.deliver(4), queue.deliver(4), queue.deliver(4), queue.deliver(4)]).toEqual([4, 4, 2, 0])
+    const [delivery] = marked.mock.calls[0] as [Deliverer]
+    expect([4, 4, 4, 4].map((limit) => delivery.deliver(limit))).toEqual([4, 4, 2, 0])
     expect(sink.delivered.length).toBe(10)
   })
 

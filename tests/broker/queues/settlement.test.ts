@@ -99,7 +99,7 @@ async function drain(queue: Queue): Promise<string[]> {
   const bodies: string[] = []
   for (let found = 'taken'; found !== 'empty'; ) {
     await new Promise<void>((resolve) => {
-      found = queue.get(true, (segment, index) => void bodies.push(bodyOf({ segment, index })), resolve)
+      found = queue.pull.get(true, (segment, index) => void bodies.push(bodyOf({ segment, index })), resolve)
       if (found !== 'unread') resolve()
     })
   }
@@ -136,21 +136,9 @@ test('without a place for dead letters they are dropped', async () => {
   source.settle(segment, index, 'reject')
   const next = take(source)
   source.settle(next.segment, next.index, 'requeue')
-  expect(source.drop(next.segment, next.index, 'expired')).toBe(true)
+  source.dropHead('expired')
   expect(source).toMatchObject({ readyCount: 1, unackedCount: 0 })
   expect(await drain(target)).toEqual([])
-})
-
-test('a ready message leaves from anywhere, with the reason', async () => {
-  publish('one', 'two', 'three')
-  const [one, two] = [take(source), take(source)]
-  for (const { segment, index } of [one, two]) source.settle(segment, index, 'requeue')
-  expect(source.drop(two.segment, two.index, 'expired')).toBe(true)
-  expect(source.drop(two.segment, two.index, 'expired')).toBe(false)
-  expect(source.drop(one.segment, one.index, 'maxlen')).toBe(true)
-  expect(told).toEqual(['source expired two', 'source maxlen one'])
-  expect(source).toMatchObject({ readyCount: 1, unackedCount: 0, readyBytes: 5, unackedBytes: 0 })
-  expect(await drain(target)).toEqual(['two', 'one'])
 })
 
 test('what cannot go yet stays unacked until it is settled', () => {

@@ -168,7 +168,7 @@ async function drain(queue: Queue): Promise<string[]> {
   const bodies: string[] = []
   for (let found = 'taken'; found !== 'empty'; ) {
     await new Promise<void>((resolve) => {
-      found = queue.get(true, (segment, index) => void bodies.push(bodyOf(segment, index)), resolve)
+      found = queue.pull.get(true, (segment, index) => void bodies.push(bodyOf(segment, index)), resolve)
       if (found !== 'unread') resolve()
     })
   }
