@@ -1,8 +1,8 @@
 /** Makes all the parts of a server, and wires them. */
 import { hostname } from 'node:os'
 import type { Storage } from '../storage/storage.ts'
+import { AmqpConnections } from './amqp/connections.ts'
 import type { AmqpContext } from './amqp/context.ts'
-import { AmqpListener } from './amqp/listener.ts'
 import { OutboxFlusher } from './amqp/outbox.ts'
 import { ReadBuffer } from './amqp/read-buffer.ts'
 import { serverProperties } from './amqp/server-properties.ts'
@@ -21,6 +21,7 @@ import { memoryFigures } from './lib/memory-figures.ts'
 import { oldSpaceBytes } from './lib/old-space.ts'
 import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
+import { Listeners } from './listeners/listeners.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
 import { JournalWatch } from './server-journal.ts'
@@ -52,7 +53,8 @@ export class ServerAssembly {
   readonly clock: Clock
   readonly hooks: HookCalls
   readonly rareLines: RareLines
-  readonly listener: AmqpListener
+  readonly connections: AmqpConnections
+  readonly listeners: Listeners
   readonly memoryWatch: MemoryWatch
   readonly journalWatch: JournalWatch
   readonly vhosts: EmbeddedVhosts
@@ -88,7 +90,7 @@ export class ServerAssembly {
       heapLimitBytes: oldSpaceBytes(),
       otherBytes: () =>
         programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
-        (this.listener?.unsentBytes ?? 0) +
+        (this.connections?.unsentBytes ?? 0) +
         this.#garbage.keptBytes,
       heapBytes: () => memoryFigures().heapUsedBytes,
       nextTurn: (work) => setImmediate(run, work),
@@ -98,7 +100,15 @@ export class ServerAssembly {
     const { loopbackUsers, allowAnonymous, defaultUser, maxMessageSizeBytes } = config
     this.userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
     this.userList.keepIn(this.core.entityRegistry)
-    this.listener = new AmqpListener(this.#amqpContext(), () => clock.monotonicMs())
+    const now = (): number => clock.monotonicMs()
+    this.connections = new AmqpConnections(this.#amqpContext(), now)
+    this.listeners = new Listeners({
+      logger,
+      rareLines: this.rareLines,
+      now,
+      handshakeTimeoutMs: config.handshakeTimeoutMs,
+      amqp: (arrival) => this.connections.accept(arrival),
+    })
     this.memoryWatch = new MemoryWatch({
       memory: this.core.memory,
       storage: storage.memory,
@@ -106,9 +116,9 @@ export class ServerAssembly {
       garbage: this.#garbage,
       logger,
       rareLines: this.rareLines,
-      relieve: () => this.listener.relieveMemory(),
+      relieve: () => this.connections.relieveMemory(),
     })
-    this.journalWatch = new JournalWatch(storage, this.listener, logger)
+    this.journalWatch = new JournalWatch(storage, this.connections, logger)
     this.vhosts = new EmbeddedVhosts({ core: this.core, logger, maxMessageSizeBytes, requireRunning })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     this.userLimits = new EmbeddedUserLimits({
@@ -123,7 +133,7 @@ export class ServerAssembly {
     const { memory } = this.#parts.storage
     if (memory === undefined) return 0
     const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
-    const known = memory.bufferBytes + inMessages + (this.listener?.unsentBytes ?? 0)
+    const known = memory.bufferBytes + inMessages + (this.connections?.unsentBytes ?? 0)
     return strayBytes(memoryFigures(), known, memory.untouchedBytes)
   }
 

@@ -1,7 +1,6 @@
 /** A server as programs know it: starts its parts, tells how they are, and takes them down in reverse order. */
 import { NUMBER_SETTINGS } from '../config/number-settings.ts'
 import type { RecoveryProgress, Storage } from '../storage/storage.ts'
-import type { ListenAddress } from './amqp/listener.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { Broker } from './broker/broker.ts'
 import type { ConnectionDetails } from './broker/clients/client-directory.ts'
@@ -11,6 +10,8 @@ import type { EmbeddedPolicies } from './embedded/embedded-policies.ts'
 import type { EmbeddedUsers } from './embedded/embedded-users.ts'
 import type { Transactions } from './embedded/transactions.ts'
 import { checkOptions, wholeNumber } from './lib/checks.ts'
+import { addressText } from './lib/peer.ts'
+import type { ListenAddress } from './listeners/listen-options.ts'
 import { parseAddress } from './server-address.ts'
 import { ServerAssembly, type ServerParts } from './server-assembly.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -107,7 +108,7 @@ export class Server {
 
   /** Where it listens: more than one after several calls of `listenAndServe`. */
   get addresses(): readonly ListenAddress[] {
-    return this.#parts.listener.addresses
+    return this.#parts.listeners.addresses
   }
 
   /** `amqp://` URL of the first address, without user and password. */
@@ -115,8 +116,7 @@ export class Server {
     const address = this.addresses[0]
     if (address === undefined && this.#shutdown !== undefined) throw new Error(STOPPED)
     if (address === undefined) throw new Error('the server does not listen yet: call listen() first')
-    const host = address.host.includes(':') ? `[${address.host}]` : address.host
-    return `amqp://${host}:${address.port}`
+    return `amqp://${addressText(address.host, address.port)}`
   }
 
   /**
@@ -150,7 +150,7 @@ export class Server {
 
   /** Lets the process end while the server listens, like `unref` of Node's servers. Connected clients still hold it. */
   unref(): void {
-    this.#parts.listener.unref()
+    this.#parts.listeners.unref()
   }
 
   /**
@@ -171,13 +171,13 @@ export class Server {
   async closeConnections(options: { readonly graceMs?: number } = {}): Promise<void> {
     this.#requireRunning()
     checkOptions('closeConnections', options, { graceMs: aGrace })
-    await this.#parts.listener.closeConnections(CLOSED_BY_PROGRAM, options.graceMs ?? this.#config.shutdownGraceMs)
+    await this.#parts.connections.closeConnections(CLOSED_BY_PROGRAM, options.graceMs ?? this.#config.shutdownGraceMs)
   }
 
   /** Cuts every client off without a word, as a broken network does, and goes on listening. Resolves when they are gone. */
   async dropConnections(): Promise<void> {
     this.#requireRunning()
-    await this.#parts.listener.dropConnections()
+    await this.#parts.connections.dropConnections()
   }
 
   /** How the server is doing: for probes. */
@@ -187,8 +187,7 @@ export class Server {
     if (this.core.memory.isActive) warnings.push('low on memory: publishers are blocked')
     const { trouble } = this.#storage.journal
     if (trouble !== undefined) warnings.push(trouble)
-    if (this.#parts.listener.isFull)
-      warnings.push('the system lets the process open no more files: connections are refused')
+    warnings.push(...this.#parts.listeners.warnings)
     let status: Health['status'] = warnings.length === 0 ? 'healthy' : 'degraded'
     if (trouble !== undefined) status = 'unhealthy'
     return { status, uptimeMs: this.#uptimeMs(), warnings }
@@ -208,14 +207,14 @@ export class Server {
     const isFirst = this.#start === undefined
     await this.start()
     try {
-      await this.#parts.listener.listen(host, port)
+      await this.#parts.listeners.listen({ protocol: 'amqp', host, port })
     } catch (error) {
       this.#parts.hooks.call('onError', error)
       if (isFirst && this.addresses.length === 0) await this.shutdown()
       throw error
     }
     if (this.#shutdown === undefined) return
-    await this.#parts.listener.stopListening()
+    await this.#parts.listeners.stop()
     throw new Error('the server was shut down before it listened')
   }
 
@@ -249,9 +248,9 @@ export class Server {
     await this.#start?.catch(() => {}) // the caller of start was told
     if (this.#state !== 'running') return
     this.#state = 'stopping'
-    const ports = this.#parts.listener.stopListening()
-    await this.#parts.listener.closeConnections("broker forced connection closure with reason 'shutdown'", graceMs)
-    this.#parts.listener.close()
+    const ports = this.#parts.listeners.stop()
+    await this.#parts.connections.closeConnections("broker forced connection closure with reason 'shutdown'", graceMs)
+    this.#parts.connections.close()
     await ports
     this.#parts.memoryWatch.stop()
     this.#parts.vhosts.close(new Error(STOPPED))

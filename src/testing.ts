@@ -7,6 +7,7 @@ import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import type { QueueInfo } from './embedded/entities.ts'
 import { type QueueCondition, type WaitOptions, waitForQueue } from './embedded/wait-for-queue.ts'
 import type { Logger } from './lib/logger.ts'
+import { addressText } from './lib/peer.ts'
 import type { Server } from './server.ts'
 import { ServerBuilder } from './server-builder.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -80,7 +81,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   }
   const stop = (): Promise<void> => server.shutdown()
   return {
-    url: `amqp://${user}:${pass}@${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: `amqp://${user}:${pass}@${addressText(host, port)}`,
     host,
     port,
     server,

@@ -17,6 +17,9 @@ const NAMES_FILE = 'protocol/short-string.ts'
 /** The response of SASL AMQPLAIN is a field table. */
 const AMQPLAIN_FILES = ['protocol/field-table.ts', 'protocol/reader.ts']
 
+/** A client that was let in, as the protocols get it. */
+const ARRIVAL_FILE = 'src/listeners/arrival.ts'
+
 /** Who may import whom: layers by name, or single files. A layer may always import itself. */
 const LAYERS: readonly {
   readonly name: string
@@ -33,8 +36,13 @@ const LAYERS: readonly {
     path: /^src\/auth\//,
     mayImport: ['lib', 'storage', 'src/broker/authorizer.ts', 'src/broker/errors.ts', NAMES_FILE, ...AMQPLAIN_FILES],
   },
-  { name: 'amqp', path: /^src\/amqp\//, mayImport: ['broker', 'auth', 'lib', 'protocol', ...RECORD_FILES] },
-  { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib'] },
+  { name: 'listeners', path: /^src\/listeners\//, mayImport: ['lib'] },
+  {
+    name: 'amqp',
+    path: /^src\/amqp\//,
+    mayImport: ['broker', 'auth', 'lib', 'protocol', ARRIVAL_FILE, ...RECORD_FILES],
+  },
+  { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib', ARRIVAL_FILE] },
   { name: 'embedded', path: /^src\/embedded\//, mayImport: ['broker', 'auth', 'lib', 'storage', 'protocol'] },
   { name: 'perf', path: /^src\/perf\//, mayImport: ['lib', 'protocol'] },
   { name: 'cli', path: /^src\/cli\//, mayImport: 'all' },
@@ -279,7 +287,7 @@ describe('this test', () => {
     const violation = (from: string, to: string) => layerViolation({ from, to, isTypeOnly: true })
     expect(violation('src/broker/queues/queue.ts', 'src/amqp/channel.ts')).toContain('broker may not import amqp')
     expect(violation('src/broker/queues/queue.ts', 'protocol/frame-scanner.ts')).toContain('no frames')
-    expect(violation('src/amqp/listener.ts', 'config/options.ts')).toContain('only the server')
+    expect(violation('src/amqp/connections.ts', 'config/options.ts')).toContain('only the server')
     expect(violation('src/auth/users.ts', 'src/broker/queues/queue.ts')).toContain('auth may not import broker')
     expect(violation('src/auth/users.ts', 'src/broker/errors.ts')).toBeUndefined()
     expect(violation('src/amqp/channel.ts', 'src/broker/vhost.ts')).toBeUndefined()

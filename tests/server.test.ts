@@ -40,7 +40,7 @@ describe('listening', () => {
     const server = build()
     expect(() => server.url).toThrow('does not listen yet')
     const [address] = await server.listen()
-    expect(address).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
+    expect(address).toMatchObject({ name: 'amqp', host: '127.0.0.1', port: expect.any(Number) })
     expect(address?.port).toBeGreaterThan(0)
     expect(server.url).toBe(`amqp://127.0.0.1:${address?.port}`)
     await (await client(server.url)).close()

@@ -2,7 +2,6 @@
  * One client connection: the parts it is made of, what they may ask of it, and what leaves it. What comes in is `ConnectionInput`'s.
  */
 
-import type { Socket } from 'node:net'
 import { ACK_FRAME_BYTES, BASIC_ACK, BASIC_NACK, writeSettle } from '../../protocol/basic-fast-path.ts'
 import { ReplyCode } from '../../protocol/constants.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
@@ -14,6 +13,8 @@ import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import { guarded } from '../lib/guarded.ts'
+import { addressText, type Peer } from '../lib/peer.ts'
+import type { Arrival } from '../listeners/arrival.ts'
 import type { ChannelConnection } from './channel-connection.ts'
 import { Channels } from './channels.ts'
 import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
@@ -33,12 +34,12 @@ import { type Receiver, Transport } from './transport.ts'
 
 export class Connection implements Receiver, ClientConnection, ChannelConnection {
   readonly id: number
-  readonly peerAddress: string
-  readonly peerPort: number
+  readonly peer: Peer
   readonly outbox: Outbox
   /** Answers to durable changes that are not on the disk yet. */
   readonly answers: HeldAnswers
   frameMaxBytes: number
+  readonly #arrival: Arrival
   readonly #context: AmqpContext
   readonly #transport: Transport
   readonly handshake: Handshake
@@ -56,32 +57,34 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   constructor(
     id: number,
-    socket: Socket,
+    arrival: Arrival,
     context: AmqpContext,
     nowMs: number,
     onClosed: (connection: Connection) => void,
   ) {
     this.id = id
-    this.peerAddress = socket.remoteAddress ?? ''
-    this.peerPort = socket.remotePort ?? 0
+    const { peer, stream, head } = arrival
+    this.peer = peer
+    this.#arrival = arrival
     this.frameMaxBytes = context.limits.frameMaxBytes
     this.#context = context
     this.#onClosed = onClosed
-    this.log = new ConnectionLog(context.logger, id, `${this.peerAddress}:${this.peerPort}`)
+    this.log = new ConnectionLog(context.logger, id, addressText(peer.address, peer.port))
     this.failures = new Failures(this, context.rareLines)
     this.end = new ConnectionEnd(this)
     this.handshake = new Handshake(this, context)
     this.channels = new Channels(this, context)
-    this.#transport = new Transport(socket, context.readBuffer, context.broker.inputTurn, context.flusher, this)
+    this.#transport = new Transport(stream, context.readBuffer, context.broker.inputTurn, context.flusher, this)
     this.reading = new Reading(this.#transport)
     this.input = new ConnectionInput(this, context)
     this.intake = new Intake(this, context.broker, context.limits.maxMessageSizeBytes)
     this.#clock = new ConnectionClock(this.#transport, context.limits.sendTimeoutMs, nowMs)
-    this.#clock.leave(context.limits.handshakeTimeoutMs)
+    this.#clock.leave(arrival.deadlineMs - nowMs)
     this.outbox = this.#transport.outbox
     this.answers = new HeldAnswers(this, context.broker.entityRegistry, this.outbox, (channelIds) =>
       this.#answered(channelIds),
     )
+    this.#transport.begin(head)
   }
 
   /** What makes durable what its client changes; of the whole storage until it is in a virtual host. */
@@ -162,8 +165,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.channels.enter(vhost, user)
     this.phase = 'open'
     this.#clock.leave(Number.POSITIVE_INFINITY)
-    const { id, peerAddress, peerPort } = this
-    this.details = { id, peerAddress, peerPort, name: this.log.name, user, vhost: vhost.name }
+    const { id, peer } = this
+    const name = this.log.name
+    this.details = { id, peerAddress: peer.address, peerPort: peer.port, name, user, vhost: vhost.name }
+    this.#arrival.loggedIn()
     this.#context.broker.clientCounts.opened(this.details)
     this.log.opened(this.details)
     this.#context.onOpen(this.details)

@@ -3,6 +3,7 @@ import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
 import { BrokerError } from '../broker/errors.ts'
+import type { Peer } from '../lib/peer.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { ConnectionLog } from './connection-log.ts'
 import { foreignProtocol } from './foreign-protocol.ts'
@@ -11,7 +12,7 @@ import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
 /** The connection, as far as its errors are concerned. */
 export interface FailingConnection {
   readonly id: number
-  readonly peerAddress: string
+  readonly peer: Peer
   readonly phase: string
   readonly log: ConnectionLog
   send(channelId: number, name: 'channel.close', args: MethodInput<'channel.close'>): void
@@ -41,16 +42,16 @@ export class Failures {
 
   /** The client began with this, which is not AMQP 0.9.1. */
   foreignProtocol(input: Uint8Array): void {
-    const { id, peerAddress } = this.#connection
-    const fields = { connection: id, peer: peerAddress, speaks: foreignProtocol(input.subarray(0, 16)) }
+    const { id, peer } = this.#connection
+    const fields = { connection: id, peer: peer.address, speaks: foreignProtocol(input.subarray(0, 16)) }
     this.#rareLines.log('warn', fields, 'a client does not speak AMQP 0.9.1: it was told so and disconnected')
   }
 
   /** The client has not done in time what it had to do next. */
   outOfTime(): void {
-    const { id, peerAddress, phase } = this.#connection
+    const { id, peer, phase } = this.#connection
     if (phase !== 'header' && phase !== 'handshake') return
-    this.#rareLines.log('warn', { connection: id, peer: peerAddress, phase }, 'a client did not log in in time')
+    this.#rareLines.log('warn', { connection: id, peer: peer.address, phase }, 'a client did not log in in time')
   }
 
   /** Ends the connection: with the code of the client's mistake, or with 541 when the mistake is ours. */

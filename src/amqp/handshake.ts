@@ -19,6 +19,7 @@ import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
+import type { Peer } from '../lib/peer.ts'
 import type { ConnectionLog } from './connection-log.ts'
 import {
   type AmqpContext,
@@ -42,7 +43,7 @@ type Step = 'starting' | 'securing' | 'authenticating' | 'tuning' | 'opening' | 
 
 /** A connection, as its handshake knows it. */
 export interface OpeningConnection {
-  readonly peerAddress: string
+  readonly peer: Peer
   readonly phase: Phase
   readonly log: ConnectionLog
   readonly failures: Failures
@@ -137,7 +138,7 @@ export class Handshake {
 
   #respond(response: Buffer): void {
     this.#step = 'authenticating'
-    const verdict = this.#mechanism?.respond(this.#context.authenticator, response, this.#connection.peerAddress)
+    const verdict = this.#mechanism?.respond(this.#context.authenticator, response, this.#connection.peer.address)
     if (verdict === undefined) {
       this.#refuseSilently(`malformed response to mechanism '${this.#mechanismName}'`)
     } else if (verdict instanceof Promise) {

@@ -3,7 +3,7 @@
  * block goes to the socket once per turn of the event loop, or when it is full. While the socket has not taken
  * everything, nothing more is handed to it: `isBlocked` says so, and deliveries wait.
  */
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 import type { UnsentMemory } from './unsent-memory.ts'
 
@@ -95,7 +95,7 @@ export class Outbox implements Output {
   /** In the flusher's list. */
   isWaiting = false
   bytesWritten = 0
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #flusher: OutboxFlusher
   readonly #onUnblocked: () => void
   /** Pieces in front of the current block that the socket has not been given yet. */
@@ -111,7 +111,7 @@ export class Outbox implements Output {
   /** Blocks of others whose bytes are there. */
   #held: Block[] = []
 
-  constructor(socket: Socket, flusher: OutboxFlusher, onUnblocked: () => void) {
+  constructor(socket: Duplex, flusher: OutboxFlusher, onUnblocked: () => void) {
     this.#socket = socket
     this.#flusher = flusher
     this.#onUnblocked = onUnblocked
@@ -278,7 +278,7 @@ interface SocketWithHandle {
 }
 
 /** What was handed to a socket and is still in this process. We hand it one write at a time. */
-function unsentBytes(socket: Socket): number {
+function unsentBytes(socket: Duplex): number {
   const { writableLength } = socket
   if (writableLength === 0) return 0
   return (socket as unknown as SocketWithHandle)._handle?.writeQueueSize ?? writableLength

@@ -1,5 +1,5 @@
 /**
- * One TCP connection as bytes: what arrives goes to the receiver in place, what the receiver leaves over is put in front
+ * One client's connection as bytes: what arrives goes to the receiver in place, what the receiver leaves over is put in front
  * of the next piece; what is written gathers in the outbox. All connections read into one shared buffer:
  *
  *     | headroom for the rest of the last piece | what the kernel delivers now |
@@ -7,7 +7,8 @@
  * except for large bodies, which are read where they stay (`ReadPlace`).
  */
 import { Socket } from 'node:net'
-import { type Block, copyBytes } from '../lib/block.ts'
+import type { Duplex } from 'node:stream'
+import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
@@ -31,7 +32,7 @@ export interface Receiver {
 export class Transport {
   readonly outbox: Outbox
   bytesRead = 0
-  readonly #socket: Socket
+  readonly #socket: Duplex
   readonly #readBuffer: ReadBuffer
   readonly #receiver: Receiver
   #isEnding = false
@@ -47,7 +48,7 @@ export class Transport {
   /** It goes on in the next turn: first with what was kept, then with reading. */
   #isGoingOnLater = false
 
-  constructor(accepted: Socket, readBuffer: ReadBuffer, turn: Turn, flusher: OutboxFlusher, receiver: Receiver) {
+  constructor(accepted: Duplex, readBuffer: ReadBuffer, turn: Turn, flusher: OutboxFlusher, receiver: Receiver) {
     this.#readBuffer = readBuffer
     this.#turn = turn
     this.#receiver = receiver
@@ -60,7 +61,6 @@ export class Transport {
         (bytes) => this.#receiveDirectly(bytes),
       ) ?? this.#readCopies(accepted)
     this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
-    this.#socket.setNoDelay(true)
     this.#socket.on('error', (error) => receiver.failed(error))
     this.#socket.on('end', () => this.#socket.destroy())
     this.#socket.on('close', () => {
@@ -70,6 +70,16 @@ export class Transport {
       readBuffer.shares.forget(this)
       receiver.closed()
     })
+  }
+
+  /** `head` was read by the part that has let the client in: it comes before all that is read from now on. */
+  begin(head: Buffer | undefined): void {
+    if (head === undefined || head.length === 0) return
+    const block = allocateBlock(head.length)
+    block.bytes.set(head)
+    this.bytesRead += head.length
+    this.#rest.keep(block, 0, head.length, true)
+    this.#goOnLater()
   }
 
   /** What was kept waits for the next turn. */
@@ -110,7 +120,7 @@ export class Transport {
     else this.#receiver.unblocked()
   }
 
-  #readCopies(socket: Socket): Socket {
+  #readCopies(socket: Duplex): Duplex {
     socket.on('data', (chunk: Buffer) => {
       for (let at = 0; at < chunk.length; at += READ_BYTES) {
         const piece = chunk.subarray(at, at + READ_BYTES)
@@ -211,6 +221,11 @@ export class Transport {
   }
 }
 
+/** Not one with encryption or a WebSocket, whose classes are others. */
+function isPlainSocket(stream: Duplex): boolean {
+  return stream.constructor === Socket
+}
+
 /** The parts of a socket that are not public but have been there since Node 12. */
 interface SocketWithHandle {
   _handle: object | null
@@ -221,13 +236,13 @@ interface SocketWithHandle {
  * (`onread`) for outgoing sockets only. Undefined where it cannot be done; the caller then uses 'data' events.
  */
 function readDirectly(
-  accepted: Socket,
+  accepted: Duplex,
   target: () => Buffer,
   callback: (bytes: number) => boolean,
 ): Socket | undefined {
   const inner = accepted as unknown as SocketWithHandle
   // On Windows the kernel may write to the buffer at any time, so connections cannot share one.
-  if (process.platform === 'win32' || inner._handle === null || accepted.constructor !== Socket) return undefined
+  if (process.platform === 'win32' || inner._handle === null || !isPlainSocket(accepted)) return undefined
   const handle = inner._handle
   inner._handle = null
   accepted.destroy() // it has no handle any more: this only takes it off the server's count

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/options.ts'
+import { addressText } from '../lib/peer.ts'
 
 /** Why the system refused to listen, and what the operator can do about it. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -14,9 +15,4 @@ export function listenFailure(error: unknown, { bind, port }: Pick<Config, 'bind
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
   return `cannot listen on ${addressText(bind, port)}: ${reason}`
-}
-
-/** `127.0.0.1:5672`, `[::1]:5672` */
-function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -13,7 +13,7 @@ import { RareLines } from '../../src/lib/rare-lines.ts'
 /** What a part of a connection asks of the rest of it, in order, one line each. */
 export class FakeConnection implements OpeningConnection, TakingConnection, FailingConnection {
   readonly id = 1
-  readonly peerAddress = '127.0.0.1'
+  readonly peer = { address: '127.0.0.1', port: 1, listener: 'amqp', isEncrypted: false, certificate: undefined }
   phase: Phase = 'handshake'
   clientCapabilities: ClientCapabilities = NO_CAPABILITIES
   isInputHeld = false

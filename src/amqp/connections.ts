@@ -1,31 +1,19 @@
-/** Accepts AMQP connections on TCP ports and looks after all of them together: their clock, their end, their alarms. */
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { connectionsWithin, openFilesMax } from '../lib/open-files.ts'
+/** The AMQP connections of a server: looks after all of them together, their clock, their end, their alarms. */
+import type { Arrival } from '../listeners/arrival.ts'
 import { Connection } from './connection.ts'
 import type { AmqpContext } from './context.ts'
 import { UnsentMemory } from './unsent-memory.ts'
 
 /** Heartbeats of one second need a look every half second. */
 const TICK_MS = 500
-const BACKLOG = 1024
 
-/** Where a server listens. */
-export interface ListenAddress {
-  /** An IP address; `0.0.0.0` and `::` stand for all of the machine's. */
-  readonly host: string
-  /** The TCP port, never 0. */
-  readonly port: number
-}
-
-export class AmqpListener {
+export class AmqpConnections {
   readonly #context: AmqpContext
   readonly #now: () => number
   readonly #connections = new Set<Connection>()
-  readonly #servers: Server[] = []
   readonly #unsubscribe: () => void
   #timer: NodeJS.Timeout | undefined
   #nextId = 1
-  #connectionsMax = Number.POSITIVE_INFINITY
   /** Told of every connection that has gone. */
   readonly #goneListeners = new Set<(connection: Connection) => void>()
 
@@ -46,18 +34,6 @@ export class AmqpListener {
   /** The disk is in trouble: publishers that wait because it was slow will wait longer, and are told. */
   diskFailed(): void {
     this.#each((connection) => connection.intake.diskFailed())
-  }
-
-  /** As many connections are open as the system lets the process have. */
-  get isFull(): boolean {
-    return this.#connections.size >= this.#connectionsMax
-  }
-
-  get addresses(): ListenAddress[] {
-    return this.#servers.map((server) => {
-      const { address, port } = server.address() as AddressInfo // not a pipe: it listens on a host and port
-      return { host: address, port }
-    })
   }
 
   /**
@@ -95,42 +71,6 @@ export class AmqpListener {
     return memory.bytes
   }
 
-  /** Rejects with the system's error when it refuses the port. */
-  async listen(host: string | undefined, port: number): Promise<void> {
-    const server = createServer({ pauseOnConnect: true, keepAlive: true }, (socket) => this.#accept(socket))
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ ...(host === undefined ? {} : { host }), port, backlog: BACKLOG }, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
-    server.on('error', (error) => this.#context.rareLines.log('error', { err: error }, 'the listener failed'))
-    if (this.#servers.push(server) === 1) this.#makeRoom()
-  }
-
-  /** When the process runs out of descriptors, the system takes connections and drops them, and the store cannot open its files. */
-  #makeRoom(): void {
-    const openFiles = openFilesMax()
-    this.#connectionsMax = connectionsWithin(openFiles)
-    if (openFiles === undefined) return
-    const connections = this.#connectionsMax
-    this.#context.logger.info({ openFiles, connections }, 'the system limits open files, and so connections')
-  }
-
-  /** The ports keep the process running no longer. */
-  unref(): void {
-    for (const server of this.#servers) server.unref()
-  }
-
-  /** Takes no more connections. */
-  async stopListening(): Promise<void> {
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())))
-    // Connections keep `close` from calling back; the ports are free at once.
-    if (this.#connections.size === 0) await Promise.all(closed)
-    this.#servers.length = 0
-  }
-
   /** Closes every connection with 320 and waits for them to go; after the grace period they are cut off. */
   async closeConnections(reason: string, graceMs: number): Promise<void> {
     const leaving = new Set(this.#connections)
@@ -154,24 +94,12 @@ export class AmqpListener {
     this.#unsubscribe()
   }
 
-  #accept(socket: Socket): void {
-    if (socket.remoteAddress === undefined) {
-      socket.destroy()
-      return
-    }
-    if (this.isFull) {
-      const fields = { peer: socket.remoteAddress, connections: this.#connections.size }
-      this.#context.rareLines.log(
-        'warn',
-        fields,
-        'a connection is refused: the system lets the process open no more files',
-      )
-      socket.destroy()
-      return
-    }
-    const connection = new Connection(this.#nextId++, socket, this.#context, this.#now(), (closed) =>
-      this.#closed(closed),
-    )
+  /** A client has come in. */
+  accept(arrival: Arrival): void {
+    const connection = new Connection(this.#nextId++, arrival, this.#context, this.#now(), (closed) => {
+      this.#closed(closed)
+      arrival.gone()
+    })
     this.#connections.add(connection)
     this.#context.broker.clients.add(connection)
     this.#timer ??= setInterval(this.#tick, TICK_MS)

@@ -1,0 +1,17 @@
+import type { Duplex } from 'node:stream'
+import type { Peer } from '../lib/peer.ts'
+
+/** A client that has come through a listener, as the part that speaks its protocol gets it. */
+export interface Arrival {
+  readonly peer: Peer
+  /** Its bytes: not read from yet. */
+  readonly stream: Duplex
+  /** What was read already; it comes before what the stream gives. */
+  readonly head: Buffer | undefined
+  /** When it has to have logged in, by the monotonic clock. */
+  readonly deadlineMs: number
+  /** It has logged in. */
+  loggedIn(): void
+  /** Its stream is closed. To be called once. */
+  gone(): void
+}
