@@ -12,6 +12,9 @@ const YEAR_MS = 365 * 24 * HOUR_MS
 /** Of a number with two bytes. */
 const SHORT_MAX = 65_535
 
+/** How many there may be of something: any number, unless it is set. */
+const COUNT: NumberSetting = { min: 0, max: 2 ** 31 - 1, default: Number.POSITIVE_INFINITY }
+
 export const NUMBER_SETTINGS = {
   port: { min: 0, max: SHORT_MAX, default: 5672 },
   heartbeatSec: { min: 0, max: SHORT_MAX, default: 60 },
@@ -19,7 +22,15 @@ export const NUMBER_SETTINGS = {
   sendTimeoutMs: { min: 0, max: HOUR_MS, default: 15_000 },
   consumerTimeoutMs: { min: 0, max: YEAR_MS, default: 0 },
   frameMaxBytes: { min: 4096, max: 16_777_216, default: 131_072 },
+  initialFrameMaxBytes: { min: 4096, max: 16_777_216, default: 8192 },
   channelMax: { min: 1, max: SHORT_MAX, default: 2047 },
   maxMessageSizeBytes: { min: 1, max: 536_870_912, default: 16_777_216 },
+  connectionMax: COUNT,
+  channelMaxPerNode: COUNT,
+  consumerMaxPerChannel: COUNT,
+  vhostMax: COUNT,
+  queueMax: COUNT,
+  exchangeMax: COUNT,
+  bindingMax: COUNT,
   shutdownGraceMs: { min: 0, max: HOUR_MS, default: 10_000 },
 } as const satisfies Readonly<Record<string, NumberSetting>>

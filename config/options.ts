@@ -2,7 +2,18 @@
 // `frameMaxBytes` is `--frame-max`, `LEVERET_FRAME_MAX` and `frame_max`. The unit at the end of a row's name is left out.
 import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { NUMBER_SETTINGS, type NumberSetting } from './number-settings.ts'
-import { boolean, byteSize, choice, hostAddress, integer, memoryLimit, nameList, type Parser, text } from './parsers.ts'
+import {
+  boolean,
+  byteSize,
+  choice,
+  countLimit,
+  hostAddress,
+  integer,
+  memoryLimit,
+  nameList,
+  type Parser,
+  text,
+} from './parsers.ts'
 
 export const GROUPS = ['Network', 'Limits', 'Users', 'Storage', 'Operation'] as const
 
@@ -41,6 +52,15 @@ function sizeOption(setting: NumberSetting, doc: string, details: OptionDetails)
   return option(setting.default, byteSize(setting.min, setting.max), doc, details)
 }
 
+/** A row for how many there may be of something. */
+function countOption(setting: NumberSetting, doc: string, fileKeys: readonly string[] = []): Option<number> {
+  return option(setting.default, countLimit(setting.min, setting.max), doc, {
+    group: 'Limits',
+    defaultText: 'infinity',
+    ...(fileKeys.length === 0 ? {} : { fileKeys }),
+  })
+}
+
 const { shutdownGraceMs } = NUMBER_SETTINGS
 
 export const OPTIONS = {
@@ -74,7 +94,23 @@ export const OPTIONS = {
     { group: 'Limits' },
   ),
   frameMaxBytes: sizeOption(NUMBER_SETTINGS.frameMaxBytes, 'largest frame, in bytes', { group: 'Limits' }),
+  initialFrameMaxBytes: sizeOption(
+    NUMBER_SETTINGS.initialFrameMaxBytes,
+    'largest frame before a client has logged in, in bytes',
+    { group: 'Limits' },
+  ),
   channelMax: numberOption(NUMBER_SETTINGS.channelMax, 'channels per connection', { group: 'Limits' }),
+  connectionMax: countOption(NUMBER_SETTINGS.connectionMax, 'connections that are logged in, at a time'),
+  channelMaxPerNode: countOption(NUMBER_SETTINGS.channelMaxPerNode, 'channels of all connections together'),
+  consumerMaxPerChannel: countOption(NUMBER_SETTINGS.consumerMaxPerChannel, 'consumers per channel'),
+  vhostMax: countOption(NUMBER_SETTINGS.vhostMax, 'virtual hosts'),
+  queueMax: countOption(NUMBER_SETTINGS.queueMax, 'queues of all virtual hosts together', ['cluster_queue_limit']),
+  exchangeMax: countOption(
+    NUMBER_SETTINGS.exchangeMax,
+    'exchanges of all virtual hosts together; the predeclared ones count',
+    ['cluster_exchange_limit'],
+  ),
+  bindingMax: countOption(NUMBER_SETTINGS.bindingMax, 'bindings of all virtual hosts together'),
   maxMessageSizeBytes: sizeOption(NUMBER_SETTINGS.maxMessageSizeBytes, 'largest message body, in bytes', {
     group: 'Limits',
   }),

@@ -13,6 +13,15 @@ export function integer(min: number, max: number): Parser<number> {
   }
 }
 
+/** How many there may be of something; `infinity`, as in rabbitmq.conf, stands for any number. */
+export function countLimit(min: number, max: number): Parser<number> {
+  const count = integer(min, max)
+  return {
+    allowed: `${count.allowed}, or 'infinity'`,
+    parse: (value) => (value === 'infinity' ? Number.POSITIVE_INFINITY : count.parse(value)),
+  }
+}
+
 /** Bytes, with an optional unit: K, M, G, T and KiB … count in 1024, kB … in 1000. */
 export function byteSize(min: number, max: number): Parser<number> {
   return {

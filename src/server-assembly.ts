@@ -86,6 +86,7 @@ export class ServerAssembly {
     this.core = new Broker({
       storage,
       authorizer: parts.authorizer,
+      limits: config,
       memoryLimitBytes: config.memoryLimitBytes,
       heapLimitBytes: oldSpaceBytes(),
       otherBytes: () =>
@@ -139,6 +140,7 @@ export class ServerAssembly {
 
   #amqpContext(): AmqpContext {
     const { config, authenticator } = this.#parts
+    const nodeName = `leveret@${hostname()}`
     return {
       broker: this.core,
       authenticator: authenticator ?? this.userList,
@@ -146,7 +148,8 @@ export class ServerAssembly {
       rareLines: this.rareLines,
       limits: config,
       mechanisms: ['PLAIN', 'AMQPLAIN', ...(config.allowAnonymous ? ['ANONYMOUS'] : [])],
-      serverProperties: serverProperties(leveretVersion(), `leveret@${hostname()}`),
+      serverProperties: serverProperties(leveretVersion(), nodeName),
+      nodeName,
       flusher: new OutboxFlusher(),
       readBuffer: new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes)),
       onOpen: (details) => {

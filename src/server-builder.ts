@@ -125,8 +125,15 @@ const CONFIG: Checks<ServerConfig> = {
   bind: text(1, 255),
   port: numberIn('port'),
   frameMaxBytes: numberIn('frameMaxBytes'),
-  initialFrameMaxBytes: numberIn('frameMaxBytes'),
+  initialFrameMaxBytes: numberIn('initialFrameMaxBytes'),
   channelMax: numberIn('channelMax'),
+  connectionMax: countIn('connectionMax'),
+  channelMaxPerNode: countIn('channelMaxPerNode'),
+  consumerMaxPerChannel: countIn('consumerMaxPerChannel'),
+  vhostMax: countIn('vhostMax'),
+  queueMax: countIn('queueMax'),
+  exchangeMax: countIn('exchangeMax'),
+  bindingMax: countIn('bindingMax'),
   heartbeatSec: numberIn('heartbeatSec'),
   handshakeTimeoutMs: numberIn('handshakeTimeoutMs'),
   sendTimeoutMs: numberIn('sendTimeoutMs'),
@@ -144,6 +151,14 @@ const CONFIG: Checks<ServerConfig> = {
 function numberIn(setting: keyof typeof NUMBER_SETTINGS): Check {
   const { min, max } = NUMBER_SETTINGS[setting]
   return wholeNumber(min, max)
+}
+
+/** Infinity is a count, too. */
+function countIn(setting: keyof typeof NUMBER_SETTINGS): Check {
+  const check = numberIn(setting)
+  return (value, field) => {
+    if (value !== Number.POSITIVE_INFINITY) check(value, field)
+  }
 }
 
 /** It never shows up in an error. */

@@ -1,7 +1,9 @@
 /** What a server is told, with the defaults of an embedded one. */
 import { NUMBER_SETTINGS } from '../config/number-settings.ts'
+import { NO_NODE_LIMITS, type NodeLimitValues } from './broker/limits/node-limits.ts'
 
-export interface ServerConfig {
+/** How many there may be of everything: 0–2147483647 or Infinity, which is the default. */
+export interface ServerConfig extends NodeLimitValues {
   /** Address to listen on: an IP address or a host name. Default `127.0.0.1`. */
   readonly bind: string
   /** TCP port, 0 for a free one. Default 5672; a test broker takes a free one. */
@@ -42,8 +44,9 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   bind: '127.0.0.1',
   port: NUMBER_SETTINGS.port.default,
   frameMaxBytes: NUMBER_SETTINGS.frameMaxBytes.default,
-  initialFrameMaxBytes: 8192,
+  initialFrameMaxBytes: NUMBER_SETTINGS.initialFrameMaxBytes.default,
   channelMax: NUMBER_SETTINGS.channelMax.default,
+  ...NO_NODE_LIMITS,
   heartbeatSec: NUMBER_SETTINGS.heartbeatSec.default,
   handshakeTimeoutMs: NUMBER_SETTINGS.handshakeTimeoutMs.default,
   sendTimeoutMs: NUMBER_SETTINGS.sendTimeoutMs.default,

@@ -58,6 +58,7 @@ export class ChannelConsumers implements ReplySink {
 
   /** `beforeDelivery` is called when the consumer is sure to start, before anything is delivered to it. */
   add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
+    this.#channel.vhost.nodeLimits.checkConsumer(this.#byTag.size)
     if (this.#sharedLimit !== 0 && queue.type === 'quorum') throw refuse.globalQos('queue', queue.name, queue.vhostName)
     const sink = new AmqpConsumer(this.#channel, request.tag)
     const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })

@@ -56,7 +56,10 @@ export class Channels implements ChannelList {
     const opened = this.#opened as OpenedVhost // there since connection.open
     const { broker, limits } = this.#context
     const userName = opened.session.user.name
-    const refusal = broker.userLimits.channelRefusal(userName, broker.clientCounts.channelsOfUser(userName))
+    const { clientCounts, nodeLimits, userLimits } = broker
+    const refusal =
+      nodeLimits.channelRefusal(clientCounts.channels, this.#context.nodeName) ??
+      userLimits.channelRefusal(userName, clientCounts.channelsOfUser(userName))
     if (refusal !== undefined) throw new FrameError(ReplyCode.NOT_ALLOWED, refusal.message)
     if (!broker.topology.hasRoomFor(CHANNEL_BYTES)) {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)

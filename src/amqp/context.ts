@@ -34,6 +34,8 @@ export interface AmqpContext {
   /** SASL mechanisms offered, best first. */
   readonly mechanisms: readonly string[]
   readonly serverProperties: FieldTable
+  /** What the server calls itself. */
+  readonly nodeName: string
   readonly flusher: OutboxFlusher
   readonly readBuffer: ReadBuffer
   readonly onOpen: (details: ConnectionDetails) => void

@@ -12,6 +12,7 @@ import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { type BrokerError, refuse } from './errors.ts'
+import { NO_NODE_LIMITS, NodeLimits, type NodeLimitValues } from './limits/node-limits.ts'
 import { UserLimits } from './limits/user-limits.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
@@ -35,6 +36,8 @@ export interface BrokerOptions {
   readonly otherBytes: () => number
   /** Bytes of objects on the heap. */
   readonly heapBytes: () => number
+  /** How many there may be of everything; any number when not given. */
+  readonly limits?: NodeLimitValues
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
   readonly clock: Clock
@@ -58,6 +61,7 @@ export class Broker {
   readonly clients = new ClientDirectory()
   readonly clientCounts = new ClientCounts()
   readonly userLimits: UserLimits
+  readonly nodeLimits: NodeLimits
   readonly #storage: Storage
   readonly #authorizer: Authorizer
   readonly #clock: Clock
@@ -95,6 +99,7 @@ export class Broker {
       heapLimitBytes: options.heapLimitBytes,
     })
     this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
+    this.nodeLimits = new NodeLimits(options.limits ?? NO_NODE_LIMITS, this.topology.counts)
   }
 
   /** What makes changes durable that belong to no virtual host. */
@@ -125,9 +130,9 @@ export class Broker {
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      const { scheduler, inputTurn, longWork, topology } = this
+      const { scheduler, inputTurn, longWork, topology, nodeLimits } = this
       const [storage, entities, clock, ages] = [this.#storage, this.#entities, this.#clock, this.#ages]
-      vhost = new Vhost(name, { scheduler, storage, entities, inputTurn, longWork, topology, clock, ages })
+      vhost = new Vhost(name, { scheduler, storage, entities, inputTurn, longWork, topology, nodeLimits, clock, ages })
       vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
@@ -135,10 +140,16 @@ export class Broker {
     return vhost
   }
 
-  /** Why the virtual host, or the user, may have no further connection; undefined when they may. */
+  /** Throws BrokerError when there may be no virtual host more; one that is there is fine. */
+  checkNewVhost(name: string): void {
+    if (!this.#vhosts.has(name)) this.nodeLimits.checkVhost(name, this.#vhosts.size)
+  }
+
+  /** Why the server, the virtual host or the user may have no further connection; undefined when they may. */
   connectionRefusal({ name, limits }: Vhost, userName: string): BrokerError | undefined {
-    const { clientCounts, userLimits } = this
+    const { clientCounts, nodeLimits, userLimits } = this
     return (
+      nodeLimits.connectionRefusal(clientCounts.connections) ??
       limits.connectionRefusal(userName, clientCounts.connectionsOfVhost(name)) ??
       userLimits.connectionRefusal(userName, clientCounts.connectionsOfUser(userName))
     )

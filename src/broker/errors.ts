@@ -66,6 +66,44 @@ export const refuse = {
     (queue: string, vhost: string, limit: number) =>
       `cannot declare queue '${queue}': queue limit in vhost '${vhost}' (${limit}) is reached`,
   ),
+  exchangeLimit: refusal(
+    'precondition-failed',
+    (exchange: string, vhost: string, limit: number) =>
+      `cannot declare exchange '${exchange}': exchange limit in vhost '${vhost}' (${limit}) is reached`,
+  ),
+  bindingLimit: refusal(
+    'precondition-failed',
+    (exchange: string, vhost: string, limit: number) =>
+      `cannot bind to exchange '${exchange}': binding limit in vhost '${vhost}' (${limit}) is reached`,
+  ),
+  nodeConnectionLimit: refusal(
+    'not-allowed',
+    (limit: number) => `connection refused: node connection limit (${limit}) is reached`,
+  ),
+  nodeChannelLimit: refusal(
+    'not-allowed',
+    (node: string, limit: number) =>
+      `number of channels opened on node '${node}' has reached the maximum allowed limit of (${limit})`,
+  ),
+  consumerLimit: refusal('not-allowed', (limit: number) => `reached maximum (${limit}) of consumers per channel`),
+  vhostLimit: refusal(
+    'precondition-failed',
+    (vhost: string, limit: number) => `cannot create vhost '${vhost}': vhost limit of ${limit} is reached`,
+  ),
+  nodeQueueLimit: refusal(
+    'precondition-failed',
+    (queue: string, limit: number) => `cannot declare queue '${queue}': queue limit in cluster (${limit}) is reached`,
+  ),
+  nodeExchangeLimit: refusal(
+    'precondition-failed',
+    (exchange: string, vhost: string, limit: number) =>
+      `cannot declare ${resourceText('exchange', exchange, vhost)}: exchange limit of ${limit} is reached`,
+  ),
+  nodeBindingLimit: refusal(
+    'precondition-failed',
+    (exchange: string, vhost: string, limit: number) =>
+      `cannot bind to ${resourceText('exchange', exchange, vhost)}: binding limit of ${limit} is reached`,
+  ),
   noPermission: refusal(
     'access-refused',
     (permission: string, user: string, ...of: Resource) =>

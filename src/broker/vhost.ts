@@ -10,6 +10,7 @@ import type { Binding, Destination } from './exchanges/binding.ts'
 import { BindingIndex, type Bindings } from './exchanges/binding-index.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import { PREDECLARED } from './exchanges/predeclared.ts'
+import type { NodeLimits } from './limits/node-limits.ts'
 import { VhostLimits } from './limits/vhost-limits.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
@@ -37,6 +38,7 @@ export interface VhostTools {
   readonly inputTurn: Turn
   readonly longWork: LongWork
   readonly topology: TopologyMemory
+  readonly nodeLimits: NodeLimits
   readonly clock: Clock
   /** The time by which messages grow old. */
   readonly ages: AgeClock
@@ -52,6 +54,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly longWork: LongWork
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
   readonly topology: TopologyMemory
+  /** How many there may be of everything in all virtual hosts together. */
+  readonly nodeLimits: NodeLimits
   /** Where its durable queues, exchanges and bindings are kept. */
   readonly entities: DurableEntities
   readonly policies: VhostPolicies
@@ -82,6 +86,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.longWork = longWork
     this.ages = tools.ages
     this.topology = tools.topology
+    this.nodeLimits = tools.nodeLimits
     this.entities = tools.entities
     this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
     this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
@@ -137,11 +142,15 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return this.#queues.size
   }
 
+  get bindingCount(): number {
+    return this.#bindings.count
+  }
+
   addExchange(spec: ExchangeSpec): Exchange {
     const exchange = new Exchange(this.name, spec)
     this.policies.applyToExchange(exchange)
     this.#exchanges.set(spec.name, exchange)
-    this.topology.add(exchangeBytes(exchange))
+    this.topology.add(exchangeBytes(exchange), 'exchanges')
     this.routes.version++
     this.entities.exchangeAdded(exchange)
     return exchange
@@ -154,7 +163,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     const logs = new QueueLogs(this.#storage, spec.durable, keptAs)
     const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
     this.#queues.set(spec.name, queue)
-    this.topology.add(queueBytes(queue))
+    this.topology.add(queueBytes(queue), 'queues')
     this.routes.version++
     this.queueChanged(queue)
     return queue
@@ -190,7 +199,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   addBinding(binding: Binding): void {
     if (!binding.source.addBinding(binding)) return
     this.#bindings.add(binding)
-    this.topology.add(bindingBytes(binding))
+    this.topology.add(bindingBytes(binding), 'bindings')
     this.routes.version++
     this.entities.bindingAdded(binding)
   }
@@ -212,7 +221,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     for (let next = doomed.pop(); next !== undefined; next = doomed.pop()) {
       if (this.#exchanges.get(next.name) !== next) continue
       this.#exchanges.delete(next.name)
-      this.topology.remove(exchangeBytes(next))
+      this.topology.remove(exchangeBytes(next), 'exchanges')
       for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
       this.entities.exchangeRemoved(next)
       this.routes.version++
@@ -224,7 +233,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   removeQueue(queue: Queue): number {
     if (this.#queues.get(queue.name) !== queue) return 0
     this.#queues.delete(queue.name)
-    this.topology.remove(queueBytes(queue))
+    this.topology.remove(queueBytes(queue), 'queues')
     this.routes.version++
     const { readyCount } = queue
     const { messagesPublished, messagesDelivered } = this.removedQueues
@@ -264,7 +273,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     const binding = source.removeBinding(id)
     if (binding === undefined) return false
     this.#bindings.remove(binding)
-    this.topology.remove(bindingBytes(binding))
+    this.topology.remove(bindingBytes(binding), 'bindings')
     this.entities.bindingRemoved(binding)
     return true
   }

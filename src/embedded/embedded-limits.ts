@@ -9,7 +9,12 @@ import { type Checks, checkOptions, wholeNumber } from '../lib/checks.ts'
 import { durable } from './durable.ts'
 
 const aLimit = wholeNumber(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
-const VHOST_CHECKS: Checks<VhostLimitValues> = { maxConnections: aLimit, maxQueues: aLimit }
+const VHOST_CHECKS: Checks<VhostLimitValues> = {
+  maxConnections: aLimit,
+  maxQueues: aLimit,
+  maxExchanges: aLimit,
+  maxBindings: aLimit,
+}
 const USER_CHECKS: Checks<UserLimitValues> = { maxConnections: aLimit, maxChannels: aLimit }
 
 /**

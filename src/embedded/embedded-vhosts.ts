@@ -33,11 +33,12 @@ export class EmbeddedVhosts {
     return broker
   }
 
-  /** Throws RangeError or TypeError. */
+  /** Throws RangeError or TypeError, and BrokerError when there are as many as there may be. */
   create(name: string, options: VhostOptions = {}): EmbeddedBroker {
     this.context.requireRunning()
     vhostName(name, 'the name of the virtual host')
     checkOptions('createVhost', options, VHOST_CHECKS)
+    this.context.core.checkNewVhost(name)
     const vhost = this.context.core.createVhost(name)
     if (options.defaultQueueType !== undefined) vhost.setDefaultQueueType(options.defaultQueueType)
     return this.at(name) as EmbeddedBroker // it was just made

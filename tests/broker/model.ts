@@ -7,6 +7,7 @@ import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import { createBinding, type Destination } from '../../src/broker/exchanges/binding.ts'
 import type { Exchange, ExchangeSpec } from '../../src/broker/exchanges/exchange.ts'
+import { NO_NODE_LIMITS, NodeLimits } from '../../src/broker/limits/node-limits.ts'
 import { MemoryAlarm } from '../../src/broker/memory/memory-alarm.ts'
 import { TopologyMemory } from '../../src/broker/memory/topology-memory.ts'
 import { createMessage, type Message } from '../../src/broker/messages/message.ts'
@@ -88,7 +89,18 @@ export class Model {
     )
     const { scheduler, inputTurn, longWork, topology, clock } = this
     const ages = new AgeClock(clock)
-    this.vhost = new Vhost('/', { scheduler, storage, entities, inputTurn, longWork, topology, clock, ages })
+    const nodeLimits = new NodeLimits(NO_NODE_LIMITS, topology.counts)
+    this.vhost = new Vhost('/', {
+      scheduler,
+      storage,
+      entities,
+      inputTurn,
+      longWork,
+      topology,
+      nodeLimits,
+      clock,
+      ages,
+    })
   }
 
   /** Runs the turns that are due, until there are none. */

@@ -1,9 +1,13 @@
-/** How many connections and channels each user has, and how many connections each virtual host: what limits are about. */
+/** How many connections and channels there are, each user has, and how many connections each virtual host: what limits are about. */
 import type { ConnectionDetails } from './client-directory.ts'
 
 type Owner = Pick<ConnectionDetails, 'user' | 'vhost'>
 
 export class ClientCounts {
+  /** Those that have opened a virtual host. */
+  connections = 0
+  /** Of all connections together. */
+  channels = 0
   readonly #ofVhosts = new Map<string, number>()
   readonly #ofUsers = new Map<string, number>()
   readonly #channelsOfUsers = new Map<string, number>()
@@ -22,21 +26,25 @@ export class ClientCounts {
 
   /** A client has opened its virtual host. */
   opened({ user, vhost }: Owner): void {
+    this.connections++
     count(this.#ofVhosts, vhost, 1)
     count(this.#ofUsers, user.name, 1)
   }
 
   /** Its connection has ended. */
   ended({ user, vhost }: Owner): void {
+    this.connections--
     count(this.#ofVhosts, vhost, -1)
     count(this.#ofUsers, user.name, -1)
   }
 
   channelsOpened(user: string, channels: number): void {
+    this.channels += channels
     count(this.#channelsOfUsers, user, channels)
   }
 
   channelsClosed(user: string, channels: number): void {
+    this.channels -= channels
     count(this.#channelsOfUsers, user, -channels)
   }
 }

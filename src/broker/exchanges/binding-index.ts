@@ -9,6 +9,7 @@ const NONE: Bindings = new SmallSet<Binding>()
 
 /** The bindings of a virtual host by their destinations, so that deleting a queue never walks all bindings. */
 export class BindingIndex {
+  count = 0
   readonly #byDestination = new Map<Destination, SmallSet<Binding>>()
 
   add(binding: Binding): void {
@@ -18,11 +19,12 @@ export class BindingIndex {
       this.#byDestination.set(binding.destination, bindings)
     }
     bindings.add(binding)
+    this.count++
   }
 
   remove(binding: Binding): void {
     const bindings = this.#byDestination.get(binding.destination)
-    bindings?.delete(binding)
+    if (bindings?.delete(binding) === true) this.count--
     if (bindings?.size === 0) this.#byDestination.delete(binding.destination)
   }
 

@@ -1,8 +1,8 @@
-/** How many connections and queues a virtual host may have. A lower limit closes and deletes nothing that is there. */
+/** How many connections, queues, exchanges and bindings a virtual host may have. A lower limit closes and deletes nothing that is there. */
 import { type BrokerError, refuse } from '../errors.ts'
 import { isReached, type LimitValues, withChanges } from './limit-values.ts'
 
-export const VHOST_LIMITS = ['maxConnections', 'maxQueues'] as const
+export const VHOST_LIMITS = ['maxConnections', 'maxQueues', 'maxExchanges', 'maxBindings'] as const
 export type VhostLimitValues = LimitValues<(typeof VHOST_LIMITS)[number]>
 
 /** Where limits are kept. */
@@ -44,5 +44,17 @@ export class VhostLimits {
   checkQueue(queueName: string, queues: number): void {
     const { maxQueues } = this.values
     if (isReached(maxQueues, queues)) throw refuse.queueLimit(queueName, this.#vhostName, maxQueues)
+  }
+
+  /** The predeclared exchanges count. Throws BrokerError, as the next one does. */
+  checkExchange(exchangeName: string, exchanges: number): void {
+    const { maxExchanges } = this.values
+    if (isReached(maxExchanges, exchanges)) throw refuse.exchangeLimit(exchangeName, this.#vhostName, maxExchanges)
+  }
+
+  /** `exchangeName`: where the binding begins. */
+  checkBinding(exchangeName: string, bindings: number): void {
+    const { maxBindings } = this.values
+    if (isReached(maxBindings, bindings)) throw refuse.bindingLimit(exchangeName, this.#vhostName, maxBindings)
   }
 }

@@ -2,6 +2,7 @@
  * Counts what queues, exchanges, bindings, consumers and channels take, and says when there is no room for more of them. They are on
  * V8's heap, which has a limit of its own: V8 ends the process when it is reached, so clients must not get that far.
  */
+import type { EntityCounts } from '../limits/node-limits.ts'
 import type { MemoryAlarm } from './memory-alarm.ts'
 
 /** Of the heap's limit, so much is for the program. */
@@ -15,6 +16,8 @@ const SMALL_BYTES = 8 * 1024
 export class TopologyMemory {
   readonly #memory: MemoryAlarm
   readonly #roomBytes: number
+  /** How many there are of those that have a limit. */
+  readonly counts: EntityCounts = { queues: 0, exchanges: 0, bindings: 0 }
 
   constructor(memory: MemoryAlarm, heapLimitBytes: number) {
     this.#memory = memory
@@ -32,11 +35,13 @@ export class TopologyMemory {
     return this.bytes + bytes <= this.#roomBytes * (isSmall ? SMALL_SHARE_MAX : SHARE_MAX)
   }
 
-  add(bytes: number): void {
+  add(bytes: number, kind?: keyof EntityCounts): void {
     this.#memory.topologyBytes += bytes
+    if (kind !== undefined) this.counts[kind]++
   }
 
-  remove(bytes: number): void {
+  remove(bytes: number, kind?: keyof EntityCounts): void {
     this.#memory.topologyBytes -= bytes
+    if (kind !== undefined) this.counts[kind]--
   }
 }

@@ -44,6 +44,8 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
     session.require('read', 'exchange', name)
     session.require('write', 'exchange', alternateName)
   }
+  vhost.limits.checkExchange(name, vhost.exchangeCount)
+  vhost.nodeLimits.checkExchange(name, vhost.name)
   if (!vhost.topology.hasRoomFor(exchangeBytes({ name, arguments: declaration.arguments }))) {
     throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
   }

@@ -40,6 +40,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   requireDeadLettering(name, queueArguments, session)
   checkQueueArguments(name, vhost.name, queueArguments)
   vhost.limits.checkQueue(name, vhost.queueCount)
+  vhost.nodeLimits.checkQueue(name)
   if (kind.isAlwaysDurable) requireDurable(name, vhost.name, declaration)
   if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) {
     throw refuse.topologyFull('declare', 'queue', name, vhost.name)
