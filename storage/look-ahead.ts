@@ -132,8 +132,9 @@ function* positionsBehind(ready: ReadyPositions, last: Place): Generator<Positio
   const { cursor, cursorIndex } = ready
   for (let segment = cursor, from = cursorIndex; segment !== undefined; segment = segment.next, from = 0) {
     if (segment.sequence < last.sequence) continue
-    for (let index = from; index < segment.count; index++) {
-      if (!segment.isPassed(index) && isBehind(segment, index)) yield { segment, index }
+    const first = segment.sequence === last.sequence ? Math.max(from, last.index + 1) : from
+    for (let index = first; index < segment.count; index++) {
+      if (!segment.isPassed(index)) yield { segment, index }
     }
   }
 }

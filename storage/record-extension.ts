@@ -14,6 +14,8 @@ export interface RecordExtension {
   readonly priority?: number
   /** What the broker knows of its deaths. */
   readonly deathMarks?: number
+  /** Of what it died, when it has died and waits to go where its dead letters go. The numbers are the broker's. */
+  readonly deathReason?: number
   /** Routing keys that its publisher keeps from consumers, of 255 bytes at most. */
   readonly blindKeys?: readonly Uint8Array[]
 }
@@ -31,6 +33,7 @@ const NUMBERS: readonly NumberField[] = [
   EXPIRES_AT,
   { name: 'priority', number: 2, bytes: 1 },
   { name: 'deathMarks', number: 3, bytes: 1 },
+  { name: 'deathReason', number: 5, bytes: 1 },
 ]
 /** May be there several times. */
 const BLIND_KEY = 4

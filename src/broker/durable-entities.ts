@@ -160,13 +160,15 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  /** Called again when what the record has is another: the numbers of its logs, by their places, or that messages may have times of their own. */
+  /** Called again when what the record has is another: the numbers of its logs, by their places, and of its discards, or that messages may have times of their own. */
   queueAdded(queue: Queue): void {
     put(this.#queues, [queue.vhostName, queue.name], () => {
       const [logId = 0, ...moreIds] = queue.logIds
+      const { discardsId } = queue
       return [
         ['id', number(logId)],
         ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
+        ...(discardsId === undefined ? [] : [['discards', number(discardsId)] as const]),
         ['autoDelete', flag(queue.autoDelete)],
         ...(queue.hasExpirations ? [['expirations', flag(true)] as const] : []),
         ['arguments', { type: 'F', value: queue.arguments }],
@@ -254,6 +256,7 @@ const restoreExchange: Restore = (vhost, key, fields) => {
 
 const restoreQueue: Restore = (vhost, key, fields) => {
   const logIds = [fields.number('id'), ...fields.numbers('moreIds')]
+  const discards = fields.field('discards')
   vhost(nameIn(key, 0)).addQueue(
     {
       name: nameIn(key, 1),
@@ -264,6 +267,7 @@ const restoreQueue: Restore = (vhost, key, fields) => {
       owner: undefined,
     },
     logIds,
+    discards?.type === 'l' ? Number(discards.value) : undefined,
   )
 }
 

@@ -156,11 +156,11 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return exchange
   }
 
-  /** `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of their logs. */
-  addQueue(spec: QueueSpec, keptAs: readonly number[] = []): Queue {
+  /** `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of their logs, and its discards. */
+  addQueue(spec: QueueSpec, keptAs: readonly number[] = [], discardsKeptAs?: number): Queue {
     const queueArguments = this.#sharedArguments.of(spec.arguments)
     const settings = this.policies.queueSettings(spec.name, queueArguments)
-    const logs = new QueueLogs(this.#storage, spec.durable, keptAs)
+    const logs = new QueueLogs(this.#storage, spec.durable, keptAs, discardsKeptAs)
     const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue), 'queues')

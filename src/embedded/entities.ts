@@ -75,6 +75,8 @@ export interface QueueInfo extends AppliedPolicies {
   readonly messagesReady: number
   /** Messages delivered and not settled. */
   readonly messagesUnacked: number
+  /** Messages that have died, and wait until their dead letter queues take them. */
+  readonly messagesDiscarded: number
   /** Bytes of the bodies of messages waiting for a consumer. */
   readonly bytesReady: number
   /** Bytes of the bodies of messages delivered and not settled. */
@@ -184,6 +186,7 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     ...appliedPolicies(policies.ofQueue(queue)),
     messagesReady: queue.readyCount,
     messagesUnacked: queue.unackedCount,
+    messagesDiscarded: queue.discards?.count ?? 0,
     bytesReady: queue.readyBytes,
     bytesUnacked: queue.unackedBytes,
     headTimestamp: headTimestamp(queue),

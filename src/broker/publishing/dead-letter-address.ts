@@ -1,6 +1,7 @@
 /** Where the dead letters of one queue go, and those that wait to go there. */
 import {
   decodeExtension,
+  encodeExtension,
   hasOnlyExpiry,
   type RecordExtension,
   readExtension,
@@ -9,21 +10,21 @@ import type { Segment } from '../../../storage/segment.ts'
 import { type DeadLetterTarget, deadLetterTarget } from '../dead-letters/dead-letter-target.ts'
 import { DeathCause, type DeathReason } from '../dead-letters/death-cause.ts'
 import { Message } from '../messages/message.ts'
+import type { Discards } from '../queues/discards.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { DeadLetterReason, DeadLetters } from '../queues/settlement.ts'
-import type { DeadLetterOffice } from './dead-letter-office.ts'
+import type { DeadLetterOffice, Posted } from './dead-letter-office.ts'
+import { DiscardRound } from './discard-round.ts'
 import type { FanOut } from './fan-out.ts'
 
 /** With more than this many waiting, what need not die now should not. */
 const BEHIND_COUNT = 256
-/** With more than this many that cannot go, messages that are due stay in the queue. */
-const HELD_MAX = 65_536
-/** So many of those are tried again together. */
-const RETRY_COUNT = 1024
 /** So many that went are forgotten together. */
 const FORGET_COUNT = 1024
 
 const NOTHING_KNOWN: RecordExtension = {}
+/** By the numbers under which discarded messages have them on the disk. */
+const REASONS: readonly DeadLetterReason[] = ['reject', 'expired', 'maxlen', 'delivery-limit']
 
 /** A message in the queue … */
 interface Dying {
@@ -47,10 +48,9 @@ export class DeadLetterAddress implements DeadLetters {
   #first = 0
   /** The one that waited longest is being read back. */
   #isReading = false
-  /** Those that could not go. */
-  #held: Dying[] = []
-  /** None of those that were tried again had to stay. */
-  #isRetryGood = false
+  /** Those that could not go, of a queue that has such. */
+  readonly #discards: Discards | undefined
+  readonly #round: DiscardRound | undefined
   #whenCaughtUp: (() => void)[] = []
   /** The one that waited longest has its turn. */
   #isNext = false
@@ -62,8 +62,11 @@ export class DeadLetterAddress implements DeadLetters {
   private constructor(queue: Queue, target: DeadLetterTarget, office: DeadLetterOffice) {
     const { deadLetterStrategy, overflow } = queue.settings
     this.target = target
+    this.#discards = queue.discards
+    this.#round = this.#discards && new DiscardRound(this.#discards)
     // RabbitMQ: it takes reject-publish, since a queue that drops messages promises none.
-    this.isAtLeastOnce = deadLetterStrategy === 'at-least-once' && overflow === 'reject-publish'
+    const isSafe = deadLetterStrategy === 'at-least-once' && overflow === 'reject-publish'
+    this.isAtLeastOnce = isSafe && this.#discards !== undefined
     this.#queue = queue
     this.#office = office
   }
@@ -77,7 +80,7 @@ export class DeadLetterAddress implements DeadLetters {
   }
 
   get isBehind(): boolean {
-    return this.#waitingCount > BEHIND_COUNT || this.#held.length > HELD_MAX
+    return this.#waitingCount > BEHIND_COUNT
   }
 
   whenCaughtUp(work: () => void): void {
@@ -95,13 +98,22 @@ export class DeadLetterAddress implements DeadLetters {
     dying.setStored(segment, index)
     const known = hasOnlyExpiry(segment, index) ? NOTHING_KNOWN : (readExtension(segment, index) ?? NOTHING_KNOWN)
     const posted = this.#office.post(this, dying, known, this.#cause(reason))
+    if (posted === 'held') this.#discard(dying, known, reason)
     dying.release()
     if (posted === 'under-way') this.#whenFannedOut = () => this.#queue.settle(segment, index, 'ack')
-    else {
-      if (posted === 'held') this.#hold({ segment, index, reason })
-      this.#office.sendWaiting()
-    }
-    return posted === 'done'
+    else this.#office.sendWaiting()
+    return posted !== 'under-way'
+  }
+
+  /** It leaves its place in the queue, in one commit with this, and is tried again. */
+  #discard(dying: Message, { deathMarks, blindKeys }: RecordExtension, reason: DeadLetterReason): void {
+    dying.extension = encodeExtension({
+      ...(deathMarks === undefined ? {} : { deathMarks }),
+      ...(blindKeys === undefined ? {} : { blindKeys }),
+      deathReason: REASONS.indexOf(reason),
+    })
+    this.#discards?.add(dying)
+    this.#office.retryLater(this)
   }
 
   takeRefused(refused: Message): void {
@@ -121,57 +133,89 @@ export class DeadLetterAddress implements DeadLetters {
     this.#whenFannedOut = undefined
     this.fanOut = undefined
     settle?.()
-    if (this.#waitingCount > 0) this.#office.expect(this)
+    if (this.#hasMore) this.#office.expect(this)
   }
 
   /** Sends the one that waited longest. Whether the next one may go then. */
   sendNext(): boolean {
-    if (this.#isReading || this.#mustBeRead(this.#waiting[this.#first])) return false
-    const next = this.#waiting[this.#first++]
-    if (next === undefined) this.#first--
-    else {
-      this.#isNext = true
-      if (next instanceof Message) {
-        this.takeRefused(next)
-        next.release()
-      } else this.#queue.settle(next.segment, next.index, next.reason)
-      this.#isNext = false
-    }
+    const next = this.#waiting[this.#first]
+    if (this.#isReading || this.#mustBeRead(next)) return false
+    if (next === undefined) return this.#tryNextDiscarded()
+    this.#first++
+    this.#isNext = true
+    if (next instanceof Message) {
+      this.takeRefused(next)
+      next.release()
+    } else this.#queue.settle(next.segment, next.index, next.reason)
+    this.#isNext = false
     if (this.#first >= FORGET_COUNT || this.#waitingCount === 0) {
       this.#waiting = this.#waiting.slice(this.#first)
       this.#first = 0
     }
-    if (this.#waitingCount === 0 && this.#isRetryGood && this.#held.length > 0) this.retry()
     if (this.#whenCaughtUp.length > 0 && !this.isBehind) for (const work of this.#whenCaughtUp.splice(0)) work()
-    return this.#waitingCount > 0 && this.#whenFannedOut === undefined
+    return this.#hasMore
   }
 
   /** Whether one has to be read back first: the others keep their places behind it. */
   #mustBeRead(next: Waiting | undefined): boolean {
     if (next === undefined || next instanceof Message || next.segment.isResident || this.#queue.isDeleted) return false
     this.#isReading = true
-    next.segment.log?.load(next.segment, () => {
-      this.#isReading = false
-      this.#office.expect(this)
-    })
+    next.segment.log?.load(next.segment, this.#hasRead)
     return true
+  }
+
+  readonly #hasRead = (): void => {
+    this.#isReading = false
+    this.#office.expect(this)
+  }
+
+  goOn(): void {
+    this.retry()
   }
 
   /** Has those that could not go tried again, some at a time. */
   retry(): void {
-    if (this.#queue.isDeleted) {
-      this.#held = []
-      return
-    }
-    this.#isRetryGood = true
-    this.#waiting.push(...this.#held.splice(0, RETRY_COUNT))
+    // Other settings have other addresses.
+    if (this.#round === undefined || this.#queue.isDeleted || this.#queue.deadLetters !== this) return
+    if (!this.#round.isUnderWay) this.#round.begin()
     this.#office.expect(this)
   }
 
-  #hold(dying: Dying): void {
-    this.#held.push(dying)
-    this.#isRetryGood = false
-    this.#office.retryLater(this)
+  /** Tries the next one of those that could not go, if it is time for them. Whether the one behind it may be tried then. */
+  #tryNextDiscarded(): boolean {
+    const round = this.#round
+    if (round?.isUnderWay !== true || this.#whenFannedOut !== undefined) return false
+    if (this.#queue.isDeleted || this.#queue.deadLetters !== this) {
+      round.stop()
+      return false
+    }
+    if (!round.tryNext(this.#sendDiscarded, this.#hasRead)) {
+      this.#isReading = true
+      return false
+    }
+    if (round.isUnderWay) return this.#whenFannedOut === undefined
+    if (round.isPromising) round.begin()
+    else if (round.isNeeded) this.#office.retryLater(this)
+    return this.#hasMore
+  }
+
+  readonly #sendDiscarded = (segment: Segment, index: number, leave: () => void): boolean | undefined => {
+    const { dying } = this.#office
+    dying.setStored(segment, index)
+    const known = readExtension(segment, index) ?? NOTHING_KNOWN
+    const cause = this.#cause(REASONS[known.deathReason ?? 0] ?? 'reject')
+    const posted: Posted = this.#office.post(this, dying, known, cause)
+    dying.release()
+    if (posted !== 'under-way') return posted === 'done'
+    this.#whenFannedOut = () => {
+      if (!this.#queue.isDeleted) leave()
+    }
+    return undefined
+  }
+
+  get #hasMore(): boolean {
+    if (this.#whenFannedOut !== undefined) return false
+    return this.#waitingCount > 0 || this.#round?.isUnderWay === true
   }
 
   get #waitingCount(): number {

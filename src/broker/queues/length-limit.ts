@@ -1,10 +1,14 @@
-/** How long a queue may become: ready messages, and bytes of their bodies. What was delivered and is not settled never counts. */
+/**
+ * How long a queue may become: ready messages, and bytes of their bodies. What has died and waits to go counts, as with RabbitMQ; what
+ * was delivered and is not settled never does.
+ */
 import type { QueueSettings } from './queue-arguments.ts'
 
 /** What is counted. */
 export interface Length {
   readonly readyCount: number
   readonly readyBytes: number
+  readonly discards?: { readonly count: number; readonly bytes: number }
 }
 
 export class LengthLimit {
@@ -30,17 +34,22 @@ export class LengthLimit {
   /** Whether the oldest messages have to go. */
   isOver(length: Length): boolean {
     if (!this.#dropsHead) return false
-    return length.readyCount > this.#count || this.#areTooMany(length, 0)
+    return countOf(length) > this.#count || this.#areTooMany(length, 0)
   }
 
   /** Whether a new message with so many bytes has to be refused. */
   refuses(length: Length, bodyBytes: number): boolean {
     if (this.#dropsHead) return false
-    return length.readyCount >= this.#count || this.#areTooMany(length, bodyBytes)
+    return countOf(length) >= this.#count || this.#areTooMany(length, bodyBytes)
   }
 
   /** The bytes are only asked for when they are limited: they may have to be added up. */
   #areTooMany(length: Length, moreBytes: number): boolean {
-    return this.#bytes !== Number.POSITIVE_INFINITY && length.readyBytes + moreBytes > this.#bytes
+    if (this.#bytes === Number.POSITIVE_INFINITY) return false
+    return length.readyBytes + (length.discards?.bytes ?? 0) + moreBytes > this.#bytes
   }
+}
+
+function countOf({ readyCount, discards }: Length): number {
+  return discards === undefined ? readyCount : readyCount + discards.count
 }

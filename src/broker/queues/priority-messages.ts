@@ -6,6 +6,7 @@ import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment, SegmentLog } from '../../../storage/segment.ts'
+import type { Discards } from './discards.ts'
 import type { LevelRules } from './level-rules.ts'
 import { LevelSet } from './level-set.ts'
 import { LevelsLook } from './levels-look.ts'
@@ -15,6 +16,7 @@ import type { QueueMessages } from './queue-messages.ts'
 export class PriorityMessages implements QueueMessages {
   readyCount = 0
   readonly isRecorded: boolean
+  readonly discards?: Discards
   readonly #logs: QueueLogs
   readonly #rules: LevelRules
   /** By level. */
@@ -25,8 +27,9 @@ export class PriorityMessages implements QueueMessages {
   /** What the last message was taken from, or found in. */
   #log: QueueLog
 
-  constructor(logs: QueueLogs, rules: LevelRules) {
+  constructor(logs: QueueLogs, rules: LevelRules, discards?: Discards) {
     this.#logs = logs
+    if (discards !== undefined) this.discards = discards
     this.#rules = rules
     this.#ready = new LevelSet(rules.levelMax + 1)
     this.#log = this.#admit(0, logs.first())
@@ -35,7 +38,7 @@ export class PriorityMessages implements QueueMessages {
   }
 
   get logCount(): number {
-    return this.#levelOf.size
+    return this.#levelOf.size + (this.discards?.log === undefined ? 0 : 1)
   }
 
   get readyBytes(): number {
@@ -121,8 +124,9 @@ export class PriorityMessages implements QueueMessages {
     if (log.requeue(segment, index)) this.#recount(log, 1)
   }
 
+  /** RabbitMQ: what has died and waits to go, too. */
   purge(): number {
-    let count = 0
+    let count = this.discards?.purge() ?? 0
     for (const log of this.#levels) if (log !== undefined) count += log.purge()
     this.readyCount = 0
     this.#ready.clear()
@@ -131,6 +135,7 @@ export class PriorityMessages implements QueueMessages {
 
   clear(): void {
     for (const log of this.#levels) log?.clear()
+    this.discards?.clear()
     this.readyCount = 0
     this.#ready.clear()
   }

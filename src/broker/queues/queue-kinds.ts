@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
 import type { QueueTypeName } from './argument-table.ts'
+import { Discards } from './discards.ts'
 import { EveryPriority, HighAndNormal } from './level-rules.ts'
 import { PriorityMessages } from './priority-messages.ts'
 import type { QueueSettings } from './queue-arguments.ts'
@@ -28,7 +29,7 @@ const classic: QueueKind = {
 const quorum: QueueKind = {
   module: 'rabbit_quorum_queue',
   isAlwaysDurable: true,
-  messages: (logs) => new PriorityMessages(logs, new HighAndNormal()),
+  messages: (logs) => new PriorityMessages(logs, new HighAndNormal(), new Discards(logs)),
 }
 
 const QUEUE_KINDS: { readonly [type: string]: QueueKind } = { classic, quorum }

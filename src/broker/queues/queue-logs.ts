@@ -20,13 +20,23 @@ export class QueueLogs {
   readonly #isDurable: boolean
   readonly #ids: number[]
   readonly #keptAs: readonly number[]
+  #discardsId: number
 
-  /** `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of its logs. */
-  constructor(storage: VhostStorage, isDurable: boolean, keptAs: readonly number[] = []) {
+  /**
+   * `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of its logs, and its discards, if
+   * it has kept any.
+   */
+  constructor(
+    storage: VhostStorage,
+    isDurable: boolean,
+    keptAs: readonly number[] = [],
+    discardsKeptAs: number | undefined = NO_LOG,
+  ) {
     this.#storage = storage
     this.#isDurable = isDurable
     this.#keptAs = keptAs
     this.#ids = [...keptAs]
+    this.#discardsId = discardsKeptAs
   }
 
   /** The numbers under which the storage keeps the messages, by the places of their logs. */
@@ -48,6 +58,21 @@ export class QueueLogs {
   make(place: number): QueueLog {
     const log = this.#create(place)
     this.owner?.logMade()
+    return log
+  }
+
+  /** The number under which the storage keeps the discards; undefined when there is no log of them. */
+  get discardsId(): number | undefined {
+    return this.#discardsId === NO_LOG ? undefined : this.#discardsId
+  }
+
+  /** The log of the discards, with what the storage kept of them. Called once. */
+  makeDiscards(): QueueLog {
+    if (this.#discardsId !== NO_LOG) return this.#storage.createQueueLog(this.#discardsId)
+    const id = this.#isDurable ? this.#storage.newQueueId() : undefined
+    this.#discardsId = id ?? NO_LOG
+    const log = this.#storage.createQueueLog(id)
+    this.whenMade?.()
     return log
   }
 

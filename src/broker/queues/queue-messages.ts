@@ -5,6 +5,7 @@
 import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment } from '../../../storage/segment.ts'
+import type { Discards } from './discards.ts'
 
 export interface QueueMessages {
   readonly readyCount: number
@@ -14,6 +15,8 @@ export interface QueueMessages {
   readonly unackedBytes: number
   /** How many logs they are in. */
   readonly logCount: number
+  /** Those that have died and wait to go: of queues that promise that their dead letters arrive. */
+  readonly discards?: Discards
   /** Whether they may have left memory. */
   readonly isRecorded: boolean
   /** What `take` took, or `peek` found. */

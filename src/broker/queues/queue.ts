@@ -8,6 +8,7 @@ import type { Session } from '../session.ts'
 import type { QueueTypeName } from './argument-table.ts'
 import type { Consumer } from './consumer.ts'
 import { Departures } from './departures.ts'
+import type { Discards } from './discards.ts'
 import { hasExpiration } from './message-ttl.ts'
 import { MESSAGE_TTL, type QueueSettings } from './queue-arguments.ts'
 import { NO_CONSUMERS, QueueConsumers } from './queue-consumers.ts'
@@ -79,6 +80,11 @@ export class Queue {
     return this.#logs.ids
   }
 
+  /** The same for those that have died and wait to go; undefined when there are none. */
+  get discardsId(): number | undefined {
+    return this.#logs.discardsId
+  }
+
   logMade(): void {
     this.#surroundings.logMade(this)
   }
@@ -103,6 +109,11 @@ export class Queue {
 
   get logCount(): number {
     return this.#messages.logCount
+  }
+
+  /** What has died and waits to go; undefined where dead letters need not arrive. */
+  get discards(): Discards | undefined {
+    return this.#messages.discards
   }
 
   /** Bytes of the bodies of ready messages. */
@@ -167,11 +178,13 @@ export class Queue {
       this.upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
     if (this.hasExpirations) this.upkeep?.expectExpirations()
     this.upkeep?.apply(settings)
+    if (!this.#surroundings.isRestoring) this.discards?.goOn(this.deadLetters)
   }
 
   /** Everything that there was before the restart is there again. */
   restored(): void {
     this.upkeep?.begin()
+    this.discards?.goOn(this.deadLetters)
   }
 
   /** The queue is used, by a declaration or a basic.get. */

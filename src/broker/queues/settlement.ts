@@ -20,6 +20,8 @@ export interface DeadLetters {
    * settle it with `ack` later.
    */
   take(segment: Segment, index: number, reason: DeadLetterReason): boolean
+  /** Those that could not go, before a restart or by other settings, are tried again. */
+  goOn(): void
   /** Takes a copy of a message that is refused, since the queue is full. */
   takeRefused(message: Message): void
 }

@@ -31,6 +31,7 @@ let mayGo: boolean
 const toTarget: DeadLetters = {
   isBehind: false,
   whenCaughtUp: () => {},
+  goOn: () => {},
   takeRefused: () => {},
   take(segment, index, reason) {
     const letter = new Message()
