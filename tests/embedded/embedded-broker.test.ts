@@ -79,6 +79,7 @@ describe('queues', () => {
       effectivePolicyDefinition: {},
       messagesReady: 0,
       messagesUnacked: 0,
+      messagesDiscarded: 0,
       bytesReady: 0,
       bytesUnacked: 0,
       headTimestamp: undefined,

@@ -1,7 +1,7 @@
 /**
  * Publishes what dies in the queues of a virtual host to their dead letter exchanges. One dead letter is on its way at a time: what
  * dies of that in other queues, because they are full, comes after it, and much of it in later turns, so that no chain of queues is
- * too long. What waits stays in its queue, unacked; the dead letters of a queue keep their order.
+ * too long. What waits for its turn stays in its queue, unacked, and what cannot go is with the queue's discards.
  */
 import { BODY_BESIDE_BYTES_MIN } from '../../../storage/record.ts'
 import { encodeExtension, type RecordExtension } from '../../../storage/record-extension.ts'
@@ -49,7 +49,7 @@ export class DeadLetterOffice {
   readonly #message = new Message()
   /** Those with dead letters that wait to go, the one whose turn it is in front. */
   readonly #due = new Set<DeadLetterAddress>()
-  /** Those that hold dead letters which could not go. */
+  /** Those whose dead letters could not go. */
   readonly #holding = new Set<DeadLetterAddress>()
   #isRetryDue = false
   readonly #fanOutTurn: Turn
@@ -120,7 +120,7 @@ export class DeadLetterOffice {
     this.#isCounting = false
   }
 
-  /** The address holds dead letters: has it try again in a while. */
+  /** Has the address try again in a while. */
   retryLater(address: DeadLetterAddress): void {
     this.#holding.add(address)
     if (this.#isRetryDue) return

@@ -72,7 +72,7 @@ export class QueueLogs {
     const id = this.#isDurable ? this.#storage.newQueueId() : undefined
     this.#discardsId = id ?? NO_LOG
     const log = this.#storage.createQueueLog(id)
-    this.whenMade?.()
+    this.owner?.logMade()
     return log
   }
 
