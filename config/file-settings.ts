@@ -23,12 +23,13 @@ const FAMILIES: readonly Family[] = [
   { key: /^listeners\.tcp(?:\.(?!default$).*)?$/, read: readListeners },
   { key: /^loopback_users\../, read: readLoopbackUsers },
   { key: /^auth_mechanisms\./, read: readMechanisms },
+  { key: /^credential_validator\.validation_backend$/, read: readValidator },
 ]
 
 /** Security settings of RabbitMQ's that Leveret does not have, and the values that ask for nothing it lacks. */
 const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
   { key: /^listeners\.ssl(?:\.|$)/, harmless: ['none'] },
-  { key: /^(?:ssl_|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.)/, harmless: [] },
+  { key: /^(?:ssl_options|ssl_handshake|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.)/, harmless: [] },
   { key: /^auth_backends\./, harmless: ['internal', 'rabbit_auth_backend_internal'] },
   { key: /^default_permissions\./, harmless: ['.*'] },
 ]
@@ -99,21 +100,35 @@ function readLoopbackUsers(entries: readonly ConfEntry[], reading: Reading): voi
   reading.values.set('loopbackUsers', { text: users.join(',') || 'none', origin: reading.origin(first) })
 }
 
+/** In the order of their keys. */
 function readMechanisms(entries: readonly ConfEntry[], reading: Reading): void {
-  const mechanisms = new Set<string>()
-  for (const entry of entries) {
-    if (['PLAIN', 'AMQPLAIN', 'ANONYMOUS'].includes(entry.value)) mechanisms.add(entry.value)
-    else {
-      const allowed = 'must be one of PLAIN, AMQPLAIN, ANONYMOUS'
-      reading.errors.push(`${reading.origin(entry)} is '${entry.value}': ${allowed}`)
-    }
-  }
   const [first] = entries
   if (first === undefined) return
-  const text = String(mechanisms.has('ANONYMOUS'))
-  reading.values.set('allowAnonymous', { text, origin: reading.origin(first) })
-  for (const mechanism of ['PLAIN', 'AMQPLAIN']) {
-    if (mechanisms.has(mechanism)) continue
-    reading.warnings.push(`${mechanism} is offered although auth_mechanisms leaves it out: it cannot be turned off`)
+  const place = ({ key }: ConfEntry): number => Number(key.slice('auth_mechanisms.'.length))
+  const text = [...entries]
+    .sort((a, b) => place(a) - place(b))
+    .map(({ value }) => value)
+    .join(',')
+  reading.values.set('authMechanisms', { text, origin: reading.origin(first) })
+}
+
+/** Which of the rules for passwords is in force; without this key, all that there are. */
+const VALIDATORS: Readonly<Record<string, readonly OptionName[]>> = {
+  rabbit_credential_validator_accept_everything: [],
+  rabbit_credential_validator_min_password_length: ['passwordLengthMin'],
+  rabbit_credential_validator_password_regexp: ['passwordPattern'],
+}
+
+function readValidator(entries: readonly ConfEntry[], reading: Reading): void {
+  const entry = entries.at(-1)
+  if (entry === undefined) return
+  const rules = VALIDATORS[entry.value]
+  if (rules === undefined) {
+    const allowed = Object.keys(VALIDATORS).join(', ')
+    reading.errors.push(`${reading.origin(entry)} is '${entry.value}': must be one of ${allowed}`)
+    return
+  }
+  for (const rule of ['passwordLengthMin', 'passwordPattern'] as const) {
+    if (!rules.includes(rule)) reading.values.delete(rule)
   }
 }

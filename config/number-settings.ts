@@ -32,5 +32,10 @@ export const NUMBER_SETTINGS = {
   queueMax: COUNT,
   exchangeMax: COUNT,
   bindingMax: COUNT,
+  passwordLengthMin: { min: 1, max: 1024, default: 1 },
+  sslCertLoginSanIndex: { min: 0, max: 255, default: 0 },
+  loginFailuresMax: { min: 0, max: 1_000_000, default: 10 },
+  loginSocketsMax: { min: 1, max: 1_000_000, default: 10_000 },
+  loginSocketsPerAddressMax: { min: 1, max: 1_000_000, default: 2_000 },
   shutdownGraceMs: { min: 0, max: HOUR_MS, default: 10_000 },
 } as const satisfies Readonly<Record<string, NumberSetting>>

@@ -1,11 +1,13 @@
 // The one table of options. Flag, environment name, config-file key, help text and the type `Config` all come from a row:
 // `frameMaxBytes` is `--frame-max`, `LEVERET_FRAME_MAX` and `frame_max`. The unit at the end of a row's name is left out.
 import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
+import { MECHANISM_NAMES, type MechanismName } from '../src/lib/mechanism-names.ts'
 import { NUMBER_SETTINGS, type NumberSetting } from './number-settings.ts'
 import {
   boolean,
   byteSize,
   choice,
+  choices,
   countLimit,
   hostAddress,
   integer,
@@ -145,6 +147,75 @@ export const OPTIONS = {
     group: 'Users',
     isSwitch: true,
   }),
+  anonymousLoginUser: option<string | undefined>(
+    undefined,
+    text(SHORTSTR_BYTES_MAX),
+    'user that clients without one become, where they are let in',
+    { group: 'Users', defaultText: 'the default user' },
+  ),
+  authMechanisms: option<readonly MechanismName[]>(
+    ['PLAIN', 'AMQPLAIN'],
+    choices(MECHANISM_NAMES),
+    'SASL mechanisms to offer, best first; EXTERNAL is offered to clients with a certificate',
+    { group: 'Users', defaultText: 'PLAIN,AMQPLAIN' },
+  ),
+  sslCertLoginFrom: option(
+    'distinguished_name',
+    choice(
+      {
+        distinguished_name: 'distinguished_name',
+        common_name: 'common_name',
+        subject_alternative_name: 'subject_alternative_name',
+        subject_alt_name: 'subject_alternative_name',
+      },
+      'one of distinguished_name, common_name, subject_alternative_name',
+    ),
+    'what of its certificate names the user of a client (SASL EXTERNAL)',
+    { group: 'Users' },
+  ),
+  sslCertLoginSanType: option(
+    'dns',
+    choice({ dns: 'dns', ip: 'ip', email: 'email', uri: 'uri' }),
+    'kind of the subject alternative name that names the user',
+    { group: 'Users' },
+  ),
+  sslCertLoginSanIndex: numberOption(
+    NUMBER_SETTINGS.sslCertLoginSanIndex,
+    'which of the names of that kind it is, from 0',
+    { group: 'Users' },
+  ),
+  passwordHashing: option(
+    'scrypt',
+    choice(
+      { scrypt: 'scrypt', sha256: 'sha256', sha512: 'sha512', ...rabbitPasswordHashing() },
+      'one of scrypt, sha256, sha512',
+    ),
+    'what new passwords are hashed with; RabbitMQ can read sha256 and sha512',
+    { group: 'Users', fileKeys: ['password_hashing_module'] },
+  ),
+  passwordLengthMin: numberOption(NUMBER_SETTINGS.passwordLengthMin, 'bytes that a new password has at least', {
+    group: 'Users',
+    fileKeys: ['credential_validator.min_length'],
+  }),
+  passwordPattern: option<string | undefined>(
+    undefined,
+    text(1024),
+    'regular expression (RE2) that every new password has to match',
+    { group: 'Users', fileKeys: ['credential_validator.regexp'], defaultText: 'none' },
+  ),
+  loginFailuresMax: numberOption(
+    NUMBER_SETTINGS.loginFailuresMax,
+    'failed log-ins of an address before it has to wait, ever longer, between two of them; 0: it never has to',
+    { group: 'Users' },
+  ),
+  loginSocketsMax: numberOption(NUMBER_SETTINGS.loginSocketsMax, 'clients that have not logged in yet', {
+    group: 'Limits',
+  }),
+  loginSocketsPerAddressMax: numberOption(
+    NUMBER_SETTINGS.loginSocketsPerAddressMax,
+    'clients from one address that have not logged in yet',
+    { group: 'Limits' },
+  ),
   storage: option(
     'leveldb',
     choice({ leveldb: 'leveldb', memory: 'memory' }),
@@ -225,6 +296,10 @@ export function environmentNames(name: OptionName): readonly string[] {
 export function fileKeys(name: OptionName): readonly string[] {
   if (optionRow(name).isOutsideFile) return []
   return [flagName(name).replaceAll('-', '_'), ...(optionRow(name).fileKeys ?? [])]
+}
+
+function rabbitPasswordHashing() {
+  return { rabbit_password_hashing_sha256: 'sha256', rabbit_password_hashing_sha512: 'sha512' } as const
 }
 
 function rabbitLogLevels() {

@@ -50,7 +50,7 @@ export function boolean(): Parser<boolean> {
 }
 
 /** One of some names; the value of a name is what it stands for, so that several names can mean the same. */
-export function choice<T>(meanings: Readonly<Record<string, T>>, allowed?: string): Parser<T> {
+export function choice<const T>(meanings: Readonly<Record<string, T>>, allowed?: string): Parser<T> {
   const names = new Map(Object.entries(meanings))
   const [only] = names.keys()
   return {
@@ -67,6 +67,18 @@ export function nameList(): Parser<readonly string[]> {
       if (value === 'none') return []
       const names = value.split(',').map((name) => name.trim())
       return names.includes('') ? undefined : names
+    },
+  }
+}
+
+/** Some of these names, each once, separated by commas. */
+export function choices<T extends string>(names: readonly T[]): Parser<readonly T[]> {
+  return {
+    allowed: `names separated by commas, of ${names.join(', ')}`,
+    parse: (value) => {
+      const chosen = value.split(',').map((name) => names.find((known) => known === name.trim()))
+      const found = chosen.filter((name) => name !== undefined)
+      return found.length === chosen.length && new Set(found).size === found.length ? found : undefined
     },
   }
 }

@@ -7,7 +7,7 @@ import { OutboxFlusher } from './amqp/outbox.ts'
 import { ReadBuffer } from './amqp/read-buffer.ts'
 import { serverProperties } from './amqp/server-properties.ts'
 import type { Authenticator } from './auth/authenticator.ts'
-import { UserList } from './auth/user-list.ts'
+import type { UserList } from './auth/user-list.ts'
 import type { Authorizer } from './broker/authorizer.ts'
 import { Broker } from './broker/broker.ts'
 import { EmbeddedUserLimits } from './embedded/embedded-limits.ts'
@@ -22,6 +22,7 @@ import { oldSpaceBytes } from './lib/old-space.ts'
 import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
 import { Listeners } from './listeners/listeners.ts'
+import { logins, userList } from './server-auth.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
 import { JournalWatch } from './server-journal.ts'
@@ -98,8 +99,8 @@ export class ServerAssembly {
       clock,
       onDefect,
     })
-    const { loopbackUsers, allowAnonymous, defaultUser, maxMessageSizeBytes } = config
-    this.userList = new UserList({ loopbackUsers, anonymousUser: allowAnonymous ? defaultUser : undefined })
+    const { maxMessageSizeBytes } = config
+    this.userList = userList(config)
     this.userList.keepIn(this.core.entityRegistry)
     const now = (): number => clock.monotonicMs()
     this.connections = new AmqpConnections(this.#amqpContext(), now)
@@ -108,6 +109,7 @@ export class ServerAssembly {
       rareLines: this.rareLines,
       now,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
+      waitingMax: { inAll: config.loginSocketsMax, perAddress: config.loginSocketsPerAddressMax },
       amqp: (arrival) => this.connections.accept(arrival),
     })
     this.memoryWatch = new MemoryWatch({
@@ -143,11 +145,10 @@ export class ServerAssembly {
     const nodeName = `leveret@${hostname()}`
     return {
       broker: this.core,
-      authenticator: authenticator ?? this.userList,
+      logins: logins(config, authenticator ?? this.userList, () => this.clock.monotonicMs()),
       logger: this.logger,
       rareLines: this.rareLines,
       limits: config,
-      mechanisms: ['PLAIN', 'AMQPLAIN', ...(config.allowAnonymous ? ['ANONYMOUS'] : [])],
       serverProperties: serverProperties(leveretVersion(), nodeName),
       nodeName,
       flusher: new OutboxFlusher(),

@@ -11,12 +11,16 @@ import {
   type Checks,
   checkOptionNames,
   checkOptions,
+  oneOf,
+  optional,
+  severalOf,
   text,
   texts,
   wholeNumber,
   withMethods,
 } from './lib/checks.ts'
 import { type Logger, silentLogger } from './lib/logger.ts'
+import { MECHANISM_NAMES } from './lib/mechanism-names.ts'
 import { processMemoryBytes } from './lib/process-memory.ts'
 import { Server } from './server.ts'
 import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
@@ -144,6 +148,17 @@ const CONFIG: Checks<ServerConfig> = {
   defaultVhost: name,
   loopbackUsers: texts,
   allowAnonymous: aBoolean,
+  anonymousLoginUser: optional(name),
+  authMechanisms: severalOf(MECHANISM_NAMES),
+  sslCertLoginFrom: oneOf(['distinguished_name', 'common_name', 'subject_alternative_name']),
+  sslCertLoginSanType: oneOf(['dns', 'ip', 'email', 'uri']),
+  sslCertLoginSanIndex: numberIn('sslCertLoginSanIndex'),
+  passwordHashing: oneOf(['scrypt', 'sha256', 'sha512']),
+  passwordLengthMin: numberIn('passwordLengthMin'),
+  passwordPattern: optional(text(1, 1024)),
+  loginFailuresMax: numberIn('loginFailuresMax'),
+  loginSocketsMax: numberIn('loginSocketsMax'),
+  loginSocketsPerAddressMax: numberIn('loginSocketsPerAddressMax'),
   memoryLimitBytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   shutdownGraceMs: numberIn('shutdownGraceMs'),
 }

@@ -1,6 +1,7 @@
 /** What a server is told, with the defaults of an embedded one. */
 import { NUMBER_SETTINGS } from '../config/number-settings.ts'
 import { NO_NODE_LIMITS, type NodeLimitValues } from './broker/limits/node-limits.ts'
+import type { MechanismName } from './lib/mechanism-names.ts'
 
 /** How many there may be of everything: 0–2147483647 or Infinity, which is the default. */
 export interface ServerConfig extends NodeLimitValues {
@@ -34,6 +35,28 @@ export interface ServerConfig extends NodeLimitValues {
   readonly loopbackUsers: readonly string[]
   /** Lets clients in without a user, as the default user. Default false. */
   readonly allowAnonymous: boolean
+  /** The user that clients without one become. Default: the default user. */
+  readonly anonymousLoginUser: string | undefined
+  /** SASL mechanisms that are offered, best first; EXTERNAL to clients with a certificate. Default `['PLAIN', 'AMQPLAIN']`. */
+  readonly authMechanisms: readonly MechanismName[]
+  /** What of its certificate names the user of a client (SASL EXTERNAL). Default `distinguished_name`. */
+  readonly sslCertLoginFrom: 'distinguished_name' | 'common_name' | 'subject_alternative_name'
+  /** Kind of the subject alternative name that names the user. Default `dns`. */
+  readonly sslCertLoginSanType: 'dns' | 'ip' | 'email' | 'uri'
+  /** Which of the names of that kind it is, 0–255. Default 0. */
+  readonly sslCertLoginSanIndex: number
+  /** What new passwords are hashed with. Default `scrypt`; for a test broker `sha256`. */
+  readonly passwordHashing: 'scrypt' | 'sha256' | 'sha512'
+  /** Bytes that a new password has at least, 1–1024. Default 1. */
+  readonly passwordLengthMin: number
+  /** A regular expression (RE2) that every new password has to match. Default: none. */
+  readonly passwordPattern: string | undefined
+  /** Failed log-ins of an address before it has to wait between two of them, 0–1000000; 0: it never has to. Default 10. */
+  readonly loginFailuresMax: number
+  /** Clients that have not logged in yet, 1–1000000. Default 10000. */
+  readonly loginSocketsMax: number
+  /** The same from one address, 1–1000000. Default 2000. */
+  readonly loginSocketsPerAddressMax: number
   /** Memory of the process in bytes from which on publishers have to wait. Default: 60 % of what the process may use. */
   readonly memoryLimitBytes: number
   /** Time clients get to close when the server stops, in milliseconds, 0–3600000. Default 10000; for a test broker 1000. */
@@ -57,6 +80,17 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   defaultVhost: '/',
   loopbackUsers: ['guest'],
   allowAnonymous: false,
+  anonymousLoginUser: undefined,
+  authMechanisms: ['PLAIN', 'AMQPLAIN'],
+  sslCertLoginFrom: 'distinguished_name',
+  sslCertLoginSanType: 'dns',
+  sslCertLoginSanIndex: NUMBER_SETTINGS.sslCertLoginSanIndex.default,
+  passwordHashing: 'scrypt',
+  passwordLengthMin: NUMBER_SETTINGS.passwordLengthMin.default,
+  passwordPattern: undefined,
+  loginFailuresMax: NUMBER_SETTINGS.loginFailuresMax.default,
+  loginSocketsMax: NUMBER_SETTINGS.loginSocketsMax.default,
+  loginSocketsPerAddressMax: NUMBER_SETTINGS.loginSocketsPerAddressMax.default,
   shutdownGraceMs: NUMBER_SETTINGS.shutdownGraceMs.default,
 }
 

@@ -60,10 +60,18 @@ export function restoreServer(
   if (isNew && found.quarantined > 0) logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
   if (isNew) userList.add(defaultUser, defaultPass, ['administrator'])
   else if (recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
-  else if ('refusal' in userList.authenticate({ name: defaultUser, password: Buffer.from(defaultPass) }, '127.0.0.1')) {
-    logger.info({}, `user '${defaultUser}' is not as configured: the storage has users already, and they stay`)
-  }
+  else void tellOfOtherDefault(userList, { defaultUser, defaultPass }, logger)
   return recovery
+}
+
+async function tellOfOtherDefault(
+  userList: UserList,
+  { defaultUser, defaultPass }: Pick<ServerConfig, 'defaultUser' | 'defaultPass'>,
+  logger: Logger,
+): Promise<void> {
+  const credentials = { name: defaultUser, password: Buffer.from(defaultPass) }
+  if ('user' in (await userList.authenticate(credentials, '127.0.0.1'))) return
+  logger.info({}, `user '${defaultUser}' is not as configured: the storage has users already, and they stay`)
 }
 
 function hasUser({ entities }: Recovery): boolean {

@@ -108,7 +108,12 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
 }
 
 function build({ logger, hooks, storage, authenticator, ...config }: TestBrokerOptions): Server {
-  const builder = new ServerBuilder().withConfig({ port: 0, shutdownGraceMs: 1000, ...config })
+  const builder = new ServerBuilder().withConfig({
+    port: 0,
+    shutdownGraceMs: 1000,
+    passwordHashing: 'sha256',
+    ...config,
+  })
   if (logger !== undefined) builder.withLogger(logger)
   if (hooks !== undefined) builder.withHooks(hooks)
   if (storage !== undefined) builder.withStorage(storage)

@@ -3,8 +3,11 @@ import { Heartbeat } from './heartbeat.ts'
 import { SendTimeout } from './send-timeout.ts'
 import type { Transport } from './transport.ts'
 
-/** Which time is over: to open or close (`deadline`), without a sign of life (`silent`), without taking anything (`stuck`). */
-export type TimeOver = 'deadline' | 'silent' | 'stuck'
+/**
+ * Which time is over: to open or close (`deadline`), of the user's credentials (`expired`), without a sign of life (`silent`),
+ * without taking anything (`stuck`).
+ */
+export type TimeOver = 'deadline' | 'expired' | 'silent' | 'stuck'
 
 /** What the log says of a client that is given up. */
 export const WHY_CUT = {
@@ -16,6 +19,7 @@ export class ConnectionClock {
   readonly #heartbeat: Heartbeat
   readonly #sendTimeout: SendTimeout
   #deadlineMs = Number.POSITIVE_INFINITY
+  #expiresAtMs = Number.POSITIVE_INFINITY
   /** The time of the last tick. */
   #nowMs: number
 
@@ -28,6 +32,11 @@ export class ConnectionClock {
   /** 0 turns heartbeats off. */
   set heartbeatMs(intervalMs: number) {
     this.#heartbeat.intervalMs = intervalMs
+  }
+
+  /** The credentials of its user are valid for so long from now, `Infinity` for ever. */
+  expireIn(ms: number): void {
+    this.#expiresAtMs = this.#nowMs + ms
   }
 
   /** So much time is left from now on, in place of what was left before. */
@@ -43,6 +52,7 @@ export class ConnectionClock {
     this.#nowMs = nowMs
     if (nowMs >= this.#deadlineMs) return 'deadline'
     if (!isOpen) return undefined
+    if (nowMs >= this.#expiresAtMs) return 'expired'
     if (!this.#sendTimeout.tick(nowMs)) return 'stuck'
     return this.#heartbeat.tick(nowMs, isInputHeld) ? undefined : 'silent'
   }

@@ -7,7 +7,7 @@ import { ReplyCode } from '../../protocol/constants.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
-import type { User } from '../auth/authenticator.ts'
+import type { Admission, User } from '../auth/authenticator.ts'
 import type { ClientConnection, ConnectionDetails } from '../broker/clients/client-directory.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -174,6 +174,14 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#context.onOpen(this.details)
   }
 
+  expireIn(ms: number): void {
+    this.#clock.expireIn(ms)
+  }
+
+  renewed({ expiresInMs = Number.POSITIVE_INFINITY }: Admission): void {
+    this.#clock.expireIn(expiresInMs)
+  }
+
   // --- the end
 
   closeWith(code: number, text: string, classId: number, methodId: number): void {
@@ -239,6 +247,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isPaused)
     if (over === undefined) {
       if (this.phase === 'open') this.channels.checkAges(nowMs)
+      return
+    }
+    if (over === 'expired') {
+      this.failures.fail(ReplyCode.ACCESS_REFUSED, 'credential expired', 0, 0)
       return
     }
     if (over !== 'deadline') {

@@ -1,6 +1,6 @@
 /** What all connections of a listener share, and the limits they are under. */
 import type { FieldTable } from '../../protocol/field-table.ts'
-import type { Authenticator } from '../auth/authenticator.ts'
+import type { Logins } from '../auth/logins/logins.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 import type { Logger } from '../lib/logger.ts'
@@ -26,13 +26,11 @@ export interface AmqpLimits {
 
 export interface AmqpContext {
   readonly broker: Broker
-  readonly authenticator: Authenticator
+  readonly logins: Logins
   readonly logger: Logger
   /** For what clients can cause at any rate. */
   readonly rareLines: RareLines
   readonly limits: AmqpLimits
-  /** SASL mechanisms offered, best first. */
-  readonly mechanisms: readonly string[]
   readonly serverProperties: FieldTable
   /** What the server calls itself. */
   readonly nodeName: string

@@ -13,8 +13,8 @@ import {
   type MethodArguments,
   type MethodInput,
 } from '../../protocol/methods.ts'
-import type { User, Verdict } from '../auth/authenticator.ts'
-import { MECHANISMS, type Mechanism } from '../auth/sasl.ts'
+import type { Admission, User, Verdict } from '../auth/authenticator.ts'
+import type { Mechanism } from '../auth/logins/sasl.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -52,13 +52,17 @@ export interface OpeningConnection {
   /** `hold`: looks at no further frame before reading goes on. */
   readonly input: { hold(): void }
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void
+  /** The user's credentials are valid for so long from now. */
+  expireIn(ms: number): void
   opened(user: User, vhost: Vhost): void
+  /** Its user has shown a new secret: what was known of the old one counts no longer. */
+  renewed(admission: Admission): void
   /** It may end without a word, after a time. */
   readonly end: { closeSilently(afterMs: number): void }
 }
 
 /** What a server offers, and lets in. */
-export type HandshakeContext = Pick<AmqpContext, 'authenticator' | 'limits' | 'mechanisms' | 'serverProperties'> & {
+export type HandshakeContext = Pick<AmqpContext, 'logins' | 'limits' | 'serverProperties'> & {
   readonly broker: Pick<Broker, 'vhost' | 'connectionRefusal'>
 }
 
@@ -89,7 +93,7 @@ export class Handshake {
       versionMajor: 0,
       versionMinor: 9,
       serverProperties: this.#context.serverProperties,
-      mechanisms: this.#context.mechanisms.join(' '),
+      mechanisms: this.#context.logins.offered(this.#connection.peer).join(' '),
       locales: 'en_US',
     })
   }
@@ -108,12 +112,16 @@ export class Handshake {
     const connection = this.#connection
     try {
       const user = this.#user as User // set when it was admitted
-      const { authenticator } = this.#context
-      // Whatever else it returns than true is no consent.
-      const isRenewed = authenticator.renew === undefined || (await authenticator.renew(user, secret)) === true
+      const verdict = await this.#context.logins.renew(user, secret)
       if (connection.phase !== 'open') return
-      if (isRenewed) connection.send(0, 'connection.update-secret-ok', {})
-      else connection.failures.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
+      if ('refusal' in verdict) {
+        connection.log.write('warn', 'a new secret was refused', { reason: verdict.refusal })
+        connection.failures.fail(ReplyCode.NOT_ALLOWED, refuse.secretRefused().message, 10, 70)
+        return
+      }
+      this.#user = verdict.user
+      connection.renewed(verdict)
+      connection.send(0, 'connection.update-secret-ok', {})
     } catch (error) {
       connection.failures.failWith(error)
     }
@@ -123,7 +131,7 @@ export class Handshake {
     this.capabilities = clientCapabilities(clientProperties)
     this.#connection.log.name = connectionName(clientProperties)
     this.#mechanismName = mechanism
-    this.#mechanism = this.#context.mechanisms.includes(mechanism) ? MECHANISMS[mechanism] : undefined
+    this.#mechanism = this.#context.logins.mechanism(mechanism, this.#connection.peer)
     if (this.#mechanism === undefined) {
       this.#refuseSilently(`unknown mechanism '${mechanism.slice(0, 64)}'`)
       return
@@ -138,7 +146,8 @@ export class Handshake {
 
   #respond(response: Buffer): void {
     this.#step = 'authenticating'
-    const verdict = this.#mechanism?.respond(this.#context.authenticator, response, this.#connection.peer.address)
+    const mechanism = this.#mechanism as Mechanism // set by start-ok
+    const verdict = this.#context.logins.attempt(mechanism, response, this.#connection.peer)
     if (verdict === undefined) {
       this.#refuseSilently(`malformed response to mechanism '${this.#mechanismName}'`)
     } else if (verdict instanceof Promise) {
@@ -160,6 +169,7 @@ export class Handshake {
       return
     }
     this.#user = verdict.user
+    if (verdict.expiresInMs !== undefined) this.#connection.expireIn(verdict.expiresInMs)
     this.#step = 'tuning'
     const { channelMax, frameMaxBytes, heartbeatSec } = this.#context.limits
     this.#connection.send(0, 'connection.tune', { channelMax, frameMax: frameMaxBytes, heartbeat: heartbeatSec })

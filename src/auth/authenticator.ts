@@ -20,18 +20,39 @@ export interface Authenticator {
   authenticate(credentials: Credentials, peerAddress: string): Promise<Verdict> | Verdict
   /** The user of a client that gives no name, where that is allowed. */
   anonymous(peerAddress: string): Promise<Verdict> | Verdict
-  /** A connected user presents a new secret, where credentials expire. All but true refuses it and ends the connection. */
-  renew?(user: User, secret: Buffer): Promise<boolean> | boolean
+  /** The user that a client's certificate, which was verified, names (SASL EXTERNAL). Without it, certificates let no client in. */
+  external?(name: string, peerAddress: string): Promise<Verdict> | Verdict
+  /**
+   * A connected user presents a new secret, where credentials expire. True, or a verdict with the same user, renews them. All
+   * else refuses it and ends the connection.
+   */
+  renew?(user: User, secret: Buffer): Promise<boolean | Verdict> | boolean | Verdict
 }
 
 /** The user that a client is, or why it is not let in. */
-export type Verdict = { readonly user: User } | { readonly refusal: string }
+export type Verdict = Admission | Refusal
+
+export interface Admission {
+  readonly user: User
+  /** So long from now the credentials are valid; then the connection is closed, unless they are renewed. Without it, for ever. */
+  readonly expiresInMs?: number | undefined
+}
+
+export interface Refusal {
+  readonly refusal: string
+  /** Nothing is known of the credentials: there was no time, or no way, to look at them. It counts as no failed log-in. */
+  readonly isBusy?: boolean
+}
 
 /** What an authenticator returned. It may be any program's code: what is neither a user nor a refusal counts as a refusal. */
 export function checkedVerdict(returned: unknown): Verdict {
-  const { user, refusal } = (returned ?? {}) as { readonly user?: unknown; readonly refusal?: unknown }
-  if (typeof refusal === 'string') return { refusal }
-  if (refusal === undefined && isUser(user)) return { user }
+  const { user, refusal, expiresInMs, isBusy } = (returned ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof refusal === 'string') return { refusal, isBusy: isBusy === true }
+  if (refusal === undefined && isUser(user)) {
+    if (expiresInMs === undefined) return { user }
+    if (typeof expiresInMs === 'number' && expiresInMs > 0) return { user, expiresInMs }
+    return { refusal: 'the credentials have expired' }
+  }
   return { refusal: 'the authenticator returned neither a user nor a refusal' }
 }
 

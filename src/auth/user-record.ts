@@ -1,38 +1,51 @@
-/** A user as a storage keeps it: a field table with the salted hash of the password and the tags. */
-import { decodeFieldTable, encodeFieldTable, type Field } from '../../protocol/field-table.ts'
+/**
+ * A user as a storage keeps it: a field table with the hash of the password, what it was made with, and the tags. Without a hash,
+ * the user has no password; a hash without an algorithm is SHA-256's.
+ */
+import { decodeFieldTable, encodeFieldTable, type Field, type FieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
 import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { anyText, texts } from '../lib/checks.ts'
 import type { User } from './authenticator.ts'
-import { isPasswordHash } from './passwords.ts'
+import { hashingAlgorithm, isPasswordHash, type PasswordHash } from './passwords/password-hash.ts'
 
 export interface KnownUser {
   readonly user: User
-  /** As `hashPassword` makes it. */
-  readonly hash: string
+  /** Undefined when no password lets the user in. */
+  readonly hash: PasswordHash | undefined
 }
 
 export function encodeUser({ user, hash }: KnownUser): Uint8Array {
   const tags = user.tags.map((value): Field => ({ type: 'S', value }))
-  return encodeFieldTable(
-    new Map<string, Field>([
-      ['hash', { type: 'S', value: hash }],
-      ['tags', { type: 'A', value: tags }],
-    ]),
-  )
+  const fields = new Map<string, Field>([['tags', { type: 'A', value: tags }]])
+  if (hash !== undefined) {
+    fields.set('hash', { type: 'S', value: hash.text })
+    fields.set('hashing', { type: 'S', value: hash.algorithm })
+  }
+  return encodeFieldTable(fields)
 }
 
 /** Throws when it is none. */
 export function decodeUser(name: string, value: Uint8Array): KnownUser {
   const fields = decodeFieldTable(new Reader(value))
-  const hash = fields.get('hash')
   const tags = fields.get('tags')
-  if (hash?.type !== 'S' || !isPasswordHash(String(hash.value))) throw new Error('its password hash makes no sense')
   if (tags?.type !== 'A') throw new Error('its tags are missing')
   return {
     user: { name: checkUserName(name), tags: checkTags(tags.value.map((tag) => String(tag.value))) },
-    hash: String(hash.value),
+    hash: decodeHash(fields),
   }
+}
+
+function decodeHash(fields: FieldTable): PasswordHash | undefined {
+  const hash = fields.get('hash')
+  if (hash === undefined) return undefined
+  const hashing = fields.get('hashing')
+  const algorithm = hashing === undefined ? 'sha256' : hashingAlgorithm(String(hashing.value))
+  if (hash.type === 'S' && algorithm !== undefined) {
+    const decoded = { algorithm, text: String(hash.value) }
+    if (isPasswordHash(decoded)) return decoded
+  }
+  throw new Error('its password hash makes no sense')
 }
 
 /** Throws RangeError or TypeError. */

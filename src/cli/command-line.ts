@@ -9,6 +9,7 @@ const HELP: readonly string[] = ['--help', '-h']
 /** Words that make the modules of these commands worth loading. */
 const STORE_WORDS: readonly string[] = [...STORE_COMMANDS, ...HELP]
 const PERF_WORDS: readonly string[] = ['perf', ...HELP]
+const HASH_WORDS: readonly string[] = ['hash-password', ...HELP]
 
 /**
  * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
@@ -16,6 +17,9 @@ const PERF_WORDS: readonly string[] = ['perf', ...HELP]
  */
 export async function runCommandLine(args: readonly string[], context: ServeContext): Promise<number> {
   let exitCode: number = ExitCode.done
+  const onExit = (code: number): void => {
+    exitCode = code
+  }
   const cli = commands(yargs(), async (parsed) => {
     const { serve } = await import('./serve.ts')
     exitCode = await serve(givenFlags(parsed), context)
@@ -24,11 +28,12 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     const { perfCommand } = await import('./perf-command.ts')
     cli.command(perfCommand)
   }
+  if (args.some((arg) => HASH_WORDS.includes(arg))) {
+    const { hashPasswordCommand } = await import('./hash-password-command.ts')
+    cli.command(hashPasswordCommand(context, onExit))
+  }
   if (args.some((arg) => STORE_WORDS.includes(arg))) {
     const { storeCommands } = await import('./store-commands.ts')
-    const onExit = (code: number): void => {
-      exitCode = code
-    }
     for (const command of storeCommands(context, onExit)) cli.command(command)
   }
   try {

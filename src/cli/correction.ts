@@ -20,6 +20,7 @@ export async function correction(message: string, args: readonly string[]): Prom
 
 async function flagsOf(command: string): Promise<readonly string[]> {
   if (command === 'serve') return OPTION_NAMES.map(flagName)
+  if (command === 'hash-password') return ['algorithm']
   if (command !== 'perf') return (await import('./store-commands.ts')).storeFlags(command) ?? []
   const options = await import('../perf/options.ts')
   return Object.keys(options.PERF_OPTIONS).map(options.flagName)

@@ -8,6 +8,7 @@ const context: ServeContext = {
   signals: process,
   printLine: (text) => process.stdout.write(`${text}\n`),
   printError: (text) => process.stderr.write(`${text}\n`),
+  readInput: async () => (await import('node:stream/consumers')).text(process.stdin),
   openOutput: async () => (await import('./standard-output.ts')).standardOutput(),
   createServer: async (config, memoryBytes, logger) => {
     lowerHelperThreads()

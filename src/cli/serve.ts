@@ -29,6 +29,8 @@ export interface ServeContext {
   readonly signals: Pick<NodeJS.EventEmitter, 'on' | 'off'>
   printLine(text: string): void
   printError(text: string): void
+  /** All that comes on standard input. */
+  readInput(): Promise<string>
   openOutput(): Promise<LogOutput>
   createServer(config: Config, memoryBytes: number, logger: ReturnType<typeof createLogger>): Promise<ServedServer>
   /** Ends the process at once. */

@@ -26,8 +26,27 @@ export function serverConfig(config: Config, memoryBytes: number): Partial<Serve
     defaultPass: config.defaultPass,
     defaultVhost: config.defaultVhost,
     loopbackUsers: config.loopbackUsers,
-    allowAnonymous: config.allowAnonymous,
+    ...logins(config),
+    passwordHashing: config.passwordHashing,
+    passwordLengthMin: config.passwordLengthMin,
+    passwordPattern: config.passwordPattern,
+    loginFailuresMax: config.loginFailuresMax,
+    loginSocketsMax: config.loginSocketsMax,
+    loginSocketsPerAddressMax: config.loginSocketsPerAddressMax,
     memoryLimitBytes: memoryLimitBytes(config.memoryLimit, memoryBytes),
     shutdownGraceMs: config.shutdownGraceSec * 1000,
+  }
+}
+
+function logins({ anonymousLoginUser, allowAnonymous, authMechanisms, ...config }: Config): Partial<ServerConfig> {
+  // RabbitMQ: this name stands for no user at all.
+  const isAnonymous = anonymousLoginUser !== 'none'
+  return {
+    allowAnonymous: allowAnonymous && isAnonymous,
+    anonymousLoginUser: isAnonymous ? anonymousLoginUser : undefined,
+    authMechanisms: isAnonymous ? authMechanisms : authMechanisms.filter((name) => name !== 'ANONYMOUS'),
+    sslCertLoginFrom: config.sslCertLoginFrom,
+    sslCertLoginSanType: config.sslCertLoginSanType,
+    sslCertLoginSanIndex: config.sslCertLoginSanIndex,
   }
 }

@@ -26,19 +26,20 @@ export class EmbeddedUsers {
 
   /**
    * Adds a user. RabbitMQ's tags are `administrator`, `monitoring`, `policymaker`, `management` and `impersonator`.
-   * Rejects with RangeError for an empty password and for names and tags that do not have 1 to 255 bytes, with BrokerError
+   * Rejects with RangeError for a password that may not be and for names and tags that do not have 1 to 255 bytes, with BrokerError
    * `precondition-failed` when there is one of that name.
    */
   async add(name: string, password: string, tags: readonly string[] = []): Promise<void> {
-    await this.#change((list) => {
-      if (list.has(name)) throw refuse.existingUser(name)
-      list.add(name, password, tags)
-    })
+    await this.#change((list) =>
+      list.addLater(name, password, tags, () => {
+        if (list.has(name)) throw refuse.existingUser(name)
+      }),
+    )
   }
 
-  /** Connections that are open stay so. Rejects with RangeError for an empty password, with BrokerError `not-found`. */
+  /** Connections that are open stay so. Rejects with RangeError for a password that may not be, with BrokerError `not-found`. */
   async changePassword(name: string, password: string): Promise<void> {
-    await this.#change((list) => list.changePassword(name, password))
+    await this.#change((list) => list.changePasswordLater(name, password))
   }
 
   /** These tags instead of the old ones. Rejects like `add`, and with BrokerError `not-found`. */
@@ -63,10 +64,11 @@ export class EmbeddedUsers {
     return this.#context.list.list()
   }
 
-  async #change<T>(change: (list: UserList) => T): Promise<T> {
+  async #change<T>(change: (list: UserList) => Promise<T> | T): Promise<T> {
     const { list, core, requireRunning } = this.#context
     requireRunning()
-    const result = change(list)
+    const result = await change(list)
+    requireRunning()
     await durable(core.journal)
     return result
   }

@@ -61,6 +61,29 @@ export function wholeNumber(min: number, max: number): Check {
   }
 }
 
+export function oneOf(names: readonly string[]): Check {
+  return (value, name) => {
+    if (typeof value !== 'string') throw notA(`one of ${names.join(', ')}`, value, name)
+    if (!names.includes(value)) throw new RangeError(`${name} is '${value}'; it must be one of ${names.join(', ')}`)
+  }
+}
+
+/** An array of some of these names. */
+export function severalOf(names: readonly string[]): Check {
+  const one = oneOf(names)
+  return (value, name) => {
+    texts(value, name)
+    for (const item of value as readonly string[]) one(item, name)
+  }
+}
+
+/** Undefined, too. */
+export function optional(check: Check): Check {
+  return (value, name) => {
+    if (value !== undefined) check(value, name)
+  }
+}
+
 /** An object with these methods: a part that the program brings along. */
 export function withMethods(...methods: readonly string[]): Check {
   return (value, name) => {

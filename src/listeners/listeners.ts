@@ -7,6 +7,7 @@ import type { Arrival } from './arrival.ts'
 import type { ListenAddress, ListenOptions } from './listen-options.ts'
 import { Listener, type ListenerEvents } from './listener.ts'
 import { OpenSockets } from './open-sockets.ts'
+import { WaitingSockets, type WaitingSocketsMax } from './waiting-sockets.ts'
 
 export interface ListenersContext {
   readonly logger: Logger
@@ -16,6 +17,8 @@ export interface ListenersContext {
   readonly now: () => number
   /** From connecting to having logged in. */
   readonly handshakeTimeoutMs: number
+  /** Clients that have not logged in. */
+  readonly waitingMax: WaitingSocketsMax
   /** Takes the clients that speak AMQP. */
   readonly amqp: (arrival: Arrival) => void
 }
@@ -24,9 +27,11 @@ export class Listeners implements ListenerEvents {
   readonly sockets = new OpenSockets()
   readonly #context: ListenersContext
   readonly #listeners: Listener[] = []
+  readonly #waiting: WaitingSockets
 
   constructor(context: ListenersContext) {
     this.#context = context
+    this.#waiting = new WaitingSockets(context.waitingMax)
   }
 
   /** As many clients are connected as the system lets the process have. */
@@ -84,14 +89,24 @@ export class Listeners implements ListenerEvents {
       socket.destroy()
       return
     }
+    const place = this.#waiting.enter(peer.address)
+    if ('refusal' in place) {
+      const fields = { peer: peer.address, reason: place.refusal }
+      this.#context.rareLines.log('warn', fields, 'a connection is refused: too many clients are logging in')
+      socket.destroy()
+      return
+    }
     sockets.count++
     this.#context.amqp({
       peer,
       stream: socket,
       head: undefined,
       deadlineMs: this.#context.now() + this.#context.handshakeTimeoutMs,
-      loggedIn: () => {},
-      gone: () => void sockets.count--,
+      loggedIn: () => place.leave(),
+      gone: () => {
+        place.leave()
+        sockets.count--
+      },
     })
   }
 

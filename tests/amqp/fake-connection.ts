@@ -5,7 +5,7 @@ import type { OpeningConnection } from '../../src/amqp/handshake.ts'
 import type { TakingConnection } from '../../src/amqp/intake.ts'
 import type { Phase } from '../../src/amqp/phase.ts'
 import { Reading } from '../../src/amqp/reading.ts'
-import type { User } from '../../src/auth/authenticator.ts'
+import type { Admission, User } from '../../src/auth/authenticator.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { RareLines } from '../../src/lib/rare-lines.ts'
@@ -43,6 +43,14 @@ export class FakeConnection implements OpeningConnection, TakingConnection, Fail
 
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void {
     this.#note(`tuned ${frameMaxBytes} ${channelMax} ${heartbeatSec}`)
+  }
+
+  expireIn(ms: number): void {
+    this.#note(`expires in ${ms} ms`)
+  }
+
+  renewed({ user, expiresInMs }: Admission): void {
+    this.#note(`renewed ${user.name} ${expiresInMs}`)
   }
 
   opened(user: User, vhost: Vhost): void {

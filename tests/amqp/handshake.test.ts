@@ -4,6 +4,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { FrameError } from '../../protocol/errors.ts'
 import { Handshake, type HandshakeContext, isOurProtocol } from '../../src/amqp/handshake.ts'
 import type { Authenticator, Verdict } from '../../src/auth/authenticator.ts'
+import { LoginFailures } from '../../src/auth/logins/login-failures.ts'
+import { Logins } from '../../src/auth/logins/logins.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { Block } from '../../src/lib/block.ts'
 import { encodeMethod, type MethodArguments, type MethodName } from '../support/wire-methods.ts'
@@ -33,9 +35,13 @@ function begin(more: Partial<Authenticator> = {}): void {
   const authenticator = { authenticate: () => verdict(), anonymous: () => verdict(), ...more }
   const vhost = (name: string) => (name === '/' ? ({ name } as Vhost) : undefined) // all that is asked of it
   const context: HandshakeContext = {
-    authenticator,
+    logins: new Logins({
+      authenticator,
+      mechanisms: ['PLAIN', 'AMQPLAIN'],
+      certificateLogin: { from: 'common_name', sanType: 'dns', sanIndex: 0 },
+      failures: new LoginFailures(0, () => 0),
+    }),
     limits: LIMITS,
-    mechanisms: ['PLAIN', 'AMQPLAIN'],
     serverProperties: new Map(),
     broker: { vhost, connectionRefusal: () => undefined },
   }
@@ -215,6 +221,19 @@ test('a virtual host that is not there is refused, and nothing is open', () => {
   expect(handshake.isDone).toBe(false)
 })
 
+test('credentials that expire are told to the connection, and let none in that has none', () => {
+  verdict = () => ({ ...GUEST, expiresInMs: 1000 })
+  begin()
+  receive('connection.start-ok', START_OK)
+  expect(connection.events()).toEqual(['send connection.start', 'expires in 1000 ms', 'send connection.tune'])
+  for (const expiresInMs of [0, -1, Number.NaN]) {
+    verdict = () => ({ ...GUEST, expiresInMs })
+    begin()
+    receive('connection.start-ok', START_OK)
+    expect(connection.events()).toEqual(['send connection.start', 'silent for 3000 ms'])
+  }
+})
+
 describe('a new secret', () => {
   const SECRET = Buffer.from('secret')
   async function renewed(renew: Authenticator['renew'], meanwhile: () => void = () => {}): Promise<string[]> {
@@ -230,9 +249,12 @@ describe('a new secret', () => {
   }
 
   test('is answered when it was taken, and ends the connection when it was not', async () => {
-    expect(await renewed(undefined)).toEqual(['send connection.update-secret-ok'])
-    expect(await renewed((user, secret) => user.name === 'guest' && secret.equals(SECRET))).toEqual([
-      'send connection.update-secret-ok',
+    const taken = ['renewed guest undefined', 'send connection.update-secret-ok']
+    expect(await renewed(undefined)).toEqual(taken)
+    expect(await renewed((user, secret) => user.name === 'guest' && secret.equals(SECRET))).toEqual(taken)
+    expect(await renewed((user) => ({ user, expiresInMs: 5000 }))).toEqual(['renewed guest 5000', taken[1]])
+    expect(await renewed(() => ({ user: { name: 'other', tags: [] } }))).toEqual([
+      'close 530 NOT_ALLOWED - New secret was refused by one of the backends',
     ])
     expect(await renewed(() => false)).toEqual([expect.stringContaining('close 530 ')])
     expect(await renewed(() => Promise.reject(new Error('gone')))).toEqual([

@@ -233,7 +233,7 @@ test('a damaged user is taken out by a repair, and the next start makes the defa
   expect(await startedUsers(folder)).toEqual([])
   const { result } = await check(folder, '--repair')
   expect(result).toMatchObject({ status: 'repaired', left: [] })
-  expect(result.problems).toEqual(['user ["guest"] is left out: its password hash makes no sense'])
+  expect(result.problems).toEqual(['user ["guest"] is left out: its tags are missing'])
   expect(await startedUsers(folder)).toEqual(['guest'])
   expect((await check(folder)).result).toMatchObject({ status: 'fine', entities: 7, messages: ALL })
 })

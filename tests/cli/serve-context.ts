@@ -51,6 +51,13 @@ export class TestContext implements ServeContext {
   flushes = 0
   #waiting: { readonly text: string; readonly resolve: () => void }[] = []
 
+  /** What comes on standard input. */
+  input = ''
+
+  async readInput(): Promise<string> {
+    return this.input
+  }
+
   printLine(text: string): void {
     this.printed.push(text)
   }

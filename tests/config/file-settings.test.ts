@@ -89,17 +89,31 @@ describe('users', () => {
     expect(read('loopback_users.guest = maybe').errors[0]).toContain('must be true or false')
   })
 
-  test('may be anonymous when the mechanism is listed', () => {
-    const both = 'auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\n'
-    expect(read(both)).toMatchObject({ warnings: [], config: { allowAnonymous: false } })
-    expect(read(`${both}auth_mechanisms.3 = ANONYMOUS`).config?.allowAnonymous).toBe(true)
+  test('are offered the mechanisms that are listed, in the order of their numbers', () => {
+    const mechanisms = (text: string) => read(text).config?.authMechanisms
+    expect(mechanisms('')).toEqual(['PLAIN', 'AMQPLAIN'])
+    expect(mechanisms('auth_mechanisms.1 = AMQPLAIN')).toEqual(['AMQPLAIN'])
+    expect(
+      mechanisms('auth_mechanisms.10 = ANONYMOUS\nauth_mechanisms.2 = PLAIN\nauth_mechanisms.1 = EXTERNAL'),
+    ).toEqual(['EXTERNAL', 'PLAIN', 'ANONYMOUS'])
+    expect(mechanisms('auth_mechanisms = EXTERNAL, PLAIN')).toEqual(['EXTERNAL', 'PLAIN'])
+    for (const wrong of ['RABBIT-CR-DEMO', 'plain', '']) {
+      expect(read(`auth_mechanisms.1 = ${wrong}`).errors[0]).toContain('must be names separated by commas, of PLAIN')
+    }
+    expect(read('auth_mechanisms = PLAIN,PLAIN').errors[0]).toContain('must be')
   })
 
-  test('are told when a mechanism cannot be turned off or does not exist', () => {
-    expect(read('auth_mechanisms.1 = PLAIN').warnings).toEqual([
-      'AMQPLAIN is offered although auth_mechanisms leaves it out: it cannot be turned off',
-    ])
-    expect(read('auth_mechanisms.1 = EXTERNAL').errors[0]).toContain("is 'EXTERNAL'")
+  test('have passwords that keep to the rule in force', () => {
+    const rules = 'credential_validator.min_length = 12\ncredential_validator.regexp = ^[a-z]+$\n'
+    const config = (backend: string) =>
+      read(`${rules}credential_validator.validation_backend = rabbit_credential_validator_${backend}`).config
+    expect(read(rules).config).toMatchObject({ passwordLengthMin: 12, passwordPattern: '^[a-z]+$' })
+    expect(config('accept_everything')).toMatchObject({ passwordLengthMin: 1, passwordPattern: undefined })
+    expect(config('min_password_length')).toMatchObject({ passwordLengthMin: 12, passwordPattern: undefined })
+    expect(config('password_regexp')).toMatchObject({ passwordLengthMin: 1, passwordPattern: '^[a-z]+$' })
+    expect(read('credential_validator.validation_backend = mine').errors[0]).toContain('must be one of')
+    expect(read('password_hashing_module = rabbit_password_hashing_sha512').config?.passwordHashing).toBe('sha512')
+    expect(read('password_hashing_module = rabbit_password_hashing_md5').errors[0]).toContain('must be one of')
   })
 })
 

@@ -1,28 +1,23 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Authenticator } from '../../src/auth/authenticator.ts'
-import { MECHANISMS } from '../../src/auth/sasl.ts'
-import { tableBody, type WireTable } from '../support/wire-values.ts'
+import { MECHANISMS } from '../../../src/auth/logins/sasl.ts'
+import { MECHANISM_NAMES, type MechanismName } from '../../../src/lib/mechanism-names.ts'
+import { tableBody, type WireTable } from '../../support/wire-values.ts'
 
-/** Admits everybody under the name and password they gave. */
-const ECHO: Authenticator = {
-  authenticate: ({ name, password }, peerAddress) => ({
-    user: { name: `${name}/${password}@${peerAddress}`, tags: [] },
-  }),
-  anonymous: (peerAddress) => ({ user: { name: `anonymous@${peerAddress}`, tags: [] } }),
-}
-
-function respond(mechanism: string, response: string | Buffer): string | undefined {
-  const verdict = MECHANISMS[mechanism]?.respond(ECHO, Buffer.from(response), 'here')
-  if (verdict instanceof Promise) throw new Error('the verdict must come at once')
-  return verdict !== undefined && 'user' in verdict ? verdict.user.name : undefined
+/** What a client without TLS says it is. */
+function respond(mechanism: MechanismName, response: string | Buffer): string | undefined {
+  const login = { from: 'common_name', sanType: 'dns', sanIndex: 0 } as const
+  const peer = { address: '192.0.2.1', isEncrypted: false, certificate: undefined }
+  const claim = MECHANISMS[mechanism].claim(Buffer.from(response), peer, login)
+  if (claim?.kind === 'password') return `${claim.credentials.name}/${claim.credentials.password}`
+  return claim?.kind === 'refused' ? claim.reason : claim?.kind
 }
 
 describe('PLAIN', () => {
   test('is NUL, name, NUL, password', () => {
-    expect(respond('PLAIN', '\0guest\0secret')).toBe('guest/secret@here')
-    expect(respond('PLAIN', '\0\0')).toBe('/@here')
-    expect(respond('PLAIN', '\0grüße\0ß')).toBe('grüße/ß@here')
+    expect(respond('PLAIN', '\0guest\0secret')).toBe('guest/secret')
+    expect(respond('PLAIN', '\0\0')).toBe('/')
+    expect(respond('PLAIN', '\0grüße\0ß')).toBe('grüße/ß')
   })
 
   test.each(['', '\0', 'guest\0secret', 'admin\0guest\0secret', '\0guest', '\0guest\0secret\0', '\0a\0b\0c', 'guest'])(
@@ -37,8 +32,8 @@ describe('AMQPLAIN', () => {
   const response = (table: WireTable) => tableBody(table)
 
   test('is a table with login and password, and whatever else', () => {
-    expect(respond('AMQPLAIN', response({ LOGIN: 'guest', PASSWORD: 'secret' }))).toBe('guest/secret@here')
-    expect(respond('AMQPLAIN', response({ x: 1, PASSWORD: 's', LOGIN: 'g', y: [true, null] }))).toBe('g/s@here')
+    expect(respond('AMQPLAIN', response({ LOGIN: 'guest', PASSWORD: 'secret' }))).toBe('guest/secret')
+    expect(respond('AMQPLAIN', response({ x: 1, PASSWORD: 's', LOGIN: 'g', y: [true, null] }))).toBe('g/s')
   })
 
   test.each<[string, Buffer]>([
@@ -57,14 +52,18 @@ describe('AMQPLAIN', () => {
 
 describe('ANONYMOUS', () => {
   test('takes whatever trace a client leaves', () => {
-    expect(respond('ANONYMOUS', '')).toBe('anonymous@here')
-    expect(respond('ANONYMOUS', 'anything')).toBe('anonymous@here')
+    expect(respond('ANONYMOUS', '')).toBe('anonymous')
+    expect(respond('ANONYMOUS', 'anything')).toBe('anonymous')
   })
+})
+
+test('EXTERNAL without TLS is refused', () => {
+  expect(respond('EXTERNAL', 'admin')).toBe('not a TLS-enabled connection')
 })
 
 test('no mechanism throws, whatever the response', () => {
   fc.assert(
-    fc.property(fc.constantFrom('PLAIN', 'AMQPLAIN', 'ANONYMOUS'), fc.uint8Array(), (mechanism, bytes) => {
+    fc.property(fc.constantFrom(...MECHANISM_NAMES), fc.uint8Array(), (mechanism, bytes) => {
       respond(mechanism, Buffer.from(bytes))
     }),
     { numRuns: 500 },
