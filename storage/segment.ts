@@ -128,13 +128,14 @@ export class Segment {
 
   /** Puts an extension behind the last record, which starts here. */
   #extend(start: number, extension: Uint8Array): void {
-    const { bytes, view } = this.block
+    const { view } = this.block
     this.mayHaveExtensions = true
     view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_EXTENDED)
     view.setUint16(this.length, extension.length)
-    this.length += EXTENSION_LENGTH_BYTES
+    const at = this.length + EXTENSION_LENGTH_BYTES
     // Most have a few bytes only.
-    for (let at = 0; at < extension.length; at++) bytes[this.length++] = extension[at] as number
+    for (let i = 0; i < extension.length; i++) view.setUint8(at + i, extension[i] as number)
+    this.length = at + extension.length
   }
 
   /** Where the key of a record begins in the block; its header begins where it ends. */
@@ -150,6 +151,14 @@ export class Segment {
   /** Bytes of the header behind the key that begins here. */
   headerBytesAfter(keyStart: number): number {
     return this.block.view.getUint32(keyStart - RECORD_PREFIX_BYTES + 4)
+  }
+
+  /** Bytes of the body that follow in the block: none of a body that is kept by reference. */
+  bodyBytesAfter(keyStart: number): number {
+    const { view } = this.block
+    const isBeside =
+      this.bodies !== undefined && (view.getUint16(keyStart - RECORD_PREFIX_BYTES + 2) & RECORD_BODY_BESIDE) !== 0
+    return isBeside ? 0 : view.getUint32(keyStart - RECORD_PREFIX_BYTES + 8)
   }
 
   headerStart(index: number): number {

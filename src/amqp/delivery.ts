@@ -38,7 +38,7 @@ export function writeDelivery(
   const headerBytes = segment.headerBytesAfter(keyStart)
   const headerStart = keyStart + keyBytes
   const bodyStart = headerStart + headerBytes
-  const bodyBytes = segment.mayHaveExtensions ? segment.bodyBytesInBlock(index) : segment.recordEnd(index) - bodyStart
+  const bodyBytes = segment.bodyBytesAfter(keyStart)
   const { outbox, channel } = target
   const headBytes = deliverHeadBytes(prefix.size, keyBytes, headerBytes)
   const isSplit = bodyBytes > target.frameMaxBytes - FRAME_OVERHEAD_BYTES

@@ -48,7 +48,10 @@ export class AgeClock implements Clock {
 
   /** The time for everything that is done in this turn: to ask the system for each message would take long. */
   turnMs(): number {
-    if (this.#turnMs > 0) return this.#turnMs
+    return this.#turnMs > 0 ? this.#turnMs : this.#lookForTurn()
+  }
+
+  #lookForTurn(): number {
     const nowMs = this.monotonicMs()
     if (this.#atTurnEnd === undefined) return nowMs
     this.#turnMs = nowMs

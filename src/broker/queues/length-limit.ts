@@ -39,7 +39,11 @@ export class LengthLimit {
 
   /** Whether a new message with so many bytes has to be refused. */
   refuses(length: Length, bodyBytes: number): boolean {
-    if (this.#dropsHead) return false
+    return !this.#dropsHead && this.isExceededBy(length, bodyBytes)
+  }
+
+  /** Whether a new message with so many bytes is one too many: something has to give way. */
+  isExceededBy(length: Length, bodyBytes: number): boolean {
     return countOf(length) >= this.#count || this.#areTooMany(length, bodyBytes)
   }
 

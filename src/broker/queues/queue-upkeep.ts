@@ -168,12 +168,23 @@ export class QueueUpkeep implements DropRules {
 
   /** Puts a message behind the others; false when the queue refuses it. */
   publish(message: Message): boolean {
+    if (this.#limit?.isExceededBy(this.#messages, message.bodyBytes) === true) return this.#publishOverLimit(message)
+    this.#append(message)
+    this.#drops.keepUp()
+    return true
+  }
+
+  #append(message: Message): void {
+    if (this.#ttl === undefined) this.#queue.append(message)
+    else this.#appendTimed(message, this.#ttl)
+  }
+
+  #publishOverLimit(message: Message): boolean {
     if (this.refuses(message.bodyBytes)) {
       if (this.#limit?.overflow === 'reject-publish-dlx') this.#queue.deadLetters?.takeRefused(message)
       return false
     }
-    if (this.#ttl === undefined) this.#queue.append(message)
-    else this.#appendTimed(message, this.#ttl)
+    this.#append(message)
     if (this.isOver()) {
       this.#queue.deliverNow()
       this.#dropDue()
@@ -196,11 +207,16 @@ export class QueueUpkeep implements DropRules {
 
   #appendTimed(message: Message, ttl: MessageTtl): void {
     const { extension } = message
-    const nowMs = this.#lookAtClock().#nowMs
+    const nowMs = this.#tools.ages.turnMs()
+    this.#nowMs = nowMs
     const expiresAtMs = ttl.stamp(message, nowMs)
     this.#queue.append(message)
     message.extension = extension
-    if (expiresAtMs === NEVER) return
+    // Of those that expire later than the next one, and not soon, nothing has to be known yet.
+    if (expiresAtMs < this.#headAtMs || expiresAtMs - nowMs < SHORT_MS) this.#expectExpiry(expiresAtMs, nowMs)
+  }
+
+  #expectExpiry(expiresAtMs: number, nowMs: number): void {
     if (expiresAtMs < this.#soonestMs) this.#soonestMs = expiresAtMs
     if (expiresAtMs - nowMs < SHORT_MS) {
       // As if it were delivered just before its time is over.
