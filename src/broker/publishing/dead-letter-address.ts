@@ -54,10 +54,8 @@ export class DeadLetterAddress implements DeadLetters {
   #whenCaughtUp: (() => void)[] = []
   /** The one that waited longest has its turn. */
   #isNext = false
-  /** One is on its way to so many queues that it takes several turns, set by the office … */
-  fanOut: FanOut | undefined
-  /** … and what becomes of it then. */
-  #whenFannedOut: (() => void) | undefined
+  /** One is on its way to so many queues that it takes several turns, and what is done when it is there. */
+  #underWay: { readonly fanOut: FanOut; readonly whenThere: () => void } | undefined
 
   private constructor(queue: Queue, target: DeadLetterTarget, office: DeadLetterOffice) {
     const { deadLetterStrategy, overflow } = queue.settings
@@ -100,9 +98,12 @@ export class DeadLetterAddress implements DeadLetters {
     const posted = this.#office.post(this, dying, known, this.#cause(reason))
     if (posted === 'held') this.#discard(dying, known, reason)
     dying.release()
-    if (posted === 'under-way') this.#whenFannedOut = () => this.#queue.settle(segment, index, 'ack')
-    else this.#office.sendWaiting()
-    return posted !== 'under-way'
+    if (typeof posted === 'object') {
+      this.#underWay = { fanOut: posted, whenThere: () => this.#queue.settle(segment, index, 'ack') }
+      return false
+    }
+    this.#office.sendWaiting()
+    return true
   }
 
   /** It leaves its place in the queue, in one commit with this, and is tried again. */
@@ -120,7 +121,8 @@ export class DeadLetterAddress implements DeadLetters {
     this.#clearWay()
     if (this.#mayGo(false)) {
       const known = refused.extension === undefined ? NOTHING_KNOWN : decodeExtension(Buffer.from(refused.extension))
-      if (this.#office.post(this, refused, known, this.#cause('maxlen')) === 'under-way') this.#whenFannedOut = () => {}
+      const posted = this.#office.post(this, refused, known, this.#cause('maxlen'))
+      if (typeof posted === 'object') this.#underWay = { fanOut: posted, whenThere: () => {} }
       else this.#office.sendWaiting()
     }
     // Its publisher is told that it was refused: there is no promise to keep copies without end.
@@ -129,10 +131,9 @@ export class DeadLetterAddress implements DeadLetters {
 
   /** The last of its queues has the dead letter that takes several turns. */
   fanOutEnded(): void {
-    const settle = this.#whenFannedOut
-    this.#whenFannedOut = undefined
-    this.fanOut = undefined
-    settle?.()
+    const underWay = this.#underWay
+    this.#underWay = undefined
+    underWay?.whenThere()
     if (this.#hasMore) this.#office.expect(this)
   }
 
@@ -184,7 +185,7 @@ export class DeadLetterAddress implements DeadLetters {
   /** Tries the next one of those that could not go, if it is time for them. Whether the one behind it may be tried then. */
   #tryNextDiscarded(): boolean {
     const round = this.#round
-    if (round?.isUnderWay !== true || this.#whenFannedOut !== undefined) return false
+    if (round?.isUnderWay !== true || this.#underWay !== undefined) return false
     if (this.#queue.isDeleted || this.#queue.deadLetters !== this) {
       round.stop()
       return false
@@ -193,7 +194,7 @@ export class DeadLetterAddress implements DeadLetters {
       this.#isReading = true
       return false
     }
-    if (round.isUnderWay) return this.#whenFannedOut === undefined
+    if (round.isUnderWay) return this.#underWay === undefined
     if (round.isPromising) round.begin()
     else if (round.isNeeded) this.#office.retryLater(this)
     return this.#hasMore
@@ -206,15 +207,16 @@ export class DeadLetterAddress implements DeadLetters {
     const cause = this.#cause(REASONS[known.deathReason ?? 0] ?? 'reject')
     const posted: Posted = this.#office.post(this, dying, known, cause)
     dying.release()
-    if (posted !== 'under-way') return posted === 'done'
-    this.#whenFannedOut = () => {
+    if (typeof posted !== 'object') return posted === 'done'
+    const whenThere = (): void => {
       if (!this.#queue.isDeleted) leave()
     }
+    this.#underWay = { fanOut: posted, whenThere }
     return undefined
   }
 
   get #hasMore(): boolean {
-    if (this.#whenFannedOut !== undefined) return false
+    if (this.#underWay !== undefined) return false
     return this.#waitingCount > 0 || this.#round?.isUnderWay === true
   }
 
@@ -225,7 +227,7 @@ export class DeadLetterAddress implements DeadLetters {
   /** Sends at once all that wait, unless one has to be read back. */
   #clearWay(): void {
     while (!this.#isNext && !this.#office.isPosting) {
-      this.fanOut?.finish()
+      this.#underWay?.fanOut.finish()
       if (this.#waitingCount === 0 || this.#isReading) return
       this.sendNext()
     }
@@ -235,13 +237,13 @@ export class DeadLetterAddress implements DeadLetters {
   #mayGo(isPatient: boolean): boolean {
     const isNext = this.#isNext
     this.#isNext = false
-    if (this.#office.isPosting || this.#whenFannedOut !== undefined) return false
+    if (this.#office.isPosting || this.#underWay !== undefined) return false
     return isNext || (this.#waitingCount === 0 && !(isPatient && this.#office.isSpent))
   }
 
   #wait(waiting: Waiting): void {
     this.#waiting.push(waiting)
-    if (this.#whenFannedOut === undefined) this.#office.expect(this)
+    if (this.#underWay === undefined) this.#office.expect(this)
   }
 
   /** What a message dies of here, in bytes: made once for each reason. */

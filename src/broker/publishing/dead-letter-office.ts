@@ -31,8 +31,8 @@ const NO_QUEUES: readonly Queue[] = []
 /** What lies beside a message that has died, but for blind keys: by its marks. */
 const MARKS: readonly Buffer[] = [0, 1, 2, 3].map((deathMarks) => encodeExtension({ deathMarks }))
 
-/** What becomes of a dead letter: it is where it goes, it is put there turn by turn, or it cannot go there now. */
-export type Posted = 'done' | 'under-way' | 'held'
+/** What becomes of a dead letter: it is where it goes, it cannot go there now, or this puts it there turn by turn. */
+export type Posted = 'done' | 'held' | FanOut
 
 /** What the office needs of its virtual host. */
 export interface OfficeTools {
@@ -103,8 +103,7 @@ export class DeadLetterOffice {
     this.#fanOutTurn.begin(TURN_MS)
     if (fanOut.begin(this.#fanOutTurn)) return 'done'
     fanOut.goOn(this.#tools.longWork, () => address.fanOutEnded())
-    address.fanOut = fanOut
-    return 'under-way'
+    return fanOut
   }
 
   /** This turn of the event loop has had enough dead letters: others wait. */
