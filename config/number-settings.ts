@@ -25,6 +25,8 @@ export const NUMBER_SETTINGS = {
   initialFrameMaxBytes: { min: 4096, max: 16_777_216, default: 8192 },
   channelMax: { min: 1, max: SHORT_MAX, default: 2047 },
   maxMessageSizeBytes: { min: 1, max: 536_870_912, default: 16_777_216 },
+  eventLoopDelayLimitMs: { min: 0, max: 60_000, default: 1000 },
+  storeDelayLimitMs: { min: 0, max: HOUR_MS, default: 15_000 },
   connectionMax: COUNT,
   channelMaxPerNode: COUNT,
   consumerMaxPerChannel: COUNT,

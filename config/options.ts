@@ -126,6 +126,16 @@ export const OPTIONS = {
       defaultText: '0.6',
     },
   ),
+  eventLoopDelayLimitMs: numberOption(
+    NUMBER_SETTINGS.eventLoopDelayLimitMs,
+    'publishers wait while the event loop is late by more than this, in milliseconds; 0: it may be late by any time',
+    { group: 'Limits' },
+  ),
+  storeDelayLimitMs: numberOption(
+    NUMBER_SETTINGS.storeDelayLimitMs,
+    'publishers of durable messages wait while the store takes longer than this to keep something, in milliseconds; 0: any time',
+    { group: 'Storage' },
+  ),
   defaultUser: option('guest', text(SHORTSTR_BYTES_MAX), 'user that a new store begins with', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_USER'],

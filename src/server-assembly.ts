@@ -26,7 +26,9 @@ import { logins, userList } from './server-auth.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
 import { JournalWatch } from './server-journal.ts'
+import { LoadWatch } from './server-load.ts'
 import { MemoryWatch, programBytes, strayBytes } from './server-memory.ts'
+import { StoreDelay } from './server-store-delay.ts'
 
 /** What the program gives. */
 export interface ServerParts {
@@ -58,6 +60,8 @@ export class ServerAssembly {
   readonly listeners: Listeners
   readonly memoryWatch: MemoryWatch
   readonly journalWatch: JournalWatch
+  readonly storeDelay: StoreDelay
+  readonly loadWatch: LoadWatch
   readonly vhosts: EmbeddedVhosts
   readonly userList: UserList
   readonly users: EmbeddedUsers
@@ -121,7 +125,10 @@ export class ServerAssembly {
       rareLines: this.rareLines,
       relieve: () => this.connections.relieveMemory(),
     })
-    this.journalWatch = new JournalWatch(storage, this.connections, logger)
+    const { loadAlarm, storeAlarm } = this.core
+    this.journalWatch = new JournalWatch(storage, this.connections, storeAlarm, logger)
+    this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: config.storeDelayLimitMs, now, logger })
+    this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
     this.vhosts = new EmbeddedVhosts({ core: this.core, logger, maxMessageSizeBytes, requireRunning })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     this.userLimits = new EmbeddedUserLimits({

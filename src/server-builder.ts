@@ -159,6 +159,8 @@ const CONFIG: Checks<ServerConfig> = {
   loginFailuresMax: numberIn('loginFailuresMax'),
   loginSocketsMax: numberIn('loginSocketsMax'),
   loginSocketsPerAddressMax: numberIn('loginSocketsPerAddressMax'),
+  eventLoopDelayLimitMs: numberIn('eventLoopDelayLimitMs'),
+  storeDelayLimitMs: numberIn('storeDelayLimitMs'),
   memoryLimitBytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   shutdownGraceMs: numberIn('shutdownGraceMs'),
 }

@@ -59,6 +59,13 @@ export interface ServerConfig extends NodeLimitValues {
   readonly loginSocketsPerAddressMax: number
   /** Memory of the process in bytes from which on publishers have to wait. Default: 60 % of what the process may use. */
   readonly memoryLimitBytes: number
+  /** Publishers wait while the event loop is late by more than this, in milliseconds, 0–60000; 0 turns it off. Default 1000. */
+  readonly eventLoopDelayLimitMs: number
+  /**
+   * Publishers of durable messages wait while the store takes longer than this to keep something, in milliseconds, 0–3600000;
+   * 0 turns it off. Default 15000.
+   */
+  readonly storeDelayLimitMs: number
   /** Time clients get to close when the server stops, in milliseconds, 0–3600000. Default 10000; for a test broker 1000. */
   readonly shutdownGraceMs: number
 }
@@ -91,6 +98,8 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   loginFailuresMax: NUMBER_SETTINGS.loginFailuresMax.default,
   loginSocketsMax: NUMBER_SETTINGS.loginSocketsMax.default,
   loginSocketsPerAddressMax: NUMBER_SETTINGS.loginSocketsPerAddressMax.default,
+  eventLoopDelayLimitMs: NUMBER_SETTINGS.eventLoopDelayLimitMs.default,
+  storeDelayLimitMs: NUMBER_SETTINGS.storeDelayLimitMs.default,
   shutdownGraceMs: NUMBER_SETTINGS.shutdownGraceMs.default,
 }
 

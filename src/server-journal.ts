@@ -1,4 +1,5 @@
 import type { Storage } from '../storage/storage.ts'
+import type { Alarm } from './lib/alarm.ts'
 import type { Logger } from './lib/logger.ts'
 
 /** The listener, as far as the disk concerns it. */
@@ -13,23 +14,33 @@ export class JournalWatch {
   readonly #storage: Pick<Storage, 'journal'>
   readonly #clients: JournalClients
   readonly #logger: Logger
+  /** It is behind. */
+  readonly #alarm: Alarm
   #trouble: string | undefined
-  #unsubscribe: () => void = () => {}
+  #unsubscribe: readonly (() => void)[] = []
 
   /** The journal is there once the storage is open. */
-  constructor(storage: Pick<Storage, 'journal'>, clients: JournalClients, logger: Logger) {
+  constructor(storage: Pick<Storage, 'journal'>, clients: JournalClients, alarm: Alarm, logger: Logger) {
     this.#storage = storage
     this.#clients = clients
+    this.#alarm = alarm
     this.#logger = logger
   }
 
   start(): void {
-    this.#unsubscribe = this.#storage.journal.onChange(() => this.#look())
+    const alarmChanged = (isActive: boolean): void => {
+      if (isActive) this.#clients.diskFailed()
+      this.#look()
+    }
+    this.#unsubscribe = [
+      this.#storage.journal.onChange(() => this.#look()),
+      this.#alarm.onChange((isActive) => alarmChanged(isActive)),
+    ]
     this.#look()
   }
 
   stop(): void {
-    this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
   }
 
   #look(): void {
@@ -40,6 +51,6 @@ export class JournalWatch {
       this.#trouble = trouble
       if (trouble !== undefined) this.#clients.diskFailed()
     }
-    if (!isCongested) this.#clients.resumePublishers()
+    if (!isCongested && !this.#alarm.isActive) this.#clients.resumePublishers()
   }
 }

@@ -5,6 +5,9 @@ import type { BrokerStats } from './broker/statistics/broker-stats.ts'
 export const NOT_RUNNING = 'the server is not running: call start() or listen() first'
 export const STOPPED = 'the broker was stopped: build another one'
 
+/** What holds publishers back. */
+export type AlarmName = 'memory' | 'disk' | 'event-loop' | 'store'
+
 /** How the server is doing. */
 export interface Health {
   /**
@@ -20,6 +23,10 @@ export interface Health {
 /** The whole server in numbers. Counts begin with its start, and what is gone stays counted. */
 export interface ServerStats extends BrokerStats {
   readonly uptimeMs: number
+  /** What holds publishers back now: memory or the disk is short, the event loop is late, the store is behind. */
+  readonly alarms: readonly AlarmName[]
+  /** By how much the event loop was late within the last seconds, at most. */
+  readonly eventLoopDelayMs: number
   /** AMQP connections that are open. */
   readonly connections: number
   readonly channels: number

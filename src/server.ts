@@ -16,7 +16,7 @@ import { parseAddress } from './server-address.ts'
 import { ServerAssembly, type ServerParts } from './server-assembly.ts'
 import type { ServerConfig } from './server-config.ts'
 import { openStorage, restoreServer, type ServerRecovery } from './server-recovery.ts'
-import { type Health, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
+import { type AlarmName, type Health, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
 
 const CLOSED_BY_PROGRAM = "broker forced connection closure with reason 'closed by the program'"
 const { shutdownGraceMs } = NUMBER_SETTINGS
@@ -184,7 +184,10 @@ export class Server {
   health(): Health {
     if (this.#state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
     const warnings: string[] = []
-    if (this.core.memory.isActive) warnings.push('low on memory: publishers are blocked')
+    const { memory, loadAlarm, storeAlarm } = this.core
+    if (memory.isActive) warnings.push('low on memory: publishers are blocked')
+    if (loadAlarm.isActive) warnings.push('the event loop is late: publishers are blocked')
+    if (storeAlarm.isActive) warnings.push('the store is behind: publishers of durable messages are blocked')
     const { trouble } = this.#storage.journal
     if (trouble !== undefined) warnings.push(trouble)
     warnings.push(...this.#parts.listeners.warnings)
@@ -195,12 +198,30 @@ export class Server {
 
   /** The server in numbers. Walks over all queues and connections. */
   stats(): ServerStats {
-    return { uptimeMs: this.#uptimeMs(), ...this.core.clients.traffic(), ...this.core.stats() }
+    return {
+      uptimeMs: this.#uptimeMs(),
+      alarms: this.#alarms(),
+      eventLoopDelayMs: this.#parts.loadWatch.delayMs,
+      ...this.core.clients.traffic(),
+      ...this.core.stats(),
+    }
   }
 
   /** The open connections. */
   connections(): ConnectionDetails[] {
     return this.core.clients.open()
+  }
+
+  #alarms(): AlarmName[] {
+    if (this.#state !== 'running') return []
+    const { memory, loadAlarm, storeAlarm } = this.core
+    const are: readonly (readonly [AlarmName, boolean])[] = [
+      ['memory', memory.isActive],
+      ['disk', this.#storage.journal.trouble !== undefined],
+      ['event-loop', loadAlarm.isActive],
+      ['store', storeAlarm.isActive],
+    ]
+    return are.filter(([, isActive]) => isActive).map(([name]) => name)
   }
 
   async #listenOn(host: string | undefined, port: number): Promise<void> {
@@ -227,6 +248,7 @@ export class Server {
         this.recovery = restoreServer(found, this.#parts, this.#config, this.#authenticator === undefined)
       })
       this.#parts.journalWatch.start()
+      this.#parts.storeDelay.start(storage.journal)
     } catch (error) {
       this.#state = 'stopped'
       this.#start = undefined
@@ -234,6 +256,7 @@ export class Server {
       throw error
     }
     this.#parts.memoryWatch.start()
+    this.#parts.loadWatch.start()
     this.#startedAtMs = this.#parts.clock.monotonicMs()
     this.#state = 'running'
     this.#parts.hooks.call('onStart')
@@ -253,6 +276,8 @@ export class Server {
     this.#parts.connections.close()
     await ports
     this.#parts.memoryWatch.stop()
+    this.#parts.loadWatch.stop()
+    this.#parts.storeDelay.stop()
     this.#parts.vhosts.close(new Error(STOPPED))
     this.core.finish()
     await this.#storage.close()

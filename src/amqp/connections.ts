@@ -11,7 +11,7 @@ export class AmqpConnections {
   readonly #context: AmqpContext
   readonly #now: () => number
   readonly #connections = new Set<Connection>()
-  readonly #unsubscribe: () => void
+  readonly #unsubscribe: readonly (() => void)[]
   #timer: NodeJS.Timeout | undefined
   #nextId = 1
   /** Told of every connection that has gone. */
@@ -20,10 +20,15 @@ export class AmqpConnections {
   constructor(context: AmqpContext, now: () => number) {
     this.#context = context
     this.#now = now
-    this.#unsubscribe = context.broker.memory.onChange((isActive) => {
+    const { memory, loadAlarm } = context.broker
+    const memoryChanged = (isActive: boolean): void => {
       if (!isActive) this.#each((connection) => connection.intake.unblock('memory'))
-      else if (context.broker.memory.isForced) this.#each((connection) => connection.intake.tellBlocked('memory'))
-    })
+      else if (memory.isForced) this.#each((connection) => connection.intake.tellBlocked('memory'))
+    }
+    const loadChanged = (isActive: boolean): void => {
+      if (!isActive) this.#each((connection) => connection.intake.unblock('cpu'))
+    }
+    this.#unsubscribe = [memory.onChange(memoryChanged), loadAlarm.onChange(loadChanged)]
   }
 
   /** The journal keeps up again: publishers that had to wait for the disk go on. */
@@ -91,7 +96,7 @@ export class AmqpConnections {
 
   /** Looks after the alarms no longer. */
   close(): void {
-    this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
   }
 
   /** A client has come in. */

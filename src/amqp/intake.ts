@@ -8,6 +8,7 @@ import type { MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import { refuse } from '../broker/errors.ts'
 import type { MemoryAlarm } from '../broker/memory/memory-alarm.ts'
+import type { Alarm } from '../lib/alarm.ts'
 import { guarded } from '../lib/guarded.ts'
 import type { Turn } from '../lib/turn.ts'
 import type { ClientCapabilities } from './context.ts'
@@ -17,7 +18,10 @@ import type { Reading } from './reading.ts'
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
 const CONTENTS_MAX = 64
 
-type BlockReason = 'memory' | 'disk'
+/** RabbitMQ knows the first two. */
+type BlockReason = 'memory' | 'disk' | 'cpu'
+
+const BLOCK_REASONS: readonly BlockReason[] = ['memory', 'disk', 'cpu']
 
 /** A connection, as far as what it takes in is concerned. */
 export interface TakingConnection {
@@ -36,6 +40,10 @@ export interface TakingConnection {
 /** The broker, as far as what comes in concerns it. */
 export interface TakingBroker {
   readonly memory: Pick<MemoryAlarm, 'heldBytes' | 'isActive' | 'check'>
+  /** The event loop is late. */
+  readonly loadAlarm: Pick<Alarm, 'isActive'>
+  /** What is given to the store takes too long until it is safe. */
+  readonly storeAlarm: Pick<Alarm, 'isActive'>
   readonly inputTurn: Pick<Turn, 'spend'>
 }
 
@@ -114,10 +122,10 @@ export class Intake {
 
   /** A piece of input is about to be looked at: whether publishes in it have to wait. */
   beforeInput(): boolean {
-    const { memory } = this.#broker
+    const { memory, loadAlarm } = this.#broker
     const { journal } = this.#connection
     this.#stagedBefore = journal.stagedCount
-    return memory.isActive && this.#connection.phase === 'open'
+    return (memory.isActive || loadAlarm.isActive) && this.#connection.phase === 'open'
   }
 
   /** The rest of the input waits, because it begins with a publish. */
@@ -129,14 +137,17 @@ export class Intake {
   /** A piece of input is used up: a client that published in it may have to wait now. */
   afterInput(): void {
     this.#broker.memory.check()
-    const { memory } = this.#broker
+    const { memory, loadAlarm, storeAlarm } = this.#broker
     const { journal } = this.#connection
+    const hasStaged = journal.stagedCount !== this.#stagedBefore
     if (this.hasPublished && memory.isActive) this.#block('memory')
+    if (this.hasPublished && loadAlarm.isActive) this.#block('cpu')
     if (this.hasPublished && journal.trouble !== undefined) this.#block('disk')
-    // A slow disk raises no alarm: a client that gave it more to do waits for a moment.
-    else if (journal.stagedCount !== this.#stagedBefore && journal.isCongested) this.#connection.reading.pause('disk')
+    else if (hasStaged && storeAlarm.isActive) this.#block('disk')
+    // A disk that is a little slow raises no alarm: a client that gave it more to do waits for a moment.
+    else if (hasStaged && journal.isCongested) this.#connection.reading.pause('disk')
     this.hasPublished = false
-    if (this.#isInputHeld && !memory.isActive) this.#goOnSoon()
+    if (this.#isInputHeld && !memory.isActive && !loadAlarm.isActive) this.#goOnSoon()
     this.#isInputHeld = false
   }
 
@@ -161,7 +172,7 @@ export class Intake {
   unblock(reason: BlockReason): void {
     const { reading } = this.#connection
     reading.resume(reason)
-    if (!this.#isBlockedSent || reading.isPausedFor('memory') || reading.isPausedFor('disk')) return
+    if (!this.#isBlockedSent || BLOCK_REASONS.some((other) => reading.isPausedFor(other))) return
     if (this.#connection.phase !== 'open') return
     this.#connection.send(0, 'connection.unblocked', {})
     this.#isBlockedSent = false

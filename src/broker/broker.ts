@@ -3,6 +3,7 @@ import { EntityRegistry, type RestoredEntities } from '../../storage/entity-regi
 import type { Journal } from '../../storage/journal.ts'
 import type { Recovery, Storage } from '../../storage/storage.ts'
 import { AgeClock } from '../lib/age-clock.ts'
+import { Alarm } from '../lib/alarm.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Turn } from '../lib/turn.ts'
@@ -52,6 +53,10 @@ export class Broker {
   /** For work that takes several turns. */
   readonly longWork: LongWork
   readonly memory: MemoryAlarm
+  /** The event loop is late. */
+  readonly loadAlarm = new Alarm()
+  /** What is given to the store takes too long until it is safe. */
+  readonly storeAlarm = new Alarm()
   /** What queues, exchanges, bindings and consumers take. */
   readonly topology: TopologyMemory
   /** Memory for large bodies. */

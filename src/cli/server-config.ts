@@ -33,6 +33,8 @@ export function serverConfig(config: Config, memoryBytes: number): Partial<Serve
     loginFailuresMax: config.loginFailuresMax,
     loginSocketsMax: config.loginSocketsMax,
     loginSocketsPerAddressMax: config.loginSocketsPerAddressMax,
+    eventLoopDelayLimitMs: config.eventLoopDelayLimitMs,
+    storeDelayLimitMs: config.storeDelayLimitMs,
     memoryLimitBytes: memoryLimitBytes(config.memoryLimit, memoryBytes),
     shutdownGraceMs: config.shutdownGraceSec * 1000,
   }

@@ -31,6 +31,8 @@ import { pagesOf, recoveryOf } from './recovery/store-state.ts'
 const DEFAULT_LOG_FILE_BYTES = 64 * 1024 * 1024
 const DEFAULT_SYNC_INTERVAL_MS = 100
 const DEFAULT_FREE_BYTES_MIN = 64 * 1024 * 1024
+/** Once the disk was short of room, it must have so much of what it must have before publishers go on: it would come and go otherwise. */
+const ROOM_AGAIN_SHARE = 1.05
 /** Log files are kept to be used again while the disk has room for so many beside what must be left. */
 const SPARE_ROOM_FILES = 32
 const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024
@@ -271,7 +273,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   /** With little room, what consumers free is given back at once: publishers wait for it. */
   #roomSeen(freeBytes: number): void {
     const { journal } = this
-    const isShort = freeBytes < this.#freeBytesMin
+    const isShort = freeBytes < this.#freeBytesMin * (this.#isRoomShort ? ROOM_AGAIN_SHARE : 1)
     this.#isRoomShort = isShort
     this.#opened.logs.keepSpares(freeBytes - this.#freeBytesMin > this.#logFileBytes * SPARE_ROOM_FILES)
     const mebibytes = Math.ceil(this.#freeBytesMin / 1024 / 1024)

@@ -1,12 +1,15 @@
 // Who has to wait, for what, and what the client is told of it: in every order in which memory and the disk may fall short.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Intake } from '../../src/amqp/intake.ts'
+import { Alarm } from '../../src/lib/alarm.ts'
 import { FakeConnection } from './fake-connection.ts'
 
 const MESSAGE_BYTES_MAX = 1000
 
 let connection: FakeConnection
 let memory: { heldBytes: number; isActive: boolean; checks: number; check(): void }
+let loadAlarm: Alarm
+let storeAlarm: Alarm
 let spent: number
 let intake: Intake
 
@@ -22,7 +25,9 @@ beforeEach(() => {
       return false
     },
   }
-  intake = new Intake(connection, { memory, inputTurn }, MESSAGE_BYTES_MAX)
+  loadAlarm = new Alarm()
+  storeAlarm = new Alarm()
+  intake = new Intake(connection, { memory, loadAlarm, storeAlarm, inputTurn }, MESSAGE_BYTES_MAX)
 })
 
 /** A piece of input, in which this happens. */
@@ -141,6 +146,54 @@ describe('when the disk does not keep up', () => {
     connection.journal.trouble = undefined
     intake.unblock('disk')
     expect(connection.events()).toEqual(['resume', 'send connection.unblocked'])
+  })
+})
+
+describe('while the event loop is late', () => {
+  beforeEach(() => loadAlarm.set(true))
+
+  test('a client that publishes is told once, and not read from until it is in time again', () => {
+    expect(intake.beforeInput()).toBe(true)
+    intake.publishHeld()
+    intake.afterInput()
+    expect(connection.events()).toEqual(['send connection.blocked low on cpu', 'pause'])
+    piece(publish)
+    loadAlarm.set(false)
+    intake.unblock('cpu')
+    expect(connection.events()).toEqual(['resume', 'send connection.unblocked'])
+  })
+
+  test('one that does not publish goes on', () => {
+    piece()
+    expect(connection.events()).toEqual([])
+  })
+
+  test('it waits on while memory is short', () => {
+    memory.isActive = true
+    piece(publish)
+    expect(connection.events()).toEqual(['send connection.blocked low on memory', 'pause'])
+    loadAlarm.set(false)
+    intake.unblock('cpu')
+    expect(connection.events()).toEqual([])
+    intake.unblock('memory')
+    expect(connection.events()).toEqual(['resume', 'send connection.unblocked'])
+  })
+})
+
+describe('while the store is behind', () => {
+  beforeEach(() => storeAlarm.set(true))
+
+  test('a client that gives it more is told and waits', () => {
+    piece(publish, storeDurably)
+    expect(connection.events()).toEqual(['send connection.blocked low on disk', 'pause'])
+    storeAlarm.set(false)
+    intake.unblock('disk')
+    expect(connection.events()).toEqual(['resume', 'send connection.unblocked'])
+  })
+
+  test('one that publishes what is not kept goes on', () => {
+    piece(publish)
+    expect(connection.events()).toEqual([])
   })
 })
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Server } from '../../src/server.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
+import type { ServerConfig } from '../../src/server-config.ts'
 import { openFolder } from '../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 import type { LevelStorageOptions } from '../../storage/level/level-storage-options.ts'
@@ -21,6 +22,7 @@ interface LogLine {
 export class DurableServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'leveret-disk-'))
   readonly #options: Partial<LevelStorageOptions>
+  readonly #config: Partial<ServerConfig>
   readonly #clients: RawClient[] = []
   files!: FaultyFiles
   storage!: LevelStorage
@@ -31,12 +33,16 @@ export class DurableServer {
   damage: string[] = []
   log: LogLine[] = []
 
-  private constructor(options: Partial<LevelStorageOptions>) {
+  private constructor(options: Partial<LevelStorageOptions>, config: Partial<ServerConfig>) {
     this.#options = options
+    this.#config = config
   }
 
-  static async start(options: Partial<LevelStorageOptions> = {}): Promise<DurableServer> {
-    const server = new DurableServer(options)
+  static async start(
+    options: Partial<LevelStorageOptions> = {},
+    config: Partial<ServerConfig> = {},
+  ): Promise<DurableServer> {
+    const server = new DurableServer(options, config)
     await server.#start()
     return server
   }
@@ -108,7 +114,7 @@ export class DurableServer {
     })
     const note = (level: LogLine['level']) => (_: object, text: string) => void this.log.push({ level, text })
     this.server = new ServerBuilder()
-      .withConfig({ port: 0, heartbeatSec: 0 })
+      .withConfig({ port: 0, heartbeatSec: 0, ...this.#config })
       .withStorage(this.storage)
       .withLogger({ debug: () => {}, info: note('info'), warn: note('warn'), error: note('error') })
       .build()

@@ -1,0 +1,70 @@
+/**
+ * Watches how long it takes until what was given to the store is safe. Once it takes too long, because the disk hangs or is much
+ * too slow, the clients that gave it more are told to wait. It ends when the store is quick again, not when one thing got through.
+ */
+import type { Journal } from '../storage/journal.ts'
+import type { Alarm } from './lib/alarm.ts'
+import type { Logger } from './lib/logger.ts'
+
+const SAMPLE_MS = 1000
+const CLEAR_SHARE = 0.5
+
+export interface StoreDelayParts {
+  readonly alarm: Alarm
+  /** It may take so long; 0 for any time. */
+  readonly limitMs: number
+  readonly now: () => number
+  readonly logger: Logger
+}
+
+export class StoreDelay {
+  readonly #parts: StoreDelayParts
+  #journal: Pick<Journal, 'whenDurable'> | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** When the journal was asked to tell that all that it had is safe, if it has not done so. */
+  #askedAtMs: number | undefined
+
+  constructor(parts: StoreDelayParts) {
+    this.#parts = parts
+  }
+
+  start(journal: Pick<Journal, 'whenDurable'>): void {
+    if (this.#parts.limitMs === 0) return
+    this.#journal = journal
+    this.#timer = setInterval(() => this.#look(), SAMPLE_MS)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#journal = undefined
+  }
+
+  #look(): void {
+    const { alarm, limitMs, logger, now } = this.#parts
+    if (this.#askedAtMs === undefined) this.#ask()
+    if (this.#askedAtMs === undefined || alarm.isActive) return
+    const delayMs = Math.round(now() - this.#askedAtMs)
+    if (delayMs <= limitMs) return
+    logger.warn({ delayMs, limitMs }, 'the store is behind: publishers of durable messages wait, consumers go on')
+    alarm.set(true)
+  }
+
+  #ask(): void {
+    const { now } = this.#parts
+    const askedAtMs = now()
+    this.#askedAtMs = askedAtMs
+    this.#journal?.whenDurable(
+      () => this.#answered(now() - askedAtMs),
+      () => this.stop(),
+    )
+  }
+
+  #answered(delayMs: number): void {
+    const { alarm, limitMs, logger } = this.#parts
+    this.#askedAtMs = undefined
+    if (!alarm.isActive || delayMs >= limitMs * CLEAR_SHARE) return
+    logger.info({ delayMs: Math.round(delayMs), limitMs }, 'the store keeps up again: publishers go on')
+    alarm.set(false)
+  }
+}
