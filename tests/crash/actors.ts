@@ -1,17 +1,29 @@
 // Clients that keep the broker busy until it is killed, and note in the model what they asked for and what they were
 // promised. Each has a connection of its own.
 import type { Random } from '../malice/random.ts'
+import { headersOf } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
 import type { Received } from '../support/received.ts'
+import type { WireTable } from '../support/wire-values.ts'
 import type { CrashBroker } from './crash-broker.ts'
-import { bodyOf, type CrashModel, idOf, type QueueModel, TrackedMessage, type WholeOperation } from './model.ts'
+import {
+  bodyOf,
+  type CrashModel,
+  idOf,
+  QUORUM_QUEUE,
+  type QueueModel,
+  TrackedMessage,
+  type WholeOperation,
+} from './model.ts'
 
-/** Queues of publishers and consumers; the fanout exchange leads to the last two. The first one has priorities. */
-export const STREAM_QUEUES = ['stream-0', 'stream-1', 'stream-2', 'stream-3'] as const
+/** Queues of publishers and consumers; the fanout exchange leads to the last two. The first one has priorities, the second is a quorum queue. */
+export const STREAM_QUEUES = ['stream-0', QUORUM_QUEUE, 'stream-2', 'stream-3'] as const
 const PRIORITY_QUEUE = STREAM_QUEUES[0]
 /** More than are used in one life, so that each of them has some that are new. */
 const PRIORITY_MAX = 60
+/** In a quorum queue, those above are high. */
+const NORMAL_PRIORITY_MAX = 4
 export const FANOUT = 'crash-fanout'
 const FANOUT_QUEUES = ['stream-2', 'stream-3'] as const
 export const TX_QUEUES = ['tx-0', 'tx-1', 'tx-2'] as const
@@ -45,8 +57,12 @@ export async function untilKilled({ broker }: Stage, act: () => Promise<void>): 
 }
 
 export async function declareQueue(channel: RawChannel, queue: string): Promise<Received> {
-  const queueArguments = queue === PRIORITY_QUEUE ? { 'x-max-priority': PRIORITY_MAX } : {}
-  return await channel.call('queue.declare', { queue, durable: true, arguments: queueArguments })
+  return await channel.call('queue.declare', { queue, durable: true, arguments: argumentsOf(queue) })
+}
+
+function argumentsOf(queue: string): WireTable {
+  if (queue === PRIORITY_QUEUE) return { 'x-max-priority': PRIORITY_MAX }
+  return queue === QUORUM_QUEUE ? { 'x-queue-type': 'quorum' } : {}
 }
 
 /** Waits for a commit behind everything so far: what is unbound was there, so that its end is on the disk. */
@@ -87,17 +103,24 @@ export class ConfirmedChannel {
     isPersistent: boolean,
     bytes = bodySize(this.#stage.random),
   ): void {
-    const { model, random } = this.#stage
+    const { model } = this.#stage
     const id = model.nextId()
-    const priority = routingKey === PRIORITY_QUEUE ? random.below(random.onceIn(4) ? PRIORITY_MAX + 1 : 5) : 0
+    const priority = this.#priority(routingKey)
+    const level = routingKey === QUORUM_QUEUE ? Number(priority > NORMAL_PRIORITY_MAX) : priority
     const messages = queues.map((queue) => {
-      const message = new TrackedMessage(id, this.#publisher, bytes, isPersistent, priority)
+      const message = new TrackedMessage(id, this.#publisher, bytes, isPersistent || queue.rules.keepsAll, level)
       queue.messages.set(id, message)
       return message
     })
     this.#waiting.set(++this.#published, messages)
     const properties = { deliveryMode: isPersistent ? 2 : 1, priority }
     this.#channel.publish({ exchange, routingKey, body: bodyOf(id, bytes), properties })
+  }
+
+  #priority(queue: string): number {
+    const { random } = this.#stage
+    if (queue === QUORUM_QUEUE) return random.below(10)
+    return queue === PRIORITY_QUEUE ? random.below(random.onceIn(4) ? PRIORITY_MAX + 1 : 5) : 0
   }
 
   /** Waits for one confirm, which may stand for many. */
@@ -163,13 +186,20 @@ class Uncertain {
   }
 }
 
-function messageIn(queue: QueueModel, { content }: Received): TrackedMessage {
+function messageIn(queue: QueueModel, received: Received): TrackedMessage {
+  const { content } = received
   if (content === undefined) throw new Error('a delivery without content')
   const id = idOf(content.body)
   const message = queue.messages.get(id)
   if (message === undefined || !content.body.equals(bodyOf(id, message.bodyBytes))) {
     throw new Error(`${queue.name}: message ${id} was delivered, and is not what was published`)
   }
+  const returns = Number(headersOf({ ...received, content })['x-delivery-count'] ?? 0)
+  if (returns > Math.min(message.returnsMax, queue.rules.returnsMax))
+    throw new Error(
+      `${queue.name}: message ${id} came back ${returns} times, and up to ${message.returnsMax} are possible`,
+    )
+  message.returnsMax++
   return message
 }
 

@@ -9,6 +9,8 @@ export class TrackedMessage {
   readonly bodyBytes: number
   readonly isPersistent: boolean
   readonly priority: number
+  /** How often it may have come back so far. */
+  returnsMax = 0
   /** Whether it is on the disk, unless it was settled. */
   kept: Certainty = 'maybe'
   settled: Certainty = 'no'
@@ -33,6 +35,23 @@ export function idOf(body: Buffer): number {
   return Number(body.subarray(0, body.indexOf(';')).toString())
 }
 
+/** What a queue is promised to do. */
+interface QueueRules {
+  /** All its messages survive, whatever their delivery mode. */
+  readonly keepsAll: boolean
+  /** Strict: the higher priority comes first. Of two levels, two high ones come before a normal one. */
+  readonly order: 'strict' | 'two-levels'
+  /** It drops what has come back more often. */
+  readonly returnsMax: number
+}
+
+/** The queue of this name is a quorum queue. */
+export const QUORUM_QUEUE = 'stream-1'
+const CLASSIC_RULES: QueueRules = { keepsAll: false, order: 'strict', returnsMax: Number.POSITIVE_INFINITY }
+/** RabbitMQ's default for quorum queues. */
+const QUORUM_RULES: QueueRules = { keepsAll: true, order: 'two-levels', returnsMax: 20 }
+const HIGH_IN_A_ROW = 2
+
 export interface FoundMessage {
   readonly id: number
   readonly body: Buffer
@@ -44,12 +63,14 @@ export class QueueModel {
   readonly messages = new Map<number, TrackedMessage>()
   /** How many messages may have been sent without being received, because the broker was killed in between. */
   sentUnseenMax = 0
+  readonly rules: QueueRules
 
   readonly #rememberedMax: number
 
   /** What is settled is remembered until there are so many messages. */
   constructor(name: string, rememberedMax: number) {
     this.name = name
+    this.rules = name === QUORUM_QUEUE ? QUORUM_RULES : CLASSIC_RULES
     this.#rememberedMax = rememberedMax
   }
 
@@ -88,17 +109,36 @@ export class QueueModel {
       if (message.settled === 'certain') complain(id, 'was settled')
       if (message.delivered === 'certain' && !isRedelivered) complain(id, 'was delivered, and is not marked')
       if (message.delivered === 'no' && isRedelivered) marked.push(id)
-      if (message.priority > lowest) complain(id, `has priority ${message.priority}, and comes after ${lowest}`)
+      if (this.rules.order === 'strict' && message.priority > lowest)
+        complain(id, `has priority ${message.priority}, and comes after ${lowest}`)
       lowest = message.priority
       const origin = `${message.publisher} ${message.priority}`
       if (id < (lastOf.get(origin) ?? 0)) complain(id, `comes after ${lastOf.get(origin)}`)
       lastOf.set(origin, id)
     }
     for (const id of marked.slice(this.sentUnseenMax)) complain(id, 'is marked, and never left')
-    for (const { id, kept, settled } of this.messages.values()) {
-      if (kept === 'certain' && settled === 'no' && !seen.has(id)) complain(id, 'is missing')
+    for (const { id, kept, settled, returnsMax } of this.messages.values()) {
+      const mayHaveGone = settled !== 'no' || returnsMax > this.rules.returnsMax
+      if (kept === 'certain' && !mayHaveGone && !seen.has(id)) complain(id, 'is missing')
     }
+    if (this.rules.order === 'two-levels') problems.push(...this.#levelProblems(found))
     return problems
+  }
+
+  /** All of them were ready: as long as there are high and normal ones, two high ones come before each normal one. */
+  #levelProblems(found: readonly FoundMessage[]): string[] {
+    const levels = found.map(({ id }) => this.messages.get(id)?.priority ?? 0)
+    let high = levels.filter((level) => level > 0).length
+    let normal = levels.length - high
+    let inARow = 0
+    for (const [place, level] of levels.entries()) {
+      const isHighDue = high > 0 && (normal === 0 || inARow < HIGH_IN_A_ROW)
+      if (level > 0 !== isHighDue) return [`${this.name}: message ${found[place]?.id} is not of the level that is due`]
+      if (isHighDue) high--
+      else normal--
+      inARow = inARow === HIGH_IN_A_ROW ? 0 : inARow + 1
+    }
+    return []
   }
 
   /** What was found is how it is from now on. */
@@ -109,6 +149,8 @@ export class QueueModel {
       message.kept = 'certain'
       message.settled = 'no'
       message.delivered = 'maybe'
+      // It was read now, and may have been sent before without being seen.
+      message.returnsMax += 2
     }
     this.sentUnseenMax = 0
   }
