@@ -110,7 +110,7 @@ export function putMeta(meta: CatalogueMeta): CatalogueOperation {
 export function decodeMeta(record: Buffer): CatalogueMeta {
   // Another version may have less to say: who asks for it refuses it, or migrates it.
   const value = Buffer.alloc(Math.max(META_BYTES, record.length))
-  record.copy(value, 0, CRC_BYTES)
+  record.copy(value)
   return {
     version: value.readUInt32BE(0),
     file: value.readUIntBE(4, 6),

@@ -11,9 +11,7 @@ import {
   type CatalogueOperation,
   CRC_BYTES,
   decodeMeta,
-  isIntact,
   isWhole,
-  metaKey,
   pageIdOf,
   pageKey,
   RecordKind,
@@ -136,14 +134,11 @@ export class Catalogue {
 
   /** Here as below, `broken` is called with the keys of records that are damaged. */
   async meta(broken: Broken = () => {}): Promise<CatalogueMeta | undefined> {
-    const key = metaKey()
-    const record = await this.#database.get(key)
-    if (record === undefined) return undefined
-    if (!isIntact(key, record)) {
-      broken(key)
-      return undefined
-    }
-    return decodeMeta(record)
+    let meta: CatalogueMeta | undefined
+    await this.#each(RecordKind.meta, broken, (_key, value) => {
+      meta = decodeMeta(value)
+    })
+    return meta
   }
 
   async eachEntity(

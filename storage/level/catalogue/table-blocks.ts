@@ -10,15 +10,19 @@
  * All numbers are little-endian.
  */
 import { open } from 'node:fs/promises'
+import { crc32c } from '../../../src/lib/crc.ts'
+import { masked } from './leveldb-log.ts'
 import { Varints } from './varints.ts'
 
 const FOOTER_BYTES = 48
 const HANDLES_BYTES = 40
-export const TRAILER_BYTES = 5
+/** The type of a block, and its checksum. */
+const TRAILER_BYTES = 5
+const TYPE_BYTES = 1
 const MAGIC = 0xdb4775248b80fb57n
 export const UNCOMPRESSED = 0
 /** Read and looked at in one go. */
-export const PIECE_BYTES = 1024 * 1024
+const PIECE_BYTES = 1024 * 1024
 
 /** A table, however long it is. */
 export interface TableFile {
@@ -78,9 +82,19 @@ function readHandle(numbers: Varints): Handle {
   return { offset: numbers.number(), bytes: numbers.number() }
 }
 
+/** A block with its type behind it; valid until the pieces are asked again. Throws RangeError when it is not what was written. */
+export async function readBlock(pieces: Pieces, { offset, bytes }: Handle): Promise<Buffer> {
+  const length = bytes + TRAILER_BYTES
+  const block = pieces.held(offset, length) ?? (await pieces.at(offset, length))
+  const end = bytes + TYPE_BYTES
+  if (masked(crc32c(block, 0, end)) !== block.readUInt32LE(end)) throw new RangeError('a block has another checksum')
+  return block
+}
+
 /** What an index leads to; undefined when another writer has compressed it. Throws RangeError for what is no index. */
-export async function blocksOf(pieces: Pieces, { offset, bytes }: Handle): Promise<RecordBlock[] | undefined> {
-  const index = Buffer.from(await pieces.at(offset, bytes + 1))
+export async function blocksOf(pieces: Pieces, handle: Handle): Promise<RecordBlock[] | undefined> {
+  const { bytes } = handle
+  const index = Buffer.from(await readBlock(pieces, handle))
   if (index[bytes] !== UNCOMPRESSED) return undefined
   const end = entriesEnd(index, bytes)
   const blocks: RecordBlock[] = []

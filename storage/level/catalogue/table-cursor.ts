@@ -5,6 +5,7 @@
  *     entry = bytes shared with the key before · unshared · value bytes (varints) · unshared bytes of the key · value
  *     key   = key of the record · version and kind u64: version << 8 | kind, 1 for a record and 0 when it is gone
  */
+import { basename } from 'node:path'
 import {
   blocksOf,
   entriesEnd,
@@ -12,8 +13,8 @@ import {
   openTable,
   Pieces,
   type RecordBlock,
+  readBlock,
   readFooter,
-  TRAILER_BYTES,
   UNCOMPRESSED,
 } from './table-blocks.ts'
 import { VERSION_BYTES } from './table-manifest.ts'
@@ -34,6 +35,16 @@ export class KeyCopy {
   }
 }
 
+/** What LevelDB says of a table that is not what it wrote, where it looks; it does not look at the checksums of tables. */
+export class DamagedTableError extends Error {
+  readonly code = 'LEVEL_CORRUPTION'
+
+  constructor(path: string, cause: RangeError) {
+    super(`corruption: its table ${basename(path)} is not what was written, ${cause.message}`)
+    this.name = 'DamagedTableError'
+  }
+}
+
 export class TableCursor {
   /** What the table says of the record at hand; valid until `next`. */
   value: Buffer = Buffer.alloc(0)
@@ -50,30 +61,32 @@ export class TableCursor {
   /** Of the entry before in its block, with what is behind the key of its record. */
   #entryKeyBytes = 0
   #blocksRead = 0
+  readonly #path: string
   readonly #table: OpenTable
   readonly #pieces: Pieces
   readonly #blocks: readonly RecordBlock[]
 
-  private constructor(table: OpenTable, pieces: Pieces, blocks: readonly RecordBlock[]) {
+  private constructor(path: string, table: OpenTable, pieces: Pieces, blocks: readonly RecordBlock[]) {
+    this.#path = path
     this.#table = table
     this.#pieces = pieces
     this.#blocks = blocks
   }
 
-  /** In front of the first record that may have a key which begins with this octet. Throws RangeError for what is no table. */
+  /** In front of the first record that may have a key which begins with this octet. Throws DamagedTableError for what is no table. */
   static async open(path: string, octet: number): Promise<TableCursor> {
     const table = await openTable(path)
     try {
       const pieces = new Pieces(table)
       const { index } = await readFooter(table, pieces)
       const blocks = await blocksOf(pieces, index)
-      if (blocks === undefined) throw new RangeError('its index is compressed')
+      if (blocks === undefined) throw new Error('its index is compressed')
       if (blocks.length === 0) throw new RangeError('its index is empty')
       const first = blocks.findIndex(({ lastKey }) => lastKey.readUInt8(0) >= octet)
-      return new TableCursor(table, pieces, first < 0 ? [] : blocks.slice(first))
+      return new TableCursor(path, table, pieces, first < 0 ? [] : blocks.slice(first))
     } catch (error) {
       await table.close()
-      throw error
+      throw damageOf(error, path)
     }
   }
 
@@ -132,13 +145,20 @@ export class TableCursor {
     return true
   }
 
-  /** Goes to the first record of the next block; false behind the last one. */
+  /** Goes to the first record of the next block; false behind the last one. Throws DamagedTableError for what is no block. */
   async nextBlock(): Promise<boolean> {
     const handle = this.#blocks[this.#blocksRead++]
     if (handle === undefined) return false
-    const bytes = handle.bytes + TRAILER_BYTES
-    const block = this.#pieces.held(handle.offset, bytes) ?? (await this.#pieces.at(handle.offset, bytes))
-    if (block[handle.bytes] !== UNCOMPRESSED) throw new RangeError('a block is compressed')
+    try {
+      return await this.#read(handle)
+    } catch (error) {
+      throw damageOf(error, this.#path)
+    }
+  }
+
+  async #read(handle: RecordBlock): Promise<boolean> {
+    const block = await readBlock(this.#pieces, handle)
+    if (block[handle.bytes] !== UNCOMPRESSED) throw new Error('a block is compressed')
     this.#block = block
     this.#end = entriesEnd(block, handle.bytes)
     this.#entries = new Varints(block)
@@ -146,4 +166,8 @@ export class TableCursor {
     if (!this.next()) throw new RangeError('a block of records is empty')
     return true
   }
+}
+
+function damageOf(error: unknown, path: string): unknown {
+  return error instanceof RangeError ? new DamagedTableError(path, error) : error
 }

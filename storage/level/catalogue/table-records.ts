@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { tablesOnDisk } from './checked-tables.ts'
-import { KeyCopy, TableCursor } from './table-cursor.ts'
+import { DamagedTableError, KeyCopy, TableCursor } from './table-cursor.ts'
 import { knownTables } from './table-manifest.ts'
 
 /** Both are valid until it returns, or until what it returns resolves. */
@@ -52,7 +52,7 @@ export class TableRecords {
 
   /**
    * Visits them in their order. False when they cannot be read any further: one is not whole, or LevelDB has merged tables
-   * meanwhile and removed them. Throws what `visit` throws.
+   * meanwhile and removed them. Throws what `visit` throws, and what `isCorruption` tells when a table is damaged.
    */
   async each(isWhole: (key: Buffer, record: Buffer) => boolean, visit: VisitRecord): Promise<boolean> {
     let isVisiting = false
@@ -73,7 +73,7 @@ export class TableRecords {
         } while ((cursor.next() || (await this.#nextBlock(cursor))) && isBefore(cursor, limit))
       }
     } catch (error) {
-      if (isVisiting) throw error
+      if (isVisiting || error instanceof DamagedTableError) throw error
       return false
     } finally {
       for (const cursor of this.#cursors) await cursor.close()
