@@ -4,18 +4,19 @@ import type { ReadyPositions } from './ready-positions.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentPool } from './segment-pool.ts'
 
+/** The log, which is told what is done with. */
 export interface PurgedLog {
-  readonly ready: ReadyPositions
-  readonly pool: SegmentPool
-  readonly recorder: LogRecorder | undefined
-  /** One message is done with … */
-  readonly finish: (segment: Segment, index: number) => void
-  /** … and every one of this segment. */
-  readonly release: (segment: Segment) => void
+  finish(segment: Segment, index: number): void
+  /** Every record of the segment is. */
+  release(segment: Segment): void
 }
 
-export function purgeReady(log: PurgedLog): void {
-  const { ready } = log
+export function purgeReady(
+  ready: ReadyPositions,
+  pool: SegmentPool,
+  recorder: LogRecorder | undefined,
+  log: PurgedLog,
+): void {
   ready.requeued.drain((segment, index) => {
     segment.unloadedBytes = 0
     log.finish(segment, index)
@@ -23,27 +24,25 @@ export function purgeReady(log: PurgedLog): void {
   let { cursor: segment, cursorIndex: from } = ready
   while (segment !== undefined) {
     const next: Segment | undefined = segment.next
-    dropFrom(segment, from, log)
+    const settledCount = segment.settledCount + segment.unpassedFrom(from)
+    ready.moveCursor(segment, segment.count)
+    segment.unloadedBytes = 0
+    if (settledCount === segment.count) log.release(segment)
+    else {
+      dropFrom(segment, from, pool, recorder)
+      segment.settledCount = settledCount
+    }
     segment = next
     from = 0
   }
 }
 
-function dropFrom(segment: Segment, from: number, { ready, pool, recorder, release }: PurgedLog): void {
-  ready.moveCursor(segment, segment.count)
-  segment.unloadedBytes = 0
-  const settledCount = segment.settledCount + segment.unpassedFrom(from)
-  if (settledCount === segment.count) {
-    release(segment)
-    return
-  }
+function dropFrom(segment: Segment, from: number, pool: SegmentPool, recorder: LogRecorder | undefined): void {
   const { bodies } = segment
-  if (recorder !== undefined || bodies !== undefined) {
-    for (let index = from; index < segment.count; index++) {
-      if (segment.isPassed(index)) continue
-      if (bodies !== undefined) pool.bytesInUse -= bodies.drop(index)
-      recorder?.settled(segment, index)
-    }
+  if (recorder === undefined && bodies === undefined) return
+  for (let index = from; index < segment.count; index++) {
+    if (segment.isPassed(index)) continue
+    if (bodies !== undefined) pool.bytesInUse -= bodies.drop(index)
+    recorder?.settled(segment, index)
   }
-  segment.settledCount = settledCount
 }

@@ -5,6 +5,7 @@
  *     segment ─ segment ─ segment ─ segment
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
+import { DeliveredBefore, deliveriesOf } from './delivered-before.ts'
 import { DeliveryCounts } from './delivery-counts.ts'
 import { eachReady, type ReadThrough } from './each-ready.ts'
 import { type EvictedLog, evictSegment, evictSegments } from './log-eviction.ts'
@@ -26,20 +27,18 @@ export class QueueLog {
   segment: Segment | undefined
   index = 0
   isRedelivered = false
-
   /** Called when a ready message was left out because it is damaged. */
   whenLeftOut: (() => void) | undefined
   /** Whether what is in it survives a restart; if not, everything is always in memory. */
   readonly isRecorded: boolean
-
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
   readonly #chain: SegmentChain
   /** Its own from the first segment on, as is `#ready`. */
   #bytes = NO_BYTES
   #ready = NOTHING_READY
-  /** Before a restart, everything in front of here was delivered. */
-  #delivered: { readonly segment: number; readonly index: number } | undefined
+  /** Until the cursor is behind it. */
+  #deliveredBefore: DeliveredBefore | undefined
 
   /** With a recorder, what happens to durable messages is made to survive a restart. */
   constructor(pool: SegmentPool, recorder?: LogRecorder) {
@@ -56,17 +55,12 @@ export class QueueLog {
 
   /** Bytes of the bodies of ready messages … */
   get readyBytes(): number {
-    return this.#countedBytes().ready
+    return this.#ready.countedBytes().ready
   }
 
   /** … and of those that were taken and are not settled. */
   get unackedBytes(): number {
-    return this.#countedBytes().unacked
-  }
-
-  #countedBytes(): QueueBytes {
-    this.#ready.countRun()
-    return this.#bytes
+    return this.#ready.countedBytes().unacked
   }
 
   append(source: RecordSource): void {
@@ -109,7 +103,7 @@ export class QueueLog {
    */
   take(isUnacked = true): void {
     this.readyCount--
-    if (isUnacked !== this.#bytes.isUnackedRun) this.#countedBytes().isUnackedRun = isUnacked
+    if (isUnacked !== this.#bytes.isUnackedRun) this.#ready.countedBytes().isUnackedRun = isUnacked
     const ready = this.#ready
     if (ready.requeued.length > 0) {
       this.#takeReturned(ready.requeued)
@@ -118,7 +112,7 @@ export class QueueLog {
     const segment = ready.advance()
     this.segment = segment
     this.index = ready.cursorIndex++
-    if (this.#delivered !== undefined) this.#countIfDelivered(segment, this.index)
+    if (this.#deliveredBefore !== undefined) this.#countIfDelivered(segment, this.index)
     this.isRedelivered = segment.deliveries !== undefined && deliveriesBefore(segment, this.index) > 0
     this.#recorder?.delivered(segment, ready.cursorIndex)
   }
@@ -138,7 +132,8 @@ export class QueueLog {
     if (!segment.isResident) return false
     this.segment = segment
     this.index = this.#ready.nextIndex()
-    if (this.#delivered !== undefined && this.#ready.requeued.length === 0) this.#countIfDelivered(segment, this.index)
+    if (this.#deliveredBefore !== undefined && this.#ready.requeued.length === 0)
+      this.#countIfDelivered(segment, this.index)
     return true
   }
 
@@ -153,18 +148,18 @@ export class QueueLog {
 
   /** A look at the ready messages in the order in which they are due, which changes nothing about them. */
   lookAhead(): LookAhead {
-    const deliveriesOf = (segment: Segment, index: number): number =>
-      Math.max(deliveriesBefore(segment, index), this.#wasDelivered(segment, index) ? 1 : 0)
-    return new LogLook({ ...this.#readThrough(), deliveriesOf })
+    return new LogLook({
+      ...this.#readThrough(),
+      deliveriesOf: (segment, index) => deliveriesOf(segment, index, this.#deliveredBefore),
+    })
   }
 
   #readThrough(): ReadThrough {
-    const load = (segment: Segment, whenLoaded: () => void): void => this.load(segment, whenLoaded)
     const unload = (segment: Segment): void => {
       const log = this.#evictedLog()
       if (segment.log === this && segment.next !== undefined && log !== undefined) evictSegment(segment, log)
     }
-    return { chain: this.#chain, ready: this.#ready, load, unload }
+    return { chain: this.#chain, ready: this.#ready, load: this.load.bind(this), unload }
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
@@ -193,7 +188,7 @@ export class QueueLog {
   finish(segment: Segment, index: number): void {
     if (segment.bodies !== undefined) this.#pool.bytesInUse -= segment.bodies.drop(index)
     if (this.#recorder !== undefined) this.#recorder.settled(segment, index)
-    if (++segment.settledCount === segment.count) this.#release(segment)
+    if (++segment.settledCount === segment.count) this.release(segment)
   }
 
   /** A message that was taken becomes ready again, in its old place; false when it turned out to be damaged, and is gone. */
@@ -222,13 +217,7 @@ export class QueueLog {
     const count = this.readyCount
     if (count === 0) return 0
     this.#ready.countRun()
-    purgeReady({
-      ready: this.#ready,
-      pool: this.#pool,
-      recorder: this.#recorder,
-      finish: (segment, index) => this.finish(segment, index),
-      release: (segment) => this.#release(segment),
-    })
+    purgeReady(this.#ready, this.#pool, this.#recorder, this)
     this.readyCount = this.#bytes.ready = 0
     return count
   }
@@ -276,27 +265,15 @@ export class QueueLog {
     segment.unloadedBytes = 0
   }
 
-  /** Says that a message that was appended or restored came back so often before the restart. */
-  restoreDeliveries(segment: Segment, index: number, times: number): void {
-    segment.deliveries ??= new DeliveryCounts()
-    segment.deliveries.set(index, times)
-  }
-
   /** Says that everything in front of this position was delivered before the restart. */
   restoreCursor(segment: number, index: number): void {
-    this.#delivered = { segment, index }
+    this.#deliveredBefore = new DeliveredBefore(segment, index)
   }
 
   /** What was delivered before the restart came back by it, and is counted here. */
   #countIfDelivered(segment: Segment, index: number): void {
-    if (!this.#wasDelivered(segment, index)) this.#delivered = undefined
+    if (this.#deliveredBefore?.has(segment, index) !== true) this.#deliveredBefore = undefined
     else if (deliveriesBefore(segment, index) === 0) this.#countReturn(segment, index)
-  }
-
-  /** Whether it was delivered before the restart, as far as the mark tells. */
-  #wasDelivered({ sequence }: Segment, index: number): boolean {
-    const mark = this.#delivered
-    return mark !== undefined && (sequence < mark.segment || (sequence === mark.segment && index < mark.index))
   }
 
   /**
@@ -312,7 +289,8 @@ export class QueueLog {
     segment.unloadedBytes = readyBytes
   }
 
-  #release(segment: Segment): void {
+  /** Every one of its records is done with. */
+  release(segment: Segment): void {
     this.#recorder?.released(segment)
     this.#ready.leave(segment)
     if (this.segment === segment) this.segment = undefined

@@ -56,6 +56,12 @@ export class ReadyPositions {
     this.#bytes.countRun(this.cursor, this.cursorIndex)
   }
 
+  /** The bytes of the log, exact. */
+  countedBytes(): QueueBytes {
+    this.countRun()
+    return this.#bytes
+  }
+
   /** Takes one out wherever it is; false when it is not ready. */
   remove(segment: Segment, index: number): boolean {
     if (!this.isBehindCursor(segment, index)) return this.requeued.remove(segment, index)
