@@ -48,11 +48,6 @@ export class QueueLog {
     this.#chain = new SegmentChain(pool, this.isRecorded)
   }
 
-  /** How many logs these messages are in. */
-  get logCount(): number {
-    return 1
-  }
-
   /** Bytes of the bodies of ready messages … */
   get readyBytes(): number {
     return this.#ready.countedBytes().ready
@@ -160,6 +155,12 @@ export class QueueLog {
       if (segment.log === this && segment.next !== undefined && log !== undefined) evictSegment(segment, log)
     }
     return { chain: this.#chain, ready: this.#ready, load: this.load.bind(this), unload }
+  }
+
+  /** The segment with this number; undefined when all of its messages are settled. */
+  segmentAt(sequence: number): Segment | undefined {
+    const found = this.#chain.firstBehind(sequence - 1)
+    return found?.sequence === sequence ? found : undefined
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */

@@ -59,6 +59,8 @@ export class Segment {
   next: Segment | undefined
   /** How often its messages came back, once one has. */
   deliveries: DeliveryCounts | undefined
+  /** How often they came back because of a failure, where their queue counts that. A restart does not remember it. */
+  failures: DeliveryCounts | undefined
   /** Which records are settled, where that is told: segments that a recorder makes survive a restart. */
   settled: PositionSet | undefined
   /** Records that were taken before the read cursor had come to them: it passes over them. */
@@ -254,6 +256,7 @@ export class Segment {
     this.mayHaveExtensions = false
     this.bodies = undefined
     this.deliveries = undefined
+    this.failures = undefined
     this.settled = undefined
     this.taken = undefined
     this.damaged = undefined

@@ -7,7 +7,7 @@ import type { Segment } from '../../storage/segment.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
 import { startReturns } from '../broker/queues/returns.ts'
-import type { Settlement } from '../broker/queues/settlement.ts'
+import { isReturn, type Return, type Settlement } from '../broker/queues/settlement.ts'
 import type { Block } from '../lib/block.ts'
 import { DeliveryAge } from './delivery-age.ts'
 import { Unacked, type UnackedOwner } from './unacked.ts'
@@ -32,6 +32,8 @@ export class Settling {
   /** Once there was a delivery that has a time. */
   #age: DeliveryAge | undefined
   readonly #channel: SettlingChannel
+  /** What the end of the channel means for its messages: RabbitMQ 4.3 counts no time-out of a consumer as its failure. */
+  #atEnd: Return = 'requeue-failed'
   /** What is being settled in several turns: everything up to a tag. */
   #underWay: { readonly last: number; readonly settlement: Settlement } | undefined
 
@@ -52,12 +54,13 @@ export class Settling {
     const isMultiple = methodId !== BASIC_REJECT && (bits & MULTIPLE) !== 0
     let settlement: Settlement = 'ack'
     if (methodId === BASIC_NACK) settlement = (bits & REQUEUE) !== 0 ? 'requeue' : 'reject'
-    else if (methodId !== BASIC_ACK) settlement = (bits & 1) !== 0 ? 'requeue' : 'reject'
+    // RabbitMQ 4.3: who rejects a message has failed, who gives it back has not.
+    else if (methodId !== BASIC_ACK) settlement = (bits & 1) !== 0 ? 'requeue-failed' : 'reject'
     // AMQP 0-9-1: tag 0 with the multiple bit stands for all of them.
     if (isMultiple && tag === 0) this.#settleUpTo(this.unacked.newest, settlement)
     else if (isMultiple && this.unacked.isOpen(tag)) this.#settleUpTo(tag, settlement)
     else if (!isMultiple && this.unacked.take(tag)) {
-      if (settlement === 'requeue') this.unacked.owner?.queue.catchUp()
+      if (isReturn(settlement)) this.unacked.owner?.queue.catchUp()
       this.#settleTaken(tag, settlement)
     } else throw refuse.unknownDeliveryTag(block.view.getBigUint64(payload + 4))
   }
@@ -75,7 +78,9 @@ export class Settling {
       return
     }
     this.#age ??= new DeliveryAge()
-    if (this.#age.look(nowMs, unacked) > timeoutMs) throw refuse.deliveryTimeout(this.#channel.id, timeoutMs)
+    if (this.#age.look(nowMs, unacked) <= timeoutMs) return
+    this.#atEnd = 'requeue'
+    throw refuse.deliveryTimeout(this.#channel.id, timeoutMs)
   }
 
   /** Gives everything unacked back to its queues, the oldest first. `onEnd` is called when it is back. */
@@ -111,7 +116,7 @@ export class Settling {
   /** What the client has said of a delivery before the channel ended, if it was not carried out yet. */
   #fate(tag: number): Settlement {
     const underWay = this.#channel.transaction === undefined ? this.#underWay : undefined
-    return underWay !== undefined && tag <= underWay.last ? underWay.settlement : 'requeue'
+    return underWay !== undefined && tag <= underWay.last ? underWay.settlement : this.#atEnd
   }
 
   /** Settles everything up to this tag, or lets the transaction do it later. */
@@ -121,7 +126,7 @@ export class Settling {
     isImmediate = this.#channel.transaction === undefined,
     onEnd?: () => void,
   ): void {
-    const returnsTo = settlement === 'requeue' && isImmediate ? this.unacked.queues(last) : []
+    const returnsTo = isReturn(settlement) && isImmediate ? this.unacked.queues(last) : []
     for (const queue of returnsTo) queue.catchUp()
     const settle = (tag: number): void => this.#settleTaken(tag, settlement, isImmediate)
     if (this.unacked.takeUpTo(last, settle, AT_ONCE_MAX)) {
@@ -152,8 +157,7 @@ export class Settling {
     intake.hold(SETTLEMENT_BYTES)
     this.#channel.transaction?.add({
       kind: settlement === 'ack' ? 'ack' : 'reject',
-      isDurable:
-        settlement !== 'requeue' && owner.queue.durable && !owner.queue.isDeleted && segment.belongsOnDisk(index),
+      isDurable: !isReturn(settlement) && owner.queue.durable && !owner.queue.isDeleted && segment.belongsOnDisk(index),
       queue: owner.queue,
       commit: () => {
         intake.hold(-SETTLEMENT_BYTES)

@@ -15,6 +15,7 @@ import { isPolicyKind, makePolicy, type Policy, type PolicyKind } from './polici
 import type { PolicyRecords } from './policies/vhost-policies.ts'
 import type { Queue } from './queues/queue.ts'
 import { queueTypeNamed } from './queues/queue-kinds.ts'
+import { LOGS_BESIDE, type LogsBeside } from './queues/queue-logs.ts'
 import { type RecordLayout, RecordReader } from './record-fields.ts'
 import { RememberedTables } from './remembered-tables.ts'
 import type { Vhost } from './vhost.ts'
@@ -160,15 +161,15 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     if (isDurableExchange(exchange)) this.#exchanges.remove([exchange.vhostName, exchange.name])
   }
 
-  /** Called again when what the record has is another: the numbers of its logs, by their places, and of its discards, or that messages may have times of their own. */
+  /** Called again when what the record has is another: the numbers of its logs, or that messages may have times of their own. */
   queueAdded(queue: Queue): void {
     put(this.#queues, [queue.vhostName, queue.name], () => {
-      const [logId = 0, ...moreIds] = queue.logIds
-      const { discardsId } = queue
+      const { ids, beside } = queue.logs
+      const [logId = 0, ...moreIds] = ids
       return [
         ['id', number(logId)],
         ...(moreIds.length === 0 ? [] : [['moreIds', { type: 'A', value: moreIds.map(number) }] as const]),
-        ...(discardsId === undefined ? [] : [['discards', number(discardsId)] as const]),
+        ...Object.entries(beside).map(([purpose, id]) => [purpose, number(id)] as const),
         ['autoDelete', flag(queue.autoDelete)],
         ...(queue.hasExpirations ? [['expirations', flag(true)] as const] : []),
         ['arguments', { type: 'F', value: queue.arguments }],
@@ -256,7 +257,6 @@ const restoreExchange: Restore = (vhost, key, fields) => {
 
 const restoreQueue: Restore = (vhost, key, fields) => {
   const logIds = [fields.number('id'), ...fields.numbers('moreIds')]
-  const discards = fields.field('discards')
   vhost(nameIn(key, 0)).addQueue(
     {
       name: nameIn(key, 1),
@@ -267,8 +267,17 @@ const restoreQueue: Restore = (vhost, key, fields) => {
       owner: undefined,
     },
     logIds,
-    discards?.type === 'l' ? Number(discards.value) : undefined,
+    logsBeside(fields),
   )
+}
+
+function logsBeside(fields: RecordReader): LogsBeside | undefined {
+  let found: LogsBeside | undefined
+  for (const purpose of LOGS_BESIDE) {
+    const id = fields.field(purpose)
+    if (id?.type === 'l') found = { ...found, [purpose]: Number(id.value) }
+  }
+  return found
 }
 
 const restoreBinding: Restore = (findVhost, key, fields) => {

@@ -19,7 +19,7 @@ import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
 import type { QueueTypeName } from './queues/argument-table.ts'
 import { Queue } from './queues/queue.ts'
-import { QueueLogs } from './queues/queue-logs.ts'
+import { type LogsBeside, QueueLogs } from './queues/queue-logs.ts'
 import type { QueueSpec, QueueSurroundings } from './queues/queue-spec.ts'
 import type { DeadLetters } from './queues/settlement.ts'
 import { SharedArguments } from './queues/shared-arguments.ts'
@@ -156,11 +156,11 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return exchange
   }
 
-  /** `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of their logs, and its discards. */
-  addQueue(spec: QueueSpec, keptAs: readonly number[] = [], discardsKeptAs?: number): Queue {
+  /** `keptAs`: the numbers under which the storage kept the messages of this queue, by the places of their logs; `beside`, its other logs. */
+  addQueue(spec: QueueSpec, keptAs: readonly number[] = [], beside?: LogsBeside): Queue {
     const queueArguments = this.#sharedArguments.of(spec.arguments)
     const settings = this.policies.queueSettings(spec.name, queueArguments)
-    const logs = new QueueLogs(this.#storage, spec.durable, keptAs, discardsKeptAs)
+    const logs = new QueueLogs(this.#storage, spec.durable, keptAs, beside)
     const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue), 'queues')
@@ -175,7 +175,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   queueChanged(queue: Queue): void {
-    if (queue.logIds.length > 0) this.entities.queueAdded(queue)
+    if (queue.logs.ids.length > 0) this.entities.queueAdded(queue)
   }
 
   deadLettersOf(queue: Queue): DeadLetters | undefined {

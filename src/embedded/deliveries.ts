@@ -104,7 +104,7 @@ export class Deliveries {
 
   reject(message: Settled, options: RejectOptions): void {
     checkOptions('reject', options, REJECT_CHECKS)
-    this.#settleAll(message, false, (options.requeue ?? true) ? 'requeue' : 'reject')
+    this.#settleAll(message, false, (options.requeue ?? true) ? 'requeue-failed' : 'reject')
   }
 
   /** Gives back everything that was handed over; how many messages came back. */

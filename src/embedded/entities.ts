@@ -77,6 +77,8 @@ export interface QueueInfo extends AppliedPolicies {
   readonly messagesUnacked: number
   /** Messages that have died, and wait until their dead letter queues take them. */
   readonly messagesDiscarded: number
+  /** Messages that came back and wait before they are delivered again: see `x-delayed-retry-type`. */
+  readonly messagesDelayed: number
   /** Bytes of the bodies of messages waiting for a consumer. */
   readonly bytesReady: number
   /** Bytes of the bodies of messages delivered and not settled. */
@@ -187,6 +189,7 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     messagesReady: queue.readyCount,
     messagesUnacked: queue.unackedCount,
     messagesDiscarded: queue.discards?.count ?? 0,
+    messagesDelayed: queue.delayedCount,
     bytesReady: queue.readyBytes,
     bytesUnacked: queue.unackedBytes,
     headTimestamp: headTimestamp(queue),

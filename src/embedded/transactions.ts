@@ -191,7 +191,7 @@ export class Transactions {
   #prepareSettle(operation: SettleOperation, settled: Set<Delivery>): Step[] {
     const { kind, queue, deliveryTag } = operation
     const isMultiple = kind !== 'reject' && operation.multiple
-    const settlement: Settlement = kind === 'ack' ? 'ack' : operation.requeue ? 'requeue' : 'reject'
+    const settlement = settlementOf(operation)
     const selected = this.#deliveries.select(deliveryTag, isMultiple, queue)
     if (selected.some((delivery) => delivery.tag === deliveryTag && settled.has(delivery))) {
       throw refuse.unknownDeliveryTag(deliveryTag)
@@ -207,6 +207,12 @@ export class Transactions {
       rollback: () => {},
     }))
   }
+}
+
+function settlementOf(operation: SettleOperation): Settlement {
+  if (operation.kind === 'ack') return 'ack'
+  if (!operation.requeue) return 'reject'
+  return operation.kind === 'reject' ? 'requeue-failed' : 'requeue'
 }
 
 /** Throws TypeError or RangeError for what is no operation. */

@@ -80,6 +80,7 @@ describe('queues', () => {
       messagesReady: 0,
       messagesUnacked: 0,
       messagesDiscarded: 0,
+      messagesDelayed: 0,
       bytesReady: 0,
       bytesUnacked: 0,
       headTimestamp: undefined,

@@ -213,6 +213,8 @@ export const NUMBERS: readonly NumberRow[] = [
   queueArgument('`x-queue-version`', [1n, 2n], [-1n, 0n, 3n, SIGNED_MAX]),
   queueArgument('`x-consumer-timeout`', [0n, 1n, SIGNED_MAX], [-1n]),
   queueArgument('`x-delivery-limit`', [-(2n ** 63n), -1n, 0n, 1n, SIGNED_MAX], []),
+  queueArgument('`x-delayed-retry-min`', [0n, 1n, TIME_MAX], [-1n, TIME_MAX + 1n, SIGNED_MAX]),
+  queueArgument('`x-delayed-retry-max`', [0n, 1n, TIME_MAX], [-1n, TIME_MAX + 1n, SIGNED_MAX]),
   quorumArgument('`x-quorum-initial-group-size`', [1n, SIGNED_MAX], [-1n, 0n]),
   quorumArgument('`x-quorum-target-group-size`', [1n, SIGNED_MAX], [-1n, 0n]),
   quorumArgument('`x-max-in-memory-length`', [0n, SIGNED_MAX], [-1n]),

@@ -43,8 +43,8 @@ interface Tagged extends WithArguments {
   readonly tag: string
 }
 
-export function queueBytes(queue: Named & { readonly logCount?: number }): number {
-  const { logCount = 1 } = queue
+export function queueBytes(queue: Named & { readonly logs?: { readonly count: number } }): number {
+  const { count: logCount = 1 } = queue.logs ?? {}
   return QUEUE_BYTES + (logCount - 1) * LOG_BYTES + stringBytes(queue.name) + tableBytes(queue.arguments)
 }
 

@@ -98,7 +98,7 @@ export function deleteQueue(vhost: Vhost, name: string, ifUnused: boolean, ifEmp
   if (queue.type === 'quorum' && (ifUnused || ifEmpty)) {
     throw refuse.conditionalDelete(ifUnused ? 'if-unused' : 'if-empty', 'queue', queue.name, vhost.name)
   }
-  if (ifEmpty && queue.readyCount > 0) throw refuse.notEmpty('queue', queue.name, vhost.name)
+  if (ifEmpty && queue.readyCount + queue.delayedCount > 0) throw refuse.notEmpty('queue', queue.name, vhost.name)
   if (ifUnused && queue.consumers.count > 0) throw refuse.inUse('queue', queue.name, vhost.name)
   return vhost.removeQueue(queue)
 }

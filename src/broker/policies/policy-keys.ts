@@ -56,6 +56,13 @@ const POLICY_KEYS: Readonly<Record<string, PolicyKey>> = {
   },
   // Below zero is no limit.
   'delivery-limit': { isValid: isInteger, what: 'delivery limit', operator: 'lower' },
+  'delayed-retry-type': {
+    isValid: oneOf('disabled', 'all', 'failed', 'returned'),
+    what: 'delayed retry type',
+    operator: 'operator',
+  },
+  'delayed-retry-min': { isValid: atLeast(0), what: 'delayed retry minimum', operator: 'operator' },
+  'delayed-retry-max': { isValid: atLeast(0), what: 'delayed retry maximum', operator: 'operator' },
   'max-age': { isValid: isAge, what: 'max age' },
   'stream-max-segment-size-bytes': { isValid: atLeast(0), what: 'segment size' },
   'stream-filter-size-bytes': { isValid: atLeast(16, 255), what: 'filter size. Valid range is 16-255' },

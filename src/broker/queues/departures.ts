@@ -2,12 +2,14 @@
 import type { Segment } from '../../../storage/segment.ts'
 import { DeadLetterLine, type DyingQueue } from './dead-letter-line.ts'
 import type { QueueMessages } from './queue-messages.ts'
-import type { DeadLetterReason, Settlement } from './settlement.ts'
+import { type DeadLetterReason, isReturn, type Settlement } from './settlement.ts'
 
 /** What has to be known of messages that come back. */
 export interface ReturnRules {
   /** Whether a message that would come back now has come back too often. */
   hasReturnedEnough(segment: Segment, index: number): boolean
+  /** Has a message that comes back wait before it is delivered again, if it has to. */
+  delays(segment: Segment, index: number, isFailure: boolean): boolean
   /** A message has come back. */
   returned(): void
 }
@@ -33,7 +35,7 @@ export class Departures {
 
   /** Ends the time of an unacked message that was not accepted: it becomes ready again in its old place, or leaves. */
   settle(segment: Segment, index: number, settlement: Exclude<Settlement, 'ack'>): void {
-    if (settlement === 'requeue') this.#requeue(segment, index)
+    if (isReturn(settlement)) this.#requeue(segment, index, settlement === 'requeue-failed')
     else this.#leave(segment, index, settlement)
   }
 
@@ -46,13 +48,14 @@ export class Departures {
     }
   }
 
-  #requeue(segment: Segment, index: number): void {
+  #requeue(segment: Segment, index: number, isFailure: boolean): void {
     const queue = this.#queue
     const { upkeep } = queue
     if (upkeep?.hasReturnedEnough(segment, index) === true) {
       this.#leave(segment, index, 'delivery-limit')
       return
     }
+    if (upkeep?.delays(segment, index, isFailure) === true) return
     queue.unackedCount--
     this.#messages.requeue(segment, index)
     upkeep?.returned()

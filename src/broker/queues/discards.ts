@@ -13,7 +13,7 @@ export class Discards {
 
   constructor(logs: QueueLogs) {
     this.#logs = logs
-    if (logs.discardsId !== undefined) this.#log = logs.makeDiscards()
+    if (logs.beside.discards !== undefined) this.#log = logs.makeBeside('discards')
   }
 
   /** Undefined as long as there was none. */
@@ -31,7 +31,7 @@ export class Discards {
   }
 
   add(message: RecordSource): void {
-    this.#log ??= this.#logs.makeDiscards()
+    this.#log ??= this.#logs.makeBeside('discards')
     this.#log.append(message)
   }
 

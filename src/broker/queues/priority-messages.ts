@@ -37,10 +37,6 @@ export class PriorityMessages implements QueueMessages {
     for (const level of logs.keptPlaces()) this.#admit(level, logs.make(level))
   }
 
-  get logCount(): number {
-    return this.#levelOf.size + (this.discards?.log === undefined ? 0 : 1)
-  }
-
   get readyBytes(): number {
     let bytes = 0
     for (const log of this.#levels) if (log !== undefined) bytes += log.readyBytes
@@ -104,6 +100,14 @@ export class PriorityMessages implements QueueMessages {
     if (!log.takeAt(segment, index)) return false
     this.#recount(log, -1)
     return true
+  }
+
+  segmentAt(sequence: number): Segment | undefined {
+    for (const log of this.#levels) {
+      const found = log?.segmentAt(sequence)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
   load(segment: Segment, whenLoaded: () => void): void {

@@ -31,6 +31,7 @@ export const MESSAGE_TTL = 'x-message-ttl'
 const QUEUE_TYPE = 'x-queue-type'
 const PRIORITY_MAX = 255n
 const DEAD_LETTER_STRATEGIES = ['at-most-once', 'at-least-once'] as const
+const RETRY_TYPES = ['disabled', 'all', 'failed', 'returned'] as const
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'] as const
 const LEADER_LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders', 'min-masters']
 
@@ -146,6 +147,32 @@ const QUEUE_ARGUMENTS = {
     read: asNumber,
     policy: 'lower',
     quorumDefault: 20,
+  },
+  // RabbitMQ 4.3: quorum queues only.
+  'x-delayed-retry-type': {
+    types: CLASSIC_AND_QUORUM,
+    check: oneOf(RETRY_TYPES, () => 'invalid_delayed_retry_type'),
+    setting: 'delayedRetryType',
+    read: asOneOf(RETRY_TYPES),
+    default: 'disabled',
+    policy: 'argument',
+    isQuorumPolicyStronger: true,
+  },
+  'x-delayed-retry-min': {
+    types: CLASSIC_AND_QUORUM,
+    check: integer(time),
+    setting: 'delayedRetryMinMs',
+    read: asNumber,
+    policy: 'argument',
+    isQuorumPolicyStronger: true,
+  },
+  'x-delayed-retry-max': {
+    types: CLASSIC_AND_QUORUM,
+    check: integer(time),
+    setting: 'delayedRetryMaxMs',
+    read: asNumber,
+    policy: 'argument',
+    isQuorumPolicyStronger: true,
   },
   'x-initial-cluster-size': { types: STREAM },
   'x-max-age': { types: STREAM },

@@ -13,8 +13,6 @@ export interface QueueMessages {
   readonly readyBytes: number
   /** … and of those that were taken and are not settled. */
   readonly unackedBytes: number
-  /** How many logs they are in. */
-  readonly logCount: number
   /** Those that have died and wait to go: of queues that promise that their dead letters arrive. */
   readonly discards?: Discards
   /** Whether they may have left memory. */
@@ -37,6 +35,8 @@ export interface QueueMessages {
   lookAhead(): LookAhead
   /** Takes a ready message from wherever it is, in memory; false when it is not ready. */
   takeAt(segment: Segment, index: number): boolean
+  /** The segment with this number; undefined when all of its messages are settled. */
+  segmentAt(sequence: number): Segment | undefined
   /** Reads a segment back into memory, and calls back when it is there; at once when it is. */
   load(segment: Segment, whenLoaded: () => void): void
   /** A message that was taken as unacked is done with. */

@@ -9,6 +9,7 @@ import type { AgeClock } from '../../lib/age-clock.ts'
 import { Deadline } from '../../lib/deadline.ts'
 import type { Message } from '../messages/message.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
+import { DelayedRetries, type RetryingQueue, retryRules } from './delayed-retries.ts'
 import { type DroppingQueue, type DropRules, HeadDrops } from './head-drops.ts'
 import { LengthLimit } from './length-limit.ts'
 import { MessageTtl } from './message-ttl.ts'
@@ -21,7 +22,7 @@ const NEVER = Number.POSITIVE_INFINITY
 const SHORT_MS = 10
 
 /** The queue, as its upkeep knows it. */
-export interface KeptQueue extends DroppingQueue {
+export interface KeptQueue extends DroppingQueue, RetryingQueue {
   readonly consumers: { readonly count: number }
   /** Puts a message behind the others. */
   append(message: Message): void
@@ -44,7 +45,8 @@ export interface UpkeepTools {
 export function needsUpkeep(settings: QueueSettings): boolean {
   const { messageTtlMs, expiresMs, deliveryLimit } = settings
   const isTimed = messageTtlMs !== undefined || expiresMs !== undefined
-  return isTimed || deliveryLimit !== undefined || LengthLimit.of(settings) !== undefined
+  if (isTimed || deliveryLimit !== undefined) return true
+  return LengthLimit.of(settings) !== undefined || retryRules(settings) !== undefined
 }
 
 export class QueueUpkeep implements DropRules {
@@ -56,6 +58,8 @@ export class QueueUpkeep implements DropRules {
   #limit: LengthLimit | undefined
   /** Where messages may expire. */
   #ttl: MessageTtl | undefined
+  /** Where messages that come back may have to wait, or have had to. */
+  #retries: DelayedRetries | undefined
   /** How often a message may come back. */
   #returnsMax = NEVER
   /** How long the queue stays unused. */
@@ -90,14 +94,52 @@ export class QueueUpkeep implements DropRules {
     // RabbitMQ: a negative limit is none.
     this.#returnsMax = deliveryLimit < 0 ? NEVER : deliveryLimit
     this.#leaseMs = settings.expiresMs
+    this.#applyRetries(settings)
     this.begin()
+  }
+
+  #applyRetries(settings: QueueSettings): void {
+    const rules = retryRules(settings)
+    if (rules !== undefined || this.#queue.logs.beside.retries !== undefined)
+      this.#retries ??= new DelayedRetries(this.#queue, this.#messages, this.#tools.longWork, this.#cameBack)
+    if (this.#retries !== undefined) this.#retries.rules = rules
   }
 
   /** Does what is due by now, once everything is there again after a restart. */
   begin(): void {
     if (this.#tools.isRestoring) return
     this.renewLease()
+    this.#retries?.begin(this.#cameBack)
     this.#dropDue()
+  }
+
+  // --- messages that wait before they are delivered again
+
+  /** How many wait, and bytes of their bodies. */
+  get waitingCount(): number {
+    return this.#retries?.count ?? 0
+  }
+
+  get waitingBytes(): number {
+    return this.#retries?.bytes ?? 0
+  }
+
+  /** Has a message that comes back wait, if it has to. */
+  delays(segment: Segment, index: number, isFailure: boolean): boolean {
+    if (this.#retries?.takes(segment, index, isFailure, this.#lookAtClock().#nowMs) !== true) return false
+    this.#setTimes(this.#headAtMs, this.#endAtMs)
+    return true
+  }
+
+  readonly #cameBack = (): void => {
+    this.returned()
+    this.#setTimes(this.#headAtMs, this.#endAtMs)
+    this.#queue.wake()
+  }
+
+  /** Drops those that wait; how many did. */
+  purgeWaiting(): number {
+    return this.#retries?.purge() ?? 0
   }
 
   /** Messages may have times of their own. */
@@ -107,14 +149,15 @@ export class QueueUpkeep implements DropRules {
 
   // --- what is dropped
 
-  /** Messages are being dropped that must not be delivered. */
+  /** Messages are being dropped that must not be delivered, or it is not known yet which have to wait. */
   get isDropping(): boolean {
-    return this.#drops.isUnderWay
+    return this.#drops.isUnderWay || this.#retries?.isReading === true
   }
 
-  /** Calls back when the queue drops nothing any more. */
+  /** Calls back when that is over. */
   whenDropped(work: () => void): void {
-    this.#drops.whenDone(work)
+    if (this.#retries?.isReading === true) this.#retries.whenRead(work)
+    else this.#drops.whenDone(work)
   }
 
   isOver(): boolean {
@@ -156,12 +199,11 @@ export class QueueUpkeep implements DropRules {
 
   /** Drops what is due; false when that takes longer. */
   dropDue(): boolean {
-    return this.#drops.run()
+    return this.#retries?.isReading !== true && this.#drops.run()
   }
 
   #dropDue(): void {
-    this.#drops.run()
-    this.headChanged()
+    if (this.dropDue() || this.#retries?.isReading !== true) this.headChanged()
   }
 
   // --- what happens to messages
@@ -275,13 +317,17 @@ export class QueueUpkeep implements DropRules {
   #setTimes(headAtMs: number, endAtMs: number): void {
     this.#headAtMs = headAtMs
     this.#endAtMs = endAtMs
-    this.#deadline.atMs = Math.min(headAtMs, endAtMs)
+    this.#deadline.atMs = Math.min(headAtMs, endAtMs, this.#retries?.nextAtMs ?? NEVER)
   }
 
   #due(): void {
     this.#tools.ages.lookAnew()
     if (this.#lookAtClock().#nowMs >= this.#endAtMs) this.#queue.end()
-    else this.#dropDue()
+    else {
+      this.#retries?.run(this.#nowMs)
+      this.#dropDue()
+      this.#setTimes(this.#headAtMs, this.#endAtMs)
+    }
   }
 
   /** The queue is gone: what it waits for may still call back, and finds nothing that is due. */
@@ -289,5 +335,6 @@ export class QueueUpkeep implements DropRules {
     this.#leaseMs = undefined
     this.#setTimes(NEVER, NEVER)
     this.#deadline.stop()
+    this.#retries?.clear()
   }
 }

@@ -27,6 +27,7 @@ export class Queue {
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly arguments: FieldTable
+  readonly logs: QueueLogs
   /** The session that an exclusive queue belongs to, until the queue is gone. */
   owner: Session | undefined
   /** What it does by its arguments and by policy. */
@@ -52,7 +53,6 @@ export class Queue {
   #departures: Departures | undefined
   /** A policy gives every message a time. It may be gone after a restart. */
   #hasPolicyTtl = false
-  readonly #logs: QueueLogs
   readonly #messages: QueueMessages
   readonly #surroundings: QueueSurroundings<Queue>
 
@@ -63,7 +63,7 @@ export class Queue {
     this.arguments = spec.arguments
     this.settings = settings
     this.owner = spec.owner
-    this.#logs = logs
+    this.logs = logs
     this.#messages = queueKind(spec.arguments).messages(logs, settings)
     this.#surroundings = surroundings
     logs.owner = this
@@ -73,16 +73,6 @@ export class Queue {
 
   get vhostName(): string {
     return this.#surroundings.name
-  }
-
-  /** The numbers under which the storage keeps its messages; none when no message survives a restart. */
-  get logIds(): readonly number[] {
-    return this.#logs.ids
-  }
-
-  /** The same for those that have died and wait to go; undefined when there are none. */
-  get discardsId(): number | undefined {
-    return this.#logs.discardsId
   }
 
   logMade(): void {
@@ -107,10 +97,6 @@ export class Queue {
     return this.settings.deliveryLimit !== undefined
   }
 
-  get logCount(): number {
-    return this.#messages.logCount
-  }
-
   /** What has died and waits to go; undefined where dead letters need not arrive. */
   get discards(): Discards | undefined {
     return this.#messages.discards
@@ -123,7 +109,16 @@ export class Queue {
 
   /** Bytes of the bodies of messages that were delivered and are not settled. */
   get unackedBytes(): number {
-    return this.#messages.unackedBytes
+    return this.#messages.unackedBytes - this.delayedBytes
+  }
+
+  /** Messages that came back and wait before they are delivered again, and bytes of their bodies. */
+  get delayedCount(): number {
+    return this.upkeep?.waitingCount ?? 0
+  }
+
+  get delayedBytes(): number {
+    return this.upkeep?.waitingBytes ?? 0
   }
 
   /** Shows the next ready message, which stays where it is; false when there is none in memory. */
@@ -174,7 +169,7 @@ export class Queue {
     this.#hasPolicyTtl = settings.messageTtlMs !== undefined && !this.arguments.has(MESSAGE_TTL)
     if (settings.consumerTimeoutMs !== undefined) this.#surroundings.hasConsumerTimeouts = true
     this.deadLetters = settings.deadLetterExchange === undefined ? undefined : this.#surroundings.deadLettersOf(this)
-    if (this.hasExpirations || needsUpkeep(settings))
+    if (this.hasExpirations || needsUpkeep(settings) || this.logs.beside.retries !== undefined)
       this.upkeep ??= new QueueUpkeep(this, this.#messages, this.#surroundings)
     if (this.hasExpirations) this.upkeep?.expectExpirations()
     this.upkeep?.apply(settings)
@@ -250,9 +245,9 @@ export class Queue {
     this.#deliveries.returned(finish)
   }
 
-  /** Drops the ready messages; how many there were. */
+  /** Drops the messages that no consumer has; how many there were. */
   purge(): number {
-    const count = this.#messages.purge()
+    const count = this.#messages.purge() + (this.upkeep?.purgeWaiting() ?? 0)
     this.upkeep?.headChanged()
     return count
   }

@@ -5,8 +5,15 @@ import type { Message } from '../messages/message.ts'
 /** Why a message leaves its queue without having been accepted. */
 export type DeadLetterReason = 'reject' | 'expired' | 'maxlen' | 'delivery-limit'
 
+/** How a message comes back: its consumer gives it back, or has failed. */
+export type Return = 'requeue' | 'requeue-failed'
+
 /** What becomes of a message that was taken: it is accepted, it comes back, or it leaves for a reason. */
-export type Settlement = 'ack' | 'requeue' | DeadLetterReason
+export type Settlement = 'ack' | Return | DeadLetterReason
+
+export function isReturn(settlement: Settlement): settlement is Return {
+  return settlement === 'requeue' || settlement === 'requeue-failed'
+}
 
 /** Where the messages of one queue go that leave it without having been accepted. */
 export interface DeadLetters {

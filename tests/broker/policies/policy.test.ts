@@ -98,6 +98,9 @@ describe('a policy', () => {
     ['overflow', ['drop-head', 'reject-publish', 'reject-publish-dlx'], ['drop-tail'], 'overflow value'],
     ['delivery-limit', [-1, 0, 20], ['20', 1.5], 'delivery limit'],
     ['consumer-timeout', [0, 1000], [-1], 'consumer timeout'],
+    ['delayed-retry-type', ['disabled', 'all', 'failed', 'returned'], ['some', true], 'delayed retry type'],
+    ['delayed-retry-min', [0, 1000], [-1, '5'], 'delayed retry minimum'],
+    ['delayed-retry-max', [0, 1000], [-1, '5'], 'delayed retry maximum'],
     ['max-age', ['1Y', '10D', '5m'], ['1y', 'D', 5], 'max age'],
     ['stream-max-segment-size-bytes', [0], [-1], 'segment size'],
     ['stream-filter-size-bytes', [16, 255], [15, 256], 'filter size. Valid range is 16-255'],
@@ -123,6 +126,9 @@ test('an operator policy sets limits only', () => {
     'delivery-limit': 1,
     'queue-version': 2,
     overflow: 'drop-head',
+    'delayed-retry-type': 'all',
+    'delayed-retry-min': 1,
+    'delayed-retry-max': 1,
   }
   expect(problemsOf(allowed, 'operator policy')).toEqual([])
   expect(problemsOf({ ...allowed, 'dead-letter-exchange': 'x' }, 'operator policy')).toEqual([

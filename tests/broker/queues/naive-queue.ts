@@ -5,7 +5,18 @@ export interface Changing {
   readonly ttlMs: number | undefined
   readonly lengthMax: number | undefined
   readonly overflow: 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
+  readonly retry: Retry | undefined
 }
+
+/** How long messages wait that come back. */
+export interface Retry {
+  readonly type: 'all' | 'failed' | 'returned'
+  readonly minMs: number
+  readonly maxMs: number | undefined
+}
+
+/** What may become of a message that is out. */
+export type How = 'ack' | 'requeue' | 'requeue-failed' | 'reject'
 
 export interface Settings extends Changing {
   readonly deliveryLimit: number | undefined
@@ -18,14 +29,23 @@ interface Entry {
   readonly sequence: number
   readonly expiresAtMs: number
   returns: number
+  /** As far as the queue has counted them. */
+  failures: number
   /** It was delivered before a restart, which gave it back. */
   wasOut: boolean
+}
+
+interface Waiting {
+  readonly entry: Entry
+  readonly atMs: number
 }
 
 export class Naive {
   nowMs = 0
   ready: Entry[] = []
   readonly held: Entry[] = []
+  /** In the order in which they come back. */
+  waiting: Waiting[] = []
   readonly dead: string[] = []
   #settings: Settings
   #sequence = 0
@@ -43,7 +63,7 @@ export class Naive {
     }
     const expiresAtMs = this.nowMs + Math.min(ttlMs, expirationMs)
     const level = Math.min(priority, priorityMax)
-    this.#put({ id, level, sequence: this.#sequence++, expiresAtMs, returns: 0, wasOut: false })
+    this.#put({ id, level, sequence: this.#sequence++, expiresAtMs, returns: 0, failures: 0, wasOut: false })
     return true
   }
 
@@ -56,19 +76,47 @@ export class Naive {
     return entry
   }
 
-  settle(entry: Entry, how: 'ack' | 'requeue' | 'reject'): void {
+  settle(entry: Entry, how: How): void {
     this.held.splice(this.held.indexOf(entry), 1)
     if (how === 'reject') this.dead.push(`${entry.id} rejected`)
-    else if (how === 'requeue' && entry.returns >= (this.#settings.deliveryLimit ?? Number.POSITIVE_INFINITY)) {
+    if (how === 'reject' || how === 'ack') return
+    if (entry.returns >= (this.#settings.deliveryLimit ?? Number.POSITIVE_INFINITY)) {
       this.dead.push(`${entry.id} delivery_limit`)
-    } else if (how === 'requeue') {
+      return
+    }
+    const delayMs = this.#delayMs(entry, how === 'requeue-failed')
+    if (delayMs === 0) {
       entry.returns++
       this.#put(entry)
+    } else {
+      this.waiting.push({ entry, atMs: this.nowMs + delayMs })
+      this.waiting.sort((a, b) => a.atMs - b.atMs)
     }
   }
 
+  #delayMs(entry: Entry, hasFailed: boolean): number {
+    const { retry } = this.#settings
+    if (retry === undefined) return 0
+    if (hasFailed) entry.failures++
+    if (retry.type === (hasFailed ? 'returned' : 'failed')) return 0
+    return Math.min(retry.minMs * Math.max(1, entry.failures), retry.maxMs ?? Number.POSITIVE_INFINITY)
+  }
+
   wait(ms: number): void {
-    this.nowMs += ms
+    for (let passed = 0; passed < ms; passed++) {
+      this.nowMs++
+      this.#comeBack()
+    }
+  }
+
+  /** Those that have waited long enough. */
+  #comeBack(): void {
+    for (let [next] = this.waiting; next !== undefined && next.atMs <= this.nowMs; [next] = this.waiting) {
+      this.waiting.shift()
+      next.entry.returns++
+      this.ready.push(next.entry)
+    }
+    this.#sort()
     this.#drop()
   }
 
@@ -78,7 +126,7 @@ export class Naive {
   }
 
   purge(): number {
-    return this.ready.splice(0).length
+    return this.ready.splice(0).length + this.waiting.splice(0).length
   }
 
   restart(downMs: number): void {
@@ -86,8 +134,11 @@ export class Naive {
       entry.wasOut = true
       this.ready.push(entry)
     }
+    for (const entry of this.ready) entry.failures = 0
+    this.nowMs += downMs
     this.#sort()
-    this.wait(downMs)
+    this.#drop()
+    this.#comeBack()
   }
 
   #put(entry: Entry): void {

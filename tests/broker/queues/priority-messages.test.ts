@@ -76,7 +76,8 @@ function check(messages: PriorityMessages, { ready, taken }: Sorted): void {
 test('messages come in the order of their levels, whatever is taken, settled, put back and purged', () => {
   fc.assert(
     fc.property(fc.constantFrom(1, 4, 31, 32, 255), fc.array(command, { maxLength: 120 }), (levelMax, commands) => {
-      const messages = new PriorityMessages(new QueueLogs(new MemoryStorage(), false), new EveryPriority(levelMax))
+      const logs = new QueueLogs(new MemoryStorage(), false)
+      const messages = new PriorityMessages(logs, new EveryPriority(levelMax))
       const model = new Sorted()
       const levels = new Set([0])
       for (const { kind, value } of commands) {
@@ -106,7 +107,7 @@ test('messages come in the order of their levels, whatever is taken, settled, pu
         } else if (kind === 'purge') expect(messages.purge()).toBe(model.ready.splice(0).length)
         check(messages, model)
       }
-      expect(messages.logCount).toBe(levels.size)
+      expect(logs.count).toBe(levels.size)
     }),
   )
 })
@@ -134,10 +135,10 @@ test('levels that were not used cost nothing', () => {
   logs.owner = { logMade: () => made++ }
   const messages = new PriorityMessages(logs, new EveryPriority(255))
   messages.append(withPriority(1, 0))
-  expect([made, messages.logCount]).toEqual([0, 1])
+  expect([made, logs.count]).toEqual([0, 1])
   messages.append(withPriority(2, 200))
   messages.append(withPriority(3, 200))
-  expect([made, messages.logCount]).toEqual([1, 2])
+  expect([made, logs.count]).toEqual([1, 2])
 })
 
 test('the logs of its levels count with the queue, and go with it', () => {
@@ -146,7 +147,7 @@ test('the logs of its levels count with the queue, and go with it', () => {
   const queue = model.queue('q', { arguments: fieldTable({ 'x-max-priority': 255 }) })
   const declared = model.vhost.topology.bytes
   for (const priority of [0, 7, 200, 7, 255]) queue.publish(withPriority(1, priority))
-  expect(queue.logCount).toBe(4)
+  expect(queue.logs.count).toBe(4)
   expect(model.vhost.topology.bytes - declared).toBe(3 * LOG_BYTES)
   model.vhost.removeQueue(queue)
   expect(model.vhost.topology.bytes).toBe(before)

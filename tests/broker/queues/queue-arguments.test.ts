@@ -20,6 +20,9 @@ describe('the settings of a queue', () => {
       consumerTimeoutMs: undefined,
       deadLetterStrategy: 'at-most-once',
       deliveryLimit: undefined,
+      delayedRetryType: 'disabled',
+      delayedRetryMinMs: undefined,
+      delayedRetryMaxMs: undefined,
     })
     const model = new Model()
     expect(model.queue('a').settings).toBe(model.queue('b').settings)
@@ -38,6 +41,9 @@ describe('the settings of a queue', () => {
       'x-single-active-consumer': true,
       'x-consumer-timeout': 60_000,
       'x-delivery-limit': 7,
+      'x-delayed-retry-type': 'failed',
+      'x-delayed-retry-min': 1000,
+      'x-delayed-retry-max': 5000,
       'x-unknown': 1,
     }
     expect(settings(all)).toEqual({
@@ -53,6 +59,9 @@ describe('the settings of a queue', () => {
       consumerTimeoutMs: 60_000,
       deadLetterStrategy: 'at-most-once',
       deliveryLimit: 7,
+      delayedRetryType: 'failed',
+      delayedRetryMinMs: 1000,
+      delayedRetryMaxMs: 5000,
     })
   })
 

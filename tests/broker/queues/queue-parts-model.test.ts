@@ -17,12 +17,12 @@ import type { Segment } from '../../../storage/segment.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { HandClock } from '../../support/hand-clock.ts'
 import { brokerOn, message, session } from '../model.ts'
-import { type Changing, Naive, type Settings } from './naive-queue.ts'
+import { type Changing, type How, Naive, type Settings } from './naive-queue.ts'
 
 type Step =
   | { readonly kind: 'publish'; readonly priority: number | undefined; readonly expirationMs: number | undefined }
   | { readonly kind: 'take' }
-  | { readonly kind: 'settle'; readonly which: number; readonly how: 'ack' | 'requeue' | 'reject' }
+  | { readonly kind: 'settle'; readonly which: number; readonly how: How }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'change'; readonly to: Changing }
   | { readonly kind: 'purge' }
@@ -40,13 +40,15 @@ interface Position {
   readonly index: number
 }
 
-function policyOf({ ttlMs, lengthMax, overflow }: Changing): PolicyDefinition {
+function policyOf({ ttlMs, lengthMax, overflow, retry }: Changing): PolicyDefinition {
   return {
     'dead-letter-exchange': '',
     'dead-letter-routing-key': 'dead',
     overflow,
     ...(ttlMs === undefined ? {} : { 'message-ttl': ttlMs }),
     ...(lengthMax === undefined ? {} : { 'max-length': lengthMax }),
+    ...(retry === undefined ? {} : { 'delayed-retry-type': retry.type, 'delayed-retry-min': retry.minMs }),
+    ...(retry?.maxMs === undefined ? {} : { 'delayed-retry-max': retry.maxMs }),
   }
 }
 
@@ -153,7 +155,7 @@ class Real {
     }
   }
 
-  settle(id: string, how: 'ack' | 'requeue' | 'reject'): void {
+  settle(id: string, how: How): void {
     const position = this.#held.get(id)
     if (position === undefined) throw new Error(`${id} is not out`)
     this.#held.delete(id)
@@ -202,8 +204,8 @@ class Real {
   }
 
   get counts() {
-    const { readyCount, readyBytes, unackedCount, unackedBytes } = this.#q
-    return { readyCount, readyBytes, unackedCount, unackedBytes }
+    const { readyCount, readyBytes, unackedCount, unackedBytes, delayedCount, delayedBytes } = this.#q
+    return { readyCount, readyBytes, unackedCount, unackedBytes, delayedCount, delayedBytes }
   }
 }
 
@@ -259,6 +261,8 @@ async function compare(settings: Settings, steps: readonly Step[], makeStorage: 
         readyBytes: naive.ready.length * BODY_BYTES,
         unackedCount: naive.held.length,
         unackedBytes: naive.held.length * BODY_BYTES,
+        delayedCount: naive.waiting.length,
+        delayedBytes: naive.waiting.length * BODY_BYTES,
       }
       await real.settled(expected)
       expect(real.counts, step.kind).toEqual(expected)
@@ -275,6 +279,13 @@ const changing = {
   ttlMs: ttl,
   lengthMax: option(fc.integer({ min: 0, max: 6 })),
   overflow: fc.constantFrom('drop-head' as const, 'reject-publish' as const, 'reject-publish-dlx' as const),
+  retry: option(
+    fc.record({
+      type: fc.constantFrom('all' as const, 'failed' as const, 'returned' as const),
+      minMs: fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constant(FAR_AWAY_MS)),
+      maxMs: option(fc.integer({ min: 0, max: 60 })),
+    }),
+  ),
 }
 const settingsWith = (deliveryLimitMin: number): fc.Arbitrary<Settings> =>
   fc.record({
@@ -291,7 +302,7 @@ const take = fc.record({ kind: fc.constant('take' as const) })
 const settle = fc.record({
   kind: fc.constant('settle' as const),
   which: fc.nat(20),
-  how: fc.constantFrom('ack' as const, 'requeue' as const, 'reject' as const),
+  how: fc.constantFrom('ack' as const, 'requeue' as const, 'requeue-failed' as const, 'reject' as const),
 })
 const wait = fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 40 }) })
 const change = fc.record({ kind: fc.constant('change' as const), to: fc.record(changing) })
@@ -306,6 +317,12 @@ const LIVE = [
   { arbitrary: purge, weight: 1 },
 ]
 
+/** Each of these, and nothing else. */
+function mapOf<T extends object>(values: T): { [N in keyof T]: fc.Arbitrary<T[N]> } {
+  const entries = Object.entries(values).map(([name, value]) => [name, fc.constant(value)])
+  return Object.fromEntries(entries)
+}
+
 function stepsOf(...steps: fc.WeightedArbitrary<Step>[]): fc.Arbitrary<Step[]> {
   return fc.array(fc.oneof(...steps), { minLength: 5, maxLength: 60 })
 }
@@ -318,6 +335,43 @@ test('a queue in memory behaves as the model', async () => {
     { numRuns: 300, endOnFailure: true },
   )
 }, 60_000)
+
+test('messages that come back again and again wait as in the model', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'leveret-retries-'))
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  let run = 0
+  const retry = fc.record({
+    type: fc.constantFrom('all' as const, 'all' as const, 'failed' as const, 'returned' as const),
+    minMs: fc.integer({ min: 1, max: 9 }),
+    maxMs: option(fc.integer({ min: 5, max: 40 })),
+  })
+  const bare = { ttlMs: undefined, lengthMax: undefined, overflow: 'drop-head' as const, priorityMax: undefined }
+  const given = fc.record({ ...mapOf(bare), retry, deliveryLimit: option(fc.integer({ min: 2, max: 5 })) })
+  const back = fc.record({
+    kind: fc.constant('settle' as const),
+    which: fc.nat(3),
+    how: fc.constantFrom('requeue' as const, 'requeue-failed' as const, 'requeue-failed' as const),
+  })
+  const steps = stepsOf(
+    { arbitrary: publish, weight: 1 },
+    { arbitrary: take, weight: 6 },
+    { arbitrary: back, weight: 6 },
+    { arbitrary: wait, weight: 4 },
+    { arbitrary: purge, weight: 1 },
+    { arbitrary: restart, weight: 1 },
+  )
+  await fc.assert(
+    fc.asyncProperty(given, steps, async (settings, chosen) => {
+      const folder = join(root, String(run++))
+      await compare(
+        settings,
+        [{ kind: 'publish', priority: undefined, expirationMs: undefined }, ...chosen],
+        () => new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 }),
+      )
+    }),
+    { numRuns: 40, endOnFailure: true },
+  )
+}, 120_000)
 
 test('a durable queue behaves as the model, across restarts', async () => {
   const root = mkdtempSync(join(tmpdir(), 'leveret-parts-'))

@@ -17,7 +17,6 @@ import { get, message } from '../model.ts'
 /** Long messages in one log, short ones in the other, which comes first. */
 class ShortOnesFirst implements QueueMessages {
   readonly isRecorded = true
-  readonly logCount = 2
   readonly #logs: readonly [QueueLog, QueueLog]
   #taken: QueueLog
 
@@ -52,6 +51,10 @@ class ShortOnesFirst implements QueueMessages {
 
   get isRedelivered(): boolean {
     return this.#taken.isRedelivered
+  }
+
+  segmentAt(sequence: number): Segment | undefined {
+    return this.#logs[0].segmentAt(sequence) ?? this.#logs[1].segmentAt(sequence)
   }
 
   append(source: RecordSource): void {

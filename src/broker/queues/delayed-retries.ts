@@ -1,0 +1,210 @@
+/**
+ * Messages that came back and wait before they are delivered again, as RabbitMQ 4.3 has it in quorum queues:
+ *
+ *     delay = min(delayed-retry-min * failures, delayed-retry-max)
+ *
+ * Without a failure it is the shortest one. Failures are counted from when the queue has these settings; a restart remembers them of
+ * the messages that wait. These stay where they are in the queue, neither ready nor unacked, and hold up no other ones. When its time
+ * has come, a message is given back like any that comes back.
+ */
+import { DeliveryCounts } from '../../../storage/delivery-counts.ts'
+import type { Segment } from '../../../storage/segment.ts'
+import type { LongWork } from '../scheduling/long-work.ts'
+import { TIME_MS_MAX } from './expiry.ts'
+import type { QueueSettings } from './queue-arguments.ts'
+import type { QueueLogs } from './queue-logs.ts'
+import type { QueueMessages } from './queue-messages.ts'
+import { type RetryMark, RetryMarks } from './retry-marks.ts'
+import { RetryTimes } from './retry-times.ts'
+
+/** So many come back at once when their time has come, and so many between two looks at the clock. */
+const AT_ONCE_MAX = 128
+const STEP_MESSAGES = 64
+
+/** Which messages wait that come back, and how long. */
+export interface RetryRules {
+  readonly type: 'all' | 'failed' | 'returned'
+  readonly minMs: number
+  readonly maxMs: number
+}
+
+/** The queue, as far as its retries are concerned. */
+export interface RetryingQueue {
+  readonly isDeleted: boolean
+  readonly logs: QueueLogs
+  unackedCount: number
+}
+
+/** Undefined when no message waits by these settings: RabbitMQ wants a type and a shortest time. */
+export function retryRules(settings: QueueSettings): RetryRules | undefined {
+  const { delayedRetryType: type, delayedRetryMinMs: minMs, delayedRetryMaxMs: maxMs } = settings
+  if (type === 'disabled' || minMs === undefined) return undefined
+  return { type, minMs, maxMs: Math.min(maxMs ?? TIME_MS_MAX, TIME_MS_MAX) }
+}
+
+export class DelayedRetries {
+  /** Undefined when no further ones have to wait. */
+  rules: RetryRules | undefined
+  /** Bytes of the bodies of those that wait. */
+  bytes = 0
+  /** What a restart has to know is not read yet: which messages are ready is not known. */
+  isReading = false
+  readonly #queue: RetryingQueue
+  readonly #messages: QueueMessages
+  readonly #longWork: LongWork
+  readonly #onBack: () => void
+  readonly #times = new RetryTimes()
+  #marks: RetryMarks | undefined
+  #isUnread: boolean
+  /** The marks that were read, and how many of their messages have been put aside. */
+  #found: RetryMark[] = []
+  #foundAt = 0
+  #whenRead: (() => void)[] = []
+  /** Many come back, turn by turn. */
+  #isComingBack = false
+
+  /** `onBack` is called when some have come back. */
+  constructor(queue: RetryingQueue, messages: QueueMessages, longWork: LongWork, onBack: () => void) {
+    this.#queue = queue
+    this.#messages = messages
+    this.#longWork = longWork
+    this.#onBack = onBack
+    this.#isUnread = queue.logs.beside.retries !== undefined
+    this.isReading = this.#isUnread
+    if (this.#isUnread) this.#marks = new RetryMarks(queue.logs.makeBeside('retries'))
+  }
+
+  /** How many wait. */
+  get count(): number {
+    return this.#times.count
+  }
+
+  /** When the next one has waited long enough; infinite when none waits. */
+  get nextAtMs(): number {
+    return this.#isComingBack ? Number.POSITIVE_INFINITY : this.#times.firstAtMs
+  }
+
+  // --- after a restart
+
+  /** Reads what an earlier life has left, once. */
+  begin(whenRead: () => void): void {
+    if (!this.#isUnread) return
+    this.#isUnread = false
+    this.#whenRead.push(whenRead)
+    this.#marks?.read((marks) => {
+      if (this.isReading) this.#found = marks.sort((a, b) => a.sequence - b.sequence)
+      this.#putAside()
+    })
+  }
+
+  /** Calls back when all is read. */
+  whenRead(work: () => void): void {
+    this.#whenRead.push(work)
+  }
+
+  /** Takes the messages of the marks out of the ready ones. Segments that are not in memory are read back one after the other. */
+  #putAside(): void {
+    while (this.#foundAt < this.#found.length && !this.#queue.isDeleted) {
+      const mark = this.#found[this.#foundAt] as RetryMark
+      const segment = this.#messages.segmentAt(mark.sequence)
+      if (segment?.isResident === false) {
+        this.#messages.load(segment, () => this.#putAside())
+        return
+      }
+      this.#foundAt++
+      // The message may be damaged, or was dropped meanwhile.
+      if (segment === undefined || !this.#messages.takeAt(segment, mark.messageIndex)) {
+        this.#marks?.remove(mark.segment, mark.index)
+        continue
+      }
+      failuresOf(segment).set(mark.messageIndex, mark.failures)
+      this.bytes += segment.bodyBytes(mark.messageIndex)
+      this.#times.add(mark.atMs, segment, mark.messageIndex, mark)
+    }
+    this.#found = []
+    this.isReading = false
+    for (const work of this.#whenRead.splice(0)) work()
+  }
+
+  // --- messages that come back
+
+  /** Has an unacked message that comes back wait, if it has to. */
+  takes(segment: Segment, index: number, isFailure: boolean, nowMs: number): boolean {
+    const { rules } = this
+    // A damaged one does not come back.
+    if (rules === undefined || segment.damaged?.has(index) === true) return false
+    const failures = failuresOf(segment)
+    if (isFailure) failures.add(index)
+    if (rules.type === (isFailure ? 'returned' : 'failed')) return false
+    const delayMs = Math.min(rules.minMs * Math.max(1, failures.of(index)), rules.maxMs)
+    if (delayMs === 0) return false
+    const atMs = Math.ceil(nowMs + delayMs)
+    const isKept = this.#messages.isRecorded && segment.belongsOnDisk(index)
+    if (isKept) this.#marks ??= new RetryMarks(this.#queue.logs.makeBeside('retries'))
+    const mark = isKept ? this.#marks?.add(segment, index, atMs, failures.of(index)) : undefined
+    this.#times.add(atMs, segment, index, mark)
+    this.bytes += segment.bodyBytes(index)
+    this.#queue.unackedCount--
+    return true
+  }
+
+  /** Those that have waited long enough by this time come back: a few at once, many turn by turn. */
+  run(nowMs: number): void {
+    if (this.#times.firstAtMs > nowMs || this.#isComingBack) return
+    if (this.#bringBack(AT_ONCE_MAX, nowMs)) {
+      this.#onBack()
+      return
+    }
+    this.#isComingBack = true
+    const step = (count: number): boolean => this.#bringBack(count, nowMs)
+    this.#longWork.start(STEP_MESSAGES, step, () => {
+      this.#isComingBack = false
+      if (!this.#queue.isDeleted) this.#onBack()
+    })
+  }
+
+  /** Up to so many; whether those were all. */
+  #bringBack(count: number, nowMs: number): boolean {
+    for (let left = count; left > 0; left--) {
+      if (this.#queue.isDeleted || this.#times.firstAtMs > nowMs) return true
+      const { segment, index } = this.#next()
+      this.#messages.requeue(segment, index)
+    }
+    return this.#times.firstAtMs > nowMs
+  }
+
+  /** The one that is due next does not wait any more. There must be one. */
+  #next(): { readonly segment: Segment; readonly index: number } {
+    const times = this.#times
+    times.shift()
+    const segment = times.segment as Segment // there was one
+    const { index, markSegment } = times
+    this.bytes -= segment.bodyBytes(index)
+    if (markSegment !== undefined) this.#marks?.remove(markSegment, times.markIndex)
+    return { segment, index }
+  }
+
+  /** Drops all that wait; how many did. */
+  purge(): number {
+    const { count } = this.#times
+    while (this.#times.count > 0) {
+      const { segment, index } = this.#next()
+      this.#messages.settle(segment, index)
+    }
+    // The messages of marks that are being read were ready until now.
+    this.#marks?.purge()
+    this.#found = []
+    this.isReading = false
+    return count
+  }
+
+  /** The queue is gone. */
+  clear(): void {
+    this.#marks?.clear()
+  }
+}
+
+function failuresOf(segment: Segment): DeliveryCounts {
+  segment.failures ??= new DeliveryCounts()
+  return segment.failures
+}
