@@ -4,7 +4,7 @@ import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import { encodeContentHeader, type Properties } from '../../protocol/properties.ts'
 import { Writer } from '../../protocol/writer.ts'
 import type { ClientConnection } from '../../src/perf/client-connection.ts'
-import { BINDING, CONSUMER, EXCHANGE, QUEUE } from './method-arguments.ts'
+import { BINDING, CONSUMER, EXCHANGE, QUEUE } from '../method-arguments.ts'
 
 /** Prepares on a connection of its own, and returns what is to be done while the bystander is looked after. */
 export type Attack = (client: ClientConnection) => Promise<() => Promise<void>>

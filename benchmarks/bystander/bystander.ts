@@ -4,7 +4,7 @@ import type { ClientConnection } from '../../src/perf/client-connection.ts'
 import { Histogram, type Percentiles } from '../../src/perf/histogram.ts'
 import { login } from '../../src/perf/login.ts'
 import { MessageImage } from '../../src/perf/message-image.ts'
-import { CONSUMER, QUEUE as DECLARATION } from './method-arguments.ts'
+import { CONSUMER, QUEUE as DECLARATION } from '../method-arguments.ts'
 
 const READ_BYTES = 65_536
 const BODY_BYTES = 16

@@ -4,6 +4,7 @@ import { watchOthers } from './others-share.ts'
 import { BROKER_PROCESSOR } from './pinning.ts'
 import { evaluate, type ScenarioResult } from './results.ts'
 import type { Scenario } from './scenarios.ts'
+import { TargetQueue } from './target-queue.ts'
 
 export interface RoundsPlan {
   readonly generator: Generator
@@ -16,6 +17,18 @@ export interface RoundsPlan {
 
 /** Runs all rounds of one scenario: both brokers in turn, and Leveret a second time with the scenario's yardstick. */
 export async function runRounds(scenario: Scenario, leveret: Broker, plan: RoundsPlan): Promise<ScenarioResult> {
+  const { target } = scenario
+  if (target === undefined) return await runAll(scenario, leveret, plan)
+  const brokers = plan.other === undefined ? [leveret] : [leveret, plan.other]
+  const targets = await Promise.all(brokers.map((broker) => TargetQueue.declare(broker, target)))
+  try {
+    return await runAll(scenario, leveret, plan)
+  } finally {
+    for (const each of targets) await each.remove()
+  }
+}
+
+async function runAll(scenario: Scenario, leveret: Broker, plan: RoundsPlan): Promise<ScenarioResult> {
   const run = async (load: Load, broker: Broker): Promise<PerfReport> => {
     const others = plan.pins && broker.pid !== undefined ? watchOthers(BROKER_PROCESSOR, broker.pid) : undefined
     const report = await plan.generator.run(load, broker, plan.length, plan.pins)
@@ -33,7 +46,8 @@ export async function runRounds(scenario: Scenario, leveret: Broker, plan: Round
     console.error(`${scenario.name}: round ${round} of ${plan.rounds}`)
     runs.leveret.push(await run(scenario, leveret))
     if (scenario.yardstick !== undefined) {
-      runs.yardstick.push(await run({ name: `yardstick of ${scenario.name}`, options: scenario.yardstick }, leveret))
+      const { options } = scenario.yardstick
+      runs.yardstick.push(await run({ name: `yardstick of ${scenario.name}`, options }, leveret))
     }
     if (plan.other !== undefined) runs.other.push(await run(scenario, plan.other))
   }

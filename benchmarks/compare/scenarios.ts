@@ -6,8 +6,10 @@ export interface Scenario extends Load {
   readonly measure: 'published' | 'consumed' | 'latency'
   /** Leveret keeps on the disk what is durable, instead of everything in memory. */
   readonly isDurable: boolean
-  /** Options of another load that Leveret gets in the same rounds: which share of its rate this one reaches is told. */
-  readonly yardstick?: readonly string[]
+  /** Another load that Leveret gets in the same rounds: which share of its rate this one reaches is told. */
+  readonly yardstick?: { readonly description: string; readonly options: readonly string[] }
+  /** A durable queue that is there before the load, and is purged every second. */
+  readonly target?: string
 }
 
 const PURGED = ['--consumers', '0', '--purge-ms', '100']
@@ -16,6 +18,8 @@ const TOPIC = [
   ...['--routing-key', 'dev.{0000..0999}.room.temp', '--binding-key', 'dev.{0000..0999}.*.temp'],
 ]
 
+const PLAIN_QUEUE = { description: 'a queue without', options: ['--size', '16'] }
+
 /** Priorities at random in a queue that has so many, beside the same load without them. */
 const priorities = (levelMax: number): Scenario => ({
   name: `priorities-${levelMax}`,
@@ -23,7 +27,7 @@ const priorities = (levelMax: number): Scenario => ({
   measure: 'consumed',
   isDurable: false,
   options: ['--size', '16', '--queue-args', `x-max-priority=${levelMax}`, '--priority', String(levelMax)],
-  yardstick: ['--size', '16'],
+  yardstick: PLAIN_QUEUE,
 })
 
 /** A queue that keeps the newest 10,000 messages, beside one that is purged. */
@@ -33,13 +37,19 @@ const dropHead = (name: string, size: string): Scenario => ({
   measure: 'published',
   isDurable: false,
   options: ['--size', size, '--consumers', '0', '--queue-args', 'x-max-length=10000'],
-  yardstick: ['--size', size, ...PURGED],
+  yardstick: { description: 'purged', options: ['--size', size, ...PURGED] },
 })
 
 const NONE_DUE = ['x-message-ttl=3600000', 'x-max-length=100000000', 'x-dead-letter-exchange=amq.fanout']
 
 const DURABLE_1K = ['--size', '1024', '--durable', '--persistent', '--confirm', '1000']
 const DURABLE_LARGE = ['--durable', '--persistent', '--ack-every', '1']
+const DURABLE_ACKED = [...DURABLE_1K, '--ack-every', '1', '--prefetch', '1000']
+const DEAD = 'leveret-dead'
+const AT_LEAST_ONCE = [
+  ...['x-queue-type=quorum', 'x-dead-letter-strategy=at-least-once', 'x-overflow=reject-publish'],
+  ...['x-dead-letter-exchange=', `x-dead-letter-routing-key=${DEAD}`],
+]
 const PURGED_SLOWLY = ['--consumers', '0', '--purge-ms', '1000']
 
 /** Persistent messages in a durable queue, confirmed when they are on the disk. */
@@ -49,7 +59,16 @@ export const DURABLE_SCENARIOS: readonly Scenario[] = [
     description: 'durable, 1 → 1, 1000 confirms in flight, every message acked, prefetch 1000, 1 KiB',
     measure: 'consumed',
     isDurable: true,
-    options: [...DURABLE_1K, '--ack-every', '1', '--prefetch', '1000'],
+    options: DURABLE_ACKED,
+  },
+  {
+    name: 'dead-lettered',
+    description: 'the same, every message rejected and dead-lettered at least once, from a quorum queue',
+    measure: 'consumed',
+    isDurable: true,
+    options: [...DURABLE_ACKED, '--reject', '--queue-args', ...AT_LEAST_ONCE],
+    yardstick: { description: 'all of them acked, in a classic queue', options: DURABLE_ACKED },
+    target: DEAD,
   },
   {
     name: 'durable-publish',
@@ -57,7 +76,7 @@ export const DURABLE_SCENARIOS: readonly Scenario[] = [
     measure: 'published',
     isDurable: true,
     options: [...DURABLE_1K, ...PURGED_SLOWLY],
-    yardstick: ['--size', '1024', ...PURGED_SLOWLY],
+    yardstick: { description: 'transient and unconfirmed', options: ['--size', '1024', ...PURGED_SLOWLY] },
   },
   {
     name: 'durable-64k',
@@ -99,7 +118,7 @@ export const SCENARIOS: readonly Scenario[] = [
     measure: 'consumed',
     isDurable: false,
     options: ['--size', '16', '--queue-args', ...NONE_DUE],
-    yardstick: ['--size', '16'],
+    yardstick: PLAIN_QUEUE,
   },
   {
     name: 'one-to-one',

@@ -15,6 +15,7 @@ interface Wish {
 
 const WISHES: Readonly<Record<string, Wish>> = {
   'durable-confirmed': { ratio: { atLeast: 10 }, cpuUs: { below: 6 } },
+  'dead-lettered': { share: { atLeast: 0.4 } },
   'durable-publish': { share: { atLeast: 0.5 } },
   'durable-64k': { ratio: { atLeast: 3 } },
   'durable-1m': { ratio: { atLeast: 1.5 } },
@@ -55,8 +56,8 @@ function figures(scenario: Scenario, result: ScenarioResult, wish: Wish): Figure
   if (rates.yardstick.length > 0) {
     const yardstickBusy = { generatorCpuPercent: busyPercent(runs.yardstick) }
     lines.push(
-      figure({ ...line('transient', 'Leveret, transient and unconfirmed', '/s'), ...yardstickBusy }, rates.yardstick),
-      figure(line('share', 'durable / transient', '', wish.share), quotients(rates.leveret, rates.yardstick)),
+      figure({ ...line('yardstick', scenario.yardstick?.description ?? '', '/s'), ...yardstickBusy }, rates.yardstick),
+      figure(line('share', 'share of that', '', wish.share), quotients(rates.leveret, rates.yardstick)),
     )
   }
   return lines

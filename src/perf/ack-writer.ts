@@ -11,7 +11,7 @@ interface Page {
 }
 
 /**
- * Gathers basic.ack frames for one write. All frames but for their delivery tag are the same, so pages full of them are
+ * Gathers basic.ack frames, or basic.nack that rejects, for one write. All frames but for their delivery tag are the same, so pages full of them are
  * made beforehand and used again when the kernel has taken them.
  */
 export class AckWriter {
@@ -21,9 +21,12 @@ export class AckWriter {
   #page: Page | undefined
   #length = 0
 
-  constructor(connection: ClientConnection, isMultiple: boolean) {
+  constructor(connection: ClientConnection, isMultiple: boolean, rejects: boolean) {
     this.#connection = connection
-    this.#frame = encodeMethodFrame(CHANNEL, 'basic.ack', { deliveryTag: 0, multiple: isMultiple })
+    const deliveries = { deliveryTag: 0, multiple: isMultiple }
+    this.#frame = rejects
+      ? encodeMethodFrame(CHANNEL, 'basic.nack', { ...deliveries, requeue: false })
+      : encodeMethodFrame(CHANNEL, 'basic.ack', deliveries)
   }
 
   add(tagHigh: number, tagLow: number): void {

@@ -16,6 +16,8 @@ export interface ConsumerManner {
   readonly prefetch: number
   /** 0: the broker expects no acknowledgements. */
   readonly ackEvery: number
+  /** It rejects what it would acknowledge. */
+  readonly rejects: boolean
   readonly hasStamps: boolean
 }
 
@@ -36,7 +38,7 @@ export class Consumer {
     this.#manner = manner
     this.#recording = recording
     this.#clock = clock
-    this.#acks = new AckWriter(connection, manner.ackEvery > 1)
+    this.#acks = new AckWriter(connection, manner.ackEvery > 1, manner.rejects)
   }
 
   async prepare(): Promise<void> {

@@ -33,6 +33,7 @@ export const PERF_OPTIONS = {
   ),
   writeBytes: integer(MESSAGES, 65_536, 1, 16_777_216, 'bytes per socket write; 1: every message on its own'),
   ackEvery: integer(MESSAGES, 0, 0, 1_000_000, 'consumers acknowledge every so many messages at once; 0: no-ack'),
+  reject: flag(MESSAGES, 'consumers reject what they would acknowledge: it goes where its queue sends dead letters'),
   prefetch: integer(MESSAGES, 0, 0, 65_535, 'unacknowledged messages per consumer; 0: no limit'),
 
   queue: list(TOPOLOGY, 'queue, several of them, or a pattern like perf-{1..10}; default: leveret-perf'),
@@ -89,6 +90,7 @@ function requireSense(options: PerfOptions): void {
   if (options.latency && options.size < STAMP_BYTES) {
     throw new PerfError(`--latency needs --size ${STAMP_BYTES} or more, for the time in the body`)
   }
+  if (options.reject && options.ackEvery === 0) throw new PerfError('--reject needs --ack-every')
   if (options.prefetch > 0 && options.ackEvery > options.prefetch) {
     throw new PerfError(`--ack-every ${options.ackEvery} never comes with --prefetch ${options.prefetch}`)
   }

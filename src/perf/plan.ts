@@ -82,6 +82,7 @@ function spread(
     isPersistent: options.persistent,
     priorityMax: options.priority,
     ackEvery: options.ackEvery,
+    rejects: options.reject,
     prefetch: options.prefetch,
     hasStamps: options.latency,
     isConsumingOnly: options.publishers === 0,

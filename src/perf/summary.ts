@@ -38,10 +38,15 @@ function title(report: PerfReport): string {
     `${thousands(settings.size)} bytes`,
     settings.persistent ? 'persistent' : 'transient',
     ...(settings.confirm > 0 ? [`${thousands(settings.confirm)} confirms in flight`] : []),
-    ...(settings.consumers > 0 ? [settings.ackEvery > 0 ? `ack every ${thousands(settings.ackEvery)}` : 'no ack'] : []),
+    ...(settings.consumers > 0 ? [settlement(settings)] : []),
   ]
   const early = report.isInterrupted ? ', interrupted' : ''
   return `${report.broker}: ${parts.join(', ')}; ${report.seconds.toFixed(1)} s${early}`
+}
+
+function settlement({ ackEvery, reject }: PerfReport['settings']): string {
+  if (ackEvery === 0) return 'no ack'
+  return `${reject ? 'reject' : 'ack'} every ${thousands(ackEvery)}`
 }
 
 function warnings(report: PerfReport): string[] {

@@ -31,6 +31,7 @@ export interface WorkerSetup {
   readonly isPersistent: boolean
   readonly priorityMax: number | undefined
   readonly ackEvery: number
+  readonly rejects: boolean
   readonly prefetch: number
   readonly hasStamps: boolean
   /** There are no publishers: then what consumers get counts from the first message on. */

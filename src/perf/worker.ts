@@ -95,8 +95,9 @@ class Worker {
 
   async #openConsumer(setup: WorkerSetup, queues: readonly string[]): Promise<void> {
     const connection = await this.#login(setup, CONSUMER_READ_BYTES)
-    const { prefetch, ackEvery, hasStamps } = setup
-    const consumer = new Consumer(connection, { queues, prefetch, ackEvery, hasStamps }, this.#recording, this.#clock)
+    const { prefetch, ackEvery, rejects, hasStamps } = setup
+    const manner = { queues, prefetch, ackEvery, rejects, hasStamps }
+    const consumer = new Consumer(connection, manner, this.#recording, this.#clock)
     this.#consumers.push(consumer)
     await consumer.prepare()
     if (!setup.isConsumingOnly) await consumer.subscribe()

@@ -70,6 +70,7 @@ test.each([
   [{ publishers: ['0'], consumers: ['0'] }, /both 0/],
   [{ latency: ['true'], size: ['7'] }, /--latency needs --size 8/],
   [{ prefetch: ['10'], ackEvery: ['11'] }, /--ack-every 11 never comes with --prefetch 10/],
+  [{ reject: ['true'] }, /--reject needs --ack-every/],
   [{ routingKey: ['a'] }, /--routing-key needs --exchange/],
   [{ queueArgs: ['x-max-length'] }, /key=value/],
   [{ queue: ['q'.repeat(256)] }, /255 bytes/],

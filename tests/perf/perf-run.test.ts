@@ -86,6 +86,19 @@ test('a run of a given count confirms and consumes every message, and leaves not
   for (let i = 1; i <= 4; i++) expect(await depth(uri, `perf-${i}`)).toBe(-1)
 })
 
+test.each(['1', '7'])('consumers may reject what they get, every %s messages at once', async (ackEvery) => {
+  const uri = await broker()
+  const connection = await login(parseBrokerUri(uri), 4096)
+  const flags = { passive: false, durable: false, exclusive: false, autoDelete: false, nowait: false }
+  await connection.call('queue.declare', { queue: 'dead', ...flags, arguments: new Map() })
+  await connection.close()
+  const toDead = ['x-dead-letter-exchange=', 'x-dead-letter-routing-key=dead']
+  const report = await run({ uri, count: '500', ackEvery, reject: 'true', queueArgs: toDead })
+  expect(report.consumed.messages).toBe(500)
+  expect(await depth(uri, 'dead')).toBe(500)
+  expect(summaryLines(report).join('\n')).toContain(`reject every ${ackEvery}`)
+})
+
 test('a run of a given time measures that time', async () => {
   const report = await run({ uri: await broker(), time: '0.4', warmup: '0.1', size: '1024' })
   expect(report.seconds).toBeGreaterThan(0.35)

@@ -147,7 +147,7 @@ export class DeadLetterAddress implements DeadLetters {
     if (next instanceof Message) {
       this.takeRefused(next)
       next.release()
-    } else this.#queue.settle(next.segment, next.index, next.reason)
+    } else this.#leave(next)
     this.#isNext = false
     if (this.#first >= FORGET_COUNT || this.#waitingCount === 0) {
       this.#waiting = this.#waiting.slice(this.#first)
@@ -155,6 +155,15 @@ export class DeadLetterAddress implements DeadLetters {
     }
     if (this.#whenCaughtUp.length > 0 && !this.isBehind) for (const work of this.#whenCaughtUp.splice(0)) work()
     return this.#hasMore
+  }
+
+  /** It is in memory: to stand in the queue's line of those that have to be read back would bring it here again. */
+  #leave({ segment, index, reason }: Dying): void {
+    const queue = this.#queue
+    // Other settings have other addresses.
+    if (queue.deadLetters !== this) queue.settle(segment, index, reason)
+    else if (segment.damaged?.has(index) === true || this.take(segment, index, reason))
+      queue.settle(segment, index, 'ack')
   }
 
   /** Whether one has to be read back first: the others keep their places behind it. */

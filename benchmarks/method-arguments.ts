@@ -1,4 +1,4 @@
-import type { FieldTable } from '../../protocol/field-table.ts'
+import type { FieldTable } from '../protocol/field-table.ts'
 
 // Arguments of methods, all of them: those who need others put theirs over these.
 
