@@ -5,6 +5,7 @@ export { MemoryStorage } from '../storage/memory/memory-storage.ts'
 export type { Storage } from '../storage/storage.ts'
 export type { Authenticator, Credentials, User, Verdict } from './auth/authenticator.ts'
 export { UserList, type UserListOptions } from './auth/user-list.ts'
+export type { PermissionPatterns, TopicPatterns } from './broker/access/permission-list.ts'
 export type { Answer, AuthorizedUser, Authorizer, Permission } from './broker/authorizer.ts'
 export type { ConnectionDetails } from './broker/clients/client-directory.ts'
 export { BrokerError, type BrokerErrorKind, type ResourceKind } from './broker/errors.ts'
@@ -28,8 +29,13 @@ export type { Settled } from './embedded/deliveries.ts'
 export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
 export type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
+export type {
+  EmbeddedPermissions,
+  UserPermissions,
+  UserTopicPermissions,
+} from './embedded/embedded-permissions.ts'
 export type { EmbeddedPolicies, PolicyInfo, PolicyOptions } from './embedded/embedded-policies.ts'
-export type { EmbeddedUsers } from './embedded/embedded-users.ts'
+export type { ChangePasswordOptions, EmbeddedUsers } from './embedded/embedded-users.ts'
 export type {
   AppliedPolicies,
   ConsumerInfo,

@@ -8,8 +8,10 @@ import { ReadBuffer } from './amqp/read-buffer.ts'
 import { serverProperties } from './amqp/server-properties.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { UserList } from './auth/user-list.ts'
-import type { Authorizer } from './broker/authorizer.ts'
-import { Broker } from './broker/broker.ts'
+import type { PermissionList } from './broker/access/permission-list.ts'
+import { ALLOW_ALL, type Authorizer } from './broker/authorizer.ts'
+import { Broker, type BrokerOptions } from './broker/broker.ts'
+import type { EmbeddedContext } from './embedded/embedded-context.ts'
 import { EmbeddedUserLimits } from './embedded/embedded-limits.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
@@ -37,7 +39,7 @@ export interface ServerParts {
   readonly logger: Logger
   /** Undefined for the users in the storage. */
   readonly authenticator: Authenticator | undefined
-  /** Undefined: every user may do everything. */
+  /** Undefined for the permissions in the storage; with an authenticator, every user may do everything then. */
   readonly authorizer: Authorizer | undefined
   readonly hooks: ServerHooks
 }
@@ -90,7 +92,7 @@ export class ServerAssembly {
     })
     this.core = new Broker({
       storage,
-      authorizer: parts.authorizer,
+      ...this.#authorization(parts),
       limits: config,
       memoryLimitBytes: config.memoryLimitBytes,
       heapLimitBytes: oldSpaceBytes(),
@@ -103,7 +105,6 @@ export class ServerAssembly {
       clock,
       onDefect,
     })
-    const { maxMessageSizeBytes } = config
     this.userList = userList(config)
     this.userList.keepIn(this.core.entityRegistry)
     const now = (): number => clock.monotonicMs()
@@ -129,13 +130,49 @@ export class ServerAssembly {
     this.journalWatch = new JournalWatch(storage, this.connections, storeAlarm, logger)
     this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: config.storeDelayLimitMs, now, logger })
     this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
-    this.vhosts = new EmbeddedVhosts({ core: this.core, logger, maxMessageSizeBytes, requireRunning })
+    this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     this.userLimits = new EmbeddedUserLimits({
       core: this.core,
-      isUser: (name) => parts.authenticator !== undefined || this.userList.has(name),
+      isUser: (name) => this.#isUser(name),
       requireRunning: requireServing,
     })
+  }
+
+  #authorization({
+    authenticator,
+    authorizer,
+  }: ServerParts): Pick<BrokerOptions, 'authorizer' | 'onAuthorizerFailure'> {
+    return {
+      authorizer: authorizer ?? (authenticator === undefined ? undefined : ALLOW_ALL),
+      onAuthorizerFailure: (error) => this.rareLines.log('error', { err: error }, 'the authorizer failed'),
+    }
+  }
+
+  #embeddedContext(requireRunning: () => void): EmbeddedContext {
+    const { maxMessageSizeBytes, defaultUser } = this.#parts.config
+    return {
+      core: this.core,
+      logger: this.logger,
+      maxMessageSizeBytes,
+      permissions: () => this.#permissions(),
+      isUser: (name) => this.#isUser(name),
+      defaultUser,
+      requireRunning,
+    }
+  }
+
+  /** Any user may be one of the program's authenticator. */
+  #isUser(name: string): boolean {
+    return this.#parts.authenticator !== undefined || this.userList.has(name)
+  }
+
+  #permissions(): PermissionList {
+    const { authenticator, authorizer } = this.#parts
+    if (authenticator === undefined && authorizer === undefined) return this.core.permissions
+    throw new Error(
+      'this server was built with an authenticator or an authorizer of its own: that one knows the permissions',
+    )
   }
 
   /** Bytes of buffers that are not known to be in use: garbage, and what others have. */

@@ -80,7 +80,7 @@ export class ServerBuilder {
     return this
   }
 
-  /** What users may do; everything when not given. */
+  /** What users may do; when not given, see `Server.permissions`. With an authenticator of its own it is everything then. */
   withAuthorizer(authorizer: Authorizer): this {
     anAuthorizer(authorizer, 'the authorizer')
     this.#authorizer = authorizer

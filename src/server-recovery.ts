@@ -1,5 +1,6 @@
 import type { OpenOptions, Recovery, Storage } from '../storage/storage.ts'
 import { USER_KIND, type UserList } from './auth/user-list.ts'
+import { ALL_PERMISSIONS } from './broker/access/permission-list.ts'
 import type { Broker } from './broker/broker.ts'
 import type { Logger } from './lib/logger.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -59,9 +60,27 @@ export function restoreServer(
   const isNew = !hasUser(found)
   if (isNew && found.quarantined > 0) logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
   if (isNew) userList.add(defaultUser, defaultPass, ['administrator'])
-  else if (recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
+  else if (!core.permissions.isKnown) grantAll(core, userList, recovery, logger)
+  core.permissions.begin()
+  if (userList.has(defaultUser) && (isNew || recovery.vhosts === 0)) {
+    core.permissions.set(defaultUser, defaultVhost, ALL_PERMISSIONS)
+  }
+  if (isNew) return recovery
+  if (recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
   else void tellOfOtherDefault(userList, { defaultUser, defaultPass }, logger)
   return recovery
+}
+
+/** A store from before there were permissions: its users keep what they had, unless something of it may be lost. */
+function grantAll(core: Broker, userList: UserList, { quarantined }: ServerRecovery, logger: Logger): void {
+  if (quarantined > 0) {
+    logger.warn({}, 'there are no permissions in the storage, which was damaged: no client can open a virtual host')
+    return
+  }
+  for (const { name } of userList.list()) {
+    for (const vhost of core.vhosts()) core.permissions.set(name, vhost.name, ALL_PERMISSIONS)
+  }
+  logger.warn({}, 'the storage is from before there were permissions: every user gets all of them, as it had before')
 }
 
 async function tellOfOtherDefault(

@@ -6,6 +6,7 @@ import type { Broker } from './broker/broker.ts'
 import type { ConnectionDetails } from './broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
+import type { EmbeddedPermissions } from './embedded/embedded-permissions.ts'
 import type { EmbeddedPolicies } from './embedded/embedded-policies.ts'
 import type { EmbeddedUsers } from './embedded/embedded-users.ts'
 import type { Transactions } from './embedded/transactions.ts'
@@ -78,6 +79,14 @@ export class Server {
   /** The operator policies of the default virtual host. Throws like `broker`. */
   get operatorPolicies(): EmbeddedPolicies {
     return this.broker.operatorPolicies
+  }
+
+  /**
+   * What users may do in the default virtual host: changes are durable with the storage, and act on open connections. Throws like
+   * `broker`. Its methods throw Error when the server asks an authenticator or an authorizer of its own.
+   */
+  get permissions(): EmbeddedPermissions {
+    return this.broker.permissions
   }
 
   /** How many connections and queues the default virtual host may have. Throws like `broker`. */

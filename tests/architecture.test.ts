@@ -55,6 +55,7 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
     name: 'basics',
     path: /^src\/broker\/(?:authorizer|errors|fields|names|record-fields|remembered-tables|session)\.ts$/,
   },
+  { name: 'access', path: /^src\/broker\/access\// },
   { name: 'statistics', path: /^src\/broker\/statistics\// },
   { name: 'clients', path: /^src\/broker\/clients\// },
   { name: 'limits', path: /^src\/broker\/limits\// },

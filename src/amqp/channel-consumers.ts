@@ -99,6 +99,18 @@ export class ChannelConsumers implements ReplySink {
     })
   }
 
+  all(): Iterable<Consumer> {
+    return [...this.#byTag.values()]
+  }
+
+  /** Ends a consumer because of the broker, and tells the client. False when it has ended already. */
+  revoke(consumer: Consumer): boolean {
+    if (this.#byTag.get(consumer.tag) !== consumer) return false
+    this.cancelledByQueue(consumer)
+    this.#detach(consumer)
+    return true
+  }
+
   /** What the channel has just answered leaves before its next delivery. If the answer waits for the disk, deliveries wait, too. */
   holdBehindAnswers(): void {
     const { connection, id } = this.#channel

@@ -62,6 +62,8 @@ export class Channel {
   isClosing = false
   readonly #bodies: BodyPool
   readonly #message: Message
+  /** A publish for which it is not known yet whether it is allowed. */
+  #waiting: Message | undefined
   /** The content that is in progress. */
   #content: ContentAssembly | undefined
   /** What puts contents together, once one came in pieces. */
@@ -156,9 +158,37 @@ export class Channel {
     )
   }
 
+  /** What has to wait of the last publish, whose `bits` these are: returns what carries it out again. */
+  publishAgain(bits: number): () => void {
+    const kept = this.#message.copy()
+    this.#message.release()
+    this.#waiting = kept
+    this.connection.intake.hold(kept.head.size + kept.bodyBytes)
+    return () => {
+      this.connection.intake.hasPublished = true
+      this.#publish(kept, bits)
+      this.#dropWaiting()
+      this.tellConfirms()
+    }
+  }
+
+  /** Of the content that came last: the octet of mandatory and immediate. */
+  get contentBits(): number {
+    return this.#assembly?.bits ?? 0
+  }
+
+  #dropWaiting(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    this.connection.intake.hold(-waiting.head.size - waiting.bodyBytes)
+    waiting.release()
+  }
+
   /** Ends everything the channel does. `isMuchInAll`: it and others give back much now. */
   close(isMuchInAll = false): void {
     this.#takeContent()?.drop()
+    this.#dropWaiting()
     this.#message.release()
     this.consumers.close()
     this.settling.close(isMuchInAll)

@@ -11,6 +11,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
 import type { AmqpContext } from './context.ts'
+import { type AuthorizedConnection, LiveAccess } from './live-access.ts'
 import type { ReadPlace } from './read-place.ts'
 import { AT_ONCE_MAX } from './work-in-turns.ts'
 
@@ -23,14 +24,16 @@ export class Channels implements ChannelList {
   open: (Channel | undefined)[] = []
   count = 0
   max = 0
-  readonly #connection: ChannelConnection
+  readonly #connection: ChannelConnection & AuthorizedConnection
   readonly #context: AmqpContext
   #opened: OpenedVhost | undefined
+  /** What its user may do, once it has opened the virtual host. */
+  access: LiveAccess | undefined
   #exclusiveQueues = new Set<Queue>()
   /** Queues that were deleted are forgotten when the set has grown to this size. */
   #pruneAt = PRUNE_MIN
 
-  constructor(connection: ChannelConnection, context: AmqpContext) {
+  constructor(connection: ChannelConnection & AuthorizedConnection, context: AmqpContext) {
     this.#connection = connection
     this.#context = context
   }
@@ -42,7 +45,8 @@ export class Channels implements ChannelList {
 
   /** connection.open: channels may be opened from now on. */
   enter(vhost: Vhost, user: User): void {
-    this.#opened = { vhost, session: this.#context.broker.session(user, vhost.name) }
+    this.access = new LiveAccess(this.#connection, this.#context.broker, user, vhost.name)
+    this.#opened = { vhost, session: this.access.session }
   }
 
   /** The first method on a channel that is not open: it must be channel.open. */
@@ -119,8 +123,9 @@ export class Channels implements ChannelList {
     this.#pruneAt = this.#exclusiveQueues.size * 2 + PRUNE_MIN
   }
 
-  /** Deletes the queues that are exclusive to the connection. */
+  /** Deletes the queues that are exclusive to the connection, which is over. */
   deleteExclusiveQueues(): void {
+    this.access?.end()
     const queues = this.#remainingQueues()
     this.#exclusiveQueues = new Set()
     for (const queue of queues) this.#opened?.vhost.removeQueue(queue)

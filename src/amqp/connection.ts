@@ -178,8 +178,20 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#clock.expireIn(ms)
   }
 
-  renewed({ expiresInMs = Number.POSITIVE_INFINITY }: Admission): void {
+  renewed({ user, expiresInMs = Number.POSITIVE_INFINITY }: Admission): void {
     this.#clock.expireIn(expiresInMs)
+    this.#becomes(user)
+  }
+
+  /** Of the one user, the other is what is known now. */
+  userChanged(before: User, now: User): void {
+    this.handshake.userChanged(before, now)
+    if (this.details?.user === before) this.#becomes(now)
+  }
+
+  #becomes(user: User): void {
+    if (this.details !== undefined) this.details = { ...this.details, user }
+    this.channels.access?.userChanged(user)
   }
 
   // --- the end

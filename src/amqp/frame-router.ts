@@ -14,9 +14,9 @@ import {
 import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
 import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
-import type { Block } from '../lib/block.ts'
+import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
-import { methodExpected } from './channel.ts'
+import { type Channel, methodExpected } from './channel.ts'
 import type { Channels } from './channels.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
@@ -24,6 +24,7 @@ import type { Failures } from './failures.ts'
 import type { Handshake } from './handshake.ts'
 import type { Intake } from './intake.ts'
 import type { Phase } from './phase.ts'
+import { failOrWait } from './waiting-decision.ts'
 
 const CONNECTION_CLOSE = 0x000a0032
 const CONNECTION_CLOSE_OK = 0x000a0033
@@ -61,7 +62,7 @@ export class FrameRouter implements FrameSink {
     try {
       channel.publishInPlace(block, publish)
     } catch (error) {
-      connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
+      failOrWait(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID, () => channel.publishAgain(publish.bits))
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
@@ -84,7 +85,7 @@ export class FrameRouter implements FrameSink {
         this.#turn.spend(LONG_WORK)
       }
     } catch (error) {
-      connection.failures.failChannel(channel, error, id >>> 16, id & 0xffff)
+      failOrWait(channel, error, id >>> 16, id & 0xffff, () => methodAgain(channel, block, start, end))
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
@@ -138,7 +139,7 @@ export class FrameRouter implements FrameSink {
       if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
       else channel.contentBody(block, start, end)
     } catch (error) {
-      connection.failures.failChannel(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID)
+      failOrWait(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID, () => channel.publishAgain(channel.contentBits))
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
@@ -150,4 +151,11 @@ export class FrameRouter implements FrameSink {
     if (id === CONNECTION_CLOSE_OK) connection.end.closeNow()
     else if (id === CONNECTION_CLOSE) connection.end.confirmClose()
   }
+}
+
+/** A method that has to wait: its bytes are read over meanwhile. */
+function methodAgain(channel: Channel, block: Block, start: number, end: number): () => void {
+  const kept = allocateBlock(end - start)
+  copyBytes(kept, 0, block, start, end)
+  return () => dispatchMethod(channel, kept, 0, kept.size)
 }

@@ -63,7 +63,7 @@ export interface OpeningConnection {
 
 /** What a server offers, and lets in. */
 export type HandshakeContext = Pick<AmqpContext, 'logins' | 'limits' | 'serverProperties'> & {
-  readonly broker: Pick<Broker, 'vhost' | 'connectionRefusal'>
+  readonly broker: Pick<Broker, 'vhost' | 'connectionRefusal' | 'access'>
 }
 
 export class Handshake {
@@ -86,6 +86,11 @@ export class Handshake {
 
   get userName(): string | undefined {
     return this.#user?.name
+  }
+
+  /** Of the one user, the other is what is known now. */
+  userChanged(before: User, now: User): void {
+    if (this.#user === before) this.#user = now
   }
 
   start(): void {
@@ -120,8 +125,8 @@ export class Handshake {
         return
       }
       this.#user = verdict.user
-      connection.renewed(verdict)
       connection.send(0, 'connection.update-secret-ok', {})
+      connection.renewed(verdict)
     } catch (error) {
       connection.failures.failWith(error)
     }
@@ -151,16 +156,22 @@ export class Handshake {
     if (verdict === undefined) {
       this.#refuseSilently(`malformed response to mechanism '${this.#mechanismName}'`)
     } else if (verdict instanceof Promise) {
-      this.#connection.reading.pause('authentication')
-      this.#connection.input.hold()
-      verdict
-        .then((settled) => {
-          // The client may be gone, or the server stopping, by now.
-          if (this.#connection.phase === 'handshake') this.#admit(settled)
-          this.#connection.reading.resume('authentication')
-        })
-        .catch((error: unknown) => this.#connection.failures.failWith(error))
+      this.#wait(verdict, (settled) => this.#admit(settled))
     } else this.#admit(verdict)
+  }
+
+  /** Looks at nothing more of what the client sends until the answer is there. */
+  #wait<T>(answer: Promise<T>, act: (settled: T) => void): void {
+    const connection = this.#connection
+    connection.reading.pause('authentication')
+    connection.input.hold()
+    answer
+      .then((settled) => {
+        // The client may be gone, or the server stopping, by now.
+        if (connection.phase === 'handshake') act(settled)
+        connection.reading.resume('authentication')
+      })
+      .catch((error: unknown) => connection.failures.failWith(error))
   }
 
   #admit(verdict: Verdict): void {
@@ -203,7 +214,8 @@ export class Handshake {
     this.#connection.tuned(frameMax, channelMax, heartbeat)
   }
 
-  #open(vhostName: string): void {
+  /** `isAllowed` is what the authorizer has answered; it is asked last. */
+  #open(vhostName: string, isAllowed?: boolean): void {
     const vhost = this.#context.broker.vhost(vhostName)
     if (vhost === undefined) {
       this.#connection.failures.fail(530, refuse.missingVhost(vhostName).message, 10, 40)
@@ -213,6 +225,19 @@ export class Handshake {
     const refusal = this.#context.broker.connectionRefusal(vhost, user.name)
     if (refusal !== undefined) {
       this.#connection.failures.fail(ReplyCode.NOT_ALLOWED, refusal.message, 10, 40)
+      return
+    }
+    const answer =
+      isAllowed ?? this.#context.broker.access.of(user, vhostName).vhostAccess(this.#connection.peer.address)
+    if (answer instanceof Promise) {
+      this.#wait(
+        answer.catch(() => false),
+        (settled) => this.#open(vhostName, settled),
+      )
+      return
+    }
+    if (!answer) {
+      this.#connection.failures.fail(ReplyCode.NOT_ALLOWED, refuse.noVhostAccess(vhostName, user.name).message, 10, 40)
       return
     }
     this.#step = 'done'

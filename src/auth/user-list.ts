@@ -147,6 +147,11 @@ export class UserList implements Authenticator {
     return this.#users.has(name)
   }
 
+  /** The very object that the user's connections have. */
+  user(name: string): User | undefined {
+    return this.#users.get(name)?.user
+  }
+
   list(): User[] {
     return Array.from(this.#users.values(), ({ user }) => ({ name: user.name, tags: [...user.tags] }))
   }

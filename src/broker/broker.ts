@@ -7,8 +7,10 @@ import { Alarm } from '../lib/alarm.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Turn } from '../lib/turn.ts'
+import { AccessDirectory } from './access/access-directory.ts'
+import { PermissionList } from './access/permission-list.ts'
 import { AgeRecord } from './age-record.ts'
-import type { AuthorizedUser, Authorizer } from './authorizer.ts'
+import type { Authorizer } from './authorizer.ts'
 import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { DurableEntities } from './durable-entities.ts'
@@ -19,7 +21,6 @@ import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import { LongWork } from './scheduling/long-work.ts'
-import { ALLOW_ALL, Session } from './session.ts'
 import { type BrokerStats, brokerStats, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Vhost } from './vhost.ts'
 
@@ -28,7 +29,7 @@ const FREE_BODIES_SHARE_MAX = 1 / 16
 
 export interface BrokerOptions {
   readonly storage: Storage
-  /** Who decides what users may do; without it, they may do everything. */
+  /** Who decides what users may do; without it, the permissions that the storage has. */
   readonly authorizer?: Authorizer | undefined
   readonly memoryLimitBytes: number
   /** V8 ends the process when the objects that stay need more than this. */
@@ -42,6 +43,8 @@ export interface BrokerOptions {
   /** Runs the work in the next turn of the event loop. */
   readonly nextTurn: (work: () => void) => void
   readonly clock: Clock
+  /** Told when the authorizer fails. */
+  readonly onAuthorizerFailure?: (error: unknown) => void
   /** Told of errors in the broker itself. */
   readonly onDefect: (error: unknown) => void
 }
@@ -67,8 +70,10 @@ export class Broker {
   readonly clientCounts = new ClientCounts()
   readonly userLimits: UserLimits
   readonly nodeLimits: NodeLimits
+  readonly permissions: PermissionList
+  /** What the users of open connections may do. */
+  readonly access: AccessDirectory
   readonly #storage: Storage
-  readonly #authorizer: Authorizer
   readonly #clock: Clock
   readonly #ages: AgeClock
   readonly #ageRecord: AgeRecord
@@ -80,7 +85,6 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
-    this.#authorizer = options.authorizer ?? ALLOW_ALL
     const { clock, nextTurn, onDefect } = options
     this.#clock = clock
     this.#ages = new AgeClock(clock, queueMicrotask)
@@ -93,6 +97,10 @@ export class Broker {
       (name) => options.storage.vhost(name).journal,
     )
     this.userLimits = new UserLimits(this.entityRegistry)
+    this.permissions = new PermissionList(this.entityRegistry)
+    const { authorizer = this.permissions, onAuthorizerFailure = onDefect } = options
+    this.access = new AccessDirectory(authorizer, clock, onAuthorizerFailure)
+    this.permissions.onChange = (user, vhost) => this.access.renew(user, vhost)
     this.#ageRecord = new AgeRecord(this.entityRegistry, this.#ages)
     this.scheduler = new DeliveryScheduler(nextTurn, now, onDefect)
     this.inputTurn = new Turn(now)
@@ -160,10 +168,6 @@ export class Broker {
     )
   }
 
-  session(user: AuthorizedUser, vhostName: string): Session {
-    return new Session(user, vhostName, this.#authorizer)
-  }
-
   vhost(name: string): Vhost | undefined {
     return this.#vhosts.get(name)
   }
@@ -192,6 +196,7 @@ export class Broker {
     this.#vhosts.delete(name)
     vhost.clear()
     this.#entities.vhostRemoved(name)
+    this.permissions.removeVhost(name)
     return true
   }
 
@@ -204,6 +209,7 @@ export class Broker {
   close(): void {
     this.#past = this.stats()
     this.#ageRecord.stop()
+    this.access.close()
     for (const vhost of this.#vhosts.values()) vhost.close()
     this.#vhosts.clear()
     this.bodies.close()

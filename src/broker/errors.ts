@@ -109,6 +109,19 @@ export const refuse = {
     (permission: string, user: string, ...of: Resource) =>
       `${permission} access to ${resourceText(...of)} refused for user '${user}'`,
   ),
+  noTopicPermission: refusal(
+    'access-refused',
+    (permission: string, key: string, user: string, exchange: string, vhost: string) =>
+      `${permission} access to topic '${key}' in ${resourceText('exchange', exchange, vhost)} refused for user '${user}'`,
+  ),
+  noVhostAccess: refusal(
+    'not-allowed',
+    (vhost: string, user: string) => `access to vhost '${vhost}' refused for user '${user}'`,
+  ),
+  invalidPattern: refusal(
+    'precondition-failed',
+    (pattern: string, why: string) => `invalid regular expression '${pattern}': ${why}`,
+  ),
   defaultExchange: refusal('access-refused', () => 'operation not permitted on the default exchange'),
   reservedName: refusal(
     'access-refused',

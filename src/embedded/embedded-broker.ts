@@ -8,7 +8,7 @@ import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
 import { moveMessages } from '../broker/publishing/message-move.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
-import { ALLOW_ALL, Session } from '../broker/session.ts'
+import { FULL_ACCESS, Session } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { checkOptions } from '../lib/checks.ts'
@@ -31,6 +31,7 @@ import { durable } from './durable.ts'
 import type { MessageHandler } from './embedded-consumer.ts'
 import { EmbeddedConsumers } from './embedded-consumers.ts'
 import { EmbeddedVhostLimits } from './embedded-limits.ts'
+import { EmbeddedPermissions } from './embedded-permissions.ts'
 import { EmbeddedPolicies } from './embedded-policies.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
 import { EmbeddedTopology } from './embedded-topology.ts'
@@ -58,6 +59,8 @@ export class EmbeddedBroker {
   readonly policies: EmbeddedPolicies
   /** Limits that count beside those of policies: of both, the lower. */
   readonly operatorPolicies: EmbeddedPolicies
+  /** What users may do in this virtual host. */
+  readonly permissions: EmbeddedPermissions
   /** How many connections and queues this virtual host may have. */
   readonly limits: EmbeddedVhostLimits
   readonly #vhost: Vhost
@@ -74,13 +77,14 @@ export class EmbeddedBroker {
     this.#vhosts = vhosts
     this.#deliveries = new Deliveries(vhosts.nextTag)
     this.#consumers = new EmbeddedConsumers(vhost, this.#deliveries, logger)
-    const session = new Session(IN_PROCESS_USER, vhost.name, ALLOW_ALL)
+    const session = new Session(IN_PROCESS_USER, vhost.name, FULL_ACCESS)
     this.#publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
     const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
     const requireVhost = (): Vhost => this.#requireVhost()
     this.#topology = new EmbeddedTopology(requireVhost, session)
     this.policies = new EmbeddedPolicies('policy', requireVhost)
     this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
+    this.permissions = new EmbeddedPermissions(vhosts.context, requireVhost)
     this.limits = new EmbeddedVhostLimits(requireVhost)
     this.transactions = new Transactions({
       publisher,

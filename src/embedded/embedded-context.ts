@@ -1,3 +1,4 @@
+import type { PermissionList } from '../broker/access/permission-list.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Logger } from '../lib/logger.ts'
 
@@ -6,6 +7,12 @@ export interface EmbeddedContext {
   readonly core: Broker
   readonly logger: Logger
   readonly maxMessageSizeBytes: number
+  /** The permissions of users. Throws Error when the program decides itself what they may do. */
+  readonly permissions: () => PermissionList
+  /** Whether there is such a user. */
+  readonly isUser: (name: string) => boolean
+  /** The user that a new store begins with. */
+  readonly defaultUser: string
   /** Throws Error when the server has stopped. */
   readonly requireRunning: () => void
 }

@@ -3,7 +3,15 @@ import type { User } from '../auth/authenticator.ts'
 import type { UserList } from '../auth/user-list.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
+import { aBoolean, type Checks, checkOptions } from '../lib/checks.ts'
 import { durable } from './durable.ts'
+
+export interface ChangePasswordOptions {
+  /** Connections that are open stay so, as with RabbitMQ. Default false. */
+  readonly keepsConnections?: boolean
+}
+
+const CHANGE_PASSWORD: Checks<ChangePasswordOptions> = { keepsConnections: aBoolean }
 
 export interface EmbeddedUsersContext {
   readonly core: Broker
@@ -37,24 +45,38 @@ export class EmbeddedUsers {
     )
   }
 
-  /** Connections that are open stay so. Rejects with RangeError for a password that may not be, with BrokerError `not-found`. */
-  async changePassword(name: string, password: string): Promise<void> {
-    await this.#change((list) => list.changePasswordLater(name, password))
+  /**
+   * Closes the user's connections with 320, unless `keepsConnections` says otherwise: who knew the old password may not go on with it.
+   * Rejects with RangeError for a password that may not be, with BrokerError `not-found`.
+   */
+  async changePassword(name: string, password: string, options: ChangePasswordOptions = {}): Promise<void> {
+    checkOptions('changePassword', options, CHANGE_PASSWORD)
+    await this.#change(async (list) => {
+      await list.changePasswordLater(name, password)
+      if (options.keepsConnections === true) return
+      this.#context.core.clients.closeThoseOfUser(name, `password of user '${name}' is changed`)
+    })
   }
 
-  /** These tags instead of the old ones. Rejects like `add`, and with BrokerError `not-found`. */
+  /** These tags instead of the old ones, for open connections, too. Rejects like `add`, and with BrokerError `not-found`. */
   async setTags(name: string, tags: readonly string[]): Promise<void> {
-    await this.#change((list) => list.setTags(name, tags))
+    await this.#change((list) => {
+      const before = list.user(name)
+      list.setTags(name, tags)
+      const now = list.user(name)
+      if (before !== undefined && now !== undefined) this.#context.core.clients.userChanged(before, now)
+    })
   }
 
-  /** Removes a user with its limits, and closes its connections with 320. False when there is none of that name. */
+  /** Removes a user with its limits and permissions, and closes its connections with 320. False when there is none of that name. */
   async remove(name: string): Promise<boolean> {
     return await this.#change((list) => {
       const isRemoved = list.remove(name)
       if (!isRemoved) return false
-      const { clients, userLimits } = this.#context.core
+      const { clients, permissions, userLimits } = this.#context.core
       userLimits.clear(name)
       clients.closeThoseOfUser(name, `user '${name}' is deleted`)
+      permissions.removeUser(name)
       return true
     })
   }

@@ -1,5 +1,7 @@
 /** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
 import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
+import { ALL_PERMISSIONS } from '../broker/access/permission-list.ts'
+import { refuse } from '../broker/errors.ts'
 import { checkOptions, text } from '../lib/checks.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
@@ -33,15 +35,26 @@ export class EmbeddedVhosts {
     return broker
   }
 
-  /** Throws RangeError or TypeError, and BrokerError when there are as many as there may be. */
+  /** Throws RangeError or TypeError, and BrokerError for an owner that there is not, and when there are as many as there may be. */
   create(name: string, options: VhostOptions = {}): EmbeddedBroker {
     this.context.requireRunning()
     vhostName(name, 'the name of the virtual host')
     checkOptions('createVhost', options, VHOST_CHECKS)
     this.context.core.checkNewVhost(name)
+    const isNew = this.context.core.vhost(name) === undefined
+    const owner = isNew ? this.#owner(options) : undefined
     const vhost = this.context.core.createVhost(name)
+    if (owner !== undefined) this.context.core.permissions.set(owner, name, ALL_PERMISSIONS)
     if (options.defaultQueueType !== undefined) vhost.setDefaultQueueType(options.defaultQueueType)
     return this.at(name) as EmbeddedBroker // it was just made
+  }
+
+  /** RabbitMQ gives all permissions in a new virtual host to the user that makes it. */
+  #owner({ owner }: VhostOptions): string | undefined {
+    const { defaultUser, isUser } = this.context
+    if (owner === undefined) return isUser(defaultUser) ? defaultUser : undefined
+    if (!isUser(owner)) throw refuse.missingUser(owner)
+    return owner
   }
 
   delete(name: string): boolean {

@@ -6,8 +6,11 @@ import { Handshake, type HandshakeContext, isOurProtocol } from '../../src/amqp/
 import type { Authenticator, Verdict } from '../../src/auth/authenticator.ts'
 import { LoginFailures } from '../../src/auth/logins/login-failures.ts'
 import { Logins } from '../../src/auth/logins/logins.ts'
+import { AccessDirectory } from '../../src/broker/access/access-directory.ts'
+import { ALLOW_ALL, type Authorizer } from '../../src/broker/authorizer.ts'
 import type { Vhost } from '../../src/broker/vhost.ts'
 import { Block } from '../../src/lib/block.ts'
+import { HandClock } from '../support/hand-clock.ts'
 import { encodeMethod, type MethodArguments, type MethodName } from '../support/wire-methods.ts'
 import { FakeConnection } from './fake-connection.ts'
 
@@ -30,7 +33,8 @@ let handshake: Handshake
 /** What the authenticator returns, or throws. */
 let verdict: () => Promise<Verdict> | Verdict
 
-function begin(more: Partial<Authenticator> = {}): void {
+function begin(more: Partial<Authenticator> = {}, authorizer: Partial<Authorizer> = {}): void {
+  const access = new AccessDirectory({ ...ALLOW_ALL, ...authorizer }, new HandClock(), () => {})
   connection = new FakeConnection()
   const authenticator = { authenticate: () => verdict(), anonymous: () => verdict(), ...more }
   const vhost = (name: string) => (name === '/' ? ({ name } as Vhost) : undefined) // all that is asked of it
@@ -43,7 +47,7 @@ function begin(more: Partial<Authenticator> = {}): void {
     }),
     limits: LIMITS,
     serverProperties: new Map(),
-    broker: { vhost, connectionRefusal: () => undefined },
+    broker: { vhost, connectionRefusal: () => undefined, access },
   }
   handshake = new Handshake(connection, context)
   handshake.start()
@@ -249,10 +253,10 @@ describe('a new secret', () => {
   }
 
   test('is answered when it was taken, and ends the connection when it was not', async () => {
-    const taken = ['renewed guest undefined', 'send connection.update-secret-ok']
+    const taken = ['send connection.update-secret-ok', 'renewed guest undefined']
     expect(await renewed(undefined)).toEqual(taken)
     expect(await renewed((user, secret) => user.name === 'guest' && secret.equals(SECRET))).toEqual(taken)
-    expect(await renewed((user) => ({ user, expiresInMs: 5000 }))).toEqual(['renewed guest 5000', taken[1]])
+    expect(await renewed((user) => ({ user, expiresInMs: 5000 }))).toEqual([taken[0], 'renewed guest 5000'])
     expect(await renewed(() => ({ user: { name: 'other', tags: [] } }))).toEqual([
       'close 530 NOT_ALLOWED - New secret was refused by one of the backends',
     ])
@@ -269,6 +273,63 @@ describe('a new secret', () => {
       }
       expect(await renewed(() => Promise.resolve(isRenewed), closes)).toEqual([])
     }
+  })
+})
+
+describe('who may open the virtual host', () => {
+  const REFUSED = "close 530 NOT_ALLOWED - access to vhost '/' refused for user 'guest'"
+  let asked: string[]
+
+  async function opened(answer: Authorizer['vhostAccess'], meanwhile: () => void = () => {}): Promise<string[]> {
+    asked = []
+    const vhostAccess: Authorizer['vhostAccess'] = (user, vhost, peerAddress) => {
+      asked.push(`${user.name} ${vhost} ${peerAddress}`)
+      return answer(user, vhost, peerAddress)
+    }
+    begin({}, { vhostAccess })
+    receive('connection.start-ok', START_OK)
+    receive('connection.tune-ok', TUNE_OK)
+    connection.events()
+    receive('connection.open', { virtualHost: '/' })
+    meanwhile()
+    // Promises of promises: each takes a turn of the microtasks, and all of them come before this.
+    await new Promise((resolve) => setImmediate(resolve))
+    return connection.events()
+  }
+
+  test('is asked of the authorizer, with the address of the client', async () => {
+    expect(await opened(() => true)).toEqual(['send connection.open-ok', 'opened guest /'])
+    expect(asked).toEqual(['guest / 127.0.0.1'])
+    expect(await opened(() => false)).toEqual([REFUSED])
+    expect(await opened(() => 'yes' as never)).toEqual([REFUSED])
+  })
+
+  test('may be answered later: nothing more is looked at until then', async () => {
+    const waits = ['pause', 'hold']
+    expect(await opened(() => Promise.resolve(true))).toEqual([
+      ...waits,
+      'send connection.open-ok',
+      'opened guest /',
+      'resume',
+    ])
+    expect(asked).toHaveLength(1)
+    expect(await opened(() => Promise.resolve(false))).toEqual([...waits, REFUSED, 'resume'])
+  })
+
+  test('is refused when the authorizer fails', async () => {
+    const fails = (): boolean => {
+      throw new Error('no answer')
+    }
+    for (const answer of [fails, () => Promise.reject(new Error('no answer'))]) {
+      expect(await opened(answer)).toEqual(['pause', 'hold', REFUSED, 'resume'])
+    }
+  })
+
+  test('is not answered to a connection that is gone meanwhile', async () => {
+    const goes = (): void => {
+      connection.phase = 'closed'
+    }
+    expect(await opened(() => Promise.resolve(true), goes)).toEqual(['pause', 'hold', 'resume'])
   })
 })
 

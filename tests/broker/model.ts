@@ -16,7 +16,7 @@ import type { Queue } from '../../src/broker/queues/queue.ts'
 import type { QueueSpec } from '../../src/broker/queues/queue-spec.ts'
 import { DeliveryScheduler } from '../../src/broker/scheduling/delivery-scheduler.ts'
 import { LongWork } from '../../src/broker/scheduling/long-work.ts'
-import { ALLOW_ALL, Session } from '../../src/broker/session.ts'
+import { FULL_ACCESS, Session } from '../../src/broker/session.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { AgeClock } from '../../src/lib/age-clock.ts'
 import { Turn } from '../../src/lib/turn.ts'
@@ -159,7 +159,7 @@ export function brokerOn(storage: Storage, parts: Partial<BrokerOptions> = {}): 
 
 /** One that may do everything. */
 export function session(name = 'me', tags: readonly string[] = []): Session {
-  return new Session({ name, tags }, '/', ALLOW_ALL)
+  return new Session({ name, tags }, '/', FULL_ACCESS)
 }
 
 export function message(exchange: string, routingKey: string, body = '', properties: Properties = {}): Message {

@@ -12,6 +12,7 @@ import type { ServerConfig } from '../../src/server-config.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { RawClient } from '../support/raw-client.ts'
 
 let root: string
 let folder: string
@@ -59,13 +60,20 @@ async function restart(options: StartOptions = {}): Promise<Server> {
   return await start(options)
 }
 
-async function canLogIn(server: Server, name: string, password: string, vhost = '%2F'): Promise<boolean> {
-  const port = server.addresses[0]?.port
+/** Whether the password is right: a user that was added may open no virtual host. */
+async function canLogIn(server: Server, name: string, password: string, vhost?: string): Promise<boolean> {
+  const port = server.addresses[0]?.port ?? 0
+  const client = await RawClient.connect({ host: '127.0.0.1', port })
   try {
+    await client.startLogin({ user: name, pass: password })
+    const isRight = (await client.next(0)).name === 'connection.tune'
+    if (vhost === undefined) return isRight
     await (await connect(`amqp://${name}:${password}@127.0.0.1:${port}/${vhost}`)).close()
     return true
   } catch {
     return false
+  } finally {
+    client.destroy()
   }
 }
 
@@ -198,7 +206,7 @@ describe('the default virtual host', () => {
     first.broker.deleteVhost('/')
     const second = await restart()
     expect(() => second.broker).toThrow('vhost / not found')
-    expect(await canLogIn(second, 'guest', 'guest')).toBe(false)
+    expect(await canLogIn(second, 'guest', 'guest', '%2F')).toBe(false)
     expect(await canLogIn(second, 'guest', 'guest', 'mine')).toBe(true)
     expect(second.recovery?.vhosts).toBe(1)
     const third = await restart({ config: { defaultVhost: 'mine' } })
@@ -210,6 +218,7 @@ describe('the default virtual host', () => {
     first.broker.deleteVhost('/')
     const second = await restart({ config: { defaultVhost: 'new' } })
     expect(second.broker.vhosts()).toEqual(['new'])
+    expect(await canLogIn(second, 'guest', 'guest', 'new')).toBe(true)
   })
 })
 

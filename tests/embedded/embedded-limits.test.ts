@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
 import { checkEntities } from '../../src/cli/check-entities.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
@@ -65,9 +66,10 @@ describe('max-connections of a virtual host', () => {
   })
 
   test('is that of one virtual host, and of all users together', async () => {
-    const staging = started.broker.createVhost('staging')
-    await staging.limits.set({ maxConnections: 1 })
     await started.server.users.add('other', 'secret')
+    const staging = started.broker.createVhost('staging')
+    await staging.permissions.set('other', ALL_PERMISSIONS)
+    await staging.limits.set({ maxConnections: 1 })
     await open({ vhost: 'staging', user: 'other', pass: 'secret' })
     await expectRefused(refused(1, 'staging'), { vhost: 'staging' })
     await open()

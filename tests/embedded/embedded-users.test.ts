@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'amqplib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import type { EmbeddedUsers } from '../../src/embedded/embedded-users.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
@@ -37,6 +38,8 @@ describe('users', () => {
   test('that are added can log in', async () => {
     await expect(logIn('ann', 'one')).rejects.toThrow('ACCESS_REFUSED')
     await users.add('ann', 'one', ['management'])
+    await expect(logIn('ann', 'one')).rejects.toThrow() // it may open no virtual host
+    await started.server.permissions.set('ann', ALL_PERMISSIONS)
     await logIn('ann', 'one')
     await expect(logIn('ann', 'two')).rejects.toThrow('ACCESS_REFUSED')
     expect(users.list()).toEqual([
@@ -54,15 +57,20 @@ describe('users', () => {
     await connection.close()
   })
 
-  test('whose password is changed keep their connections', async () => {
+  test('whose password is changed lose their connections, unless these are to stay', async () => {
     const connection = await connect(started.url)
-    await users.changePassword('guest', 'better')
+    connection.on('error', () => {})
+    const closed = once(connection, 'close')
+    await users.changePassword('guest', 'better', { keepsConnections: true })
     await (await connection.createChannel()).assertQueue('q')
-    await connection.close()
+    await users.changePassword('guest', 'best')
+    expect(String(await closed)).toContain("CONNECTION_FORCED - password of user 'guest' is changed")
+    await logIn('guest', 'best')
   })
 
   test('that are removed lose their connections, and no others do', async () => {
     await users.add('ann', 'one')
+    await started.server.permissions.set('ann', ALL_PERMISSIONS)
     const [theirs, ours] = await Promise.all([connect(urlOf('ann', 'one')), connect(started.url)])
     theirs.on('error', () => {})
     const closed = once(theirs, 'close')

@@ -5,7 +5,7 @@ import type { Handler } from './handler.ts'
 
 const declare: Handler<'exchange.declare'> = (channel, args) => {
   const { vhost, session } = channel
-  if (args.passive) passiveExchange(vhost, args.exchange)
+  if (args.passive) passiveExchange(vhost, args.exchange, session)
   else declareExchange(vhost, { ...args, name: args.exchange }, session)
   if (args.nowait) return
   const isStaged = !args.passive && vhost.entities.isExchangeStaged(vhost.name, entityName(args.exchange))

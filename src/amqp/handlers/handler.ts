@@ -1,5 +1,6 @@
 import { METHODS, type MethodArguments, type MethodName } from '../../../protocol/methods.ts'
 import type { Channel } from '../channel.ts'
+import { failOrWait } from '../waiting-decision.ts'
 
 /** Carries out a method that a client sends on a channel. */
 export type Handler<N extends MethodName> = (channel: Channel, args: MethodArguments<N>) => void
@@ -10,6 +11,6 @@ export function carryOutRest(channel: Channel, name: MethodName, rest: () => voi
     rest()
   } catch (error) {
     const { classId, methodId } = METHODS[name]
-    channel.connection.failures.failChannel(channel, error, classId, methodId)
+    failOrWait(channel, error, classId, methodId, () => rest)
   }
 }

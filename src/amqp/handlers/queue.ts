@@ -2,7 +2,7 @@ import type { MethodArguments } from '../../../protocol/methods.ts'
 import { refuse } from '../../broker/errors.ts'
 import { entityName } from '../../broker/names.ts'
 import { type BindingRequest, bindQueue, unbindQueue } from '../../broker/operations/binding-operations.ts'
-import { accessQueue, declareQueue, deleteQueue, ownQueue } from '../../broker/operations/queue-declaration.ts'
+import { accessQueue, declareQueue, deleteQueue, passiveQueue } from '../../broker/operations/queue-declaration.ts'
 import { isReplyAddress, REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 import type { Channel } from '../channel.ts'
 import type { Handler } from './handler.ts'
@@ -22,7 +22,7 @@ const declare: Handler<'queue.declare'> = (channel, args) => {
     return
   }
   const queue = args.passive
-    ? ownQueue(vhost, args.queue, session)
+    ? passiveQueue(vhost, args.queue, session)
     : declareQueue(vhost, { ...args, name: args.queue }, session)
   channel.lastQueueName = queue.name
   queue.renewLease()

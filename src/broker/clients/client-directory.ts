@@ -24,6 +24,8 @@ export interface ClientConnection {
   readonly channels: { readonly count: number }
   readonly bytesReceived: number
   readonly bytesSent: number
+  /** If its user is the first of these, it is the second one from now on: the same with other tags. */
+  userChanged(before: AuthorizedUser, now: AuthorizedUser): void
   /** Ends the connection because of the broker, not of its client. */
   force(reason: string): void
   /** Ends the connection because of an internal error. */
@@ -81,12 +83,22 @@ export class ClientDirectory {
     this.#close(({ userName }) => userName === user, reason)
   }
 
-  /** An error ends the connection that it concerns, and no other. */
+  /** A user has other tags. */
+  userChanged(before: AuthorizedUser, now: AuthorizedUser): void {
+    this.#each((connection) => connection.userChanged(before, now))
+  }
+
   #close(isMeant: (connection: ClientConnection) => boolean, reason: string): void {
+    this.#each((connection) => {
+      if (isMeant(connection)) connection.force(reason)
+    })
+  }
+
+  /** An error ends the connection that it concerns, and no other. */
+  #each(act: (connection: ClientConnection) => void): void {
     for (const connection of this.#connections) {
-      if (!isMeant(connection)) continue
       try {
-        connection.force(reason)
+        act(connection)
       } catch (error) {
         connection.broken(error)
       }

@@ -21,7 +21,7 @@ export interface BindingRequest {
 
 /** Binds a queue to an exchange; twice is no error. Returns the binding. Throws BrokerError. */
 export function bindQueue(vhost: Vhost, request: BindingRequest, session: Session): Binding {
-  const { source, destination } = endsOf('queue', request, session)
+  const { source, destination } = endsOf(vhost, 'queue', request, session)
   if (isReplyAddress(destination)) throw refuse.replyQueueBinding('queue', destination, vhost.name)
   const exchange = vhost.requireExchange(source)
   const queue = vhost.requireQueue(destination)
@@ -35,7 +35,7 @@ export function bindQueue(vhost: Vhost, request: BindingRequest, session: Sessio
  * Throws BrokerError.
  */
 export function unbindQueue(vhost: Vhost, request: BindingRequest, session: Session): Binding | undefined {
-  const { source, destination } = endsOf('queue', request, session)
+  const { source, destination } = endsOf(vhost, 'queue', request, session)
   const binding = bindingBetween(vhost.exchange(source), vhost.queue(destination), request)
   if (isBound(binding)) ownQueue(vhost, destination, session)
   return unbind(vhost, binding)
@@ -43,7 +43,7 @@ export function unbindQueue(vhost: Vhost, request: BindingRequest, session: Sess
 
 /** Binds an exchange to another; twice is no error. Returns the binding. Throws BrokerError. */
 export function bindExchange(vhost: Vhost, request: BindingRequest, session: Session): Binding {
-  const { source, destination } = endsOf('exchange', request, session)
+  const { source, destination } = endsOf(vhost, 'exchange', request, session)
   const exchange = vhost.requireExchange(source)
   const to = vhost.requireExchange(destination)
   checkBinding(exchange, request)
@@ -52,7 +52,7 @@ export function bindExchange(vhost: Vhost, request: BindingRequest, session: Ses
 
 /** Takes a binding between two exchanges away, as `unbindQueue` does. */
 export function unbindExchange(vhost: Vhost, request: BindingRequest, session: Session): Binding | undefined {
-  const { source, destination } = endsOf('exchange', request, session)
+  const { source, destination } = endsOf(vhost, 'exchange', request, session)
   return unbind(vhost, bindingBetween(vhost.exchange(source), vhost.exchange(destination), request))
 }
 
@@ -62,12 +62,14 @@ interface Ends {
 }
 
 /** Throws BrokerError when the session may not bind them, or when they may not be bound at all. */
-function endsOf(kind: ResourceKind, request: BindingRequest, session: Session): Ends {
+function endsOf(vhost: Vhost, kind: ResourceKind, request: BindingRequest, session: Session): Ends {
   const ends = { source: entityName(request.source), destination: entityName(request.destination) }
   session.require('write', kind, ends.destination)
   refuseDefaultExchange(ends.source)
   if (kind === 'exchange') refuseDefaultExchange(ends.destination)
   session.require('read', 'exchange', ends.source)
+  const source = vhost.exchange(ends.source)
+  if (source !== undefined) session.requireKey('read', source, request.routingKey)
   return ends
 }
 

@@ -52,10 +52,11 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
   return vhost.addExchange({ ...declaration, name, type })
 }
 
-/** exchange.declare with the passive bit: only asks whether it is there, which takes no permission. */
-export function passiveExchange(vhost: Vhost, name: string): Exchange {
+/** exchange.declare with the passive bit: only asks whether it is there, which takes any permission on it. */
+export function passiveExchange(vhost: Vhost, name: string, session: Session): Exchange {
   const plainName = entityName(name)
   refuseDefaultExchange(plainName)
+  session.requireAny('exchange', plainName)
   return vhost.requireExchange(plainName)
 }
 
@@ -63,8 +64,8 @@ export function passiveExchange(vhost: Vhost, name: string): Exchange {
 export function deleteExchange(vhost: Vhost, name: string, ifUnused: boolean, session: Session): void {
   const plainName = entityName(name)
   refuseDefaultExchange(plainName)
-  session.require('configure', 'exchange', plainName)
   if (isReserved(plainName)) throw refuse.predeclared('exchange', plainName, vhost.name)
+  session.require('configure', 'exchange', plainName)
   const exchange = vhost.exchange(plainName)
   if (exchange === undefined) return
   if (ifUnused && exchange.outgoing.size > 0) throw refuse.inUse('exchange', plainName, vhost.name)

@@ -3,7 +3,7 @@ import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { Permission } from '../authorizer.ts'
 import { refuse } from '../errors.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
-import { entityName, generatedName, isReserved } from '../names.ts'
+import { entityName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
 import { checkQueueArguments, comparedArguments, queueSettings, withQueueType } from '../queues/queue-arguments.ts'
 import { queueKind } from '../queues/queue-kinds.ts'
@@ -28,7 +28,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   const queueArguments = withDefaultType(vhost, declaration)
   const kind = queueKind(queueArguments)
   if (asked === '' && kind.isAlwaysDurable) throw refuse.serverNamed(kind.module)
-  const name = asked === '' ? generatedName('amq.gen-') : asked
+  const name = asked === '' ? session.serverName() : asked
   session.require('configure', 'queue', name)
   const existing = vhost.queue(name)
   if (existing !== undefined) {
@@ -45,6 +45,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) {
     throw refuse.topologyFull('declare', 'queue', name, vhost.name)
   }
+  session.serverNameUsed()
   return vhost.addQueue({
     name,
     // RabbitMQ: an exclusive queue goes with its connection, so it is never a durable one.
@@ -69,6 +70,13 @@ function requireDurable(name: string, vhostName: string, { durable, exclusive, a
     ...(durable ? [] : ['non-durable']),
   ]
   if (wrong !== undefined) throw refuse.invalidProperty(wrong, 'queue', name, vhostName)
+}
+
+/** queue.declare with the passive bit: only asks for the queue, which takes any permission on it. Throws like `accessQueue`. */
+export function passiveQueue(vhost: Vhost, name: string, session: Session): Queue {
+  const plainName = entityName(name)
+  session.requireAny('queue', plainName)
+  return ownQueue(vhost, plainName, session)
 }
 
 /** The queue, for a use that takes this permission. Throws BrokerError, also when it is exclusive to another session. */

@@ -1,8 +1,8 @@
 /** Policies, and RabbitMQ's checks of them. */
 import { printBinary, printDouble } from '../../../protocol/erlang-terms.ts'
+import { compilePattern, type NamePattern } from '../../lib/name-pattern.ts'
 import { refuse } from '../errors.ts'
 import { type PolicyValue, policyKey } from './policy-keys.ts'
-import { compilePattern, type NamePattern } from './policy-pattern.ts'
 
 export const POLICY_KINDS = ['policy', 'operator policy'] as const
 export type PolicyKind = (typeof POLICY_KINDS)[number]

@@ -8,7 +8,7 @@ import { shortstrBytes } from '../../../protocol/short-string.ts'
 import { encodeExtension } from '../../../storage/record-extension.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
-import { refuse } from '../errors.ts'
+import { BrokerError, refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
 import { parseExpiration } from '../queues/expiry.ts'
@@ -69,6 +69,11 @@ export class Publisher {
     this.#turn = turn
   }
 
+  /** What the session may do has changed: it is asked for anew. */
+  forget(): void {
+    this.#lastRoute = undefined
+  }
+
   /** Throws BrokerError when a body of this size is refused. */
   checkSize(bodyBytes: number): void {
     if (bodyBytes > this.messageBytesMax) throw refuse.messageTooLarge(bodyBytes, this.messageBytesMax)
@@ -126,6 +131,11 @@ export class Publisher {
       return last
     }
     const route = this.#routes.route(message, this.#session)
+    const { grant } = this.#session.access
+    if (route.allowedTo !== grant) {
+      this.#requireKey(route, message)
+      route.allowedTo = grant
+    }
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
@@ -134,24 +144,33 @@ export class Publisher {
     return route
   }
 
+  /** Throws when the session may not use the routing key: behind RabbitMQ's checks of the properties, which come first. */
+  #requireKey(route: Route, message: Message): void {
+    const { exchange } = route
+    if (exchange.type !== 'topic') return
+    try {
+      this.#session.requireKey('write', exchange, message.routingKey)
+    } catch (error) {
+      if (error instanceof BrokerError && !isPlain(message)) this.#checkedKeys(message)
+      throw error
+    }
+  }
+
   /** The slow way: for properties that change the route or must be checked. */
   #inspect(message: Message, route: Route): Publication {
-    const { head, headerStart, headerEnd } = message
-    if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
+    const keys = this.#checkedKeys(message)
     if ((message.propertyFlags & (INSPECTED_FLAGS | HEADERS | route.needs)) === 0) {
-      const queues = this.#routes.queuesFor(route.exchange, [message.routingKey], NO_PROPERTIES)
+      const queues = this.#routes.queuesFor(route.exchange, keys, NO_PROPERTIES)
       return { message, queues, replyConsumer: route.replyConsumer }
     }
     const { properties } = message
-    const { replyTo, expiration, userId, headers = NO_HEADERS } = properties
-    if (replyTo === REPLY_QUEUE && this.replyConsumer === undefined) throw refuse.noReplyConsumer()
-    if (expiration !== undefined) parseExpiration(expiration)
-    const carbonCopies = routingKeysIn(headers, 'CC')
-    const blindCopies = routingKeysIn(headers, 'BCC')
-    const { user, isImpersonator } = this.#session
-    if (userId !== undefined && userId !== user.name && !isImpersonator) throw refuse.foreignUserId(userId, user.name)
-    const keys = [message.routingKey, ...carbonCopies, ...blindCopies]
-    const { replyConsumer } = route
+    const { expiration, userId } = properties
+    const { exchange, replyConsumer } = route
+    for (let i = 1; i < keys.length; i++) this.#session.requireKey('write', exchange, keys[i] as string)
+    const { user } = this.#session
+    if (userId !== undefined && userId !== user.name && !this.#session.isImpersonator) {
+      throw refuse.foreignUserId(userId, user.name)
+    }
     const queues =
       route.needs !== NO_NEEDS || keys.length > 1
         ? this.#routes.queuesFor(route.exchange, keys, properties)
@@ -160,6 +179,17 @@ export class Publisher {
     // Queues look at the time that a message has only where something lies beside it.
     if (expiration !== undefined) rewritten.extension ??= NOTHING_BESIDE
     return { message: rewritten, queues, replyConsumer }
+  }
+
+  /** The routing keys of a message: its own, then those of CC and BCC. Throws BrokerError when its properties make no sense. */
+  #checkedKeys(message: Message): readonly string[] {
+    const { head, headerStart, headerEnd } = message
+    if (!validateProperties(head.bytes, headerStart, headerEnd)) throw refuse.malformedContent()
+    if ((message.propertyFlags & (INSPECTED_FLAGS | HEADERS)) === 0) return [message.routingKey]
+    const { replyTo, expiration, headers = NO_HEADERS } = message.properties
+    if (replyTo === REPLY_QUEUE && this.replyConsumer === undefined) throw refuse.noReplyConsumer()
+    if (expiration !== undefined) parseExpiration(expiration)
+    return [message.routingKey, ...routingKeysIn(headers, 'CC'), ...routingKeysIn(headers, 'BCC')]
   }
 
   /** The reply address filled in, blind copies and flags of no meaning taken out; the message itself if there is nothing to do. */

@@ -13,4 +13,6 @@ export interface Route {
   readonly replyConsumer: ReplyConsumer | undefined
   /** The properties that have a say in where a message goes. When there are any, its queues must be found anew. */
   readonly needs: PropertySet
+  /** Whoever has this grant may publish this way, see `SessionAccess`. */
+  allowedTo: object | undefined
 }

@@ -36,14 +36,14 @@ export class Routes {
 
   /**
    * The route of a message by its exchange and routing key alone; when it needs properties, see `queuesFor`. Throws BrokerError
-   * for an exchange that the session may not publish to, does not exist or is internal. A publisher may use the route again,
-   * without asking, as long as the version is the same.
+   * for an exchange that the session may not publish to, does not exist or is internal. Whether it may use the routing key, the publisher
+   * asks. It may use the route again, without asking, as long as the version is the same and it is not told to forget it.
    */
   route(message: Message, session: Session): Route {
     const { head, keyStart, keyEnd } = message
     const known = this.#remembered.get(head, keyStart, keyEnd)
     if (known !== undefined && known.version === this.version) {
-      session.require('write', 'exchange', known.exchange.name)
+      if (known.allowedTo !== session.access.grant) session.require('write', 'exchange', known.exchange.name)
       return known
     }
     const { exchange } = message
@@ -82,13 +82,15 @@ export class Routes {
     const { version } = this
     if (exchange.name === '' && isReplyAddress(routingKey)) {
       const replyConsumer = this.#replyConsumers.at(routingKey)
-      if (replyConsumer !== undefined) return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS }
+      if (replyConsumer !== undefined) {
+        return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS, allowedTo: undefined }
+      }
     }
     const shared = this.#shared.get(exchange)
     if (shared?.version === version) return shared
     const { needs, queues: found } = this.#follow(exchange, [routingKey], NO_PROPERTIES)
     const queues = needs === NO_NEEDS ? [...found] : []
-    const route = { version, exchange, queues, replyConsumer: undefined, needs }
+    const route: Route = { version, exchange, queues, replyConsumer: undefined, needs, allowedTo: undefined }
     // Only the keys of a fanout that leads straight to queues make no difference.
     if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange))
       this.#shared.set(exchange, route)

@@ -27,6 +27,8 @@ class Client implements ClientConnection {
     this.ends.push(reason)
   }
 
+  userChanged(): void {}
+
   broken(error: unknown): void {
     this.ends.push(error)
   }

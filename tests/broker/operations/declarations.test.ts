@@ -197,7 +197,7 @@ describe('declaring an exchange', () => {
   test('refuses the default exchange, reserved names, unknown types and an alternate that is no name', () => {
     const untouchable = 'access-refused: operation not permitted on the default exchange'
     expect(refusal(() => exchange(''))).toBe(untouchable)
-    expect(refusal(() => passiveExchange(model.vhost, '\n'))).toBe(untouchable)
+    expect(refusal(() => passiveExchange(model.vhost, '\n', ME))).toBe(untouchable)
     expect(refusal(() => deleteExchange(model.vhost, '', false, ME))).toBe(untouchable)
     expect(refusal(() => exchange('amq.x'))).toBe(
       "access-refused: exchange name 'amq.x' contains reserved prefix 'amq.*'",
@@ -209,8 +209,8 @@ describe('declaring an exchange', () => {
   })
 
   test('only asks for it when it is passive', () => {
-    expect(refusal(() => passiveExchange(model.vhost, 'x'))).toBe("not-found: no exchange 'x' in vhost '/'")
-    expect(passiveExchange(model.vhost, 'amq.topic').type).toBe('topic')
+    expect(refusal(() => passiveExchange(model.vhost, 'x', ME))).toBe("not-found: no exchange 'x' in vhost '/'")
+    expect(passiveExchange(model.vhost, 'amq.topic', ME).type).toBe('topic')
   })
 })
 

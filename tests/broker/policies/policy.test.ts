@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { BrokerError } from '../../../src/broker/errors.ts'
 import { makePolicy, type PolicyKind, type PolicyRequest } from '../../../src/broker/policies/policy.ts'
-import { compilePattern } from '../../../src/broker/policies/policy-pattern.ts'
+import { compilePattern } from '../../../src/lib/name-pattern.ts'
 
 /** Everything that is found wrong, line by line. */
 function problems(request: PolicyRequest, kind: PolicyKind = 'policy'): string[] {

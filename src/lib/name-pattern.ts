@@ -1,6 +1,6 @@
 /**
- * The regular expressions of policies, which say what names they apply to. RabbitMQ's engine is PCRE, whose time can grow with the
- * power of the pattern; the one used here takes time in proportion to the name. It knows what both have in common, and
+ * The regular expressions of policies and permissions, which say what names they apply to. RabbitMQ's engine is PCRE, whose time can
+ * grow with the power of the pattern; the one used here (RE2) takes time in proportion to the name. It knows what both have in common, and
  * lookbehinds. Of what it does not know, two things are in use, and are taken apart before: lookaheads at the beginning of an
  * anchored pattern, as in `^(?!amq\.)`, which are questions of their own; and `\Z`, which means `\z`, as names have no line breaks.
  */
@@ -21,6 +21,11 @@ const LOOKAHEAD = /^\(\?(?<kind>[!=])/
 /** It is found anywhere in a name, unless it says where. Throws Error that says what is wrong with it. */
 export function compilePattern(pattern: string): NamePattern {
   if (pattern.length > PATTERN_CHARACTERS_MAX) throw new Error(`it has more than ${PATTERN_CHARACTERS_MAX} characters`)
+  return compileExpanded(pattern)
+}
+
+/** The same for a pattern that texts were filled into, which may have made it longer. */
+export function compileExpanded(pattern: string): NamePattern {
   const anchor = ANCHOR.exec(pattern)
   if (anchor === null || !LOOKAHEAD.test(pattern.slice(anchor[0].length))) return compilePart(pattern)
   const options = anchor.groups?.options ?? ''
@@ -37,6 +42,11 @@ export function compilePattern(pattern: string): NamePattern {
   if (scanGroup(`(${rest})`).hasBranches) return compilePart(pattern)
   parts.push({ matcher: compilePart(`${options}^${rest}`), isMatch: true })
   return { test: (name) => parts.every(({ matcher, isMatch }) => matcher.test(name) === isMatch) }
+}
+
+/** A pattern for this text and no other, wherever in a pattern it is put. */
+export function quotePattern(text: string): string {
+  return text.replace(/[^A-Za-z0-9_]/gu, (character) => `\\x{${character.codePointAt(0)?.toString(16)}}`)
 }
 
 function compilePart(pattern: string): NamePattern {
