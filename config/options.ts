@@ -136,10 +136,15 @@ export const OPTIONS = {
     'publishers of durable messages wait while the store takes longer than this to keep something, in milliseconds; 0: any time',
     { group: 'Storage' },
   ),
-  defaultUser: option('guest', text(SHORTSTR_BYTES_MAX), 'user that a new store begins with', {
-    group: 'Users',
-    environment: ['RABBITMQ_DEFAULT_USER'],
-  }),
+  defaultUser: option(
+    'guest',
+    text(SHORTSTR_BYTES_MAX),
+    'user that a new store begins with, who may do everything in the default virtual host',
+    {
+      group: 'Users',
+      environment: ['RABBITMQ_DEFAULT_USER'],
+    },
+  ),
   defaultPass: option('guest', text(1024), 'password of that user', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_PASS'],

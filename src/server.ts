@@ -110,6 +110,15 @@ export class Server {
     throw new Error('this server was built with an authenticator of its own: that one knows the users')
   }
 
+  /**
+   * What an authorizer has answered counts no longer, about one user or about all: it is asked anew, about open connections and
+   * their consumers, too. Throws Error while the server is not running.
+   */
+  authorizationChanged(userName?: string): void {
+    this.#requireRunning()
+    this.core.access.renew(userName)
+  }
+
   /** `starting` and `stopping` are what `start`, `listen` and `shutdown` wait for. */
   get state(): ServerState {
     return this.#state

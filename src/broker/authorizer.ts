@@ -16,7 +16,7 @@ export type Answer = boolean | Promise<boolean>
 
 /**
  * Decides what users may do. Answers are remembered for each user and virtual host, and asked for anew after `answersTtlMs`, or when
- * the server is told that they have changed.
+ * the server is told that they have changed (`Server.authorizationChanged`).
  */
 export interface Authorizer {
   /** How long an answer counts. Without it, until the server is told of a change. */

@@ -20,7 +20,7 @@ async function read(bytes: number): Promise<void> {
 test('what a client sends on after its connection was closed in the middle of a body does not end up in others', async () => {
   for (let round = 0; round < 5; round++) {
     const name = `short-lived-${round}`
-    amqp.server.core.createVhost(name)
+    amqp.server.broker.createVhost(name)
     const first = await (await (await RawClient.connect(amqp)).handshake({ vhost: name })).channel(1)
     const second = await (await (await RawClient.connect(amqp)).handshake()).channel(1)
     const queue = await second.queue()
