@@ -34,7 +34,7 @@ function compiled(pattern: string, compile: () => NamePattern): NamePattern {
  * Fills in `{username}` and `{vhost}`. They stand for these very texts: nothing in them is part of the pattern. A bracket behind a
  * backslash is one, and begins no variable.
  */
-export function expandPattern(pattern: string, variables: Readonly<Record<'username' | 'vhost', string>>): string {
+function expandPattern(pattern: string, variables: Readonly<Record<'username' | 'vhost', string>>): string {
   return pattern.replace(/\\[\s\S]|\{(username|vhost)\}/g, (found, name: 'username' | 'vhost' | undefined) =>
     name === undefined ? found : quotePattern(variables[name]),
   )
