@@ -1,17 +1,21 @@
 /**
  * What the log says of one connection. Every line names the connection by its number, its peer and what the client calls
- * it; one that was open also by its user and virtual host. However a connection ends, one line says how.
+ * it; one that was open also by its user and virtual host. However a connection ends, one line says how. Of each kind of line
+ * there are so many at most, whatever clients do; then they are counted.
  */
 
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
-import type { Logger } from '../lib/logger.ts'
+import type { RareLines } from '../lib/rare-lines.ts'
 
 type Level = 'info' | 'warn' | 'error'
+
+/** Of a kind, within ten seconds. */
+const LINES_MAX = 100
 
 export class ConnectionLog {
   /** What the client calls its connection. */
   name: string | undefined
-  readonly #logger: Logger
+  readonly #lines: RareLines
   readonly #id: number
   readonly #peer: string
   #details: ConnectionDetails | undefined
@@ -19,8 +23,8 @@ export class ConnectionLog {
   /** The system's word for why the socket broke. */
   #cause: string | undefined
 
-  constructor(logger: Logger, id: number, peer: string) {
-    this.#logger = logger
+  constructor(lines: RareLines, id: number, peer: string) {
+    this.#lines = lines
     this.#id = id
     this.#peer = peer
   }
@@ -31,10 +35,10 @@ export class ConnectionLog {
   }
 
   /** The connection ends, or has ended, for this reason. Of several reasons the first one is logged, and every internal error. */
-  ended(level: Level, message: string, fields: object = {}): void {
+  ended(level: Level, message: string, fields: object = {}, kind: string = message): void {
     if (this.#isEndTold && level !== 'error') return
     this.#isEndTold = true
-    this.write(level, message, fields)
+    this.write(level, message, fields, kind)
   }
 
   /** The socket broke: what the system says of it is told when that turns out to be the end. */
@@ -49,8 +53,9 @@ export class ConnectionLog {
     this.ended('warn', 'connection lost: its client went away without closing it', fields)
   }
 
-  write(level: Level, message: string, fields: object = {}): void {
-    this.#logger[level]({ ...this.#identity(), ...fields }, message)
+  /** `kind` tells which lines are alike, where the message has in it what a client chooses. */
+  write(level: Level, message: string, fields: object = {}, kind: string = message): void {
+    this.#lines.log(level, { ...this.#identity(), ...fields }, message, kind, LINES_MAX)
   }
 
   #identity(): object {

@@ -69,7 +69,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.frameMaxBytes = context.limits.frameMaxBytes
     this.#context = context
     this.#onClosed = onClosed
-    this.log = new ConnectionLog(context.logger, id, addressText(peer.address, peer.port))
+    this.log = new ConnectionLog(context.rareLines, id, addressText(peer.address, peer.port))
     this.failures = new Failures(this, context.rareLines)
     this.end = new ConnectionEnd(this)
     this.handshake = new Handshake(this, context)

@@ -4,6 +4,7 @@ import { FrameError } from '../../protocol/errors.ts'
 import type { MethodInput } from '../../protocol/methods.ts'
 import { BrokerError } from '../broker/errors.ts'
 import type { Peer } from '../lib/peer.ts'
+import { printable } from '../lib/printable.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { ConnectionLog } from './connection-log.ts'
 import { foreignProtocol } from './foreign-protocol.ts'
@@ -69,9 +70,9 @@ export class Failures {
     if (connection.phase === 'closing' || connection.phase === 'closed') return
     const shown = replyText(code, text)
     // The client is told which bytes could not be read; the log is not, for they may be a password or a payload.
-    const logged = shown.replace(PRINTED_BINARY, '<<…>>')
+    const logged = printable(shown.replace(PRINTED_BINARY, '<<…>>'))
     const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
-    connection.log.ended(level, `connection closed: ${logged}`, { code })
+    connection.log.ended(level, `connection closed: ${logged}`, { code }, `connection closed: ${code}`)
     connection.closeWith(code, shown, classId, methodId)
   }
 
@@ -91,7 +92,8 @@ export class Failures {
     channel.isClosing = true
     channel.close()
     const text = replyText(code, error.message)
-    this.#connection.log.write('info', `channel closed: ${text}`, { channel: channel.id, code })
+    const message = `channel closed: ${printable(text)}`
+    this.#connection.log.write('info', message, { channel: channel.id, code }, `channel closed: ${code}`)
     this.#connection.send(channel.id, 'channel.close', { replyCode: code, replyText: text, classId, methodId })
   }
 }

@@ -1,5 +1,7 @@
 import { type Logger as PinoLogger, pino } from 'pino'
 import type { Config } from '../../config/options.ts'
+import { printableJson } from '../lib/printable.ts'
+import { redacted } from '../lib/redacted.ts'
 import type { LogOutput } from './log-output.ts'
 import { prettyLine } from './pretty-line.ts'
 
@@ -10,6 +12,7 @@ const SECRETS = ['password', 'pass', 'defaultPass', 'secret', 'token', 'payload'
 ])
 
 export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, output: LogOutput): PinoLogger {
+  const write = (line: string): void => output.write(printableJson(redacted(line)))
   const isPretty = config.logFormat === 'pretty' || (config.logFormat === 'auto' && output.isTerminal)
   const logger = pino(
     {
@@ -19,7 +22,7 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logFormat'>, out
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRETS, censor: '(hidden)' },
     },
-    isPretty ? { write: (line: string) => output.write(prettyLine(line)) } : output,
+    { write: isPretty ? (line: string) => output.write(prettyLine(redacted(line))) : write },
   )
   const notice = logger.isLevelEnabled('warn') ? 'warn' : 'error'
   output.onDropped = (lines) => logger[notice]({ lines }, 'lines are missing here: the log could not be written')

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { redacted } from '../lib/redacted.ts'
 import { runCommandLine } from './command-line.ts'
+import { ExitCode } from './exit-code.ts'
 import { lowerHelperThreads } from './helper-threads.ts'
 import type { ServeContext } from './serve.ts'
 
@@ -7,7 +9,7 @@ const context: ServeContext = {
   environment: process.env,
   signals: process,
   printLine: (text) => process.stdout.write(`${text}\n`),
-  printError: (text) => process.stderr.write(`${text}\n`),
+  printError: (text) => process.stderr.write(`${redacted(text)}\n`),
   readInput: async () => (await import('node:stream/consumers')).text(process.stdin),
   openOutput: async () => (await import('./standard-output.ts')).standardOutput(),
   createServer: async (config, memoryBytes, logger) => {
@@ -20,4 +22,10 @@ const context: ServeContext = {
 // A full disk or a reader that has gone ends no broker; what was to be said there is lost.
 process.stderr.on('error', () => {})
 
-process.exit(await runCommandLine(process.argv.slice(2), context))
+/** What Node.js would print of a crash may have a secret in it. */
+function crashed(error: unknown): never {
+  context.printError(error instanceof Error ? (error.stack ?? error.message) : String(error))
+  process.exit(ExitCode.failure)
+}
+
+process.exit(await runCommandLine(process.argv.slice(2), context).catch(crashed))

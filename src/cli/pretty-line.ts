@@ -1,3 +1,4 @@
+import { isPrintable, printable } from '../lib/printable.ts'
 import { sizeText } from './size-text.ts'
 
 /** One of pino's JSON lines for human eyes: `12:03:44.120 info  listening  host=127.0.0.1  port=5672`. */
@@ -6,7 +7,13 @@ export function prettyLine(line: string): string {
   const { level, time, msg, pid: _, err, ...fields } = JSON.parse(line) as PinoLine
   const rest = Object.entries(fields).map(([name, value]) => `  ${fieldText(name, value)}`)
   const stack = err?.stack ?? err?.message
-  const trace = stack === undefined ? '' : `\n    ${stack.replaceAll('\n', '\n    ')}`
+  const trace =
+    stack === undefined
+      ? ''
+      : stack
+          .split('\n')
+          .map((part) => `\n    ${printable(part)}`)
+          .join('')
   return `${time.slice(11, 23)} ${level.padEnd(5)} ${printable(msg ?? '')}${rest.join('')}${trace}\n`
 }
 
@@ -18,16 +25,11 @@ interface PinoLine {
   readonly err?: { readonly message?: string; readonly stack?: string }
 }
 
-/** Names that clients chose must not break lines or speak to the terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1).replace('\u007f', '\\u007f'))
-}
-
 /** `port=5672`; bytes as sizes: `limit=14.2GiB` for `limitBytes`. */
 function fieldText(name: string, value: unknown): string {
   if (typeof value === 'number' && value >= 1024 && name.endsWith('Bytes')) {
     return `${name.slice(0, -'Bytes'.length)}=${sizeText(value).replace(' ', '')}`
   }
-  const isWord = typeof value === 'string' && /^[^\s"\p{Cc}]+$/u.test(value)
+  const isWord = typeof value === 'string' && /^[^\s"]+$/u.test(value) && isPrintable(value)
   return `${name}=${isWord ? value : printable(JSON.stringify(value))}`
 }

@@ -22,7 +22,7 @@ export class FakeConnection implements OpeningConnection, TakingConnection, Fail
     isCongested: false,
     trouble: undefined,
   }
-  readonly log = new ConnectionLog(silentLogger, 1, '127.0.0.1:1')
+  readonly log = new ConnectionLog(new RareLines(silentLogger), 1, '127.0.0.1:1')
   readonly failures = new Failures(this, new RareLines(silentLogger))
   readonly reading = new Reading({ pause: () => this.#note('pause'), resume: () => this.#note('resume') })
   readonly input = { hold: () => this.#note('hold') }

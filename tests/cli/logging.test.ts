@@ -67,3 +67,25 @@ test('a pretty line shows the stack of an error below it', () => {
   })
   expect(prettyLine(line)).toBe('03:04:05.678 error failed\n    Error: x\n      at y\n')
 })
+
+test('secrets in the words of an error are hidden, in both forms of the log', () => {
+  for (const form of ['json', 'pretty'] as const) {
+    const { lines, log } = logger(form)
+    const error = new Error('cannot reach amqp://app:hush@host/ with {"password":"hush"} and Bearer hush.hush')
+    log.error(
+      { err: error, deep: { deeper: { secret: 'hush', list: [{ token: 'hush' }] } } },
+      'failed: pass=1 amqps://a:hush@b',
+    )
+    expect(lines.join()).toContain('(hidden)')
+    expect(lines.join()).not.toContain('hush')
+  }
+})
+
+test('the stack of an error begins no line of its own in the pretty log', () => {
+  const { lines, log } = logger('pretty')
+  log.error({ err: new Error('a\n12:00:00.000 info  forged\u001b[2J\u202e') }, 'failed')
+  const [first, ...rest] = lines.join('').trimEnd().split('\n')
+  expect(first).toContain('failed')
+  for (const line of rest) expect(line).toMatch(/^ {4}/)
+  for (const character of ['\u001b', '\u202e']) expect(lines.join('')).not.toContain(character)
+})

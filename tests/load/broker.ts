@@ -1,0 +1,94 @@
+/** The built broker in a process of its own, with a store in a new folder, and how much memory it takes. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { type Target, targetOf } from './load-client.ts'
+
+/** This file runs from dist. */
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const SAMPLE_MS = 100
+const MEBIBYTE = 1024 * 1024
+
+export interface LoadBroker {
+  readonly target: Target
+  /** Undefined for a broker that was there before. */
+  readonly memory: MemorySamples | undefined
+  stop(): Promise<void>
+}
+
+/** The resident memory of a process, as the system tells it (Linux). */
+export class MemorySamples {
+  readonly #pid: number
+  readonly #timer: NodeJS.Timeout
+  peakMb = 0
+  readonly idleMb: number
+
+  constructor(pid: number) {
+    this.#pid = pid
+    this.idleMb = this.nowMb()
+    this.#timer = setInterval(() => void this.nowMb(), SAMPLE_MS)
+  }
+
+  nowMb(): number {
+    try {
+      const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8'))?.[1] ?? '0'
+      const megabytes = Math.round((Number(kilobytes) * 1024) / MEBIBYTE)
+      this.peakMb = Math.max(this.peakMb, megabytes)
+      return megabytes
+    } catch {
+      return 0
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** A broker that runs already, at this URL. */
+export function runningBroker(url: string): LoadBroker {
+  return { target: targetOf(url), memory: undefined, stop: async () => {} }
+}
+
+export async function startBroker(options: readonly string[]): Promise<LoadBroker> {
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-load-'))
+  const args = ['--port', '0', '--log-format', 'json', '--data-dir', folder, ...options]
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  process.once('exit', () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const port = await portOf(child)
+  const memory = new MemorySamples(Number(child.pid))
+  return {
+    target: targetOf(`amqp://guest:guest@127.0.0.1:${port}/`),
+    memory,
+    stop: async () => {
+      memory.stop()
+      const exit = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exit
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Reads the log up to the end of the start, and lets the rest of it run out. */
+async function portOf(child: ChildProcess): Promise<number> {
+  if (child.stdout === null) throw new Error('the broker has no standard output')
+  const lines = createInterface({ input: child.stdout })
+  return await new Promise((resolve, reject) => {
+    let port = 0
+    lines.on('line', (line) => {
+      const entry: { readonly msg: string; readonly level: string; readonly port?: number } = JSON.parse(line)
+      port = entry.port ?? port
+      if (entry.msg === 'Server startup complete') resolve(port)
+      if (entry.level === 'error') console.error(line)
+    })
+    child.once('exit', (code) => reject(new Error(`the broker ended with ${code}; was it built?`)))
+  })
+}

@@ -1,0 +1,92 @@
+// npm run load -- [options]: puts a broker under load, or under attack, and prints what came of it and how a bystander fared.
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { runningBroker, startBroker } from './broker.ts'
+import { Bystander } from './bystander.ts'
+import { type Figures, SCENARIOS, type Scenario } from './scenarios.ts'
+
+const USAGE = `Usage: npm run load -- [options]
+  --only NAMES   scenarios, with commas between: ${Object.keys(SCENARIOS).join(', ')}
+  --seconds N    how long each lasts (default: each has its own; flood by hand: 600)
+  --scale N      of the numbers of connections and messages, so much (default 1)
+  --url URL      a broker that runs already, amqp:// or amqps:// (default: one is started for each scenario)
+  --help         print this
+
+Exit code 0 when the bystander's messages took less than 50 ms (p99) in each, and memory stayed where it should; 1 when not.`
+
+const P99_MS_MAX = 50
+const LIMIT_SHARE_MAX = 1.2
+
+interface Options {
+  readonly seconds: number | undefined
+  readonly scale: number
+  readonly url: string | undefined
+}
+
+/** Runs one; whether it went as it should. */
+async function run(name: string, scenario: Scenario, { seconds, scale, url }: Options): Promise<boolean> {
+  const broker = url === undefined ? await startBroker(scenario.broker) : runningBroker(url)
+  const bystander = await Bystander.start(broker.target)
+  try {
+    const figures = await scenario.run(broker, { seconds: seconds ?? scenario.seconds, scale })
+    const failure = bystander.failure
+    const latency = await bystander.stop()
+    const ms = (us = Number.NaN): number => Number((us / 1000).toPrecision(3))
+    const peakMb = broker.memory?.peakMb
+    const { limitMb } = scenario
+    const isMemoryFine = peakMb === undefined || limitMb === undefined || peakMb <= limitMb * LIMIT_SHARE_MAX
+    const isWell = failure === undefined && ms(latency?.p99) < P99_MS_MAX && isMemoryFine
+    const limit = limitMb === undefined ? '' : ` of ${limitMb}`
+    const rows: Figures = {
+      ...figures,
+      'bystander ms p50/p99/max': [latency?.p50, latency?.p99, latency?.max].map(ms).join(' / '),
+      ...(peakMb === undefined
+        ? {}
+        : { 'RSS at most': `${peakMb}${limit} MB (${broker.memory?.idleMb} at the start)` }),
+      ...(failure === undefined ? {} : { 'bystander ended': failure }),
+    }
+    console.log(`${isWell ? 'ok  ' : 'MISS'} ${name}: ${scenario.description}`)
+    for (const [what, figure] of Object.entries(rows)) if (figure !== '') console.log(`       ${what}: ${figure}`)
+    return isWell
+  } finally {
+    await broker.stop()
+  }
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string' },
+      seconds: { type: 'string' },
+      scale: { type: 'string', default: '1' },
+      url: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
+  const names = values.only?.split(',') ?? Object.keys(SCENARIOS)
+  const unknown = names.find((name) => SCENARIOS[name] === undefined)
+  if (unknown !== undefined) throw new Error(`there is no scenario '${unknown}'`)
+  const seconds = values.seconds === undefined ? undefined : numberOf('seconds', values.seconds, 1, 3600)
+  const options = { seconds, scale: numberOf('scale', values.scale, 0.001, 10), url: values.url }
+  console.log(`Node.js ${process.version}, ${availableParallelism()} processors`)
+  let isWell = true
+  for (const name of names) isWell = (await run(name, SCENARIOS[name] as Scenario, options)) && isWell
+  return isWell ? 0 : 1
+}
+
+function numberOf(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (!(value >= min && value <= max)) throw new Error(`--${name} is '${text}': must be from ${min} to ${max}`)
+  return value
+}
+
+process.exit(
+  await main().catch((error: unknown) => {
+    console.error(`load: ${error instanceof Error ? error.message : error}`)
+    return 2
+  }),
+)
