@@ -15,6 +15,8 @@ export interface LookAhead {
   readonly index: number
   /** How often the message was delivered. */
   readonly deliveries: number
+  /** The number of the next one among those that came back, where their order counts; infinite when it is none of these. */
+  readonly nextReturn: number
   /** Finds the next one. Between two calls without `refresh`, nothing else may happen to the messages. */
   next(whenReadable: () => void): LookState
   /** Something else may have happened. */
@@ -42,6 +44,8 @@ export function lookThrough(
   goOn()
 }
 
+const NO_RETURN = Number.POSITIVE_INFINITY
+
 /** A log, as a look at it knows it. */
 export interface LookedAtLog {
   readonly ready: ReadyPositions
@@ -55,20 +59,25 @@ export interface LookedAtLog {
 interface Position {
   readonly segment: Segment
   readonly index: number
+  /** As `nextReturn`. */
+  readonly number: number
 }
 
 /** Behind this place; of the segment only its sequence, since another log may have it by now. */
 interface Place {
   readonly sequence: number
   readonly index: number
+  readonly number: number
 }
 
 export class LogLook implements LookAhead {
   index = -1
   readonly #log: LookedAtLog
   #segment: Segment | undefined
-  #last: Place = { sequence: -1, index: -1 }
+  #last: Place = { sequence: -1, index: -1, number: -1 }
   #positions: Iterator<Position> | undefined
+  /** The next one, when that was looked at already. */
+  #upcoming: IteratorResult<Position> | undefined
   /** Read back for this. */
   #loaded: Segment | undefined
 
@@ -86,10 +95,10 @@ export class LogLook implements LookAhead {
   }
 
   next(whenReadable: () => void): LookState {
-    this.#positions ??= positionsBehind(this.#log.ready, this.#last)
-    const next = this.#positions.next()
+    const next = this.#following()
+    this.#upcoming = undefined
     if (next.done === true) return 'end'
-    const { segment, index } = next.value
+    const { segment, index, number } = next.value
     this.#unload(segment)
     if (!segment.isResident) {
       this.#loaded = segment
@@ -98,12 +107,23 @@ export class LogLook implements LookAhead {
     }
     this.#segment = segment
     this.index = index
-    this.#last = { sequence: segment.sequence, index }
+    this.#last = { sequence: segment.sequence, index, number }
     return 'found'
   }
 
+  get nextReturn(): number {
+    this.#upcoming = this.#following()
+    return this.#upcoming.done === true ? NO_RETURN : this.#upcoming.value.number
+  }
+
+  #following(): IteratorResult<Position> {
+    if (this.#upcoming !== undefined) return this.#upcoming
+    this.#positions ??= positionsBehind(this.#log.ready, this.#last)
+    return this.#positions.next()
+  }
+
   refresh(): void {
-    this.#positions = undefined
+    this.#positions = this.#upcoming = undefined
   }
 
   end(): void {
@@ -127,14 +147,16 @@ function* positionsBehind(ready: ReadyPositions, last: Place): Generator<Positio
   for (; returned.length > 0; returned.shift()) {
     const segment = returned.firstSegment()
     const index = returned.firstIndex()
-    if (isBehind(segment, index)) yield { segment, index }
+    const number = returned.firstNumber
+    const isUnseen = ready.returnOrder === undefined ? isBehind(segment, index) : number > last.number
+    if (isUnseen) yield { segment, index, number }
   }
   const { cursor, cursorIndex } = ready
   for (let segment = cursor, from = cursorIndex; segment !== undefined; segment = segment.next, from = 0) {
     if (segment.sequence < last.sequence) continue
     const first = segment.sequence === last.sequence ? Math.max(from, last.index + 1) : from
     for (let index = first; index < segment.count; index++) {
-      if (!segment.isPassed(index)) yield { segment, index }
+      if (!segment.isPassed(index)) yield { segment, index, number: NO_RETURN }
     }
   }
 }

@@ -15,7 +15,7 @@ import { purgeReady } from './purge-ready.ts'
 import { NO_BYTES, QueueBytes } from './queue-bytes.ts'
 import { NOTHING_READY, ReadyPositions } from './ready-positions.ts'
 import type { RecordSource } from './record.ts'
-import type { RequeuedPositions } from './requeued.ts'
+import type { RequeuedPositions, ReturnOrder } from './requeued.ts'
 import { deliveriesBefore, Segment } from './segment.ts'
 import { SegmentChain } from './segment-chain.ts'
 import type { SegmentPool } from './segment-pool.ts'
@@ -37,6 +37,7 @@ export class QueueLog {
   /** Its own from the first segment on, as is `#ready`. */
   #bytes = NO_BYTES
   #ready = NOTHING_READY
+  #returnOrder: ReturnOrder | undefined
   /** Until the cursor is behind it. */
   #deliveredBefore: DeliveredBefore | undefined
 
@@ -56,6 +57,17 @@ export class QueueLog {
   /** … and of those that were taken and are not settled. */
   get unackedBytes(): number {
     return this.#ready.countedBytes().unacked
+  }
+
+  /** From now on, what comes back is due in the order in which it came back to all logs with this order. */
+  set returnOrder(order: ReturnOrder) {
+    this.#returnOrder = order
+    if (this.#ready !== NOTHING_READY) this.#ready.returnOrder = order
+  }
+
+  /** The number of the next one that came back, where their order counts; infinite when there is none. */
+  get nextReturn(): number {
+    return this.#ready.requeued.firstNumber
   }
 
   append(source: RecordSource): void {
@@ -244,6 +256,7 @@ export class QueueLog {
     if (this.#ready === NOTHING_READY) {
       this.#bytes = new QueueBytes()
       this.#ready = new ReadyPositions(this.#bytes)
+      this.#ready.returnOrder = this.#returnOrder
     }
     segment.log = this
     if (this.#ready.cursor === undefined) this.#ready.moveCursor(segment, 0)

@@ -4,12 +4,14 @@
  */
 import { PositionSet } from './position-set.ts'
 import { NO_BYTES, type QueueBytes } from './queue-bytes.ts'
-import { NONE_REQUEUED, RequeuedPositions } from './requeued.ts'
+import { NONE_REQUEUED, RequeuedPositions, type ReturnOrder } from './requeued.ts'
 import type { Segment } from './segment.ts'
 
 export class ReadyPositions {
   /** Those that came back: they are due first. */
   requeued = NONE_REQUEUED
+  /** Where they are due in the order in which they came back. */
+  returnOrder: ReturnOrder | undefined
   /** The cursor stands in front of a record of this segment, or at its end; undefined while there is no segment. */
   cursor: Segment | undefined
   cursorIndex = 0
@@ -76,7 +78,7 @@ export class ReadyPositions {
     // The cursor has yet to come to what was taken from behind it.
     if (this.isBehindCursor(segment, index)) segment.taken?.remove(index)
     else {
-      if (this.requeued === NONE_REQUEUED) this.requeued = new RequeuedPositions()
+      if (this.requeued === NONE_REQUEUED) this.requeued = new RequeuedPositions(this.returnOrder)
       this.requeued.insert(segment, index)
     }
   }

@@ -1,24 +1,57 @@
 /**
  * The positions of a queue that were delivered and came back. They lie before the read cursor and are delivered first,
- * the oldest first. Neighbours of one segment are a run, as nearly all are that came back together; runs never overlap and
+ * the oldest first, or the one first that came back first. Neighbours of one segment are a run, as nearly all are that came back together; runs never overlap and
  * are a binary heap, so that no order in which positions come back is slow.
  */
 import type { Segment } from './segment.ts'
 
+/**
+ * Counts what comes back to the logs of one queue that delivers it in the order in which it came back, whatever its positions. A run
+ * consists of neighbours that came back one after the other then.
+ */
+export interface ReturnOrder {
+  /** The number of the next one. */
+  next: number
+}
+
 export class RequeuedPositions {
   length = 0
+  readonly #order: ReturnOrder | undefined
   #segments: Segment[] = []
   #firsts: number[] = []
   /** Where the runs end: behind their last position. */
   #ends: number[] = []
+  /** The number of its first position, where the order counts. */
+  #numbers: number[] = []
   /** The slot of the run that grew last, -1 when it may be elsewhere by now. */
   #grown = -1
+  /** The number of the position that came last. */
+  #lastNumber = -1
+
+  /** With an order, they are due in the order in which they come. */
+  constructor(order?: ReturnOrder) {
+    this.#order = order
+  }
 
   insert(segment: Segment, index: number): void {
     this.length++
-    if (!this.#grow(this.#grown, segment, index) && !this.#grow(0, segment, index)) {
-      this.#insertRun(segment, index, index + 1)
+    if (this.#order !== undefined) this.#insertLast(segment, index, this.#order.next++)
+    else if (!this.#grow(this.#grown, segment, index) && !this.#grow(0, segment, index)) {
+      this.#insertRun(segment, index, index + 1, 0)
     }
+  }
+
+  #insertLast(segment: Segment, index: number, number: number): void {
+    const slot = this.#grown
+    const isNext = slot >= 0 && this.#segments[slot] === segment && this.#ends[slot] === index
+    if (isNext && this.#lastNumber === number - 1) this.#ends[slot] = index + 1
+    else this.#insertRun(segment, index, index + 1, number)
+    this.#lastNumber = number
+  }
+
+  /** The number of the first one, where the order counts; infinite when there is none. */
+  get firstNumber(): number {
+    return this.length === 0 ? Number.POSITIVE_INFINITY : (this.#numbers[0] as number)
   }
 
   firstSegment(): Segment {
@@ -33,17 +66,20 @@ export class RequeuedPositions {
   shift(): void {
     this.length--
     const next = (this.#firsts[0] as number) + 1
-    if (next < (this.#ends[0] as number)) this.#firsts[0] = next
-    else this.#shiftRun()
+    if (next < (this.#ends[0] as number)) {
+      this.#firsts[0] = next
+      if (this.#order !== undefined) this.#numbers[0] = (this.#numbers[0] as number) + 1
+    } else this.#shiftRun()
   }
 
   /** The same positions, of which taking one away changes nothing here. */
   copy(): RequeuedPositions {
-    const copy = new RequeuedPositions()
+    const copy = new RequeuedPositions(this.#order)
     copy.length = this.length
     copy.#segments = this.#segments.slice()
     copy.#firsts = this.#firsts.slice()
     copy.#ends = this.#ends.slice()
+    copy.#numbers = this.#numbers.slice()
     return copy
   }
 
@@ -55,15 +91,18 @@ export class RequeuedPositions {
   remove(segment: Segment, index: number): boolean {
     const slot = this.#slotOf(segment, index)
     if (slot < 0) return false
-    const runs = this.#segments.map((at, run) => [at, this.#firsts[run] as number, this.#ends[run] as number] as const)
+    const [segments, firsts, ends, numbers] = [this.#segments, this.#firsts, this.#ends, this.#numbers]
     this.clear()
-    for (const [run, [at, first, end]] of runs.entries()) {
-      if (run !== slot) this.#addRun(at, first, end)
+    for (const [run, at] of segments.entries()) {
+      const [first, end, number] = [firsts[run] as number, ends[run] as number, numbers[run] as number]
+      if (run !== slot) this.#addRun(at, first, end, number)
       else {
-        if (first < index) this.#addRun(at, first, index)
-        if (index + 1 < end) this.#addRun(at, index + 1, end)
+        if (first < index) this.#addRun(at, first, index, number)
+        if (index + 1 < end) this.#addRun(at, index + 1, end, this.#order && number + index + 1 - first)
       }
     }
+    // The run that is in the last slot need not be the one that came last.
+    if (this.#order !== undefined) this.#grown = -1
     return true
   }
 
@@ -96,6 +135,7 @@ export class RequeuedPositions {
     this.#segments = []
     this.#firsts = []
     this.#ends = []
+    this.#numbers = []
     this.#grown = -1
   }
 
@@ -117,22 +157,23 @@ export class RequeuedPositions {
     return (this.#firsts[slot] as number) <= index && index < (this.#ends[slot] as number)
   }
 
-  #addRun(segment: Segment, first: number, end: number): void {
+  #addRun(segment: Segment, first: number, end: number, number = 0): void {
     this.length += end - first
-    this.#insertRun(segment, first, end)
+    this.#insertRun(segment, first, end, number)
   }
 
-  #insertRun(segment: Segment, first: number, end: number): void {
+  #insertRun(segment: Segment, first: number, end: number, number: number): void {
     let slot = this.#segments.push(segment) - 1
     this.#firsts.push(first)
     this.#ends.push(end)
+    this.#numbers.push(number)
     while (slot > 0) {
       const parent = (slot - 1) >>> 1
-      if (!this.#isBehind(parent, segment, first)) break
+      if (!this.#isBehind(parent, segment, first, number)) break
       this.#move(parent, slot)
       slot = parent
     }
-    this.#put(slot, segment, first, end)
+    this.#put(slot, segment, first, end, number)
     this.#grown = slot
   }
 
@@ -141,35 +182,42 @@ export class RequeuedPositions {
     const segment = this.#segments.pop() as Segment
     const first = this.#firsts.pop() as number
     const end = this.#ends.pop() as number
+    const number = this.#numbers.pop() as number
     const { length } = this.#segments
     if (length === 0) return
     let slot = 0
     for (let child = 1; child < length; child = slot * 2 + 1) {
       const right = child + 1
-      if (right < length && this.#isBehind(child, this.#segments[right] as Segment, this.#firsts[right] as number)) {
-        child = right
-      }
-      if (this.#isBehind(child, segment, first)) break
+      if (right < length && this.#isRunBehind(child, right)) child = right
+      if (this.#isBehind(child, segment, first, number)) break
       this.#move(child, slot)
       slot = child
     }
-    this.#put(slot, segment, first, end)
+    this.#put(slot, segment, first, end, number)
   }
 
-  /** Whether the run in this slot comes behind the position. */
-  #isBehind(slot: number, segment: Segment, index: number): boolean {
+  #isRunBehind(slot: number, other: number): boolean {
+    const [segment, first] = [this.#segments[other] as Segment, this.#firsts[other] as number]
+    return this.#isBehind(slot, segment, first, this.#numbers[other] as number)
+  }
+
+  /** Whether the run in this slot comes behind the position with this number. */
+  #isBehind(slot: number, segment: Segment, index: number, number: number): boolean {
+    if (this.#order !== undefined) return (this.#numbers[slot] as number) > number
     const at = this.#segments[slot] as Segment
     return at.sequence > segment.sequence || (at === segment && (this.#firsts[slot] as number) > index)
   }
 
   #move(from: number, to: number): void {
-    this.#put(to, this.#segments[from] as Segment, this.#firsts[from] as number, this.#ends[from] as number)
+    const [first, end, number] = [this.#firsts[from], this.#ends[from], this.#numbers[from]]
+    this.#put(to, this.#segments[from] as Segment, first as number, end as number, number as number)
   }
 
-  #put(slot: number, segment: Segment, first: number, end: number): void {
+  #put(slot: number, segment: Segment, first: number, end: number, number: number): void {
     this.#segments[slot] = segment
     this.#firsts[slot] = first
     this.#ends[slot] = end
+    this.#numbers[slot] = number
   }
 }
 

@@ -121,6 +121,18 @@ describe.each([
   })
 })
 
+retryTest('what has waited in a quorum queue comes first, in the order of its times', async () => {
+  const queue = await declare(retries('all', 40), QUORUM)
+  channel.publishTo(queue, '1', '2', '3')
+  for (let count = 0; count < 3; count++) await channel.get(queue)
+  for (const tag of [3, 1]) channel.nack(tag)
+  channel.publish({ routingKey: queue, body: 'high', properties: { priority: 9 } })
+  await expect
+    .poll(async () => (await channel.call('queue.declare', { queue, passive: true })).args.messageCount)
+    .toBe(3)
+  expect(await channel.drain(queue)).toEqual(['3', '1', 'high'])
+})
+
 retryTest('a queue with something that waits is not deleted as an empty one', async () => {
   const queue = await declare(retries('all', AN_HOUR_MS))
   channel.publishTo(queue, 'a')

@@ -278,3 +278,16 @@ leveretOnly('a server of its own')('a virtual host may have quorum as the type o
     await own.stop()
   }
 })
+
+const returnsTest = differsFromRabbit310('it knows no priorities in quorum queues')
+
+returnsTest('what comes back is due before all else, in the order in which it came back', async () => {
+  const queue = await quorumQueue()
+  publish(queue, undefined, 9, undefined, undefined, 9, undefined)
+  const bodies: string[] = []
+  for (let count = 0; count < 5; count++) bodies.push(String((await channel.get(queue))?.content.body))
+  expect(bodies).toEqual(['9 1', '9 4', '- 0', '- 2', '- 3'])
+  for (const tag of [4, 2, 5, 1, 3]) channel.nack(tag)
+  publish(queue, 9)
+  expect(await channel.drain(queue)).toEqual(['- 2', '9 4', '- 3', '9 1', '- 0', '- 5', '9 0'])
+})

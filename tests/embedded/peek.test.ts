@@ -93,3 +93,25 @@ test('peeking at nothing, at what is not there and with wrong options', async ()
   await expect(broker.peek('empty', { count: 10_001 })).rejects.toThrow(RangeError)
   await expect(broker.peek('empty', { counts: 1 } as object)).rejects.toThrow("did you mean 'count'?")
 })
+
+test('what came back to a quorum queue is shown first, in the order in which it came back', async () => {
+  broker.declareQueue('qq', { arguments: { 'x-queue-type': 'quorum' } })
+  for (const [body, priority] of [
+    ['1', 0],
+    ['2', 9],
+    ['3', 0],
+    ['4', 9],
+    ['5', 0],
+  ] as const) {
+    broker.publish('', 'qq', body, { priority })
+  }
+  const taken = new Map<string, number>()
+  for (let count = 0; count < 4; count++) {
+    const message = await broker.get('qq')
+    if (message !== undefined) taken.set(message.body.toString(), message.deliveryTag)
+  }
+  for (const body of ['3', '2', '1', '4']) broker.nack(taken.get(body) as number)
+  expect(bodies(await broker.peek('qq', { count: 9 }))).toEqual(['3', '2', '1', '4', '5'])
+  expect(bodies(await broker.peek('qq', { count: 3 }))).toEqual(['3', '2', '1'])
+  for (const body of ['3', '2', '1', '4', '5']) expect((await broker.get('qq'))?.body.toString()).toBe(body)
+})

@@ -21,10 +21,13 @@ function takeAll(requeued: RequeuedPositions): [number, number][] {
 }
 
 describe('RequeuedPositions', () => {
-  test('behaves like a sorted list', () => {
+  test.each([
+    ['a sorted list', undefined],
+    ['a queue, where the order counts', { next: 7 }],
+  ])('behaves like %s', (_name, order) => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-        const requeued = new RequeuedPositions()
+        const requeued = new RequeuedPositions(order)
         let model: [number, number][] = []
         for (const one of operations) {
           if (one === 'clear') {
@@ -42,11 +45,32 @@ describe('RequeuedPositions', () => {
           } else if (!model.some(([segment, index]) => segment === one.segment && index === one.index)) {
             requeued.insert(segments[one.segment] as Segment, one.index)
             model.push([one.segment, one.index])
-            model.sort(([a, i], [b, j]) => a - b || i - j)
+            if (order === undefined) model.sort(([a, i], [b, j]) => a - b || i - j)
           }
           expect(requeued.length).toBe(model.length)
         }
+        expect(takeAll(requeued.copy())).toEqual(model)
         expect(takeAll(requeued)).toEqual(model)
+      }),
+    )
+  })
+
+  test('tells the numbers of those that came back, of several lists with one order', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.tuple(fc.nat(3), fc.nat(9)), { selector: String }), (positions) => {
+        const order = { next: 0 }
+        const lists = [new RequeuedPositions(order), new RequeuedPositions(order)] as const
+        for (const [segment, index] of positions) {
+          lists[segment % 2 === 0 ? 0 : 1].insert(segments[segment] as Segment, index)
+        }
+        const taken: [number, number][] = []
+        for (let left = positions.length; left > 0; left--) {
+          const first = lists[0].firstNumber < lists[1].firstNumber ? lists[0] : lists[1]
+          expect(first.firstNumber).toBe(taken.length)
+          taken.push([first.firstSegment().sequence, first.firstIndex()])
+          first.shift()
+        }
+        expect(taken).toEqual(positions)
       }),
     )
   })

@@ -8,6 +8,8 @@ export interface LevelRules {
   readonly levelMax: number
   /** Messages that are not persistent survive a restart, too. */
   readonly keepsAll: boolean
+  /** What came back is due before all else, in the order in which it came back. */
+  readonly returnsFirst: boolean
   levelOf(message: RecordSource): number
   /** The level that is due, of those that have messages: there is one. */
   next(ready: LevelSet): number
@@ -21,6 +23,7 @@ export interface LevelRules {
 export class EveryPriority implements LevelRules {
   readonly levelMax: number
   readonly keepsAll = false
+  readonly returnsFirst = false
 
   constructor(levelMax: number) {
     this.levelMax = levelMax
@@ -48,10 +51,11 @@ const NORMAL_PRIORITY_MAX = 4
 /** So many high ones come before a normal one. */
 const HIGH_IN_A_ROW = 2
 
-/** The two levels of a quorum queue, which take turns: two of the high one, then one of the normal one. */
+/** The two levels of a quorum queue, which take turns: two of the high one, then one of the normal one. What came back is in no turn. */
 export class HighAndNormal implements LevelRules {
   readonly levelMax = HIGH
   readonly keepsAll = true
+  readonly returnsFirst = true
   #turn = 0
 
   levelOf(message: RecordSource): number {

@@ -44,11 +44,12 @@ export class LevelsLook implements LookAhead {
 
   next(whenReadable: () => void): LookState {
     while (this.#left > 0) {
-      const level = this.#rules.next(this.#ready)
+      const returned = this.#rules.returnsFirst ? this.#nextReturned() : undefined
+      const level = returned ?? this.#rules.next(this.#ready)
       const look = this.#looks[level] as LookAhead // a level with messages has one
       const state = look.next(whenReadable)
       if (state === 'found') {
-        this.#rules.taken()
+        if (returned === undefined) this.#rules.taken()
         this.#found = look
       }
       if (state !== 'end') return state
@@ -56,6 +57,17 @@ export class LevelsLook implements LookAhead {
       this.#left--
     }
     return 'end'
+  }
+
+  /** The level of the message that came back first, of those that are left; undefined when none has. */
+  #nextReturned(): number | undefined {
+    const first = this.nextReturn
+    if (first === Number.POSITIVE_INFINITY) return undefined
+    return this.#looks.findIndex((look) => look?.nextReturn === first)
+  }
+
+  get nextReturn(): number {
+    return Math.min(...this.#looks.map((look) => look?.nextReturn ?? Number.POSITIVE_INFINITY))
   }
 
   refresh(): void {

@@ -1,10 +1,11 @@
 /**
  * The messages of a queue with priorities: a log for each level, made when its first message comes. What is due next is the
- * oldest message of the level that its rules name. A message that comes back does so to its level.
+ * oldest message of the level that its rules name. A message that comes back does so to its level, or is due before all levels.
  */
 import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
+import type { ReturnOrder } from '../../../storage/requeued.ts'
 import type { Segment, SegmentLog } from '../../../storage/segment.ts'
 import type { Discards } from './discards.ts'
 import type { LevelRules } from './level-rules.ts'
@@ -19,6 +20,8 @@ export class PriorityMessages implements QueueMessages {
   readonly discards?: Discards
   readonly #logs: QueueLogs
   readonly #rules: LevelRules
+  /** Where what came back is due first. */
+  readonly #returnOrder: ReturnOrder | undefined
   /** By level. */
   readonly #levels: (QueueLog | undefined)[] = []
   readonly #levelOf = new Map<SegmentLog, number>()
@@ -31,6 +34,7 @@ export class PriorityMessages implements QueueMessages {
     this.#logs = logs
     if (discards !== undefined) this.discards = discards
     this.#rules = rules
+    this.#returnOrder = rules.returnsFirst ? { next: 0 } : undefined
     this.#ready = new LevelSet(rules.levelMax + 1)
     this.#log = this.#admit(0, logs.first())
     this.isRecorded = this.#log.isRecorded
@@ -75,8 +79,9 @@ export class PriorityMessages implements QueueMessages {
   }
 
   take(isUnacked: boolean): void {
-    const level = this.#rules.next(this.#ready)
-    this.#rules.taken()
+    const returned = this.#nextReturned()
+    const level = returned ?? this.#rules.next(this.#ready)
+    if (returned === undefined) this.#rules.taken()
     const log = this.#levels[level] as QueueLog // a level with messages has a log
     this.#log = log
     log.take(isUnacked)
@@ -144,14 +149,29 @@ export class PriorityMessages implements QueueMessages {
     this.#ready.clear()
   }
 
+  /** The level of the message that came back first, where that is due first; undefined when there is none. */
+  #nextReturned(): number | undefined {
+    if (this.#returnOrder === undefined) return undefined
+    let found: number | undefined
+    let first = Number.POSITIVE_INFINITY
+    for (let level = 0; level < this.#levels.length; level++) {
+      const number = this.#levels[level]?.nextReturn ?? first
+      if (number >= first) continue
+      first = number
+      found = level
+    }
+    return found
+  }
+
   #next(): QueueLog {
-    return this.#levels[this.#rules.next(this.#ready)] as QueueLog // a level with messages has a log
+    return this.#levels[this.#nextReturned() ?? this.#rules.next(this.#ready)] as QueueLog // a level with messages has a log
   }
 
   #admit(level: number, log: QueueLog): QueueLog {
     while (this.#levels.length < level) this.#levels.push(undefined)
     this.#levels[level] = log
     this.#levelOf.set(log, level)
+    if (this.#returnOrder !== undefined) log.returnOrder = this.#returnOrder
     log.whenLeftOut = () => this.#recount(log, -1)
     if (log.readyCount > 0) this.#recount(log, log.readyCount)
     return log

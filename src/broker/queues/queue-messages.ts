@@ -43,7 +43,7 @@ export interface QueueMessages {
   settle(segment: Segment, index: number): void
   /** So is one that was not. */
   finish(segment: Segment, index: number): void
-  /** A message that was taken becomes ready again, in its old place. */
+  /** A message that was taken becomes ready again: in its old place, or before all others. */
   requeue(segment: Segment, index: number): unknown
   /** Drops all ready messages; how many there were. */
   purge(): number
