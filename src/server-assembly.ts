@@ -20,10 +20,13 @@ import { type Clock, SystemClock } from './lib/clock.ts'
 import { guarded } from './lib/guarded.ts'
 import { type Logger, steadyLogger } from './lib/logger.ts'
 import { memoryFigures } from './lib/memory-figures.ts'
+import type { Networks } from './lib/networks.ts'
 import { oldSpaceBytes } from './lib/old-space.ts'
 import { RareLines } from './lib/rare-lines.ts'
 import { leveretVersion } from './lib/version.ts'
+import type { ListenOptions } from './listeners/listen-options.ts'
 import { Listeners } from './listeners/listeners.ts'
+import type { TlsOptions } from './listeners/tls-options.ts'
 import { logins, userList } from './server-auth.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
@@ -42,6 +45,10 @@ export interface ServerParts {
   /** Undefined for the permissions in the storage; with an authenticator, every user may do everything then. */
   readonly authorizer: Authorizer | undefined
   readonly hooks: ServerHooks
+  /** Where `listen` listens; undefined for the address and the port of the configuration. */
+  readonly listeners: readonly ListenOptions[] | undefined
+  readonly tls: TlsOptions | undefined
+  readonly proxies: Networks | undefined
 }
 
 /** When code in the process may use the server. Both throw Error. */
@@ -113,8 +120,11 @@ export class ServerAssembly {
       logger,
       rareLines: this.rareLines,
       now,
+      wallMs: () => clock.wallMs(),
       handshakeTimeoutMs: config.handshakeTimeoutMs,
       waitingMax: { inAll: config.loginSocketsMax, perAddress: config.loginSocketsPerAddressMax },
+      tls: parts.tls,
+      proxies: parts.proxies,
       amqp: (arrival) => this.connections.accept(arrival),
     })
     this.memoryWatch = new MemoryWatch({

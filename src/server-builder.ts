@@ -21,7 +21,11 @@ import {
 } from './lib/checks.ts'
 import { type Logger, silentLogger } from './lib/logger.ts'
 import { MECHANISM_NAMES } from './lib/mechanism-names.ts'
+import type { Networks } from './lib/networks.ts'
 import { processMemoryBytes } from './lib/process-memory.ts'
+import { type ListenOptions, PROTOCOLS } from './listeners/listen-options.ts'
+import { checkListeners, checkTls, proxyNetworks } from './listeners/option-checks.ts'
+import type { TlsOptions } from './listeners/tls-options.ts'
 import { Server } from './server.ts'
 import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
 import type { ServerHooks } from './server-hooks.ts'
@@ -34,6 +38,9 @@ export class ServerBuilder {
   #authenticator: Authenticator | undefined
   #authorizer: Authorizer | undefined
   #hooks: ServerHooks = {}
+  #listeners: readonly ListenOptions[] | undefined
+  #tls: TlsOptions | undefined
+  #proxies: Networks | undefined
 
   /** Adds to what was configured before. Throws TypeError, with the nearest name, for a setting that there is not. */
   withConfig(config: Partial<ServerConfig>): this {
@@ -50,6 +57,32 @@ export class ServerBuilder {
   /** The TCP port to listen on, 0 for a free one. Default 5672. */
   withPort(port: number): this {
     return this.withConfig({ port })
+  }
+
+  /**
+   * Where `listen` listens, in place of the one address and port: ports with and without TLS, and Unix sockets. Throws TypeError
+   * or RangeError, naming the field.
+   */
+  withListeners(listeners: readonly ListenOptions[]): this {
+    checkListeners(listeners)
+    this.#listeners = listeners.map((listener) => ({ ...listener }))
+    return this
+  }
+
+  /** The certificate of the listeners that use TLS, and what they ask of clients. Throws TypeError or RangeError. */
+  withTls(tls: TlsOptions): this {
+    checkTls(tls)
+    this.#tls = { ...tls }
+    return this
+  }
+
+  /**
+   * Clients from these networks (`10.0.0.0/8`, an address, `unix` for Unix sockets) come through a proxy, which has to say
+   * in a PROXY header, version 1 or 2, who they are. Throws TypeError or RangeError.
+   */
+  withProxyProtocol(options: { readonly networks: readonly string[] }): this {
+    this.#proxies = proxyNetworks(options)
+    return this
   }
 
   /** What clients are held to: channels per connection, bytes per frame, bytes per message body. */
@@ -99,6 +132,8 @@ export class ServerBuilder {
     const memoryLimitBytes = Math.floor(processMemoryBytes() * MEMORY_LIMIT_SHARE)
     const config: ServerConfig = { ...DEFAULT_SERVER_CONFIG, memoryLimitBytes, ...given(this.#config) }
     checkOptions('withConfig', config, CONFIG)
+    if (this.#tls === undefined && this.#listeners?.some(({ protocol }) => PROTOCOLS[protocol].isSecure))
+      throw new TypeError('a listener with TLS needs a certificate: see withTls')
     return new Server({
       config,
       storage: this.#storage ?? new MemoryStorage(),
@@ -106,6 +141,9 @@ export class ServerBuilder {
       authenticator: this.#authenticator,
       authorizer: this.#authorizer,
       hooks: this.#hooks,
+      listeners: this.#listeners,
+      tls: this.#tls,
+      proxies: this.#proxies,
     })
   }
 }

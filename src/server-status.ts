@@ -3,6 +3,7 @@ import type { BrokerStats } from './broker/statistics/broker-stats.ts'
 
 /** What a program is told that uses a server before or after its time. */
 export const NOT_RUNNING = 'the server is not running: call start() or listen() first'
+export const NOT_LISTENING = 'the server does not listen yet: call listen() first'
 export const STOPPED = 'the broker was stopped: build another one'
 
 /** What holds publishers back. */

@@ -12,12 +12,12 @@ import type { EmbeddedUsers } from './embedded/embedded-users.ts'
 import type { Transactions } from './embedded/transactions.ts'
 import { checkOptions, wholeNumber } from './lib/checks.ts'
 import { addressText } from './lib/peer.ts'
-import type { ListenAddress } from './listeners/listen-options.ts'
+import type { ListenAddress, ListenOptions } from './listeners/listen-options.ts'
 import { parseAddress } from './server-address.ts'
 import { ServerAssembly, type ServerParts } from './server-assembly.ts'
 import type { ServerConfig } from './server-config.ts'
 import { openStorage, restoreServer, type ServerRecovery } from './server-recovery.ts'
-import { type AlarmName, type Health, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
+import { type AlarmName, type Health, NOT_LISTENING, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
 
 const CLOSED_BY_PROGRAM = "broker forced connection closure with reason 'closed by the program'"
 const { shutdownGraceMs } = NUMBER_SETTINGS
@@ -37,6 +37,7 @@ export class Server {
   readonly #parts: ServerAssembly
   /** Who it asks instead of the users in the storage. */
   readonly #authenticator: Authenticator | undefined
+  readonly #listeners: readonly ListenOptions[]
   #state: ServerState = 'stopped'
   #start: Promise<void> | undefined
   #shutdown: Promise<void> | undefined
@@ -46,6 +47,8 @@ export class Server {
     this.#config = parts.config
     this.#storage = parts.storage
     this.#authenticator = parts.authenticator
+    const { bind, port } = parts.config
+    this.#listeners = parts.listeners ?? [{ protocol: 'amqp', host: bind, port }]
     this.#parts = new ServerAssembly(parts, {
       requireRunning: () => this.#requireRunning(),
       requireServing: () => {
@@ -129,12 +132,12 @@ export class Server {
     return this.#parts.listeners.addresses
   }
 
-  /** `amqp://` URL of the first address, without user and password. */
+  /** `amqp://` or `amqps://` URL of the first port that speaks AMQP, without user and password. */
   get url(): string {
-    const address = this.addresses[0]
-    if (address === undefined && this.#shutdown !== undefined) throw new Error(STOPPED)
-    if (address === undefined) throw new Error('the server does not listen yet: call listen() first')
-    return `amqp://${addressText(address.host, address.port)}`
+    if (this.addresses.length === 0) throw new Error(this.#shutdown === undefined ? NOT_LISTENING : STOPPED)
+    const address = this.addresses.find(({ path, protocol }) => path === undefined && protocol.startsWith('amqp'))
+    if (address === undefined) throw new Error('the server listens on no port for AMQP')
+    return `${address.protocol}://${addressText(address.host, address.port)}`
   }
 
   /**
@@ -148,11 +151,11 @@ export class Server {
   }
 
   /**
-   * Starts, and listens on the configured address. Throws the system's error when the system refuses the port (EADDRINUSE,
-   * EACCES …), and shuts the server down then if this call has started it.
+   * Starts, and listens on all configured addresses. Throws the system's error when the system refuses one (EADDRINUSE,
+   * EACCES …) and Error for TLS files that cannot be used, and shuts the server down then if this call has started it.
    */
   async listen(): Promise<readonly ListenAddress[]> {
-    await this.#listenOn(this.#config.bind, this.#config.port)
+    await this.#listenOn(this.#listeners)
     return this.addresses
   }
 
@@ -162,8 +165,17 @@ export class Server {
    */
   async listenAndServe(address: string | number): Promise<readonly ListenAddress[]> {
     const { host, port } = parseAddress(address, this.#config.bind)
-    await this.#listenOn(host, port)
+    await this.#listenOn([{ protocol: 'amqp', host, port }])
     return this.addresses
+  }
+
+  /**
+   * Reads the TLS files again, as it does by itself when they change: new clients see the new certificates, those that are
+   * connected stay. Files that cannot be used change nothing; the log and `health` say so. Throws Error while the server is not running.
+   */
+  reloadTls(): void {
+    this.#requireRunning()
+    this.#parts.listeners.reloadTls()
   }
 
   /** Lets the process end while the server listens, like `unref` of Node's servers. Connected clients still hold it. */
@@ -242,14 +254,14 @@ export class Server {
     return are.filter(([, isActive]) => isActive).map(([name]) => name)
   }
 
-  async #listenOn(host: string | undefined, port: number): Promise<void> {
+  async #listenOn(listeners: readonly ListenOptions[]): Promise<void> {
     const isFirst = this.#start === undefined
     await this.start()
     try {
-      await this.#parts.listeners.listen({ protocol: 'amqp', host, port })
+      for (const listener of listeners) await this.#parts.listeners.listen(listener)
     } catch (error) {
       this.#parts.hooks.call('onError', error)
-      if (isFirst && this.addresses.length === 0) await this.shutdown()
+      if (isFirst) await this.shutdown()
       throw error
     }
     if (this.#shutdown === undefined) return

@@ -8,6 +8,8 @@ import type { QueueInfo } from './embedded/entities.ts'
 import { type QueueCondition, type WaitOptions, waitForQueue } from './embedded/wait-for-queue.ts'
 import type { Logger } from './lib/logger.ts'
 import { addressText } from './lib/peer.ts'
+import type { ListenAddress, ListenOptions } from './listeners/listen-options.ts'
+import type { TlsOptions } from './listeners/tls-options.ts'
 import type { Server } from './server.ts'
 import { ServerBuilder } from './server-builder.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -25,6 +27,10 @@ export interface TestBrokerOptions extends Partial<ServerConfig> {
   readonly storage?: Storage | undefined
   /** Who may connect. Default: the user of the configuration, guest. */
   readonly authenticator?: Authenticator | undefined
+  /** Where it listens, in place of `bind` and `port`. The first one gives `url`, `host` and `port`. */
+  readonly listeners?: readonly ListenOptions[] | undefined
+  /** For listeners with TLS. */
+  readonly tls?: TlsOptions | undefined
 }
 
 /** A running broker, and what a test needs of it. After `stop` every call throws Error: the broker was stopped. */
@@ -71,7 +77,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   const server = build(options)
   await server.listen()
   server.unref()
-  const { host, port } = server.addresses[0] as { host: string; port: number } // it listens now
+  const { protocol, host, port } = server.addresses[0] as ListenAddress // it listens now
   const user = encodeURIComponent(options.defaultUser ?? 'guest')
   const pass = encodeURIComponent(options.defaultPass ?? 'guest')
   const { broker } = server
@@ -81,7 +87,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   }
   const stop = (): Promise<void> => server.shutdown()
   return {
-    url: `amqp://${user}:${pass}@${addressText(host, port)}`,
+    url: `${protocol}://${user}:${pass}@${addressText(host, port)}`,
     host,
     port,
     server,
@@ -107,7 +113,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   }
 }
 
-function build({ logger, hooks, storage, authenticator, ...config }: TestBrokerOptions): Server {
+function build({ logger, hooks, storage, authenticator, listeners, tls, ...config }: TestBrokerOptions): Server {
   const builder = new ServerBuilder().withConfig({
     port: 0,
     shutdownGraceMs: 1000,
@@ -118,6 +124,8 @@ function build({ logger, hooks, storage, authenticator, ...config }: TestBrokerO
   if (hooks !== undefined) builder.withHooks(hooks)
   if (storage !== undefined) builder.withStorage(storage)
   if (authenticator !== undefined) builder.withAuthenticator(authenticator)
+  if (listeners !== undefined) builder.withListeners(listeners)
+  if (tls !== undefined) builder.withTls(tls)
   return builder.build()
 }
 

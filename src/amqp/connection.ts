@@ -219,8 +219,8 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   }
 
   failed(error: NodeJS.ErrnoException): void {
-    if (error.syscall === undefined) this.broken(error)
-    else this.log.socketFailed(error.code ?? error.message)
+    if (isOfSocket(error)) this.log.socketFailed(error.code ?? error.message)
+    else this.broken(error)
   }
 
   /** Ends the connection because of an internal error that no frame is to blame for. */
@@ -301,4 +301,9 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.failures.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
     this.end.closeNow()
   }
+}
+
+/** An error of the system, or of what the client has sent instead of encrypted bytes or WebSocket frames; the others are ours. */
+function isOfSocket({ syscall, code = '' }: NodeJS.ErrnoException): boolean {
+  return syscall !== undefined || /^(?:E(?!RR_)|ERR_SSL_|ERR_TLS_|WS_ERR_)/.test(code)
 }

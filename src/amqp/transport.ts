@@ -61,7 +61,10 @@ export class Transport {
         (bytes) => this.#receiveDirectly(bytes),
       ) ?? this.#readCopies(accepted)
     this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
-    this.#socket.on('error', (error) => receiver.failed(error))
+    this.#socket.on('error', (error) => {
+      receiver.failed(error)
+      this.#socket.destroy() // one with encryption tells of an error and stays open
+    })
     this.#socket.on('end', () => this.#socket.destroy())
     this.#socket.on('close', () => {
       this.outbox.close()

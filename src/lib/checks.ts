@@ -125,6 +125,19 @@ export function checkOptions<T>(subject: string, options: unknown, checks: Check
   }
 }
 
+/** Like `checkOptions`, for an object that has to be there with these properties. */
+export function requireOptions<T>(
+  subject: string,
+  options: unknown,
+  checks: Checks<T>,
+  required: readonly (keyof T & string)[],
+): void {
+  anObject(options, subject)
+  checkOptions(subject, options, checks)
+  const missing = required.find((name) => (options as Readonly<Record<string, unknown>>)[name] === undefined)
+  if (missing !== undefined) throw new TypeError(`${subject} needs '${missing}'`)
+}
+
 function unknownOption(subject: string, name: string, known: readonly string[], words: OptionWords): TypeError {
   const { noun = 'option', hint = () => undefined } = words
   const alike = nearest(name, known)

@@ -1,6 +1,15 @@
 /** Where a server listens, and what it speaks there. */
 
-export type ListenProtocol = 'amqp'
+/** `amqps` is AMQP over TLS. */
+export type ListenProtocol = 'amqp' | 'amqps'
+
+/** How each protocol begins, and who speaks it. */
+export const PROTOCOLS: Readonly<Record<ListenProtocol, { readonly isSecure: boolean; readonly speaker: Speaker }>> = {
+  amqp: { isSecure: false, speaker: 'amqp' },
+  amqps: { isSecure: true, speaker: 'amqp' },
+}
+
+export type Speaker = 'amqp'
 
 export interface ListenOptions {
   /** As the log and `server.addresses` call it. Default: its protocol, numbered from the second one on (`amqp`, `amqp-2`). */

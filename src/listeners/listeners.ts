@@ -1,12 +1,17 @@
 /** All addresses that a server listens on: who is let in there, and what they get to speak to. */
 import type { Socket } from 'node:net'
 import type { Logger } from '../lib/logger.ts'
-import { type Peer, plainAddress } from '../lib/peer.ts'
+import type { Networks } from '../lib/networks.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { Arrival } from './arrival.ts'
-import type { ListenAddress, ListenOptions } from './listen-options.ts'
+import { Entrance } from './entrance.ts'
+import { type ListenAddress, type ListenOptions, PROTOCOLS } from './listen-options.ts'
 import { Listener, type ListenerEvents } from './listener.ts'
 import { OpenSockets } from './open-sockets.ts'
+import { TlsDoor } from './tls-door.ts'
+import { tlsPaths } from './tls-files.ts'
+import { TLS_HANDSHAKE_TIMEOUT_MS, type TlsOptions } from './tls-options.ts'
+import { TlsWatch } from './tls-watch.ts'
 import { WaitingSockets, type WaitingSocketsMax } from './waiting-sockets.ts'
 
 export interface ListenersContext {
@@ -15,10 +20,16 @@ export interface ListenersContext {
   readonly rareLines: RareLines
   /** The monotonic clock. */
   readonly now: () => number
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number
   /** From connecting to having logged in. */
   readonly handshakeTimeoutMs: number
   /** Clients that have not logged in. */
   readonly waitingMax: WaitingSocketsMax
+  /** For listeners that are secure. */
+  readonly tls: TlsOptions | undefined
+  /** Networks whose clients come through a proxy that says who they are. */
+  readonly proxies: Networks | undefined
   /** Takes the clients that speak AMQP. */
   readonly amqp: (arrival: Arrival) => void
 }
@@ -27,11 +38,20 @@ export class Listeners implements ListenerEvents {
   readonly sockets = new OpenSockets()
   readonly #context: ListenersContext
   readonly #listeners: Listener[] = []
-  readonly #waiting: WaitingSockets
+  readonly #entrance: Entrance
+  #tls: TlsDoor | undefined
+  #tlsWatch: TlsWatch | undefined
 
   constructor(context: ListenersContext) {
     this.#context = context
-    this.#waiting = new WaitingSockets(context.waitingMax)
+    this.#entrance = new Entrance({
+      ...context,
+      sockets: this.sockets,
+      waiting: new WaitingSockets(context.waitingMax),
+      entryTimeoutMs: Math.min(context.tls?.handshakeTimeoutMs ?? TLS_HANDSHAKE_TIMEOUT_MS, context.handshakeTimeoutMs),
+      tls: () => this.#tls,
+      speakers: { amqp: context.amqp },
+    })
   }
 
   /** As many clients are connected as the system lets the process have. */
@@ -47,12 +67,14 @@ export class Listeners implements ListenerEvents {
   get warnings(): string[] {
     const down = this.#listeners.filter((listener) => listener.isDown)
     const warnings = down.map(({ name }) => `the listener ${name} is down: no client reaches it`)
+    warnings.push(...(this.#tls?.warnings ?? []))
     if (this.isFull) warnings.push('the system lets the process open no more files: connections are refused')
     return warnings
   }
 
-  /** Rejects with the system's error when it refuses the address. */
+  /** Rejects with the system's error when it refuses the address, with Error for TLS files that cannot be used. */
   async listen(options: ListenOptions): Promise<void> {
+    if (PROTOCOLS[options.protocol].isSecure) this.#openTls()
     const listener = new Listener(options.name ?? this.#newName(options.protocol), options, this)
     await listener.open()
     if (this.#listeners.push(listener) === 1) this.sockets.makeRoom(this.#context.logger)
@@ -63,8 +85,17 @@ export class Listeners implements ListenerEvents {
     for (const listener of this.#listeners) listener.unref()
   }
 
-  /** Takes no more clients. */
+  /** Has the TLS files read again; says in the log what came of it. */
+  reloadTls(): void {
+    if (this.#tls === undefined)
+      this.#context.logger.info({}, 'no listener uses TLS: there are no files to be read again')
+    else this.#tls.reload(true)
+  }
+
+  /** Takes no more clients, and ends those that are not through yet. */
   async stop(): Promise<void> {
+    this.#tlsWatch?.stop()
+    this.#entrance.close()
     const closed = this.#listeners.map((listener) => listener.close())
     this.#listeners.length = 0
     // Clients keep `close` from resolving; the addresses are free at once.
@@ -76,38 +107,15 @@ export class Listeners implements ListenerEvents {
   }
 
   accepted(socket: Socket, listener: Listener): void {
-    const peer = peerOf(socket, listener)
-    if (peer === undefined) {
-      socket.destroy()
-      return
-    }
-    const { sockets } = this
-    if (sockets.isFull) {
-      const fields = { peer: peer.address, connections: sockets.count }
-      const text = 'a connection is refused: the system lets the process open no more files'
-      this.#context.rareLines.log('warn', fields, text)
-      socket.destroy()
-      return
-    }
-    const place = this.#waiting.enter(peer.address)
-    if ('refusal' in place) {
-      const fields = { peer: peer.address, reason: place.refusal }
-      this.#context.rareLines.log('warn', fields, 'a connection is refused: too many clients are logging in')
-      socket.destroy()
-      return
-    }
-    sockets.count++
-    this.#context.amqp({
-      peer,
-      stream: socket,
-      head: undefined,
-      deadlineMs: this.#context.now() + this.#context.handshakeTimeoutMs,
-      loggedIn: () => place.leave(),
-      gone: () => {
-        place.leave()
-        sockets.count--
-      },
-    })
+    this.#entrance.enter(socket, listener)
+  }
+
+  #openTls(): void {
+    if (this.#tls !== undefined) return
+    const { tls, logger, wallMs } = this.#context
+    if (tls === undefined) throw new Error('a secure listener needs a certificate: see withTls')
+    this.#tls = new TlsDoor(tls, { logger, wallMs })
+    this.#tlsWatch = new TlsWatch(this.#tls, tlsPaths(tls))
   }
 
   /** `amqp`, `amqp-2` … */
@@ -118,12 +126,4 @@ export class Listeners implements ListenerEvents {
       if (!names.has(name)) return name
     }
   }
-}
-
-/** Undefined when the client has gone already. */
-function peerOf(socket: Socket, { name, isUnix }: Listener): Peer | undefined {
-  const common = { listener: name, isEncrypted: false, certificate: undefined }
-  if (isUnix) return { address: '127.0.0.1', port: 0, ...common }
-  const { remoteAddress, remotePort = 0 } = socket
-  return remoteAddress === undefined ? undefined : { address: plainAddress(remoteAddress), port: remotePort, ...common }
 }

@@ -25,15 +25,15 @@ export class WaitingSockets {
     return this.#count
   }
 
-  /** A place for the socket, or which limit it would exceed. */
-  enter(address: string): WaitingPlace | { readonly refusal: string } {
+  /** A place for the socket, or which limit it would exceed. A client behind a proxy has no address at first. */
+  enter(address: string | undefined): WaitingPlace | { readonly refusal: string } {
     const { inAll, perAddress } = this.#max
     if (this.#count >= inAll) return { refusal: `${inAll} clients have not logged in yet` }
-    const key = addressKey(address)
-    const ofAddress = this.#ofAddresses.get(key) ?? 0
+    const key = address === undefined ? undefined : addressKey(address)
+    const ofAddress = key === undefined ? 0 : (this.#ofAddresses.get(key) ?? 0)
     if (ofAddress >= perAddress) return { refusal: `${perAddress} clients from its address have not logged in yet` }
     this.#count++
-    this.#ofAddresses.set(key, ofAddress + 1)
+    if (key !== undefined) this.#ofAddresses.set(key, ofAddress + 1)
     let isIn = true
     return {
       leave: () => {
@@ -44,8 +44,9 @@ export class WaitingSockets {
     }
   }
 
-  #leave(key: string): void {
+  #leave(key: string | undefined): void {
     this.#count--
+    if (key === undefined) return
     const left = (this.#ofAddresses.get(key) ?? 0) - 1
     if (left > 0) this.#ofAddresses.set(key, left)
     else this.#ofAddresses.delete(key)

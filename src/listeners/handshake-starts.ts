@@ -1,0 +1,50 @@
+/**
+ * TLS handshakes in order: each takes about a millisecond of the processor, in one piece. A few begin in a turn of the event loop, so
+ * that a thousand clients that come at once hold up the others only a little; and only so many are under way, since each
+ * takes memory.
+ */
+
+const STARTS_PER_TURN = 4
+const UNDER_WAY_MAX = 2000
+
+export class HandshakeStarts {
+  #underWay = 0
+  readonly #waiting = new Set<() => void>()
+  #isArmed = false
+
+  /** Calls `start` when it is its turn. Returns what takes it out of the line, or ends it once it has begun; to be called once. */
+  add(start: () => void): () => void {
+    let hasBegun = false
+    const begin = (): void => {
+      hasBegun = true
+      this.#underWay++
+      start()
+    }
+    this.#waiting.add(begin)
+    this.#arm()
+    return () => {
+      if (!hasBegun) this.#waiting.delete(begin)
+      else {
+        this.#underWay--
+        this.#arm()
+      }
+    }
+  }
+
+  #arm(): void {
+    if (this.#isArmed || this.#waiting.size === 0 || this.#underWay >= UNDER_WAY_MAX) return
+    this.#isArmed = true
+    setImmediate(this.#turn)
+  }
+
+  readonly #turn = (): void => {
+    this.#isArmed = false
+    let left = STARTS_PER_TURN
+    for (const begin of this.#waiting) {
+      if (left-- === 0 || this.#underWay >= UNDER_WAY_MAX) break
+      this.#waiting.delete(begin)
+      begin()
+    }
+    this.#arm()
+  }
+}
