@@ -114,19 +114,8 @@ export class ServerAssembly {
     })
     this.userList = userList(config)
     this.userList.keepIn(this.core.entityRegistry)
-    const now = (): number => clock.monotonicMs()
-    this.connections = new AmqpConnections(this.#amqpContext(), now)
-    this.listeners = new Listeners({
-      logger,
-      rareLines: this.rareLines,
-      now,
-      wallMs: () => clock.wallMs(),
-      handshakeTimeoutMs: config.handshakeTimeoutMs,
-      waitingMax: { inAll: config.loginSocketsMax, perAddress: config.loginSocketsPerAddressMax },
-      tls: parts.tls,
-      proxies: parts.proxies,
-      amqp: (arrival) => this.connections.accept(arrival),
-    })
+    this.connections = new AmqpConnections(this.#amqpContext(), () => clock.monotonicMs())
+    this.listeners = this.#makeListeners(parts, clock)
     this.memoryWatch = new MemoryWatch({
       memory: this.core.memory,
       storage: storage.memory,
@@ -183,6 +172,20 @@ export class ServerAssembly {
     throw new Error(
       'this server was built with an authenticator or an authorizer of its own: that one knows the permissions',
     )
+  }
+
+  #makeListeners({ config, tls, proxies }: ServerParts, clock: Clock): Listeners {
+    return new Listeners({
+      logger: this.logger,
+      rareLines: this.rareLines,
+      now: () => clock.monotonicMs(),
+      wallMs: () => clock.wallMs(),
+      handshakeTimeoutMs: config.handshakeTimeoutMs,
+      waitingMax: { inAll: config.loginSocketsMax, perAddress: config.loginSocketsPerAddressMax },
+      tls,
+      proxies,
+      amqp: (arrival) => this.connections.accept(arrival),
+    })
   }
 
   /** Bytes of buffers that are not known to be in use: garbage, and what others have. */
