@@ -114,7 +114,8 @@ export class ServerAssembly {
     })
     this.userList = userList(config)
     this.userList.keepIn(this.core.entityRegistry)
-    this.connections = new AmqpConnections(this.#amqpContext(), () => clock.monotonicMs())
+    const now = (): number => clock.monotonicMs()
+    this.connections = new AmqpConnections(this.#amqpContext(), now)
     this.listeners = this.#makeListeners(parts, clock)
     this.memoryWatch = new MemoryWatch({
       memory: this.core.memory,
