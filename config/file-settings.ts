@@ -4,23 +4,12 @@
 
 import { nearest } from '../src/lib/nearest.ts'
 import { type ConfEntry, parseConfText } from './conf-text.ts'
+import { LISTENER_FAMILIES } from './listener-families.ts'
 import { fileKeys, OPTION_NAMES, type OptionName } from './options.ts'
-import type { Setting, Settings } from './settings.ts'
-
-interface Reading {
-  readonly values: Map<OptionName, Setting>
-  readonly errors: string[]
-  readonly warnings: string[]
-  origin(entry: ConfEntry): string
-}
-
-interface Family {
-  readonly key: RegExp
-  read(entries: readonly ConfEntry[], reading: Reading): void
-}
+import type { Family, FileReading, Settings } from './settings.ts'
 
 const FAMILIES: readonly Family[] = [
-  { key: /^listeners\.tcp(?:\.(?!default$).*)?$/, read: readListeners },
+  ...LISTENER_FAMILIES,
   { key: /^loopback_users\../, read: readLoopbackUsers },
   { key: /^auth_mechanisms\./, read: readMechanisms },
   { key: /^credential_validator\.validation_backend$/, read: readValidator },
@@ -28,8 +17,9 @@ const FAMILIES: readonly Family[] = [
 
 /** Security settings of RabbitMQ's that Leveret does not have, and the values that ask for nothing it lacks. */
 const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
-  { key: /^listeners\.ssl(?:\.|$)/, harmless: ['none'] },
-  { key: /^(?:ssl_options|ssl_handshake|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.)/, harmless: [] },
+  { key: /^ssl_options\.(?:client_renegotiation|use_sslv2|use_sslv3)$/, harmless: ['false'] },
+  { key: /^ssl_options\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/, harmless: ['true', 'false'] },
+  { key: /^(?:ssl_options|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.)/, harmless: [] },
   { key: /^auth_backends\./, harmless: ['internal', 'rabbit_auth_backend_internal'] },
   { key: /^default_permissions\./, harmless: ['.*'] },
 ]
@@ -37,7 +27,7 @@ const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonl
 /** `name` is what the errors call the file. */
 export function fileSettings(name: string, text: string): Settings {
   const { entries, unreadableLines } = parseConfText(text)
-  const reading: Reading = {
+  const reading: FileReading = {
     values: new Map(),
     errors: unreadableLines.map((line) => `${name}, line ${line}: not of the form 'key = value'`),
     warnings: [],
@@ -56,7 +46,7 @@ export function fileSettings(name: string, text: string): Settings {
   return reading
 }
 
-function readOther(entry: ConfEntry, knownKeys: readonly string[], reading: Reading): void {
+function readOther(entry: ConfEntry, knownKeys: readonly string[], reading: FileReading): void {
   const security = SECURITY_KEYS.find(({ key }) => key.test(entry.key))
   if (security === undefined) {
     const alike = nearest(entry.key, knownKeys)
@@ -68,26 +58,8 @@ function readOther(entry: ConfEntry, knownKeys: readonly string[], reading: Read
   }
 }
 
-/** `listeners.tcp.1 = 127.0.0.1:5672`, or only the port. */
-function readListeners(entries: readonly ConfEntry[], reading: Reading): void {
-  const [entry, second] = entries
-  if (entry === undefined) return
-  if (second !== undefined) {
-    reading.errors.push(`${reading.origin(second)} is a second listener; Leveret listens on one address`)
-    return
-  }
-  const match = /^(?:\[?(?<host>[^\s[\]]+)\]?:)?(?<port>[0-9]+)$/.exec(entry.value)
-  if (match?.groups?.port === undefined) {
-    reading.errors.push(`${reading.origin(entry)} is '${entry.value}': must be a port, or an address and a port`)
-    return
-  }
-  const { host, port } = match.groups
-  if (host !== undefined) reading.values.set('bind', { text: host, origin: reading.origin(entry) })
-  reading.values.set('port', { text: port, origin: reading.origin(entry) })
-}
-
 /** Each key names a user; once there is one such key, only the users set to true are bound to this machine. */
-function readLoopbackUsers(entries: readonly ConfEntry[], reading: Reading): void {
+function readLoopbackUsers(entries: readonly ConfEntry[], reading: FileReading): void {
   const users: string[] = []
   for (const entry of entries) {
     if (entry.value === 'true') users.push(entry.key.slice('loopback_users.'.length))
@@ -101,7 +73,7 @@ function readLoopbackUsers(entries: readonly ConfEntry[], reading: Reading): voi
 }
 
 /** In the order of their keys. */
-function readMechanisms(entries: readonly ConfEntry[], reading: Reading): void {
+function readMechanisms(entries: readonly ConfEntry[], reading: FileReading): void {
   const [first] = entries
   if (first === undefined) return
   const place = ({ key }: ConfEntry): number => Number(key.slice('auth_mechanisms.'.length))
@@ -119,7 +91,7 @@ const VALIDATORS: Readonly<Record<string, readonly OptionName[]>> = {
   rabbit_credential_validator_password_regexp: ['passwordPattern'],
 }
 
-function readValidator(entries: readonly ConfEntry[], reading: Reading): void {
+function readValidator(entries: readonly ConfEntry[], reading: FileReading): void {
   const entry = entries.at(-1)
   if (entry === undefined) return
   const rules = VALIDATORS[entry.value]

@@ -19,6 +19,7 @@ export const NUMBER_SETTINGS = {
   port: { min: 0, max: SHORT_MAX, default: 5672 },
   heartbeatSec: { min: 0, max: SHORT_MAX, default: 60 },
   handshakeTimeoutMs: { min: 100, max: HOUR_MS, default: 10_000 },
+  tlsHandshakeTimeoutMs: { min: 100, max: HOUR_MS, default: 5000 },
   sendTimeoutMs: { min: 0, max: HOUR_MS, default: 15_000 },
   consumerTimeoutMs: { min: 0, max: YEAR_MS, default: 0 },
   frameMaxBytes: { min: 4096, max: 16_777_216, default: 131_072 },

@@ -2,79 +2,15 @@
 // `frameMaxBytes` is `--frame-max`, `LEVERET_FRAME_MAX` and `frame_max`. The unit at the end of a row's name is left out.
 import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MECHANISM_NAMES, type MechanismName } from '../src/lib/mechanism-names.ts'
-import { NUMBER_SETTINGS, type NumberSetting } from './number-settings.ts'
-import {
-  boolean,
-  byteSize,
-  choice,
-  choices,
-  countLimit,
-  hostAddress,
-  integer,
-  memoryLimit,
-  nameList,
-  type Parser,
-  text,
-} from './parsers.ts'
-
-export const GROUPS = ['Network', 'Limits', 'Users', 'Storage', 'Operation'] as const
-
-interface OptionDetails {
-  readonly group: (typeof GROUPS)[number]
-  /** Variables of RabbitMQ that mean the same, asked after ours. */
-  readonly environment?: readonly string[]
-  /** Keys of rabbitmq.conf that mean the same, beside the one made from the row's name. */
-  readonly fileKeys?: readonly string[]
-  /** Shown as the default where the default value itself says too little. */
-  readonly defaultText?: string
-  /** Its value is never shown. */
-  readonly isSecret?: boolean
-  /** A flag that needs no value. */
-  readonly isSwitch?: boolean
-  /** Cannot be set in a config file. */
-  readonly isOutsideFile?: boolean
-}
-
-export interface Option<T> extends OptionDetails {
-  readonly defaultValue: T
-  readonly parser: Parser<T>
-  readonly doc: string
-}
-
-function option<T>(defaultValue: NoInfer<T>, parser: Parser<T>, doc: string, details: OptionDetails): Option<T> {
-  return { defaultValue, parser, doc, ...details }
-}
-
-/** A row for a setting in numbers. */
-function numberOption(setting: NumberSetting, doc: string, details: OptionDetails): Option<number> {
-  return option(setting.default, integer(setting.min, setting.max), doc, details)
-}
-
-function sizeOption(setting: NumberSetting, doc: string, details: OptionDetails): Option<number> {
-  return option(setting.default, byteSize(setting.min, setting.max), doc, details)
-}
-
-/** A row for how many there may be of something. */
-function countOption(setting: NumberSetting, doc: string, fileKeys: readonly string[] = []): Option<number> {
-  return option(setting.default, countLimit(setting.min, setting.max), doc, {
-    group: 'Limits',
-    defaultText: 'infinity',
-    ...(fileKeys.length === 0 ? {} : { fileKeys }),
-  })
-}
+import { LISTENER_OPTIONS, TLS_OPTIONS } from './listener-options.ts'
+import { NUMBER_SETTINGS } from './number-settings.ts'
+import { countOption, numberOption, type Option, option, sizeOption } from './option-row.ts'
+import { boolean, byteSize, choice, choices, integer, memoryLimit, nameList, text } from './parsers.ts'
 
 const { shutdownGraceMs } = NUMBER_SETTINGS
 
 export const OPTIONS = {
-  bind: option('127.0.0.1', hostAddress(), 'address to listen on; 0.0.0.0 or :: for every interface', {
-    group: 'Network',
-    environment: ['RABBITMQ_NODE_IP_ADDRESS'],
-  }),
-  port: numberOption(NUMBER_SETTINGS.port, 'TCP port for AMQP; 0 takes a free one and logs it', {
-    group: 'Network',
-    environment: ['RABBITMQ_NODE_PORT'],
-    fileKeys: ['listeners.tcp.default'],
-  }),
+  ...LISTENER_OPTIONS,
   heartbeatSec: numberOption(
     NUMBER_SETTINGS.heartbeatSec,
     'heartbeat suggested to clients, in seconds; 0 turns it off',
@@ -90,6 +26,7 @@ export const OPTIONS = {
     'a client that takes nothing of what it is sent for so long is cut off, in milliseconds; 0 turns it off',
     { group: 'Network', fileKeys: ['tcp_listen_options.send_timeout'] },
   ),
+  ...TLS_OPTIONS,
   consumerTimeoutMs: numberOption(
     NUMBER_SETTINGS.consumerTimeoutMs,
     'a channel that takes longer for an acknowledgement is closed, in milliseconds; 0: it may take any time',

@@ -1,3 +1,4 @@
+import { contradictions } from './contradictions.ts'
 import { environmentSettings } from './environment.ts'
 import { fileSettings } from './file-settings.ts'
 import { type Config, flagName, OPTION_NAMES, type OptionName, optionRow } from './options.ts'
@@ -30,7 +31,9 @@ export function resolveConfig({ flags, environment, file }: Sources): Resolution
   }
   if (errors.length > 0) return { isValid: false, errors, warnings }
   // Each value came out of the parser of its own row, or is the row's default.
-  return { isValid: true, config: values as Config, warnings }
+  const config = values as Config
+  const together = contradictions(config)
+  return together.length > 0 ? { isValid: false, errors: together, warnings } : { isValid: true, config, warnings }
 }
 
 /** The config file to read, known before everything else is. */

@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts'
 import { ServerBuilder } from '../server-builder.ts'
 import { collectLessOften } from './collector.ts'
 import { ExitCode } from './exit-code.ts'
+import { withListeners } from './listeners.ts'
 import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
 
@@ -20,10 +21,12 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
   const collector = collectLessOften({ memoryBytes, memoryLimitBytes })
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
   if (config.storage === 'leveldb') builder.withStorage(await levelStorage(config, memoryLimitBytes, logger))
+  withListeners(builder, config)
   const server = builder.build()
   return {
     start: () => collector.whileStarting(() => server.start()),
     listen: () => server.listen(),
+    reloadTls: () => server.reloadTls(),
     shutdown: (options) => server.shutdown(options),
   }
 }

@@ -1,4 +1,3 @@
-import type { Config } from '../../config/options.ts'
 import { addressText } from '../lib/peer.ts'
 
 /** Why the system refused to listen, and what the operator can do about it. */
@@ -11,8 +10,19 @@ const REASONS: Readonly<Record<string, string>> = {
   EAFNOSUPPORT: 'this machine does not support that kind of address; choose another --bind',
 }
 
-export function listenFailure(error: unknown, { bind, port }: Pick<Config, 'bind' | 'port'>): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+/** What the system says of an address that it refuses. */
+interface ListenError {
+  readonly code?: string
+  /** An IP address, or the path of a Unix socket. */
+  readonly address?: string
+  readonly hostname?: string
+  readonly port?: number
+}
+
+export function listenFailure(error: unknown): string {
+  const { code = '', address, hostname, port } = error instanceof Error ? (error as ListenError) : {}
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
-  return `cannot listen on ${addressText(bind, port)}: ${reason}`
+  const host = address ?? hostname
+  if (host === undefined) return `cannot listen: ${reason}`
+  return `cannot listen on ${port === undefined || port < 0 ? host : addressText(host, port)}: ${reason}`
 }

@@ -1,6 +1,7 @@
 import type { Config, OptionName } from '../../config/options.ts'
 import { processMemoryBytes } from '../lib/process-memory.ts'
 import { RareLines } from '../lib/rare-lines.ts'
+import type { ListenAddress } from '../listeners/listen-options.ts'
 import { ExitCode } from './exit-code.ts'
 import { listenFailure } from './listen-failure.ts'
 import type { LogOutput } from './log-output.ts'
@@ -19,7 +20,9 @@ const SAME_SIGNAL_MS = 500
 export interface ServedServer {
   /** Opens the storage. */
   start(): Promise<void>
-  listen(): Promise<readonly { readonly host: string; readonly port: number }[]>
+  listen(): Promise<readonly ListenAddress[]>
+  /** Says in the log what came of it. */
+  reloadTls(): void
   shutdown(options: { readonly graceMs: number }): Promise<void>
 }
 
@@ -93,7 +96,10 @@ async function run(
       context.printError(`leveret: ${failure}`)
       return ExitCode.failure
     }
+    const reload = (): void => server.reloadTls()
+    context.signals.on('SIGHUP', reload)
     const signal = await stop.requested
+    context.signals.off('SIGHUP', reload)
     logger.info({ signal, graceSec: config.shutdownGraceSec }, 'stopping: clients are told to close')
     const isInTime = await withinTime(
       server.shutdown({ graceMs: config.shutdownGraceSec * 1000 }),
@@ -131,7 +137,7 @@ async function start(
     return undefined
   } catch (error) {
     await server.shutdown({ graceMs: 0 })
-    return listenFailure(error, config)
+    return listenFailure(error)
   }
 }
 

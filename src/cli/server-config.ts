@@ -6,7 +6,6 @@ import type { ServerConfig } from '../server-config.ts'
 export function serverConfig(config: Config, memoryBytes: number): Partial<ServerConfig> {
   return {
     bind: config.bind,
-    port: config.port,
     frameMaxBytes: config.frameMaxBytes,
     initialFrameMaxBytes: config.initialFrameMaxBytes,
     channelMax: config.channelMax,

@@ -4,6 +4,8 @@ import { memoryLimitBytes } from '../../config/parsers.ts'
 import type { Durability } from '../../storage/level/log/durability.ts'
 import type { Logger } from '../lib/logger.ts'
 import { leveretVersion } from '../lib/version.ts'
+import type { ListenAddress } from '../listeners/listen-options.ts'
+import { listenersOf } from './listeners.ts'
 
 const RECOVERY_LINE_MS = 2000
 
@@ -50,17 +52,22 @@ export function logRecovery(logger: Logger): () => void {
   return () => clearInterval(timer)
 }
 
-export function logListening(
-  logger: Logger,
-  addresses: readonly { readonly host: string; readonly port: number }[],
-): void {
-  for (const { host, port } of addresses) logger.info({ host, port }, 'listening')
+export function logListening(logger: Logger, addresses: readonly ListenAddress[]): void {
+  for (const { name, protocol, host, port, path } of addresses) {
+    const place = path === undefined ? { host, port } : { path }
+    logger.info({ listener: name, protocol, ...place }, 'listening')
+  }
   // Node.js counts from the start of the process, so this includes loading the program.
   const startMs = Math.round(performance.now())
   logger.info({ startMs }, 'Server startup complete')
 }
 
-function hasWellKnownLogin({ bind, defaultUser, defaultPass, loopbackUsers }: Config): boolean {
-  const isLocal = bind === 'localhost' || bind === '::1' || bind.startsWith('127.')
-  return defaultUser === 'guest' && defaultPass === 'guest' && !isLocal && !loopbackUsers.includes('guest')
+function hasWellKnownLogin(config: Config): boolean {
+  const { defaultUser, defaultPass, loopbackUsers } = config
+  if (defaultUser !== 'guest' || defaultPass !== 'guest' || loopbackUsers.includes('guest')) return false
+  return listenersOf(config).some(({ host }) => host !== undefined && !isLocal(host))
+}
+
+function isLocal(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }

@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net'
 import { plainAddress } from './peer.ts'
 
 /** Clients on a Unix socket, which have no address. */
-export const UNIX_NETWORK = 'unix'
+const UNIX_NETWORK = 'unix'
 
 interface Network {
   readonly address: string

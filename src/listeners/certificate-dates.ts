@@ -13,12 +13,24 @@ export interface DatedCertificate {
   readonly toMs: number
 }
 
-/** All certificates in a file: a server's, and those between it and an authority, can end each at its time. */
+/**
+ * All certificates in a file: a server's, and those between it and an authority, can end each at its time. Throws Error, which names
+ * the file.
+ */
 export function certificatesIn(file: string, text: string): DatedCertificate[] {
   return Array.from(text.matchAll(PEM), ([pem]) => {
-    const { subject, validFrom, validTo } = new X509Certificate(pem)
+    const { subject, validFrom, validTo } = readCertificate(file, pem)
     return { file, subject: subject.replaceAll('\n', ', '), fromMs: Date.parse(validFrom), toMs: Date.parse(validTo) }
   })
+}
+
+function readCertificate(file: string, pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`a certificate in ${file} cannot be read: ${reason}`, { cause: error })
+  }
 }
 
 /** One line for each that has ended, ends soon or has not begun. */

@@ -64,7 +64,9 @@ export function checkListeners(listeners: unknown): asserts listeners is readonl
 
 export function checkTls(tls: unknown): asserts tls is TlsOptions {
   requireOptions('withTls', tls, TLS, ['certFile', 'keyFile'])
-  const { requireCertificate, verifyPeer } = tls as TlsOptions // just checked
+  const { requireCertificate, verifyPeer, caFile } = tls as TlsOptions // just checked
+  if (verifyPeer && caFile === undefined)
+    throw new TypeError('verifyPeer needs caFile: who signs the certificates of clients')
   if (requireCertificate && !verifyPeer) throw new TypeError('requireCertificate needs verifyPeer')
 }
 

@@ -17,9 +17,9 @@ export interface TlsOptions {
   readonly keyFile: string
   /** The password of the private keys. */
   readonly password?: string | undefined
-  /** The authorities in PEM that sign the certificates of clients. Default: those that Node.js knows. */
+  /** The authorities in PEM that sign the certificates of clients. */
   readonly caFile?: string | undefined
-  /** Clients are asked for a certificate; one that is shown has to be signed by one of the authorities. Default false. */
+  /** Clients are asked for a certificate; one that is shown has to be signed by one of the authorities. Needs `caFile`. Default false. */
   readonly verifyPeer?: boolean | undefined
   /** A client that shows none is refused. Needs `verifyPeer`. Default false. */
   readonly requireCertificate?: boolean | undefined

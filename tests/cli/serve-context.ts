@@ -20,10 +20,16 @@ class FakeServer implements ServedServer {
 
   async listen() {
     if (this.listenError !== undefined) throw this.listenError
+    const common = { protocol: 'amqp', port: 41_234, path: undefined } as const
     return [
-      { host: '127.0.0.1', port: 41_234 },
-      { host: '::1', port: 41_234 },
+      { name: 'amqp', host: '127.0.0.1', ...common },
+      { name: 'amqp-2', host: '::1', ...common },
     ]
+  }
+
+  reloads = 0
+  reloadTls(): void {
+    this.reloads++
   }
 
   shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {

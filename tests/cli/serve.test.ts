@@ -132,7 +132,7 @@ describe('a start that cannot be', () => {
     const context = new TestContext()
     expect(await start(context, { port: 'x', heartbeatSec: '-1' })).toBe(2)
     expect(context.printedErrors).toEqual([
-      "leveret: --port is 'x': must be an integer from 0 to 65535",
+      "leveret: --port is 'x': must be an integer from 0 to 65535, or 'none'",
       "leveret: --heartbeat is '-1': must be an integer from 0 to 65535",
     ])
     expect(context.log).toEqual([])
@@ -152,7 +152,7 @@ describe('a start that cannot be', () => {
     ['EWEIRD', 'strange things'],
   ])('says in a sentence why it cannot listen: %s', async (code, sentence) => {
     const context = new TestContext()
-    context.server.listenError = Object.assign(new Error('strange things'), { code })
+    context.server.listenError = Object.assign(new Error('strange things'), { code, address: '127.0.0.1', port: 5999 })
     expect(await start(context, { port: '5999' })).toBe(1)
     expect(context.printedErrors).toHaveLength(1)
     expect(context.printedErrors[0]).toContain('leveret: cannot listen on 127.0.0.1:5999: ')
@@ -162,6 +162,16 @@ describe('a start that cannot be', () => {
   })
 })
 
+test('SIGHUP has the TLS files read again, and stops nothing', async () => {
+  const context = new TestContext()
+  const { exitCode } = await started(context)
+  context.signals.emit('SIGHUP', 'SIGHUP')
+  expect(context.server.reloads).toBe(1)
+  context.signals.emit('SIGTERM', 'SIGTERM')
+  expect(await exitCode).toBe(0)
+  expect(context.signals.eventNames()).toEqual([])
+})
+
 describe('a store that cannot be opened', () => {
   test.each([
     ['EACCES', 'this user may not write there'],
@@ -169,7 +179,7 @@ describe('a store that cannot be opened', () => {
     ['ENOSPC', 'the disk is full'],
   ])('ends the start with 1, a sentence and a way out: %s', async (code, sentence) => {
     const context = new TestContext()
-    context.server.startError = Object.assign(new Error('strange things'), { code })
+    context.server.startError = Object.assign(new Error('strange things'), { code, address: '127.0.0.1', port: 5999 })
     expect(await start(context, { dataDir: './data' })).toBe(1)
     const place = `leveret: cannot open the store in ${resolve('data')}: `
     expect(context.printedErrors).toEqual([expect.stringContaining(`${place}${sentence}`)])

@@ -10,6 +10,8 @@ function read(text: string) {
   }
 }
 
+const TLS = 'ssl_options.certfile = cert.pem\nssl_options.keyfile = key.pem'
+
 test('keys of rabbitmq.conf set the options they are for', () => {
   const text = `
     listeners.tcp.default = 5673
@@ -70,11 +72,103 @@ describe('a listener', () => {
     expect(read(`listeners.tcp.1 = ${value}`).config).toMatchObject({ bind, port })
   })
 
-  test('is refused when it is a second one, none or not understood', () => {
-    expect(read('listeners.tcp.1 = 5672\nlisteners.tcp.2 = 5673').errors[0]).toContain('second listener')
-    expect(read('listeners.tcp = none').errors).toHaveLength(1)
+  test('may be one of several, or none', () => {
+    const several = 'listeners.tcp.1 = 127.0.0.1:5672\nlisteners.tcp.2 = [::1]:5673\nlisteners.tcp.3 = 5674'
+    expect(read(several).config).toMatchObject({
+      bind: '127.0.0.1',
+      port: 5672,
+      tcpListeners: [
+        { host: '::1', port: 5673 },
+        { host: undefined, port: 5674 },
+      ],
+    })
+    expect(read('listeners.tcp.default = 5672\nlisteners.tcp.more = 5673').config).toMatchObject({
+      port: 5672,
+      tcpListeners: [{ host: undefined, port: 5673 }],
+    })
+    expect(read(`listeners.tcp = none\n${TLS}`).config).toMatchObject({ port: 'none', tlsPort: 'automatic' })
+  })
+
+  test('is refused when it is not understood, and when there is no other', () => {
+    expect(read('listeners.tcp = none').errors).toEqual(['there is nothing to listen on: --port is none'])
+    expect(read('listeners.tcp = 5672').errors).toHaveLength(1)
     expect(read('listeners.tcp.1 = here').errors).toHaveLength(1)
-    expect(read('listeners.tcp.1 = 127.0.0.1:99999').errors[0]).toContain('must be an integer from 0 to 65535')
+    expect(read('listeners.tcp.1 = 127.0.0.1:99999').errors[0]).toContain('must be a port')
+  })
+})
+
+describe('TLS', () => {
+  test('takes the keys of rabbitmq.conf', () => {
+    const text = `
+      listeners.ssl.default = 5671
+      listeners.ssl.1 = 10.0.0.1:5670
+      ssl_options.certfile = cert.pem
+      ssl_options.keyfile = key.pem
+      ssl_options.password = secret
+      ssl_options.cacertfile = ca.pem
+      ssl_options.verify = verify_peer
+      ssl_options.fail_if_no_peer_cert = true
+      ssl_options.depth = 2
+      ssl_options.versions.2 = tlsv1.2
+      ssl_options.versions.1 = tlsv1.3
+      ssl_options.ciphers.1 = TLS_AES_256_GCM_SHA384
+      ssl_options.ciphers.2 = ECDHE-RSA-AES256-GCM-SHA384
+      ssl_options.honor_cipher_order = false
+      ssl_options.honor_ecc_order = true
+      ssl_options.client_renegotiation = false
+      ssl_handshake_timeout = 3000
+      tls_hosts = a.example=a.pem:a.key, *.b.example=b.pem:b.key
+    `
+    expect(read(text)).toMatchObject({
+      errors: [],
+      warnings: [],
+      config: {
+        tlsPort: 5671,
+        tlsListeners: [{ host: '10.0.0.1', port: 5670 }],
+        tlsCert: 'cert.pem',
+        tlsKey: 'key.pem',
+        tlsPassword: 'secret',
+        tlsCa: 'ca.pem',
+        tlsVerify: 'verify_peer',
+        tlsFailIfNoPeerCert: true,
+        tlsDepth: 2,
+        tlsVersions: ['tlsv1.3', 'tlsv1.2'],
+        tlsCiphers: ['TLS_AES_256_GCM_SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+        tlsHonorCipherOrder: false,
+        tlsHandshakeTimeoutMs: 3000,
+        tlsHosts: [
+          { name: 'a.example', certFile: 'a.pem', keyFile: 'a.key' },
+          { name: '*.b.example', certFile: 'b.pem', keyFile: 'b.key' },
+        ],
+      },
+    })
+  })
+
+  test('with addresses of its own has no port on the address of the others', () => {
+    expect(read(`listeners.ssl.1 = 0.0.0.0:5671\n${TLS}`).config).toMatchObject({ tlsPort: 'none' })
+    expect(read('listeners.ssl = none').config).toMatchObject({ tlsPort: 'none', tlsListeners: [] })
+  })
+
+  test.each([
+    ['listeners.ssl.default = 5671', 'needs --tls-cert and --tls-key'],
+    ['ssl_options.certfile = cert.pem', 'go together'],
+    [`${TLS}\nssl_options.verify = verify_peer`, 'needs --tls-ca'],
+    [`${TLS}\nssl_options.fail_if_no_peer_cert = true`, 'needs --tls-verify verify_peer'],
+    [`${TLS}\nssl_options.versions.1 = tlsv1.1`, 'tlsv1.2, tlsv1.3'],
+    [`${TLS}\nssl_options.client_renegotiation = true`, 'does not support'],
+    [`${TLS}\nssl_options.dhfile = dh.pem`, 'does not support'],
+    ['proxy_protocol = true', 'needs --proxy-networks'],
+    ['proxy_networks = 10.0.0.0/33', 'must be networks'],
+  ])('%j is refused', (text, reason) => {
+    expect(read(text).errors[0]).toContain(reason)
+  })
+
+  test('leaves the header of proxies to those of some networks', () => {
+    const text = 'proxy_protocol = true\nproxy_networks = 10.0.0.0/8, fd00::/8, 192.0.2.1, unix'
+    expect(read(text).config).toMatchObject({
+      proxyProtocol: true,
+      proxyNetworks: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1', 'unix'],
+    })
   })
 })
 
@@ -126,15 +220,12 @@ describe('other keys', () => {
     expect(read('cluster_name = one').warnings[0]).toBe('unknown key cluster_name in rabbitmq.conf, line 1 is ignored')
   })
 
-  test.each([
-    'listeners.ssl.default = 5671',
-    'ssl_options.verify = verify_peer',
-    'auth_backends.1 = ldap',
-    'management.ssl.port = 15671',
-    'default_permissions.configure = ^own-',
-  ])('%s is refused: the broker would be less safe than it says', (line) => {
-    expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')
-  })
+  test.each(['auth_backends.1 = ldap', 'management.ssl.port = 15671', 'default_permissions.configure = ^own-'])(
+    '%s is refused: the broker would be less safe than it says',
+    (line) => {
+      expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')
+    },
+  )
 
   test('about security are fine when they ask for nothing special', () => {
     const text = 'listeners.ssl = none\nauth_backends.1 = internal\ndefault_permissions.read = .*'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { environmentNames, fileKeys, flagName, GROUPS, OPTION_NAMES, OPTIONS, optionRow } from '../../config/options.ts'
+import { GROUPS } from '../../config/option-row.ts'
+import { environmentNames, fileKeys, flagName, OPTION_NAMES, OPTIONS, optionRow } from '../../config/options.ts'
 
 test('flag, variable and key are made from the name of the row', () => {
   expect(flagName('frameMaxBytes')).toBe('frame-max')

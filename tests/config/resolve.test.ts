@@ -63,7 +63,9 @@ describe('precedence', () => {
 
 describe('errors', () => {
   test('name the option, the value, the place and what is allowed', () => {
-    expect(errors({ flags: { port: '99999' } })).toEqual(["--port is '99999': must be an integer from 0 to 65535"])
+    expect(errors({ flags: { port: '99999' } })).toEqual([
+      "--port is '99999': must be an integer from 0 to 65535, or 'none'",
+    ])
     expect(errors({ environment: { LEVERET_CHANNEL_MAX: '0' } })).toEqual([
       "channel-max (environment variable LEVERET_CHANNEL_MAX) is '0': must be an integer from 1 to 65535",
     ])

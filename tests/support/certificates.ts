@@ -40,7 +40,7 @@ export function makeCertificate(options: CertificateOptions): Certificate {
   )
   const signature = sign('sha256', body, signedBy?.privateKey ?? privateKey)
   const der = sequence(body, ECDSA_SHA256, tagged(0x03, Buffer.concat([Buffer.of(0), signature])))
-  const lines = der.toString('base64').replace(/.{64}/g, '$&\n')
+  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n')
   return {
     commonName,
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,

@@ -1,0 +1,23 @@
+// What options say together that makes no sense, though each does by itself.
+import type { Config } from './options.ts'
+
+export function contradictions(config: Config): string[] {
+  const { tlsCert, tlsKey, tlsCa, tlsPort, tlsListeners, tlsVerify, tlsFailIfNoPeerCert, proxyProtocol } = config
+  const errors: string[] = []
+  const wantsTls = tlsListeners.length > 0 || typeof tlsPort === 'number'
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) errors.push('--tls-cert and --tls-key go together')
+  else if (wantsTls && tlsCert === undefined) errors.push('a listener with TLS needs --tls-cert and --tls-key')
+  if (tlsVerify === 'verify_peer' && tlsCa === undefined)
+    errors.push('--tls-verify verify_peer needs --tls-ca: the authorities that sign the certificates of clients')
+  if (tlsFailIfNoPeerCert && tlsVerify !== 'verify_peer')
+    errors.push('--tls-fail-if-no-peer-cert needs --tls-verify verify_peer')
+  if (proxyProtocol && config.proxyNetworks.length === 0)
+    errors.push('--proxy-protocol needs --proxy-networks: whose word counts for who a client is')
+  if (!listensAnywhere(config)) errors.push('there is nothing to listen on: --port is none')
+  return errors
+}
+
+function listensAnywhere({ port, tcpListeners, unixSocket, tlsPort, tlsListeners, tlsCert }: Config): boolean {
+  const listensForTls = tlsListeners.length > 0 || (tlsPort !== 'none' && tlsCert !== undefined)
+  return port !== 'none' || tcpListeners.length > 0 || unixSocket !== undefined || listensForTls
+}

@@ -1,0 +1,85 @@
+// Parsers for where the broker listens, and for TLS.
+import { isNetwork } from '../src/lib/networks.ts'
+import { NUMBER_SETTINGS } from './number-settings.ts'
+import type { Parser } from './parsers.ts'
+
+/** An address to listen on; without a host, that of `--bind`. */
+export interface ListenPlace {
+  readonly host: string | undefined
+  readonly port: number
+}
+
+/** A host name with its certificate. */
+export interface TlsHostFiles {
+  readonly name: string
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** `none`, or what the parser takes. */
+export function noneOr<T>(parser: Parser<T>): Parser<T | 'none'> {
+  return {
+    allowed: `${parser.allowed}, or 'none'`,
+    parse: (value) => (value === 'none' ? 'none' : parser.parse(value)),
+  }
+}
+
+/** `host:port`, `[::1]:port` or a port alone. */
+export function parsePlace(value: string): ListenPlace | undefined {
+  const { host, digits } = /^(?:\[?(?<host>[0-9A-Za-z._:%-]+)\]?:)?(?<digits>[0-9]{1,5})$/.exec(value)?.groups ?? {}
+  const port = Number(digits)
+  return digits === undefined || port > NUMBER_SETTINGS.port.max ? undefined : { host, port }
+}
+
+export function addressList(): Parser<readonly ListenPlace[]> {
+  return listOf('addresses with a port, such as 10.0.0.1:5672 or [::1]:5672, separated by commas', parsePlace)
+}
+
+/** Networks, addresses and `unix`. */
+export function networkList(): Parser<readonly string[]> {
+  return listOf('networks such as 10.0.0.0/8, addresses, or unix for Unix sockets, separated by commas', (value) =>
+    isNetwork(value) ? value : undefined,
+  )
+}
+
+/** `mq.example.com=cert.pem:key.pem` */
+export function tlsHostList(): Parser<readonly TlsHostFiles[]> {
+  return listOf('host=certificate:key, separated by commas', (value) => {
+    const { name, certFile, keyFile } =
+      /^(?<name>(?:\*\.)?[\w.-]+)=(?<certFile>[^:]+):(?<keyFile>[^:]+)$/.exec(value)?.groups ?? {}
+    return name === undefined || certFile === undefined || keyFile === undefined
+      ? undefined
+      : { name, certFile, keyFile }
+  })
+}
+
+/** Permissions of a file, as `chmod` takes them. */
+export function fileMode(): Parser<number> {
+  return {
+    allowed: 'an octal number such as 660',
+    parse: (value) => (/^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined),
+  }
+}
+
+export function cipherList(): Parser<readonly string[]> {
+  return {
+    allowed: "names separated by commas, or 'default'",
+    parse: (value) => {
+      if (value === 'default') return []
+      const names = value.split(/[,:]/).map((name) => name.trim())
+      return names.every((name) => /^[\w@=!+-]+$/.test(name)) ? names : undefined
+    },
+  }
+}
+
+function listOf<T>(what: string, parseOne: (value: string) => T | undefined): Parser<readonly T[]> {
+  return {
+    allowed: `${what}, or 'none'`,
+    parse: (value) => {
+      if (value === 'none') return []
+      const found = value.split(',').map((one) => parseOne(one.trim()))
+      const known = found.filter((one) => one !== undefined)
+      return known.length === found.length ? known : undefined
+    },
+  }
+}
