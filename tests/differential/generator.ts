@@ -6,6 +6,7 @@ import { EXCHANGES, QUEUES } from './names.ts'
 import type { Operation, Topic } from './operation.ts'
 import type { Place, Step } from './step.ts'
 import { bindQueue, TOPOLOGY } from './topology.ts'
+import { deadlyArguments } from './values.ts'
 
 const OPERATIONS: readonly Operation[] = [...TOPOLOGY, ...MESSAGES, ...LIFE]
 
@@ -14,6 +15,8 @@ interface Focus {
   readonly factors: Readonly<Partial<Record<Topic, number>>>
   /** On so many channels, each of a connection of its own. */
   readonly channels?: number
+  /** What dies in queues goes somewhere. */
+  readonly isDeadly?: boolean
 }
 
 const FEW_NAMES = { bindings: 0.2, exchanges: 0.2, mistakes: 0.1 } as const
@@ -27,6 +30,12 @@ const FOCUSES: readonly Focus[] = [
   { factors: { bindings: 4, exchanges: 2, publishes: 2, consumers: 0.2, settling: 0.3 } },
   { factors: { ...FEW_NAMES, replies: 20, publishes: 1, consumers: 0.5, settling: 0.5 }, channels: 2 },
   { factors: { queues: 3, consumers: 3, ends: 4, exchanges: 2, bindings: 2 } },
+  { factors: { ...FEW_NAMES, bindings: 0.5, publishes: 2, settling: 3 }, channels: 1, isDeadly: true },
+  {
+    factors: { ...FEW_NAMES, publishes: 2, consumers: 2, settling: 2, modes: 2, ends: 1 },
+    channels: 2,
+    isDeadly: true,
+  },
 ]
 
 export function generate(seed: number): Step[] {
@@ -60,7 +69,8 @@ function beginning(draw: Draw, focus: Focus): Step[] {
   const steps: Step[] = []
   for (const queue of isNarrow ? QUEUES : QUEUES.slice(0, 2 + draw.random.below(2))) {
     const ends = isNarrow ? {} : { ...draw.flag('autoDelete', 0.1), ...draw.flag('exclusive', 0.08) }
-    const args = { queue, ...draw.flag('durable', 0.3), ...ends }
+    const deadly = focus.isDeadly === true && draw.chance(0.8) ? { arguments: deadlyArguments(draw) } : {}
+    const args = { queue, ...draw.flag('durable', 0.3), ...ends, ...deadly }
     steps.push({ kind: 'calls', at: place(draw, focus), calls: [{ method: 'queue.declare', args }] })
   }
   for (const exchange of EXCHANGES.slice(0, 1 + draw.random.below(3))) {
@@ -68,6 +78,7 @@ function beginning(draw: Draw, focus: Focus): Step[] {
     const args = { exchange, type, ...draw.flag('durable', 0.3), ...draw.flag('autoDelete', 0.15) }
     steps.push({ kind: 'calls', at: place(draw, focus), calls: [{ method: 'exchange.declare', args }] })
   }
-  for (let i = draw.random.below(4); i > 0; i--) steps.push(bindQueue.make(draw, place(draw, focus)))
+  for (let i = draw.random.below(4) + (focus.isDeadly === true ? 3 : 0); i > 0; i--)
+    steps.push(bindQueue.make(draw, place(draw, focus)))
   return steps
 }

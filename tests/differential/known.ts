@@ -40,6 +40,12 @@ export const EVENED: readonly Evened[] = [
       /(inequivalent arg 'x-queue-type'.*?received )(?:the value )?('\w*')(?: of type '\w+')? but current is (?:none|'classic')/g,
     replacement: '$1$2 but current is classic',
   },
+  { reason: 'when a message died', pattern: /\btime=T:\d+/g, replacement: 'time=T' },
+  {
+    reason: 'RabbitMQ 3.13 and later tell of the last death, too',
+    pattern: / ?x-last-death-(?:exchange|queue|reason)=[^ }]*/g,
+    replacement: '',
+  },
   {
     reason: 'RabbitMQ gives a reply the next delivery tag and does not use it up; here no tag comes twice',
     pattern: / tag=\d+/g,

@@ -24,6 +24,8 @@ export interface SessionOptions {
 
 const ANSWER_MS = 2500
 const CONFIRM_MS = 800
+/** A dead letter goes on by one queue with each round of questions. */
+const DEAD_LETTER_ROUNDS = 6
 /** What such a method is answered with, where that is not its own name with -ok. */
 const ANSWERS: Partial<Record<MethodName, readonly string[]>> = { 'basic.get': ['basic.get-ok', 'basic.get-empty'] }
 const UNANSWERED: ReadonlySet<MethodName> = new Set([
@@ -48,6 +50,8 @@ export class Session {
   /** Queues, and the connection that has declared each. */
   readonly #declared = new Map<string, Client>()
   readonly #entries: Entry[] = []
+  /** What dies in one queue goes to others, and may die there. */
+  #hasDeadLetters = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -56,6 +60,7 @@ export class Session {
 
   /** What came in each step, then what was left behind. */
   async run(steps: readonly Step[]): Promise<readonly Entry[]> {
+    this.#hasDeadLetters = JSON.stringify(steps).includes('x-dead-letter-exchange')
     try {
       for (const [index, step] of steps.entries()) await this.#do(step, `m${index}`)
       const audit = new Audit(this)
@@ -139,7 +144,8 @@ export class Session {
   async #settle(client: Client, number: number): Promise<void> {
     await this.#fence(client, number)
     // A delivery may be acknowledged by its channel, and make room for another: the queues are asked twice.
-    for (let round = 0; round < 2; round++) await this.#settleQueues()
+    const rounds = this.#hasDeadLetters ? DEAD_LETTER_ROUNDS : 2
+    for (let round = 0; round < rounds; round++) await this.#settleQueues()
     const channel = client.channel(number)
     await this.waiting.until(() => client.isOver || channel.state !== 'open' || channel.isConfirmed, CONFIRM_MS)
   }
@@ -160,7 +166,7 @@ export class Session {
         .filter(([, channel]) => channel.state === 'open' && channel.hasConsumers)
         .map(([number]) => ({ client, number })),
     )
-    if (consuming.length === 0) return
+    if (consuming.length === 0 && !this.#hasDeadLetters) return
     for (const [queue, owner] of [...this.#declared]) await this.#probe(queue, alive.includes(owner) ? owner : alive[0])
     for (const { client, number } of consuming) await this.#fence(client, number)
   }

@@ -45,6 +45,8 @@ const FINE: readonly WireTable[] = [
   { 'x-max-length': tagged('s', 30_000) },
   { 'x-max-length-bytes': tagged('l', 1_000_000_000) },
   { 'x-dead-letter-exchange': '~nowhere' },
+  { 'x-dead-letter-exchange': '~e0' },
+  { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': '~q1' },
   { 'x-overflow': 'drop-head' },
   { 'x-overflow': 'reject-publish' },
   { 'x-max-priority': 0 },
@@ -62,6 +64,37 @@ const FINE: readonly WireTable[] = [
   { foo: 'bar' },
   { foo: 1 },
 ]
+
+/** Where what dies in a queue goes … */
+const DEAD_LETTERS: readonly WireTable[] = [
+  ...['~e0', '~e1', 'amq.fanout', 'amq.topic', ''].map((exchange) => ({ 'x-dead-letter-exchange': exchange })),
+  ...['~q0', '~q1', '~q2', '~missing'].map((key) => ({
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': key,
+  })),
+  ...['~e0', 'amq.topic'].map((exchange) => ({
+    'x-dead-letter-exchange': exchange,
+    'x-dead-letter-routing-key': 'a.b',
+  })),
+]
+
+/** … and what it dies of, beside what clients do. */
+const DEATHS: readonly WireTable[] = [
+  {},
+  {},
+  { 'x-message-ttl': 0 },
+  { 'x-max-length': 0 },
+  { 'x-max-length': 1 },
+  { 'x-max-length': 2, 'x-overflow': 'reject-publish-dlx' },
+  { 'x-max-length': 1, 'x-overflow': 'reject-publish' },
+  { 'x-max-length-bytes': 10 },
+  { 'x-max-priority': 3, 'x-max-length': 2 },
+]
+
+/** Of a queue whose messages die in one way or another. */
+export function deadlyArguments(draw: Draw): WireTable {
+  return { ...draw.pick(DEATHS), ...draw.pick(DEAD_LETTERS) }
+}
 
 const WRONG: readonly WireTable[] = [
   ...[-1, '5000', 1.5, null, true, TOO_LONG].map((value) => ({ 'x-message-ttl': value })),
