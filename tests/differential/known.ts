@@ -47,6 +47,11 @@ export const EVENED: readonly Evened[] = [
     replacement: '',
   },
   {
+    reason: 'RabbitMQ 4.x leaves the header CC in a dead letter whose queue gives it a key',
+    pattern: /CC=A:\[[^\]]*\] (?=[^\n]*x-death)/g,
+    replacement: '',
+  },
+  {
     reason: 'RabbitMQ gives a reply the next delivery tag and does not use it up; here no tag comes twice',
     pattern: / tag=\d+/g,
     replacement: '',

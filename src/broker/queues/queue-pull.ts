@@ -67,10 +67,12 @@ export class QueuePull {
     const queue = this.#queue
     messages.take(true)
     const segment = messages.segment as Segment
-    const { index } = messages
+    const { index, isRedelivered } = messages
     queue.unackedCount++
+    // RabbitMQ: the messages that are told to be left are those that have not expired.
+    queue.upkeep?.dropDue()
     try {
-      read(segment, index, messages.isRedelivered)
+      read(segment, index, isRedelivered)
     } catch (error) {
       queue.settle(segment, index, 'requeue')
       throw error
