@@ -27,8 +27,8 @@ export class QueueLog {
   segment: Segment | undefined
   index = 0
   isRedelivered = false
-  /** Called when a ready message was left out because it is damaged. */
-  whenLeftOut: (() => void) | undefined
+  /** Called when so many ready messages fewer are there, which are damaged, or others have other bytes than they were counted with. */
+  whenCorrected: ((count: number) => void) | undefined
   /** Whether what is in it survives a restart; if not, everything is always in memory. */
   readonly isRecorded: boolean
   readonly #pool: SegmentPool
@@ -246,13 +246,11 @@ export class QueueLog {
   }
 
   #makeRoom(recordBytes: number): Segment {
-    const segment = this.#chain.makeRoom(recordBytes)
-    this.#joined(segment)
-    return segment
+    return this.#joined(this.#chain.makeRoom(recordBytes))
   }
 
   /** The segment is in the chain, perhaps as the only one. */
-  #joined(segment: Segment): void {
+  #joined(segment: Segment): Segment {
     if (this.#ready === NOTHING_READY) {
       this.#bytes = new QueueBytes()
       this.#ready = new ReadyPositions(this.#bytes)
@@ -260,6 +258,7 @@ export class QueueLog {
     }
     segment.log = this
     if (this.#ready.cursor === undefined) this.#ready.moveCursor(segment, 0)
+    return segment
   }
 
   /** Takes segments out of memory that are safe on disk and not due soon, until so many bytes are free. */
@@ -277,6 +276,7 @@ export class QueueLog {
   loaded(segment: Segment): void {
     this.#bytes.ready += this.#ready.bytesIn(segment) - segment.unloadedBytes
     segment.unloadedBytes = 0
+    this.whenCorrected?.(0)
   }
 
   /** Says that everything in front of this position was delivered before the restart. */

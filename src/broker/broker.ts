@@ -143,9 +143,20 @@ export class Broker {
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      const { scheduler, inputTurn, longWork, topology, nodeLimits } = this
+      const { scheduler, inputTurn, longWork, memory, topology, nodeLimits } = this
       const [storage, entities, clock, ages] = [this.#storage, this.#entities, this.#clock, this.#ages]
-      vhost = new Vhost(name, { scheduler, storage, entities, inputTurn, longWork, topology, nodeLimits, clock, ages })
+      vhost = new Vhost(name, {
+        scheduler,
+        storage,
+        entities,
+        inputTurn,
+        longWork,
+        memory,
+        topology,
+        nodeLimits,
+        clock,
+        ages,
+      })
       vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)

@@ -40,6 +40,8 @@ export interface VhostTools {
   readonly topology: TopologyMemory
   readonly nodeLimits: NodeLimits
   readonly clock: Clock
+  /** What is held that is in no queue. */
+  readonly memory: { heldBytes: number }
   /** The time by which messages grow old. */
   readonly ages: AgeClock
 }
@@ -77,7 +79,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   isRestoring = false
 
   constructor(name: string, tools: VhostTools) {
-    const { storage, longWork, clock } = tools
+    const { storage, longWork, clock, inputTurn, memory } = tools
     this.name = name
     this.scheduler = tools.scheduler
     this.#storage = storage.vhost(name)
@@ -88,7 +90,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.topology = tools.topology
     this.nodeLimits = tools.nodeLimits
     this.entities = tools.entities
-    this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock })
+    this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock, inputTurn, memory })
     this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
     this.limits = new VhostLimits(name, tools.entities)
     for (const exchange of PREDECLARED) this.addExchange(exchange)

@@ -87,7 +87,7 @@ export class Model {
       () => this.vhost,
       () => storage.journal,
     )
-    const { scheduler, inputTurn, longWork, topology, clock } = this
+    const { scheduler, inputTurn, longWork, memory, topology, clock } = this
     const ages = new AgeClock(clock)
     const nodeLimits = new NodeLimits(NO_NODE_LIMITS, topology.counts)
     this.vhost = new Vhost('/', {
@@ -96,6 +96,7 @@ export class Model {
       entities,
       inputTurn,
       longWork,
+      memory,
       topology,
       nodeLimits,
       clock,

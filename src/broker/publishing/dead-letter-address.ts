@@ -22,6 +22,9 @@ const BEHIND_COUNT = 256
 /** So many that went are forgotten together. */
 const FORGET_COUNT = 1024
 
+/** What one that waits takes, beside the copy of its message if it has one. */
+const WAITING_BYTES = 64
+
 const NOTHING_KNOWN: RecordExtension = {}
 /** By the numbers under which discarded messages have them on the disk. */
 const REASONS: readonly DeadLetterReason[] = ['reject', 'expired', 'maxlen', 'delivery-limit']
@@ -79,6 +82,10 @@ export class DeadLetterAddress implements DeadLetters {
 
   get isBehind(): boolean {
     return this.#waitingCount > BEHIND_COUNT
+  }
+
+  get isSpent(): boolean {
+    return this.#office.isSpent
   }
 
   whenCaughtUp(work: () => void): void {
@@ -143,6 +150,7 @@ export class DeadLetterAddress implements DeadLetters {
     if (this.#isReading || this.#mustBeRead(next)) return false
     if (next === undefined) return this.#tryNextDiscarded()
     this.#first++
+    this.#office.memory.heldBytes -= bytesOf(next)
     this.#isNext = true
     if (next instanceof Message) {
       this.takeRefused(next)
@@ -252,6 +260,7 @@ export class DeadLetterAddress implements DeadLetters {
 
   #wait(waiting: Waiting): void {
     this.#waiting.push(waiting)
+    this.#office.memory.heldBytes += bytesOf(waiting)
     if (this.#underWay === undefined) this.#office.expect(this)
   }
 
@@ -265,6 +274,10 @@ export class DeadLetterAddress implements DeadLetters {
     }
     return cause
   }
+}
+
+function bytesOf(waiting: Waiting): number {
+  return waiting instanceof Message ? WAITING_BYTES + waiting.head.size + waiting.bodyBytes : WAITING_BYTES
 }
 
 function deathReason(reason: DeadLetterReason): DeathReason {

@@ -27,6 +27,9 @@ const TURN_MS = 1
 /** What could not go is tried again after so long: RabbitMQ waits for three minutes. */
 const RETRY_MS = 1000
 
+/** Bytes of a header that are written in the time of one publish. */
+const HEADER_BYTES_PER_UNIT = 512
+
 const NO_QUEUES: readonly Queue[] = []
 /** What lies beside a message that has died, but for blind keys: by its marks. */
 const MARKS: readonly Buffer[] = [0, 1, 2, 3].map((deathMarks) => encodeExtension({ deathMarks }))
@@ -39,6 +42,10 @@ export interface OfficeTools {
   readonly routes: Routes
   readonly longWork: LongWork
   readonly clock: Clock
+  /** That of the client whose input is being looked at. */
+  readonly inputTurn: Pick<Turn, 'spend'>
+  /** Where copies are counted that are in no queue. */
+  readonly memory: { heldBytes: number }
 }
 
 export class DeadLetterOffice {
@@ -67,6 +74,10 @@ export class DeadLetterOffice {
     this.#fanOutTurn = new Turn(now)
   }
 
+  get memory(): { heldBytes: number } {
+    return this.#tools.memory
+  }
+
   /** One is on its way: others have to wait. */
   get isPosting(): boolean {
     return this.#isPosting
@@ -87,6 +98,9 @@ export class DeadLetterOffice {
     this.#isPosting = true
     try {
       const queues = this.#write(address, dying, known, cause)
+      this.#tools.inputTurn.spend(
+        1 + queues.length + Math.floor((message.headerEnd - message.headerStart) / HEADER_BYTES_PER_UNIT),
+      )
       if (address.isAtLeastOnce && (queues.length === 0 || queues.some((queue) => queue.refuses(message.bodyBytes))))
         return 'held'
       if (queues.length > ONE_TURN_QUEUES_MAX) return this.#fanOut(address, queues)

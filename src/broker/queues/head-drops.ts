@@ -112,6 +112,8 @@ export class HeadDrops {
         this.#isWaiting = true
         return 'later'
       }
+      // A single one may take long: it has thousands of keys, or goes to thousands of queues.
+      if (left < count && queue.deadLetters?.isSpent === true) return 'more'
       queue.dropHead(reason)
     }
     return 'more'

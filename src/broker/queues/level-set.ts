@@ -29,6 +29,10 @@ export class LevelSet {
     this.#filled = 0
   }
 
+  get isEmpty(): boolean {
+    return this.#filled === 0
+  }
+
   /** The highest of them; there must be one. */
   get highest(): number {
     const word = 31 - Math.clz32(this.#filled)

@@ -8,6 +8,7 @@ import type { RecordSource } from '../../../storage/record.ts'
 import type { ReturnOrder } from '../../../storage/requeued.ts'
 import type { Segment, SegmentLog } from '../../../storage/segment.ts'
 import type { Discards } from './discards.ts'
+import { LevelBytes } from './level-bytes.ts'
 import type { LevelRules } from './level-rules.ts'
 import { LevelSet } from './level-set.ts'
 import { LevelsLook } from './levels-look.ts'
@@ -27,6 +28,7 @@ export class PriorityMessages implements QueueMessages {
   readonly #levelOf = new Map<SegmentLog, number>()
   /** The levels that have ready messages. */
   readonly #ready: LevelSet
+  readonly #bytes: LevelBytes
   /** What the last message was taken from, or found in. */
   #log: QueueLog
 
@@ -36,15 +38,14 @@ export class PriorityMessages implements QueueMessages {
     this.#rules = rules
     this.#returnOrder = rules.returnsFirst ? { next: 0 } : undefined
     this.#ready = new LevelSet(rules.levelMax + 1)
+    this.#bytes = new LevelBytes(rules.levelMax + 1)
     this.#log = this.#admit(0, logs.first())
     this.isRecorded = this.#log.isRecorded
     for (const level of logs.keptPlaces()) this.#admit(level, logs.make(level))
   }
 
   get readyBytes(): number {
-    let bytes = 0
-    for (const log of this.#levels) if (log !== undefined) bytes += log.readyBytes
-    return bytes
+    return this.#bytes.sum(this.#levels)
   }
 
   get unackedBytes(): number {
@@ -72,6 +73,7 @@ export class PriorityMessages implements QueueMessages {
     else log.append(source)
     this.readyCount++
     this.#ready.add(level)
+    this.#bytes.changed(level)
   }
 
   isReadable(whenReadable: () => void): boolean {
@@ -85,6 +87,7 @@ export class PriorityMessages implements QueueMessages {
     const log = this.#levels[level] as QueueLog // a level with messages has a log
     this.#log = log
     log.take(isUnacked)
+    this.#bytes.changed(level)
     this.readyCount--
     if (log.readyCount === 0) this.#ready.remove(level)
   }
@@ -136,14 +139,20 @@ export class PriorityMessages implements QueueMessages {
   /** RabbitMQ: what has died and waits to go, too. */
   purge(): number {
     let count = this.discards?.purge() ?? 0
-    for (const log of this.#levels) if (log !== undefined) count += log.purge()
+    for (const [level, log] of this.#levels.entries()) {
+      count += log?.purge() ?? 0
+      this.#bytes.changed(level)
+    }
     this.readyCount = 0
     this.#ready.clear()
     return count
   }
 
   clear(): void {
-    for (const log of this.#levels) log?.clear()
+    for (const [level, log] of this.#levels.entries()) {
+      log?.clear()
+      this.#bytes.changed(level)
+    }
     this.discards?.clear()
     this.readyCount = 0
     this.#ready.clear()
@@ -172,7 +181,7 @@ export class PriorityMessages implements QueueMessages {
     this.#levels[level] = log
     this.#levelOf.set(log, level)
     if (this.#returnOrder !== undefined) log.returnOrder = this.#returnOrder
-    log.whenLeftOut = () => this.#recount(log, -1)
+    log.whenCorrected = (count) => this.#recount(log, count)
     if (log.readyCount > 0) this.#recount(log, log.readyCount)
     return log
   }
@@ -181,6 +190,7 @@ export class PriorityMessages implements QueueMessages {
   #recount(log: SegmentLog, count: number): void {
     this.readyCount += count
     const level = this.#levelOf.get(log) as number // the log of every message is one of the levels
+    this.#bytes.changed(level)
     if (log.readyCount > 0) this.#ready.add(level)
     else this.#ready.remove(level)
   }

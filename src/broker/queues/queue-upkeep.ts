@@ -105,7 +105,7 @@ export class QueueUpkeep implements DropRules {
     if (this.#retries !== undefined) this.#retries.rules = rules
   }
 
-  /** Does what is due by now, once everything is there again after a restart. */
+  /** Does what is due by now, once everything is there again after a restart. As with RabbitMQ, other settings give the queue its whole time again. */
   begin(): void {
     if (this.#tools.isRestoring) return
     this.renewLease()

@@ -144,7 +144,9 @@ export class Queue {
   #publishWithCare(message: Message): boolean {
     if (!this.hasExpirations && (this.#hasPolicyTtl || hasExpiration(message))) {
       this.hasExpirations = true
-      this.applySettings(this.settings)
+      // Its settings are what they were: to apply them again would give the queue more time (x-expires).
+      if (this.upkeep === undefined) this.applySettings(this.settings)
+      else this.upkeep.expectExpirations()
       this.#surroundings.queueChanged(this)
     }
     if (this.upkeep !== undefined) return this.upkeep.publish(message)

@@ -19,6 +19,8 @@ export function isReturn(settlement: Settlement): settlement is Return {
 export interface DeadLetters {
   /** More wait to go than is good: what need not leave now should stay where it is for a while. */
   readonly isBehind: boolean
+  /** Enough have gone in this turn of the event loop: others wait for the next one, if they can. */
+  readonly isSpent: boolean
   /** Calls back once they are not behind any more. */
   whenCaughtUp(work: () => void): void
   /**

@@ -81,6 +81,6 @@ function leaveOut(log: QueueLog, segment: Segment, first: number, count: number)
     segment.damaged.add(index)
     if (!log.takeAt(segment, index)) continue
     log.settle(segment, index)
-    log.whenLeftOut?.()
+    log.whenCorrected?.(-1)
   }
 }

@@ -119,10 +119,10 @@ test('a message that was left out as damaged is ready no more', () => {
   messages.peek()
   const [segment, index] = [messages.segment as Segment, messages.index]
   const { log } = segment
-  if (log === undefined || !('whenLeftOut' in log)) throw new Error('a level has no log that tells of damage')
+  if (log === undefined || !('whenCorrected' in log)) throw new Error('a level has no log that tells of damage')
   expect(log.takeAt(segment, index)).toBe(true)
   log.settle(segment, index)
-  ;(log.whenLeftOut as () => void)()
+  ;(log.whenCorrected as (count: number) => void)(-1)
   expect(messages.readyCount).toBe(1)
   messages.take(true)
   expect(bodyOf(messages.segment as Segment, messages.index)).toBe('message 2')

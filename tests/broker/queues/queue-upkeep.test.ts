@@ -27,6 +27,14 @@ function passes(ms: number): void {
   model.run()
 }
 
+test('a message that expires gives a queue no further time', () => {
+  queue({ 'x-expires': 1000, 'x-max-length': 10 })
+  passes(600)
+  publish('a', '50000')
+  passes(400)
+  expect(model.vhost.queue('q')).toBeUndefined()
+})
+
 describe('timers', () => {
   test('there are none for a queue that has nothing to do at a time, whatever its settings', () => {
     queue({}, 'plain')

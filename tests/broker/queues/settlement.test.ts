@@ -30,6 +30,7 @@ let mayGo: boolean
 /** The simplest dead letter exchange: a queue. */
 const toTarget: DeadLetters = {
   isBehind: false,
+  isSpent: false,
   whenCaughtUp: () => {},
   goOn: () => {},
   takeRefused: () => {},

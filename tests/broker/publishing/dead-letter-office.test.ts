@@ -1,0 +1,72 @@
+// Dead letters that take long, and those that wait for them: by a clock on which every look takes a while.
+import { beforeEach, expect, test } from 'vitest'
+import { fieldTable } from '../../../protocol/field-table-plain.ts'
+import { Publisher } from '../../../src/broker/publishing/publisher.ts'
+import type { Queue } from '../../../src/broker/queues/queue.ts'
+import { queueSettings } from '../../../src/broker/queues/queue-arguments.ts'
+import type { Segment } from '../../../storage/segment.ts'
+import { get, Model, message, session } from '../model.ts'
+
+const LOOK_MS = 0.6
+const TO_DEAD = { 'x-dead-letter-exchange': 'dead' }
+
+let model: Model
+let publisher: Publisher
+
+beforeEach(() => {
+  model = new Model()
+  publisher = new Publisher(model.vhost, session(), Number.MAX_SAFE_INTEGER)
+  model.clock.monotonicMs = () => {
+    model.clock.nowMs += LOOK_MS
+    return model.clock.nowMs
+  }
+})
+
+function fill(queue: Queue, count: number): void {
+  for (let number = 0; number < count; number++) publisher.publish(message('', queue.name, String(number)))
+}
+
+test('a queue that has to drop many gives others their turn when these take long', () => {
+  const dead = model.queue('letters')
+  model.bind(model.exchange('dead', 'fanout'), dead)
+  const queue = model.queue('q', { arguments: fieldTable(TO_DEAD) })
+  fill(queue, 60)
+  queue.applySettings(queueSettings(fieldTable({ ...TO_DEAD, 'x-max-length': 10 })))
+  expect(dead.readyCount).toBeGreaterThan(0)
+  expect(dead.readyCount).toBeLessThan(5)
+  model.run()
+  expect([queue.readyCount, dead.readyCount]).toEqual([10, 50])
+})
+
+test('what dies counts as work of the client whose input is being looked at, by its keys and its queues', () => {
+  const exchange = model.exchange('dead', 'fanout')
+  for (let number = 0; number < 40; number++) model.bind(exchange, model.queue(`letters-${number}`))
+  model.queue('q', { arguments: fieldTable({ ...TO_DEAD, 'x-max-length': 0 }) })
+  // To find a route counts, too.
+  fill(model.queue('plain'), 1)
+  publisher.publish(message('', 'q'))
+  model.inputTurn.begin(1)
+  model.clock.nowMs += 2
+  // For a plain message the clock is not even looked at.
+  publisher.publish(message('', 'plain'))
+  expect(model.inputTurn.spend(1)).toBe(false)
+  publisher.publish(message('', 'q'))
+  expect(model.inputTurn.spend(1)).toBe(true)
+})
+
+test('those that wait count until they have gone', () => {
+  const exchange = model.exchange('dead', 'fanout')
+  for (let number = 0; number < 200; number++) model.bind(exchange, model.queue(`letters-${number}`))
+  const queue = model.queue('q', { arguments: fieldTable(TO_DEAD) })
+  fill(queue, 3)
+  const taken: (readonly [Segment, number])[] = []
+  while (get(queue, false, (segment, index) => void taken.push([segment, index]))) {
+    // each call takes one
+  }
+  for (const [segment, index] of taken) queue.settle(segment, index, 'reject')
+  expect(queue.unackedCount).toBe(3)
+  expect(model.memory.heldBytes).toBeGreaterThan(0)
+  model.run()
+  expect(model.memory.heldBytes).toBe(0)
+  expect([queue.unackedCount, model.vhost.queue('letters-199')?.readyCount]).toEqual([0, 3])
+})
