@@ -150,11 +150,13 @@ export class ServerAssembly {
   }
 
   #embeddedContext(requireRunning: () => void): EmbeddedContext {
-    const { maxMessageSizeBytes, defaultUser } = this.#parts.config
+    const { maxMessageSizeBytes, consumerTimeoutMs, defaultUser } = this.#parts.config
     return {
       core: this.core,
       logger: this.logger,
       maxMessageSizeBytes,
+      clock: this.clock,
+      consumerTimeoutMs,
       permissions: () => this.#permissions(),
       isUser: (name) => this.#isUser(name),
       defaultUser,

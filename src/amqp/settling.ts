@@ -6,10 +6,10 @@ import { BASIC_ACK, BASIC_NACK, BASIC_REJECT, readDeliveryTag, readSettleBits } 
 import type { Segment } from '../../storage/segment.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
+import { ackTimeoutMs, DeliveryAge } from '../broker/queues/delivery-age.ts'
 import { startReturns } from '../broker/queues/returns.ts'
 import { isReturn, type Return, type Settlement } from '../broker/queues/settlement.ts'
 import type { Block } from '../lib/block.ts'
-import { DeliveryAge } from './delivery-age.ts'
 import { Unacked, type UnackedOwner } from './unacked.ts'
 import { AT_ONCE_MAX, goOnInTurns, type WorkingChannel } from './work-in-turns.ts'
 
@@ -72,7 +72,7 @@ export class Settling {
   checkAge(nowMs: number, defaultMs: number): void {
     const { unacked } = this
     const owner = unacked.count === 0 ? undefined : unacked.ownerOf(unacked.oldest)
-    const timeoutMs = owner === undefined ? 0 : (owner.timeoutMs ?? owner.queue.settings.consumerTimeoutMs ?? defaultMs)
+    const timeoutMs = owner === undefined ? 0 : ackTimeoutMs(owner, defaultMs)
     if (timeoutMs === 0) {
       this.#age?.forget()
       return

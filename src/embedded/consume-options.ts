@@ -17,11 +17,16 @@ export interface ConsumeOptions {
   /** Made by the broker when not given. */
   readonly tag?: string
   /**
+   * How long a message may be unsettled before the consumer is ended and gives back all that it has, in milliseconds; 0 for any
+   * time. Default: what its queue says, else `consumerTimeoutMs` of the server. RabbitMQ: `x-consumer-timeout`.
+   */
+  readonly timeoutMs?: number
+  /**
    * The handler threw or rejected. The message is still unsettled (unless `noAck`): settle it here, or leave it to
    * `EmbeddedBroker.recover`. Default: the error is logged.
    */
   readonly onError?: (error: unknown, message: ReceivedMessage) => void
-  /** The queue was deleted, so that the consumer has ended. Not called after `cancel`. */
+  /** The consumer has ended: its queue was deleted, or it took too long to settle a message. Not called after `cancel`. */
   readonly onCancelled?: () => void
 }
 
@@ -42,14 +47,21 @@ const CHECKS: Checks<ConsumeOptions> = {
   exclusive: aBoolean,
   priority: wholeNumber(-PRIORITY_MAX, PRIORITY_MAX),
   tag: anyText,
+  timeoutMs: wholeNumber(0, Number.MAX_SAFE_INTEGER),
   onError: aFunction,
   onCancelled: aFunction,
 }
 
+interface CheckedOptions {
+  readonly prefetch: number
+  readonly priority: number
+  readonly timeoutMs: number | undefined
+}
+
 /** Throws RangeError or TypeError. */
-export function checkConsumeOptions(options: ConsumeOptions): { readonly prefetch: number; readonly priority: number } {
+export function checkConsumeOptions(options: ConsumeOptions): CheckedOptions {
   checkOptions('consume', options, CHECKS)
-  const { prefetch = 100, priority = 0, tag = '' } = options
+  const { prefetch = 100, priority = 0, tag = '', timeoutMs } = options
   checkName(tag, 'tag')
-  return { prefetch, priority }
+  return { prefetch, priority, timeoutMs }
 }

@@ -29,12 +29,21 @@ export interface Delivery {
 /** A message, or its delivery tag. */
 export type Settled = ReceivedMessage | number
 
+/** What one consumer, or `get` on one queue, has: its first open delivery, and the tags of that and of the last. */
+export interface OpenSpan {
+  readonly first: Delivery
+  readonly oldest: number
+  newest: number
+}
+
 /** From this many open deliveries on, those of deleted queues are looked for. */
 const SWEEP_MIN = 1024
 
 export class Deliveries {
   /** In the order of their tags. */
   readonly #open = new Map<number, Delivery>()
+  /** Called when something was handed out that is to be settled. */
+  whenOpened: (() => void) | undefined
   readonly #nextTag: () => number
   #sweepAt = SWEEP_MIN
   /** Up to here, tags may be unknown because their queue was deleted. */
@@ -53,7 +62,33 @@ export class Deliveries {
     const tag = this.#nextTag()
     this.#open.set(tag, { tag, queue, segment, index, consumer, isSeen: consumer === undefined })
     if (this.#open.size >= this.#sweepAt) this.#sweep(tag)
+    this.whenOpened?.()
     return tag
+  }
+
+  /** Whether something is to be settled, of queues that are there. */
+  get hasOpen(): boolean {
+    for (const { queue } of this.#open.values()) if (!queue.isDeleted) return true
+    return false
+  }
+
+  /** What is open of queues that are there, by the consumer, or by the queue for what `get` has taken. */
+  spans(): Map<Consumer | Queue, OpenSpan> {
+    const spans = new Map<Consumer | Queue, OpenSpan>()
+    for (const delivery of this.#open.values()) {
+      const { tag, queue, consumer } = delivery
+      const span = spans.get(consumer ?? queue)
+      if (span !== undefined) span.newest = tag
+      else if (!queue.isDeleted) spans.set(consumer ?? queue, { first: delivery, oldest: tag, newest: tag })
+    }
+    return spans
+  }
+
+  /** Gives back all that a consumer has. */
+  giveBack(consumer: Consumer): void {
+    for (const delivery of [...this.#open.values()]) {
+      if (delivery.consumer === consumer) this.settle(delivery, 'requeue')
+    }
   }
 
   at(tag: number): Delivery | undefined {

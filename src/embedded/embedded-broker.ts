@@ -6,41 +6,33 @@ import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import type { AuthorizedUser } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
-import { moveMessages } from '../broker/publishing/message-move.ts'
-import { enqueue } from '../broker/publishing/publisher.ts'
 import { FULL_ACCESS, Session } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { checkOptions } from '../lib/checks.ts'
-import {
-  type AckOptions,
-  type DeleteExchangeOptions,
-  type DeleteQueueOptions,
-  GET_CHECKS,
-  type GetOptions,
-  MOVE_CHECKS,
-  type MoveOptions,
-  type NackOptions,
-  PEEK_CHECKS,
-  type PeekOptions,
-  type RejectOptions,
+import type {
+  AckOptions,
+  DeleteExchangeOptions,
+  DeleteQueueOptions,
+  GetOptions,
+  MoveOptions,
+  NackOptions,
+  PeekOptions,
+  RejectOptions,
 } from './call-options.ts'
 import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
-import { Deliveries, type Settled } from './deliveries.ts'
+import type { Deliveries, Settled } from './deliveries.ts'
 import { durable } from './durable.ts'
 import type { MessageHandler } from './embedded-consumer.ts'
-import { EmbeddedConsumers } from './embedded-consumers.ts'
 import { EmbeddedVhostLimits } from './embedded-limits.ts'
+import { EmbeddedMessages } from './embedded-messages.ts'
 import { EmbeddedPermissions } from './embedded-permissions.ts'
 import { EmbeddedPolicies } from './embedded-policies.ts'
-import { EmbeddedPublisher } from './embedded-publisher.ts'
 import { EmbeddedTopology } from './embedded-topology.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
 import type { ConsumerInfo, ExchangeInfo, ExchangeOptions, QueueInfo, QueueOptions } from './entities.ts'
 import type { MessageProperties } from './message-properties.ts'
-import { type AddressedMessage, encodeAddressed } from './outgoing-message.ts'
+import type { AddressedMessage } from './outgoing-message.ts'
 import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
-import { peekMessages, takeMessage } from './take-message.ts'
 import { Transactions } from './transactions.ts'
 import { aQueueType, type DefaultQueueType, type VhostOptions } from './vhost-options.ts'
 
@@ -66,29 +58,25 @@ export class EmbeddedBroker {
   readonly #vhost: Vhost
   readonly #vhosts: EmbeddedVhosts
   readonly #topology: EmbeddedTopology
-  readonly #deliveries: Deliveries
-  readonly #publisher: EmbeddedPublisher
-  readonly #consumers: EmbeddedConsumers
+  readonly #messages: EmbeddedMessages
 
   /** Servers make it: see `Server.broker` and `EmbeddedBroker.vhost`. */
   constructor(vhost: Vhost, vhosts: EmbeddedVhosts) {
-    const { core, logger, maxMessageSizeBytes } = vhosts.context
     this.#vhost = vhost
     this.#vhosts = vhosts
-    this.#deliveries = new Deliveries(vhosts.nextTag)
-    this.#consumers = new EmbeddedConsumers(vhost, this.#deliveries, logger)
     const session = new Session(IN_PROCESS_USER, vhost.name, FULL_ACCESS)
-    this.#publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
-    const publisher = (): EmbeddedPublisher => this.#requireVhost() && this.#publisher
     const requireVhost = (): Vhost => this.#requireVhost()
-    this.#topology = new EmbeddedTopology(requireVhost, session)
+    const topology = new EmbeddedTopology(requireVhost, session)
+    const messages = new EmbeddedMessages(vhost, vhosts, session, (name) => topology.accessQueue(name))
+    this.#topology = topology
+    this.#messages = messages
     this.policies = new EmbeddedPolicies('policy', requireVhost)
     this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
     this.permissions = new EmbeddedPermissions(vhosts.context, requireVhost)
     this.limits = new EmbeddedVhostLimits(requireVhost)
     this.transactions = new Transactions({
-      publisher,
-      deliveries: this.#deliveries,
+      publisher: () => this.#requireVhost() && messages.publisher,
+      deliveries: messages.deliveries,
       whenDurable: () => this.whenDurable(),
       requireRunning: () => {
         vhosts.context.requireRunning()
@@ -203,7 +191,7 @@ export class EmbeddedBroker {
   ): PublishResult {
     this.#requireVhost()
     const message = properties === undefined ? { body } : { body, properties }
-    return { routed: this.#publisher.publish(exchange, routingKey, message) }
+    return { routed: this.#messages.publish(exchange, routingKey, message) }
   }
 
   /**
@@ -212,11 +200,7 @@ export class EmbeddedBroker {
    */
   publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
     this.#requireVhost()
-    const publications = Array.from(messages, (message) => this.#publisher.prepare(encodeAddressed(message)))
-    this.#vhost.ages.lookAnew() // the caller's code may have made the messages one by one
-    const outcomes = publications.map(enqueue)
-    if (outcomes.includes('refused')) throw refuse.partialTransaction()
-    return outcomes.map((outcome) => ({ routed: outcome === 'routed' }))
+    return this.#messages.publishBatch(messages).map((routed) => ({ routed }))
   }
 
   // --- messages out
@@ -227,13 +211,7 @@ export class EmbeddedBroker {
    * `not-found`, `resource-locked`.
    */
   async get(queueName: string, options: GetOptions = {}): Promise<ReceivedMessage | undefined> {
-    checkOptions('get', options, GET_CHECKS)
-    return await takeMessage(
-      () => this.#topology.accessQueue(queueName),
-      options.noAck ?? false,
-      this.#deliveries,
-      this.#vhosts.diskWaits,
-    )
+    return await this.#messages.get(queueName, options)
   }
 
   /**
@@ -241,8 +219,7 @@ export class EmbeddedBroker {
    * Rejects with BrokerError: `not-found`, `resource-locked`; RangeError for options out of range.
    */
   async peek(queueName: string, options: PeekOptions = {}): Promise<PeekedMessage[]> {
-    checkOptions('peek', options, PEEK_CHECKS)
-    return await peekMessages(this.#topology.accessQueue(queueName), options, this.#vhosts.diskWaits)
+    return await this.#messages.peek(queueName, options)
   }
 
   /**
@@ -254,20 +231,7 @@ export class EmbeddedBroker {
    * `not-found`, `resource-locked`; RangeError when both are the same.
    */
   async moveMessages(from: string, to: string, options: MoveOptions = {}): Promise<number> {
-    checkOptions('moveMessages', options, MOVE_CHECKS)
-    const source = this.#topology.accessQueue(from)
-    const target = this.#topology.accessQueue(to)
-    if (source === target) throw new RangeError('the messages of a queue are moved to another one')
-    const { longWork, journal } = this.#vhost
-    let moved = 0
-    await this.#vhosts.diskWaits.until((whenMoved) => {
-      moveMessages(source, target, options.count ?? source.readyCount, { longWork, journal }, (count) => {
-        moved = count
-        whenMoved()
-      })
-    })
-    await durable(journal)
-    return moved
+    return await this.#messages.move(from, to, options)
   }
 
   /**
@@ -277,7 +241,7 @@ export class EmbeddedBroker {
    * out of range.
    */
   consume(queueName: string, handler: MessageHandler, options: ConsumeOptions = {}): InProcessConsumer {
-    return this.#consumers.start(() => this.#topology.accessQueue(queueName), handler, options)
+    return this.#messages.consume(queueName, handler, options)
   }
 
   /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
@@ -375,6 +339,6 @@ export class EmbeddedBroker {
 
   get #handedOut(): Deliveries {
     this.#requireVhost()
-    return this.#deliveries
+    return this.#messages.deliveries
   }
 }

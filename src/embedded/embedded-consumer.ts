@@ -22,7 +22,7 @@ export interface EmbeddedConsumerOptions extends ConsumerOptions {
   readonly handler: MessageHandler
   /** The handler failed. */
   readonly onError: (error: unknown, message: ReceivedMessage) => void
-  /** The queue is gone. */
+  /** The queue is gone, or the consumer took too long. */
   readonly onCancelled: () => void
   /** One of the two above failed. */
   readonly onDefect: (error: unknown) => void
@@ -61,6 +61,14 @@ export class EmbeddedConsumer implements DeliverySink {
   cancelled(): void {
     this.#stop('reject')
     queueMicrotask(() => this.#call(this.#options.onCancelled))
+  }
+
+  /** Ends the consumer, which took too long: all that it has goes back to the queue. True when the queue has to go too. */
+  timeOut(): boolean {
+    const isLast = this.cancel()
+    this.#deliveries.giveBack(this.consumer)
+    queueMicrotask(() => this.#call(this.#options.onCancelled))
+    return isLast
   }
 
   /** Ends the consumer: what its handler has not seen yet goes back to the queue. True when the queue has to go too. */

@@ -1,6 +1,7 @@
 /** The consumers that code in this process has in one virtual host, by tag. */
 import { refuse } from '../broker/errors.ts'
 import { generatedName } from '../broker/names.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { aFunction } from '../lib/checks.ts'
@@ -25,7 +26,7 @@ export class EmbeddedConsumers {
   /** Throws RangeError or TypeError for the options, BrokerError when the tag is in use or the queue refuses the consumer. */
   start(findQueue: () => Queue, handler: MessageHandler, options: ConsumeOptions): InProcessConsumer {
     aFunction(handler, 'the handler')
-    const { prefetch, priority } = checkConsumeOptions(options)
+    const { prefetch, priority, timeoutMs } = checkConsumeOptions(options)
     const queue = findQueue()
     const tag = options.tag ?? generatedName('amq.ctag-')
     if (this.#byTag.has(tag)) throw refuse.consumerTagReused(tag)
@@ -35,6 +36,7 @@ export class EmbeddedConsumers {
       tag,
       handler,
       priority,
+      timeoutMs,
       prefetchCount: prefetch,
       // To the queue every consumer in this process acknowledges, so that nothing is lost when one is cancelled.
       isNoAck: false,
@@ -49,8 +51,19 @@ export class EmbeddedConsumers {
       onDefect: log,
     })
     queue.addConsumer(consumer.consumer)
+    if (timeoutMs !== undefined) this.#vhost.hasConsumerTimeouts = true
     this.#byTag.set(tag, consumer)
     return { tag, queue: queue.name, cancel: () => this.#cancel(consumer) }
+  }
+
+  /** The consumer took longer for an acknowledgement than it may: it ends. */
+  timeOut({ sink, tag, queue }: Consumer, timeoutMs: number): void {
+    if (!(sink instanceof EmbeddedConsumer) || !sink.isActive) return
+    this.#logger.warn(
+      { queue: queue.name, consumer: tag, timeoutMs },
+      'a consumer took too long for an acknowledgement and was ended',
+    )
+    if (sink.timeOut()) this.#vhost.removeQueue(queue)
   }
 
   #cancel(consumer: EmbeddedConsumer): void {

@@ -1,5 +1,6 @@
 import type { PermissionList } from '../broker/access/permission-list.ts'
 import type { Broker } from '../broker/broker.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
 
 /** What the in-process brokers of all virtual hosts share. */
@@ -7,6 +8,9 @@ export interface EmbeddedContext {
   readonly core: Broker
   readonly logger: Logger
   readonly maxMessageSizeBytes: number
+  readonly clock: Clock
+  /** How long an acknowledgement may take where neither consumer nor queue says so; 0 for any time. */
+  readonly consumerTimeoutMs: number
   /** The permissions of users. Throws Error when the program decides itself what they may do. */
   readonly permissions: () => PermissionList
   /** Whether there is such a user. */

@@ -1,7 +1,18 @@
 /**
- * How long the oldest open delivery of a channel has been open. Nothing is noted when a message is delivered: a look at the
- * channel now and then notes what the last tag was, and whatever was delivered between two such marks counts from the second one.
+ * How long the oldest open delivery of a channel or a consumer has been open. Nothing is noted when a message is delivered: a look
+ * now and then notes what the last tag was, and whatever was delivered between two such marks counts from the second one.
  */
+
+/** Whom a message was handed to. */
+interface Holder {
+  readonly timeoutMs: number | undefined
+  readonly queue: { readonly settings: { readonly consumerTimeoutMs: number | undefined } }
+}
+
+/** How long an acknowledgement may take; 0 for any time. The consumer counts, then its queue, then the broker. */
+export function ackTimeoutMs({ timeoutMs, queue }: Holder, defaultMs: number): number {
+  return timeoutMs ?? queue.settings.consumerTimeoutMs ?? defaultMs
+}
 
 /** When there are more, they become as many with twice the time in between: the age is less exact then, and never told too high. */
 const MARKS_MAX = 64

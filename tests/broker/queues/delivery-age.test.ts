@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { DeliveryAge } from '../../src/amqp/delivery-age.ts'
+import { DeliveryAge } from '../../../src/broker/queues/delivery-age.ts'
 
 test('is never told higher than it is', () => {
   const step = fc.record({ delivered: fc.nat(3), settled: fc.nat(3), ms: fc.integer({ min: 1, max: 1000 }) })

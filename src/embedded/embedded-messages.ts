@@ -1,0 +1,99 @@
+/** Messages into and out of one virtual host, for code in the same process: what `EmbeddedBroker` says of them. */
+import { refuse } from '../broker/errors.ts'
+import { moveMessages } from '../broker/publishing/message-move.ts'
+import { enqueue } from '../broker/publishing/publisher.ts'
+import type { Queue } from '../broker/queues/queue.ts'
+import type { Session } from '../broker/session.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import { checkOptions } from '../lib/checks.ts'
+import {
+  GET_CHECKS,
+  type GetOptions,
+  MOVE_CHECKS,
+  type MoveOptions,
+  PEEK_CHECKS,
+  type PeekOptions,
+} from './call-options.ts'
+import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
+import { Deliveries } from './deliveries.ts'
+import { DeliveryTimeouts } from './delivery-timeouts.ts'
+import { durable } from './durable.ts'
+import type { MessageHandler } from './embedded-consumer.ts'
+import { EmbeddedConsumers } from './embedded-consumers.ts'
+import { EmbeddedPublisher } from './embedded-publisher.ts'
+import type { EmbeddedVhosts } from './embedded-vhosts.ts'
+import { type AddressedMessage, encodeAddressed, type OutgoingMessage } from './outgoing-message.ts'
+import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
+import { type DiskWaits, peekMessages, takeMessage } from './take-message.ts'
+
+/** Finds a queue for a use; throws BrokerError. */
+export type AccessQueue = (name: string) => Queue
+
+export class EmbeddedMessages {
+  readonly deliveries: Deliveries
+  readonly publisher: EmbeddedPublisher
+  readonly #vhost: Vhost
+  readonly #diskWaits: DiskWaits
+  readonly #accessQueue: AccessQueue
+  readonly #consumers: EmbeddedConsumers
+
+  constructor(vhost: Vhost, vhosts: EmbeddedVhosts, session: Session, accessQueue: AccessQueue) {
+    const { core, logger, maxMessageSizeBytes, clock, consumerTimeoutMs } = vhosts.context
+    this.#vhost = vhost
+    this.#diskWaits = vhosts.diskWaits
+    this.#accessQueue = accessQueue
+    this.deliveries = new Deliveries(vhosts.nextTag)
+    this.publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
+    const consumers = new EmbeddedConsumers(vhost, this.deliveries, logger)
+    this.#consumers = consumers
+    const timeouts = new DeliveryTimeouts(this.deliveries, { clock, consumerTimeoutMs, vhost }, (consumer, timeoutMs) =>
+      consumers.timeOut(consumer, timeoutMs),
+    )
+    this.deliveries.whenOpened = () => timeouts.expectLook()
+  }
+
+  publish(exchange: string, routingKey: string, message: OutgoingMessage): boolean {
+    return this.publisher.publish(exchange, routingKey, message)
+  }
+
+  /** Of each, whether it was put into at least one queue. */
+  publishBatch(messages: Iterable<AddressedMessage>): boolean[] {
+    const publications = Array.from(messages, (message) => this.publisher.prepare(encodeAddressed(message)))
+    this.#vhost.ages.lookAnew() // the caller's code may have made the messages one by one
+    const outcomes = publications.map(enqueue)
+    if (outcomes.includes('refused')) throw refuse.partialTransaction()
+    return outcomes.map((outcome) => outcome === 'routed')
+  }
+
+  async get(queueName: string, options: GetOptions): Promise<ReceivedMessage | undefined> {
+    checkOptions('get', options, GET_CHECKS)
+    const find = (): Queue => this.#accessQueue(queueName)
+    return await takeMessage(find, options.noAck ?? false, this.deliveries, this.#diskWaits)
+  }
+
+  async peek(queueName: string, options: PeekOptions): Promise<PeekedMessage[]> {
+    checkOptions('peek', options, PEEK_CHECKS)
+    return await peekMessages(this.#accessQueue(queueName), options, this.#diskWaits)
+  }
+
+  async move(from: string, to: string, options: MoveOptions): Promise<number> {
+    checkOptions('moveMessages', options, MOVE_CHECKS)
+    const source = this.#accessQueue(from)
+    const target = this.#accessQueue(to)
+    if (source === target) throw new RangeError('the messages of a queue are moved to another one')
+    const { longWork, journal } = this.#vhost
+    let moved = 0
+    await this.#diskWaits.until((whenMoved) => {
+      moveMessages(source, target, options.count ?? source.readyCount, { longWork, journal }, (count) => {
+        moved = count
+        whenMoved()
+      })
+    })
+    await durable(journal)
+    return moved
+  }
+
+  consume(queueName: string, handler: MessageHandler, options: ConsumeOptions): InProcessConsumer {
+    return this.#consumers.start(() => this.#accessQueue(queueName), handler, options)
+  }
+}
