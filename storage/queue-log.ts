@@ -279,6 +279,12 @@ export class QueueLog {
     this.whenCorrected?.(0)
   }
 
+  /** Says that a message that was appended or restored came back so often before the restart. */
+  restoreDeliveries(segment: Segment, index: number, times: number): void {
+    segment.deliveries ??= new DeliveryCounts()
+    segment.deliveries.set(index, times)
+  }
+
   /** Says that everything in front of this position was delivered before the restart. */
   restoreCursor(segment: number, index: number): void {
     this.#deliveredBefore = new DeliveredBefore(segment, index)
