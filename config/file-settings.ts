@@ -12,6 +12,16 @@ const FAMILIES: readonly Family[] = [
   ...LISTENER_FAMILIES,
   { key: /^loopback_users\../, read: readLoopbackUsers },
   { key: /^auth_mechanisms\./, read: readMechanisms },
+  { key: /^auth_backends\./, read: readBackends },
+  { key: /^auth_cache\.cached_backend\./, read: readCachedBackend },
+  { key: /^auth_oauth2\.signing_keys\./, read: readPairs('authOauth2SigningKeys', 'auth_oauth2.signing_keys.') },
+  { key: /^auth_oauth2\.scope_aliases\./, read: readPairs('authOauth2ScopeAliases', 'auth_oauth2.scope_aliases.') },
+  { key: /^auth_oauth2\.oauth_providers\./, read: readPairs('authOauth2Providers', 'auth_oauth2.oauth_providers.') },
+  { key: /^auth_oauth2\.algorithms\./, read: readList('authOauth2Algorithms', 'auth_oauth2.algorithms.') },
+  {
+    key: /^auth_oauth2\.preferred_username_claims\./,
+    read: readList('authOauth2PreferredUsernameClaims', 'auth_oauth2.preferred_username_claims.'),
+  },
   { key: /^credential_validator\.validation_backend$/, read: readValidator },
 ]
 
@@ -19,8 +29,8 @@ const FAMILIES: readonly Family[] = [
 const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
   { key: /^ssl_options\.(?:client_renegotiation|use_sslv2|use_sslv3)$/, harmless: ['false'] },
   { key: /^ssl_options\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/, harmless: ['true', 'false'] },
-  { key: /^(?:ssl_options|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.)/, harmless: [] },
-  { key: /^auth_backends\./, harmless: ['internal', 'rabbit_auth_backend_internal'] },
+  { key: /^auth_(?:oauth2\.https|http\.ssl_options)\.(?:peer_verification|verify)$/, harmless: ['verify_peer'] },
+  { key: /^(?:ssl_options|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.|auth_cache\.)/, harmless: [] },
   { key: /^default_permissions\./, harmless: ['.*'] },
 ]
 
@@ -72,16 +82,55 @@ function readLoopbackUsers(entries: readonly ConfEntry[], reading: FileReading):
   reading.values.set('loopbackUsers', { text: users.join(',') || 'none', origin: reading.origin(first) })
 }
 
-/** In the order of their keys. */
 function readMechanisms(entries: readonly ConfEntry[], reading: FileReading): void {
+  readList('authMechanisms', 'auth_mechanisms.')(entries, reading)
+}
+
+/** `prefix.1`, `prefix.2` …: one value each, in the order of their numbers. */
+function readList(option: OptionName, prefix: string): Family['read'] {
+  const place = ({ key }: ConfEntry): number => Number(key.slice(prefix.length))
+  return (entries, reading) => {
+    const values = [...entries].sort((a, b) => place(a) - place(b)).map(({ value }) => value)
+    setFrom(entries, option, values.join(','), reading)
+  }
+}
+
+/** `prefix.NAME`: one pair each. */
+function readPairs(option: OptionName, prefix: string): Family['read'] {
+  return (entries, reading) => {
+    const pairs = entries.map(({ key, value }) => `${key.slice(prefix.length)}=${value}`)
+    setFrom(entries, option, pairs.join(','), reading)
+  }
+}
+
+/** `auth_backends.1`, or `auth_backends.1.authn` and `auth_backends.1.authz`. */
+function readBackends(entries: readonly ConfEntry[], reading: FileReading): void {
+  const byPlace = new Map<number, ConfEntry[]>()
+  for (const entry of entries) {
+    const place = Number(/^auth_backends\.(\d+)(?:\.authn|\.authz(?:\.\d+)?)?$/.exec(entry.key)?.[1] ?? Number.NaN)
+    if (Number.isNaN(place))
+      reading.errors.push(`${reading.origin(entry)} is a security setting that Leveret does not support`)
+    else byPlace.set(place, [...(byPlace.get(place) ?? []), entry])
+  }
+  const places = [...byPlace.keys()].sort((a, b) => a - b)
+  const links = places.map((place) => backendLink(byPlace.get(place) ?? []))
+  setFrom(entries, 'authBackends', links.join(','), reading)
+}
+
+function readCachedBackend(entries: readonly ConfEntry[], reading: FileReading): void {
+  setFrom(entries, 'authCacheBackend', backendLink(entries), reading)
+}
+
+/** `http:internal`, as the flag has it. */
+function backendLink(entries: readonly ConfEntry[]): string {
+  const authz = entries.filter(({ key }) => /\.authz(?:\.\d+)?$/.test(key)).map(({ value }) => value)
+  const authn = entries.filter(({ key }) => !/\.authz(?:\.\d+)?$/.test(key)).map(({ value }) => value)
+  return authz.length === 0 ? authn.join(',') : `${authn.join(',')}:${authz.join('+')}`
+}
+
+function setFrom(entries: readonly ConfEntry[], option: OptionName, text: string, reading: FileReading): void {
   const [first] = entries
-  if (first === undefined) return
-  const place = ({ key }: ConfEntry): number => Number(key.slice('auth_mechanisms.'.length))
-  const text = [...entries]
-    .sort((a, b) => place(a) - place(b))
-    .map(({ value }) => value)
-    .join(',')
-  reading.values.set('authMechanisms', { text, origin: reading.origin(first) })
+  if (first !== undefined) reading.values.set(option, { text, origin: reading.origin(first) })
 }
 
 /** Which of the rules for passwords is in force; without this key, all that there are. */

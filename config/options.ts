@@ -2,6 +2,7 @@
 // `frameMaxBytes` is `--frame-max`, `LEVERET_FRAME_MAX` and `frame_max`. The unit at the end of a row's name is left out.
 import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MECHANISM_NAMES, type MechanismName } from '../src/lib/mechanism-names.ts'
+import { BACKEND_OPTIONS } from './backend-options.ts'
 import { LISTENER_OPTIONS, TLS_OPTIONS } from './listener-options.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
 import { countOption, numberOption, type Option, option, sizeOption } from './option-row.ts'
@@ -155,6 +156,7 @@ export const OPTIONS = {
     'regular expression (RE2) that every new password has to match',
     { group: 'Users', fileKeys: ['credential_validator.regexp'], defaultText: 'none' },
   ),
+  ...BACKEND_OPTIONS,
   loginFailuresMax: numberOption(
     NUMBER_SETTINGS.loginFailuresMax,
     'failed log-ins of an address before it has to wait, ever longer, between two of them; 0: it never has to',

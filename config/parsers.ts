@@ -71,6 +71,20 @@ export function nameList(): Parser<readonly string[]> {
   }
 }
 
+/** `name=value` pairs, separated by commas; `none` is no pair. */
+export function pairs(): Parser<ReadonlyMap<string, string>> {
+  return {
+    allowed: "NAME=VALUE pairs separated by commas, or 'none'",
+    parse: (value) => {
+      if (value === 'none') return new Map()
+      const found = value.split(',').map((pair) => /^\s*(?<name>[^=\s]+)=(?<text>.*\S)\s*$/s.exec(pair)?.groups)
+      const known = found.flatMap((groups) => (groups === undefined ? [] : [[groups.name, groups.text] as const]))
+      const map = new Map(known.map(([name = '', text = '']) => [name, text]))
+      return map.size === found.length ? map : undefined
+    },
+  }
+}
+
 /** Some of these names, each once, separated by commas. */
 export function choices<T extends string>(names: readonly T[]): Parser<readonly T[]> {
   return {

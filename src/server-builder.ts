@@ -3,6 +3,7 @@ import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MemoryStorage } from '../storage/memory/memory-storage.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import { aBackendsConfig } from './auth/backends/backends-config.ts'
 import type { Authorizer } from './broker/authorizer.ts'
 import {
   aBoolean,
@@ -194,6 +195,7 @@ const CONFIG: Checks<ServerConfig> = {
   passwordHashing: oneOf(['scrypt', 'sha256', 'sha512']),
   passwordLengthMin: numberIn('passwordLengthMin'),
   passwordPattern: optional(text(1, 1024)),
+  backends: aBackendsConfig,
   loginFailuresMax: numberIn('loginFailuresMax'),
   loginSocketsMax: numberIn('loginSocketsMax'),
   loginSocketsPerAddressMax: numberIn('loginSocketsPerAddressMax'),

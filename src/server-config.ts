@@ -1,5 +1,6 @@
 /** What a server is told, with the defaults of an embedded one. */
 import { NUMBER_SETTINGS } from '../config/number-settings.ts'
+import type { BackendsConfig } from './auth/backends/backends-config.ts'
 import { NO_NODE_LIMITS, type NodeLimitValues } from './broker/limits/node-limits.ts'
 import type { MechanismName } from './lib/mechanism-names.ts'
 
@@ -51,6 +52,8 @@ export interface ServerConfig extends NodeLimitValues {
   readonly passwordLengthMin: number
   /** A regular expression (RE2) that every new password has to match. Default: none. */
   readonly passwordPattern: string | undefined
+  /** Who knows the users: servers of other kinds beside, or instead of, the list in the storage. Default: that list. */
+  readonly backends: BackendsConfig | undefined
   /** Failed log-ins of an address before it has to wait between two of them, 0–1000000; 0: it never has to. Default 10. */
   readonly loginFailuresMax: number
   /** Clients that have not logged in yet, 1–1000000. Default 10000. */
@@ -95,6 +98,7 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   passwordHashing: 'scrypt',
   passwordLengthMin: NUMBER_SETTINGS.passwordLengthMin.default,
   passwordPattern: undefined,
+  backends: undefined,
   loginFailuresMax: NUMBER_SETTINGS.loginFailuresMax.default,
   loginSocketsMax: NUMBER_SETTINGS.loginSocketsMax.default,
   loginSocketsPerAddressMax: NUMBER_SETTINGS.loginSocketsPerAddressMax.default,

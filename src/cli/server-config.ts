@@ -1,6 +1,7 @@
 import type { Config } from '../../config/options.ts'
 import { memoryLimitBytes } from '../../config/parsers.ts'
 import type { ServerConfig } from '../server-config.ts'
+import { backendsConfig } from './backends.ts'
 
 /** What the server is told of the options: all in its own units, nothing left to be looked up. */
 export function serverConfig(config: Config, memoryBytes: number): Partial<ServerConfig> {
@@ -26,6 +27,7 @@ export function serverConfig(config: Config, memoryBytes: number): Partial<Serve
     defaultVhost: config.defaultVhost,
     loopbackUsers: config.loopbackUsers,
     ...logins(config),
+    backends: backendsConfig(config),
     passwordHashing: config.passwordHashing,
     passwordLengthMin: config.passwordLengthMin,
     passwordPattern: config.passwordPattern,
