@@ -71,8 +71,8 @@ export const BACKEND_OPTIONS = {
   ),
   authOauth2SigningKeys: pairsOption('files of public keys or certificates (PEM), by the names that tokens give them'),
   authOauth2DefaultKey: textOption('the key of tokens that name none', 'auth_oauth2.default_key'),
-  authOauth2Algorithms: option<readonly string[]>(
-    TOKEN_ALGORITHMS,
+  authOauth2Algorithms: option<readonly string[] | undefined>(
+    undefined,
     choices(TOKEN_ALGORITHMS),
     'how tokens may be signed',
     { group: 'Backends', defaultText: 'all of these' },

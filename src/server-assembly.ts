@@ -7,6 +7,7 @@ import { OutboxFlusher } from './amqp/outbox.ts'
 import { ReadBuffer } from './amqp/read-buffer.ts'
 import { serverProperties } from './amqp/server-properties.ts'
 import type { Authenticator } from './auth/authenticator.ts'
+import type { BackendChain } from './auth/backends/backend-chain.ts'
 import type { UserList } from './auth/user-list.ts'
 import type { PermissionList } from './broker/access/permission-list.ts'
 import { ALLOW_ALL, type Authorizer } from './broker/authorizer.ts'
@@ -27,7 +28,7 @@ import { leveretVersion } from './lib/version.ts'
 import type { ListenOptions } from './listeners/listen-options.ts'
 import { Listeners } from './listeners/listeners.ts'
 import type { TlsOptions } from './listeners/tls-options.ts'
-import { logins, userList } from './server-auth.ts'
+import { backendChain, logins, userList } from './server-auth.ts'
 import type { ServerConfig } from './server-config.ts'
 import { HookCalls, type ServerHooks } from './server-hooks.ts'
 import { JournalWatch } from './server-journal.ts'
@@ -73,6 +74,8 @@ export class ServerAssembly {
   readonly loadWatch: LoadWatch
   readonly vhosts: EmbeddedVhosts
   readonly userList: UserList
+  /** Undefined when the list has all users. */
+  readonly backends: BackendChain | undefined
   readonly users: EmbeddedUsers
   readonly userLimits: EmbeddedUserLimits
   readonly #garbage: GarbageWatch
@@ -97,6 +100,8 @@ export class ServerAssembly {
       heapBytes: () => memoryFigures().heapUsedBytes,
       now: () => clock.monotonicMs(),
     })
+    this.userList = userList(config)
+    this.backends = this.#makeBackends()
     this.core = new Broker({
       storage,
       ...this.#authorization(parts),
@@ -112,7 +117,6 @@ export class ServerAssembly {
       clock,
       onDefect,
     })
-    this.userList = userList(config)
     this.userList.keepIn(this.core.entityRegistry)
     const now = (): number => clock.monotonicMs()
     this.connections = new AmqpConnections(this.#amqpContext(), now)
@@ -132,11 +136,8 @@ export class ServerAssembly {
     this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
     this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
-    this.userLimits = new EmbeddedUserLimits({
-      core: this.core,
-      isUser: (name) => this.#isUser(name),
-      requireRunning: requireServing,
-    })
+    const isUser = (name: string): boolean => this.#isUser(name)
+    this.userLimits = new EmbeddedUserLimits({ core: this.core, isUser, requireRunning: requireServing })
   }
 
   #authorization({
@@ -144,7 +145,7 @@ export class ServerAssembly {
     authorizer,
   }: ServerParts): Pick<BrokerOptions, 'authorizer' | 'onAuthorizerFailure'> {
     return {
-      authorizer: authorizer ?? (authenticator === undefined ? undefined : ALLOW_ALL),
+      authorizer: authorizer ?? (authenticator === undefined ? this.backends : ALLOW_ALL),
       onAuthorizerFailure: (error) => this.rareLines.log('error', { err: error }, 'the authorizer failed'),
     }
   }
@@ -164,9 +165,16 @@ export class ServerAssembly {
     }
   }
 
-  /** Any user may be one of the program's authenticator. */
+  #makeBackends(): BackendChain | undefined {
+    const { config, authenticator } = this.#parts
+    if (authenticator !== undefined) return undefined
+    const { userList: users, clock, rareLines } = this
+    return backendChain(config, { users, permissions: () => this.core.permissions, clock, rareLines })
+  }
+
+  /** Any user may be one of another backend, or of the program's authenticator. */
   #isUser(name: string): boolean {
-    return this.#parts.authenticator !== undefined || this.userList.has(name)
+    return this.#parts.authenticator !== undefined || this.backends !== undefined || this.userList.has(name)
   }
 
   #permissions(): PermissionList {
@@ -205,7 +213,7 @@ export class ServerAssembly {
     const nodeName = `leveret@${hostname()}`
     return {
       broker: this.core,
-      logins: logins(config, authenticator ?? this.userList, () => this.clock.monotonicMs()),
+      logins: logins(config, authenticator ?? this.backends ?? this.userList, () => this.clock.monotonicMs()),
       logger: this.logger,
       rareLines: this.rareLines,
       limits: config,

@@ -313,6 +313,7 @@ export class Server {
     await this.#storage.close()
     this.#parts.journalWatch.stop()
     this.core.close()
+    this.#parts.backends?.close()
     this.#parts.rareLines.close()
     this.#state = 'stopped'
     this.#parts.hooks.call('onStop')

@@ -53,20 +53,20 @@ export class HttpClient {
     this.#https.destroy()
   }
 
-  /** A server may close a connection that was kept just when the next request is sent: that one is sent again. */
+  /** A server may close a connection that was kept just when the next request is sent: that one goes out on a new one. */
   async #askTwice(url: string, form: string | undefined): Promise<HttpAnswer> {
     try {
-      return await this.#ask(url, form)
+      return await this.#ask(url, form, true)
     } catch (error) {
       if (!(error instanceof KeptConnectionClosed)) throw error
-      return await this.#ask(url, form)
+      return await this.#ask(url, form, false)
     }
   }
 
-  #ask(url: string, form: string | undefined): Promise<HttpAnswer> {
+  #ask(url: string, form: string | undefined, isKept: boolean): Promise<HttpAnswer> {
     const { timeoutMs, connectTimeoutMs = timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const request = this.#request(url, form)
+      const request = this.#request(url, form, isKept)
       const timers = [setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)]
       const done = (): void => {
         for (const timer of timers) clearTimeout(timer)
@@ -80,7 +80,8 @@ export class HttpClient {
       })
       request.on('error', (error: NodeJS.ErrnoException) => {
         done()
-        reject(request.reusedSocket && error.code === 'ECONNRESET' ? new KeptConnectionClosed(error.message) : error)
+        const isClosed = error.code === 'ECONNRESET' || error.code === 'EPIPE'
+        reject(request.reusedSocket && isClosed ? new KeptConnectionClosed(error.message) : error)
       })
       request.on('response', (response) => {
         this.#body(response).then(
@@ -99,16 +100,18 @@ export class HttpClient {
     })
   }
 
-  #request(url: string, form: string | undefined): ClientRequest {
-    const isSecure = url.startsWith('https:')
+  #request(url: string, form: string | undefined, isKept: boolean): ClientRequest {
     const headers =
       form === undefined
         ? {}
         : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(form) }
     const options = { method: form === undefined ? 'GET' : 'POST', headers }
-    return isSecure
-      ? httpsRequest(url, { ...options, agent: this.#https })
-      : httpRequest(url, { ...options, agent: this.#http })
+    if (url.startsWith('https:')) {
+      const { ca, minVersion, rejectUnauthorized } = this.#https.options
+      const tls = { ...(ca === undefined ? {} : { ca }), ...(minVersion && { minVersion }), rejectUnauthorized }
+      return httpsRequest(url, { ...options, ...tls, agent: isKept ? this.#https : false })
+    }
+    return httpRequest(url, { ...options, agent: isKept ? this.#http : false })
   }
 
   async #body(response: IncomingMessage): Promise<string> {

@@ -197,6 +197,58 @@ describe('users', () => {
     expect(read('auth_mechanisms = PLAIN,PLAIN').errors[0]).toContain('must be')
   })
 
+  test('may be known to several backends, with others for what they may do', () => {
+    const backends = (text: string) => read(text).config?.authBackends
+    const link = (authentication: string, ...authorization: string[]) => ({ authentication, authorization })
+    expect(backends('')).toEqual([link('internal')])
+    expect(backends('auth_backends.2 = rabbit_auth_backend_internal\nauth_backends.1 = oauth2')).toEqual([
+      link('oauth2'),
+      link('internal'),
+    ])
+    expect(backends('auth_backends.1.authn = http\nauth_backends.1.authz = internal')).toEqual([
+      link('http', 'internal'),
+    ])
+    const both = 'auth_backends.1.authn = http\nauth_backends.1.authz.1 = internal\nauth_backends.1.authz.2 = http'
+    expect(backends(both)).toEqual([link('http', 'internal', 'http')])
+    expect(backends('auth_backends = cache, internal')).toEqual([link('cache'), link('internal')])
+    const cache = 'auth_cache.cached_backend.authn = http\nauth_cache.cached_backend.authz = internal'
+    expect(read(cache).config?.authCacheBackend).toEqual(link('http', 'internal'))
+    for (const wrong of ['ldap', '', 'http:', 'internal;http'])
+      expect(read(`auth_backends.1 = ${wrong}`).errors[0]).toContain('must be of internal, http, oauth2, cache')
+  })
+
+  test('may have tokens of several issuers', () => {
+    const { config, errors } = read(
+      [
+        'auth_oauth2.resource_server_id = rabbit',
+        'auth_oauth2.jwks_url = https://idp.example/keys',
+        'auth_oauth2.signing_keys.one = /etc/one.pem',
+        'auth_oauth2.signing_keys.two = /etc/two.pem',
+        'auth_oauth2.preferred_username_claims.2 = email',
+        'auth_oauth2.preferred_username_claims.1 = user_name',
+        'auth_oauth2.algorithms.1 = ES256',
+        'auth_oauth2.scope_aliases.admin = rabbit.tag:administrator rabbit.read:*/*',
+        'auth_oauth2.oauth_providers.other.issuer = https://other.example',
+        'auth_oauth2.https.peer_verification = verify_peer',
+      ].join('\n'),
+    )
+    expect(errors).toEqual([])
+    expect(config).toMatchObject({
+      authOauth2ResourceServerId: 'rabbit',
+      authOauth2JwksUri: 'https://idp.example/keys',
+      authOauth2SigningKeys: new Map([
+        ['one', '/etc/one.pem'],
+        ['two', '/etc/two.pem'],
+      ]),
+      authOauth2PreferredUsernameClaims: ['user_name', 'email'],
+      authOauth2Algorithms: ['ES256'],
+      authOauth2ScopeAliases: new Map([['admin', 'rabbit.tag:administrator rabbit.read:*/*']]),
+      authOauth2Providers: new Map([['other.issuer', 'https://other.example']]),
+    })
+    expect(read('auth_oauth2.algorithms.1 = HS256').errors[0]).toContain('must be')
+    expect(read('auth_oauth2.oauth_providers.x.https.peer_verification = verify_none').errors[0]).toContain('must be')
+  })
+
   test('have passwords that keep to the rule in force', () => {
     const rules = 'credential_validator.min_length = 12\ncredential_validator.regexp = ^[a-z]+$\n'
     const config = (backend: string) =>
@@ -220,12 +272,16 @@ describe('other keys', () => {
     expect(read('cluster_name = one').warnings[0]).toBe('unknown key cluster_name in rabbitmq.conf, line 1 is ignored')
   })
 
-  test.each(['auth_backends.1 = ldap', 'management.ssl.port = 15671', 'default_permissions.configure = ^own-'])(
-    '%s is refused: the broker would be less safe than it says',
-    (line) => {
-      expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')
-    },
-  )
+  test.each([
+    'auth_ldap.servers.1 = ldap.example',
+    'auth_oauth2.https.peer_verification = verify_none',
+    'auth_http.ssl_options.verify = verify_none',
+    'auth_backends.1.authx = internal',
+    'management.ssl.port = 15671',
+    'default_permissions.configure = ^own-',
+  ])('%s is refused: the broker would be less safe than it says', (line) => {
+    expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')
+  })
 
   test('about security are fine when they ask for nothing special', () => {
     const text = 'listeners.ssl = none\nauth_backends.1 = internal\ndefault_permissions.read = .*'

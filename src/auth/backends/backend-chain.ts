@@ -135,11 +135,22 @@ export class BackendChain implements Authenticator, Backend {
 
   /** Whether all who decide about the user say yes. */
   #allow(user: AuthorizedUser, ask: (part: Part) => Answer): Answer {
-    const parts = this.#parts.get(user)
-    if (parts === undefined || parts.length === 0) return false
+    const parts = this.#parts.get(user) ?? this.#partsOfOwner(user)
+    if (parts.length === 0) return false
     const [first, ...others] = parts
     if (others.length === 0) return ask(first as Part) // it is there
     return this.#allowAll(parts, ask)
+  }
+
+  /** A user whose tags have changed is another object, which no backend has let in. */
+  #partsOfOwner(user: AuthorizedUser): readonly Part[] {
+    const link = this.#options.links.find(({ authentication, authorization }) => {
+      return authorization.length === 0 && authentication.owns?.(user) === true
+    })
+    if (link === undefined) return []
+    const parts = [{ backend: link.authentication, user }]
+    this.#parts.set(user, parts)
+    return parts
   }
 
   async #allowAll(parts: readonly Part[], ask: (part: Part) => Answer): Promise<boolean> {

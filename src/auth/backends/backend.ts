@@ -1,5 +1,5 @@
 /** One of the places where users and what they may do are known: the broker's own list, an HTTP server, tokens. */
-import type { Authorizer } from '../../broker/authorizer.ts'
+import type { AuthorizedUser, Authorizer } from '../../broker/authorizer.ts'
 import type { Credentials, User, Verdict } from '../authenticator.ts'
 
 export interface Backend extends Authorizer {
@@ -10,5 +10,7 @@ export interface Backend extends Authorizer {
   known(name: string, peerAddress: string): Promise<Verdict> | Verdict
   /** A new secret for a user that this backend has let in. Without it, its users have none that expires. */
   renew?(user: User, secret: Buffer): Promise<Verdict> | Verdict
+  /** Whether this very object is one of its users, as it knows them now. Without it, only those that it has let in are. */
+  owns?(user: AuthorizedUser): boolean
   close?(): void
 }

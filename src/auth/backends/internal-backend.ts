@@ -24,6 +24,10 @@ export class InternalBackend implements Backend {
     return this.#users.external(name, peerAddress)
   }
 
+  owns(user: AuthorizedUser): boolean {
+    return this.#users.user(user.name) === user
+  }
+
   vhostAccess(user: AuthorizedUser, vhost: string, peerAddress: string) {
     return this.#permissions().vhostAccess(user, vhost, peerAddress)
   }

@@ -13,7 +13,11 @@ interface FakeBackend extends Backend {
 }
 
 /** Knows one user, whose password is `right`, and lets it do what `may` says. */
-function backend(knows: string, may: (user: AuthorizedUser, name: string) => boolean, tags: string[] = []): FakeBackend {
+function backend(
+  knows: string,
+  may: (user: AuthorizedUser, name: string) => boolean,
+  tags: string[] = [],
+): FakeBackend {
   const user = { name: knows, tags }
   const admit = (isRight: boolean): Verdict => (isRight ? { user } : { refusal: `${knows} only` })
   return {
@@ -127,7 +131,8 @@ describe('the cache', () => {
     const clock = new HandClock()
     const origin = backend('ann', () => true)
     const cache = new CachedBackend({ backend: origin, ttlMs: 1000, hasRefusals: refusals, clock })
-    const ask = async (name: string, password?: string) => 'user' in (await cache.authenticate(credentials(name, password), LOCAL))
+    const ask = async (name: string, password?: string) =>
+      'user' in (await cache.authenticate(credentials(name, password), LOCAL))
     return { clock, origin, cache, ask }
   }
 

@@ -1,0 +1,148 @@
+// Clients whose users other servers know, from outside: tokens, an HTTP server, several backends in order.
+import { generateKeyPairSync } from 'node:crypto'
+import { connect } from 'amqplib'
+import { SignJWT } from 'jose'
+import { afterEach, expect, test } from 'vitest'
+import type { BackendsConfig } from '../../src/auth/backends/backends-config.ts'
+import type { Server } from '../../src/server.ts'
+import { ServerBuilder } from '../../src/server-builder.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { WebServer } from '../support/web-server.ts'
+
+const REFUSED = 'Login was refused using authentication mechanism PLAIN. For details see the broker logfile.'
+const KEYS = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const PEM = String(KEYS.publicKey.export({ type: 'spki', format: 'pem' }))
+const OAUTH2: BackendsConfig = {
+  backends: [{ authentication: 'oauth2' }, { authentication: 'internal' }],
+  oauth2: { resourceServerId: 'rabbit', issuers: [{ signingKeys: { one: PEM } }] },
+}
+const ALL = 'rabbit.read:*/* rabbit.write:*/* rabbit.configure:*/*'
+
+let server: Server
+let web: WebServer | undefined
+const clients: RawClient[] = []
+
+async function start(backends: BackendsConfig): Promise<void> {
+  server = new ServerBuilder().withConfig({ port: 0, passwordHashing: 'sha256', loginFailuresMax: 0, backends }).build()
+  await server.listen()
+}
+
+async function client(): Promise<RawClient> {
+  const raw = await RawClient.connect({ host: '127.0.0.1', port: server.addresses[0]?.port ?? 0 })
+  clients.push(raw)
+  return raw
+}
+
+afterEach(async () => {
+  for (const raw of clients.splice(0)) raw.destroy()
+  await server.shutdown({ graceMs: 0 })
+  await web?.stop()
+  web = undefined
+})
+
+function token(more: object = {}, seconds = 60): Promise<string> {
+  const exp = Math.floor(Date.now() / 1000) + seconds
+  const claims = { sub: 'ann', aud: 'rabbit', scope: ALL, exp, ...more }
+  return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(KEYS.privateKey)
+}
+
+async function expectRefused(user: string, pass: string): Promise<void> {
+  const raw = await client()
+  await raw.startLogin({ user, pass })
+  await raw.expectConnectionClose(403, REFUSED)
+}
+
+test('a token lets a client in, whatever name it gives; the broker’s own users still get in, wrong tokens do not', async () => {
+  await start(OAUTH2)
+  const raw = await client()
+  await raw.handshake({ user: 'whatever', pass: await token() })
+  expect(server.connections().map(({ user }) => user.name)).toEqual(['ann'])
+  await raw.expectUsable()
+  await (await client()).handshake()
+  for (const wrong of [await token({ aud: 'other' }), await token({}, -10), `${await token()}x`, 'no token'])
+    await expectRefused('ann', wrong)
+})
+
+test('a real client works with a token', async () => {
+  await start(OAUTH2)
+  const { port = 0 } = server.addresses[0] ?? {}
+  const connection = await connect({ hostname: '127.0.0.1', port, username: '', password: await token() })
+  const channel = await connection.createChannel()
+  await channel.assertQueue('tokens', { exclusive: true })
+  channel.sendToQueue('tokens', Buffer.from('hello'))
+  await expect.poll(() => channel.get('tokens')).toBeTruthy()
+  await connection.close()
+})
+
+test('when a token expires, the connection is closed; a new one of the same user keeps it open', async () => {
+  await start(OAUTH2)
+  const [short, renewed] = [await client(), await client()]
+  await short.handshake({ pass: await token({}, 3) })
+  await renewed.handshake({ pass: await token({}, 3) })
+  renewed.send(0, 'connection.update-secret', { newSecret: await token(), reason: 'expiry' })
+  await renewed.expect(0, 'connection.update-secret-ok')
+  await short.expectConnectionClose(403, 'credential expired')
+  await renewed.expectUsable()
+})
+
+test.each<[string, () => Promise<string>]>([
+  ['of another user', () => token({ sub: 'bob' })],
+  ['that has expired', () => token({}, -1)],
+  ['that is none', async () => 'secret'],
+])('a new secret %s ends the connection', async (_, secret) => {
+  await start(OAUTH2)
+  const raw = await client()
+  await raw.handshake({ pass: await token() })
+  raw.send(0, 'connection.update-secret', { newSecret: await secret(), reason: '' })
+  await raw.expectConnectionClose(530, 'New secret was refused by one of the backends', 'connection.update-secret')
+})
+
+test('an HTTP server decides who gets in; while it cannot, no client does', async () => {
+  let answer: string | { status: number } = 'allow administrator'
+  web = await WebServer.start(({ path, fields }) => {
+    if (path !== '/user') return 'allow'
+    return fields.get('password') === 'right' ? answer : 'deny'
+  })
+  await start({
+    backends: [{ authentication: 'http' }],
+    http: {
+      userPath: `${web.url}/user`,
+      vhostPath: `${web.url}/vhost`,
+      resourcePath: `${web.url}/resource`,
+      topicPath: `${web.url}/topic`,
+    },
+  })
+  await (await client()).handshake({ user: 'ann', pass: 'right' })
+  expect(server.connections()[0]?.user).toMatchObject({ name: 'ann', tags: ['administrator'] })
+  await expectRefused('ann', 'wrong')
+  await expectRefused('guest', 'guest')
+  answer = { status: 503 }
+  await expectRefused('ann', 'right')
+})
+
+test('a configuration that names what it does not have is refused', () => {
+  const build = (backends: object) => new ServerBuilder().withConfig({ backends: backends as BackendsConfig }).build()
+  expect(() => build({ backends: [] })).toThrow('must name a backend')
+  expect(() => build({ backends: [{ authentication: 'ldap' }] })).toThrow(
+    'must be one of internal, http, oauth2, cache',
+  )
+  expect(() => build({ backends: [{ authentication: 'oauth2' }] })).toThrow("'oauth2' is named and not configured")
+  expect(() => build({ backends: [{ authentication: 'internal', authorization: ['http'] }] })).toThrow(
+    "'http' is named",
+  )
+  const oauth2 = (more: object) => ({
+    backends: [{ authentication: 'oauth2' }],
+    oauth2: { resourceServerId: 'r', ...more },
+  })
+  expect(() => build(oauth2({ issuers: [] }))).toThrow('needs keys')
+  expect(() => build(oauth2({ issuers: [{}] }))).toThrow('needs keys')
+  expect(() => build(oauth2({ issuers: [{ jwksUri: 'http://idp.example/keys' }] }))).toThrow('keys come over TLS')
+  expect(() => build(oauth2({ issuers: [{ issuer: 'http://idp.example' }] }))).toThrow('keys come over TLS')
+  expect(() => build(oauth2({ issuers: [{ signingKeys: { a: PEM } }], algorithms: ['HS256'] }))).toThrow(
+    'must be one of',
+  )
+  expect(() => build(oauth2({ issuers: [{ signingKeys: { a: 'x' } }] }))).toThrow('no public key and no certificate')
+  const cache = { backends: [{ authentication: 'cache' }], cache: { backend: { authentication: 'cache' } } }
+  expect(() => build(cache)).toThrow('the cache cannot remember its own answers')
+  server = new ServerBuilder().build()
+})
