@@ -4,6 +4,15 @@ export type { PlainTable, PlainValue } from '../protocol/field-table-plain.ts'
 export { MemoryStorage } from '../storage/memory/memory-storage.ts'
 export type { Storage } from '../storage/storage.ts'
 export type { Authenticator, Credentials, User, Verdict } from './auth/authenticator.ts'
+export type {
+  BackendLinkConfig,
+  BackendName,
+  BackendsConfig,
+  CacheConfig,
+  HttpBackendConfig,
+  OAuth2Config,
+  TokenIssuerConfig,
+} from './auth/backends/backends-config.ts'
 export { UserList, type UserListOptions } from './auth/user-list.ts'
 export type { PermissionPatterns, TopicPatterns } from './broker/access/permission-list.ts'
 export type { Answer, AuthorizedUser, Authorizer, Permission } from './broker/authorizer.ts'

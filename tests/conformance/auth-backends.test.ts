@@ -120,6 +120,91 @@ test('an HTTP server decides who gets in; while it cannot, no client does', asyn
   await expectRefused('ann', 'right')
 })
 
+test('scopes say what a token may be used for, and a new token what from then on', async () => {
+  await start(OAUTH2)
+  const raw = await client()
+  const scope = 'rabbit.configure:%2F/own-* rabbit.write:%2F/own-* rabbit.write:%2F/amq.topic/a.* rabbit.read:%2F/own-*'
+  await raw.handshake({ pass: await token({ scope }) })
+  const channel = await raw.channel(1)
+  await channel.call('queue.declare', { queue: 'own-1', exclusive: true })
+  const refused = async (send: () => void, text: string): Promise<void> => {
+    send()
+    await channel.expect('channel.close', { replyCode: 403, replyText: `ACCESS_REFUSED - ${text}` })
+    channel.send('channel.close-ok')
+    await raw.channel(1)
+  }
+  const declare = { queue: 'other', exclusive: true }
+  await refused(
+    () => channel.send('queue.declare', declare),
+    "configure access to queue 'other' in vhost '/' refused for user 'ann'",
+  )
+  await refused(
+    () => channel.publish({ exchange: 'amq.direct', routingKey: 'x' }),
+    "write access to exchange 'amq.direct' in vhost '/' refused for user 'ann'",
+  )
+  await refused(
+    () => channel.publish({ exchange: 'amq.topic', routingKey: 'b.c' }),
+    "write access to topic 'b.c' in exchange 'amq.topic' in vhost '/' refused for user 'ann'",
+  )
+  channel.publish({ exchange: 'amq.topic', routingKey: 'a.c' })
+  await raw.expectUsable()
+  raw.send(0, 'connection.update-secret', { newSecret: await token(), reason: '' })
+  await raw.expect(0, 'connection.update-secret-ok')
+  await channel.call('queue.declare', declare)
+  // Without any scope for the virtual host, the connection may not stay in it.
+  raw.send(0, 'connection.update-secret', { newSecret: await token({ scope: 'rabbit.read:x/*' }), reason: '' })
+  await raw.expect(0, 'connection.update-secret-ok')
+  await raw.expectConnectionClose(530, "access to vhost '/' refused for user 'ann'")
+})
+
+test('a token without scopes for the virtual host does not open it', async () => {
+  await start(OAUTH2)
+  const raw = await client()
+  await raw.login({ pass: await token({ scope: 'rabbit.read:other/*' }) })
+  raw.send(0, 'connection.open', { virtualHost: '/' })
+  await raw.expectConnectionClose(530, "access to vhost '/' refused for user 'ann'", 'connection.open')
+})
+
+test('an HTTP server says what its users may do; when it cannot, they may not', async () => {
+  let mayWrite: string | { status: number } = 'allow'
+  web = await WebServer.start(({ fields }) => (fields.get('permission') === 'write' ? mayWrite : 'allow'))
+  const { url } = web
+  await start({
+    backends: [{ authentication: 'internal', authorization: ['http'] }],
+    http: { userPath: url, vhostPath: url, resourcePath: url, topicPath: url },
+  })
+  const raw = await client()
+  await raw.handshake()
+  const channel = await raw.channel(1)
+  await channel.call('queue.declare', { queue: 'q', exclusive: true })
+  await channel.call('confirm.select')
+  channel.publish({ routingKey: 'q', body: 'one' })
+  await channel.expect('basic.ack')
+  expect(web.requests.map(({ fields }) => `${fields.get('permission')} ${fields.get('name')}`)).toContain(
+    'write amq.default',
+  )
+  for (mayWrite of ['deny', { status: 500 }]) {
+    const other = await client()
+    await other.handshake()
+    const second = await other.channel(1)
+    second.publish({ exchange: 'amq.fanout', body: 'two' })
+    await second.expect('channel.close', { replyCode: 403 })
+  }
+})
+
+test('users of the broker’s own list keep their rights in a chain when their tags change', async () => {
+  await start(OAUTH2)
+  const raw = await client()
+  await raw.handshake()
+  await server.users.setTags('guest', ['monitoring'])
+  await raw.expectUsable()
+  const channel = await raw.channel(1)
+  await channel.call('queue.declare', { queue: 'q', exclusive: true })
+  await server.permissions.set('guest', { configure: '', write: '', read: '' })
+  channel.send('queue.declare', { queue: 'r', exclusive: true })
+  await channel.expect('channel.close', { replyCode: 403 })
+})
+
 test('a configuration that names what it does not have is refused', () => {
   const build = (backends: object) => new ServerBuilder().withConfig({ backends: backends as BackendsConfig }).build()
   expect(() => build({ backends: [] })).toThrow('must name a backend')

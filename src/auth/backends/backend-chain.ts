@@ -91,6 +91,10 @@ export class BackendChain implements Authenticator, Backend {
     return this.#allow(user, ({ backend, user }) => backend.topic(user, vhost, exchange, key, permission))
   }
 
+  owns(user: AuthorizedUser): boolean {
+    return this.#parts.has(user) || this.#partsOfOwner(user).length > 0
+  }
+
   close(): void {
     for (const { authentication, authorization } of this.#options.links)
       for (const backend of [authentication, ...authorization]) backend.close?.()

@@ -68,6 +68,10 @@ export class CachedBackend implements Backend {
     return this.#options.backend.topic(user, vhost, exchange, key, permission)
   }
 
+  owns(user: AuthorizedUser): boolean {
+    return this.#options.backend.owns?.(user) === true
+  }
+
   close(): void {
     this.#options.backend.close?.()
   }
