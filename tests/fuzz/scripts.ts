@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { AMQPClient } from '@cloudamqp/amqp-client'
 import { connect } from 'amqplib'
 import { RawClient } from '../support/raw-client.ts'
+import { tableBody } from '../support/wire-values.ts'
 
 interface Address {
   readonly uri: string
@@ -170,6 +171,34 @@ const manyChannels: Script = async ({ uri }) => {
   await closed
 }
 
+/** Every mechanism, those that need a certificate included, and secrets that come later. */
+const loggingIn: Script = async (address) => {
+  const responses: readonly [string, string | Buffer][] = [
+    ['PLAIN', '\0guest\0guest'],
+    ['AMQPLAIN', tableBody({ LOGIN: 'guest', PASSWORD: 'guest' })],
+    ['PLAIN', '\0fuzz-user\0wrong'],
+    [
+      'PLAIN',
+      `\0token\0${['header', 'claims', 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.')}`,
+    ],
+    ['AMQPLAIN', tableBody({ LOGIN: 'fuzz-user', PASSWORD: 'wrong', x: [1, { y: 'z' }] })],
+    ['EXTERNAL', 'fuzz-user'],
+    ['ANONYMOUS', 'trace'],
+  ]
+  for (const [mechanism, response] of responses) {
+    const client = await RawClient.connect(address)
+    await client.startLogin({ mechanism, response, capabilities: {} })
+    const answer = await client.next(0, 5000).catch(() => undefined)
+    if (answer?.name === 'connection.tune') {
+      client.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: 131_072, heartbeat: 0 })
+      await client.openVhost()
+      client.send(0, 'connection.update-secret', { newSecret: 'fuzz-secret', reason: 'fuzz' })
+      await client.expect(0, 'connection.update-secret-ok')
+      await client.close()
+    } else client.destroy()
+  }
+}
+
 export const SCRIPTS: Readonly<Record<string, Script>> = {
   consuming,
   confirming,
@@ -178,4 +207,5 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
   transacting,
   replying,
   manyChannels,
+  loggingIn,
 }

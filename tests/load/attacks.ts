@@ -33,6 +33,19 @@ export function attacks(
       seconds: 15,
       run: halfOpen,
     },
+    passwords: {
+      description: '100,000 log-ins with wrong passwords, from one address, 100 at a time',
+      broker: [...inMemory, '--login-failures-max', '0'],
+      seconds: 60,
+      run: (broker, length) => wrongPasswords(broker, length, ['guest', 'stranger']),
+    },
+    'passwords-waiting': {
+      description:
+        'the same for other users than those that log in from there, with the limit on failures that is the default',
+      broker: inMemory,
+      seconds: 60,
+      run: (broker, length) => wrongPasswords(broker, length, ['stranger', 'admin']),
+    },
     channels: {
       description: '10 clients that open and close channels without a pause',
       broker: inMemory,
@@ -80,6 +93,50 @@ async function slowloris(broker: LoadBroker, { seconds, scale }: Length): Promis
   const lost = clients.filter(({ failure }) => failure !== undefined).length
   for (const client of clients) client.destroy()
   return { clients: clients.length, 'bytes each': at, lost }
+}
+
+/** For these users in turn. One that logs in rightly meanwhile must get in. */
+async function wrongPasswords(
+  broker: LoadBroker,
+  { seconds, scale }: Length,
+  users: readonly string[],
+): Promise<Figures> {
+  const count = Math.round(100_000 * scale)
+  const startedAt = performance.now()
+  const endsAt = startedAt + seconds * 1000
+  let [tried, refused, right, rightMsMax] = [0, 0, 0, 0]
+  const guess = async (): Promise<void> => {
+    while (tried < count && performance.now() < endsAt) {
+      const number = tried++
+      const user = users[number % users.length] as string // there are some
+      const client = await LoadClient.open({ ...broker.target, user, password: `guess ${number}` }).catch(
+        () => undefined,
+      )
+      if (client === undefined || client.failure !== undefined) refused++
+      client?.destroy()
+    }
+  }
+  const guesses = Promise.all(Array.from({ length: 100 }, guess))
+  let isOver = false
+  void guesses.then(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    const begunAt = performance.now()
+    const client = await LoadClient.open(broker.target)
+    if (client.failure === undefined) right++
+    rightMsMax = Math.max(rightMsMax, performance.now() - begunAt)
+    client.destroy()
+    await sleep(100)
+  }
+  await guesses
+  return {
+    tried,
+    'tried/s': Math.round((tried / (performance.now() - startedAt)) * 1000),
+    'got in': tried - refused,
+    'right log-ins': right,
+    'right log-in ms at most': Math.round(rightMsMax),
+  }
 }
 
 async function halfOpen(broker: LoadBroker, { seconds }: Length): Promise<Figures> {

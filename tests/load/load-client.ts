@@ -91,7 +91,10 @@ export class LoadClient {
       if (client.failure !== undefined) resolve()
     })
     client.#opened = undefined
-    if (client.failure !== undefined) throw new Error(client.failure)
+    if (client.failure !== undefined) {
+      client.destroy()
+      throw new Error(client.failure)
+    }
     return client
   }
 
@@ -163,7 +166,9 @@ export class LoadClient {
 
 /** The whole log-in up to channel.open, without waiting for an answer. */
 function loginBytes({ user, password, vhost }: Target, channelMax: number): Buffer {
-  const clientProperties = fieldTable({ capabilities: { 'connection.blocked': true } })
+  const clientProperties = fieldTable({
+    capabilities: { 'connection.blocked': true, authentication_failure_close: true },
+  })
   return Buffer.concat([
     PROTOCOL_HEADER,
     encodeMethodFrame(0, 'connection.start-ok', {
