@@ -59,7 +59,7 @@ export function restoreServer(
   // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
   const isNew = !hasUser(found)
   if (isNew && found.quarantined > 0) logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
-  if (isNew) userList.add(defaultUser, defaultPass, ['administrator'])
+  if (isNew) addDefaultUser(userList, defaultUser, defaultPass)
   else if (!core.permissions.isKnown) grantAll(core, userList, recovery, logger)
   core.permissions.begin()
   if (userList.has(defaultUser) && (isNew || recovery.vhosts === 0)) {
@@ -69,6 +69,16 @@ export function restoreServer(
   if (recovery.users === 0) logger.warn({}, 'there are no users in the storage: no client can log in')
   else void tellOfOtherDefault(userList, { defaultUser, defaultPass }, logger)
   return recovery
+}
+
+/** Throws RangeError when its password is not one that passwords may be. */
+function addDefaultUser(userList: UserList, name: string, password: string): void {
+  try {
+    userList.add(name, password, ['administrator'])
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new RangeError(`the default user cannot be made: ${reason}`, { cause: error })
+  }
 }
 
 /** A store from before there were permissions: its users keep what they had, unless something of it may be lost. */

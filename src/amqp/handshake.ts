@@ -115,6 +115,9 @@ export class Handshake {
   /** connection.update-secret, once the connection is open: for authenticators whose credentials expire. */
   async updateSecret(secret: Buffer): Promise<void> {
     const connection = this.#connection
+    // One secret at a time: what it takes to check them is bounded.
+    connection.reading.pause('authentication')
+    connection.input.hold()
     try {
       const user = this.#user as User // set when it was admitted
       const verdict = await this.#context.logins.renew(user, secret)
@@ -129,6 +132,8 @@ export class Handshake {
       connection.renewed(verdict)
     } catch (error) {
       connection.failures.failWith(error)
+    } finally {
+      connection.reading.resume('authentication')
     }
   }
 
