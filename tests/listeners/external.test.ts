@@ -31,7 +31,7 @@ const EXTERNAL = { mechanism: 'EXTERNAL', response: '' }
 
 test.each<[Partial<ServerConfig>, string]>([
   [{}, 'app'],
-  [{ sslCertLoginFrom: 'distinguished_name' }, 'CN=app'],
+  [{ sslCertLoginFrom: 'distinguished_name' }, 'CN=app,O=Leveret tests'],
   [{ sslCertLoginFrom: 'subject_alternative_name' }, 'first.example'],
   [{ sslCertLoginFrom: 'subject_alternative_name', sslCertLoginSanIndex: 1 }, 'second.example'],
   [{ sslCertLoginFrom: 'subject_alternative_name', sslCertLoginSanType: 'email' }, 'app@example.org'],
