@@ -1,10 +1,10 @@
-import { setPriority, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Measured, measure } from './bystander/measure.ts'
 import { NEIGHBOURS, type Neighbour } from './bystander/neighbours.ts'
 import { LEVERET, LeveretProcess } from './compare/leveret-process.ts'
-import { BROKER_PROCESSOR, canPin, GENERATOR_PROCESSOR, pinProcess } from './compare/pinning.ts'
+import { BROKER_PROCESSOR, canPin, GENERATOR_PROCESSOR, pinProcess, preferThisProcess } from './compare/pinning.ts'
 import { median } from './compare/results.ts'
 import { markdownTable } from './compare/table.ts'
 import { environmentLine } from './environment.ts'
@@ -23,9 +23,6 @@ const USAGE = `Usage: npm run bench:bystander -- [options]
   --only NAMES         neighbours, with commas between: ${NEIGHBOURS.map(({ name }) => name).join(', ')}
   --data-dir FOLDER    where the durable ones keep their messages (default: ${tmpdir()})
   --json               print everything as JSON`
-
-/** The right to a processor that the bystander has over its neighbours, where the system grants it. */
-const PRIORITY = -10
 
 interface Build {
   readonly name: 'this' | 'other'
@@ -54,7 +51,7 @@ async function main(): Promise<void> {
   })
   const pins = canPin()
   if (pins) pinProcess(process.pid, GENERATOR_PROCESSOR)
-  preferBystander()
+  preferThisProcess()
   const rounds = numberOption('rounds', values.rounds, 1, 100)
   const seconds = numberOption('seconds', values.seconds, 0.1, 3600)
   const other = values.against === undefined ? [] : [{ name: 'other', program: programIn(values.against) } as const]
@@ -81,14 +78,6 @@ async function main(): Promise<void> {
 
 function programIn(folder: string): string {
   return join(folder, 'dist/src/cli/main.js')
-}
-
-function preferBystander(): void {
-  try {
-    setPriority(PRIORITY)
-  } catch {
-    console.error('warning: without the right to a higher priority, the bystander also waits for the load generator')
-  }
 }
 
 function rowOf(neighbour: Neighbour, build: Build, runs: readonly Measured[]): Row {

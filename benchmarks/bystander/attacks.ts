@@ -1,16 +1,15 @@
-import { FRAME_BODY, FRAME_END, FRAME_HEADER } from '../../protocol/constants.ts'
 import { fieldTable } from '../../protocol/field-table-plain.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
-import { encodeContentHeader, type Properties } from '../../protocol/properties.ts'
-import { Writer } from '../../protocol/writer.ts'
+import type { Properties } from '../../protocol/properties.ts'
 import type { ClientConnection } from '../../src/perf/client-connection.ts'
+import { CHANNEL, publishFrames } from '../frames.ts'
 import { BINDING, CONSUMER, EXCHANGE, QUEUE } from '../method-arguments.ts'
 
 /** Prepares on a connection of its own, and returns what is to be done while the bystander is looked after. */
 export type Attack = (client: ClientConnection) => Promise<() => Promise<void>>
 
-const CHANNEL = 1
 const BATCH = 500
+const BODY = Buffer.alloc(16, 'x')
 const TAG = 'taker'
 const ALL_ACKED = encodeMethodFrame(CHANNEL, 'basic.ack', { deliveryTag: 0, multiple: true })
 const ALL_NACKED = encodeMethodFrame(CHANNEL, 'basic.nack', { deliveryTag: 0, multiple: true, requeue: true })
@@ -163,22 +162,7 @@ function bind(queue: string, exchange: string, routingKey = '', args = BINDING.a
 }
 
 function publish(exchange: string, routingKey: string, properties: Properties = { deliveryMode: 1 }): Buffer {
-  const body = Buffer.alloc(16, 'x')
-  return Buffer.concat([
-    encodeMethodFrame(CHANNEL, 'basic.publish', { exchange, routingKey, mandatory: false, immediate: false }),
-    frame(FRAME_HEADER, encodeContentHeader(body.length, properties)),
-    frame(FRAME_BODY, body),
-  ])
-}
-
-function frame(type: number, payload: Uint8Array): Buffer {
-  const writer = new Writer()
-  writer.octet(type)
-  writer.short(CHANNEL)
-  writer.long(payload.length)
-  writer.bytes(payload)
-  writer.octet(FRAME_END)
-  return writer.take()
+  return publishFrames(exchange, routingKey, BODY, properties)
 }
 
 /** Spreads the bits of a small number. */

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, setPriority } from 'node:os'
 
 /** The broker that is measured has this processor for itself, and the generator the other. */
 export const BROKER_PROCESSOR = 0
 export const GENERATOR_PROCESSOR = 1
 
 const TASKSET = 'taskset'
+/** The right to a processor that one who measures times has over those who make load, where the system grants it. */
+const PRIORITY = -10
 
 /** Whether processes can be tied to processors here. */
 export function canPin(): boolean {
@@ -35,6 +37,15 @@ function affinity(pid: number): string {
   const list = answer.trim().split(': ').at(-1)
   if (list === undefined) throw new Error(`taskset does not say where process ${pid} runs`)
   return list
+}
+
+/** Has this process come before the load generator on their processor. */
+export function preferThisProcess(): void {
+  try {
+    setPriority(PRIORITY)
+  } catch {
+    console.error('warning: without the right to a higher priority, messages also wait for the load generator')
+  }
 }
 
 /** A process that has ended meanwhile needs no place any more. */

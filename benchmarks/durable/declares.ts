@@ -4,9 +4,10 @@ import { parseBrokerUri } from '../../src/perf/broker-uri.ts'
 import { login } from '../../src/perf/login.ts'
 import type { Broker } from '../compare/generator.ts'
 import { LeveretProcess } from '../compare/leveret-process.ts'
+import { CHANNEL } from '../frames.ts'
 import { type Bench, eachRound, type Measure, newStore } from './bench.ts'
 import { type Figure, figure, type Wanted } from './figure.ts'
-import { answers, CHANNEL, READ_BYTES } from './pipeline.ts'
+import { answers, READ_BYTES } from './pipeline.ts'
 
 // Declares durable things on one channel without waiting for the answers, until all are there. At the end the broker is
 // killed and started again: what it has answered must be there.

@@ -8,9 +8,10 @@ import { MessageImage } from '../../src/perf/message-image.ts'
 import { processUsage } from '../../src/perf/process-usage.ts'
 import type { Broker } from '../compare/generator.ts'
 import { LeveretProcess } from '../compare/leveret-process.ts'
+import { CHANNEL } from '../frames.ts'
 import { type Bench, eachRound, type Measure, newStore, withLeveret } from './bench.ts'
 import { type Figure, figure } from './figure.ts'
-import { answers, CHANNEL, READ_BYTES } from './pipeline.ts'
+import { answers, READ_BYTES } from './pipeline.ts'
 
 // Starts the broker over very many durable queues: empty ones, and ones with a binding and a message each.
 

@@ -2,8 +2,6 @@ import { FRAME_METHOD, FRAME_OVERHEAD_BYTES } from '../../protocol/constants.ts'
 import { METHODS, type MethodName } from '../../protocol/methods.ts'
 import type { ClientConnection } from '../../src/perf/client-connection.ts'
 
-/** The channel that `login` opens. */
-export const CHANNEL = 1
 export const READ_BYTES = 262_144
 
 const ANSWER_MS_MAX = 120_000
