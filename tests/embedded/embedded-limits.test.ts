@@ -1,47 +1,18 @@
 // Limits of virtual hosts and users: set by the program, met by clients.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
 import { checkEntities } from '../../src/cli/check-entities.ts'
 import { ServerBuilder } from '../../src/server-builder.ts'
-import { startTestBroker, type TestBroker } from '../../src/testing.ts'
-import { LevelStorage } from '../../storage/level/level-storage.ts'
-import { type OpenOptions, RawClient } from '../support/raw-client.ts'
+import type { OpenOptions, RawClient } from '../support/raw-client.ts'
+import { useDurableBroker } from './durable-broker.ts'
 
-let folder: string
-let started: TestBroker
-const clients: RawClient[] = []
+const durable = useDurableBroker()
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-limits-'))
-  await start()
-})
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy()
-  await started.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function start(): Promise<void> {
-  started = await startTestBroker({ storage: new LevelStorage({ folder: join(folder, 'store') }) })
-}
-
-async function connect(): Promise<RawClient> {
-  const client = await RawClient.connect(started)
-  clients.push(client)
-  return client
-}
-
-async function open(options: OpenOptions = {}): Promise<RawClient> {
-  return await (await connect()).handshake(options)
-}
+const open = (options?: OpenOptions): Promise<RawClient> => durable.open(options)
 
 /** A client that is refused when it opens its virtual host. */
 async function expectRefused(text: string, options: OpenOptions = {}): Promise<void> {
-  const client = await connect()
+  const client = await durable.connect()
   await client.login(options)
   client.send(0, 'connection.open', { virtualHost: options.vhost ?? '/' })
   await client.expectConnectionClose(530, text, 'connection.open')
@@ -56,7 +27,7 @@ describe('max-connections of a virtual host', () => {
     `access to vhost '${vhost}' refused for user 'guest': connection limit (${limit}) is reached`
 
   test('refuses one more, until one has gone', async () => {
-    await started.server.limits.set({ maxConnections: 2 })
+    await durable.server.limits.set({ maxConnections: 2 })
     const first = await open()
     await open()
     await expectRefused(refused(2))
@@ -66,8 +37,8 @@ describe('max-connections of a virtual host', () => {
   })
 
   test('is that of one virtual host, and of all users together', async () => {
-    await started.server.users.add('other', 'secret')
-    const staging = started.broker.createVhost('staging')
+    await durable.server.users.add('other', 'secret')
+    const staging = durable.broker.createVhost('staging')
     await staging.permissions.set('other', ALL_PERMISSIONS)
     await staging.limits.set({ maxConnections: 1 })
     await open({ vhost: 'staging', user: 'other', pass: 'secret' })
@@ -77,7 +48,7 @@ describe('max-connections of a virtual host', () => {
   })
 
   test('of 0 lets none in, and below 0 all; a lower one closes nothing', async () => {
-    const { limits } = started.server
+    const { limits } = durable.server
     const client = await open()
     await limits.set({ maxConnections: 0 })
     await expectRefused(refused(0))
@@ -92,14 +63,14 @@ describe('max-connections of a virtual host', () => {
   })
 
   test('counts no connection that was cut off or refused', async () => {
-    await started.server.limits.set({ maxConnections: 1 })
+    await durable.server.limits.set({ maxConnections: 1 })
     for (let round = 0; round < 3; round++) {
       await open()
       await expectRefused(refused(1))
-      await started.dropConnections()
+      await durable.started.dropConnections()
     }
-    expect(started.server.core.clientCounts.connectionsOfVhost('/')).toBe(0)
-    expect(started.server.core.clientCounts.connectionsOfUser('guest')).toBe(0)
+    expect(durable.server.core.clientCounts.connectionsOfVhost('/')).toBe(0)
+    expect(durable.server.core.clientCounts.connectionsOfUser('guest')).toBe(0)
   })
 })
 
@@ -108,12 +79,12 @@ describe('max-queues of a virtual host', () => {
     `cannot declare queue '${queue}': queue limit in vhost '/' (${limit}) is reached`
 
   test('refuses one more, whoever declares it, until one is deleted', async () => {
-    await started.server.limits.set({ maxQueues: 2 })
+    await durable.server.limits.set({ maxQueues: 2 })
     const channel = await (await open()).channel(1)
     await channel.call('queue.declare', { queue: 'a' })
     await channel.call('queue.declare', { queue: '', exclusive: true })
     await channel.expectRefusal('queue.declare', { queue: 'b', durable: true }, 406, refused('b', 2))
-    expect(() => started.broker.declareQueue('c')).toThrow(refused('c', 2))
+    expect(() => durable.broker.declareQueue('c')).toThrow(refused('c', 2))
     await channel.call('queue.declare', { queue: 'a' }) // it is there
     await channel.call('queue.delete', { queue: 'a' })
     await channel.call('queue.declare', { queue: 'b', durable: true })
@@ -121,15 +92,15 @@ describe('max-queues of a virtual host', () => {
 
   test('of 0 allows none, and below 0 any', async () => {
     const channel = await (await open()).channel(1)
-    await started.server.limits.set({ maxQueues: 0 })
+    await durable.server.limits.set({ maxQueues: 0 })
     await channel.expectRefusal('queue.declare', { queue: 'a' }, 406, refused('a', 0))
-    await started.server.limits.set({ maxQueues: -5 })
+    await durable.server.limits.set({ maxQueues: -5 })
     await channel.call('queue.declare', { queue: 'a' })
-    expect(started.server.limits.get()).toEqual({ maxQueues: -5 })
+    expect(durable.server.limits.get()).toEqual({ maxQueues: -5 })
   })
 
   test('comes behind the arguments', async () => {
-    await started.server.limits.set({ maxQueues: 0 })
+    await durable.server.limits.set({ maxQueues: 0 })
     const channel = await (await open()).channel(1)
     const wrong = { queue: 'a', arguments: { 'x-max-length': -1 } }
     await channel.expectRefusal('queue.declare', wrong, 406, /invalid arg 'x-max-length' .*/)
@@ -138,8 +109,8 @@ describe('max-queues of a virtual host', () => {
 
 describe('the limits of a user', () => {
   test('max-connections refuses one more in any virtual host', async () => {
-    started.broker.createVhost('staging')
-    await started.server.userLimits.set('guest', { maxConnections: 1 })
+    durable.broker.createVhost('staging')
+    await durable.server.userLimits.set('guest', { maxConnections: 1 })
     const client = await open()
     await expectRefused("connection refused for user 'guest': user connection limit (1) is reached", {
       vhost: 'staging',
@@ -149,15 +120,15 @@ describe('the limits of a user', () => {
   })
 
   test('come behind those of the virtual host', async () => {
-    await started.server.userLimits.set('guest', { maxConnections: 0 })
+    await durable.server.userLimits.set('guest', { maxConnections: 0 })
     await expectRefused("connection refused for user 'guest': user connection limit (0) is reached")
-    await started.server.limits.set({ maxConnections: 0 })
+    await durable.server.limits.set({ maxConnections: 0 })
     await expectRefused("access to vhost '/' refused for user 'guest': connection limit (0) is reached")
     await expectRefused('vhost nothing not found', { vhost: 'nothing' })
   })
 
   test('max-channels ends the connection that opens one more, and frees its channels', async () => {
-    const { userLimits } = started.server
+    const { userLimits } = durable.server
     await userLimits.set('guest', { maxChannels: 3 })
     const [one, two] = [await open(), await open()]
     const channel = await one.channel(1)
@@ -176,12 +147,12 @@ describe('the limits of a user', () => {
     await again.channel(3)
     await userLimits.set('guest', { maxChannels: -1 })
     await again.channel(4)
-    await started.dropConnections()
-    expect(started.server.core.clientCounts.channelsOfUser('guest')).toBe(0)
+    await durable.started.dropConnections()
+    expect(durable.server.core.clientCounts.channelsOfUser('guest')).toBe(0)
   })
 
   test('go with the user, and are for users that there are', async () => {
-    const { users, userLimits } = started.server
+    const { users, userLimits } = durable.server
     await expect(userLimits.set('nobody', { maxChannels: 1 })).rejects.toThrow("user 'nobody' does not exist")
     await users.add('other', 'secret')
     await userLimits.set('other', { maxChannels: 1 })
@@ -204,7 +175,7 @@ describe('the limits of a user', () => {
 })
 
 test('limits are whole numbers', async () => {
-  const { limits, userLimits } = started.server
+  const { limits, userLimits } = durable.server
   await expect(limits.set({ maxQueues: 1.5 })).rejects.toThrow(RangeError)
   await expect(userLimits.set('guest', { maxChannels: '1' as never })).rejects.toThrow(TypeError)
   const misspelt = { maxQueue: 1 } as object
@@ -213,22 +184,21 @@ test('limits are whole numbers', async () => {
 
 describe('limits over a restart', () => {
   test('are there, and those of what was deleted are not', async () => {
-    const { broker, server } = started
+    const { broker, server } = durable
     await server.limits.set({ maxConnections: -1, maxQueues: 1 })
     await server.userLimits.set('guest', { maxChannels: 1 })
     await broker.createVhost('gone').limits.set({ maxQueues: 1 })
     broker.deleteVhost('gone')
     await broker.createVhost('cleared').limits.set({ maxQueues: 1 })
     await broker.vhost('cleared')?.limits.clear()
-    await started.stop()
-    await start()
-    expect(started.server.recovery?.problems).toEqual([])
-    expect(started.server.limits.get()).toEqual({ maxConnections: -1, maxQueues: 1 })
-    expect(started.server.userLimits.get('guest')).toEqual({ maxChannels: 1 })
-    expect(started.broker.createVhost('gone').limits.get()).toEqual({})
-    expect(started.broker.vhost('cleared')?.limits.get()).toEqual({})
-    started.broker.declareQueue('a')
-    expect(() => started.broker.declareQueue('b')).toThrow('queue limit')
+    await durable.restart()
+    expect(durable.server.recovery?.problems).toEqual([])
+    expect(durable.server.limits.get()).toEqual({ maxConnections: -1, maxQueues: 1 })
+    expect(durable.server.userLimits.get('guest')).toEqual({ maxChannels: 1 })
+    expect(durable.broker.createVhost('gone').limits.get()).toEqual({})
+    expect(durable.broker.vhost('cleared')?.limits.get()).toEqual({})
+    durable.broker.declareQueue('a')
+    expect(() => durable.broker.declareQueue('b')).toThrow('queue limit')
   })
 
   test('stay in the store when they make no sense, and are told of by the check', () => {
@@ -247,6 +217,6 @@ describe('limits over a restart', () => {
     const { problems, refused } = checkEntities(entities)
     expect(refused).toHaveLength(4)
     expect(problems).toContainEqual(expect.stringMatching(/^limits of vhost .*its maxQueues is no number/))
-    expect([7, 8].map((kind) => started.server.core.entityRegistry.mayGo(kind))).toEqual([false, false])
+    expect([7, 8].map((kind) => durable.server.core.entityRegistry.mayGo(kind))).toEqual([false, false])
   })
 })

@@ -1,45 +1,20 @@
 // Policies, set by the program and seen by clients.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { checkEntities } from '../../src/cli/check-entities.ts'
-import { startTestBroker, type TestBroker } from '../../src/testing.ts'
-import { LevelStorage } from '../../storage/level/level-storage.ts'
-import { RawClient } from '../support/raw-client.ts'
+import { startTestBroker } from '../../src/testing.ts'
+import type { RawClient } from '../support/raw-client.ts'
+import { useDurableBroker } from './durable-broker.ts'
 import { refusal } from './refusal.ts'
 
-let folder: string
-let started: TestBroker
+const durable = useDurableBroker()
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-policies-'))
-  await start()
-})
-
-afterEach(async () => {
-  await started.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function start(): Promise<void> {
-  started = await startTestBroker({ storage: new LevelStorage({ folder: join(folder, 'store') }) })
-}
-
-async function restart(): Promise<void> {
-  await started.stop()
-  await start()
-}
-
-async function client(vhost = '/'): Promise<RawClient> {
-  return await (await RawClient.connect(started)).handshake({ vhost })
-}
+const client = (vhost = '/'): Promise<RawClient> => durable.open({ vhost })
 
 const limit = { pattern: '^q', definition: { 'max-length': 5 } } as const
 
 describe('a policy', () => {
   test('is set, looked at, changed and deleted', async () => {
-    const { policies } = started.broker
+    const { policies } = durable.broker
     await policies.set('p', limit)
     await policies.set('first', { ...limit, priority: 2.5, applyTo: 'queues' })
     const first = { name: 'first', ...limit, priority: 2.5, applyTo: 'queues' }
@@ -50,11 +25,11 @@ describe('a policy', () => {
     expect(await policies.delete('first')).toBe(true)
     expect(await policies.delete('first')).toBe(false)
     expect(policies.get('first')).toBeUndefined()
-    expect(started.broker.operatorPolicies.list()).toEqual([])
+    expect(durable.broker.operatorPolicies.list()).toEqual([])
   })
 
   test('is refused with RabbitMQ’s texts, and an unknown option with the nearest one', async () => {
-    const { policies, operatorPolicies } = started.server
+    const { policies, operatorPolicies } = durable.server
     const wrong = policies.set('p', { pattern: '(', definition: { foo: 1 } })
     await expect(wrong).rejects.toThrow(
       /^Validation failed\n\n\[\{<<"foo">>,1\}\] are not recognised policy settings\npattern should be regular expression/,
@@ -71,7 +46,7 @@ describe('a policy', () => {
   })
 
   test('is shown with what it applies to', async () => {
-    const { broker } = started
+    const { broker } = durable
     broker.declareQueue('q1')
     await broker.policies.set('p', { pattern: '^q', definition: { 'max-length': 5, overflow: 'drop-head' } })
     await broker.operatorPolicies.set('o', { pattern: '1$', definition: { 'max-length': 3 } })
@@ -93,7 +68,7 @@ describe('a policy', () => {
   })
 
   test('gives an exchange its alternate exchange while a client publishes to it', async () => {
-    const { broker } = started
+    const { broker } = durable
     const connection = await client()
     const channel = await connection.channel(1)
     await channel.call('exchange.declare', { exchange: 'shop', type: 'direct' })
@@ -123,7 +98,7 @@ describe('a policy', () => {
 
 describe('policies over a restart', () => {
   test('are there, and in effect', async () => {
-    const { broker } = started
+    const { broker } = durable
     broker.declareQueue('q')
     broker.declareExchange('q-x', 'direct')
     await broker.policies.set('p', {
@@ -135,25 +110,25 @@ describe('policies over a restart', () => {
     await broker.policies.set('gone', limit)
     await broker.policies.delete('gone')
     const before = [broker.policies.list(), broker.operatorPolicies.list(), broker.queueInfo('q')]
-    await restart()
-    const again = started.broker
+    await durable.restart()
+    const again = durable.broker
     expect([again.policies.list(), again.operatorPolicies.list(), again.queueInfo('q')]).toEqual(before)
-    expect(started.server.core.requireVhost('/').requireQueue('q').settings.maxLength).toBe(5)
-    expect(started.server.core.requireVhost('/').requireExchange('q-x').alternateExchange).toBe('é')
-    expect(started.server.recovery?.problems).toEqual([])
+    expect(durable.server.core.requireVhost('/').requireQueue('q').settings.maxLength).toBe(5)
+    expect(durable.server.core.requireVhost('/').requireExchange('q-x').alternateExchange).toBe('é')
+    expect(durable.server.recovery?.problems).toEqual([])
   })
 
   test('go with their virtual host', async () => {
-    const staging = started.broker.createVhost('staging')
+    const staging = durable.broker.createVhost('staging')
     await staging.policies.set('p', limit)
-    expect(started.broker.policies.list()).toEqual([])
-    started.broker.deleteVhost('staging')
+    expect(durable.broker.policies.list()).toEqual([])
+    durable.broker.deleteVhost('staging')
     await expect(staging.policies.set('p', limit)).rejects.toThrow('vhost staging not found')
     expect(refusal(() => staging.policies.list())).toEqual({ kind: 'not-allowed', text: 'vhost staging not found' })
-    await started.broker.whenDurable()
-    expect(started.broker.createVhost('staging').policies.list()).toEqual([])
-    await restart()
-    expect(started.broker.vhost('staging')?.policies.list()).toEqual([])
+    await durable.broker.whenDurable()
+    expect(durable.broker.createVhost('staging').policies.list()).toEqual([])
+    await durable.restart()
+    expect(durable.broker.vhost('staging')?.policies.list()).toEqual([])
   })
 
   test('stay in the store when they make no sense, and are told of by the check', async () => {
@@ -165,7 +140,7 @@ describe('policies over a restart', () => {
     const { problems, refused } = checkEntities(entities)
     expect(problems.filter((text) => text.startsWith('policy'))).toHaveLength(2)
     expect(refused.filter(({ kind }) => kind === 6)).toHaveLength(2)
-    expect(started.server.core.entityRegistry.mayGo(6)).toBe(false)
+    expect(durable.server.core.entityRegistry.mayGo(6)).toBe(false)
   })
 
   test('are no concern of a memory storage', async () => {

@@ -1,43 +1,14 @@
 // Queues that are paused by the program, and what their clients see of it.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { checkEntities } from '../../src/cli/check-entities.ts'
-import { startTestBroker, type TestBroker } from '../../src/testing.ts'
-import { LevelStorage } from '../../storage/level/level-storage.ts'
-import type { RawChannel } from '../support/raw-channel.ts'
-import { RawClient } from '../support/raw-client.ts'
+import { useDurableBroker } from './durable-broker.ts'
 import { refusal } from './refusal.ts'
 
-let folder: string
-let started: TestBroker
-const clients: RawClient[] = []
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-paused-'))
-  await start()
-})
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.destroy()
-  await started.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function start(): Promise<void> {
-  started = await startTestBroker({ storage: new LevelStorage({ folder: join(folder, 'store') }) })
-}
-
-async function channel(): Promise<RawChannel> {
-  const client = await (await RawClient.connect(started)).handshake()
-  clients.push(client)
-  return await client.channel(1)
-}
+const durable = useDurableBroker()
 
 test('a paused queue keeps its consumers and delivers nothing; resumed, it delivers in order', async () => {
-  const { broker } = started
-  const consumer = await channel()
+  const { broker } = durable
+  const consumer = await durable.channel()
   const queue = await consumer.queue({ exclusive: false })
   await consumer.consume(queue)
   consumer.publishTo(queue, '1')
@@ -49,7 +20,7 @@ test('a paused queue keeps its consumers and delivers nothing; resumed, it deliv
   await consumer.expectQuiet(queue)
   await consumer.expectCounts(queue, 3, 1)
   expect(broker.queueInfo(queue)).toMatchObject({ paused: true, messagesReady: 3, consumers: 1 })
-  const other = await channel()
+  const other = await durable.channel()
   await other.consume(queue)
   await other.expectQuiet(queue)
   await other.client.close()
@@ -60,8 +31,8 @@ test('a paused queue keeps its consumers and delivers nothing; resumed, it deliv
 })
 
 test('a paused queue looks empty to basic.get, and can be purged and deleted', async () => {
-  const { broker } = started
-  const client = await channel()
+  const { broker } = durable
+  const client = await durable.channel()
   const queue = await client.queue({ exclusive: false })
   client.publishTo(queue, '1')
   broker.pauseQueue(queue)
@@ -77,7 +48,7 @@ test('a paused queue looks empty to basic.get, and can be purged and deleted', a
 })
 
 test('a queue is paused over a restart while it is durable, and not when it was deleted or resumed', async () => {
-  const { broker } = started
+  const { broker } = durable
   for (const name of ['kept', 'resumed', 'deleted', 'again']) {
     broker.declareQueue(name)
     broker.pauseQueue(name)
@@ -89,26 +60,25 @@ test('a queue is paused over a restart while it is durable, and not when it was 
   broker.deleteQueue('deleted')
   broker.deleteQueue('again')
   broker.declareQueue('again')
-  await started.stop()
-  await start()
-  expect(started.server.recovery?.problems).toEqual([])
-  const paused = started.broker.queues().map(({ name, paused }) => [name, paused])
+  await durable.restart()
+  expect(durable.server.recovery?.problems).toEqual([])
+  const paused = durable.broker.queues().map(({ name, paused }) => [name, paused])
   expect(Object.fromEntries(paused)).toEqual({ kept: true, resumed: false, again: false })
-  const client = await channel()
+  const client = await durable.channel()
   await client.consume('kept')
   await client.expectQuiet('kept')
-  started.broker.resumeQueue('kept')
+  durable.broker.resumeQueue('kept')
   await client.expectBodies('x')
 })
 
 test('a pause without its queue is told of, and goes', () => {
   const { problems } = checkEntities([{ kind: 10, key: '["/","q"]', value: new Uint8Array(4) }])
   expect(problems).toEqual([`paused queue ["/","q"] is left out: no queue 'q' in vhost '/'`])
-  expect(started.server.core.entityRegistry.mayGo(10)).toBe(true)
+  expect(durable.server.core.entityRegistry.mayGo(10)).toBe(true)
 })
 
 test('pausing what is not there is refused', () => {
-  const { broker } = started
+  const { broker } = durable
   const missing = { kind: 'not-found', text: "no queue 'q' in vhost '/'" }
   expect(refusal(() => broker.pauseQueue('q'))).toEqual(missing)
   expect(refusal(() => broker.resumeQueue('q'))).toEqual(missing)

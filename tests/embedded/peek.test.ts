@@ -1,24 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
-import { startTestBroker, type TestBroker } from '../../src/testing.ts'
-import { LevelStorage } from '../../storage/level/level-storage.ts'
+import { useDurableBroker } from './durable-broker.ts'
 
-let folder: string
-let started: TestBroker
+const durable = useDurableBroker()
 let broker: EmbeddedBroker
 
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-peek-'))
-  started = await startTestBroker({ storage: new LevelStorage({ folder: join(folder, 'store') }) })
-  broker = started.broker
-})
-
-afterEach(async () => {
-  await started.stop()
-  rmSync(folder, { recursive: true, force: true })
+beforeEach(() => {
+  broker = durable.broker
 })
 
 const bodies = (messages: readonly { readonly body: Buffer }[]) => messages.map(({ body }) => body.toString())
