@@ -12,8 +12,12 @@ import type { MemoryFigures } from './lib/memory-figures.ts'
 import type { RareLines } from './lib/rare-lines.ts'
 
 const SAMPLE_MS = 1000
-/** While publishers wait, memory is looked at more often, so that they go on as soon as they can. */
+/** While publishers wait, or soon will, memory is looked at more often, so that they go on as soon as they can. */
 const ALARM_SAMPLE_MS = 50
+/** For so many looks, those that publish much wait in front of the limit. */
+const PACING_LOOKS = 4
+/** Of each kind, within ten seconds: the alarm may come and go. */
+const LINES_MAX = 5
 
 /** What Node.js and the code take by themselves, at least. */
 const PROGRAM_BYTES = 50 * 1024 * 1024
@@ -65,6 +69,7 @@ export class MemoryWatch {
   constructor(parts: MemoryWatchParts) {
     this.#parts = parts
     parts.memory.onChange((isActive) => this.#alarmChanged(isActive))
+    parts.memory.near.onChange((isNear) => this.#nearChanged(isNear))
   }
 
   start(): void {
@@ -95,17 +100,28 @@ export class MemoryWatch {
   }
 
   #alarmChanged(isActive: boolean): void {
-    const { logger, relieve, memory } = this.#parts
+    const { rareLines, memory } = this.#parts
     const { usedBytes, limitBytes, heapBytes } = memory
-    clearInterval(this.#alarmTimer)
     if (!isActive) {
-      logger.info({ usedBytes, limitBytes, heapBytes }, 'memory is below its limit again: publishers go on')
+      const text = 'memory is below its limit again: publishers go on'
+      rareLines.log('info', { usedBytes, limitBytes, heapBytes }, text, text, LINES_MAX)
       return
     }
-    logger.warn({ usedBytes, limitBytes, heapBytes }, 'memory is over its limit: publishers wait, consumers go on')
+    const text = 'memory is over its limit: publishers wait, consumers go on'
+    rareLines.log('warn', { usedBytes, limitBytes, heapBytes }, text, text, LINES_MAX)
+  }
+
+  #nearChanged(isNear: boolean): void {
+    const { memory, relieve } = this.#parts
+    clearInterval(this.#alarmTimer)
+    memory.pacing.set(isNear)
+    if (!isNear) return
+    let looksLeft = PACING_LOOKS
     const look = (): void => {
       this.#look()
-      relieve()
+      // Nothing has made room meanwhile: then the alarm is due.
+      if (--looksLeft <= 0) memory.pacing.set(false)
+      if (memory.isActive) relieve()
     }
     this.#alarmTimer = setInterval(this.#guarded(look), ALARM_SAMPLE_MS)
     this.#alarmTimer.unref()

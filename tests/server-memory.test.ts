@@ -83,3 +83,52 @@ test('what messages may take is known from the start, and with every look', () =
   watch.stop()
   vi.useRealTimers()
 })
+
+test('near the limit, those that publish much wait for a moment, and then the alarm is due', () => {
+  vi.useFakeTimers()
+  const clock = new HandClock()
+  const pool = new SegmentPool(0, clock)
+  let usedMib = 500
+  const use = {
+    storageBytes: () => usedMib * MIB,
+    otherBytes: () => 0,
+    heapBytes: () => 0,
+    heapLimitBytes: 10_000 * MIB,
+  }
+  const memory = new MemoryAlarm(1000 * MIB, use)
+  const watch = new MemoryWatch({
+    memory,
+    storage: Object.assign(pool, { setRoom: () => {} }),
+    bodies: new BodyPool(MIB, clock),
+    garbage: new GarbageWatch({ strayBytes: () => 0, heapBytes: () => 0, now: () => clock.monotonicMs() }),
+    logger: silentLogger,
+    rareLines: new RareLines(silentLogger),
+    relieve: () => {},
+  })
+  watch.start()
+  const grow = (mib: number): void => {
+    usedMib = mib
+    memory.check()
+  }
+  grow(890)
+  expect(memory.pacing.isActive).toBe(false)
+  grow(910)
+  expect([memory.pacing.isActive, memory.isActive]).toEqual([true, false])
+  grow(850)
+  expect(memory.pacing.isActive).toBe(false)
+  grow(910)
+  vi.advanceTimersByTime(199)
+  expect(memory.pacing.isActive).toBe(true)
+  vi.advanceTimersByTime(1)
+  expect(memory.pacing.isActive).toBe(false)
+  // It is not the time for that again before memory has been well below the limit.
+  grow(880)
+  grow(950)
+  expect(memory.pacing.isActive).toBe(false)
+  grow(1001)
+  expect(memory.isActive).toBe(true)
+  grow(850)
+  expect([memory.isActive, memory.near.isActive]).toEqual([false, false])
+  watch.stop()
+  vi.useRealTimers()
+})

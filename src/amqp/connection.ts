@@ -258,6 +258,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   tick(nowMs: number): void {
     const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isPaused)
     if (over === undefined) {
+      this.intake.tick()
       if (this.phase === 'open') this.channels.checkAges(nowMs)
       return
     }

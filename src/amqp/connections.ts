@@ -28,7 +28,14 @@ export class AmqpConnections {
     const loadChanged = (isActive: boolean): void => {
       if (!isActive) this.#each((connection) => connection.intake.unblock('cpu'))
     }
-    this.#unsubscribe = [memory.onChange(memoryChanged), loadAlarm.onChange(loadChanged)]
+    const pacingChanged = (isPacing: boolean): void => {
+      if (!isPacing) this.#each((connection) => connection.reading.resume('pace'))
+    }
+    this.#unsubscribe = [
+      memory.onChange(memoryChanged),
+      memory.pacing.onChange(pacingChanged),
+      loadAlarm.onChange(loadChanged),
+    ]
   }
 
   /** The journal keeps up again: publishers that had to wait for the disk go on. */

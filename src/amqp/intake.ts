@@ -18,6 +18,9 @@ import type { Reading } from './reading.ts'
 /** Bodies in progress on all channels of a connection may take this many times the largest message. */
 const CONTENTS_MAX = 64
 
+/** A client that has sent so much since the last tick, which was half a second ago at most, publishes much. */
+const PACE_BYTES = 256 * 1024
+
 /** RabbitMQ knows the first two. */
 type BlockReason = 'memory' | 'disk' | 'cpu'
 
@@ -31,6 +34,7 @@ export interface TakingConnection {
   readonly clientCapabilities: ClientCapabilities
   /** What was read and not looked at yet waits for the broker, not for the client. */
   readonly isInputHeld: boolean
+  readonly bytesReceived: number
   send<N extends 'connection.blocked' | 'connection.unblocked'>(channelId: number, name: N, args: MethodInput<N>): void
   /** `hold`: looks at no further frame before reading goes on. */
   readonly input: { hold(): void }
@@ -39,7 +43,7 @@ export interface TakingConnection {
 
 /** The broker, as far as what comes in concerns it. */
 export interface TakingBroker {
-  readonly memory: Pick<MemoryAlarm, 'heldBytes' | 'isActive' | 'check'>
+  readonly memory: Pick<MemoryAlarm, 'heldBytes' | 'isActive' | 'pacing' | 'check'>
   /** The event loop is late. */
   readonly loadAlarm: Pick<Alarm, 'isActive'>
   /** What is given to the store takes too long until it is safe. */
@@ -60,6 +64,8 @@ export class Intake {
   /** Bytes of bodies in progress alone. */
   contentBytes = 0
   #stagedBefore = 0
+  /** Bytes that the client had sent at the last tick. */
+  #receivedBefore = 0
   #isBlockedSent = false
   /** Input was left unread because memory was short. */
   #isInputHeld = false
@@ -141,6 +147,7 @@ export class Intake {
     const { journal } = this.#connection
     const hasStaged = journal.stagedCount !== this.#stagedBefore
     if (this.hasPublished && memory.isActive) this.#block('memory')
+    else if (this.hasPublished && memory.pacing.isActive) this.#slowDown()
     if (this.hasPublished && loadAlarm.isActive) this.#block('cpu')
     if (this.hasPublished && journal.trouble !== undefined) this.#block('disk')
     else if (hasStaged && storeAlarm.isActive) this.#block('disk')
@@ -149,6 +156,17 @@ export class Intake {
     this.hasPublished = false
     if (this.#isInputHeld && !memory.isActive && !loadAlarm.isActive) this.#goOnSoon()
     this.#isInputHeld = false
+  }
+
+  /** Waits for a moment when it has sent much: the rest of the room is for those that send little. */
+  #slowDown(): void {
+    const { bytesReceived, phase, reading } = this.#connection
+    if (phase === 'open' && bytesReceived - this.#receivedBefore > PACE_BYTES) reading.pause('pace')
+  }
+
+  /** Called twice a second. */
+  tick(): void {
+    this.#receivedBefore = this.#connection.bytesReceived
   }
 
   /** What was delivered meanwhile has made room: the rest of the input is looked at in the next turn. */

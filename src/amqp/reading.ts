@@ -1,9 +1,18 @@
 /**
- * Why a connection is not read from: its client reads too little, memory is short, the disk is slow or full, the event loop is late, too much that
+ * Why a connection is not read from: its client reads too little, memory is short or soon will be, the disk is slow or full, the event loop is late, too much that
  * it asked for waits for a commit, its last method takes several turns or reads from the disk, it is being checked, it
  * is over.
  */
-export type PauseReason = 'unread' | 'memory' | 'disk' | 'cpu' | 'commit' | 'long-work' | 'authentication' | 'ended'
+export type PauseReason =
+  | 'unread'
+  | 'memory'
+  | 'pace'
+  | 'disk'
+  | 'cpu'
+  | 'commit'
+  | 'long-work'
+  | 'authentication'
+  | 'ended'
 
 /** What is read, or not. */
 export interface Readable {

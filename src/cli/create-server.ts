@@ -11,7 +11,7 @@ import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
 
 /** Messages may take this share of the memory limit, and at most so much, before what is safe on the disk leaves memory. */
-const RESIDENT_SHARE = 0.5
+const RESIDENT_SHARE = 0.3
 const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
 
 /** The server that the options describe, not listening yet. */

@@ -17,6 +17,7 @@ export class FakeConnection implements OpeningConnection, TakingConnection, Fail
   phase: Phase = 'handshake'
   clientCapabilities: ClientCapabilities = NO_CAPABILITIES
   isInputHeld = false
+  bytesReceived = 0
   journal: { stagedCount: number; isCongested: boolean; trouble: string | undefined } = {
     stagedCount: 0,
     isCongested: false,

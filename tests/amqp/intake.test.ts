@@ -7,7 +7,7 @@ import { FakeConnection } from './fake-connection.ts'
 const MESSAGE_BYTES_MAX = 1000
 
 let connection: FakeConnection
-let memory: { heldBytes: number; isActive: boolean; checks: number; check(): void }
+let memory: { heldBytes: number; isActive: boolean; pacing: Alarm; checks: number; check(): void }
 let loadAlarm: Alarm
 let storeAlarm: Alarm
 let spent: number
@@ -17,7 +17,7 @@ beforeEach(() => {
   connection = new FakeConnection()
   connection.phase = 'open'
   connection.clientCapabilities = { ...connection.clientCapabilities, connectionBlocked: true }
-  memory = { heldBytes: 0, isActive: false, checks: 0, check: () => void memory.checks++ }
+  memory = { heldBytes: 0, isActive: false, pacing: new Alarm(), checks: 0, check: () => void memory.checks++ }
   spent = 0
   const inputTurn = {
     spend: (units: number): boolean => {
@@ -146,6 +146,32 @@ describe('when the disk does not keep up', () => {
     connection.journal.trouble = undefined
     intake.unblock('disk')
     expect(connection.events()).toEqual(['resume', 'send connection.unblocked'])
+  })
+})
+
+describe('while the memory limit is near', () => {
+  const send = (bytes: number) => (): void => {
+    connection.bytesReceived += bytes
+    publish()
+  }
+
+  beforeEach(() => memory.pacing.set(true))
+
+  test('a client that publishes much waits, without a word', () => {
+    piece(send(200_000))
+    expect(connection.events()).toEqual([])
+    piece(send(200_000))
+    expect(connection.events()).toEqual(['pause'])
+  })
+
+  test('one that publishes little, or only consumes, goes on', () => {
+    for (let i = 0; i < 100; i++) {
+      piece(send(50_000))
+      intake.tick()
+    }
+    connection.bytesReceived += 1_000_000
+    piece()
+    expect(connection.events()).toEqual([])
   })
 })
 

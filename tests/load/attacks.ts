@@ -172,7 +172,7 @@ async function storm(
     const batch = batchOf(i)
     while (performance.now() < endsAt && client.failure === undefined) {
       client.write(batch)
-      await Promise.race([client.drained(), sleep(endsAt - performance.now())])
+      await client.drained(endsAt)
       rounds += perBatch
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -25,6 +25,7 @@ export class MemorySamples {
   readonly #pid: number
   readonly #timer: NodeJS.Timeout
   peakMb = 0
+  readonly #startedAtMs = performance.now()
   readonly idleMb: number
 
   constructor(pid: number) {
@@ -44,6 +45,20 @@ export class MemorySamples {
     }
   }
 
+  /** Share of a processor that it had from its start until now, in percent. */
+  processorPercent(): number {
+    try {
+      // Its user and system time, in hundredths of a second, behind the name in parentheses.
+      const fields = readFileSync(`/proc/${this.#pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ')
+      const usedMs = (Number(fields[11]) + Number(fields[12])) * 10
+      return Math.round((usedMs / (performance.now() - this.#startedAtMs)) * 100)
+    } catch {
+      return 0
+    }
+  }
+
   stop(): void {
     clearInterval(this.#timer)
   }
@@ -58,10 +73,11 @@ export async function startBroker(options: readonly string[]): Promise<LoadBroke
   const folder = mkdtempSync(join(tmpdir(), 'leveret-load-'))
   const args = ['--port', '0', '--log-format', 'json', '--data-dir', folder, ...options]
   const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  process.once('exit', () => {
+  const leaveNothing = (): void => {
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
-  })
+  }
+  process.once('exit', leaveNothing)
   const port = await portOf(child)
   const memory = new MemorySamples(Number(child.pid))
   return {
@@ -72,6 +88,7 @@ export async function startBroker(options: readonly string[]): Promise<LoadBroke
       const exit = once(child, 'exit')
       child.kill('SIGKILL')
       await exit
+      process.off('exit', leaveNothing)
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -54,11 +54,11 @@ export class LoadClient {
   #rest: Buffer = Buffer.alloc(0)
   #opened: (() => void) | undefined
 
-  private constructor(target: Target) {
+  private constructor(target: Target, readBytes: number) {
     const place = { host: target.host, port: target.port }
     if (target.isTls) this.socket = connectTls({ ...place, rejectUnauthorized: false })
     else {
-      const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+      const buffer = Buffer.allocUnsafeSlow(readBytes)
       const callback = (length: number): boolean => this.#received(Buffer.from(buffer.subarray(0, length)))
       this.socket = connectTcp({ ...place, noDelay: true, onread: { buffer, callback } })
     }
@@ -73,8 +73,8 @@ export class LoadClient {
   }
 
   /** A connection with nothing sent. */
-  static async connect(target: Target): Promise<LoadClient> {
-    const client = new LoadClient(target)
+  static async connect(target: Target, readBytes = READ_BYTES): Promise<LoadClient> {
+    const client = new LoadClient(target, readBytes)
     await new Promise<void>((resolve) => {
       client.socket.once(target.isTls ? 'secureConnect' : 'connect', resolve)
       client.socket.once('close', () => resolve())
@@ -83,8 +83,8 @@ export class LoadClient {
   }
 
   /** One with an open channel. Rejects with what the broker said. */
-  static async open(target: Target, channelMax = 2047): Promise<LoadClient> {
-    const client = await LoadClient.connect(target)
+  static async open(target: Target, channelMax = 2047, readBytes = READ_BYTES): Promise<LoadClient> {
+    const client = await LoadClient.connect(target, readBytes)
     client.write(loginBytes(target, channelMax))
     await new Promise<void>((resolve) => {
       client.#opened = resolve
@@ -102,22 +102,31 @@ export class LoadClient {
     return this.socket.write(bytes)
   }
 
-  /** Resolves once the system has taken what was written, or the connection is gone. */
-  async drained(): Promise<void> {
+  /** Resolves once the system has taken what was written, the connection is gone, or the time has come. */
+  async drained(endsAtMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (!this.socket.writableNeedDrain) return
     await new Promise<void>((resolve) => {
-      this.socket.once('drain', resolve)
-      this.socket.once('close', () => resolve())
+      const leftMs = endsAtMs - performance.now()
+      const timer = Number.isFinite(leftMs) ? setTimeout(() => done(), Math.max(0, leftMs)) : undefined
+      const done = (): void => {
+        clearTimeout(timer)
+        this.socket.off('drain', done)
+        this.socket.off('close', done)
+        resolve()
+      }
+      this.socket.on('drain', done)
+      this.socket.on('close', done)
     })
   }
 
-  /** Calls back with every answer to the method. */
-  async call(bytes: Uint8Array, answer: number): Promise<void> {
+  /** Resolves once so many of these answers have come. */
+  async call(bytes: Uint8Array, answer: number, answers = 1): Promise<void> {
+    let left = answers
     await new Promise<void>((resolve) => {
       const { onMethod } = this
       this.onMethod = (id) => {
         onMethod(id)
-        if (id !== answer) return
+        if (id !== answer || --left > 0) return
         this.onMethod = onMethod
         resolve()
       }

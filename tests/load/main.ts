@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runningBroker, startBroker } from './broker.ts'
-import { Bystander } from './bystander.ts'
+import { startBystander } from './bystander-worker.ts'
 import { type Figures, SCENARIOS, type Scenario } from './scenarios.ts'
 
 const USAGE = `Usage: npm run load -- [options]
@@ -26,14 +26,14 @@ interface Options {
 /** Runs one; whether it went as it should. */
 async function run(name: string, scenario: Scenario, { seconds, scale, url }: Options): Promise<boolean> {
   const broker = url === undefined ? await startBroker(scenario.broker) : runningBroker(url)
-  const bystander = await Bystander.start(broker.target)
+  const stopBystander = await startBystander(broker.target)
   try {
     const figures = await scenario.run(broker, { seconds: seconds ?? scenario.seconds, scale })
-    const failure = bystander.failure
-    const latency = await bystander.stop()
+    const { latencyUs: latency, failure } = await stopBystander()
     const ms = (us = Number.NaN): number => Number((us / 1000).toPrecision(3))
     const peakMb = broker.memory?.peakMb
     const { limitMb } = scenario
+    const percent = broker.memory?.processorPercent()
     const isMemoryFine = peakMb === undefined || limitMb === undefined || peakMb <= limitMb * LIMIT_SHARE_MAX
     const isWell = failure === undefined && ms(latency?.p99) < P99_MS_MAX && isMemoryFine
     const limit = limitMb === undefined ? '' : ` of ${limitMb}`
@@ -43,6 +43,7 @@ async function run(name: string, scenario: Scenario, { seconds, scale, url }: Op
       ...(peakMb === undefined
         ? {}
         : { 'RSS at most': `${peakMb}${limit} MB (${broker.memory?.idleMb} at the start)` }),
+      ...(percent === undefined ? {} : { 'processor of the broker': `${percent} %` }),
       ...(failure === undefined ? {} : { 'bystander ended': failure }),
     }
     console.log(`${isWell ? 'ok  ' : 'MISS'} ${name}: ${scenario.description}`)

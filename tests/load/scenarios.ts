@@ -2,6 +2,7 @@
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import { attacks } from './attacks.ts'
 import type { LoadBroker } from './broker.ts'
+import { fairShare } from './fair-share.ts'
 import { CONSUME_OK, consume, declareQueue, deleteQueue, prefetch, publish, QUEUE_DECLARE_OK } from './frames.ts'
 import { CONNECTION_BLOCKED, LoadClient } from './load-client.ts'
 
@@ -32,7 +33,7 @@ const FLOOD_LIMIT_MB = 256
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   connections: {
-    description: '10,000 connections with a channel each, which publish to one another once a second',
+    description: '10,000 connections with a channel each, which publish to one another every five seconds',
     broker: [...IN_MEMORY, ...MANY_LOG_INS],
     seconds: 30,
     run: manyConnections,
@@ -63,6 +64,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     limitMb: FLOOD_LIMIT_MB,
     run: (broker, length) => flood(broker, length, false),
   },
+  ...fairShare(IN_MEMORY),
   ...attacks(IN_MEMORY, MANY_LOG_INS),
 }
 
@@ -94,8 +96,8 @@ async function manyConnections(broker: LoadBroker, { seconds, scale }: Length): 
   }
   const endsAt = performance.now() + seconds * 1000
   for (let next = 0; performance.now() < endsAt; ) {
-    // A hundredth of them at a time, each once a second.
-    const until = Math.min(clients.length, next + Math.ceil(clients.length / 100))
+    // A five hundredth of them at a time, each once in five seconds.
+    const until = Math.min(clients.length, next + Math.ceil(clients.length / 500))
     for (; next < until; next++, sent++) clients[next]?.write(publish(`load-${(next * 7) % 100}`, body))
     if (next >= clients.length) next = 0
     await sleep(10)
@@ -172,7 +174,7 @@ async function flood(broker: LoadBroker, { seconds }: Length, isDurable: boolean
     const batch = Buffer.concat(Array.from({ length: 100 }, () => message))
     while (performance.now() < endsAt && client.failure === undefined) {
       client.write(batch)
-      await Promise.race([client.drained(), sleep(endsAt - performance.now())])
+      await client.drained(endsAt)
       sent += 100
       await new Promise((resolve) => setImmediate(resolve))
     }

@@ -11,6 +11,8 @@ import { endOf, until } from './under-attack.ts'
 
 const MEBIBYTE = 1024 * 1024
 const LIMIT_MB = 100
+/** Near the limit, a publisher waits for a shorter time, and goes on. */
+const STUCK_MS = 400
 /** What it needs besides what it has when it starts and its messages: its heap, what was freed and is not collected yet. */
 const REST_MB = 85
 /** What the system takes for a client at most without the broker reading it. */
@@ -61,7 +63,7 @@ async function writeUntilStuck(client: RawClient, bytes: Buffer, mbMax: number):
     if (isTaken || socket.writableLength < MEBIBYTE) continue
     await Promise.race([
       new Promise((resolve) => socket.once('drain', resolve)),
-      new Promise((resolve) => setTimeout(resolve, 100)),
+      new Promise((resolve) => setTimeout(resolve, STUCK_MS)),
     ])
     const now = written - socket.writableLength
     if (now === before) break

@@ -4,6 +4,8 @@
  * then.
  */
 
+import { Alarm } from '../../lib/alarm.ts'
+
 export interface MemoryUse {
   /** Bytes the storage holds now. */
   readonly storageBytes: () => number
@@ -17,6 +19,9 @@ export interface MemoryUse {
 
 /** The alarm ends when use has fallen below this share of the limit. */
 const CLEAR_SHARE = 0.95
+/** From this share on the limit is near, until use has fallen below the other one. */
+const NEAR_SHARE = 0.9
+const FAR_SHARE = 0.86
 /**
  * It begins, too, when objects take this share of what V8 allows, but for the newest: what clients leave unfinished is objects,
  * mostly.
@@ -27,6 +32,13 @@ const NEWEST_BYTES = 16 * 1024 * 1024
 export class MemoryAlarm {
   readonly limitBytes: number
   isActive = false
+  /** The limit is near, or exceeded. */
+  readonly near = new Alarm()
+  /**
+   * The limit is near, and may be kept if those that publish much wait for a moment: the disk or consumers make room. So those that
+   * publish little need not wait for the alarm to end. It is set for a short time only.
+   */
+  readonly pacing = new Alarm()
   /** Set by `force`: the alarm is on whatever is used. */
   isForced = false
   /** Bytes that are in no queue yet: input that waits, messages in progress, what waits for tx.commit. */
@@ -83,8 +95,9 @@ export class MemoryAlarm {
 
   /** Raises or clears the alarm by what is known. Cheap: called after every piece of input. */
   check(): void {
-    const isOver =
-      this.#exceeds(this.usedBytes, this.limitBytes) || this.#exceeds(this.#heapUsedBytes, this.#heapMaxBytes)
+    const { usedBytes, limitBytes } = this
+    const isOver = this.#exceeds(usedBytes, limitBytes) || this.#exceeds(this.#heapUsedBytes, this.#heapMaxBytes)
+    this.near.set(isOver || usedBytes > limitBytes * (this.near.isActive ? FAR_SHARE : NEAR_SHARE))
     const isDue = isOver || this.isForced
     if (isDue !== this.isActive) {
       this.isActive = isDue
