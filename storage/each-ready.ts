@@ -2,8 +2,9 @@
  * Reads a log through for what has an index of its own: after a restart it has to be told which messages there are. Segments that
  * are not in memory are read back one after the other and leave it again: the log may be longer than memory.
  */
+import { type EvictedLog, evictSegment } from './log-eviction.ts'
 import type { ReadyPositions } from './ready-positions.ts'
-import type { Segment } from './segment.ts'
+import type { Segment, SegmentLog } from './segment.ts'
 import type { SegmentChain } from './segment-chain.ts'
 
 export interface ReadThrough {
@@ -13,6 +14,19 @@ export interface ReadThrough {
   readonly load: (segment: Segment, whenLoaded: () => void) => void
   /** Takes it out of memory, if it may leave it. */
   readonly unload: (segment: Segment) => void
+}
+
+/** Where nothing leaves memory, `evicted` is undefined. */
+export function readThrough(
+  log: SegmentLog,
+  chain: SegmentChain,
+  ready: ReadyPositions,
+  evicted: EvictedLog | undefined,
+): ReadThrough {
+  const unload = (segment: Segment): void => {
+    if (segment.log === log && segment.next !== undefined && evicted !== undefined) evictSegment(segment, evicted)
+  }
+  return { chain, ready, load: (segment, whenLoaded) => log.load(segment, whenLoaded), unload }
 }
 
 export function eachReady(

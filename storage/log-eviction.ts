@@ -11,7 +11,8 @@ export interface EvictedLog {
 }
 
 /** The newest first, but for the one that is appended to, until so many bytes are free; how many are. */
-export function evictSegments(tail: Segment | undefined, bytes: number, log: EvictedLog): number {
+export function evictSegments(tail: Segment | undefined, bytes: number, log: EvictedLog | undefined): number {
+  if (log === undefined) return 0
   let freed = 0
   for (let at = tail?.previous; at !== undefined && freed < bytes; at = at.previous) freed += evictSegment(at, log)
   return freed

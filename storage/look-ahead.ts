@@ -3,6 +3,7 @@
  * back, then those behind the cursor. Segments that are not in memory are read back one after the other, and leave it again. What is
  * no longer ready when its turn comes is not found.
  */
+import { type DeliveredBefore, deliveriesOf } from './delivered-before.ts'
 import type { ReadyPositions } from './ready-positions.ts'
 import type { Segment } from './segment.ts'
 
@@ -53,7 +54,6 @@ export interface LookedAtLog {
   readonly load: (segment: Segment, whenLoaded: () => void) => void
   /** Takes it out of memory, if it may leave it. */
   readonly unload: (segment: Segment) => void
-  readonly deliveriesOf: (segment: Segment, index: number) => number
 }
 
 interface Position {
@@ -73,6 +73,7 @@ interface Place {
 export class LogLook implements LookAhead {
   index = -1
   readonly #log: LookedAtLog
+  readonly #before: DeliveredBefore | undefined
   #segment: Segment | undefined
   #last: Place = { sequence: -1, index: -1, number: -1 }
   #positions: Iterator<Position> | undefined
@@ -81,8 +82,9 @@ export class LogLook implements LookAhead {
   /** Read back for this. */
   #loaded: Segment | undefined
 
-  constructor(log: LookedAtLog) {
+  constructor(log: LookedAtLog, before: DeliveredBefore | undefined) {
     this.#log = log
+    this.#before = before
   }
 
   get segment(): Segment {
@@ -91,7 +93,7 @@ export class LogLook implements LookAhead {
   }
 
   get deliveries(): number {
-    return this.#log.deliveriesOf(this.segment, this.index)
+    return deliveriesOf(this.segment, this.index, this.#before)
   }
 
   next(whenReadable: () => void): LookState {

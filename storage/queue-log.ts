@@ -5,10 +5,10 @@
  *     segment ─ segment ─ segment ─ segment
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
-import { DeliveredBefore, deliveriesOf } from './delivered-before.ts'
+import { DeliveredBefore } from './delivered-before.ts'
 import { DeliveryCounts } from './delivery-counts.ts'
-import { eachReady, type ReadThrough } from './each-ready.ts'
-import { type EvictedLog, evictSegment, evictSegments } from './log-eviction.ts'
+import { eachReady, type ReadThrough, readThrough } from './each-ready.ts'
+import { type EvictedLog, evictSegments } from './log-eviction.ts'
 import type { LogRecorder } from './log-recorder.ts'
 import { LogLook, type LookAhead } from './look-ahead.ts'
 import { purgeReady } from './purge-ready.ts'
@@ -34,7 +34,7 @@ export class QueueLog {
   readonly #pool: SegmentPool
   readonly #recorder: LogRecorder | undefined
   readonly #chain: SegmentChain
-  /** Its own from the first segment on, as is `#ready`. */
+  /** Both are its own from the first segment on. */
   #bytes = NO_BYTES
   #ready = NOTHING_READY
   #returnOrder: ReturnOrder | undefined
@@ -74,7 +74,7 @@ export class QueueLog {
     const recordBytes = Segment.roomFor(source)
     let tail = this.#chain.open
     if (tail === undefined || tail.length + recordBytes > tail.block.size || isFull(tail)) {
-      tail = this.#makeRoom(recordBytes)
+      tail = this.#joined(this.#chain.makeRoom(recordBytes))
     }
     const besideBytes = tail.append(source)
     this.#pool.bytesInUse += besideBytes
@@ -155,18 +155,11 @@ export class QueueLog {
 
   /** A look at the ready messages in the order in which they are due, which changes nothing about them. */
   lookAhead(): LookAhead {
-    return new LogLook({
-      ...this.#readThrough(),
-      deliveriesOf: (segment, index) => deliveriesOf(segment, index, this.#deliveredBefore),
-    })
+    return new LogLook(this.#readThrough(), this.#deliveredBefore)
   }
 
   #readThrough(): ReadThrough {
-    const unload = (segment: Segment): void => {
-      const log = this.#evictedLog()
-      if (segment.log === this && segment.next !== undefined && log !== undefined) evictSegment(segment, log)
-    }
-    return { chain: this.#chain, ready: this.#ready, load: this.load.bind(this), unload }
+    return readThrough(this, this.#chain, this.#ready, this.#evictedLog())
   }
 
   /** The segment with this number; undefined when all of its messages are settled. */
@@ -245,10 +238,6 @@ export class QueueLog {
     this.#bytes.clear()
   }
 
-  #makeRoom(recordBytes: number): Segment {
-    return this.#joined(this.#chain.makeRoom(recordBytes))
-  }
-
   /** The segment is in the chain, perhaps as the only one. */
   #joined(segment: Segment): Segment {
     if (this.#ready === NOTHING_READY) {
@@ -263,8 +252,7 @@ export class QueueLog {
 
   /** Takes segments out of memory that are safe on disk and not due soon, until so many bytes are free. */
   evict(bytes: number): number {
-    const log = this.#evictedLog()
-    return log === undefined ? 0 : evictSegments(this.#chain.tail, bytes, log)
+    return evictSegments(this.#chain.tail, bytes, this.#evictedLog())
   }
 
   #evictedLog(): EvictedLog | undefined {
