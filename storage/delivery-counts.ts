@@ -53,6 +53,12 @@ export class DeliveryCounts {
   }
 }
 
+/** Those of a segment, made for the first message that needs one. */
+export function countsOf(segment: { deliveries: DeliveryCounts | undefined }): DeliveryCounts {
+  segment.deliveries ??= new DeliveryCounts()
+  return segment.deliveries
+}
+
 class Runs {
   readonly all: { first: number; count: number; times: number }[] = []
 

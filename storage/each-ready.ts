@@ -29,6 +29,10 @@ export function readThrough(
   return { chain, ready, load: (segment, whenLoaded) => log.load(segment, whenLoaded), unload }
 }
 
+/**
+ * Shows the messages that are ready now, the oldest first, each when it is in memory, and calls back when all were shown. What is
+ * shown may be taken at once (`takeAt`); what is no longer ready when its turn comes is not shown.
+ */
 export function eachReady(
   { chain, ready, load, unload }: ReadThrough,
   show: (segment: Segment, index: number) => void,

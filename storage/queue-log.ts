@@ -6,7 +6,7 @@
  *        requeued ↑   cursor ↑        ↑ tail: appended here
  */
 import { DeliveredBefore } from './delivered-before.ts'
-import { DeliveryCounts } from './delivery-counts.ts'
+import { countsOf } from './delivery-counts.ts'
 import { eachReady, type ReadThrough, readThrough } from './each-ready.ts'
 import { type EvictedLog, evictSegments } from './log-eviction.ts'
 import type { LogRecorder } from './log-recorder.ts'
@@ -144,11 +144,7 @@ export class QueueLog {
     return true
   }
 
-  /**
-   * Shows the messages that are ready now, the oldest first, each when it is in memory, and calls back when all were shown: for
-   * what has an index of its own, after a restart. What is shown may be taken at once (`takeAt`); what is no longer ready when
-   * its turn comes is not shown.
-   */
+  /** Shows each message that is ready, see `each-ready.ts`: for what has an index of its own, after a restart. */
   eachReady(show: (segment: Segment, index: number) => void, whenShown: () => void): void {
     eachReady(this.#readThrough(), show, whenShown)
   }
@@ -164,8 +160,7 @@ export class QueueLog {
 
   /** The segment with this number; undefined when all of its messages are settled. */
   segmentAt(sequence: number): Segment | undefined {
-    const found = this.#chain.firstBehind(sequence - 1)
-    return found?.sequence === sequence ? found : undefined
+    return this.#chain.at(sequence)
   }
 
   /** Where the message lies that was appended last: it is the last one of this segment. */
@@ -213,8 +208,7 @@ export class QueueLog {
   }
 
   #countReturn(segment: Segment, index: number): void {
-    segment.deliveries ??= new DeliveryCounts()
-    segment.deliveries.add(index)
+    countsOf(segment).add(index)
     this.#recorder?.returned(segment, index)
   }
 
@@ -269,8 +263,7 @@ export class QueueLog {
 
   /** Says that a message that was appended or restored came back so often before the restart. */
   restoreDeliveries(segment: Segment, index: number, times: number): void {
-    segment.deliveries ??= new DeliveryCounts()
-    segment.deliveries.set(index, times)
+    countsOf(segment).set(index, times)
   }
 
   /** Says that everything in front of this position was delivered before the restart. */

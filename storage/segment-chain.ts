@@ -68,6 +68,12 @@ export class SegmentChain {
     return at
   }
 
+  /** The one with this sequence, if it is there. */
+  at(sequence: number): Segment | undefined {
+    const found = this.firstBehind(sequence - 1)
+    return found?.sequence === sequence ? found : undefined
+  }
+
   /** Takes a segment out, and gives it back to the pool. */
   remove(segment: Segment): void {
     const { previous, next } = segment
