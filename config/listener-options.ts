@@ -138,7 +138,7 @@ export const TLS_OPTIONS = {
   ),
 } as const
 
-function automaticOr<T>(parser: Parser<T>): Parser<T | typeof AUTOMATIC> {
+export function automaticOr<T>(parser: Parser<T>): Parser<T | typeof AUTOMATIC> {
   return {
     allowed: `${parser.allowed}, or '${AUTOMATIC}'`,
     parse: (value) => (value === AUTOMATIC ? AUTOMATIC : parser.parse(value)),

@@ -2,7 +2,7 @@
 import type { NumberSetting } from './number-settings.ts'
 import { byteSize, countLimit, integer, type Parser } from './parsers.ts'
 
-export const GROUPS = ['Network', 'TLS', 'Limits', 'Users', 'Backends', 'Storage', 'Operation'] as const
+export const GROUPS = ['Network', 'TLS', 'HTTP', 'Limits', 'Users', 'Backends', 'Storage', 'Operation'] as const
 
 interface OptionDetails {
   readonly group: (typeof GROUPS)[number]

@@ -3,6 +3,7 @@
 import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MECHANISM_NAMES, type MechanismName } from '../src/lib/mechanism-names.ts'
 import { BACKEND_OPTIONS } from './backend-options.ts'
+import { HTTP_OPTIONS } from './http-options.ts'
 import { LISTENER_OPTIONS, TLS_OPTIONS } from './listener-options.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
 import { countOption, numberOption, type Option, option, sizeOption } from './option-row.ts'
@@ -28,6 +29,7 @@ export const OPTIONS = {
     { group: 'Network', fileKeys: ['tcp_listen_options.send_timeout'] },
   ),
   ...TLS_OPTIONS,
+  ...HTTP_OPTIONS,
   consumerTimeoutMs: numberOption(
     NUMBER_SETTINGS.consumerTimeoutMs,
     'a channel that takes longer for an acknowledgement is closed, in milliseconds; 0: it may take any time',

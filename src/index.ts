@@ -16,13 +16,16 @@ export type {
 export { UserList, type UserListOptions } from './auth/user-list.ts'
 export type { PermissionPatterns, TopicPatterns } from './broker/access/permission-list.ts'
 export type { Answer, AuthorizedUser, Authorizer, Permission } from './broker/authorizer.ts'
+export type { ChannelCounts } from './broker/clients/channel-counts.ts'
 export type { ConnectionDetails } from './broker/clients/client-directory.ts'
+export type { ChannelState, ConnectionState } from './broker/clients/client-info.ts'
 export { BrokerError, type BrokerErrorKind, type ResourceKind } from './broker/errors.ts'
 export type { UserLimitValues } from './broker/limits/user-limits.ts'
 export type { VhostLimitValues } from './broker/limits/vhost-limits.ts'
+export type { JsonValue } from './broker/parameters/global-parameters.ts'
 export type { ApplyTo, PolicyDefinition } from './broker/policies/policy.ts'
 export type { PolicyValue } from './broker/policies/policy-keys.ts'
-export type { BrokerStats } from './broker/statistics/broker-stats.ts'
+export type { BrokerStats, MessageCounts } from './broker/statistics/broker-stats.ts'
 export type {
   AckOptions,
   DeleteExchangeOptions,
@@ -36,26 +39,33 @@ export type {
 export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
 export type { Settled } from './embedded/deliveries.ts'
 export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
+export type { ChannelInfo, ConnectionInfo, EmbeddedClients } from './embedded/embedded-clients.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
+export type { BindingDestination, BindingInfo, EmbeddedInventory } from './embedded/embedded-inventory.ts'
 export type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
+export type { EmbeddedGlobalParameters } from './embedded/embedded-parameters.ts'
 export type {
   EmbeddedPermissions,
   UserPermissions,
   UserTopicPermissions,
 } from './embedded/embedded-permissions.ts'
 export type { EmbeddedPolicies, PolicyInfo, PolicyOptions } from './embedded/embedded-policies.ts'
-export type { ChangePasswordOptions, EmbeddedUsers } from './embedded/embedded-users.ts'
+export type { EmbeddedStatistics, SampledCounter, ServerTotals } from './embedded/embedded-statistics.ts'
+export type { ChangePasswordOptions, EmbeddedUsers, UserSettings } from './embedded/embedded-users.ts'
 export type {
   AppliedPolicies,
   ConsumerInfo,
   ExchangeInfo,
   ExchangeOptions,
+  QueueCounts,
   QueueInfo,
   QueueOptions,
 } from './embedded/entities.ts'
 export type { MessageProperties } from './embedded/message-properties.ts'
+export type { NodeInfo } from './embedded/node-info.ts'
 export type { AddressedMessage, OutgoingMessage } from './embedded/outgoing-message.ts'
 export type { PeekedMessage, ReceivedMessage } from './embedded/received-message.ts'
+export type { Sample } from './embedded/statistics/series.ts'
 export {
   type AckOperation,
   ackOperation,
@@ -69,7 +79,8 @@ export {
   type TransactionOperation,
 } from './embedded/transaction-operations.ts'
 export type { TransactionState, TransactionStatistics, Transactions } from './embedded/transactions.ts'
-export type { DefaultQueueType, VhostOptions } from './embedded/vhost-options.ts'
+export type { DefaultQueueType, VhostInfo, VhostOptions } from './embedded/vhost-options.ts'
+export type { VirtualHosts } from './embedded/virtual-hosts.ts'
 export type { Logger } from './lib/logger.ts'
 export type { ListenAddress, ListenOptions, ListenProtocol } from './listeners/listen-options.ts'
 export type { TlsHost, TlsOptions, TlsVersion } from './listeners/tls-options.ts'
@@ -77,5 +88,6 @@ export { Server, type ServerState } from './server.ts'
 export { ServerBuilder } from './server-builder.ts'
 export type { ServerConfig } from './server-config.ts'
 export type { ServerHooks } from './server-hooks.ts'
+export type { HttpAddress, ManagementOptions, MetricsOptions, ServerHttp } from './server-http.ts'
 export type { ServerRecovery } from './server-recovery.ts'
 export type { Health, ServerStats } from './server-status.ts'

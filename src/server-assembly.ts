@@ -8,12 +8,14 @@ import { ReadBuffer } from './amqp/read-buffer.ts'
 import { serverProperties } from './amqp/server-properties.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { BackendChain } from './auth/backends/backend-chain.ts'
+import type { Logins } from './auth/logins/logins.ts'
 import type { UserList } from './auth/user-list.ts'
 import type { PermissionList } from './broker/access/permission-list.ts'
 import { ALLOW_ALL, type Authorizer } from './broker/authorizer.ts'
 import { Broker, type BrokerOptions } from './broker/broker.ts'
 import type { EmbeddedContext } from './embedded/embedded-context.ts'
 import { EmbeddedUserLimits } from './embedded/embedded-limits.ts'
+import { EmbeddedManagement } from './embedded/embedded-management.ts'
 import { EmbeddedUsers } from './embedded/embedded-users.ts'
 import { EmbeddedVhosts } from './embedded/embedded-vhosts.ts'
 import { GarbageWatch } from './garbage-watch.ts'
@@ -78,6 +80,8 @@ export class ServerAssembly {
   readonly backends: BackendChain | undefined
   readonly users: EmbeddedUsers
   readonly userLimits: EmbeddedUserLimits
+  readonly management: EmbeddedManagement
+  readonly logins: Logins
   readonly #garbage: GarbageWatch
   readonly #parts: ServerParts
 
@@ -119,6 +123,7 @@ export class ServerAssembly {
     })
     this.userList.keepIn(this.core.entityRegistry)
     const now = (): number => clock.monotonicMs()
+    this.logins = logins(config, parts.authenticator ?? this.backends ?? this.userList, now)
     this.connections = new AmqpConnections(this.#amqpContext(), now)
     this.listeners = this.#makeListeners(parts, clock)
     this.memoryWatch = new MemoryWatch({
@@ -135,6 +140,7 @@ export class ServerAssembly {
     this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: config.storeDelayLimitMs, now, logger })
     this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
     this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
+    this.management = new EmbeddedManagement({ core: this.core, clock, onDefect, requireRunning, requireServing })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     const isUser = (name: string): boolean => this.#isUser(name)
     this.userLimits = new EmbeddedUserLimits({ core: this.core, isUser, requireRunning: requireServing })
@@ -209,11 +215,11 @@ export class ServerAssembly {
   }
 
   #amqpContext(): AmqpContext {
-    const { config, authenticator } = this.#parts
+    const { config } = this.#parts
     const nodeName = `leveret@${hostname()}`
     return {
       broker: this.core,
-      logins: logins(config, authenticator ?? this.backends ?? this.userList, () => this.clock.monotonicMs()),
+      logins: this.logins,
       logger: this.logger,
       rareLines: this.rareLines,
       limits: config,
@@ -221,6 +227,7 @@ export class ServerAssembly {
       nodeName,
       flusher: new OutboxFlusher(),
       readBuffer: new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes)),
+      wallMs: () => this.clock.wallMs(),
       onOpen: (details) => {
         this.hooks.call('onConnect', details)
       },

@@ -1,21 +1,29 @@
 /** A server as programs know it: starts its parts, tells how they are, and takes them down in reverse order. */
 import { NUMBER_SETTINGS } from '../config/number-settings.ts'
 import type { RecoveryProgress, Storage } from '../storage/storage.ts'
-import type { Authenticator } from './auth/authenticator.ts'
+import type { Authenticator, Verdict } from './auth/authenticator.ts'
 import type { Broker } from './broker/broker.ts'
 import type { ConnectionDetails } from './broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import type { EmbeddedClients } from './embedded/embedded-clients.ts'
 import type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
+import type { EmbeddedGlobalParameters } from './embedded/embedded-parameters.ts'
 import type { EmbeddedPermissions } from './embedded/embedded-permissions.ts'
 import type { EmbeddedPolicies } from './embedded/embedded-policies.ts'
+import type { EmbeddedStatistics } from './embedded/embedded-statistics.ts'
 import type { EmbeddedUsers } from './embedded/embedded-users.ts'
+import type { NodeInfo } from './embedded/node-info.ts'
 import type { Transactions } from './embedded/transactions.ts'
+import { VirtualHosts } from './embedded/virtual-hosts.ts'
 import { checkOptions, wholeNumber } from './lib/checks.ts'
 import { addressText } from './lib/peer.ts'
 import type { ListenAddress, ListenOptions } from './listeners/listen-options.ts'
 import { parseAddress } from './server-address.ts'
 import { ServerAssembly, type ServerParts } from './server-assembly.ts'
+import { passwordLogin } from './server-auth.ts'
 import type { ServerConfig } from './server-config.ts'
+import { ServerHttp } from './server-http.ts'
+import { NodeFacts } from './server-node.ts'
 import { openStorage, restoreServer, type ServerRecovery } from './server-recovery.ts'
 import { type AlarmName, type Health, NOT_LISTENING, NOT_RUNNING, type ServerStats, STOPPED } from './server-status.ts'
 
@@ -30,6 +38,8 @@ export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
 export class Server {
   /** The model itself, for what the public API does not offer. It may change in any version. */
   readonly core: Broker
+  /** The management API and the metrics, for who opens them. */
+  readonly http: ServerHttp
   /** What was found in the storage when it was opened; undefined before. */
   recovery: ServerRecovery | undefined
   readonly #config: ServerConfig
@@ -38,6 +48,7 @@ export class Server {
   /** Who it asks instead of the users in the storage. */
   readonly #authenticator: Authenticator | undefined
   readonly #listeners: readonly ListenOptions[]
+  readonly #node: NodeFacts
   #state: ServerState = 'stopped'
   #start: Promise<void> | undefined
   #shutdown: Promise<void> | undefined
@@ -57,6 +68,17 @@ export class Server {
       },
     })
     this.core = this.#parts.core
+    const { logger, rareLines } = this.#parts
+    this.http = new ServerHttp({ server: this, logger, rareLines }, () => this.#requireRunning())
+    this.#node = new NodeFacts({
+      core: this.core,
+      storage: parts.storage,
+      uptimeMs: () => this.#uptimeMs(),
+      nowMs: () => this.#parts.clock.monotonicMs(),
+      listeners: () => [...this.#amqpListeners(), ...this.http.listeners],
+      mechanisms: parts.config.authMechanisms,
+      consumerTimeoutMs: parts.config.consumerTimeoutMs,
+    })
   }
 
   /**
@@ -122,6 +144,40 @@ export class Server {
     this.core.access.renew(userName)
   }
 
+  /** All virtual hosts. Throws Error while the server is not running. */
+  get virtualHosts(): VirtualHosts {
+    this.#requireRunning()
+    return new VirtualHosts(this.#parts.vhosts)
+  }
+
+  /** The connections of clients and their channels. Throws Error while the server is not running. */
+  get clients(): EmbeddedClients {
+    this.#requireRunning()
+    return this.#parts.management.clients
+  }
+
+  /** Values of the operator under names. Throws Error while the server is not running. */
+  get globalParameters(): EmbeddedGlobalParameters {
+    this.#requireRunning()
+    return this.#parts.management.globalParameters
+  }
+
+  /** Rates, and how counters were a while ago. */
+  get statistics(): EmbeddedStatistics {
+    return this.#parts.management.statistics
+  }
+
+  /** The server and the process that it runs in. */
+  async node(): Promise<NodeInfo> {
+    return await this.#node.info()
+  }
+
+  /** Whether a user may log in from this address with this password, as clients do by SASL PLAIN. */
+  async login(name: string, password: string, peerAddress: string): Promise<Verdict> {
+    this.#requireRunning()
+    return await passwordLogin(this.#parts.logins, { name, password }, peerAddress)
+  }
+
   /** `starting` and `stopping` are what `start`, `listen` and `shutdown` wait for. */
   get state(): ServerState {
     return this.#state
@@ -181,6 +237,7 @@ export class Server {
   /** Lets the process end while the server listens, like `unref` of Node's servers. Connected clients still hold it. */
   unref(): void {
     this.#parts.listeners.unref()
+    this.http.unref()
   }
 
   /**
@@ -308,6 +365,8 @@ export class Server {
     this.#parts.memoryWatch.stop()
     this.#parts.loadWatch.stop()
     this.#parts.storeDelay.stop()
+    await this.http.close()
+    this.#parts.management.statistics.stop()
     this.#parts.vhosts.close(new Error(STOPPED))
     this.core.finish()
     await this.#storage.close()
@@ -317,6 +376,11 @@ export class Server {
     this.#parts.rareLines.close()
     this.#state = 'stopped'
     this.#parts.hooks.call('onStop')
+  }
+
+  /** By RabbitMQ's names of protocols. */
+  #amqpListeners(): NodeInfo['listeners'] {
+    return this.addresses.map(({ host, port }) => ({ protocol: 'amqp', host, port }))
   }
 
   #requireRunning(): void {

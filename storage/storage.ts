@@ -72,6 +72,8 @@ export interface Storage {
   readonly bytesInUse: number
   /** Left out by a storage that is taken at its `bytesInUse`. */
   readonly memory?: StorageMemory
+  /** Where it keeps things on a disk, and what the disk must have left; left out by a storage that uses none of its own. */
+  readonly disk?: { readonly folder: string; readonly freeBytesMin: number }
   /** For what belongs to no virtual host. */
   readonly journal: Journal
   /** What it keeps for the virtual host of this name, which need not be there yet. Several may share what is underneath. */

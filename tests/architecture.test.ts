@@ -20,6 +20,15 @@ const AMQPLAIN_FILES = ['protocol/field-table.ts', 'protocol/reader.ts']
 /** A client that was let in, as the protocols get it. */
 const ARRIVAL_FILE = 'src/listeners/arrival.ts'
 
+/** What the public in-process API speaks of. The management API sees nothing else of the model. */
+const API_FILES = [
+  'src/broker/authorizer.ts',
+  'src/broker/errors.ts',
+  'src/broker/clients/channel-counts.ts',
+  'src/broker/parameters/global-parameters.ts',
+  'src/broker/statistics/broker-stats.ts',
+]
+
 /** Who may import whom: layers by name, or single files. A layer may always import itself. */
 const LAYERS: readonly {
   readonly name: string
@@ -42,7 +51,7 @@ const LAYERS: readonly {
     path: /^src\/amqp\//,
     mayImport: ['broker', 'auth', 'lib', 'protocol', ARRIVAL_FILE, ...RECORD_FILES],
   },
-  { name: 'http', path: /^src\/http\//, mayImport: ['broker', 'auth', 'lib', ARRIVAL_FILE] },
+  { name: 'http', path: /^src\/http\//, mayImport: ['embedded', 'auth', 'lib', 'protocol', ...API_FILES] },
   { name: 'embedded', path: /^src\/embedded\//, mayImport: ['broker', 'auth', 'lib', 'storage', 'protocol'] },
   { name: 'perf', path: /^src\/perf\//, mayImport: ['lib', 'protocol'] },
   { name: 'cli', path: /^src\/cli\//, mayImport: 'all' },
@@ -53,12 +62,13 @@ const LAYERS: readonly {
 const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   {
     name: 'basics',
-    path: /^src\/broker\/(?:authorizer|errors|fields|names|record-fields|remembered-tables|session)\.ts$/,
+    path: /^src\/broker\/(?:authorizer|errors|fields|names|record-fields|remembered-tables|session|vhost-metadata)\.ts$/,
   },
   { name: 'access', path: /^src\/broker\/access\// },
   { name: 'statistics', path: /^src\/broker\/statistics\// },
   { name: 'clients', path: /^src\/broker\/clients\// },
   { name: 'limits', path: /^src\/broker\/limits\// },
+  { name: 'parameters', path: /^src\/broker\/parameters\// },
   { name: 'memory', path: /^src\/broker\/memory\// },
   { name: 'scheduling', path: /^src\/broker\/scheduling\// },
   { name: 'messages', path: /^src\/broker\/messages\// },

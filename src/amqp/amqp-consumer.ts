@@ -1,6 +1,6 @@
 import { deliverPrefix } from '../../protocol/basic-fast-path.ts'
 import type { Segment } from '../../storage/segment.ts'
-import type { Consumer, DeliverySink } from '../broker/queues/consumer.ts'
+import type { Consumer, ConsumerOrigin, DeliverySink } from '../broker/queues/consumer.ts'
 import { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
 import { writeCountedDelivery, writeDelivery } from './delivery.ts'
@@ -20,13 +20,17 @@ export class AmqpConsumer implements DeliverySink {
     return takesDeliveries && !isClosing && !target.outbox.isBlocked
   }
 
+  get origin(): ConsumerOrigin {
+    return { connection: this.#channel.connection.id, channel: this.#channel.id }
+  }
+
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {
     const channel = this.#channel
     const tag = consumer.isNoAck ? channel.unacked.skip() : channel.unacked.add(consumer, segment, index)
     if (isRedelivered && consumer.queue.countsDeliveries) {
       writeCountedDelivery(channel.target, this.#prefix, tag, segment, index)
     } else writeDelivery(channel.target, this.#prefix, tag, isRedelivered, segment, index)
-    channel.delivered(consumer)
+    channel.delivered(consumer, isRedelivered)
   }
 
   cancelled(consumer: Consumer): void {

@@ -9,6 +9,8 @@ import type { Outbox, Output } from './outbox.ts'
 
 /** A connection, as its channels and the handlers of their methods know it. */
 export interface ChannelConnection {
+  /** Counts the connections of a server from 1. */
+  readonly id: number
   readonly outbox: Outbox
   readonly frameMaxBytes: number
   /** Answers to durable changes that are not on the disk yet. */

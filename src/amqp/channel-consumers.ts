@@ -39,6 +39,11 @@ export class ChannelConsumers implements ReplySink {
     this.#channel = channel
   }
 
+  /** Prefetch limit of all consumers together; 0 for none. */
+  get sharedLimit(): number {
+    return this.#sharedLimit
+  }
+
   get count(): number {
     return this.#byTag.size
   }

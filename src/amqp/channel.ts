@@ -16,6 +16,7 @@ import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
 import type { ChannelConnection } from './channel-connection.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
+import { ChannelCounters } from './channel-counters.ts'
 import type { Confirms } from './confirms.ts'
 import { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
@@ -60,6 +61,7 @@ export class Channel {
   lastQueueName: string | undefined
   /** We have sent channel.close: everything but close and close-ok is ignored. */
   isClosing = false
+  readonly counts = new ChannelCounters()
   readonly #bodies: BodyPool
   readonly #message: Message
   /** A publish for which it is not known yet whether it is allowed. */
@@ -143,8 +145,10 @@ export class Channel {
     return this.#content?.place(frameBytes, place) ?? false
   }
 
-  delivered(consumer: Consumer): void {
-    if (!consumer.isNoAck) this.consumers.countDelivered()
+  delivered(consumer: Consumer, isRedelivered: boolean): void {
+    if (isRedelivered) this.counts.redelivered++
+    if (consumer.isNoAck) this.counts.deliveredNoAck++
+    else this.consumers.countDelivered()
   }
 
   consumerCancelled(consumer: Consumer): void {
@@ -224,6 +228,7 @@ export class Channel {
     const { confirms } = this
     const stagedBefore = confirms === undefined ? 0 : this.vhost.journal.stagedCount
     const outcome = this.publisher.publish(message)
+    this.counts.published++
     if (this.publisher.copies > MANY_COPIES) {
       const { fanOut, copies } = this.publisher
       if (fanOut !== undefined) {
@@ -232,7 +237,10 @@ export class Channel {
       }
       this.connection.intake.published(copies)
     }
-    if (outcome === 'unrouted' && (bits & MANDATORY) !== 0) this.#return(this.publisher.asDelivered(message))
+    if (outcome === 'unrouted') {
+      if ((bits & MANDATORY) === 0) this.counts.droppedUnroutable++
+      else this.#return(this.publisher.asDelivered(message))
+    }
     if (confirms === undefined) return
     if (outcome === 'refused') this.#refuse(confirms)
     else this.#confirm(confirms, this.vhost.journal.stagedCount !== stagedBefore)
@@ -291,7 +299,11 @@ export class Channel {
       commit: () => {
         this.connection.intake.hold(-bytes)
         const outcome = enqueue(publication)
-        if (outcome === 'unrouted' && isMandatory) this.#return(publication.message)
+        this.counts.published++
+        if (outcome === 'unrouted') {
+          if (isMandatory) this.#return(publication.message)
+          else this.counts.droppedUnroutable++
+        }
         publication.message.release()
         return outcome
       },
@@ -304,6 +316,7 @@ export class Channel {
 
   #return(message: Message): void {
     if (this.isClosing) return
+    this.counts.returnedUnroutable++
     const { exchange, routingKey } = message
     this.connection.send(this.id, 'basic.return', { replyCode: NO_ROUTE, replyText: 'NO_ROUTE', exchange, routingKey })
     writeContent(

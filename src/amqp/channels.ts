@@ -3,6 +3,7 @@ import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { METHODS, type Method } from '../../protocol/methods.ts'
 import type { User } from '../auth/authenticator.ts'
+import type { ChannelState } from '../broker/clients/client-info.ts'
 import { refuse } from '../broker/errors.ts'
 import { CHANNEL_BYTES } from '../broker/memory/topology-bytes.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
@@ -10,6 +11,7 @@ import type { Queue } from '../broker/queues/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
+import { channelCounts, channelState } from './channel-facts.ts'
 import type { AmqpContext } from './context.ts'
 import { type AuthorizedConnection, LiveAccess } from './live-access.ts'
 import type { ReadPlace } from './read-place.ts'
@@ -85,6 +87,7 @@ export class Channels implements ChannelList {
   /** Forgets a channel that has ended. */
   remove(channel: Channel): void {
     if (this.open[channel.id] !== channel) return
+    channel.vhost.channelEnded(channelCounts(channel))
     this.open[channel.id] = undefined
     this.count--
     this.#ended(1)
@@ -104,7 +107,9 @@ export class Channels implements ChannelList {
       unackedCount += channel.settling.openCount
     })
     open.forEach((channel) => {
-      channel?.close(unackedCount > AT_ONCE_MAX)
+      if (channel === undefined) return
+      channel.vhost.channelEnded(channelCounts(channel))
+      channel.close(unackedCount > AT_ONCE_MAX)
     })
   }
 
@@ -147,6 +152,11 @@ export class Channels implements ChannelList {
         this.#connection.failures.failChannel(channel, error, 0, 0)
       }
     })
+  }
+
+  /** How they are and what went through them, one by one. */
+  *states(): Iterable<ChannelState> {
+    for (const channel of this.open) if (channel !== undefined) yield channelState(channel)
   }
 
   /** The socket takes bytes again: consumers may go on. */

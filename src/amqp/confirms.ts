@@ -26,6 +26,11 @@ export class Confirms {
   /** Refused and not told yet. */
   #refused: number[] = []
 
+  /** Publishes that are not confirmed yet. */
+  get unconfirmedCount(): number {
+    return this.#published - this.#told
+  }
+
   get hasNews(): boolean {
     return this.#early.length > 0 || this.#refused.length > 0 || this.#safe() > this.#told
   }

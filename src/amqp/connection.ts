@@ -9,6 +9,7 @@ import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Admission, User } from '../auth/authenticator.ts'
 import type { ClientConnection, ConnectionDetails } from '../broker/clients/client-directory.ts'
+import type { ChannelState, ConnectionState } from '../broker/clients/client-info.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
@@ -19,6 +20,7 @@ import type { ChannelConnection } from './channel-connection.ts'
 import { Channels } from './channels.ts'
 import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
 import { ConnectionEnd } from './connection-end.ts'
+import { ConnectionFacts } from './connection-facts.ts'
 import { ConnectionInput } from './connection-input.ts'
 import { ConnectionLog } from './connection-log.ts'
 import type { AmqpContext, ClientCapabilities } from './context.ts'
@@ -54,6 +56,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   readonly intake: Intake
   phase: Phase = 'header'
   details: ConnectionDetails | undefined
+  readonly #facts: ConnectionFacts
 
   constructor(
     id: number,
@@ -74,6 +77,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.end = new ConnectionEnd(this)
     this.handshake = new Handshake(this, context)
     this.channels = new Channels(this, context)
+    this.#facts = new ConnectionFacts(this, stream)
     this.#transport = new Transport(stream, context.readBuffer, context.broker.inputTurn, context.flusher, this)
     this.reading = new Reading(this.#transport)
     this.input = new ConnectionInput(this, context)
@@ -98,6 +102,15 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   get userName(): string | undefined {
     return this.handshake.userName
+  }
+
+  get state(): ConnectionState | undefined {
+    const { details } = this
+    return details === undefined ? undefined : this.#facts.state(details)
+  }
+
+  channelStates(): Iterable<ChannelState> {
+    return this.channels.states()
   }
 
   get bytesReceived(): number {
@@ -159,6 +172,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.input.frameMaxBytes = frameMaxBytes
     this.channels.max = channelMax
     this.#clock.heartbeatMs = heartbeatSec * 1000
+    this.#facts.heartbeatSec = heartbeatSec
   }
 
   opened(user: User, vhost: Vhost): void {
@@ -169,6 +183,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     const name = this.log.name
     this.details = { id, peerAddress: peer.address, peerPort: peer.port, name, user, vhost: vhost.name }
     this.#arrival.loggedIn()
+    this.#facts.connectedAtMs = this.#context.wallMs()
     this.#context.broker.clientCounts.opened(this.details)
     this.log.opened(this.details)
     this.#context.onOpen(this.details)

@@ -36,6 +36,8 @@ export interface AmqpContext {
   readonly nodeName: string
   readonly flusher: OutboxFlusher
   readonly readBuffer: ReadBuffer
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number
   readonly onOpen: (details: ConnectionDetails) => void
   readonly onClose: (details: ConnectionDetails) => void
 }

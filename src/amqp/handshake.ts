@@ -5,6 +5,7 @@
 
 import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
+import { decodeFieldTable, encodeFieldTable, type FieldTable } from '../../protocol/field-table.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import {
   type FromServer,
@@ -13,6 +14,7 @@ import {
   type MethodArguments,
   type MethodInput,
 } from '../../protocol/methods.ts'
+import { Reader } from '../../protocol/reader.ts'
 import type { Admission, User, Verdict } from '../auth/authenticator.ts'
 import type { Mechanism } from '../auth/logins/sasl.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -35,6 +37,7 @@ import type { Reading } from './reading.ts'
 /** RabbitMQ makes a client wait this long for the end of the connection when it will not say why. */
 const SILENT_CLOSE_MS = 3000
 
+const NO_PROPERTIES = encodeFieldTable(new Map())
 const TUNE_CLASS = 10
 const TUNE_METHOD = 30
 
@@ -71,6 +74,8 @@ export class Handshake {
   #step: Step = 'starting'
   #mechanism: Mechanism | undefined
   #mechanismName = ''
+  /** As the client sent them: decoded, they may take twenty times as much. */
+  #clientProperties = NO_PROPERTIES
   #user: User | undefined
   readonly #connection: OpeningConnection
   readonly #context: HandshakeContext
@@ -82,6 +87,16 @@ export class Handshake {
 
   get isDone(): boolean {
     return this.#step === 'done'
+  }
+
+  /** The SASL mechanism that the client has chosen. */
+  get mechanismName(): string {
+    return this.#mechanismName
+  }
+
+  /** What the client says of itself. */
+  get clientProperties(): FieldTable {
+    return decodeFieldTable(new Reader(this.#clientProperties))
   }
 
   get userName(): string | undefined {
@@ -139,6 +154,7 @@ export class Handshake {
 
   #startOk({ clientProperties, mechanism, response }: MethodArguments<'connection.start-ok'>): void {
     this.capabilities = clientCapabilities(clientProperties)
+    this.#clientProperties = encodeFieldTable(clientProperties)
     this.#connection.log.name = connectionName(clientProperties)
     this.#mechanismName = mechanism
     this.#mechanism = this.#context.logins.mechanism(mechanism, this.#connection.peer)

@@ -1,5 +1,6 @@
 import type { FieldTable } from '../../protocol/field-table.ts'
 import { fieldTable } from '../../protocol/field-table-plain.ts'
+import { RABBITMQ_VERSION } from '../lib/version.ts'
 
 /**
  * What connection.start says about the server. Clients and tools look for RabbitMQ's name and version to decide what
@@ -8,7 +9,7 @@ import { fieldTable } from '../../protocol/field-table-plain.ts'
 export function serverProperties(version: string, clusterName: string): FieldTable {
   return fieldTable({
     product: 'RabbitMQ',
-    version: '4.2.0',
+    version: RABBITMQ_VERSION,
     platform: `Node.js ${process.versions.node}`,
     copyright: 'The Leveret authors',
     information: `Leveret ${version}, behaves like RabbitMQ 4.2. Licensed under the Apache License 2.0`,

@@ -29,6 +29,7 @@ export interface SettlingChannel extends WorkingChannel {
 
 export class Settling {
   readonly unacked = new Unacked()
+  ackedCount = 0
   /** Once there was a delivery that has a time. */
   #age: DeliveryAge | undefined
   readonly #channel: SettlingChannel
@@ -172,6 +173,10 @@ export class Settling {
 
   #finish(owner: UnackedOwner, segment: Segment, index: number, settlement: Settlement): void {
     owner.queue.settle(segment, index, settlement)
+    if (settlement === 'ack') {
+      this.ackedCount++
+      owner.queue.ackedCount++
+    }
     owner.returnCredit()
     if (owner.isConsumer) this.#channel.consumers.countSettled()
   }

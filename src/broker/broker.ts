@@ -19,9 +19,11 @@ import { NO_NODE_LIMITS, NodeLimits, type NodeLimitValues } from './limits/node-
 import { UserLimits } from './limits/user-limits.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
+import { GlobalParameters } from './parameters/global-parameters.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import { LongWork } from './scheduling/long-work.ts'
-import { type BrokerStats, brokerStats, NOTHING_COUNTED } from './statistics/broker-stats.ts'
+import { type BrokerStats, brokerStats, type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
+import { Churn } from './statistics/churn.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -67,12 +69,14 @@ export class Broker {
   /** For kinds of entities that are not the model's: register them before `restore`. */
   readonly entityRegistry: EntityRegistry
   readonly clients = new ClientDirectory()
-  readonly clientCounts = new ClientCounts()
+  readonly churn = new Churn()
+  readonly clientCounts = new ClientCounts(this.churn)
   readonly userLimits: UserLimits
   readonly nodeLimits: NodeLimits
   readonly permissions: PermissionList
   /** What the users of open connections may do. */
   readonly access: AccessDirectory
+  readonly globalParameters: GlobalParameters
   readonly #storage: Storage
   readonly #clock: Clock
   readonly #ages: AgeClock
@@ -81,7 +85,7 @@ export class Broker {
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
   /** What went through virtual hosts that are gone. */
-  #past = NOTHING_COUNTED
+  #past: MessageCounts = NOTHING_COUNTED
 
   constructor(options: BrokerOptions) {
     this.#storage = options.storage
@@ -101,6 +105,7 @@ export class Broker {
     const { authorizer = this.permissions, onAuthorizerFailure = onDefect } = options
     this.access = new AccessDirectory(authorizer, clock, onAuthorizerFailure)
     this.permissions.onChange = (user, vhost) => this.access.renew(user, vhost)
+    this.globalParameters = new GlobalParameters(this.entityRegistry)
     this.#ageRecord = new AgeRecord(this.entityRegistry, this.#ages)
     this.scheduler = new DeliveryScheduler(nextTurn, now, onDefect)
     this.inputTurn = new Turn(now)
@@ -156,6 +161,7 @@ export class Broker {
         nodeLimits,
         clock,
         ages,
+        churn: this.churn,
       })
       vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)
@@ -202,6 +208,7 @@ export class Broker {
   deleteVhost(name: string): boolean {
     const vhost = this.#vhosts.get(name)
     if (vhost === undefined) return false
+    if (vhost.metadata.isProtected) throw refuse.protectedVhost(name)
     this.clients.closeThoseOfVhost(name, `vhost '${name}' is deleted`)
     this.#past = brokerStats([vhost], this.#past)
     this.#vhosts.delete(name)

@@ -8,6 +8,7 @@ import type { Journal } from '../../storage/journal.ts'
 import { type Binding, createBinding } from './exchanges/binding.ts'
 import type { Exchange } from './exchanges/exchange.ts'
 import { isExchangeType } from './exchanges/types/exchange-types.ts'
+import { textValue } from './fields.ts'
 import { decodeLimits, encodeLimits } from './limits/limit-values.ts'
 import { VHOST_LIMITS, type VhostLimitRecords, type VhostLimitValues } from './limits/vhost-limits.ts'
 import { isReserved } from './names.ts'
@@ -110,10 +111,13 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     put(this.#vhosts, [name], () => [])
   }
 
-  vhostChanged({ name, defaultQueueType }: Vhost): void {
-    put(this.#vhosts, [name], () =>
-      defaultQueueType === undefined ? [] : [['defaultQueueType', text(defaultQueueType)]],
-    )
+  vhostChanged({ name, defaultQueueType, metadata: { description, tags, isProtected } }: Vhost): void {
+    put(this.#vhosts, [name], () => [
+      ...(defaultQueueType === undefined ? [] : [['defaultQueueType', text(defaultQueueType)] as const]),
+      ...(description === '' ? [] : [['description', text(description)] as const]),
+      ...(tags.length === 0 ? [] : [['tags', { type: 'A', value: tags.map(text) }] as const]),
+      ...(isProtected ? [['protected', flag(true)] as const] : []),
+    ])
   }
 
   vhostRemoved(name: string): void {
@@ -226,6 +230,12 @@ const restoreVhost: Restore = (find, key, fields) => {
   const vhost = find(nameIn(key, 0))
   const type = fields.field('defaultQueueType')
   if (type?.type === 'S') vhost.setDefaultQueueType(queueTypeNamed(String(type.value)))
+  const [description, tags] = [fields.field('description'), fields.field('tags')]
+  vhost.setMetadata({
+    description: textValue(description) ?? '',
+    tags: tags?.type === 'A' ? tags.value.map((tag) => textValue(tag) ?? '') : [],
+    isProtected: fields.field('protected')?.value === true,
+  })
 }
 
 const restorePolicy: Restore = (vhost, key, fields) => {

@@ -211,6 +211,15 @@ export const refuse = {
     (kind: string, name: string, vhost: string, limit: number) =>
       `cannot set ${kind} '${name}' in vhost '${vhost}': there are ${limit} already`,
   ),
+  parameterTooLarge: refusal(
+    'precondition-failed',
+    (name: string, limit: number) => `the value of global parameter '${name}' has more than ${limit} characters`,
+  ),
+  tooManyParameters: refusal(
+    'precondition-failed',
+    (name: string, limit: number) => `cannot set global parameter '${name}': there are ${limit} already`,
+  ),
+  protectedVhost: refusal('precondition-failed', (vhost: string) => `vhost '${vhost}' is protected from deletion`),
   malformedContent: refusal('malformed-content', () => ''),
   immediate: refusal('not-implemented', () => 'immediate=true'),
   deliveryTimeout: refusal(

@@ -4,6 +4,7 @@ import type { Storage, VhostStorage } from '../../storage/storage.ts'
 import type { AgeClock } from '../lib/age-clock.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Turn } from '../lib/turn.ts'
+import { type ChannelCounts, NO_CHANNEL_COUNTS, sumOfChannels } from './clients/channel-counts.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import type { Binding, Destination } from './exchanges/binding.ts'
@@ -28,7 +29,9 @@ import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
-import { type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
+import { CountSum, NOTHING_COUNTED } from './statistics/broker-stats.ts'
+import type { Churn } from './statistics/churn.ts'
+import { NO_METADATA, type VhostMetadata } from './vhost-metadata.ts'
 
 /** What virtual hosts share. */
 export interface VhostTools {
@@ -44,6 +47,7 @@ export interface VhostTools {
   readonly memory: { heldBytes: number }
   /** The time by which messages grow old. */
   readonly ages: AgeClock
+  readonly churn: Churn
 }
 
 export class Vhost implements Topology, QueueSurroundings<Queue> {
@@ -64,8 +68,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly limits: VhostLimits
   /** The type of durable queues that are declared without one, if not classic. */
   defaultQueueType: QueueTypeName | undefined
+  metadata: VhostMetadata = NO_METADATA
   /** What went through queues that are gone. */
-  removedQueues: MessageCounts = NOTHING_COUNTED
+  readonly removedClassicQueues = new CountSum(NOTHING_COUNTED)
+  readonly removedQuorumQueues = new CountSum(NOTHING_COUNTED)
+  /** What went through channels that are gone. */
+  endedChannels: ChannelCounts = NO_CHANNEL_COUNTS
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
@@ -75,6 +83,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly #storage: VhostStorage
   readonly #deadLetterOffice: DeadLetterOffice
   readonly ages: AgeClock
+  readonly churn: Churn
   /** Not all there was before a restart is there again. */
   isRestoring = false
 
@@ -87,6 +96,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.routes = new Routes(this, this.replyConsumers, tools.inputTurn)
     this.longWork = longWork
     this.ages = tools.ages
+    this.churn = tools.churn
     this.topology = tools.topology
     this.nodeLimits = tools.nodeLimits
     this.entities = tools.entities
@@ -106,6 +116,20 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     if (this.defaultQueueType === type) return
     this.defaultQueueType = type
     this.entities.vhostChanged(this)
+  }
+
+  setMetadata(changes: Partial<VhostMetadata>): void {
+    this.metadata = { ...this.metadata, ...changes }
+    this.entities.vhostChanged(this)
+  }
+
+  /** What went through queues of all types that are gone. */
+  get removedQueues(): CountSum {
+    return new CountSum(this.removedClassicQueues).add(this.removedQuorumQueues)
+  }
+
+  channelEnded(counts: ChannelCounts): void {
+    this.endedChannels = sumOfChannels(this.endedChannels, counts)
   }
 
   exchange(name: string): Exchange | undefined {
@@ -166,6 +190,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue), 'queues')
+    if (!this.isRestoring) this.churn.queuesCreated++
     this.routes.version++
     this.queueChanged(queue)
     return queue
@@ -236,13 +261,11 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     if (this.#queues.get(queue.name) !== queue) return 0
     this.#queues.delete(queue.name)
     this.topology.remove(queueBytes(queue), 'queues')
+    this.churn.queuesDeleted++
     this.routes.version++
     const { readyCount } = queue
-    const { messagesPublished, messagesDelivered } = this.removedQueues
-    this.removedQueues = {
-      messagesPublished: messagesPublished + queue.publishedCount,
-      messagesDelivered: messagesDelivered + queue.deliveredCount,
-    }
+    const counts = queue.type === 'quorum' ? this.removedQuorumQueues : this.removedClassicQueues
+    counts.addQueue(queue)
     for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
     this.entities.queueRemoved(queue)
     queue.close()

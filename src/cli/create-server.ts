@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts'
 import { ServerBuilder } from '../server-builder.ts'
 import { collectLessOften } from './collector.ts'
 import { ExitCode } from './exit-code.ts'
+import { openHttpDoors } from './http-doors.ts'
 import { withListeners } from './listeners.ts'
 import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
@@ -26,6 +27,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
   return {
     start: () => collector.whileStarting(() => server.start()),
     listen: () => server.listen(),
+    openHttpDoors: () => openHttpDoors(server.http, config, logger),
     reloadTls: () => server.reloadTls(),
     shutdown: (options) => server.shutdown(options),
   }

@@ -21,6 +21,8 @@ export interface ServedServer {
   /** Opens the storage. */
   start(): Promise<void>
   listen(): Promise<readonly ListenAddress[]>
+  /** The management API and the metrics. */
+  openHttpDoors(): Promise<void>
   /** Says in the log what came of it. */
   reloadTls(): void
   shutdown(options: { readonly graceMs: number }): Promise<void>
@@ -133,7 +135,9 @@ async function start(
     stopLines()
   }
   try {
-    logListening(logger, await server.listen())
+    const addresses = await server.listen()
+    await server.openHttpDoors()
+    logListening(logger, addresses)
     return undefined
   } catch (error) {
     await server.shutdown({ graceMs: 0 })

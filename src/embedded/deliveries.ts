@@ -123,6 +123,7 @@ export class Deliveries {
     if (!this.#open.delete(delivery.tag)) return
     const { queue, segment, index } = delivery
     queue.settle(segment, index, settlement)
+    if (settlement === 'ack') queue.ackedCount++
     delivery.consumer?.returnCredit()
   }
 

@@ -23,6 +23,7 @@ import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
 import type { Deliveries, Settled } from './deliveries.ts'
 import { durable } from './durable.ts'
 import type { MessageHandler } from './embedded-consumer.ts'
+import { EmbeddedInventory } from './embedded-inventory.ts'
 import { EmbeddedVhostLimits } from './embedded-limits.ts'
 import { EmbeddedMessages } from './embedded-messages.ts'
 import { EmbeddedPermissions } from './embedded-permissions.ts'
@@ -34,7 +35,7 @@ import type { MessageProperties } from './message-properties.ts'
 import type { AddressedMessage } from './outgoing-message.ts'
 import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
 import { Transactions } from './transactions.ts'
-import { aQueueType, type DefaultQueueType, type VhostOptions } from './vhost-options.ts'
+import { aQueueType, type DefaultQueueType, type VhostInfo, type VhostOptions } from './vhost-options.ts'
 
 export interface PublishResult {
   /** Whether the message was put into at least one queue. */
@@ -55,16 +56,17 @@ export class EmbeddedBroker {
   readonly permissions: EmbeddedPermissions
   /** How many connections and queues this virtual host may have. */
   readonly limits: EmbeddedVhostLimits
+  /** What there is in this virtual host, one by one. */
+  readonly inventory: EmbeddedInventory
   readonly #vhost: Vhost
   readonly #vhosts: EmbeddedVhosts
   readonly #topology: EmbeddedTopology
   readonly #messages: EmbeddedMessages
 
-  /** Servers make it: see `Server.broker` and `EmbeddedBroker.vhost`. */
-  constructor(vhost: Vhost, vhosts: EmbeddedVhosts) {
+  /** Servers make it: see `Server.broker` and `EmbeddedBroker.vhost`. Without a session it may do everything. */
+  constructor(vhost: Vhost, vhosts: EmbeddedVhosts, session = new Session(IN_PROCESS_USER, vhost.name, FULL_ACCESS)) {
     this.#vhost = vhost
     this.#vhosts = vhosts
-    const session = new Session(IN_PROCESS_USER, vhost.name, FULL_ACCESS)
     const requireVhost = (): Vhost => this.#requireVhost()
     const topology = new EmbeddedTopology(requireVhost, session)
     const messages = new EmbeddedMessages(vhost, vhosts, session, (name) => topology.accessQueue(name))
@@ -74,6 +76,7 @@ export class EmbeddedBroker {
     this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
     this.permissions = new EmbeddedPermissions(vhosts.context, requireVhost)
     this.limits = new EmbeddedVhostLimits(requireVhost)
+    this.inventory = new EmbeddedInventory(requireVhost)
     this.transactions = new Transactions({
       publisher: () => this.#requireVhost() && messages.publisher,
       deliveries: messages.deliveries,
@@ -302,6 +305,11 @@ export class EmbeddedBroker {
   get defaultQueueType(): DefaultQueueType {
     this.#vhosts.context.requireRunning()
     return this.#vhost.defaultQueueType === 'quorum' ? 'quorum' : 'classic'
+  }
+
+  /** What is set of this virtual host. */
+  get info(): VhostInfo {
+    return { defaultQueueType: this.defaultQueueType, ...this.#requireVhost().metadata }
   }
 
   /** For queues that are declared from now on, durable. */

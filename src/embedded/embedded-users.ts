@@ -1,5 +1,6 @@
 /** The users of a server, for code in the same process. Their passwords are kept as salted hashes and never come out. */
 import type { User } from '../auth/authenticator.ts'
+import type { PasswordHash } from '../auth/passwords/password-hash.ts'
 import type { UserList } from '../auth/user-list.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
@@ -12,6 +13,14 @@ export interface ChangePasswordOptions {
 }
 
 const CHANGE_PASSWORD: Checks<ChangePasswordOptions> = { keepsConnections: aBoolean }
+
+/** What a user is from now on. */
+export interface UserSettings {
+  readonly tags: readonly string[]
+  readonly password?: string
+  /** What was hashed of a password; undefined, without a password: none lets the user in. */
+  readonly hash?: PasswordHash | undefined
+}
 
 export interface EmbeddedUsersContext {
   readonly core: Broker
@@ -79,6 +88,25 @@ export class EmbeddedUsers {
       permissions.removeUser(name)
       return true
     })
+  }
+
+  /**
+   * Adds a user, or changes its password and tags. Connections that are open stay so. Rejects like `add`, and with RangeError for a
+   * hash that no password can have.
+   */
+  async set(name: string, { password, hash, tags }: UserSettings): Promise<void> {
+    await this.#change(async (list) => {
+      const before = list.user(name)
+      if (password === undefined) list.addHashed(name, hash, tags)
+      else await list.addLater(name, password, tags, () => {})
+      const now = list.user(name)
+      if (before !== undefined && now !== undefined) this.#context.core.clients.userChanged(before, now)
+    })
+  }
+
+  /** What is kept of a user's password; undefined when no password lets the user in, or there is no such user. */
+  passwordHash(name: string): PasswordHash | undefined {
+    return this.#context.list.passwordHash(name)
   }
 
   /** Names and tags. */

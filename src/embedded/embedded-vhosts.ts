@@ -1,12 +1,14 @@
 /** The in-process brokers of all virtual hosts: one for each, made when it is first asked for. */
 import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { ALL_PERMISSIONS } from '../broker/access/permission-list.ts'
+import type { AuthorizedUser } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
+import { Session } from '../broker/session.ts'
 import { checkOptions, text } from '../lib/checks.ts'
 import { EmbeddedBroker } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
 import { DiskWaits } from './take-message.ts'
-import { VHOST_CHECKS, type VhostOptions } from './vhost-options.ts'
+import { metadataIn, VHOST_CHECKS, type VhostOptions } from './vhost-options.ts'
 
 const vhostName = text(1, SHORTSTR_BYTES_MAX)
 
@@ -35,6 +37,16 @@ export class EmbeddedVhosts {
     return broker
   }
 
+  /** With what this user may do, and no more. */
+  as(user: AuthorizedUser, name: string): EmbeddedBroker | undefined {
+    this.context.requireRunning()
+    const { core } = this.context
+    const vhost = core.vhost(name)
+    return vhost === undefined
+      ? undefined
+      : new EmbeddedBroker(vhost, this, new Session(user, name, core.access.of(user, name)))
+  }
+
   /** Throws RangeError or TypeError, and BrokerError for an owner that there is not, and when there are as many as there may be. */
   create(name: string, options: VhostOptions = {}): EmbeddedBroker {
     this.context.requireRunning()
@@ -46,12 +58,15 @@ export class EmbeddedVhosts {
     const vhost = this.context.core.createVhost(name)
     if (owner !== undefined) this.context.core.permissions.set(owner, name, ALL_PERMISSIONS)
     if (options.defaultQueueType !== undefined) vhost.setDefaultQueueType(options.defaultQueueType)
+    const metadata = metadataIn(options)
+    if (metadata !== undefined) vhost.setMetadata(metadata)
     return this.at(name) as EmbeddedBroker // it was just made
   }
 
   /** RabbitMQ gives all permissions in a new virtual host to the user that makes it. */
   #owner({ owner }: VhostOptions): string | undefined {
     const { defaultUser, isUser } = this.context
+    if (owner === '') return undefined
     if (owner === undefined) return isUser(defaultUser) ? defaultUser : undefined
     if (!isUser(owner)) throw refuse.missingUser(owner)
     return owner
@@ -59,8 +74,9 @@ export class EmbeddedVhosts {
 
   delete(name: string): boolean {
     this.context.requireRunning()
+    const isDeleted = this.context.core.deleteVhost(name)
     this.#brokers.delete(name)
-    return this.context.core.deleteVhost(name)
+    return isDeleted
   }
 
   /** The server stops: calls that wait for the disk are told why. */

@@ -60,6 +60,10 @@ export interface ExchangeInfo extends AppliedPolicies {
   readonly arguments: PlainTable
   /** Bindings that start here. */
   readonly bindings: number
+  /** Messages that were published to it since it was declared, or since the server started. */
+  readonly messagesIn: number
+  /** Queues that they went to: a message for two queues counts twice. */
+  readonly messagesOut: number
 }
 
 export interface QueueInfo extends AppliedPolicies {
@@ -94,6 +98,23 @@ export interface QueueInfo extends AppliedPolicies {
   readonly messagesPublished: number
   /** Messages that were handed out since it was declared, each time they were. */
   readonly messagesDelivered: number
+  /** What became of them, and how. */
+  readonly counts: QueueCounts
+}
+
+/** Messages that went through a queue since it was declared, or since the server started. */
+export interface QueueCounts {
+  /** Handed to consumers that acknowledge. */
+  readonly delivered: number
+  /** Handed to those that do not. */
+  readonly deliveredNoAck: number
+  /** Taken by `get`, to be acknowledged. */
+  readonly got: number
+  readonly gotNoAck: number
+  /** How often `get` found none. */
+  readonly gotEmpty: number
+  readonly redelivered: number
+  readonly acked: number
 }
 
 export interface ConsumerInfo {
@@ -108,6 +129,11 @@ export interface ConsumerInfo {
   readonly prefetch: number
   /** Whether it runs in this process, instead of behind an AMQP connection. */
   readonly inProcess: boolean
+  /** The connection (`ConnectionInfo.id`) and the channel that it is on, unless it runs in this process. */
+  readonly origin: { readonly connection: number; readonly channel: number } | undefined
+  readonly arguments: PlainTable
+  /** How long a message may be unacknowledged, in milliseconds; undefined for what its queue and the server say. */
+  readonly timeoutMs: number | undefined
 }
 
 const EXCHANGE_CHECKS: Checks<ExchangeOptions> = {
@@ -173,6 +199,8 @@ export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeI
     arguments: plainTable(exchange.arguments),
     ...appliedPolicies(policies.ofExchange(exchange)),
     bindings: outgoing.size,
+    messagesIn: exchange.publishedInCount,
+    messagesOut: exchange.publishedOutCount,
   }
 }
 
@@ -198,6 +226,20 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     paused: queue.isPaused,
     messagesPublished: queue.publishedCount,
     messagesDelivered: queue.deliveredCount,
+    counts: queueCounts(queue),
+  }
+}
+
+function queueCounts(queue: Queue): QueueCounts {
+  const { deliveredCount, deliveredNoAckCount, gotCount, gotNoAckCount } = queue
+  return {
+    delivered: deliveredCount - deliveredNoAckCount - gotCount,
+    deliveredNoAck: deliveredNoAckCount,
+    got: gotCount - gotNoAckCount,
+    gotNoAck: gotNoAckCount,
+    gotEmpty: queue.gotEmptyCount,
+    redelivered: queue.redeliveredCount,
+    acked: queue.ackedCount,
   }
 }
 
@@ -230,6 +272,9 @@ export function consumerInfo(consumer: Consumer): ConsumerInfo {
     activityStatus: activityStatus(consumer),
     prefetch: consumer.prefetchCount,
     inProcess,
+    origin: sink.origin,
+    arguments: plainTable(consumer.arguments),
+    timeoutMs: consumer.timeoutMs,
   }
 }
 

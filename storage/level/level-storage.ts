@@ -66,6 +66,10 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     this.#eviction = new Eviction(this.#pool, options.memoryBytes ?? DEFAULT_MEMORY_BYTES, logs)
   }
 
+  get disk(): { readonly folder: string; readonly freeBytesMin: number } {
+    return { folder: this.#options.folder, freeBytesMin: this.#freeBytesMin }
+  }
+
   get #freeBytesMin(): number {
     return this.#options.freeBytesMin ?? DEFAULT_FREE_BYTES_MIN
   }

@@ -17,6 +17,7 @@ import type { QueueSpec } from '../../src/broker/queues/queue-spec.ts'
 import { DeliveryScheduler } from '../../src/broker/scheduling/delivery-scheduler.ts'
 import { LongWork } from '../../src/broker/scheduling/long-work.ts'
 import { FULL_ACCESS, Session } from '../../src/broker/session.ts'
+import { Churn } from '../../src/broker/statistics/churn.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { AgeClock } from '../../src/lib/age-clock.ts'
 import { Turn } from '../../src/lib/turn.ts'
@@ -101,6 +102,7 @@ export class Model {
       nodeLimits,
       clock,
       ages,
+      churn: new Churn(),
     })
   }
 

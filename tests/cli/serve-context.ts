@@ -27,6 +27,8 @@ class FakeServer implements ServedServer {
     ]
   }
 
+  async openHttpDoors() {}
+
   reloads = 0
   reloadTls(): void {
     this.reloads++

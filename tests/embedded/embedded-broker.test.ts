@@ -28,6 +28,8 @@ describe('exchanges', () => {
       operatorPolicy: undefined,
       effectivePolicyDefinition: {},
       bindings: 0,
+      messagesIn: 0,
+      messagesOut: 0,
     })
     expect(broker.exchangeInfo('logs')).toEqual(info)
     expect(broker.exchanges().map(({ name }) => name)).toContain('logs')
@@ -88,6 +90,7 @@ describe('queues', () => {
       paused: false,
       messagesPublished: 0,
       messagesDelivered: 0,
+      counts: { delivered: 0, deliveredNoAck: 0, got: 0, gotNoAck: 0, gotEmpty: 0, redelivered: 0, acked: 0 },
     })
     broker.publish('', 'q', 'x')
     expect(refusal(() => broker.deleteQueue('q', { ifEmpty: true })).text).toBe("queue 'q' in vhost '/' not empty")

@@ -72,6 +72,7 @@ const get: Handler<'basic.get'> = (channel, args) => {
   }
   const read: ReadRecord = (segment, index, redelivered) => {
     const deliveryTag = args.noAck ? unacked.skip() : unacked.add(new GetOwner(queue), segment, index)
+    channel.counts.got(args.noAck, redelivered)
     const { block } = segment
     const keyStart = segment.keyStart(index)
     const exchange = shortString(block, keyStart)
@@ -83,7 +84,10 @@ const get: Handler<'basic.get'> = (channel, args) => {
     channel.consumers.holdBehindAnswers()
   }
   const found = queue.pull.get(args.noAck, read, () => getAgain(channel, args))
-  if (found === 'empty') connection.send(channel.id, 'basic.get-empty', {})
+  if (found === 'empty') {
+    channel.counts.gotEmpty++
+    connection.send(channel.id, 'basic.get-empty', {})
+  }
   if (found === 'unread') connection.intake.beginLongWork()
 }
 

@@ -1,4 +1,5 @@
 /** How many connections and channels there are, each user has, and how many connections each virtual host: what limits are about. */
+import type { Churn } from '../statistics/churn.ts'
 import type { ConnectionDetails } from './client-directory.ts'
 
 type Owner = Pick<ConnectionDetails, 'user' | 'vhost'>
@@ -8,9 +9,14 @@ export class ClientCounts {
   connections = 0
   /** Of all connections together. */
   channels = 0
+  readonly #churn: Churn
   readonly #ofVhosts = new Map<string, number>()
   readonly #ofUsers = new Map<string, number>()
   readonly #channelsOfUsers = new Map<string, number>()
+
+  constructor(churn: Churn) {
+    this.#churn = churn
+  }
 
   connectionsOfVhost(vhost: string): number {
     return this.#ofVhosts.get(vhost) ?? 0
@@ -27,6 +33,7 @@ export class ClientCounts {
   /** A client has opened its virtual host. */
   opened({ user, vhost }: Owner): void {
     this.connections++
+    this.#churn.connectionsOpened++
     count(this.#ofVhosts, vhost, 1)
     count(this.#ofUsers, user.name, 1)
   }
@@ -34,17 +41,20 @@ export class ClientCounts {
   /** Its connection has ended. */
   ended({ user, vhost }: Owner): void {
     this.connections--
+    this.#churn.connectionsClosed++
     count(this.#ofVhosts, vhost, -1)
     count(this.#ofUsers, user.name, -1)
   }
 
   channelsOpened(user: string, channels: number): void {
     this.channels += channels
+    this.#churn.channelsOpened += channels
     count(this.#channelsOfUsers, user, channels)
   }
 
   channelsClosed(user: string, channels: number): void {
     this.channels -= channels
+    this.#churn.channelsClosed += channels
     count(this.#channelsOfUsers, user, -channels)
   }
 }

@@ -1,5 +1,6 @@
 /** The connections of clients, whatever protocol they speak: to be looked at, counted and closed. */
 import type { AuthorizedUser } from '../authorizer.ts'
+import type { ChannelState, ConnectionState } from './client-info.ts'
 
 /** A connection that is open. */
 export interface ConnectionDetails {
@@ -26,6 +27,9 @@ export interface ClientConnection {
   readonly bytesSent: number
   /** If its user is the first of these, it is the second one from now on: the same with other tags. */
   userChanged(before: AuthorizedUser, now: AuthorizedUser): void
+  /** How it is, once the client has opened a virtual host. */
+  readonly state: ConnectionState | undefined
+  channelStates(): Iterable<ChannelState>
   /** Ends the connection because of the broker, not of its client. */
   force(reason: string): void
   /** Ends the connection because of an internal error. */
@@ -64,6 +68,11 @@ export class ClientDirectory {
     return [...this.#connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
   }
 
+  /** Those that clients have opened a virtual host with, one by one. */
+  *all(): Iterable<ClientConnection> {
+    for (const connection of this.#connections) if (connection.details !== undefined) yield connection
+  }
+
   traffic(): Traffic {
     let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
     for (const connection of this.#connections) {
@@ -86,6 +95,17 @@ export class ClientDirectory {
   /** A user has other tags. */
   userChanged(before: AuthorizedUser, now: AuthorizedUser): void {
     this.#each((connection) => connection.userChanged(before, now))
+  }
+
+  /** False when there is none with this number. */
+  closeOne(id: number, reason: string): boolean {
+    let isFound = false
+    this.#close(({ details }) => {
+      const isMeant = details?.id === id
+      isFound ||= isMeant
+      return isMeant
+    }, reason)
+    return isFound
   }
 
   #close(isMeant: (connection: ClientConnection) => boolean, reason: string): void {

@@ -24,6 +24,10 @@ export class Exchange {
   readonly arguments: FieldTable
   /** Where a message goes that this exchange routed nowhere: by its arguments, or by policy. */
   alternateExchange: string | undefined
+  /** Messages that were published to it. */
+  publishedInCount = 0
+  /** How many queues they went to, in all. */
+  publishedOutCount = 0
   /** The bindings that start here, by id. */
   readonly outgoing = new Map<string, Binding>()
   readonly routingTable: RoutingTable<Destination>

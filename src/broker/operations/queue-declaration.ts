@@ -30,6 +30,7 @@ export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, sessio
   if (asked === '' && kind.isAlwaysDurable) throw refuse.serverNamed(kind.module)
   const name = asked === '' ? session.serverName() : asked
   session.require('configure', 'queue', name)
+  vhost.churn.queuesDeclared++
   const existing = vhost.queue(name)
   if (existing !== undefined) {
     checkEquivalence(existing, { ...declaration, arguments: queueArguments }, session)

@@ -9,6 +9,7 @@ import { encodeExtension } from '../../../storage/record-extension.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
 import type { Turn } from '../../lib/turn.ts'
 import { BrokerError, refuse } from '../errors.ts'
+import type { Exchange } from '../exchanges/exchange.ts'
 import type { Message } from '../messages/message.ts'
 import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
 import { parseExpiration } from '../queues/expiry.ts'
@@ -86,8 +87,10 @@ export class Publisher {
     const route = this.#route(message)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
+      count(route.exchange, publication.queues.length)
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
     }
+    count(route.exchange, route.queues.length)
     return this.#enqueue(route.queues, route.replyConsumer, message)
   }
 
@@ -109,6 +112,7 @@ export class Publisher {
     const route = this.#route(message)
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
+    count(route.exchange, publication.queues.length)
     return { ...publication, message: publication.message.copy() }
   }
 
@@ -209,6 +213,11 @@ export class Publisher {
     if (headers !== undefined && hasBlindCopies) rewritten.extension = extensionFor(headers)
     return rewritten
   }
+}
+
+function count(exchange: Exchange, queues: number): void {
+  exchange.publishedInCount++
+  exchange.publishedOutCount += queues
 }
 
 /** Dead letters go where blind copies go, too. */

@@ -31,6 +31,11 @@ export class Transaction {
     return this.#operations.length
   }
 
+  /** Publishes among those that wait. Walks over them. */
+  get publishCount(): number {
+    return this.#operations.filter(({ kind }) => kind === 'publish').length
+  }
+
   /** A commit has begun, and goes on whatever happens. */
   get isCommitting(): boolean {
     return this.#carriedOut > 0

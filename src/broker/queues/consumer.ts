@@ -5,10 +5,18 @@ import type { Queue } from './queue.ts'
 /** Credit of a consumer without prefetch limit. */
 const UNLIMITED_CREDIT = 0x3fff_ffff
 
+/** A channel of a connection, by their numbers. */
+export interface ConsumerOrigin {
+  readonly connection: number
+  readonly channel: number
+}
+
 /** Where a consumer's messages go: a channel of a connection, or a consumer in this process. */
 export interface DeliverySink {
   /** False while nothing may be delivered: the connection is not writable, or the channel's shared credit is used up. */
   readonly isOpen: boolean
+  /** The channel that it is on; undefined when it runs in this process. */
+  readonly origin?: ConsumerOrigin | undefined
   /** The bytes of the message must be read before this returns when the consumer does not acknowledge. */
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void
   /** The queue is gone. */

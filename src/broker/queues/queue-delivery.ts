@@ -36,6 +36,8 @@ export interface DeliveringQueue {
   readonly isPaused: boolean
   unackedCount: number
   deliveredCount: number
+  deliveredNoAckCount: number
+  redeliveredCount: number
 }
 
 export class QueueDelivery {
@@ -108,7 +110,9 @@ export class QueueDelivery {
       const segment = messages.segment as Segment
       const { index } = messages
       queue.deliveredCount++
+      if (messages.isRedelivered) queue.redeliveredCount++
       if (consumer.isNoAck) {
+        queue.deliveredNoAckCount++
         consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
         messages.finish(segment, index)
       } else {

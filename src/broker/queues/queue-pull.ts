@@ -18,6 +18,10 @@ export interface PulledQueue {
   readonly upkeep: PullRules | undefined
   unackedCount: number
   deliveredCount: number
+  gotCount: number
+  gotNoAckCount: number
+  gotEmptyCount: number
+  redeliveredCount: number
   renewLease(): void
   settle(segment: Segment, index: number, settlement: 'ack' | 'requeue'): void
 }
@@ -41,10 +45,15 @@ export class QueuePull {
     read: (segment: Segment, index: number, isRedelivered: boolean) => void,
     whenReadable: () => void,
   ): 'taken' | 'empty' | 'unread' {
-    const state = this.#queue.isPaused ? 'empty' : this.findNext(whenReadable)
+    const queue = this.#queue
+    const state = queue.isPaused ? 'empty' : this.findNext(whenReadable)
+    if (state === 'empty') queue.gotEmptyCount++
     if (state !== 'found') return state
     this.takeFound(isNoAck, read)
-    this.#queue.deliveredCount++
+    queue.deliveredCount++
+    queue.gotCount++
+    if (isNoAck) queue.gotNoAckCount++
+    if (this.#messages.isRedelivered) queue.redeliveredCount++
     return 'taken'
   }
 

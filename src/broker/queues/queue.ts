@@ -39,7 +39,17 @@ export class Queue {
   deadLetters: DeadLetters | undefined
   unackedCount = 0
   publishedCount = 0
+  /** In any way, each time that a message was handed out. */
   deliveredCount = 0
+  /** Of these, to consumers that do not acknowledge. */
+  deliveredNoAckCount = 0
+  /** By basic.get. */
+  gotCount = 0
+  /** Of these, without acknowledgement. */
+  gotNoAckCount = 0
+  gotEmptyCount = 0
+  redeliveredCount = 0
+  ackedCount = 0
   isDeleted = false
   /** It delivers nothing, whatever consumers there are, and looks empty to basic.get. */
   isPaused = false

@@ -1,7 +1,26 @@
 /** The broker in numbers. Counting a message is an addition where it happens; the sums are made when they are asked for. */
 
+/** What goes on counting when queues and virtual hosts are gone. */
+export interface MessageCounts {
+  /** Messages put into queues: once for each queue that a message went to. */
+  readonly messagesPublished: number
+  /** Messages handed out to consumers and by get, each time they were. */
+  readonly messagesDelivered: number
+  /** Of these, to consumers that do not acknowledge. */
+  readonly messagesDeliveredNoAck: number
+  /** Of these, by get. */
+  readonly messagesGot: number
+  /** Of those by get, without acknowledgement. */
+  readonly messagesGotNoAck: number
+  /** How often get found no message. */
+  readonly messagesGotEmpty: number
+  /** Messages handed out that had been handed out before. */
+  readonly messagesRedelivered: number
+  readonly messagesAcked: number
+}
+
 /** What is in one or more virtual hosts, and what went through them since the server started. */
-export interface BrokerStats {
+export interface BrokerStats extends MessageCounts {
   readonly exchanges: number
   readonly queues: number
   readonly consumers: number
@@ -13,18 +32,20 @@ export interface BrokerStats {
   readonly bytesReady: number
   /** Bytes of the bodies of messages delivered and not settled. */
   readonly bytesUnacked: number
-  /** Messages put into queues: once for each queue that a message went to. */
-  readonly messagesPublished: number
-  /** Messages handed out to consumers and by get, each time they were. */
-  readonly messagesDelivered: number
 }
 
-/** What goes on counting when queues and virtual hosts are gone. */
-export type MessageCounts = Pick<BrokerStats, 'messagesPublished' | 'messagesDelivered'>
+export const NOTHING_COUNTED: MessageCounts = {
+  messagesPublished: 0,
+  messagesDelivered: 0,
+  messagesDeliveredNoAck: 0,
+  messagesGot: 0,
+  messagesGotNoAck: 0,
+  messagesGotEmpty: 0,
+  messagesRedelivered: 0,
+  messagesAcked: 0,
+}
 
-export const NOTHING_COUNTED: MessageCounts = { messagesPublished: 0, messagesDelivered: 0 }
-
-interface CountedQueue {
+export interface CountedQueue {
   readonly consumers: { readonly count: number }
   readonly readyCount: number
   readonly unackedCount: number
@@ -32,6 +53,12 @@ interface CountedQueue {
   readonly unackedBytes: number
   readonly publishedCount: number
   readonly deliveredCount: number
+  readonly deliveredNoAckCount: number
+  readonly gotCount: number
+  readonly gotNoAckCount: number
+  readonly gotEmptyCount: number
+  readonly redeliveredCount: number
+  readonly ackedCount: number
 }
 
 interface CountedVhost {
@@ -42,34 +69,79 @@ interface CountedVhost {
   queues(): Iterable<CountedQueue>
 }
 
+type Sums<T> = { -readonly [N in keyof T]: number }
+
+/** The counts of queues, added to one another. */
+export class CountSum implements MessageCounts {
+  messagesPublished: number
+  messagesDelivered: number
+  messagesDeliveredNoAck: number
+  messagesGot: number
+  messagesGotNoAck: number
+  messagesGotEmpty: number
+  messagesRedelivered: number
+  messagesAcked: number
+
+  constructor(start: MessageCounts) {
+    this.messagesPublished = start.messagesPublished
+    this.messagesDelivered = start.messagesDelivered
+    this.messagesDeliveredNoAck = start.messagesDeliveredNoAck
+    this.messagesGot = start.messagesGot
+    this.messagesGotNoAck = start.messagesGotNoAck
+    this.messagesGotEmpty = start.messagesGotEmpty
+    this.messagesRedelivered = start.messagesRedelivered
+    this.messagesAcked = start.messagesAcked
+  }
+
+  add(counts: MessageCounts): this {
+    this.messagesPublished += counts.messagesPublished
+    this.messagesDelivered += counts.messagesDelivered
+    this.messagesDeliveredNoAck += counts.messagesDeliveredNoAck
+    this.messagesGot += counts.messagesGot
+    this.messagesGotNoAck += counts.messagesGotNoAck
+    this.messagesGotEmpty += counts.messagesGotEmpty
+    this.messagesRedelivered += counts.messagesRedelivered
+    this.messagesAcked += counts.messagesAcked
+    return this
+  }
+
+  addQueue(queue: CountedQueue): this {
+    this.messagesPublished += queue.publishedCount
+    this.messagesDelivered += queue.deliveredCount
+    this.messagesDeliveredNoAck += queue.deliveredNoAckCount
+    this.messagesGot += queue.gotCount
+    this.messagesGotNoAck += queue.gotNoAckCount
+    this.messagesGotEmpty += queue.gotEmptyCount
+    this.messagesRedelivered += queue.redeliveredCount
+    this.messagesAcked += queue.ackedCount
+    return this
+  }
+}
+
 /** Walks over all queues. `past` is what was counted for virtual hosts that are gone. */
 export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts = NOTHING_COUNTED): BrokerStats {
-  let [exchanges, queues, consumers, messagesReady, messagesUnacked, bytesReady, bytesUnacked] = [0, 0, 0, 0, 0, 0, 0]
-  let { messagesPublished, messagesDelivered } = past
+  const content: Sums<Omit<BrokerStats, keyof MessageCounts>> = {
+    exchanges: 0,
+    queues: 0,
+    consumers: 0,
+    messagesReady: 0,
+    messagesUnacked: 0,
+    bytesReady: 0,
+    bytesUnacked: 0,
+  }
+  const counts = new CountSum(past)
   for (const vhost of vhosts) {
-    exchanges += vhost.exchangeCount
-    queues += vhost.queueCount
-    messagesPublished += vhost.removedQueues.messagesPublished
-    messagesDelivered += vhost.removedQueues.messagesDelivered
+    content.exchanges += vhost.exchangeCount
+    content.queues += vhost.queueCount
+    counts.add(vhost.removedQueues)
     for (const queue of vhost.queues()) {
-      consumers += queue.consumers.count
-      messagesReady += queue.readyCount
-      messagesUnacked += queue.unackedCount
-      bytesReady += queue.readyBytes
-      bytesUnacked += queue.unackedBytes
-      messagesPublished += queue.publishedCount
-      messagesDelivered += queue.deliveredCount
+      content.consumers += queue.consumers.count
+      content.messagesReady += queue.readyCount
+      content.messagesUnacked += queue.unackedCount
+      content.bytesReady += queue.readyBytes
+      content.bytesUnacked += queue.unackedBytes
+      counts.addQueue(queue)
     }
   }
-  return {
-    exchanges,
-    queues,
-    consumers,
-    messagesReady,
-    messagesUnacked,
-    bytesReady,
-    bytesUnacked,
-    messagesPublished,
-    messagesDelivered,
-  }
+  return { ...content, ...counts }
 }

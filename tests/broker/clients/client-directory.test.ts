@@ -11,6 +11,7 @@ class Client implements ClientConnection {
   channels = { count: 2 }
   bytesReceived = 10
   bytesSent = 1
+  readonly state = undefined
   readonly ends: unknown[] = []
   readonly #failure: Error | undefined
 
@@ -20,6 +21,10 @@ class Client implements ClientConnection {
     if (vhost === undefined) return
     const tags: readonly string[] = []
     this.details = { id, peerAddress: '::1', peerPort: 1, name: undefined, user: { name: user, tags }, vhost }
+  }
+
+  channelStates(): never[] {
+    return []
   }
 
   force(reason: string): void {

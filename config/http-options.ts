@@ -1,0 +1,50 @@
+// The rows about the management API and the metrics.
+import { AUTOMATIC, automaticOr } from './listener-options.ts'
+import { noneOr } from './listener-parsers.ts'
+import { NUMBER_SETTINGS } from './number-settings.ts'
+import { option } from './option-row.ts'
+import { hostAddress, integer, nameList, type Parser } from './parsers.ts'
+
+const { port } = NUMBER_SETTINGS
+const aPort = automaticOr(noneOr(integer(port.min, port.max)))
+
+const aPathPrefix: Parser<string> = {
+  allowed: 'a path such as /rabbitmq',
+  parse: (text) => (/^(?:\/[\w.~-]+)+$/.test(text) && text.length <= 255 ? text : undefined),
+}
+
+export const HTTP_OPTIONS = {
+  managementPort: option<number | 'none' | typeof AUTOMATIC>(
+    AUTOMATIC,
+    aPort,
+    'TCP port of the management API; automatic: 15672 if it is free, and a free one with --port 0',
+    { group: 'HTTP', fileKeys: ['management.tcp.port'] },
+  ),
+  managementBind: option<string | undefined>(undefined, hostAddress(), 'address that the management API listens on', {
+    group: 'HTTP',
+    fileKeys: ['management.tcp.ip'],
+    defaultText: 'that of --bind',
+  }),
+  managementPathPrefix: option<string | undefined>(undefined, aPathPrefix, 'what is in front of /api in every path', {
+    group: 'HTTP',
+    fileKeys: ['management.path_prefix'],
+    defaultText: 'none',
+  }),
+  managementOrigins: option<readonly string[]>(
+    [],
+    nameList(),
+    'origins whose pages may use the management API from a browser; * for all',
+    { group: 'HTTP', defaultText: 'none' },
+  ),
+  metricsPort: option<number | 'none' | typeof AUTOMATIC>(
+    AUTOMATIC,
+    aPort,
+    'TCP port of the metrics, which ask for no log-in; automatic: 15692 if it is free, and a free one with --port 0',
+    { group: 'HTTP', fileKeys: ['prometheus.tcp.port'] },
+  ),
+  metricsBind: option<string | undefined>(undefined, hostAddress(), 'address that the metrics listen on', {
+    group: 'HTTP',
+    fileKeys: ['prometheus.tcp.ip'],
+    defaultText: 'that of --bind',
+  }),
+} as const

@@ -1,0 +1,51 @@
+/** What a channel tells of itself when it is looked at. */
+import type { ChannelCounts } from '../broker/clients/channel-counts.ts'
+import type { ChannelState } from '../broker/clients/client-info.ts'
+import type { ChannelCounters } from './channel-counters.ts'
+
+interface KnownChannel {
+  readonly id: number
+  readonly counts: ChannelCounters
+  readonly confirms: { readonly unconfirmedCount: number } | undefined
+  readonly transaction: { readonly publishCount: number; readonly pendingCount: number } | undefined
+  readonly unacked: { readonly count: number; readonly newest: number }
+  readonly settling: { readonly ackedCount: number }
+  readonly consumers: { readonly count: number; readonly prefetchCount: number; readonly sharedLimit: number }
+}
+
+export function channelState(channel: KnownChannel): ChannelState {
+  const { id, confirms, transaction, consumers, unacked } = channel
+  const publishes = transaction?.publishCount ?? 0
+  return {
+    number: id,
+    isConfirming: confirms !== undefined,
+    isTransactional: transaction !== undefined,
+    consumers: consumers.count,
+    prefetchCount: consumers.prefetchCount,
+    globalPrefetchCount: consumers.sharedLimit,
+    messagesUnacked: unacked.count,
+    messagesUnconfirmed: confirms?.unconfirmedCount ?? 0,
+    messagesUncommitted: publishes,
+    acksUncommitted: (transaction?.pendingCount ?? 0) - publishes,
+    ...channelCounts(channel),
+  }
+}
+
+export function channelCounts({ counts, confirms, unacked, settling }: KnownChannel): ChannelCounts {
+  const { published, returnedUnroutable, droppedUnroutable, deliveredNoAck, redelivered } = counts
+  const { pulled, pulledNoAck, gotEmpty } = counts
+  return {
+    published,
+    confirmed: confirms === undefined ? 0 : Math.max(0, published - confirms.unconfirmedCount),
+    returnedUnroutable,
+    droppedUnroutable,
+    // Every delivery has a tag.
+    delivered: unacked.newest - deliveredNoAck - pulled,
+    deliveredNoAck,
+    got: pulled - pulledNoAck,
+    gotNoAck: pulledNoAck,
+    gotEmpty,
+    redelivered,
+    acked: settling.ackedCount,
+  }
+}

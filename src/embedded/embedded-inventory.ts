@@ -1,0 +1,110 @@
+/**
+ * What there is in one virtual host, one by one: for code that looks at very many and does not want to hold the broker up. Each is
+ * made when it is asked for, so a walk may take several turns of the event loop; what comes meanwhile may be in it, what goes is not.
+ */
+import { type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
+import type { Binding, Destination } from '../broker/exchanges/binding.ts'
+import type { Exchange } from '../broker/exchanges/exchange.ts'
+import type { Vhost } from '../broker/vhost.ts'
+import {
+  type ConsumerInfo,
+  consumerInfo,
+  type ExchangeInfo,
+  exchangeInfo,
+  type QueueInfo,
+  queueInfo,
+} from './entities.ts'
+
+export interface BindingInfo {
+  /** Empty for the default exchange, which leads to every queue by its name. */
+  readonly source: string
+  readonly destination: string
+  readonly destinationType: 'queue' | 'exchange'
+  readonly routingKey: string
+  readonly arguments: PlainTable
+}
+
+/** What a binding leads to. */
+export type BindingDestination = Pick<BindingInfo, 'destination' | 'destinationType'>
+
+export class EmbeddedInventory {
+  readonly #requireVhost: () => Vhost
+
+  /** Servers make it: see `EmbeddedBroker.inventory`. */
+  constructor(requireVhost: () => Vhost) {
+    this.#requireVhost = requireVhost
+  }
+
+  get queueCount(): number {
+    return this.#requireVhost().queueCount
+  }
+
+  get exchangeCount(): number {
+    return this.#requireVhost().exchangeCount
+  }
+
+  /** In the order in which they were declared. */
+  *queues(): Iterable<QueueInfo> {
+    const vhost = this.#requireVhost()
+    for (const queue of vhost.queues()) yield queueInfo(vhost, queue)
+  }
+
+  *queueNames(): Iterable<string> {
+    for (const { name } of this.#requireVhost().queues()) yield name
+  }
+
+  *exchanges(): Iterable<ExchangeInfo> {
+    const vhost = this.#requireVhost()
+    for (const exchange of vhost.exchanges()) yield exchangeInfo(vhost, exchange)
+  }
+
+  *exchangeNames(): Iterable<string> {
+    for (const { name } of this.#requireVhost().exchanges()) yield name
+  }
+
+  *consumers(): Iterable<ConsumerInfo> {
+    for (const queue of this.#requireVhost().queues()) yield* queue.consumers.all().map(consumerInfo)
+  }
+
+  /** Those of the default exchange come first, one for each queue. */
+  *bindings(): Iterable<BindingInfo> {
+    const vhost = this.#requireVhost()
+    for (const queue of vhost.queues()) yield implicitBinding(queue.name)
+    for (const exchange of vhost.exchanges()) yield* ofSource(exchange)
+  }
+
+  /** The bindings that start at an exchange. Throws BrokerError `not-found`. */
+  *bindingsFrom(exchange: string): Iterable<BindingInfo> {
+    const vhost = this.#requireVhost()
+    const source = vhost.requireExchange(exchange)
+    if (source.name === '') for (const queue of vhost.queues()) yield implicitBinding(queue.name)
+    yield* ofSource(source)
+  }
+
+  /** The bindings that lead to a queue or an exchange. Throws BrokerError `not-found`. */
+  *bindingsTo({ destination, destinationType }: BindingDestination): Iterable<BindingInfo> {
+    const vhost = this.#requireVhost()
+    const to: Destination =
+      destinationType === 'queue' ? vhost.requireQueue(destination) : vhost.requireExchange(destination)
+    if (destinationType === 'queue') yield implicitBinding(destination)
+    for (const binding of vhost.bindingsTo(to)) yield bindingInfo(binding)
+  }
+}
+
+function* ofSource({ outgoing }: Exchange): Iterable<BindingInfo> {
+  for (const binding of outgoing.values()) yield bindingInfo(binding)
+}
+
+function implicitBinding(queue: string): BindingInfo {
+  return { source: '', destination: queue, destinationType: 'queue', routingKey: queue, arguments: {} }
+}
+
+function bindingInfo({ source, destination, routingKey, arguments: table }: Binding): BindingInfo {
+  return {
+    source: source.name,
+    destination: destination.name,
+    destinationType: destination.kind,
+    routingKey,
+    arguments: plainTable(table),
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Looks at all counters every few seconds, so that rates can be told. One timer for all; a look at very many objects takes several
+ * turns of the event loop. An object that nothing happens to has no series, and costs a comparison.
+ */
+import type { Broker } from '../../broker/broker.ts'
+import { type ChannelCounts, NO_CHANNEL_COUNTS, sumOfChannels } from '../../broker/clients/channel-counts.ts'
+import { CountSum, NOTHING_COUNTED } from '../../broker/statistics/broker-stats.ts'
+import type { Vhost } from '../../broker/vhost.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { Pacer } from '../../lib/pacer.ts'
+import {
+  COUNTERS,
+  COUNTERS_MAX,
+  readChannel,
+  readChurn,
+  readExchange,
+  readQueue,
+  readTraffic,
+  type SampledKind,
+  type TrafficSum,
+} from './counters.ts'
+import { SampleTimes, Series } from './series.ts'
+
+const INTERVAL_MS = 5000
+/** Ten minutes of what there are few of, one minute of all others. */
+const LENGTHS: Record<SampledKind, number> = {
+  overview: 121,
+  vhost: 121,
+  queue: 13,
+  exchange: 13,
+  channel: 13,
+  connection: 13,
+}
+/** Further objects have no rates. */
+const SERIES_MAX = 20_000
+
+/** An object of the model, or a key for what has none. */
+type Subject = object | string
+
+export class Sampler {
+  readonly times = new SampleTimes(INTERVAL_MS)
+  readonly #core: Broker
+  readonly #clock: Clock
+  readonly #onDefect: (error: unknown) => void
+  #series = new Map<Subject, Series>()
+  readonly #values = new Float64Array(COUNTERS_MAX)
+  #cancel: (() => void) | undefined
+  #isStopped = false
+
+  constructor(core: Broker, clock: Clock, onDefect: (error: unknown) => void) {
+    this.#core = core
+    this.#clock = clock
+    this.#onDefect = onDefect
+  }
+
+  /** Takes the first sample now, and further ones until it is stopped. Calling it again does nothing. */
+  start(): void {
+    if (this.#cancel !== undefined || this.#isStopped) return
+    this.#arm()
+    void this.sample()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#cancel?.()
+    this.#series = new Map()
+  }
+
+  of(subject: Subject): Series | undefined {
+    return this.#series.get(subject)
+  }
+
+  #arm(): void {
+    this.#cancel = this.#clock.after(INTERVAL_MS, () => {
+      this.sample()
+        .catch(this.#onDefect)
+        .finally(() => {
+          if (!this.#isStopped) this.#arm()
+        })
+    })
+  }
+
+  /** Takes a sample of everything. */
+  async sample(): Promise<void> {
+    const known = this.#series
+    const next = new Map<Subject, Series>()
+    const pacer = new Pacer()
+    this.times.tick(this.#clock.wallMs())
+    const all = emptySum()
+    for (const vhost of [...this.#core.vhosts()]) {
+      const sum = await this.#sampleVhost(vhost, known, next, pacer)
+      this.#traffic('vhost', vhost, sum, known, next)
+      all.add(sum)
+      if (this.#isStopped) return
+    }
+    const { bytesReceived, bytesSent } = this.#core.clients.traffic()
+    readTraffic({ ...all.traffic(), bytesReceived, bytesSent }, this.#values)
+    readChurn(this.#core.churn, this.#values)
+    this.#push('overview', 'overview', known, next)
+    this.#series = next
+  }
+
+  async #sampleVhost(vhost: Vhost, known: Known, next: Known, pacer: Pacer): Promise<Sum> {
+    const sum = emptySum()
+    sum.channels = vhost.endedChannels
+    sum.queues.add(vhost.removedQueues)
+    for (const queue of vhost.queues()) {
+      readQueue(queue, this.#values)
+      sum.queues.addQueue(queue)
+      sum.messagesReady += queue.readyCount
+      sum.messagesUnacked += queue.unackedCount
+      this.#push('queue', queue, known, next)
+      if (pacer.isDue) await pacer.rest()
+    }
+    for (const exchange of vhost.exchanges()) {
+      readExchange(exchange, this.#values)
+      this.#push('exchange', exchange, known, next)
+      if (pacer.isDue) await pacer.rest()
+    }
+    for (const client of this.#core.clients.all()) {
+      const { details } = client
+      if (details?.vhost !== vhost.name) continue
+      this.#values[0] = client.bytesReceived
+      this.#values[1] = client.bytesSent
+      sum.bytesReceived += client.bytesReceived
+      sum.bytesSent += client.bytesSent
+      this.#push('connection', connectionKey(details.id), known, next)
+      for (const channel of client.channelStates()) {
+        readChannel(channel, this.#values)
+        sum.channels = sumOfChannels(sum.channels, channel)
+        this.#push('channel', channelKey(details.id, channel.number), known, next)
+      }
+      if (pacer.isDue) await pacer.rest()
+    }
+    return sum
+  }
+
+  #traffic(kind: 'vhost', subject: Subject, sum: Sum, known: Known, next: Known): void {
+    readTraffic(sum.traffic(), this.#values)
+    this.#push(kind, subject, known, next)
+  }
+
+  /** Adds the values at hand to the series of an object. One that has only zeros gets none. */
+  #push(kind: SampledKind, subject: Subject, known: Known, next: Known): void {
+    const width = COUNTERS[kind].length
+    let series = known.get(subject)
+    if (series === undefined) {
+      if (next.size >= SERIES_MAX || !this.#values.subarray(0, width).some((value) => value !== 0)) return
+      series = new Series(this.times, width, LENGTHS[kind])
+    }
+    series.push(this.#values)
+    next.set(subject, series)
+  }
+}
+
+type Known = Map<Subject, Series>
+
+export function connectionKey(id: number): string {
+  return `connection ${id}`
+}
+
+export function channelKey(connection: number, number: number): string {
+  return `channel ${connection} ${number}`
+}
+
+class Sum {
+  channels: ChannelCounts = NO_CHANNEL_COUNTS
+  readonly queues: CountSum
+  messagesReady = 0
+  messagesUnacked = 0
+  bytesReceived = 0
+  bytesSent = 0
+
+  constructor(queues: CountSum) {
+    this.queues = queues
+  }
+
+  add(other: Sum): void {
+    this.channels = sumOfChannels(this.channels, other.channels)
+    this.queues.add(other.queues)
+    this.messagesReady += other.messagesReady
+    this.messagesUnacked += other.messagesUnacked
+    this.bytesReceived += other.bytesReceived
+    this.bytesSent += other.bytesSent
+  }
+
+  traffic(): TrafficSum {
+    return { ...this }
+  }
+}
+
+function emptySum(): Sum {
+  return new Sum(new CountSum(NOTHING_COUNTED))
+}

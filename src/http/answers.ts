@@ -1,0 +1,36 @@
+/** The answers of the API. */
+import type { Call } from './call.ts'
+import { jsonText } from './json.ts'
+import { columnsOf, pick } from './lists/columns.ts'
+
+const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
+
+/** An object, or a list that nothing is to be sorted or left out of. */
+export function json(value: unknown, status = 200): Response {
+  return new Response(jsonText(value), { status, headers: JSON_HEADERS })
+}
+
+/** An object, with the columns that were asked for. */
+export function object(call: Call, value: unknown): Response {
+  return json(pick(value, columnsOf(call.query)))
+}
+
+export function error(status: number, name: string, reason: string): Response {
+  return new Response(jsonText({ error: name, reason }), { status, headers: { 'content-type': 'application/json' } })
+}
+
+/** 201 for what is new, 204 for what was there already. */
+export function put(isNew: boolean): Response {
+  return isNew ? created() : done()
+}
+
+export function created(location?: string): Response {
+  return new Response(null, {
+    status: 201,
+    headers: { 'content-length': '0', ...(location === undefined ? {} : { location }) },
+  })
+}
+
+export function done(): Response {
+  return new Response(null, { status: 204 })
+}

@@ -1,0 +1,91 @@
+/** One request: who asks, for what, and with which values. */
+import type { EmbeddedBroker } from '../embedded/embedded-broker.ts'
+import { openVhosts } from './access.ts'
+import { notFound } from './api-error.ts'
+import { BODY_BYTES_MAX, type BodyReader, parseObject } from './body.ts'
+import type { JsonObject } from './json.ts'
+import type { ApiUser, ManagedServer } from './managed-server.ts'
+
+export interface CallParts {
+  readonly server: ManagedServer
+  readonly user: ApiUser
+  readonly peerAddress: string
+  readonly method: string
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly headers: Headers
+  readonly stream: ReadableStream<Uint8Array> | null
+  readonly bodies: BodyReader
+}
+
+/** Parts of a path that name an exchange. */
+const EXCHANGES = new Set(['exchange', 'source', 'sourceExchange', 'destinationExchange'])
+
+export class Call {
+  readonly server: ManagedServer
+  readonly user: ApiUser
+  readonly peerAddress: string
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: Headers
+  readonly #parts: CallParts
+  /** What was read of the body: an endpoint that has to wait for an authorizer begins anew. */
+  #bytes: Promise<Buffer> | undefined
+  readonly #brokers = new Map<string, EmbeddedBroker | undefined>()
+
+  constructor(parts: CallParts) {
+    this.#parts = parts
+    this.server = parts.server
+    this.user = parts.user
+    this.peerAddress = parts.peerAddress
+    this.method = parts.method
+    this.path = parts.path
+    this.query = parts.query
+    this.headers = parts.headers
+  }
+
+  /** A part of the path, decoded. The default exchange is `amq.default` there. */
+  param(name: string): string {
+    const value = this.#parts.params[name]
+    if (value === undefined) throw new Error(`the route has no ${name}`)
+    return EXCHANGES.has(name) && value === 'amq.default' ? '' : value
+  }
+
+  flag(name: string): boolean {
+    return this.query.get(name) === 'true'
+  }
+
+  async bytes(bytesMax = BODY_BYTES_MAX): Promise<Buffer> {
+    this.#bytes ??= this.#parts.bodies.read(this.#parts.stream, bytesMax)
+    return await this.#bytes
+  }
+
+  /** Throws ApiError for what is no JSON object. */
+  async body(): Promise<JsonObject> {
+    return parseObject((await this.bytes()).toString())
+  }
+
+  /** The virtual host of the path, which may do everything. Throws ApiError when there is none. */
+  vhost(name = this.param('vhost')): EmbeddedBroker {
+    const broker = this.server.virtualHosts.get(name)
+    if (broker === undefined) throw notFound()
+    return broker
+  }
+
+  /** The same with what the user may do in it. */
+  vhostAsUser(name = this.param('vhost')): EmbeddedBroker {
+    if (!this.#brokers.has(name)) this.#brokers.set(name, this.server.virtualHosts.as(this.user, name))
+    const broker = this.#brokers.get(name)
+    if (broker === undefined) throw notFound()
+    return broker
+  }
+
+  /** The virtual hosts that a list is about: the one of the path, or those that the user may open. */
+  async vhosts(): Promise<EmbeddedBroker[]> {
+    if (this.#parts.params.vhost !== undefined) return [this.vhost()]
+    const names = await openVhosts(this.server, this.user, this.peerAddress)
+    return names.flatMap((name) => this.server.virtualHosts.get(name) ?? [])
+  }
+}

@@ -1,0 +1,106 @@
+/** Definitions as RabbitMQ exports them: everything but messages, to be imported into another broker. */
+import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+import { Pacer } from '../../lib/pacer.ts'
+import { RABBITMQ_VERSION } from '../../lib/version.ts'
+import type { Call } from '../call.ts'
+import { jsonTable } from '../json.ts'
+import { parametersOf, policyShape } from '../routes/policy-routes.ts'
+import { userShape } from '../routes/user-routes.ts'
+import { allVhosts } from '../routes/vhost-routes.ts'
+
+const VERSIONS = {
+  rabbit_version: RABBITMQ_VERSION,
+  rabbitmq_version: RABBITMQ_VERSION,
+  product_name: 'RabbitMQ',
+  product_version: RABBITMQ_VERSION,
+}
+
+/** Of the whole server. */
+export async function exportAll(call: Call, clusterName: string): Promise<object> {
+  const { server } = call
+  const vhosts = allVhosts(call)
+  const contents = await Promise.all(vhosts.map(contentOf))
+  return {
+    ...VERSIONS,
+    rabbitmq_definition_format: 'cluster',
+    original_cluster_name: clusterName,
+    explanation: `Definitions of cluster '${clusterName}'`,
+    users: server.users.list().map((user) => userShape(server, user)),
+    vhosts: vhosts.map(vhostDefinition),
+    permissions: vhosts.flatMap(({ name: vhost, permissions }) =>
+      permissions.list().map(({ user, configure, write, read }) => ({ user, vhost, configure, write, read })),
+    ),
+    topic_permissions: vhosts.flatMap(({ name: vhost, permissions }) =>
+      permissions.listTopics().map(({ user, exchange, write, read }) => ({ user, vhost, exchange, write, read })),
+    ),
+    parameters: vhosts.flatMap(parametersOf),
+    global_parameters: server.globalParameters
+      .names()
+      .map((name) => ({ name, value: server.globalParameters.get(name) })),
+    policies: vhosts.flatMap(({ name, policies }) => policies.list().map((policy) => policyShape(name, policy))),
+    queues: contents.flatMap(({ queues }) => queues),
+    exchanges: contents.flatMap(({ exchanges }) => exchanges),
+    bindings: contents.flatMap(({ bindings }) => bindings),
+  }
+}
+
+/** Of one virtual host, whose name is nowhere in it. */
+export async function exportVhost(broker: EmbeddedBroker): Promise<object> {
+  const { queues, exchanges, bindings } = await contentOf(broker)
+  const { description, tags, defaultQueueType } = broker.info
+  const nameless = <T extends { readonly vhost: string }>(objects: readonly T[]): object[] =>
+    objects.map(({ vhost: _vhost, ...rest }) => rest)
+  return {
+    ...VERSIONS,
+    rabbitmq_definition_format: 'single_virtual_host',
+    original_vhost_name: broker.name,
+    explanation: `Definitions of virtual host '${broker.name}'`,
+    metadata: { description, tags: [...tags], default_queue_type: defaultQueueType },
+    description,
+    default_queue_type: defaultQueueType,
+    limits: [],
+    parameters: nameless(parametersOf(broker)),
+    policies: nameless(broker.policies.list().map((policy) => policyShape(broker.name, policy))),
+    queues: nameless(queues),
+    exchanges: nameless(exchanges),
+    bindings: nameless(bindings),
+  }
+}
+
+function vhostDefinition({ name, info }: EmbeddedBroker) {
+  const { description, tags, defaultQueueType } = info
+  const metadata = { description, tags: [...tags], default_queue_type: defaultQueueType }
+  return { name, description, tags: [...tags], default_queue_type: defaultQueueType, limits: [], metadata }
+}
+
+/** What is there for others, too: exclusive queues belong to their connections, and predeclared exchanges are everywhere. */
+async function contentOf({ name: vhost, inventory }: EmbeddedBroker) {
+  const pacer = new Pacer()
+  const exclusive = new Set<string>()
+  const queues = []
+  for (const { name, durable, autoDelete, type, arguments: table, exclusive: isExclusive } of inventory.queues()) {
+    if (pacer.isDue) await pacer.rest()
+    if (isExclusive) exclusive.add(name)
+    else queues.push({ name, vhost, durable, auto_delete: autoDelete, type, arguments: jsonTable(table) })
+  }
+  const exchanges = []
+  for (const { name, type, durable, autoDelete, internal, arguments: table } of inventory.exchanges()) {
+    if (pacer.isDue) await pacer.rest()
+    if (name === '' || name.startsWith('amq.')) continue
+    exchanges.push({ name, vhost, type, durable, auto_delete: autoDelete, internal, arguments: jsonTable(table) })
+  }
+  const bindings = []
+  for (const { source, destination, destinationType, routingKey, arguments: table } of inventory.bindings()) {
+    if (pacer.isDue) await pacer.rest()
+    if (source === '' || (destinationType === 'queue' && exclusive.has(destination))) continue
+    bindings.push({
+      source,
+      vhost,
+      destination,
+      destination_type: destinationType,
+      routing_key: routingKey,
+      arguments: jsonTable(table),
+    })
+  }
+  return { queues, exchanges, bindings }
+}

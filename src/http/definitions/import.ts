@@ -1,0 +1,176 @@
+/**
+ * Imports definitions. They are looked through first: what makes no sense as a whole changes nothing. Then each object is made, in
+ * RabbitMQ's order; one that is refused does not stop the others, and the answer tells of all that were refused.
+ */
+import type { PlainTable } from '../../../protocol/field-table-plain.ts'
+import type { JsonValue } from '../../broker/parameters/global-parameters.ts'
+import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+import { Pacer } from '../../lib/pacer.ts'
+import { ApiError, asApiError, badRequest } from '../api-error.ts'
+import { flagIn, objectIn, requireKeys, textIn } from '../body.ts'
+import { isObject, type JsonObject } from '../json.ts'
+import type { ManagedServer } from '../managed-server.ts'
+import { policyIn, setParameter } from '../routes/policy-routes.ts'
+import { setUser } from '../routes/user-routes.ts'
+import { vhostOptionsIn } from '../routes/vhost-routes.ts'
+
+/** In the order in which they are imported, and the keys that each of them needs. */
+const SECTIONS = {
+  users: ['name'],
+  vhosts: ['name'],
+  permissions: ['user', 'vhost', 'configure', 'write', 'read'],
+  exchanges: ['name', 'vhost', 'type'],
+  topic_permissions: ['user', 'vhost', 'exchange', 'write', 'read'],
+  global_parameters: ['name', 'value'],
+  policies: ['name', 'vhost', 'pattern', 'definition'],
+  parameters: ['component', 'name', 'vhost', 'value'],
+  queues: ['name', 'vhost'],
+  bindings: ['source', 'vhost', 'destination', 'destination_type', 'routing_key'],
+} as const
+
+type Section = keyof typeof SECTIONS
+type Definitions = { readonly [section in Section]: readonly JsonObject[] }
+
+const OF_SERVER: ReadonlySet<Section> = new Set([
+  'users',
+  'vhosts',
+  'permissions',
+  'topic_permissions',
+  'global_parameters',
+])
+/** Problems that the answer names. */
+const SHOWN_PROBLEMS = 20
+
+/** `into` is the one virtual host that they are for; without, they are of a whole server. Throws ApiError. */
+export async function importDefinitions(server: ManagedServer, body: JsonObject, into?: string): Promise<void> {
+  const definitions = sectionsIn(body, into)
+  const problems: string[] = []
+  const pacer = new Pacer()
+  for (const section of Object.keys(SECTIONS) as Section[]) {
+    for (const one of definitions[section]) {
+      try {
+        await IMPORTS[section](server, one)
+      } catch (error) {
+        const known = asApiError(error)
+        if (known === undefined) throw error
+        problems.push(`${section}: ${shown(one)}: ${known.message}`)
+      }
+      if (pacer.isDue) await pacer.rest()
+    }
+  }
+  for (const name of server.virtualHosts.names()) await server.virtualHosts.get(name)?.whenDurable()
+  if (problems.length === 0) return
+  const more = problems.length > SHOWN_PROBLEMS ? ` (and ${problems.length - SHOWN_PROBLEMS} more)` : ''
+  throw badRequest(`${problems.slice(0, SHOWN_PROBLEMS).join('; ')}${more}`)
+}
+
+/** Throws ApiError before anything is changed. */
+function sectionsIn(body: JsonObject, into: string | undefined): Definitions {
+  const found = Object.keys(SECTIONS).map((name) => {
+    const section = name as Section // they are its keys
+    if (into !== undefined && OF_SERVER.has(section)) return [section, []]
+    const list = body[section] ?? []
+    if (!Array.isArray(list)) throw badRequest(`${section} is no list`)
+    const objects = list.map((one) => (into === undefined || !isObject(one) ? one : { ...one, vhost: into }))
+    for (const one of objects) {
+      if (!isObject(one)) throw badRequest(`${section} has something that is no object`)
+      requireKeys(one, SECTIONS[section])
+    }
+    return [section, objects]
+  })
+  return Object.fromEntries(found)
+}
+
+function shown(one: JsonObject): string {
+  const name = one.name ?? one.user ?? `${one.source} -> ${one.destination}`
+  return String(name).slice(0, 80)
+}
+
+const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: JsonObject) => Promise<void> } = {
+  users: async (server, one) => await setUser(server, name(one), { tags: [], ...one }),
+  vhosts: async (server, one) => {
+    const metadata = objectIn(one, 'metadata')
+    // RabbitMQ's exports say that they trace nothing.
+    const options = vhostOptionsIn({ ...metadata, ...one, tracing: false }, server.virtualHosts.get(name(one)))
+    // Permissions are a section of their own.
+    server.virtualHosts.create(name(one), { ...options, owner: '' })
+  },
+  permissions: async (server, one) => {
+    const { configure, write, read } = one as Record<string, string>
+    await vhostIn(server, one).permissions.set(text(one, 'user'), { configure, write, read } as Patterns)
+  },
+  topic_permissions: async (server, one) => {
+    const patterns = { write: text(one, 'write'), read: text(one, 'read') }
+    await vhostIn(server, one).permissions.setTopic(text(one, 'user'), text(one, 'exchange'), patterns)
+  },
+  global_parameters: async (server, one) => {
+    await server.globalParameters.set(name(one), one.value as JsonValue) // it is JSON
+  },
+  policies: async (server, one) => await vhostIn(server, one).policies.set(name(one), policyIn(one)),
+  parameters: async (server, one) =>
+    await setParameter(vhostIn(server, one), text(one, 'component'), name(one), one.value),
+  exchanges: async (server, one) => {
+    const broker = vhostIn(server, one)
+    // RabbitMQ: those that are there stay as they are.
+    if (isReserved(name(one)) || broker.exchangeInfo(name(one)) !== undefined) return
+    broker.declareExchange(name(one), text(one, 'type'), {
+      durable: flagIn(one, 'durable', true),
+      autoDelete: flagIn(one, 'auto_delete'),
+      internal: flagIn(one, 'internal'),
+      arguments: tableIn(one),
+    })
+  },
+  queues: async (server, one) => {
+    const broker = vhostIn(server, one)
+    if (isReserved(name(one)) || broker.queueInfo(name(one)) !== undefined) return
+    const type = textIn(one, 'type')
+    const table = tableIn(one)
+    const needsType = type !== undefined && type !== '' && type !== 'classic' && table['x-queue-type'] === undefined
+    broker.declareQueue(name(one), {
+      durable: flagIn(one, 'durable', true),
+      autoDelete: flagIn(one, 'auto_delete'),
+      arguments: needsType ? { ...table, 'x-queue-type': type } : table,
+    })
+  },
+  bindings: async (server, one) => {
+    const broker = vhostIn(server, one)
+    const [source, destination, key] = [text(one, 'source'), text(one, 'destination'), text(one, 'routing_key')]
+    if (one.destination_type === 'queue') {
+      // RabbitMQ leaves out queues that it has named itself, and so what leads to them.
+      if (isReserved(destination)) return
+      broker.bindQueue(destination, source, key, tableIn(one))
+    } else if (one.destination_type === 'exchange') broker.bindExchange(destination, source, key, tableIn(one))
+    else throw badRequest('the destination of a binding is a queue or an exchange')
+  },
+}
+
+interface Patterns {
+  readonly configure: string
+  readonly write: string
+  readonly read: string
+}
+
+function isReserved(entity: string): boolean {
+  return entity === '' || entity.startsWith('amq.')
+}
+
+function name(one: JsonObject): string {
+  return text(one, 'name')
+}
+
+function text(one: JsonObject, key: string): string {
+  const value = textIn(one, key)
+  if (value === undefined) throw badRequest(`{key_missing,${key}}`)
+  return value
+}
+
+function tableIn(one: JsonObject): PlainTable {
+  return objectIn(one, 'arguments') as PlainTable // JSON is one
+}
+
+function vhostIn(server: ManagedServer, one: JsonObject): EmbeddedBroker {
+  const broker = server.virtualHosts.get(text(one, 'vhost'))
+  if (broker === undefined)
+    throw new ApiError(400, 'bad_request', `vhost ${text(one, 'vhost').slice(0, 80)} is not there`)
+  return broker
+}

@@ -1,0 +1,83 @@
+/** An HTTP server that slow, greedy and numerous clients do not harm. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+
+/** RabbitMQ's names of what it speaks. */
+export type HttpProtocol = 'http' | 'http/prometheus'
+
+export interface HttpListenerOptions {
+  readonly protocol: HttpProtocol
+  readonly fetch: (request: Request, bindings: unknown) => Promise<Response>
+  readonly onFailure: (error: unknown) => void
+}
+
+const CONNECTIONS_MAX = 1024
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 60_000
+const IDLE_TIMEOUT_MS = 60_000
+/** A client that takes nothing of an answer for so long is cut off. */
+const SEND_TIMEOUT_MS = 30_000
+const HEADER_BYTES_MAX = 16 * 1024
+
+export class HttpListener {
+  readonly protocol: HttpProtocol
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+
+  constructor({ protocol, fetch, onFailure }: HttpListenerOptions) {
+    this.protocol = protocol
+    const listener = getRequestListener(fetch, { overrideGlobalObjects: false })
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      response.on('error', () => {}) // the client has gone
+      listener(request, response).catch(onFailure)
+    }
+    const settings = {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      connectionsCheckingInterval: 5000,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+    }
+    this.#server = createServer(
+      { ...settings, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+      answer,
+    )
+    this.#server.maxConnections = CONNECTIONS_MAX
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.setTimeout(SEND_TIMEOUT_MS + IDLE_TIMEOUT_MS, () => socket.destroy())
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server.on('clientError', (_error, socket) => socket.destroy())
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    const { address, port } = this.#server.address() as AddressInfo // it listens on a host and port
+    return { host: address, port }
+  }
+
+  /** Rejects with the system's error when it refuses the port. */
+  async listen(host: string | undefined, port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ ...(host === undefined ? {} : { host }), port }, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+  }
+
+  /** The port keeps the process running no longer. */
+  unref(): void {
+    this.#server.unref()
+  }
+
+  /** Takes no more clients, and cuts off those that there are. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+}

@@ -1,0 +1,36 @@
+/** JSON as RabbitMQ writes and reads it. */
+import { randomUUID } from 'node:crypto'
+import type { PlainTable, PlainValue } from '../../protocol/field-table-plain.ts'
+
+export type JsonObject = { readonly [key: string]: unknown }
+
+/** Integers that no JavaScript number holds go through text; the mark is this process’s own. */
+const MARK = randomUUID()
+const MARKED = new RegExp(`"${MARK}(-?\\d+)"`, 'g')
+
+export function jsonText(value: unknown): string {
+  let hasLarge = false
+  const text = JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== 'bigint') return part
+    hasLarge = true
+    return `${MARK}${part}`
+  })
+  return hasLarge ? text.replace(MARKED, '$1') : text
+}
+
+/** A field table: bytes are texts, times are seconds. */
+export function jsonTable(table: PlainTable): JsonObject {
+  return Object.fromEntries(Object.entries(table).map(([key, value]) => [key, jsonValue(value)]))
+}
+
+function jsonValue(value: PlainValue): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString()
+  if (value instanceof Date) return Math.floor(value.getTime() / 1000)
+  if (Array.isArray(value)) return value.map(jsonValue)
+  if (typeof value === 'number' && !Number.isFinite(value)) return null
+  return typeof value === 'object' && value !== null ? jsonTable(value as PlainTable) : value
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

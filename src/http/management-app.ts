@@ -1,0 +1,198 @@
+/** The management API as an application: finds the endpoint of a request, lets its user in, and tells what went wrong. */
+import type { HttpBindings } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import type { Logger } from '../lib/logger.ts'
+import { plainAddress } from '../lib/peer.ts'
+import type { RareLines } from '../lib/rare-lines.ts'
+import { requireAccess } from './access.ts'
+import { error as errorAnswer } from './answers.ts'
+import { asApiError, badRequest } from './api-error.ts'
+import { BodyReader } from './body.ts'
+import { Call } from './call.ts'
+import { credentialsIn } from './credentials.ts'
+import type { ApiUser, ManagedServer } from './managed-server.ts'
+import type { Endpoint, Method, Route } from './route.ts'
+import { ROUTES } from './routes/all-routes.ts'
+
+export interface AppOptions {
+  readonly server: ManagedServer
+  readonly logger: Logger
+  readonly rareLines: RareLines
+  /** What is in front of `/api`: empty, or `/rabbitmq`. */
+  readonly pathPrefix: string
+  /** Pages of these origins may use the API from a browser. */
+  readonly allowOrigins: readonly string[]
+}
+
+type HttpContext = Context<{ Bindings: HttpBindings }>
+
+/** Permissions that one request may wait for. */
+const DECISIONS_MAX = 16
+const CHALLENGE = { 'www-authenticate': 'Basic realm="RabbitMQ Management"' }
+/** What RabbitMQ sends with every answer. */
+const SECURITY_HEADERS = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  vary: 'origin',
+}
+
+export class ManagementApp {
+  readonly #options: AppOptions
+  readonly #bodies = new BodyReader()
+  readonly #hono: Hono<{ Bindings: HttpBindings }>
+
+  constructor(options: AppOptions) {
+    this.#options = options
+    // The path as the client has sent it, so that each part is decoded once, and a quoted slash is part of a name.
+    this.#hono = new Hono({ getPath: (_request, given) => pathOf((given as { env: HttpBindings }).env) })
+    for (const route of ROUTES) this.#register(route)
+    const toIndex = (context: HttpContext): Response => context.redirect(`${options.pathPrefix}/api/index.html`, 301)
+    this.#hono.get(`${options.pathPrefix}/api`, toIndex)
+    this.#hono.get(`${options.pathPrefix}/api/`, toIndex)
+    this.#hono.notFound(() => errorAnswer(404, 'Object Not Found', 'Not Found'))
+    this.#hono.onError((error, context) => this.#failure(error, context))
+  }
+
+  /** For an adapter to Node's HTTP server. */
+  readonly fetch = async (request: Request, bindings: unknown): Promise<Response> => {
+    const env = bindings as HttpBindings // the adapter's
+    const response = await this.#hono.fetch(request, env)
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value)
+    const origin = this.#allowedOrigin(request)
+    if (origin !== undefined) {
+      response.headers.set('access-control-allow-origin', origin)
+      response.headers.set('access-control-allow-credentials', 'true')
+    }
+    return response
+  }
+
+  #register({ path, methods }: Route): void {
+    this.#hono.all(`${this.#options.pathPrefix}/api${path}`, async (context) => {
+      // The answer to HEAD is that to GET, without its body.
+      const method = context.req.method === 'HEAD' ? 'GET' : context.req.method
+      if (method === 'OPTIONS') return this.#preflight(context.req.raw, methods)
+      const endpoint = methods[method as Method]
+      if (endpoint !== undefined) return await this.#carryOut(context, endpoint)
+      return new Response(null, { status: 405, headers: { allow: allowed(methods), 'content-length': '0' } })
+    })
+  }
+
+  async #carryOut(context: HttpContext, endpoint: Endpoint): Promise<Response> {
+    const { server } = this.#options
+    const { raw } = context.req
+    const peerAddress = plainAddress(context.env.incoming.socket.remoteAddress ?? '')
+    const credentials = credentialsIn(raw.headers.get('authorization'))
+    const user = credentials === undefined ? undefined : await this.#login(credentials, peerAddress)
+    if (user === undefined) {
+      const response = errorAnswer(401, 'not_authorized', 'Not_Authorized')
+      for (const [name, value] of Object.entries(CHALLENGE)) response.headers.set(name, value)
+      return response
+    }
+    requireDecodable(context.req.path)
+    const params: Readonly<Record<string, string>> = context.req.param()
+    const vhost = params.vhost ?? raw.headers.get('x-vhost') ?? undefined
+    await requireAccess(server, user, peerAddress, endpoint.requires, this.#existing(vhost))
+    const call = new Call({
+      server,
+      user,
+      peerAddress,
+      method: context.req.method,
+      path: context.req.path,
+      params,
+      query: queryOf(context.env.incoming.url ?? ''),
+      headers: raw.headers,
+      stream: raw.body,
+      bodies: this.#bodies,
+    })
+    return await this.#handle(endpoint, call)
+  }
+
+  /** An authorizer may take its time: what waits for it is done again, and each time gets further. */
+  async #handle(endpoint: Endpoint, call: Call): Promise<Response> {
+    for (let left = DECISIONS_MAX; ; left--) {
+      try {
+        return await endpoint.handle(call)
+      } catch (error) {
+        const decided = this.#options.server.virtualHosts.whenDecided(error)
+        if (decided === undefined || left === 0) throw error
+        await decided
+      }
+    }
+  }
+
+  async #login(
+    { name, password }: { readonly name: string; readonly password: string },
+    peerAddress: string,
+  ): Promise<ApiUser | undefined> {
+    const verdict = await this.#options.server.login(name, password, peerAddress)
+    if ('user' in verdict) return verdict.user
+    this.#options.rareLines.log(
+      'warn',
+      { peer: peerAddress, reason: verdict.refusal },
+      'log-in to the management API refused',
+    )
+    return undefined
+  }
+
+  #existing(vhost: string | undefined): string | undefined {
+    if (vhost === undefined || vhost === '') return undefined
+    return this.#options.server.virtualHosts.get(vhost)?.name
+  }
+
+  #failure(error: unknown, context: HttpContext): Response {
+    const known = asApiError(error)
+    if (known !== undefined) {
+      const response = errorAnswer(known.status, known.error, known.message)
+      // The rest of the body may still be on its way.
+      if (context.req.raw.body !== null) response.headers.set('connection', 'close')
+      return response
+    }
+    this.#options.logger.error({ err: error, path: context.req.path }, 'internal error of the management API')
+    return errorAnswer(500, 'Internal Server Error', 'Internal Server Error')
+  }
+
+  #allowedOrigin(request: Request): string | undefined {
+    const origin = request.headers.get('origin')
+    const { allowOrigins } = this.#options
+    return origin !== null && (allowOrigins.includes(origin) || allowOrigins.includes('*')) ? origin : undefined
+  }
+
+  #preflight(request: Request, methods: Route['methods']): Response {
+    const allow = allowed(methods)
+    if (this.#allowedOrigin(request) === undefined) return new Response(null, { status: 200, headers: { allow } })
+    const headers = {
+      allow,
+      'access-control-allow-methods': allow,
+      'access-control-allow-headers': 'authorization, content-type, x-vhost, x-reason',
+      'access-control-max-age': '1728000',
+    }
+    return new Response(null, { status: 200, headers })
+  }
+}
+
+function allowed(methods: Route['methods']): string {
+  const names = Object.keys(methods)
+  return ['OPTIONS', ...(names.includes('GET') ? ['HEAD'] : []), ...names].join(', ')
+}
+
+function pathOf({ incoming }: HttpBindings): string {
+  const url = incoming.url ?? '/'
+  const start = url.startsWith('/') ? 0 : Math.max(0, url.indexOf('/', url.indexOf('://') + 3))
+  const end = url.indexOf('?')
+  return end < 0 ? url.slice(start) : url.slice(start, end)
+}
+
+function queryOf(url: string): URLSearchParams {
+  const start = url.indexOf('?')
+  return new URLSearchParams(start < 0 ? '' : url.slice(start + 1))
+}
+
+/** The parts of a path are decoded one by one. Throws ApiError for what is no UTF-8. */
+function requireDecodable(path: string): void {
+  try {
+    decodeURIComponent(path)
+  } catch {
+    throw badRequest('a part of the path is not encoded properly')
+  }
+}

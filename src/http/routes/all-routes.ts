@@ -1,0 +1,25 @@
+/** Every endpoint there is. The first that fits a path counts: those with names come before those with parameters. */
+import type { Route } from '../route.ts'
+import { BINDING_ROUTES } from './binding-routes.ts'
+import { CLIENT_ROUTES } from './client-routes.ts'
+import { DEFINITION_ROUTES } from './definition-routes.ts'
+import { HEALTH_ROUTES } from './health-routes.ts'
+import { MESSAGE_ROUTES } from './message-routes.ts'
+import { POLICY_ROUTES } from './policy-routes.ts'
+import { SERVER_ROUTES } from './server-routes.ts'
+import { TOPOLOGY_ROUTES } from './topology-routes.ts'
+import { USER_ROUTES } from './user-routes.ts'
+import { VHOST_ROUTES } from './vhost-routes.ts'
+
+export const ROUTES: readonly Route[] = [
+  ...SERVER_ROUTES,
+  ...HEALTH_ROUTES,
+  ...TOPOLOGY_ROUTES,
+  ...BINDING_ROUTES,
+  ...MESSAGE_ROUTES,
+  ...CLIENT_ROUTES,
+  ...VHOST_ROUTES,
+  ...USER_ROUTES,
+  ...POLICY_ROUTES,
+  ...DEFINITION_ROUTES,
+]

@@ -1,0 +1,206 @@
+/** Connections, channels and consumers. */
+import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
+import type { ConsumerInfo } from '../../embedded/entities.ts'
+import { isAdministrator, isMonitor } from '../access.ts'
+import { done, object } from '../answers.ts'
+import { notAuthorised, notFound } from '../api-error.ts'
+import type { Call } from '../call.ts'
+import { list } from '../lists/list.ts'
+import { endpoint, type Route } from '../route.ts'
+import { channelName, channelShape, connectionShape, consumerShape } from '../shapes/client-shapes.ts'
+import { sampleRequest } from '../shapes/rates.ts'
+
+const NOT_YOURS = 'User not authorised to access object'
+
+/** RabbitMQ: monitors see the connections of all users, others their own. */
+function isVisible(call: Call, { user }: ConnectionInfo): boolean {
+  return isMonitor(call.user) || user.name === call.user.name
+}
+
+function* visibleConnections(call: Call, isWanted: (info: ConnectionInfo) => boolean): Iterable<ConnectionInfo> {
+  for (const info of call.server.clients.connections()) if (isWanted(info) && isVisible(call, info)) yield info
+}
+
+function* visibleChannels(call: Call, isWanted: (info: ConnectionInfo) => boolean): Iterable<ChannelInfo> {
+  for (const info of call.server.clients.channels()) {
+    if (isWanted(info.connection) && isVisible(call, info.connection)) yield info
+  }
+}
+
+async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => boolean): Promise<Response> {
+  const { name: node } = await call.server.node()
+  const asked = sampleRequest(call.query)
+  const { statistics } = call.server
+  return await list<ConnectionInfo>(call, {
+    rows: () => visibleConnections(call, isWanted),
+    name: ({ route }) => route,
+    key: ({ vhost, route }) => `${vhost}\0${route}`,
+    object: (info) => connectionShape(node, info, statistics.connection(info.id), asked),
+  })
+}
+
+async function listChannels(call: Call, isWanted: (info: ConnectionInfo) => boolean): Promise<Response> {
+  const { name: node } = await call.server.node()
+  const asked = sampleRequest(call.query)
+  const { statistics } = call.server
+  return await list<ChannelInfo>(call, {
+    rows: () => visibleChannels(call, isWanted),
+    name: channelName,
+    key: (info) => `${info.connection.vhost}\0${channelName(info)}`,
+    object: (info) => channelShape(node, info, statistics.channel(info.connection.id, info.number), asked),
+  })
+}
+
+/** Throws ApiError when there is none of that name, and when the user may not do that with it. */
+function connectionOf(call: Call): ConnectionInfo {
+  const name = call.param('connection')
+  for (const info of call.server.clients.connections()) {
+    if (info.route !== name) continue
+    const isAllowed = call.method === 'DELETE' ? isAdministrator(call.user) : isMonitor(call.user)
+    if (!isAllowed && info.user.name !== call.user.name) throw notAuthorised(NOT_YOURS)
+    return info
+  }
+  throw notFound()
+}
+
+async function getConnection(call: Call): Promise<Response> {
+  const info = connectionOf(call)
+  const { name: node } = await call.server.node()
+  return object(
+    call,
+    connectionShape(node, info, call.server.statistics.connection(info.id), sampleRequest(call.query)),
+  )
+}
+
+function reasonIn(call: Call): string {
+  return call.headers.get('x-reason') ?? 'Closed via management plugin'
+}
+
+function closeConnection(call: Call): Response {
+  const { id } = connectionOf(call)
+  call.server.clients.close(id, reasonIn(call))
+  return done()
+}
+
+function closeConnectionsOfUser(call: Call): Response {
+  const name = call.param('username')
+  if (!isAdministrator(call.user) && name !== call.user.name) throw notAuthorised(NOT_YOURS)
+  for (const { id, user } of [...call.server.clients.connections()]) {
+    if (user.name === name) call.server.clients.close(id, reasonIn(call))
+  }
+  return done()
+}
+
+async function getChannel(call: Call): Promise<Response> {
+  const name = call.param('channel')
+  const { name: node } = await call.server.node()
+  for (const info of call.server.clients.channels()) {
+    if (channelName(info) !== name) continue
+    if (!isVisible(call, info.connection)) throw notAuthorised(NOT_YOURS)
+    const counters = call.server.statistics.channel(info.connection.id, info.number)
+    const consumers = await channelConsumers(call, info)
+    const shape = channelShape(node, info, counters, sampleRequest(call.query))
+    return object(call, { ...shape, consumer_details: consumers, deliveries: [], publishes: [] })
+  }
+  throw notFound()
+}
+
+async function channelConsumers(call: Call, info: ChannelInfo): Promise<object[]> {
+  const broker = call.server.virtualHosts.get(info.connection.vhost)
+  const found: object[] = []
+  if (broker === undefined || info.consumers === 0) return found
+  const { name: node, consumerTimeoutMs } = await call.server.node()
+  for (const consumer of broker.inventory.consumers()) {
+    const { origin } = consumer
+    if (origin?.connection !== info.connection.id || origin.channel !== info.number) continue
+    found.push(consumerShape(node, broker.name, consumer, info.connection, consumerTimeoutMs))
+  }
+  return found
+}
+
+/** The consumers of one queue. */
+export async function consumersOf(call: Call, broker: EmbeddedBroker, queue: string): Promise<object[]> {
+  const consumers = broker.consumers(queue)
+  if (consumers.length === 0) return []
+  const { name: node, consumerTimeoutMs } = await call.server.node()
+  const connections = connectionsById(call)
+  return consumers.map((info) =>
+    consumerShape(node, broker.name, info, connectionIn(connections, info), consumerTimeoutMs),
+  )
+}
+
+function connectionsById(call: Call): Map<number, ConnectionInfo> {
+  return new Map(Array.from(call.server.clients.connections(), (info) => [info.id, info]))
+}
+
+function connectionIn(connections: Map<number, ConnectionInfo>, { origin }: ConsumerInfo): ConnectionInfo | undefined {
+  return origin === undefined ? undefined : connections.get(origin.connection)
+}
+
+interface ConsumerRow {
+  readonly vhost: string
+  readonly info: ConsumerInfo
+}
+
+function* consumerRows(brokers: readonly EmbeddedBroker[]): Iterable<ConsumerRow> {
+  for (const broker of brokers) for (const info of broker.inventory.consumers()) yield { vhost: broker.name, info }
+}
+
+async function listConsumers(call: Call): Promise<Response> {
+  const brokers = await call.vhosts()
+  const { name: node, consumerTimeoutMs } = await call.server.node()
+  const connections = connectionsById(call)
+  return await list<ConsumerRow>(call, {
+    rows: () => consumerRows(brokers),
+    name: ({ info }) => info.tag,
+    object: ({ vhost, info }) => consumerShape(node, vhost, info, connectionIn(connections, info), consumerTimeoutMs),
+    isWhole: true,
+  })
+}
+
+const anyone = (): boolean => true
+const ofVhost = (call: Call) => {
+  const { name } = call.vhost()
+  return (info: ConnectionInfo): boolean => info.vhost === name
+}
+const ofUser = (call: Call) => {
+  const name = call.param('username')
+  return (info: ConnectionInfo): boolean => info.user.name === name
+}
+
+export const CLIENT_ROUTES: readonly Route[] = [
+  { path: '/connections', methods: { GET: endpoint('user', (call) => listConnections(call, anyone)) } },
+  {
+    path: '/connections/username/:username',
+    methods: {
+      GET: endpoint('user', (call) => listConnections(call, ofUser(call))),
+      DELETE: endpoint('user', closeConnectionsOfUser),
+    },
+  },
+  {
+    path: '/connections/:connection',
+    methods: { GET: endpoint('user', getConnection), DELETE: endpoint('user', closeConnection) },
+  },
+  {
+    path: '/connections/:connection/channels',
+    methods: {
+      GET: endpoint('user', (call) => {
+        const { id } = connectionOf(call)
+        return listChannels(call, (info) => info.id === id)
+      }),
+    },
+  },
+  {
+    path: '/vhosts/:vhost/connections',
+    methods: { GET: endpoint('visible vhost', (call) => listConnections(call, ofVhost(call))) },
+  },
+  {
+    path: '/vhosts/:vhost/channels',
+    methods: { GET: endpoint('visible vhost', (call) => listChannels(call, ofVhost(call))) },
+  },
+  { path: '/channels', methods: { GET: endpoint('user', (call) => listChannels(call, anyone)) } },
+  { path: '/channels/:channel', methods: { GET: endpoint('user', getChannel) } },
+  { path: '/consumers', methods: { GET: endpoint('user', listConsumers) } },
+  { path: '/consumers/:vhost', methods: { GET: endpoint('visible vhost', listConsumers) } },
+]

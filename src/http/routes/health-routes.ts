@@ -1,0 +1,107 @@
+/** Health checks: 200 when all is well, 503 with what is not. */
+import type { NodeInfo } from '../../embedded/node-info.ts'
+import { json } from '../answers.ts'
+import { badRequest } from '../api-error.ts'
+import type { Call } from '../call.ts'
+import { endpoint, type Route } from '../route.ts'
+
+const OK = { status: 'ok' } as const
+
+function failed(reason: string, details: object): Response {
+  return json({ status: 'failed', reason, ...details }, 503)
+}
+
+async function alarms(call: Call): Promise<Response> {
+  const node = await call.server.node()
+  const resources = [...(node.hasMemoryAlarm ? ['memory'] : []), ...(node.hasDiskAlarm ? ['disk'] : [])]
+  if (resources.length === 0) return json(OK)
+  return failed('resource alarm(s) in effect', {
+    alarms: resources.map((resource) => ({ node: node.name, resource })),
+  })
+}
+
+async function portListener(call: Call): Promise<Response> {
+  const text = call.param('port')
+  if (!/^\d{1,5}$/.test(text)) throw badRequest('Invalid port')
+  const port = Number(text)
+  const { listeners } = await call.server.node()
+  const ports = [...new Set(listeners.map((listener) => listener.port))]
+  if (ports.includes(port)) return json({ ...OK, port })
+  return failed('No active listener', { missing: port, ports })
+}
+
+/** Names that operators use for the same protocol. */
+const PROTOCOLS: Readonly<Record<string, string>> = {
+  amqp091: 'amqp',
+  'amqp0-9-1': 'amqp',
+  'amqp0.9.1': 'amqp',
+  amqps: 'amqp/ssl',
+  management: 'http',
+  prometheus: 'http/prometheus',
+}
+
+async function protocolListener(call: Call): Promise<Response> {
+  const asked = call.param('protocols').split(',')
+  const { listeners } = await call.server.node()
+  const protocols = [...new Set(listeners.map(({ protocol }) => protocol))]
+  const missing = asked.filter((name) => !protocols.includes(PROTOCOLS[name.toLowerCase()] ?? name.toLowerCase()))
+  if (missing.length < asked.length) return json(OK)
+  return failed('No active listener', { missing: asked.length === 1 ? asked[0] : missing, protocols })
+}
+
+const UNITS = new Set(['days', 'weeks', 'months', 'years'])
+
+/** No listener has a certificate that the API knows of. */
+function certificateExpiration(call: Call): Response {
+  if (!/^\d{1,6}$/.test(call.param('within')))
+    throw badRequest(`Invalid expiration: ${call.param('within').slice(0, 20)}`)
+  if (!UNITS.has(call.param('unit'))) throw badRequest(`Time unit not recognised: ${call.param('unit').slice(0, 20)}`)
+  return json(OK)
+}
+
+async function inService(call: Call): Promise<Response> {
+  const { trouble } = await call.server.node()
+  return trouble === undefined ? json(OK) : failed(trouble, {})
+}
+
+function belowConnectionLimit(node: NodeInfo): boolean {
+  return node.filesMax === undefined || node.filesOpen < node.filesMax
+}
+
+async function connectionLimit(call: Call): Promise<Response> {
+  const node = await call.server.node()
+  const details = { limit: node.filesMax ?? 'infinity', connections: node.connections }
+  return belowConnectionLimit(node) ? json({ ...OK, ...details }) : failed('node connection limit is reached', details)
+}
+
+async function aliveness(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  const name = 'aliveness-test'
+  broker.declareQueue(name, { durable: false })
+  broker.publish('', name, 'test_message')
+  await broker.get(name, { noAck: true })
+  return json(OK)
+}
+
+const ok = endpoint('user', () => json(OK))
+const single = endpoint('user', () => json({ ...OK, reason: 'single node cluster' }))
+
+export const HEALTH_ROUTES: readonly Route[] = [
+  { path: '/health/checks/alarms', methods: { GET: endpoint('user', alarms) } },
+  { path: '/health/checks/local-alarms', methods: { GET: endpoint('user', alarms) } },
+  {
+    path: '/health/checks/certificate-expiration/:within/:unit',
+    methods: { GET: endpoint('user', certificateExpiration) },
+  },
+  { path: '/health/checks/port-listener/:port', methods: { GET: endpoint('user', portListener) } },
+  { path: '/health/checks/protocol-listener/:protocols', methods: { GET: endpoint('user', protocolListener) } },
+  { path: '/health/checks/virtual-hosts', methods: { GET: ok } },
+  { path: '/health/checks/node-is-mirror-sync-critical', methods: { GET: single } },
+  { path: '/health/checks/node-is-quorum-critical', methods: { GET: single } },
+  { path: '/health/checks/is-in-service', methods: { GET: endpoint('user', inService) } },
+  { path: '/health/checks/below-node-connection-limit', methods: { GET: endpoint('user', connectionLimit) } },
+  { path: '/health/checks/ready-to-serve-clients', methods: { GET: endpoint('user', inService) } },
+  { path: '/health/checks/metadata-store/initialized', methods: { GET: ok } },
+  { path: '/healthchecks/node', methods: { GET: ok } },
+  { path: '/aliveness-test/:vhost', methods: { GET: endpoint('vhost', aliveness) } },
+]

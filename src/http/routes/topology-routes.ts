@@ -1,0 +1,203 @@
+/** Exchanges, queues and bindings: reading, declaring and deleting. */
+
+import type { PlainTable } from '../../../protocol/field-table-plain.ts'
+import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+import { done, json, object, put } from '../answers.ts'
+import { badRequest, notFound } from '../api-error.ts'
+import { flagIn, integerIn, objectIn, textIn } from '../body.ts'
+import type { Call } from '../call.ts'
+import { type ListSource, list } from '../lists/list.ts'
+import { endpoint, type Route } from '../route.ts'
+import { exclusiveTag, queueDefinition, queueShape, queueWithTotals } from '../shapes/queue-shape.ts'
+import { sampleRequest } from '../shapes/rates.ts'
+import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
+import { consumersOf } from './client-routes.ts'
+
+interface Row {
+  readonly broker: EmbeddedBroker
+  readonly name: string
+}
+
+const keyOf = ({ broker, name }: Row): string => `${broker.name}\0${name}`
+
+function* rowsOf(
+  brokers: readonly EmbeddedBroker[],
+  names: (broker: EmbeddedBroker) => Iterable<string>,
+): Iterable<Row> {
+  for (const broker of brokers) for (const name of names(broker)) yield { broker, name }
+}
+
+// --- queues
+
+async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
+  const brokers = await call.vhosts()
+  const node = (await call.server.node()).name
+  const asked = sampleRequest(call.query)
+  const withoutStats = !isDetailed && call.flag('disable_stats')
+  const definition = call.flag('enable_queue_totals') ? queueWithTotals : queueDefinition
+  const source: ListSource<Row> = {
+    rows: () => rowsOf(brokers, ({ inventory }) => inventory.queueNames()),
+    name: ({ name }) => name,
+    key: keyOf,
+    object: ({ broker, name }) => {
+      const info = broker.queueInfo(name)
+      const place = { vhost: broker.name, node }
+      if (info === undefined) return undefined
+      if (withoutStats) return definition(place, info)
+      return queueShape(place, info, call.server.statistics.queue(broker.name, name), asked)
+    },
+  }
+  return await list(call, source)
+}
+
+async function getQueue(call: Call): Promise<Response> {
+  const broker = call.vhost()
+  const info = broker.queueInfo(call.param('queue')) ?? broker.queueInfo(call.param('queue').replaceAll('+', ' '))
+  if (info === undefined) throw notFound()
+  const place = { vhost: broker.name, node: (await call.server.node()).name }
+  if (call.flag('disable_stats')) {
+    return object(call, (call.flag('enable_queue_totals') ? queueWithTotals : queueDefinition)(place, info))
+  }
+  const counters = call.server.statistics.queue(broker.name, info.name)
+  return object(call, {
+    ...queueShape(place, info, counters, sampleRequest(call.query)),
+    exclusive_consumer_tag: exclusiveTag(broker.consumers(info.name)),
+    consumer_details: await consumersOf(call, broker, info.name),
+    deliveries: [],
+    incoming: [],
+  })
+}
+
+async function putQueue(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  const name = call.param('queue')
+  const body = await call.body()
+  const table = { ...objectIn(body, 'arguments') } as Record<string, unknown>
+  const type = textIn(body, 'type')
+  if (type !== undefined && type !== '' && table['x-queue-type'] === undefined && type !== 'classic')
+    table['x-queue-type'] = type
+  const isNew = broker.queueInfo(name) === undefined
+  broker.declareQueue(name, {
+    durable: flagIn(body, 'durable', true),
+    autoDelete: flagIn(body, 'auto_delete'),
+    arguments: table as PlainTable, // JSON is one
+  })
+  await broker.whenDurable()
+  return put(isNew)
+}
+
+async function deleteQueue(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  const name = call.param('queue')
+  if (broker.queueInfo(name) === undefined) throw notFound()
+  broker.deleteQueue(name, { ifEmpty: call.flag('if-empty'), ifUnused: call.flag('if-unused') })
+  await broker.whenDurable()
+  return done()
+}
+
+async function purgeQueue(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  if (broker.queueInfo(call.param('queue')) === undefined) throw notFound()
+  broker.purgeQueue(call.param('queue'))
+  await broker.whenDurable()
+  return done()
+}
+
+/** Of RabbitMQ's actions on mirrored queues there is none left; these are our own. */
+async function actOnQueue(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  const name = call.param('queue')
+  if (broker.queueInfo(name) === undefined) throw notFound()
+  const body = await call.body()
+  const action = textIn(body, 'action')
+  if (action === 'pause') broker.pauseQueue(name)
+  else if (action === 'resume') broker.resumeQueue(name)
+  else if (action === 'move') {
+    const count = integerIn(body, 'count')
+    const target = textIn(body, 'to')
+    if (target === undefined) throw badRequest('[{key_missing,to}]')
+    return json({ moved: await broker.moveMessages(name, target, count === undefined ? {} : { count }) })
+  } else if (action !== 'sync' && action !== 'cancel_sync')
+    throw badRequest(`unknown action ${String(action).slice(0, 64)}`)
+  await broker.whenDurable()
+  return done()
+}
+
+// --- exchanges
+
+async function listExchanges(call: Call): Promise<Response> {
+  const brokers = await call.vhosts()
+  const asked = sampleRequest(call.query)
+  const withoutStats = call.flag('disable_stats')
+  return await list<Row>(call, {
+    rows: () => rowsOf(brokers, ({ inventory }) => inventory.exchangeNames()),
+    name: ({ name }) => name,
+    key: keyOf,
+    object: ({ broker, name }) => {
+      const info = broker.exchangeInfo(name)
+      if (info === undefined) return undefined
+      if (withoutStats) return exchangeDefinition(broker.name, info)
+      return exchangeShape(broker.name, info, call.server.statistics.exchange(broker.name, name), asked)
+    },
+  })
+}
+
+function getExchange(call: Call): Response {
+  const broker = call.vhost()
+  const info = broker.exchangeInfo(call.param('exchange'))
+  if (info === undefined) throw notFound()
+  if (call.flag('disable_stats')) return object(call, exchangeDefinition(broker.name, info))
+  const counters = call.server.statistics.exchange(broker.name, info.name)
+  const shape = exchangeShape(broker.name, info, counters, sampleRequest(call.query))
+  return object(call, { ...shape, incoming: [], outgoing: [] })
+}
+
+async function putExchange(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  const name = call.param('exchange')
+  const body = await call.body()
+  const isNew = broker.exchangeInfo(name) === undefined
+  broker.declareExchange(name, textIn(body, 'type') ?? 'direct', {
+    durable: flagIn(body, 'durable', true),
+    autoDelete: flagIn(body, 'auto_delete'),
+    internal: flagIn(body, 'internal'),
+    arguments: objectIn(body, 'arguments') as PlainTable, // JSON is one
+  })
+  await broker.whenDurable()
+  return put(isNew)
+}
+
+async function deleteExchange(call: Call): Promise<Response> {
+  const broker = call.vhostAsUser()
+  const name = call.param('exchange')
+  if (broker.exchangeInfo(name) === undefined) throw notFound()
+  broker.deleteExchange(name, { ifUnused: call.flag('if-unused') })
+  await broker.whenDurable()
+  return done()
+}
+
+export const TOPOLOGY_ROUTES: readonly Route[] = [
+  { path: '/queues', methods: { GET: endpoint('user', (call) => listQueues(call, false)) } },
+  { path: '/queues/detailed', methods: { GET: endpoint('user', (call) => listQueues(call, true)) } },
+  { path: '/queues/:vhost', methods: { GET: endpoint('visible vhost', (call) => listQueues(call, false)) } },
+  {
+    path: '/queues/:vhost/:queue',
+    methods: {
+      GET: endpoint('vhost', getQueue),
+      PUT: endpoint('vhost', putQueue),
+      DELETE: endpoint('vhost', deleteQueue),
+    },
+  },
+  { path: '/queues/:vhost/:queue/contents', methods: { DELETE: endpoint('vhost', purgeQueue) } },
+  { path: '/queues/:vhost/:queue/actions', methods: { POST: endpoint('vhost', actOnQueue) } },
+  { path: '/exchanges', methods: { GET: endpoint('user', listExchanges) } },
+  { path: '/exchanges/:vhost', methods: { GET: endpoint('visible vhost', listExchanges) } },
+  {
+    path: '/exchanges/:vhost/:exchange',
+    methods: {
+      GET: endpoint('vhost', getExchange),
+      PUT: endpoint('vhost', putExchange),
+      DELETE: endpoint('vhost', deleteExchange),
+    },
+  },
+]

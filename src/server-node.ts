@@ -1,0 +1,83 @@
+/** What a server tells of itself and of its process: `Server.node`. */
+import { readdir, statfs } from 'node:fs/promises'
+import { availableParallelism, hostname } from 'node:os'
+import type { Storage } from '../storage/storage.ts'
+import type { Broker } from './broker/broker.ts'
+import type { NodeInfo } from './embedded/node-info.ts'
+import { openFilesMax } from './lib/open-files.ts'
+import { leveretVersion } from './lib/version.ts'
+
+/** What is asked of the system counts for so long. */
+const FRESH_MS = 1000
+
+export interface NodeSources {
+  readonly core: Broker
+  readonly storage: Storage
+  readonly uptimeMs: () => number
+  readonly nowMs: () => number
+  readonly listeners: () => NodeInfo['listeners']
+  readonly mechanisms: readonly string[]
+  readonly consumerTimeoutMs: number
+}
+
+interface SystemFacts {
+  readonly diskFreeBytes: number | undefined
+  readonly filesOpen: number
+  readonly filesMax: number | undefined
+}
+
+export class NodeFacts {
+  readonly #sources: NodeSources
+  #system: Promise<SystemFacts> | undefined
+  #askedAtMs = 0
+
+  constructor(sources: NodeSources) {
+    this.#sources = sources
+  }
+
+  async info(): Promise<NodeInfo> {
+    const { core, storage, uptimeMs, listeners, mechanisms, consumerTimeoutMs } = this.#sources
+    const { trouble } = storage.journal
+    const { connections, channels } = core.clientCounts
+    return {
+      name: `leveret@${hostname()}`,
+      version: leveretVersion(),
+      uptimeMs: uptimeMs(),
+      pid: process.pid,
+      processors: availableParallelism(),
+      memoryUsedBytes: core.memory.usedBytes,
+      memoryLimitBytes: core.memory.limitBytes,
+      hasMemoryAlarm: core.memory.isActive,
+      diskLimitBytes: storage.disk?.freeBytesMin ?? 0,
+      hasDiskAlarm: trouble !== undefined,
+      trouble,
+      connections,
+      channels,
+      listeners: listeners(),
+      mechanisms,
+      consumerTimeoutMs,
+      storage: storage.kind,
+      ...(await this.#systemFacts()),
+    }
+  }
+
+  #systemFacts(): Promise<SystemFacts> {
+    const { nowMs, storage } = this.#sources
+    if (this.#system === undefined || nowMs() - this.#askedAtMs > FRESH_MS) {
+      this.#askedAtMs = nowMs()
+      this.#system = askSystem(storage.disk?.folder)
+    }
+    return this.#system
+  }
+}
+
+/** Where the system does not say, nothing is told. */
+async function askSystem(folder: string | undefined): Promise<SystemFacts> {
+  const free = folder === undefined ? undefined : await statfs(folder).catch(() => undefined)
+  const files = await readdir('/dev/fd').catch(() => [])
+  return {
+    diskFreeBytes: free === undefined ? undefined : free.bavail * free.bsize,
+    filesOpen: files.length,
+    filesMax: openFilesMax(),
+  }
+}

@@ -1,0 +1,164 @@
+// Clients that are slow, greedy or many harm nobody.
+import { once } from 'node:events'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { connect } from 'amqplib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ApiClient } from './api-client.ts'
+
+let api: ApiClient
+
+beforeAll(async () => {
+  api = await ApiClient.start({ passwordHashing: 'sha256', loginFailuresMax: 0 })
+})
+
+afterAll(() => api.stop())
+
+const GUEST = `authorization: Basic ${Buffer.from('guest:guest').toString('base64')}\r\n`
+
+async function open(): Promise<Socket> {
+  const { hostname, port } = new URL(api.url)
+  const socket = connectSocket(Number(port), hostname)
+  await once(socket, 'connect')
+  return socket
+}
+
+async function read(socket: Socket, until: (text: string) => boolean): Promise<string> {
+  let text = ''
+  for await (const chunk of socket) {
+    text += String(chunk)
+    if (until(text)) break
+  }
+  return text
+}
+
+async function expectServing(): Promise<void> {
+  expect((await api.get('/overview')).status).toBe(200)
+  const connection = await connect(api.started.url)
+  await connection.close()
+}
+
+describe('the management API', () => {
+  test('stops reading a body that is too large, whatever its length says', async () => {
+    const large = await api.put('/queues/%2F/x', undefined, { raw: Buffer.alloc(21 * 1024 * 1024, 32) })
+    expect(large.body).toEqual({ error: 'bad_request', reason: 'Exceeded HTTP request body size limit' })
+    await expectServing()
+  })
+
+  test('reads no body of those who have not logged in', async () => {
+    const socket = await open()
+    socket.write('PUT /api/queues/%2F/x HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n')
+    expect(await read(socket, (text) => text.includes('Not_Authorized'))).toContain('401 Unauthorized')
+    socket.destroy()
+    await expectServing()
+  })
+
+  test('serves others while bodies come byte by byte', async () => {
+    const sockets = await Promise.all(Array.from({ length: 50 }, open))
+    for (const socket of sockets) {
+      socket.write(`PUT /api/queues/%2F/slow HTTP/1.1\r\nhost: x\r\n${GUEST}content-length: 100\r\n\r\n{`)
+    }
+    await expectServing()
+    for (const socket of sockets) socket.destroy()
+    await expectServing()
+  })
+
+  test('answers requests that come in one piece, in their order', async () => {
+    const socket = await open()
+    const paths = ['/api/cluster-name', '/api/whoami', '/api/nothing', '/api/vhosts']
+    socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n${GUEST}\r\n`).join(''))
+    const text = await read(socket, (soFar) => soFar.includes('cluster_state'))
+    const places = ['"name":"leveret@', 'is_internal_user', 'Object Not Found', 'cluster_state'].map((part) =>
+      text.indexOf(part),
+    )
+    expect(places.every((place) => place >= 0)).toBe(true)
+    expect(places).toEqual([...places].sort((a, b) => a - b))
+    socket.destroy()
+  })
+
+  test('survives requests that are none', async () => {
+    for (const text of [
+      '\0\0\0\0',
+      'AMQP\0\0\x09\x01',
+      'GET\r\n\r\n',
+      `GET /api/${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`,
+      'GET http://[ HTTP/1.1\r\nhost: x\r\n\r\n',
+    ]) {
+      const socket = await open()
+      socket.on('error', () => {})
+      socket.resume()
+      socket.write(text, 'latin1')
+      socket.end()
+      await once(socket, 'close')
+    }
+    await expectServing()
+  })
+
+  test('serves through a flood of wrong passwords and of requests', async () => {
+    const wrong = Array.from({ length: 500 }, (_, at) => api.get('/overview', { login: `user${at}:wrong` }))
+    expect(new Set((await Promise.all(wrong)).map(({ status }) => status))).toEqual(new Set([401]))
+    const many = Array.from({ length: 500 }, () => api.get('/queues'))
+    expect(new Set((await Promise.all(many)).map(({ status }) => status))).toEqual(new Set([200]))
+    await expectServing()
+  })
+
+  test('takes names for names, whatever is in them', async () => {
+    for (const name of [
+      '<script>',
+      '"quoted"',
+      "o'clock",
+      '../../etc',
+      '\u0001\u0002',
+      '__proto__',
+      'constructor',
+      '{{x}}',
+      '𝄞'.repeat(50),
+    ]) {
+      const path = `/queues/%2F/${encodeURIComponent(name)}`
+      expect([name, (await api.put(path)).status]).toEqual([name, 201])
+      expect((await api.get(path)).body.name).toBe(name)
+      expect((await api.get('/queues?columns=name')).headers.get('content-type')).toBe('application/json')
+      await api.delete(path)
+    }
+    expect((await api.put(`/queues/%2F/${'x'.repeat(256)}`)).status).toBe(400)
+    expect(
+      (await api.put('/queues/%2F/deep', undefined, { raw: `{"arguments":${'{"a":'.repeat(100)}1${'}'.repeat(101)}` }))
+        .status,
+    ).toBe(400)
+  })
+
+  test('allows no other origin, unless it was told to, and no page to frame it', async () => {
+    const reply = await api.get('/overview', { headers: { origin: 'https://evil.example' } })
+    expect(reply.headers.get('access-control-allow-origin')).toBeNull()
+    expect(reply.headers.get('x-frame-options')).toBe('DENY')
+    expect(
+      (
+        await api.request('OPTIONS', '/overview', undefined, { login: '', headers: { origin: 'https://evil.example' } })
+      ).headers.get('access-control-allow-methods'),
+    ).toBeNull()
+    const { url } = await api.started.server.http.listenManagement({
+      port: 0,
+      pathPrefix: '/broker',
+      allowOrigins: ['https://good.example'],
+    })
+    const headers = {
+      authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}`,
+      origin: 'https://good.example',
+    }
+    const response = await fetch(`${url}/api/overview`, { headers })
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+      200,
+      'https://good.example',
+    ])
+    expect((await fetch(url.replace('/broker', '/api/overview'), { headers })).status).toBe(404)
+  })
+
+  test('refuses options that make no sense', async () => {
+    await expect(api.started.server.http.listenManagement({ port: -1 })).rejects.toThrow(RangeError)
+    await expect(api.started.server.http.listenManagement({ pathPrefix: 'rabbitmq' })).rejects.toThrow(TypeError)
+    await expect(
+      api.started.server.http.listenManagement({ port: Number(new URL(api.url).port) }),
+    ).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    })
+  })
+})

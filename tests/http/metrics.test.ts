@@ -1,0 +1,142 @@
+import { connect } from 'amqplib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestBroker, type TestBroker } from '../../src/testing.ts'
+
+let started: TestBroker
+let url: string
+
+beforeAll(async () => {
+  started = await startTestBroker()
+  url = (await started.server.http.listenMetrics({ port: 0 })).url
+  const { broker } = started
+  broker.createVhost('v').declareQueue('other')
+  broker.declareQueue('a"b\\')
+  broker.declareQueue('quorum', { arguments: { 'x-queue-type': 'quorum' } })
+  const connection = await connect(started.url)
+  const channel = await connection.createConfirmChannel()
+  channel.sendToQueue('quorum', Buffer.from('x'))
+  channel.publish('', 'nowhere', Buffer.from('x'))
+  await channel.waitForConfirms()
+  await channel.get('quorum')
+})
+
+afterAll(() => started.stop())
+
+async function series(path = ''): Promise<Map<string, number>> {
+  const response = await fetch(`${url}${path}`)
+  expect([response.status, response.headers.get('content-type')]).toEqual([
+    200,
+    'text/plain; version=0.0.4; charset=utf-8',
+  ])
+  const found = new Map<string, number>()
+  for (const line of (await response.text()).split('\n')) {
+    if (line === '' || line.startsWith('#')) continue
+    const [, name = '', value = ''] = /^(.*) (\S+)$/.exec(line) ?? []
+    expect([line, /^[a-z_]+(?:\{.*\})?$/.test(name), found.has(name)]).toEqual([line, true, false])
+    found.set(name, Number(value.replace('+Inf', 'Infinity')))
+  }
+  return found
+}
+
+/** What RabbitMQ's Overview dashboard (10991) reads of a server without plugins, but for sizes of messages. */
+const OF_DASHBOARD = [
+  'rabbitmq_erlang_uptime_seconds',
+  'rabbitmq_queue_messages_ready',
+  'rabbitmq_queue_messages_unacked',
+  'rabbitmq_connections',
+  'rabbitmq_channels',
+  'rabbitmq_queues',
+  'rabbitmq_consumers',
+  'rabbitmq_connections_opened_total',
+  'rabbitmq_connections_closed_total',
+  'rabbitmq_channels_opened_total',
+  'rabbitmq_channels_closed_total',
+  'rabbitmq_queues_declared_total',
+  'rabbitmq_queues_created_total',
+  'rabbitmq_queues_deleted_total',
+  'rabbitmq_process_resident_memory_bytes',
+  'rabbitmq_resident_memory_limit_bytes',
+  'rabbitmq_disk_space_available_bytes',
+  'rabbitmq_disk_space_available_limit_bytes',
+  'rabbitmq_process_open_fds',
+  'rabbitmq_process_max_fds',
+  'rabbitmq_global_publishers{protocol="amqp091"}',
+  'rabbitmq_global_consumers{protocol="amqp091"}',
+  ...['received', 'received_confirm', 'routed', 'confirmed', 'unroutable_dropped', 'unroutable_returned'].map(
+    (name) => `rabbitmq_global_messages_${name}_total{protocol="amqp091"}`,
+  ),
+  ...[
+    'delivered',
+    'delivered_consume_auto_ack',
+    'delivered_consume_manual_ack',
+    'delivered_get_auto_ack',
+    'delivered_get_manual_ack',
+    'get_empty',
+    'redelivered',
+    'acknowledged',
+  ].flatMap((name) =>
+    ['classic', 'quorum'].map(
+      (type) => `rabbitmq_global_messages_${name}_total{protocol="amqp091",queue_type="rabbit_${type}_queue"}`,
+    ),
+  ),
+]
+
+describe('metrics', () => {
+  test('of all objects together have what the dashboard reads', async () => {
+    const found = await series()
+    expect(OF_DASHBOARD.filter((name) => !found.has(name))).toEqual([])
+    const identity = [...found.keys()].filter((name) => name.startsWith('rabbitmq_identity_info{'))
+    expect(identity).toHaveLength(1)
+    expect(identity[0]).toContain('rabbitmq_endpoint="aggregated"')
+    expect(identity[0]).toMatch(/rabbitmq_node="leveret@/)
+    expect(found.get('rabbitmq_queues')).toBe(3)
+    expect(found.get('rabbitmq_queue_messages_unacked')).toBe(1)
+    expect(found.get('rabbitmq_global_messages_received_total{protocol="amqp091"}')).toBe(2)
+    expect(found.get('rabbitmq_global_messages_unroutable_dropped_total{protocol="amqp091"}')).toBe(1)
+    const got =
+      'rabbitmq_global_messages_delivered_get_manual_ack_total{protocol="amqp091",queue_type="rabbit_quorum_queue"}'
+    expect(found.get(got)).toBe(1)
+    expect(found.get('rabbitmq_channel_messages_published_total')).toBe(2)
+    expect(found.get('rabbitmq_connections')).toBe(1)
+  })
+
+  test('of each object name it', async () => {
+    const found = await series('/per-object')
+    expect(found.get('rabbitmq_queue_messages_unacked{vhost="/",queue="quorum"}')).toBe(1)
+    expect(found.get('rabbitmq_queue_messages{vhost="v",queue="other"}')).toBe(0)
+    expect(found.get('rabbitmq_queue_messages{vhost="/",queue="a\\"b\\\\"}')).toBe(0)
+    expect(
+      [...found.keys()].some((name) => /^rabbitmq_channel_messages_published_total\{channel=".*\(1\)"/.test(name)),
+    ).toBe(true)
+  })
+
+  test('in detail are those that are asked for, of the virtual hosts that are asked for', async () => {
+    const names = async (path: string) =>
+      [...(await series(path)).keys()].filter((name) => name.startsWith('rabbitmq_detailed_'))
+    expect(await names('/detailed')).toEqual([])
+    expect(await names('/detailed?family=queue_consumer_count&vhost=v')).toEqual([
+      'rabbitmq_detailed_queue_consumers{vhost="v",queue="other"}',
+    ])
+    const both = await names('/detailed?family=queue_coarse_metrics&family=channel_metrics')
+    expect(both).toContain('rabbitmq_detailed_queue_messages_ready{vhost="/",queue="quorum"}')
+    expect(both.some((name) => name.startsWith('rabbitmq_detailed_channel_consumers{'))).toBe(true)
+    expect(await names('/detailed?family=channel_metrics&vhost=v')).toEqual([])
+  })
+
+  test('count on when what they counted is gone', async () => {
+    const name = 'rabbitmq_global_messages_routed_total{protocol="amqp091"}'
+    const before = (await series()).get(name) ?? 0
+    expect(before).toBeGreaterThan(0)
+    started.broker.deleteQueue('quorum')
+    await started.closeConnections()
+    const after = await series()
+    expect(after.get(name)).toBe(before)
+    expect(after.get('rabbitmq_global_messages_received_total{protocol="amqp091"}')).toBe(2)
+    expect(after.get('rabbitmq_connections')).toBe(0)
+    expect(after.get('rabbitmq_connections_closed_total')).toBe(1)
+  })
+
+  test('are at no other path', async () => {
+    expect((await fetch(url.replace('/metrics', '/other'))).status).toBe(404)
+  })
+})
