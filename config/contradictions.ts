@@ -4,7 +4,7 @@ import type { Config } from './options.ts'
 export function contradictions(config: Config): string[] {
   const { tlsCert, tlsKey, tlsCa, tlsPort, tlsListeners, tlsVerify, tlsFailIfNoPeerCert, proxyProtocol } = config
   const errors: string[] = []
-  const wantsTls = tlsListeners.length > 0 || typeof tlsPort === 'number'
+  const wantsTls = tlsListeners.length > 0 || typeof tlsPort === 'number' || config.wssPort !== 'none'
   if ((tlsCert === undefined) !== (tlsKey === undefined)) errors.push('--tls-cert and --tls-key go together')
   else if (wantsTls && tlsCert === undefined) errors.push('a listener with TLS needs --tls-cert and --tls-key')
   if (tlsVerify === 'verify_peer' && tlsCa === undefined)
@@ -17,7 +17,9 @@ export function contradictions(config: Config): string[] {
   return errors
 }
 
-function listensAnywhere({ port, tcpListeners, unixSocket, tlsPort, tlsListeners, tlsCert }: Config): boolean {
+function listensAnywhere(config: Config): boolean {
+  const { port, tcpListeners, unixSocket, tlsPort, tlsListeners, tlsCert, wsPort, wssPort } = config
+  if (wsPort !== 'none' || wssPort !== 'none') return true
   const listensForTls = tlsListeners.length > 0 || (tlsPort !== 'none' && tlsCert !== undefined)
   return port !== 'none' || tcpListeners.length > 0 || unixSocket !== undefined || listensForTls
 }

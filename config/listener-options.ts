@@ -7,6 +7,7 @@ import {
   type ListenPlace,
   networkList,
   noneOr,
+  originList,
   type TlsHostFiles,
   tlsHostList,
 } from './listener-parsers.ts'
@@ -43,6 +44,19 @@ export const LISTENER_OPTIONS = {
     group: 'Network',
     defaultText: '660',
   }),
+  wsPort: option<number | 'none'>(
+    'none',
+    aPort,
+    'port for AMQP over WebSockets on the address of --bind, such as 15678',
+    {
+      group: 'Network',
+      fileKeys: ['web_amqp.tcp.port'],
+    },
+  ),
+  wsOrigins: option<readonly string[]>([], originList(), 'origins of web pages that may connect by WebSocket', {
+    group: 'Network',
+    defaultText: 'none',
+  }),
   proxyProtocol: option(false, boolean(), 'clients come through proxies, which say in a PROXY header who they are', {
     group: 'Network',
     isSwitch: true,
@@ -66,6 +80,12 @@ export const TLS_OPTIONS = {
     group: 'TLS',
     defaultText: 'none',
   }),
+  wssPort: option<number | 'none'>(
+    'none',
+    aPort,
+    'port for AMQP over WebSockets with TLS on the address of --bind, such as 15677',
+    { group: 'TLS', fileKeys: ['web_amqp.ssl.port'] },
+  ),
   tlsCert: option<string | undefined>(undefined, aPath, 'file with the certificate, in PEM', {
     group: 'TLS',
     defaultText: 'none',

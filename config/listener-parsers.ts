@@ -1,5 +1,6 @@
 // Parsers for where the broker listens, and for TLS.
 import { isNetwork } from '../src/lib/networks.ts'
+import { isOrigin } from '../src/lib/origins.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
 import type { Parser } from './parsers.ts'
 
@@ -39,6 +40,13 @@ export function addressList(): Parser<readonly ListenPlace[]> {
 export function networkList(): Parser<readonly string[]> {
   return listOf('networks such as 10.0.0.0/8, addresses, or unix for Unix sockets, separated by commas', (value) =>
     isNetwork(value) ? value : undefined,
+  )
+}
+
+/** Origins of web pages, as browsers write them. */
+export function originList(): Parser<readonly string[]> {
+  return listOf('origins such as https://app.example, separated by commas', (value) =>
+    isOrigin(value) ? value : undefined,
   )
 }
 

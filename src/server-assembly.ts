@@ -52,6 +52,8 @@ export interface ServerParts {
   readonly listeners: readonly ListenOptions[] | undefined
   readonly tls: TlsOptions | undefined
   readonly proxies: Networks | undefined
+  /** Web pages of these origins may connect by WebSocket. */
+  readonly origins: readonly string[]
 }
 
 /** When code in the process may use the server. Both throw Error. */
@@ -191,7 +193,7 @@ export class ServerAssembly {
     )
   }
 
-  #makeListeners({ config, tls, proxies }: ServerParts, clock: Clock): Listeners {
+  #makeListeners({ config, tls, proxies, origins }: ServerParts, clock: Clock): Listeners {
     return new Listeners({
       logger: this.logger,
       rareLines: this.rareLines,
@@ -201,6 +203,8 @@ export class ServerAssembly {
       waitingMax: { inAll: config.loginSocketsMax, perAddress: config.loginSocketsPerAddressMax },
       tls,
       proxies,
+      origins,
+      frameMaxBytes: config.frameMaxBytes,
       amqp: (arrival) => this.connections.accept(arrival),
     })
   }

@@ -25,7 +25,7 @@ import { MECHANISM_NAMES } from './lib/mechanism-names.ts'
 import type { Networks } from './lib/networks.ts'
 import { processMemoryBytes } from './lib/process-memory.ts'
 import { type ListenOptions, PROTOCOLS } from './listeners/listen-options.ts'
-import { checkListeners, checkTls, proxyNetworks } from './listeners/option-checks.ts'
+import { checkListeners, checkTls, proxyNetworks, webOrigins } from './listeners/option-checks.ts'
 import type { TlsOptions } from './listeners/tls-options.ts'
 import { Server } from './server.ts'
 import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
@@ -42,6 +42,7 @@ export class ServerBuilder {
   #listeners: readonly ListenOptions[] | undefined
   #tls: TlsOptions | undefined
   #proxies: Networks | undefined
+  #origins: readonly string[] = []
 
   /** Adds to what was configured before. Throws TypeError, with the nearest name, for a setting that there is not. */
   withConfig(config: Partial<ServerConfig>): this {
@@ -83,6 +84,15 @@ export class ServerBuilder {
    */
   withProxyProtocol(options: { readonly networks: readonly string[] }): this {
     this.#proxies = proxyNetworks(options)
+    return this
+  }
+
+  /**
+   * Web pages of these origins (`https://app.example`) may connect to the listeners for WebSockets; by default those of none. Clients that
+   * are no browsers are not concerned. Throws TypeError or RangeError.
+   */
+  withWebSocket(options: { readonly origins: readonly string[] }): this {
+    this.#origins = webOrigins(options)
     return this
   }
 
@@ -145,6 +155,7 @@ export class ServerBuilder {
       listeners: this.#listeners,
       tls: this.#tls,
       proxies: this.#proxies,
+      origins: this.#origins,
     })
   }
 }

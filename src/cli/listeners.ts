@@ -19,6 +19,8 @@ export function listenersOf(config: Config): ListenOptions[] {
     ...on('amqp', [...at(port), ...tcpListeners]),
     ...(unixSocket === undefined ? [] : [{ protocol: 'amqp', path: unixSocket, mode: unixSocketMode } as const]),
     ...on('amqps', [...at(tlsPort), ...tlsListeners]),
+    ...on('ws', at(config.wsPort)),
+    ...on('wss', at(config.wssPort)),
   ]
 }
 
@@ -26,6 +28,7 @@ export function withListeners(builder: ServerBuilder, config: Config): void {
   builder.withListeners(listenersOf(config))
   const tls = tlsOf(config)
   if (tls !== undefined) builder.withTls(tls)
+  builder.withWebSocket({ origins: config.wsOrigins })
   if (config.proxyProtocol) builder.withProxyProtocol({ networks: config.proxyNetworks })
 }
 

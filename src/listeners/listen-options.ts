@@ -1,15 +1,17 @@
 /** Where a server listens, and what it speaks there. */
 
-/** `amqps` is AMQP over TLS. */
-export type ListenProtocol = 'amqp' | 'amqps'
+/** `amqps` is AMQP over TLS, `ws` AMQP over WebSockets, and `wss` that over TLS. */
+export type ListenProtocol = 'amqp' | 'amqps' | 'ws' | 'wss'
 
 /** How each protocol begins, and who speaks it. */
 export const PROTOCOLS: Readonly<Record<ListenProtocol, { readonly isSecure: boolean; readonly speaker: Speaker }>> = {
   amqp: { isSecure: false, speaker: 'amqp' },
   amqps: { isSecure: true, speaker: 'amqp' },
+  ws: { isSecure: false, speaker: 'web' },
+  wss: { isSecure: true, speaker: 'web' },
 }
 
-export type Speaker = 'amqp'
+export type Speaker = 'amqp' | 'web'
 
 export interface ListenOptions {
   /** As the log and `server.addresses` call it. Default: its protocol, numbered from the second one on (`amqp`, `amqp-2`). */

@@ -13,6 +13,7 @@ import { tlsPaths } from './tls-files.ts'
 import { TLS_HANDSHAKE_TIMEOUT_MS, type TlsOptions } from './tls-options.ts'
 import { TlsWatch } from './tls-watch.ts'
 import { WaitingSockets, type WaitingSocketsMax } from './waiting-sockets.ts'
+import { WebDoor } from './web-door.ts'
 
 export interface ListenersContext {
   readonly logger: Logger
@@ -30,6 +31,9 @@ export interface ListenersContext {
   readonly tls: TlsOptions | undefined
   /** Networks whose clients come through a proxy that says who they are. */
   readonly proxies: Networks | undefined
+  readonly frameMaxBytes: number
+  /** Web pages of these origins may connect. */
+  readonly origins: readonly string[]
   /** Takes the clients that speak AMQP. */
   readonly amqp: (arrival: Arrival) => void
 }
@@ -39,18 +43,20 @@ export class Listeners implements ListenerEvents {
   readonly #context: ListenersContext
   readonly #listeners: Listener[] = []
   readonly #entrance: Entrance
+  readonly #web: WebDoor
   #tls: TlsDoor | undefined
   #tlsWatch: TlsWatch | undefined
 
   constructor(context: ListenersContext) {
     this.#context = context
+    this.#web = new WebDoor(context)
     this.#entrance = new Entrance({
       ...context,
       sockets: this.sockets,
       waiting: new WaitingSockets(context.waitingMax),
       entryTimeoutMs: Math.min(context.tls?.handshakeTimeoutMs ?? TLS_HANDSHAKE_TIMEOUT_MS, context.handshakeTimeoutMs),
       tls: () => this.#tls,
-      speakers: { amqp: context.amqp },
+      speakers: { amqp: context.amqp, web: (arrival) => this.#web.enter(arrival) },
     })
   }
 
@@ -96,6 +102,7 @@ export class Listeners implements ListenerEvents {
   async stop(): Promise<void> {
     this.#tlsWatch?.stop()
     this.#entrance.close()
+    this.#web.close()
     const closed = this.#listeners.map((listener) => listener.close())
     this.#listeners.length = 0
     // Clients keep `close` from resolving; the addresses are free at once.

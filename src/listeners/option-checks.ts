@@ -1,6 +1,7 @@
 /** Looks at what a program says of listeners, TLS and proxies. TypeError and RangeError name what is wrong. */
 import { aBoolean, type Check, type Checks, notA, requireOptions, text, texts, wholeNumber } from '../lib/checks.ts'
 import { Networks } from '../lib/networks.ts'
+import { isOrigin } from '../lib/origins.ts'
 import { type ListenOptions, PROTOCOLS } from './listen-options.ts'
 import type { TlsHost, TlsOptions } from './tls-options.ts'
 
@@ -74,6 +75,14 @@ export function checkTls(tls: unknown): asserts tls is TlsOptions {
 export function proxyNetworks(options: { readonly networks: readonly string[] }): Networks {
   requireOptions('withProxyProtocol', options, { networks: texts }, ['networks'])
   return new Networks(options.networks)
+}
+
+/** Throws TypeError or RangeError. */
+export function webOrigins(options: { readonly origins: readonly string[] }): readonly string[] {
+  requireOptions('withWebSocket', options, { origins: texts }, ['origins'])
+  const wrong = options.origins.find((origin) => !isOrigin(origin))
+  if (wrong !== undefined) throw new RangeError(`'${wrong}' is no origin: write https://app.example`)
+  return options.origins
 }
 
 function oneOf(names: readonly string[]): Check {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { PROXY_HEADER_BYTES_MAX, type ProxySource, parseProxyHeader } from './proxy-header.ts'
 
 export interface ProxyReading {
-  /** `rest`: what was read behind the header. The socket is not read from any more. */
+  /** `rest`: what was read behind the header. What comes next is for the part that reads the socket from now on. */
   readonly found: (source: ProxySource, rest: Buffer) => void
   readonly malformed: () => void
 }
@@ -17,23 +17,8 @@ export function readProxyHeader(socket: Socket, { found, malformed }: ProxyReadi
     const header = parseProxyHeader(bytes)
     if (header.state === 'incomplete' && bytes.length < PROXY_HEADER_BYTES_MAX) return
     socket.off('readable', look)
-    if (header.state === 'complete') {
-      stopReading(socket)
-      found(header.source, bytes.subarray(header.bytes))
-    } else malformed()
+    if (header.state === 'complete') found(header.source, bytes.subarray(header.bytes))
+    else malformed()
   }
   socket.on('readable', look)
-}
-
-/** The part of a socket that is not public and has been there since Node 12: what reads from the system. */
-interface SocketWithHandle {
-  readonly _handle: { reading: boolean; readStop(): void } | null
-}
-
-/** What the system has for the socket stays there, for the part that reads it next. */
-function stopReading(socket: Socket): void {
-  const handle = (socket as unknown as SocketWithHandle)._handle
-  if (handle === null) return
-  handle.reading = false
-  handle.readStop()
 }
