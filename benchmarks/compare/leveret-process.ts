@@ -40,11 +40,16 @@ export class LeveretProcess {
     this.url = `amqp://guest:guest@127.0.0.1:${port}/`
   }
 
-  /** Keeps everything in memory, or with a folder durably in there, synced before each confirm. `program` is another build. */
-  static async start(pins: boolean, folder?: string, program = LEVERET): Promise<LeveretProcess> {
+  /** Keeps everything in memory, or with a folder durably in there, synced before each confirm. `program` is another build, `more` further options. */
+  static async start(
+    pins: boolean,
+    folder?: string,
+    program = LEVERET,
+    more: readonly string[] = [],
+  ): Promise<LeveretProcess> {
     const storage = folder === undefined ? ['memory'] : ['leveldb', '--data-dir', folder, '--durability', 'sync']
     const args = ['serve', '--port', '0', '--bind', '127.0.0.1', '--log-format', 'json', '--log-level', 'info']
-    const command = [process.execPath, program, ...args, '--storage', ...storage]
+    const command = [process.execPath, program, ...args, '--storage', ...storage, ...more]
     const startedAtMs = performance.now()
     const child = startChild(pinned(BROKER_PROCESSOR, command, pins), ['ignore', 'pipe', 'inherit'])
     const log = await startLog(child)

@@ -1,3 +1,4 @@
+import { addressText } from '../lib/peer.ts'
 import { PerfError } from './perf-error.ts'
 
 /** Where a broker is and how to log in to it. */
@@ -7,11 +8,13 @@ export interface BrokerUri {
   readonly user: string
   readonly password: string
   readonly vhost: string
+  /** Over TLS. */
+  readonly isEncrypted: boolean
 }
 
-const DEFAULT_PORT = 5672
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'amqp:': 5672, 'amqps:': 5671 }
 
-/** Reads `amqp://user:password@host:port/vhost`; everything behind `amqp://` may be left out. */
+/** Reads `amqp://user:password@host:port/vhost`; everything behind `amqp://` may be left out. `amqps://` is over TLS. */
 export function parseBrokerUri(text: string): BrokerUri {
   let url: URL
   try {
@@ -19,22 +22,25 @@ export function parseBrokerUri(text: string): BrokerUri {
   } catch {
     throw new PerfError(`'${withoutPassword(text)}' is no AMQP URI; one looks like amqp://guest:guest@127.0.0.1:5672/`)
   }
-  if (url.protocol === 'amqps:') throw new PerfError('amqps:// (TLS) is not supported, use amqp://')
-  if (url.protocol !== 'amqp:') throw new PerfError(`a broker's URI starts with amqp://, not ${url.protocol}//`)
+  const defaultPort = DEFAULT_PORTS[url.protocol]
+  if (defaultPort === undefined)
+    throw new PerfError(`a broker's URI starts with amqp:// or amqps://, not ${url.protocol}//`)
   const path = url.pathname.replace(/^\//, '')
   return {
     host: url.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
-    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    port: url.port === '' ? defaultPort : Number(url.port),
     user: decoded(url.username, 'user') || 'guest',
     password: decoded(url.password, 'password') || 'guest',
     vhost: decoded(path, 'vhost') || '/',
+    isEncrypted: url.protocol === 'amqps:',
   }
 }
 
 /** For people: the place without the password. */
 export function describeBroker(uri: BrokerUri): string {
-  const host = uri.host.includes(':') ? `[${uri.host}]` : uri.host
-  return `amqp://${encodeURIComponent(uri.user)}@${host}:${uri.port}/${encodeURIComponent(uri.vhost)}`
+  const scheme = uri.isEncrypted ? 'amqps' : 'amqp'
+  const place = addressText(uri.host, uri.port)
+  return `${scheme}://${encodeURIComponent(uri.user)}@${place}/${encodeURIComponent(uri.vhost)}`
 }
 
 function decoded(part: string, what: string): string {

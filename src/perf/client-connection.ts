@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectEncrypted } from 'node:tls'
 import {
   FRAME_END,
   FRAME_HEADER_BYTES,
@@ -53,17 +54,16 @@ export class ClientConnection {
     this.#bytes = Buffer.allocUnsafeSlow(readBytes)
     this.#view = viewOf(this.#bytes)
     this.#receiver = (view, end) => this.#receiveFrames(view, end)
-    this.#socket = connect({
-      host: uri.host,
-      port: uri.port,
-      noDelay: true,
-      onread: { buffer: () => this.#bytes.subarray(this.#filled), callback: (length) => this.#received(length) },
-    })
+    const onread = {
+      buffer: () => this.#bytes.subarray(this.#filled),
+      callback: (length: number) => this.#received(length),
+    }
+    this.#socket = openSocket(uri, onread)
     const timer = setTimeout(
       () => this.fail(new PerfError(`${uri.host}:${uri.port} does not answer`)),
       CONNECT_TIMEOUT_MS,
     )
-    this.#socket.once('connect', () => clearTimeout(timer))
+    this.#socket.once(uri.isEncrypted ? 'secureConnect' : 'connect', () => clearTimeout(timer))
     this.#socket.once('close', () => {
       clearTimeout(timer)
       const when = this.frameMaxBytes === 0 ? 'before the login was done; is that an AMQP broker?' : 'without a reason'
@@ -245,6 +245,14 @@ function requireAmqp(bytes: Buffer, end: number): void {
   if (bytes.toString('latin1', 0, Math.min(4, end)) === 'AMQP')
     throw new PerfError('the broker does not speak AMQP 0-9-1')
   throw new PerfError('what listens there does not speak AMQP')
+}
+
+/** The types of TLS sockets do not know `onread`, which they have like all others. */
+function openSocket({ host, port, isEncrypted }: BrokerUri, onread: OnReadOpts): Socket {
+  const options = { host, port, noDelay: true, onread }
+  if (!isEncrypted) return connect(options)
+  const encrypted = { ...options, ...(isIP(host) === 0 ? { servername: host } : {}) }
+  return connectEncrypted(encrypted as ConnectionOptions)
 }
 
 function socketError(error: NodeJS.ErrnoException, uri: BrokerUri): PerfError {

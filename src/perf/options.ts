@@ -10,7 +10,11 @@ const OUTPUT = 'Output'
 
 /** Every option of `leveret perf`; flags, help and types come from these rows. */
 export const PERF_OPTIONS = {
-  uri: text(BROKER, 'amqp://guest:guest@127.0.0.1:5672/', 'the broker: amqp://user:password@host:port/vhost'),
+  uri: text(
+    BROKER,
+    'amqp://guest:guest@127.0.0.1:5672/',
+    'the broker: amqp://user:password@host:port/vhost, amqps:// for TLS (its authority: NODE_EXTRA_CA_CERTS)',
+  ),
   brokerPid: optional(
     integer(BROKER, 0, 1, 2 ** 31, "the broker's process, if it runs here: reports its CPU time per message (Linux)"),
   ),
