@@ -12,6 +12,7 @@ interface LogLine {
   readonly level: string
   readonly msg: string
   readonly user?: string
+  readonly listener?: string
   readonly port?: number
 }
 
@@ -19,6 +20,8 @@ interface LogLine {
 export class BrokerProcess {
   readonly host = '127.0.0.1'
   port = 0
+  /** By the names of its listeners. */
+  readonly ports = new Map<string, number>()
   /** Resident memory in MiB when it had just started: versions of Node.js differ in it. */
   idleMb = 0
   /** The most of it that `watchMemory` has seen. */
@@ -118,8 +121,9 @@ export class BrokerProcess {
 
   /** Takes in a line of its log; true once the broker is up. */
   #read(line: string): boolean {
-    const { level, msg, port, user }: LogLine = JSON.parse(line)
-    this.port = port ?? this.port
+    const { level, msg, port, listener, user }: LogLine = JSON.parse(line)
+    if (port !== undefined && listener !== undefined) this.ports.set(listener, port)
+    this.port = this.ports.get('amqp') ?? this.port
     this.messages.push(msg)
     if (msg === 'connection opened') this.opened++
     // One that was never open has no user.
