@@ -3,9 +3,9 @@
  * block goes to the socket once per turn of the event loop, or when it is full. While the socket has not taken
  * everything, nothing more is handed to it: `isBlocked` says so, and deliveries wait.
  */
-import type { Duplex } from 'node:stream'
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 import type { UnsentMemory } from './unsent-memory.ts'
+import type { Sink } from './write-ahead.ts'
 
 const BLOCK_BYTES = 128 * 1024
 /** Referenced bytes go to the socket when they are so many: while they are still in the processor's cache. */
@@ -95,7 +95,7 @@ export class Outbox implements Output {
   /** In the flusher's list. */
   isWaiting = false
   bytesWritten = 0
-  readonly #socket: Duplex
+  readonly #socket: Sink
   readonly #flusher: OutboxFlusher
   readonly #onUnblocked: () => void
   /** Pieces in front of the current block that the socket has not been given yet. */
@@ -111,7 +111,7 @@ export class Outbox implements Output {
   /** Blocks of others whose bytes are there. */
   #held: Block[] = []
 
-  constructor(socket: Duplex, flusher: OutboxFlusher, onUnblocked: () => void) {
+  constructor(socket: Sink, flusher: OutboxFlusher, onUnblocked: () => void) {
     this.#socket = socket
     this.#flusher = flusher
     this.#onUnblocked = onUnblocked
@@ -127,6 +127,7 @@ export class Outbox implements Output {
     memory.add(this.block.size)
     for (const block of this.#lentBlocks) memory.add(block.size)
     for (const block of this.#held) memory.addReferenced(block)
+    memory.add(this.#socket.copiedBytes ?? 0)
   }
 
   /** Bytes that have left this process: of a large write, those that the system has taken so far, too. */
@@ -278,8 +279,9 @@ interface SocketWithHandle {
 }
 
 /** What was handed to a socket and is still in this process. We hand it one write at a time. */
-function unsentBytes(socket: Duplex): number {
+function unsentBytes(socket: Sink): number {
   const { writableLength } = socket
   if (writableLength === 0) return 0
+  if (socket.unsentBytes !== undefined) return socket.unsentBytes
   return (socket as unknown as SocketWithHandle)._handle?.writeQueueSize ?? writableLength
 }

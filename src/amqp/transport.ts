@@ -7,13 +7,14 @@
  * except for large bodies, which are read where they stay (`ReadPlace`).
  */
 import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { Duplex } from 'node:stream'
 import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
 import { ReadPlace } from './read-place.ts'
 import { Rest } from './rest.ts'
+import { WriteAhead } from './write-ahead.ts'
 
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
@@ -60,7 +61,8 @@ export class Transport {
         () => this.#target,
         (bytes) => this.#receiveDirectly(bytes),
       ) ?? this.#readCopies(accepted)
-    this.outbox = new Outbox(this.#socket, flusher, () => this.#unblocked())
+    const sink = isSlowToTell(this.#socket) ? new WriteAhead(this.#socket, flusher) : this.#socket
+    this.outbox = new Outbox(sink, flusher, () => this.#unblocked())
     this.#socket.on('error', (error) => {
       receiver.failed(error)
       this.#socket.destroy() // one with encryption tells of an error and stays open
@@ -222,6 +224,11 @@ export class Transport {
     if (this.#leftMs <= 0) this.#goOnLater()
     this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
   }
+}
+
+/** With encryption, or over a WebSocket, it says only in a later turn what it has taken. */
+function isSlowToTell(stream: Duplex): boolean {
+  return stream instanceof Duplex && !isPlainSocket(stream)
 }
 
 /** Not one with encryption or a WebSocket, whose classes are others. */
