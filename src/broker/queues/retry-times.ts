@@ -19,13 +19,13 @@ export class RetryTimes {
   markIndex = 0
   /** Slots: each comes behind its parent, at half of its place. */
   readonly #heap: number[] = []
-  readonly #free: number[] = []
-  readonly #atMs: number[] = []
-  readonly #order: number[] = []
-  readonly #segments: (Segment | undefined)[] = []
-  readonly #indexes: number[] = []
-  readonly #markSegments: (Segment | undefined)[] = []
-  readonly #markIndexes: number[] = []
+  #free: number[] = []
+  #atMs: number[] = []
+  #order: number[] = []
+  #segments: (Segment | undefined)[] = []
+  #indexes: number[] = []
+  #markSegments: (Segment | undefined)[] = []
+  #markIndexes: number[] = []
   #added = 0
 
   get count(): number {
@@ -60,7 +60,19 @@ export class RetryTimes {
     this.markIndex = this.#markIndexes[slot] as number
     this.#segments[slot] = this.#markSegments[slot] = undefined
     this.#free.push(slot)
+    if (this.#heap.length === 0) this.#forgetSlots()
     return true
+  }
+
+  /** However many there were, none of their memory stays. */
+  #forgetSlots(): void {
+    this.#free = []
+    this.#atMs = []
+    this.#order = []
+    this.#segments = []
+    this.#indexes = []
+    this.#markSegments = []
+    this.#markIndexes = []
   }
 
   #rise(slot: number): void {
