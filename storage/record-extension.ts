@@ -99,9 +99,12 @@ export function hasOnlyExpiry(segment: Segment, index: number): boolean {
   return view.getUint32(start) === (((FIELD_HEAD_BYTES + EXPIRES_AT.bytes) << 16) | EXPIRES_AT_HEAD)
 }
 
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
 /** A time of expiry in front of what else there is to know of a message. Its memory is used again for the next one. */
 export class ExpiryStamp {
-  #bytes = new Uint8Array(FIELD_HEAD_BYTES + EXPIRES_AT.bytes)
+  /** Made when there is a time to write: very many queues may never have one. */
+  #bytes = NO_BYTES
   /** What is in it, when that is a time alone. */
   #onlyMs = -1
 
