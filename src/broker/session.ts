@@ -59,7 +59,7 @@ export class Session {
     throw refuse.noTopicPermission(permission, key, this.user.name, name, this.#vhostName)
   }
 
-  /** A name for a queue: the same one until it is used, so that a permission that was asked for is for this name. */
+  /** A name for a queue: the same one until it is used or refused, so that a permission that was asked for is for this name. */
   serverName(): string {
     this.#serverName ??= generatedName('amq.gen-')
     return this.#serverName

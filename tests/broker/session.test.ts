@@ -269,6 +269,11 @@ describe('a session', () => {
     expect(undecided).toBeInstanceOf(Undecided)
     await (undecided as Undecided).settled
     expect(queueLike('').name).toBe(name)
+    session.access = FULL_ACCESS
+    const refused = (): string =>
+      refusal(() => queueLike('', { 'x-max-priority': 'high' })).match(/amq\.gen-\S+/)?.[0] ?? ''
+    expect(refused()).not.toBe(refused())
+    session.access = later
     expect(thrown(() => queueLike(''))).toBeInstanceOf(Undecided)
   })
 })

@@ -27,6 +27,7 @@ export interface LoginOptions {
   readonly hasCapabilities?: boolean
   readonly upTo?: LoginStep
   readonly mechanism?: 'PLAIN' | 'AMQPLAIN'
+  readonly user?: string
   readonly password?: string
   readonly tune?: MethodArguments
 }
@@ -203,11 +204,16 @@ export class Client {
   }
 }
 
-function startOk({ hasCapabilities = true, mechanism = 'PLAIN', password = 'guest' }: LoginOptions): MethodArguments {
+function startOk({
+  hasCapabilities = true,
+  mechanism = 'PLAIN',
+  user = 'guest',
+  password = user,
+}: LoginOptions): MethodArguments {
   return {
     clientProperties: hasCapabilities ? { capabilities: ALL_CAPABILITIES } : {},
     mechanism,
-    response: mechanism === 'PLAIN' ? `\0guest\0${password}` : tableBody({ LOGIN: 'guest', PASSWORD: password }),
+    response: mechanism === 'PLAIN' ? `\0${user}\0${password}` : tableBody({ LOGIN: user, PASSWORD: password }),
     locale: 'en_US',
   }
 }

@@ -33,6 +33,11 @@ const hasReplyConsumer = (steps: readonly Step[]): boolean =>
   steps.some((step) => callsOf(step).some(({ args }) => args?.queue === 'amq.rabbitmq.reply-to'))
 
 export const EVENED: readonly Evened[] = [
+  {
+    reason: 'RabbitMQ 4.x names the permission that is missing',
+    pattern: /\b(?:configure|write|read) access to (?=queue|exchange|topic)/g,
+    replacement: 'access to ',
+  },
   { reason: 'RabbitMQ breaks long terms into lines', pattern: /,\n +/g, replacement: ',' },
   {
     reason: 'RabbitMQ 4.2 treats a missing x-queue-type as classic',
@@ -90,6 +95,12 @@ const areOtherCopies = (a: string, b: string): boolean => {
 }
 
 export const KNOWN: readonly Known[] = [
+  {
+    because: '4.2',
+    reason: 'a passive declaration needs a permission',
+    explains: ({ step, leveret }) =>
+      leveret.includes("refused for user 'limited'") && callsOf(step).some(({ args }) => args?.passive === true),
+  },
   {
     because: '4.2',
     reason: 'an unknown exchange type is refused with 406, not 503',

@@ -3,6 +3,7 @@
 import { bodyFrames, headerFrame, methodFrame } from '../support/wire-frames.ts'
 import type { MethodArguments, MethodName } from '../support/wire-methods.ts'
 import { Audit } from './audit.ts'
+import { LIMITED_USER } from './brokers.ts'
 import { Client } from './client.ts'
 import { type HandshakeName, handshake } from './handshakes.ts'
 import { malformedBytes } from './malformed.ts'
@@ -38,7 +39,7 @@ const UNANSWERED: ReadonlySet<MethodName> = new Set([
 /** The channel on which queues are asked how they are. */
 const PROBE = 99
 /** Each connection of a sequence is a little different. */
-const CONNECTIONS = [{}, { tune: { frameMax: 4096 } }, { hasCapabilities: false }] as const
+const CONNECTIONS = [{}, { tune: { frameMax: 4096 } }, { hasCapabilities: false, user: LIMITED_USER }] as const
 
 export class Session {
   readonly names: Names

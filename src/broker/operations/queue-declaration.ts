@@ -1,7 +1,7 @@
 /** Declaring and deleting queues, with RabbitMQ's checks in RabbitMQ's order. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { Permission } from '../authorizer.ts'
-import { refuse } from '../errors.ts'
+import { BrokerError, refuse } from '../errors.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
 import { entityName, isReserved } from '../names.ts'
 import type { Queue } from '../queues/queue.ts'
@@ -22,6 +22,15 @@ export interface QueueDeclaration {
 
 /** An exclusive queue belongs to the session that declares it. Throws BrokerError. */
 export function declareQueue(vhost: Vhost, declaration: QueueDeclaration, session: Session): Queue {
+  try {
+    return declare(vhost, declaration, session)
+  } catch (error) {
+    if (error instanceof BrokerError) session.serverNameUsed()
+    throw error
+  }
+}
+
+function declare(vhost: Vhost, declaration: QueueDeclaration, session: Session): Queue {
   const asked = entityName(declaration.name)
   // RabbitMQ: not even a queue that was given such a name by the broker is declared again under it.
   if (isReserved(asked)) throw refuse.reservedName('queue', asked)
