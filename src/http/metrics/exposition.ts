@@ -1,6 +1,4 @@
-/** Metrics as text that Prometheus reads. Written turn by turn, since there may be very many. */
-import { Pacer } from '../../lib/pacer.ts'
-
+/** Metrics as text that Prometheus reads. Written piece by piece, since there may be very many. */
 export type Labels = Readonly<Record<string, string>>
 
 export interface Family<T> {
@@ -11,34 +9,49 @@ export interface Family<T> {
   value(of: T): number
 }
 
+/** Lines that are handed over at a time. */
+const PIECE_LINES = 1024
+
 export class Exposition {
-  readonly #parts: string[] = []
-  readonly #pacer = new Pacer()
+  readonly #sections: Iterable<string>[] = []
   readonly #prefix: string
 
   constructor(prefix: string) {
     this.#prefix = prefix
   }
 
-  /** One series for each of the objects. */
-  async family<T>(family: Family<T>, objects: Iterable<T>, labelsOf: (object: T) => string): Promise<void> {
-    const name = `${this.#prefix}${family.name}`
-    this.#parts.push(head(name, family.type, family.help))
-    for (const object of objects) {
-      this.#parts.push(`${name}${labelsOf(object)} ${numberText(family.value(object))}\n`)
-      if (this.#pacer.isDue) await this.#pacer.rest()
-    }
+  /** One series for each of the objects, written when it is due. */
+  family<T>(family: Family<T>, objects: Iterable<T>, labelsOf: (object: T) => string): void {
+    this.#sections.push(lines(`${this.#prefix}${family.name}`, family, objects, labelsOf))
   }
 
   series(name: string, type: Family<unknown>['type'], help: string, all: readonly (readonly [Labels, number])[]): void {
     const full = `${this.#prefix}${name}`
-    this.#parts.push(head(full, type, help))
-    for (const [labels, value] of all) this.#parts.push(`${full}${labelText(labels)} ${numberText(value)}\n`)
+    const texts = all.map(([labels, value]) => `${full}${labelText(labels)} ${numberText(value)}\n`)
+    this.#sections.push([`${head(full, type, help)}${texts.join('')}`])
   }
 
-  text(): string {
-    return this.#parts.join('')
+  /** All of it, in pieces: it may be much. */
+  *pieces(): Iterable<string> {
+    for (const section of this.#sections) yield* section
   }
+}
+
+function* lines<T>(
+  name: string,
+  family: Family<T>,
+  objects: Iterable<T>,
+  labelsOf: (object: T) => string,
+): Iterable<string> {
+  let text = head(name, family.type, family.help)
+  let count = 0
+  for (const object of objects) {
+    text += `${name}${labelsOf(object)} ${numberText(family.value(object))}\n`
+    if (++count % PIECE_LINES !== 0) continue
+    yield text
+    text = ''
+  }
+  yield text
 }
 
 function head(name: string, type: string, help: string): string {

@@ -22,7 +22,7 @@ export interface MetricsOptions {
   readonly logger: Logger
 }
 
-/** No two are written at a time: each takes memory for all there is. */
+/** What is to be told is gathered for one request at a time: each takes memory for all there is. */
 export class MetricsApp {
   readonly #server: ManagedServer
   readonly #hono = new Hono<{ Bindings: HttpBindings }>()
@@ -52,10 +52,11 @@ export class MetricsApp {
     const before = this.#last
     const mine = before.then(() => this.#write(endpoint, write))
     this.#last = mine.catch(() => {})
-    return new Response(await mine, { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' } })
+    const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    return new Response(streamOf(await mine), { headers })
   }
 
-  async #write(endpoint: string, write: (text: Exposition) => Promise<void>): Promise<string> {
+  async #write(endpoint: string, write: (text: Exposition) => Promise<void>): Promise<Iterable<string>> {
     const node = await this.#server.node()
     const set = this.#server.globalParameters.get('cluster_name')
     const identity = new Exposition(PREFIX)
@@ -63,19 +64,28 @@ export class MetricsApp {
     const text = new Exposition(endpoint === 'detailed' ? DETAILED_PREFIX : PREFIX)
     if (endpoint !== 'detailed') writeServer(text, node, this.#server.statistics.totals())
     await write(text)
-    return `${identity.text()}${text.text()}`
+    return both(identity, text)
   }
 
   async #aggregated(text: Exposition): Promise<void> {
-    const queues = await this.#queues()
-    for (const family of Object.values(QUEUE_FAMILIES).flat()) {
-      if (!NOT_SUMMED.has(family.name)) await text.family(summed(family), [queues], () => '')
+    const families: readonly Family<QueueInfo>[] = Object.values(QUEUE_FAMILIES).flat()
+    const summedFamilies = families.filter(({ name }) => !NOT_SUMMED.has(name))
+    const sums = summedFamilies.map(() => 0)
+    const pacer = new Pacer()
+    for (const vhost of this.#server.virtualHosts.names()) {
+      for (const queue of this.#server.virtualHosts.get(vhost)?.inventory.queues() ?? []) {
+        summedFamilies.forEach(({ value }, at) => {
+          sums[at] = (sums[at] as number) + value(queue)
+        })
+        if (pacer.isDue) await pacer.rest()
+      }
     }
+    for (const [at, { name, type, help }] of summedFamilies.entries())
+      text.series(name, type, help, [[{}, sums[at] ?? 0]])
     const connections = [...this.#server.clients.connections()]
-    for (const family of Object.values(CONNECTION_FAMILIES).flat())
-      await text.family(summed(family), [connections], () => '')
+    for (const family of Object.values(CONNECTION_FAMILIES).flat()) text.family(summed(family), [connections], () => '')
     const channels = [...this.#server.clients.channels()]
-    for (const family of Object.values(CHANNEL_FAMILIES).flat()) await text.family(summed(family), [channels], () => '')
+    for (const family of Object.values(CHANNEL_FAMILIES).flat()) text.family(summed(family), [channels], () => '')
   }
 
   async #perObject(text: Exposition): Promise<void> {
@@ -94,21 +104,21 @@ export class MetricsApp {
     const ofQueues: readonly Family<Queue>[] = wanted<Family<QueueInfo>>(QUEUE_FAMILIES)
     if (ofQueues.length > 0) {
       const queues = await this.#queues(vhosts)
-      for (const family of ofQueues) await text.family(family, queues, ({ labels }) => labels)
+      for (const family of ofQueues) text.family(family, queues, ({ labels }) => labels)
     }
     const isInVhost = ({ vhost }: { readonly vhost: string }): boolean => vhosts === undefined || vhosts.has(vhost)
     const ofConnections = wanted<Family<ConnectionInfo>>(CONNECTION_FAMILIES)
     if (ofConnections.length > 0) {
       const connections = [...this.#server.clients.connections()].filter(isInVhost)
       for (const family of ofConnections) {
-        await text.family(family, connections, ({ route, vhost }) => labelText({ connection: route, vhost }))
+        text.family(family, connections, ({ route, vhost }) => labelText({ connection: route, vhost }))
       }
     }
     const ofChannels = wanted<Family<ChannelInfo>>(CHANNEL_FAMILIES)
     if (ofChannels.length === 0) return
     const channels = [...this.#server.clients.channels()].filter(({ connection }) => isInVhost(connection))
     for (const family of ofChannels) {
-      await text.family(family, channels, ({ connection, number }) =>
+      text.family(family, channels, ({ connection, number }) =>
         labelText({ channel: `${connection.route} (${number})`, vhost: connection.vhost }),
       )
     }
@@ -126,6 +136,27 @@ export class MetricsApp {
     }
     return queues
   }
+}
+
+function* both(first: Exposition, second: Exposition): Iterable<string> {
+  yield* first.pieces()
+  yield* second.pieces()
+}
+
+/** As a stream: others are served between its pieces. */
+function streamOf(pieces: Iterable<string>): ReadableStream<Uint8Array> {
+  const iterator = pieces[Symbol.iterator]()
+  const encoder = new TextEncoder()
+  const pacer = new Pacer()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      // A fast reader takes each piece at once, and would not let others in between.
+      await pacer.rest()
+      const { done, value } = iterator.next()
+      if (done === true) controller.close()
+      else controller.enqueue(encoder.encode(value))
+    },
+  })
 }
 
 function summed<T>({ value, ...family }: Family<T>): Family<readonly T[]> {

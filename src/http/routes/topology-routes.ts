@@ -13,6 +13,15 @@ import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
 import { consumersOf } from './client-routes.ts'
 
+const QUEUE_COLUMNS: ReadonlySet<string> = new Set([
+  'messages',
+  'messages_ready',
+  'messages_unacknowledged',
+  'consumers',
+  'message_bytes',
+  'memory',
+])
+
 interface Row {
   readonly broker: EmbeddedBroker
   readonly name: string
@@ -39,6 +48,7 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
     rows: () => rowsOf(brokers, ({ inventory }) => inventory.queueNames()),
     name: ({ name }) => name,
     key: keyOf,
+    column: ({ broker, name }, column) => (withoutStats ? undefined : queueColumn(broker, name, column)),
     object: ({ broker, name }) => {
       const info = broker.queueInfo(name)
       const place = { vhost: broker.name, node }
@@ -48,6 +58,24 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
     },
   }
   return await list(call, source)
+}
+
+/** What lists of queues are sorted by most. */
+function queueColumn(broker: EmbeddedBroker, name: string, column: string): number | undefined {
+  const info = QUEUE_COLUMNS.has(column) ? broker.queueInfo(name) : undefined
+  if (info === undefined) return undefined
+  switch (column) {
+    case 'messages':
+      return info.messagesReady + info.messagesUnacked
+    case 'messages_ready':
+      return info.messagesReady
+    case 'messages_unacknowledged':
+      return info.messagesUnacked
+    case 'consumers':
+      return info.consumers
+    default:
+      return info.bytesReady + info.bytesUnacked
+  }
 }
 
 async function getQueue(call: Call): Promise<Response> {
