@@ -62,7 +62,7 @@ export class FrameRouter implements FrameSink {
     try {
       channel.publishInPlace(block, publish)
     } catch (error) {
-      failOrWait(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID, () => channel.publishAgain(publish.bits))
+      publishFailed(channel, error, publish.bits)
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
@@ -85,7 +85,7 @@ export class FrameRouter implements FrameSink {
         this.#turn.spend(LONG_WORK)
       }
     } catch (error) {
-      failOrWait(channel, error, id >>> 16, id & 0xffff, () => methodAgain(channel, block, start, end))
+      methodFailed(channel, error, id, block, start, end)
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
@@ -139,7 +139,7 @@ export class FrameRouter implements FrameSink {
       if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
       else channel.contentBody(block, start, end)
     } catch (error) {
-      failOrWait(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID, () => channel.publishAgain(channel.contentBits))
+      publishFailed(channel, error, channel.contentBits)
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
@@ -151,6 +151,16 @@ export class FrameRouter implements FrameSink {
     if (id === CONNECTION_CLOSE_OK) connection.end.closeNow()
     else if (id === CONNECTION_CLOSE) connection.end.confirmClose()
   }
+}
+
+// Functions of their own: what a closure holds is allocated whenever its function is called, and those above are for every message.
+
+function publishFailed(channel: Channel, error: unknown, bits: number): void {
+  failOrWait(channel, error, BASIC_CLASS_ID, PUBLISH_METHOD_ID, () => channel.publishAgain(bits))
+}
+
+function methodFailed(channel: Channel, error: unknown, id: number, block: Block, start: number, end: number): void {
+  failOrWait(channel, error, id >>> 16, id & 0xffff, () => methodAgain(channel, block, start, end))
 }
 
 /** A method that has to wait: its bytes are read over meanwhile. */
