@@ -188,7 +188,7 @@ const loggingIn: Script = async (address) => {
   for (const [mechanism, response] of responses) {
     const client = await RawClient.connect(address)
     await client.startLogin({ mechanism, response, capabilities: {} })
-    const answer = await client.next(0, 5000).catch(() => undefined)
+    const answer = await client.next(0, 1000).catch(() => undefined)
     if (answer?.name === 'connection.tune') {
       client.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: 131_072, heartbeat: 0 })
       await client.openVhost()
