@@ -14,6 +14,8 @@ interface LogLine {
   readonly user?: string
   readonly listener?: string
   readonly port?: number
+  /** How many lines of its kind it stands for. */
+  readonly times?: number
 }
 
 /** The built broker in a process of its own: its memory is its own, and no other test suffers when it dies. */
@@ -32,6 +34,8 @@ export class BrokerProcess {
   readonly messages: string[] = []
   opened = 0
   closed = 0
+  /** Those that were never open, too. */
+  ended = 0
   exitCode: number | null | undefined
   readonly #child: ChildProcess
   #watch: NodeJS.Timeout | undefined
@@ -121,13 +125,15 @@ export class BrokerProcess {
 
   /** Takes in a line of its log; true once the broker is up. */
   #read(line: string): boolean {
-    const { level, msg, port, listener, user }: LogLine = JSON.parse(line)
+    const { level, msg, port, listener, user, times = 1 }: LogLine = JSON.parse(line)
     if (port !== undefined && listener !== undefined) this.ports.set(listener, port)
     this.port = this.ports.get('amqp') ?? this.port
     this.messages.push(msg)
-    if (msg === 'connection opened') this.opened++
+    if (msg === 'connection opened') this.opened += times
     // One that was never open has no user.
-    if (user !== undefined && /^connection (closed|lost|cut)\b/.test(msg)) this.closed++
+    const isEnd = /^connection (closed|lost|cut)\b/.test(msg)
+    if (user !== undefined && isEnd) this.closed++
+    if (isEnd) this.ended += times
     if (level === 'error' || msg.includes('internal error')) this.errors.push(line)
     return msg === 'Server startup complete'
   }
