@@ -1,7 +1,6 @@
 // The kept corpus of inputs for TLS, WebSockets and PROXY headers, changed in thousands of ways, and recorded sessions inside of
 // what opens each door, against a broker that another client uses at the same time. LEVERET_FUZZ_SEED, LEVERET_FUZZ_SECONDS (60).
 import { randomInt } from 'node:crypto'
-import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { BrokerProcess } from '../malice/broker-process.ts'
@@ -47,7 +46,7 @@ async function attack(broker: BrokerProcess, corpus: readonly DoorInput[], rando
   const socket = connect({ port, host: '127.0.0.1', ...(input.door === 'proxy' ? { localAddress: PROXY } : {}) })
   socket.on('error', () => {})
   socket.resume()
-  const closed = once(socket, 'close')
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   await send(socket, bytes, random)
   if (random.onceIn(4)) socket.resetAndDestroy()
   else if (random.onceIn(2)) socket.end()
