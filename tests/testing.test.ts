@@ -255,6 +255,7 @@ test('after stop every call says that the broker was stopped', async () => {
     consumers: () => broker.consumers(),
     createVhost: () => broker.createVhost('v'),
     defaultQueueType: () => broker.defaultQueueType,
+    info: () => broker.info,
     setDefaultQueueType: () => broker.setDefaultQueueType('quorum'),
     vhost: () => broker.vhost('v'),
     deleteVhost: () => broker.deleteVhost('v'),
