@@ -237,13 +237,15 @@ export class Channel {
       }
       this.connection.intake.published(copies)
     }
-    if (outcome === 'unrouted') {
-      if ((bits & MANDATORY) === 0) this.counts.droppedUnroutable++
-      else this.#return(this.publisher.asDelivered(message))
-    }
+    if (outcome === 'unrouted') this.#unrouted(message, bits)
     if (confirms === undefined) return
     if (outcome === 'refused') this.#refuse(confirms)
     else this.#confirm(confirms, this.vhost.journal.stagedCount !== stagedBefore)
+  }
+
+  #unrouted(message: Message, bits: number): void {
+    if ((bits & MANDATORY) === 0) this.counts.droppedUnroutable++
+    else this.#return(this.publisher.asDelivered(message))
   }
 
   /** The message goes into the rest of its queues in further turns; what the client sent behind it waits for that. */

@@ -134,6 +134,12 @@ export class Publisher {
     ) {
       return last
     }
+    return this.#newRoute(message)
+  }
+
+  #newRoute(message: Message): Route {
+    const { head, keyStart } = message
+    const keyBytes = message.keyEnd - keyStart
     const route = this.#routes.route(message, this.#session)
     const { grant } = this.#session.access
     if (route.allowedTo !== grant) {
