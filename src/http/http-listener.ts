@@ -2,14 +2,17 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 
 /** RabbitMQ's names of what it speaks. */
 export type HttpProtocol = 'http' | 'http/prometheus'
 
+/** Answers a request. */
+export type Fetch = (request: Request, bindings: unknown) => Promise<Response>
+
 export interface HttpListenerOptions {
   readonly protocol: HttpProtocol
-  readonly fetch: (request: Request, bindings: unknown) => Promise<Response>
+  /** Called for the first request. */
+  readonly load: () => Promise<Fetch>
   readonly onFailure: (error: unknown) => void
 }
 
@@ -26,12 +29,13 @@ export class HttpListener {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  constructor({ protocol, fetch, onFailure }: HttpListenerOptions) {
+  constructor({ protocol, load, onFailure }: HttpListenerOptions) {
     this.protocol = protocol
-    const listener = getRequestListener(fetch, { overrideGlobalObjects: false })
+    let loaded: Promise<Answer> | undefined
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       response.on('error', () => {}) // the client has gone
-      listener(request, response).catch(onFailure)
+      loaded ??= loadAnswer(load)
+      loaded.then((listener) => listener(request, response)).catch(onFailure)
     }
     const settings = {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -80,4 +84,11 @@ export class HttpListener {
     for (const socket of this.#sockets) socket.destroy()
     await closed
   }
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+async function loadAnswer(load: () => Promise<Fetch>): Promise<Answer> {
+  const [fetch, { getRequestListener }] = await Promise.all([load(), import('@hono/node-server')])
+  return getRequestListener(fetch, { overrideGlobalObjects: false })
 }

@@ -1,10 +1,11 @@
-/** Opens the doors of the management API and of the metrics. Loaded when they are asked for: other servers do without HTTP. */
+/**
+ * Opens the doors of the management API and of the metrics. Loaded when they are asked for: other servers do without HTTP. What
+ * answers is loaded with the first request: a broker that gets none does without the twenty megabytes that it takes.
+ */
 import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
-import { HttpListener } from './http-listener.ts'
+import { type Fetch, HttpListener, type HttpProtocol } from './http-listener.ts'
 import type { ManagedServer } from './managed-server.ts'
-import { ManagementApp } from './management-app.ts'
-import { MetricsApp } from './metrics/metrics-app.ts'
 
 export interface HttpContext {
   readonly server: ManagedServer
@@ -21,9 +22,12 @@ export interface ManagementSettings {
 
 /** Rejects with the system's error when it refuses the port. */
 export async function startManagement(context: HttpContext, settings: ManagementSettings): Promise<HttpListener> {
-  const app = new ManagementApp({ ...context, pathPrefix: settings.pathPrefix, allowOrigins: settings.allowOrigins })
-  const listener = listenerFor('http', app.fetch, context)
-  await listener.listen(settings.host, settings.port)
+  const { host, port, ...rest } = settings
+  const listener = listenerFor('http', context, async () => {
+    const { ManagementApp } = await import('./management-app.ts')
+    return new ManagementApp({ ...context, ...rest }).fetch
+  })
+  await listener.listen(host, port)
   context.server.statistics.start()
   return listener
 }
@@ -33,20 +37,18 @@ export async function startMetrics(
   context: HttpContext,
   settings: { readonly host: string; readonly port: number },
 ): Promise<HttpListener> {
-  const app = new MetricsApp(context)
-  const listener = listenerFor('http/prometheus', app.fetch, context)
+  const listener = listenerFor('http/prometheus', context, async () => {
+    const { MetricsApp } = await import('./metrics/metrics-app.ts')
+    return new MetricsApp(context).fetch
+  })
   await listener.listen(settings.host, settings.port)
   return listener
 }
 
-function listenerFor(
-  protocol: HttpListener['protocol'],
-  fetch: (request: Request, bindings: unknown) => Promise<Response>,
-  { logger }: HttpContext,
-): HttpListener {
+function listenerFor(protocol: HttpProtocol, { logger }: HttpContext, load: () => Promise<Fetch>): HttpListener {
   return new HttpListener({
     protocol,
-    fetch,
+    load,
     onFailure: (err) => logger.error({ err }, 'internal error while answering over HTTP'),
   })
 }

@@ -13,7 +13,7 @@ import { tlsPaths } from './tls-files.ts'
 import { TLS_HANDSHAKE_TIMEOUT_MS, type TlsOptions } from './tls-options.ts'
 import { TlsWatch } from './tls-watch.ts'
 import { WaitingSockets, type WaitingSocketsMax } from './waiting-sockets.ts'
-import { WebDoor } from './web-door.ts'
+import type { WebDoor } from './web-door.ts'
 
 export interface ListenersContext {
   readonly logger: Logger
@@ -43,20 +43,19 @@ export class Listeners implements ListenerEvents {
   readonly #context: ListenersContext
   readonly #listeners: Listener[] = []
   readonly #entrance: Entrance
-  readonly #web: WebDoor
+  #web: WebDoor | undefined
   #tls: TlsDoor | undefined
   #tlsWatch: TlsWatch | undefined
 
   constructor(context: ListenersContext) {
     this.#context = context
-    this.#web = new WebDoor(context)
     this.#entrance = new Entrance({
       ...context,
       sockets: this.sockets,
       waiting: new WaitingSockets(context.waitingMax),
       entryTimeoutMs: Math.min(context.tls?.handshakeTimeoutMs ?? TLS_HANDSHAKE_TIMEOUT_MS, context.handshakeTimeoutMs),
       tls: () => this.#tls,
-      speakers: { amqp: context.amqp, web: (arrival) => this.#web.enter(arrival) },
+      speakers: { amqp: context.amqp, web: (arrival) => this.#web?.enter(arrival) },
     })
   }
 
@@ -81,6 +80,7 @@ export class Listeners implements ListenerEvents {
   /** Rejects with the system's error when it refuses the address, with Error for TLS files that cannot be used. */
   async listen(options: ListenOptions): Promise<void> {
     if (PROTOCOLS[options.protocol].isSecure) this.#openTls()
+    if (PROTOCOLS[options.protocol].speaker === 'web') await this.#openWeb()
     const listener = new Listener(options.name ?? this.#newName(options.protocol), options, this)
     await listener.open()
     if (this.#listeners.push(listener) === 1) this.sockets.makeRoom(this.#context.logger)
@@ -102,7 +102,7 @@ export class Listeners implements ListenerEvents {
   async stop(): Promise<void> {
     this.#tlsWatch?.stop()
     this.#entrance.close()
-    this.#web.close()
+    this.#web?.close()
     const closed = this.#listeners.map((listener) => listener.close())
     this.#listeners.length = 0
     // Clients keep `close` from resolving; the addresses are free at once.
@@ -115,6 +115,12 @@ export class Listeners implements ListenerEvents {
 
   accepted(socket: Socket, listener: Listener): void {
     this.#entrance.enter(socket, listener)
+  }
+
+  /** What speaks HTTP and WebSocket takes eight megabytes: it is loaded for listeners that do. */
+  async #openWeb(): Promise<void> {
+    const { WebDoor } = await import('./web-door.ts')
+    this.#web ??= new WebDoor(this.#context)
   }
 
   #openTls(): void {
