@@ -2,12 +2,12 @@ import { addressText } from '../lib/peer.ts'
 
 /** Why the system refused to listen, and what the operator can do about it. */
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there; stop it, or choose another --port',
+  EADDRINUSE: 'another program listens there; stop it, or choose another port',
   EACCES: 'the system does not let this user listen there; ports below 1024 need more rights',
-  EADDRNOTAVAIL: 'this machine does not have that address; choose another --bind',
-  ENOTFOUND: 'no such host is known; choose another --bind',
-  EAI_AGAIN: 'the host name cannot be looked up now; use an address for --bind',
-  EAFNOSUPPORT: 'this machine does not support that kind of address; choose another --bind',
+  EADDRNOTAVAIL: 'this machine does not have that address; choose another one',
+  ENOTFOUND: 'no such host is known; choose another one',
+  EAI_AGAIN: 'the host name cannot be looked up now; use an address instead',
+  EAFNOSUPPORT: 'this machine does not support that kind of address; choose another one',
 }
 
 /** What the system says of an address that it refuses. */

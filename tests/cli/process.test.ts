@@ -100,7 +100,7 @@ test('a broker whose port is taken says so and ends with 1', async () => {
   const [code, complaint] = await Promise.all([exitOf(second), text(second.stderr)])
   expect(code).toBe(1)
   expect(complaint).toBe(
-    `leveret: cannot listen on 127.0.0.1:${port}: another program listens there; stop it, or choose another --port\n`,
+    `leveret: cannot listen on 127.0.0.1:${port}: another program listens there; stop it, or choose another port\n`,
   )
   child.kill('SIGINT')
   expect(await exitOf(child)).toBe(0)

@@ -37,6 +37,7 @@ describe('queues', () => {
       arguments: { 'x-max-length': 10 },
       messages: 0,
       messages_details: { rate: 0 },
+      messages_delayed: 0,
       messages_ready: 0,
       messages_unacknowledged: 0,
       message_bytes: 0,

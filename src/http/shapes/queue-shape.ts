@@ -32,6 +32,7 @@ export function queueWithTotals(place: QueuePlace, info: QueueInfo) {
   return {
     ...queueDefinition(place, info),
     messages: info.messagesReady + info.messagesUnacked,
+    messages_delayed: info.messagesDelayed,
     messages_ready: info.messagesReady,
     messages_unacknowledged: info.messagesUnacked,
   }
@@ -65,6 +66,7 @@ export function queueShape(
     message_bytes_ready: info.bytesReady,
     message_bytes_unacknowledged: info.bytesUnacked,
     ...lengths(info.messagesReady, info.messagesUnacked, counters, asked),
+    messages_delayed: info.messagesDelayed,
     messages_paged_out: 0,
     messages_persistent: kept.count,
     messages_ram: info.messagesReady + info.messagesUnacked,
