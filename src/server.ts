@@ -34,6 +34,8 @@ const aGrace = wholeNumber(shutdownGraceMs.min, shutdownGraceMs.max)
 /** A server goes from `stopped` to `running` once, and back once. */
 export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
 
+const RABBITMQ_PROTOCOLS = { amqp: 'amqp', amqps: 'amqp/ssl', ws: 'http/web-amqp', wss: 'https/web-amqp' } as const
+
 /** A broker with its listeners. `ServerBuilder` makes it; it runs from `listen` or `start` until `shutdown`. */
 export class Server {
   /** The model itself, for what the public API does not offer. It may change in any version. */
@@ -380,7 +382,8 @@ export class Server {
 
   /** By RabbitMQ's names of protocols. */
   #amqpListeners(): NodeInfo['listeners'] {
-    return this.addresses.map(({ host, port }) => ({ protocol: 'amqp', host, port }))
+    const withPorts = this.addresses.filter(({ path }) => path === undefined)
+    return withPorts.map(({ protocol, host, port }) => ({ protocol: RABBITMQ_PROTOCOLS[protocol], host, port }))
   }
 
   #requireRunning(): void {

@@ -69,7 +69,9 @@ export class EmbeddedBroker {
     this.#vhosts = vhosts
     const requireVhost = (): Vhost => this.#requireVhost()
     const topology = new EmbeddedTopology(requireVhost, session)
-    const messages = new EmbeddedMessages(vhost, vhosts, session, (name) => topology.accessQueue(name))
+    const messages = new EmbeddedMessages(vhost, vhosts, session, (name, permission) =>
+      topology.accessQueue(name, permission),
+    )
     this.#topology = topology
     this.#messages = messages
     this.policies = new EmbeddedPolicies('policy', requireVhost)
@@ -135,13 +137,13 @@ export class EmbeddedBroker {
    * and basic.get find it empty; publishing and everything else goes on. Throws BrokerError: `not-found`, `resource-locked`.
    */
   pauseQueue(name: string): void {
-    const queue = this.#topology.accessQueue(name)
+    const queue = this.#topology.accessQueue(name, 'configure')
     this.#vhost.pauseQueue(queue)
   }
 
   /** Has a paused queue deliver again. Throws BrokerError: `not-found`, `resource-locked`. */
   resumeQueue(name: string): void {
-    const queue = this.#topology.accessQueue(name)
+    const queue = this.#topology.accessQueue(name, 'configure')
     this.#vhost.resumeQueue(queue)
   }
 

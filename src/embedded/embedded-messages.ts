@@ -1,4 +1,5 @@
 /** Messages into and out of one virtual host, for code in the same process: what `EmbeddedBroker` says of them. */
+import type { Permission } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
 import { moveMessages } from '../broker/publishing/message-move.ts'
 import { enqueue } from '../broker/publishing/publisher.ts'
@@ -27,7 +28,8 @@ import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
 import { type DiskWaits, peekMessages, takeMessage } from './take-message.ts'
 
 /** Finds a queue for a use; throws BrokerError. */
-export type AccessQueue = (name: string) => Queue
+/** One that may be read from, or whatever else it is for. */
+export type AccessQueue = (name: string, permission?: Permission) => Queue
 
 export class EmbeddedMessages {
   readonly deliveries: Deliveries
@@ -79,7 +81,7 @@ export class EmbeddedMessages {
   async move(from: string, to: string, options: MoveOptions): Promise<number> {
     checkOptions('moveMessages', options, MOVE_CHECKS)
     const source = this.#accessQueue(from)
-    const target = this.#accessQueue(to)
+    const target = this.#accessQueue(to, 'write')
     if (source === target) throw new RangeError('the messages of a queue are moved to another one')
     const { longWork, journal } = this.#vhost
     let moved = 0

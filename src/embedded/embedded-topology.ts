@@ -1,5 +1,6 @@
 /** Exchanges, queues, bindings and consumers of one virtual host, for code in the same process: what `EmbeddedBroker` says of them. */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
+import type { Permission } from '../broker/authorizer.ts'
 import type { BindingRequest } from '../broker/operations/binding-operations.ts'
 import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
@@ -61,9 +62,9 @@ export class EmbeddedTopology {
     return deleteQueue(this.#vhost(), name, ifUnused, ifEmpty, this.#session)
   }
 
-  /** One that may be read from. */
-  accessQueue(name: string): Queue {
-    return accessQueue(this.#vhost(), checkName(name, 'the name of the queue'), this.#session, 'read')
+  /** One that may be read from, or whatever else it is for. */
+  accessQueue(name: string, permission: Permission = 'read'): Queue {
+    return accessQueue(this.#vhost(), checkName(name, 'the name of the queue'), this.#session, permission)
   }
 
   /** Makes or removes a binding, of a queue or of an exchange. */

@@ -96,9 +96,13 @@ export class EmbeddedUsers {
    */
   async set(name: string, { password, hash, tags }: UserSettings): Promise<void> {
     await this.#change(async (list) => {
-      const before = list.user(name)
+      let before = list.user(name)
+      // While the password is hashed, another change may come.
+      const look = (): void => {
+        before = list.user(name)
+      }
       if (password === undefined) list.addHashed(name, hash, tags)
-      else await list.addLater(name, password, tags, () => {})
+      else await list.addLater(name, password, tags, look)
       const now = list.user(name)
       if (before !== undefined && now !== undefined) this.#context.core.clients.userChanged(before, now)
     })

@@ -47,9 +47,10 @@ export class HttpListener {
       answer,
     )
     this.#server.maxConnections = CONNECTIONS_MAX
+    this.#server.timeout = SEND_TIMEOUT_MS
+    this.#server.on('timeout', (socket: Socket) => socket.destroy())
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket)
-      socket.setTimeout(SEND_TIMEOUT_MS + IDLE_TIMEOUT_MS, () => socket.destroy())
       socket.once('close', () => this.#sockets.delete(socket))
     })
     this.#server.on('clientError', (_error, socket) => socket.destroy())

@@ -11,6 +11,11 @@ export interface NamePattern {
 }
 
 const PATTERN_CHARACTERS_MAX = 1024
+/**
+ * What a pattern is compiled to has so many instructions at most; an ordinary one has some 150. Repetitions are written out:
+ * `(?:a?|b?){1000}` would have thousands, each of which may be looked at for each character of a name.
+ */
+const INSTRUCTIONS_MAX = 2000
 /** For what the engine remembers of one pattern. */
 const ENGINE_BYTES_MAX = 128 * 1024
 
@@ -50,8 +55,11 @@ export function quotePattern(text: string): string {
 }
 
 function compilePart(pattern: string): NamePattern {
+  const source = pattern.replace(/\\[\s\S]/g, (escaped) => (escaped === '\\Z' ? '\\z' : escaped))
+  if (RE2JS.compile(source, RE2JS.LOOKBEHINDS).programSize() > INSTRUCTIONS_MAX)
+    throw new Error('it is too large when its repetitions are written out')
   const set = new RE2Set(RE2Set.UNANCHORED, RE2JS.LOOKBEHINDS, ENGINE_BYTES_MAX)
-  set.add(pattern.replace(/\\[\s\S]/g, (escaped) => (escaped === '\\Z' ? '\\z' : escaped)))
+  set.add(source)
   set.compile()
   return { test: (name) => set.match(name).length > 0 }
 }

@@ -10,6 +10,11 @@ export class Pacer {
   /** To be asked at each step: whether it is time to rest. */
   get isDue(): boolean {
     if (++this.#steps % STEPS !== 0) return false
+    return this.isLate
+  }
+
+  /** The same without counting: for steps that may take long. */
+  get isLate(): boolean {
     return performance.now() - this.#startedAtMs >= WORK_MS
   }
 

@@ -11,11 +11,21 @@ const READ_AHEAD_BYTES = 64 * 1024
 
 /** `below`: the socket that the WebSocket goes over. */
 export function webSocketStream(socket: WebSocket, below: Duplex): Duplex {
+  /** The client may be closing it: what is written then is lost, as with a socket that is closed. */
+  const isOpen = (written: () => void): boolean => {
+    if (socket.readyState === socket.OPEN) return true
+    written()
+    stream.destroy()
+    return false
+  }
   const stream = new Duplex({
     readableHighWaterMark: READ_AHEAD_BYTES,
     read: () => socket.resume(),
-    write: (chunk: Buffer, _encoding, written) => socket.send(chunk, written),
+    write: (chunk: Buffer, _encoding, written) => {
+      if (isOpen(written)) socket.send(chunk, written)
+    },
     writev: (chunks, written) => {
+      if (!isOpen(written)) return
       const last = chunks.length - 1
       for (const [at, { chunk }] of chunks.entries()) {
         if (at === last) socket.send(chunk, written)
@@ -32,6 +42,7 @@ export function webSocketStream(socket: WebSocket, below: Duplex): Duplex {
     },
   })
   socket.on('message', (data: RawData, isBinary: boolean) => {
+    if (socket.readyState !== socket.OPEN) return
     if (!isBinary) socket.close(UNSUPPORTED_DATA)
     else if (!stream.push(data)) socket.pause()
   })

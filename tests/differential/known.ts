@@ -94,6 +94,19 @@ const areOtherCopies = (a: string, b: string): boolean => {
   })
 }
 
+const hasLengthLimit = (steps: readonly Step[]): boolean =>
+  steps.some((step) => callsOf(step).some(({ args }) => /x-max-length/.test(JSON.stringify(args?.arguments ?? {}))))
+
+/** As many lines, and those that differ have a message each. */
+const haveOtherMessages = (a: string, b: string): boolean => {
+  const [mine, other] = [a.split('\n'), b.split('\n')]
+  const hasMessage = (line = ''): boolean => /basic\.(?:get-ok|deliver) /.test(line)
+  return (
+    mine.length === other.length &&
+    mine.every((line, at) => line === other[at] || (hasMessage(line) && hasMessage(other[at])))
+  )
+}
+
 export const KNOWN: readonly Known[] = [
   {
     because: '4.2',
@@ -191,6 +204,12 @@ export const KNOWN: readonly Known[] = [
     explains: ({ rabbitmq, leveret, steps }) =>
       hasDeadLetters(steps) &&
       (linesInAnyOrder(rabbitmq) === linesInAnyOrder(leveret) || areOtherCopies(rabbitmq, leveret)),
+  },
+  {
+    because: 'chance',
+    reason: 'the one of the two that came first is what a queue with a limit drops',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      hasDeadLetters(steps) && hasLengthLimit(steps) && haveOtherMessages(rabbitmq, leveret),
   },
   {
     because: 'meant',

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
 import { connect } from 'amqplib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
@@ -139,4 +141,21 @@ describe('metrics', () => {
   test('are at no other path', async () => {
     expect((await fetch(url.replace('/metrics', '/other'))).status).toBe(404)
   })
+})
+
+test('clients that do not read their answers get them one after the other, and few may wait', async () => {
+  const { hostname, port } = new URL(url)
+  const idle = Array.from({ length: 30 }, () => createConnection(Number(port), hostname))
+  try {
+    await Promise.all(idle.map((socket) => once(socket, 'connect')))
+    const refused = idle.map((socket) => {
+      socket.write('GET /metrics/per-object HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+      return once(socket, 'data').then(([data]) => String(data).split('\r\n')[0])
+    })
+    const answers = await Promise.all(refused)
+    expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200 OK', 'HTTP/1.1 429 Too Many Requests']))
+  } finally {
+    for (const socket of idle) socket.destroy()
+  }
+  expect((await fetch(`${url}/per-object`)).status).toBe(200)
 })

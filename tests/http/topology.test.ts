@@ -95,6 +95,21 @@ describe('queues', () => {
     expect((await api.delete('/queues/v/full/contents')).status).toBe(404)
   })
 
+  test('are not paused or moved to by a user that may only read them', async () => {
+    await api.put('/queues/v/from')
+    await api.put('/queues/v/to')
+    await api.put('/users/reader', { password: 'r', tags: 'management' })
+    await api.put('/permissions/v/reader', { configure: '', write: '', read: '.*' })
+    const asReader = { login: 'reader:r' }
+    for (const body of [{ action: 'pause' }, { action: 'resume' }, { action: 'move', to: 'to' }]) {
+      expect((await api.post('/queues/v/from/actions', body, asReader)).status).toBe(401)
+    }
+    expect((await api.get('/queues/v/from')).body.state).toBe('running')
+    await api.delete('/users/reader')
+    await api.delete('/queues/v/from')
+    await api.delete('/queues/v/to')
+  })
+
   test('are paused, resumed and emptied into another one', async () => {
     await api.put('/queues/v/from')
     await api.put('/queues/v/to')

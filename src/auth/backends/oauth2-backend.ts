@@ -4,6 +4,7 @@ import type { ResourceKind } from '../../broker/errors.ts'
 import { addressKey } from '../../lib/address-key.ts'
 import type { Credentials, User, Verdict } from '../authenticator.ts'
 import type { HttpClient } from '../http-client.ts'
+import { KeysUnavailable } from '../oauth2/issuer-keys.ts'
 import type { Scopes } from '../oauth2/scopes.ts'
 import { type TokenCheck, TooManyTokens } from '../oauth2/token-check.ts'
 import type { Backend } from './backend.ts'
@@ -61,7 +62,7 @@ export class OAuth2Backend implements Backend {
       return { user, expiresInMs }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      const isBusy = error instanceof TooManyTokens
+      const isBusy = error instanceof TooManyTokens || error instanceof KeysUnavailable
       return { refusal: `Authentication using an OAuth 2/JWT token failed: ${reason}`, isBusy }
     }
   }

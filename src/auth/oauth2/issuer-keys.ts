@@ -45,7 +45,7 @@ export class IssuerKeys {
     const isMissing = this.#found === undefined || !this.#found.names.has(name) || this.#isTooOld
     if (isMissing) await this.#fetch()
     else if (clock.monotonicMs() - (this.#found?.atMs ?? 0) >= REFRESH_MS) void this.#fetch()
-    if (this.#found === undefined || this.#isTooOld) throw new Error('the keys of its issuer cannot be had')
+    if (this.#found === undefined || this.#isTooOld) throw new KeysUnavailable('the keys of its issuer are not there')
     if (!this.#found.names.has(name)) throw new Error('it is signed with a key that is not known')
     return await this.#found.keys({ ...header, kid: name })
   }
@@ -112,3 +112,6 @@ export function isFetchable(uri: string): boolean {
   const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
   return url.protocol === 'https:' || (url.protocol === 'http:' && isHere)
 }
+
+/** Nothing is known of what was signed: the issuer does not answer. */
+export class KeysUnavailable extends Error {}

@@ -41,7 +41,8 @@ export async function list<Row>(call: Call, source: ListSource<Row>): Promise<Re
   let rows: Keyed<Row>[] = []
   for (const row of source.rows()) {
     total++
-    if (pacer.isDue) await pacer.rest()
+    // A pattern may take long for one name.
+    if (page === undefined ? pacer.isDue : pacer.isLate) await pacer.rest()
     if (page?.isWanted(source.name(row)) === false) continue
     const sort = path === undefined ? undefined : sortValue(source, row, path)
     rows.push({ row, sort, key: source.key?.(row) ?? '' })

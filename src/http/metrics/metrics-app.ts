@@ -22,11 +22,16 @@ export interface MetricsOptions {
   readonly logger: Logger
 }
 
-/** What is to be told is gathered for one request at a time: each takes memory for all there is. */
+/** So many wait for their turn at most, and an answer has so long to be read: no log-in is asked for here. */
+const WAITING_MAX = 8
+const SEND_MS_MAX = 30_000
+
+/** One answer is gathered and sent at a time: each takes memory for all there is. */
 export class MetricsApp {
   readonly #server: ManagedServer
   readonly #hono = new Hono<{ Bindings: HttpBindings }>()
-  #last: Promise<unknown> = Promise.resolve()
+  #last: Promise<void> = Promise.resolve()
+  #waitingCount = 0
 
   constructor({ server, logger }: MetricsOptions) {
     this.#server = server
@@ -49,11 +54,22 @@ export class MetricsApp {
     await this.#hono.fetch(request, bindings as HttpBindings) // the adapter's
 
   async #inTurn(endpoint: string, write: (text: Exposition) => Promise<void>): Promise<Response> {
+    if (this.#waitingCount >= WAITING_MAX) return new Response('Too Many Requests', { status: 429 })
     const before = this.#last
-    const mine = before.then(() => this.#write(endpoint, write))
-    this.#last = mine.catch(() => {})
+    let over = (): void => {}
+    this.#last = new Promise((resolve) => {
+      over = resolve
+    })
+    this.#waitingCount++
+    await before
+    this.#waitingCount--
     const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
-    return new Response(streamOf(await mine), { headers })
+    try {
+      return new Response(streamOf(await this.#write(endpoint, write), over), { headers })
+    } catch (error) {
+      over()
+      throw error
+    }
   }
 
   async #write(endpoint: string, write: (text: Exposition) => Promise<void>): Promise<Iterable<string>> {
@@ -144,17 +160,33 @@ function* both(first: Exposition, second: Exposition): Iterable<string> {
 }
 
 /** As a stream: others are served between its pieces. */
-function streamOf(pieces: Iterable<string>): ReadableStream<Uint8Array> {
+/** `over` is called when all is sent, the client has gone, or it takes too long. */
+function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Uint8Array> {
   const iterator = pieces[Symbol.iterator]()
   const encoder = new TextEncoder()
   const pacer = new Pacer()
+  let timer: NodeJS.Timeout | undefined
+  const end = (): void => {
+    clearTimeout(timer)
+    over()
+  }
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      const tooLate = (): void => {
+        controller.error(new Error('the client does not read'))
+        over()
+      }
+      timer = setTimeout(tooLate, SEND_MS_MAX).unref()
+    },
+    cancel: end,
     async pull(controller) {
       // A fast reader takes each piece at once, and would not let others in between.
       await pacer.rest()
       const { done, value } = iterator.next()
-      if (done === true) controller.close()
-      else controller.enqueue(encoder.encode(value))
+      if (done === true) {
+        controller.close()
+        end()
+      } else controller.enqueue(encoder.encode(value))
     },
   })
 }

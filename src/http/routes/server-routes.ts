@@ -73,7 +73,7 @@ function listenersOf({ name, listeners }: NodeInfo) {
     ip_address: host,
     port,
     socket_opts: {},
-    tls: protocol.endsWith('s') || protocol.includes('/ssl'),
+    tls: protocol.endsWith('/ssl') || protocol.startsWith('https'),
   }))
 }
 

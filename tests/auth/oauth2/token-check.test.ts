@@ -206,7 +206,7 @@ describe('the keys of an issuer', () => {
     expect(await checkWith(keys({ issuer }), {}, issuer)(await token({ ...CLAIMS, iss: issuer }))).toMatch(/^ann/)
     const other = `${web.url}/realm/`
     expect(await checkWith(keys({ issuer: other }), {}, other)(await token({ ...CLAIMS, iss: other }))).toContain(
-      'cannot be had',
+      'are not there',
     )
     expect(problems[0]).toContain('another issuer')
   })
@@ -252,7 +252,7 @@ describe('the keys of an issuer', () => {
     expect(await check(await token())).toMatch(/^ann/)
     isDown = true
     later(24 * 3_600_000)
-    expect(await check(await token())).toBe('the keys of its issuer cannot be had')
+    expect(await check(await token())).toBe('the keys of its issuer are not there')
     isDown = false
     later(31_000)
     expect(await check(await token())).toMatch(/^ann/)
