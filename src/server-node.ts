@@ -16,6 +16,7 @@ export interface NodeSources {
   readonly uptimeMs: () => number
   readonly nowMs: () => number
   readonly listeners: () => NodeInfo['listeners']
+  readonly certificates: () => NodeInfo['certificates']
   readonly mechanisms: readonly string[]
   readonly consumerTimeoutMs: number
 }
@@ -36,7 +37,7 @@ export class NodeFacts {
   }
 
   async info(): Promise<NodeInfo> {
-    const { core, storage, uptimeMs, listeners, mechanisms, consumerTimeoutMs } = this.#sources
+    const { core, storage, uptimeMs, listeners, certificates, mechanisms, consumerTimeoutMs } = this.#sources
     const { trouble } = storage.journal
     const { connections, channels } = core.clientCounts
     return {
@@ -54,6 +55,7 @@ export class NodeFacts {
       connections,
       channels,
       listeners: listeners(),
+      certificates: certificates(),
       mechanisms,
       consumerTimeoutMs,
       storage: storage.kind,

@@ -78,6 +78,7 @@ export class Server {
       uptimeMs: () => this.#uptimeMs(),
       nowMs: () => this.#parts.clock.monotonicMs(),
       listeners: () => [...this.#amqpListeners(), ...this.http.listeners],
+      certificates: () => this.#parts.listeners.certificates,
       mechanisms: parts.config.authMechanisms,
       consumerTimeoutMs: parts.config.consumerTimeoutMs,
     })

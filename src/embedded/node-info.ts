@@ -24,6 +24,13 @@ export interface NodeInfo {
   readonly channels: number
   /** What is listened to, with RabbitMQ's names of the protocols. */
   readonly listeners: readonly { readonly protocol: string; readonly host: string; readonly port: number }[]
+  /** Certificates of its secure listeners: until when they can be used, in milliseconds since 1970, and for how much longer. */
+  readonly certificates: readonly {
+    readonly file: string
+    readonly subject: string
+    readonly toMs: number
+    readonly leftMs: number
+  }[]
   /** SASL mechanisms that are offered. */
   readonly mechanisms: readonly string[]
   /** How long a message may be unacknowledged where nothing else is said; 0 for any time. */

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/logger.ts'
 import type { Networks } from '../lib/networks.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { Arrival } from './arrival.ts'
+import type { DatedCertificate } from './certificate-dates.ts'
 import { Entrance } from './entrance.ts'
 import { type ListenAddress, type ListenOptions, PROTOCOLS } from './listen-options.ts'
 import { Listener, type ListenerEvents } from './listener.ts'
@@ -66,6 +67,12 @@ export class Listeners implements ListenerEvents {
 
   get addresses(): ListenAddress[] {
     return this.#listeners.flatMap(({ address }) => (address === undefined ? [] : [address]))
+  }
+
+  /** Those that secure listeners show, and for how much longer they can be used. */
+  get certificates(): (DatedCertificate & { readonly leftMs: number })[] {
+    const nowMs = this.#context.wallMs()
+    return (this.#tls?.certificates ?? []).map((certificate) => ({ ...certificate, leftMs: certificate.toMs - nowMs }))
   }
 
   /** What keeps clients from coming in, in plain words. */

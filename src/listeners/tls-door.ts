@@ -7,7 +7,7 @@ import { createServer, type DetailedPeerCertificate, type SecureContext, type Se
 import { guarded } from '../lib/guarded.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { PeerCertificate } from '../lib/peer.ts'
-import { certificateWarnings } from './certificate-dates.ts'
+import { certificateWarnings, type DatedCertificate } from './certificate-dates.ts'
 import { readPeerCertificate } from './peer-certificate.ts'
 import { readTlsFiles, type TlsFiles } from './tls-files.ts'
 import { TLS_DEPTH_DEFAULT, type TlsOptions } from './tls-options.ts'
@@ -49,6 +49,10 @@ export class TlsDoor {
     this.#server.on('secureConnection', (socket) => this.#secured(socket))
     this.#server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
     this.logDates()
+  }
+
+  get certificates(): readonly DatedCertificate[] {
+    return this.#files.certificates
   }
 
   /** What an operator has to know: certificates that end soon, and new files that cannot be used. */

@@ -41,6 +41,15 @@ describe('virtual hosts', () => {
 })
 
 describe('users', () => {
+  test('have the limits that they come with', async () => {
+    const body = { password: 'x', tags: '', limits: { 'max-connections': 5, 'max-channels': 50 } }
+    expect((await api.put('/users/limited', body)).status).toBe(201)
+    expect((await api.get('/user-limits/limited')).body).toEqual([
+      { user: 'limited', value: { 'max-connections': 5, 'max-channels': 50 } },
+    ])
+    expect((await api.delete('/users/limited')).status).toBe(204)
+  })
+
   test('are made by password and by hash, shown with both, and deleted in bulk', async () => {
     expect((await api.put('/users/bob', { password: 'secret', tags: 'management, monitoring' })).status).toBe(201)
     expect((await api.put('/users/bob', { password: 'secret', tags: ['management'] })).status).toBe(204)

@@ -49,14 +49,32 @@ async function protocolListener(call: Call): Promise<Response> {
   return failed('No active listener', { missing: asked.length === 1 ? asked[0] : missing, protocols })
 }
 
-const UNITS = new Set(['days', 'weeks', 'months', 'years'])
+const DAY_MS = 86_400_000
+const UNITS_MS = new Map([
+  ['days', DAY_MS],
+  ['weeks', 7 * DAY_MS],
+  ['months', 30 * DAY_MS],
+  ['years', 365 * DAY_MS],
+])
 
-/** No listener has a certificate that the API knows of. */
-function certificateExpiration(call: Call): Response {
+/** Fails for certificates that have ended, or will within so long. */
+async function certificateExpiration(call: Call): Promise<Response> {
   if (!/^\d{1,6}$/.test(call.param('within')))
     throw badRequest(`Invalid expiration: ${call.param('within').slice(0, 20)}`)
-  if (!UNITS.has(call.param('unit'))) throw badRequest(`Time unit not recognised: ${call.param('unit').slice(0, 20)}`)
-  return json(OK)
+  const unitMs = UNITS_MS.get(call.param('unit'))
+  if (unitMs === undefined) throw badRequest(`Time unit not recognised: ${call.param('unit').slice(0, 20)}`)
+  const withinMs = Number(call.param('within')) * unitMs
+  const { certificates, name } = await call.server.node()
+  const expired = certificates.filter(({ leftMs }) => leftMs < withinMs)
+  if (expired.length === 0) return json(OK)
+  return failed('Certificates expiring', {
+    expired: expired.map(({ file, subject, toMs }) => ({
+      node: name,
+      certfile: file,
+      subject,
+      certfile_expires_on: [new Date(toMs).toISOString()],
+    })),
+  })
 }
 
 async function inService(call: Call): Promise<Response> {

@@ -1,8 +1,8 @@
 /** Users and their limits. */
-import { hashingAlgorithm, hashingName } from '../../auth/passwords/password-hash.ts'
+import { hashingAlgorithm, hashingName, type PasswordHash } from '../../auth/passwords/password-hash.ts'
 import { done, json, object, put } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
-import { integerIn, textIn, wordsIn } from '../body.ts'
+import { integerIn, objectIn, textIn, wordsIn } from '../body.ts'
 import type { Call } from '../call.ts'
 import type { JsonObject } from '../json.ts'
 import { listOf } from '../lists/list.ts'
@@ -55,16 +55,26 @@ export async function setUser(server: ManagedServer, name: string, body: JsonObj
   if (password !== undefined && password !== '' && hash !== undefined && hash !== '') {
     throw badRequest('Both password and password_hash were provided: use one of them')
   }
-  if (password !== undefined && password !== '') {
-    await server.users.set(name, { password, tags })
-    return
-  }
+  const limits = limitsIn(body)
+  await server.users.set(name, password ? { password, tags } : { hash: hashIn(body, hash), tags })
+  if (Object.keys(limits).length > 0) await server.userLimits.set(name, limits)
+}
+
+function hashIn(body: JsonObject, hash: string | undefined): PasswordHash | undefined {
   const algorithm = hashingAlgorithm(textIn(body, 'hashing_algorithm') ?? 'sha256')
   if (algorithm === undefined) throw badRequest('Unknown hashing algorithm')
-  await server.users.set(name, {
-    hash: hash === undefined || hash === '' ? undefined : { algorithm, text: hash },
-    tags,
-  })
+  return hash === undefined || hash === '' ? undefined : { algorithm, text: hash }
+}
+
+/** Those that RabbitMQ's definitions have with a user. */
+function limitsIn(body: JsonObject): Record<string, number> {
+  const given = objectIn(body, 'limits')
+  return Object.fromEntries(
+    Object.entries(USER_LIMITS).flatMap(([name, key]) => {
+      const value = integerIn(given, name)
+      return value === undefined ? [] : [[key, value]]
+    }),
+  )
 }
 
 async function putUser(call: Call): Promise<Response> {
