@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { redacted } from '../lib/redacted.ts'
 import { runCommandLine } from './command-line.ts'
-import { inlineMore } from './compiler.ts'
 import { ExitCode } from './exit-code.ts'
 import { lowerHelperThreads } from './helper-threads.ts'
 import type { ServeContext } from './serve.ts'
@@ -15,7 +14,6 @@ const context: ServeContext = {
   openOutput: async () => (await import('./standard-output.ts')).standardOutput(),
   createServer: async (config, memoryBytes, logger) => {
     lowerHelperThreads()
-    inlineMore()
     return (await import('./create-server.ts')).createServer(config, memoryBytes, logger)
   },
   forceExit: (code) => process.exit(code),
