@@ -1,31 +1,15 @@
 // The rows for what lets clients in beside the broker's own users: an HTTP server, an authorisation server (OAuth 2), and a
 // cache of what they say.
+import { BACKEND_NAMES, type BackendName, TOKEN_ALGORITHMS } from '../src/lib/backend-names.ts'
 import { NUMBER_SETTINGS, type NumberSetting } from './number-settings.ts'
 import { type Option, option } from './option-row.ts'
 import { boolean, choice, choices, integer, nameList, type Parser, pairs, text } from './parsers.ts'
-
-const BACKENDS = ['internal', 'http', 'oauth2', 'cache'] as const
-type BackendName = (typeof BACKENDS)[number]
 
 /** Who says who a user is, and who says what it may do, when that is another. */
 export interface BackendSetting {
   readonly authentication: BackendName
   readonly authorization: readonly BackendName[]
 }
-
-const TOKEN_ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const
 
 const WEB_SERVER = 'http://localhost:8000/auth'
 
@@ -125,7 +109,7 @@ export const BACKEND_OPTIONS = {
 /** `oauth2,http:internal`: RabbitMQ's names are understood as well. */
 function backends(): Parser<readonly BackendSetting[]> {
   return {
-    allowed: `of ${BACKENDS.join(', ')}, with commas between`,
+    allowed: `of ${BACKEND_NAMES.join(', ')}, with commas between`,
     parse: (value) => {
       const settings = value.split(',').map((entry) => {
         const [authentication = '', authorization] = entry.trim().split(':')
@@ -145,7 +129,7 @@ function backends(): Parser<readonly BackendSetting[]> {
 
 function backendName(text: string): BackendName | undefined {
   const short = text.trim().replace(/^rabbit(?:mq)?_auth_backend_/, '')
-  return BACKENDS.find((name) => name === short)
+  return BACKEND_NAMES.find((name) => name === short)
 }
 
 function single<T>(list: readonly T[] | undefined): T | undefined {

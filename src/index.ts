@@ -6,7 +6,6 @@ export type { Storage } from '../storage/storage.ts'
 export type { Authenticator, Credentials, User, Verdict } from './auth/authenticator.ts'
 export type {
   BackendLinkConfig,
-  BackendName,
   BackendsConfig,
   CacheConfig,
   HttpBackendConfig,
@@ -81,6 +80,7 @@ export {
 export type { TransactionState, TransactionStatistics, Transactions } from './embedded/transactions.ts'
 export type { DefaultQueueType, VhostInfo, VhostOptions } from './embedded/vhost-options.ts'
 export type { VirtualHosts } from './embedded/virtual-hosts.ts'
+export type { BackendName } from './lib/backend-names.ts'
 export type { Logger } from './lib/logger.ts'
 export type { ListenAddress, ListenOptions, ListenProtocol } from './listeners/listen-options.ts'
 export type { TlsHost, TlsOptions, TlsVersion } from './listeners/tls-options.ts'

@@ -3,12 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { take } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import type { WireTable } from '../support/wire-values.ts'
-import { DurableServer } from './durable-server.ts'
+import { DURABLE, DurableServer, PERSISTENT } from './durable-server.ts'
 
 const KIB = 1024
 const AN_HOUR_MS = 3_600_000
-const DURABLE = { durable: true, exclusive: false }
-const PERSISTENT = { deliveryMode: 2 }
 
 let server: DurableServer
 let channel: RawChannel

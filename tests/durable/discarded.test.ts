@@ -3,10 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { deathsOf, reject, take } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import type { WireTable } from '../support/wire-values.ts'
-import { DurableServer } from './durable-server.ts'
+import { DURABLE, DurableServer } from './durable-server.ts'
 
 const KIB = 1024
-const DURABLE = { durable: true, exclusive: false }
 
 let server: DurableServer
 let channel: RawChannel

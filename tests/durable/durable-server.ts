@@ -12,6 +12,8 @@ import { FaultyFiles } from '../storage/level/faulty-files.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { type OpenOptions, RawClient } from '../support/raw-client.ts'
 
+/** How a queue that outlives its connection is declared. */
+export const DURABLE = { durable: true, exclusive: false } as const
 export const PERSISTENT = { deliveryMode: 2 }
 
 interface LogLine {

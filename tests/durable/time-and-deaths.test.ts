@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { deathsOf, headersOf, take } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import type { WireTable } from '../support/wire-values.ts'
-import { DurableServer, PERSISTENT } from './durable-server.ts'
+import { DURABLE, DurableServer, PERSISTENT } from './durable-server.ts'
 
 let server: DurableServer
 let channel: RawChannel
@@ -18,7 +18,6 @@ afterEach(async () => {
   await server.remove()
 })
 
-const DURABLE = { durable: true, exclusive: false }
 const TO_DEAD = { 'x-dead-letter-exchange': 'dead', 'x-dead-letter-routing-key': 'k' }
 
 /** Its exchange, queue and binding are there again only after other queues. */

@@ -1,4 +1,5 @@
 /** What a server is told of the places where users are known. All are checked where they come in: see `checkBackends`. */
+import { BACKEND_NAMES, type BackendName, TOKEN_ALGORITHMS } from '../../lib/backend-names.ts'
 import {
   aBoolean,
   anObject,
@@ -13,10 +14,6 @@ import {
   wholeNumber,
 } from '../../lib/checks.ts'
 import { isFetchable } from '../oauth2/issuer-keys.ts'
-import { TOKEN_ALGORITHMS } from '../oauth2/token-check.ts'
-
-export const BACKEND_NAMES = ['internal', 'http', 'oauth2', 'cache'] as const
-export type BackendName = (typeof BACKEND_NAMES)[number]
 
 /** Who says who a user is, and who says what it may do, when those are others. */
 export interface BackendLinkConfig {

@@ -1,17 +1,17 @@
 /** Makes the backends that a configuration names. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Authorizer } from '../../broker/authorizer.ts'
+import { type BackendName, TOKEN_ALGORITHMS } from '../../lib/backend-names.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { HttpClient } from '../http-client.ts'
 import { IssuerKeys } from '../oauth2/issuer-keys.ts'
 import { JSON_BYTES_MAX } from '../oauth2/json-http.ts'
-import { TOKEN_ALGORITHMS, TokenCheck, type TokenIssuer } from '../oauth2/token-check.ts'
+import { TokenCheck, type TokenIssuer } from '../oauth2/token-check.ts'
 import type { UserList } from '../user-list.ts'
 import type { Backend } from './backend.ts'
 import { BackendChain, type ChainLink } from './backend-chain.ts'
 import type {
   BackendLinkConfig,
-  BackendName,
   BackendsConfig,
   CacheConfig,
   HttpBackendConfig,

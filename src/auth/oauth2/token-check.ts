@@ -12,21 +12,6 @@ const AT_ONCE = 2
 const WAITING_MAX = 1024
 const WAITING_PER_SENDER_MAX = 128
 
-/** With keys that are public: a secret that is shared with the broker would let it sign tokens. */
-export const TOKEN_ALGORITHMS = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const
-
 /** An authorisation server, and how its tokens are signed. */
 export interface TokenIssuer {
   /** What its tokens say of who has issued them. Without it, this is not looked at. */

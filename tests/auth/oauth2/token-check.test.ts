@@ -8,7 +8,8 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, 
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { HttpClient } from '../../../src/auth/http-client.ts'
 import { IssuerKeys, type IssuerKeysOptions, isFetchable } from '../../../src/auth/oauth2/issuer-keys.ts'
-import { TOKEN_ALGORITHMS, TokenCheck, type TokenRules } from '../../../src/auth/oauth2/token-check.ts'
+import { TokenCheck, type TokenRules } from '../../../src/auth/oauth2/token-check.ts'
+import { TOKEN_ALGORITHMS } from '../../../src/lib/backend-names.ts'
 import { HandClock } from '../../support/hand-clock.ts'
 import { WebServer } from '../../support/web-server.ts'
 

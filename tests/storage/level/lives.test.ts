@@ -215,18 +215,24 @@ async function passThrough(log: QueueLog): Promise<void> {
   for (const { segment, index } of await takeMany(log, 20)) log.settle(segment, index)
 }
 
+/** A process whose first message was delivered, and whose later segments came and went. */
+async function lifeWithoutLaterSegments() {
+  const life = await nextLife()
+  life.log.append(durable(0))
+  await committed(life.storage)
+  await takeOne(life.log)
+  await passThrough(life.log)
+  await committed(life.storage)
+  return life
+}
+
 /** The numbers of the ready messages, with their marks. */
 async function marksOf(log: QueueLog): Promise<[number, boolean][]> {
   return (await takeMany(log, log.readyCount)).map(({ number, isRedelivered }) => [number, isRedelivered])
 }
 
 test('a message that comes when later segments are gone is not marked as delivered', async () => {
-  const first = await nextLife()
-  first.log.append(durable(0))
-  await committed(first.storage)
-  await takeOne(first.log)
-  await passThrough(first.log)
-  await committed(first.storage)
+  const first = await lifeWithoutLaterSegments()
   first.log.append(durable(1))
   first.log.append(durable(2))
   await committed(first.storage)
@@ -241,12 +247,7 @@ test('a message that comes when later segments are gone is not marked as deliver
 })
 
 test('nor is one that comes when they went with their process', async () => {
-  const first = await nextLife()
-  first.log.append(durable(0))
-  await committed(first.storage)
-  await takeOne(first.log)
-  await passThrough(first.log)
-  await committed(first.storage)
+  await lifeWithoutLaterSegments()
   const second = await nextLife()
   await takeOne(second.log)
   second.log.append(durable(1))

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { NOTE_FILE, tablesOnDisk } from '../../../../storage/level/catalogue/checked-tables.ts'
-import { blocksOf, Pieces, readFooter, type TableFile } from '../../../../storage/level/catalogue/table-blocks.ts'
+import { blocksOf, Pieces, readFooter } from '../../../../storage/level/catalogue/table-blocks.ts'
 import { LevelStorage } from '../../../../storage/level/level-storage.ts'
 import type { Recovery } from '../../../../storage/storage.ts'
 import { committed, drain, durable } from '../../contract-model.ts'
+import { tableOf } from './table-in-memory.ts'
 
 const ENTITIES = 400
 const MESSAGES = 30
@@ -55,10 +56,7 @@ async function places(): Promise<DamagedPlace[]> {
   for (const name of readdirSync(catalogue).filter((file) => file.endsWith('.ldb'))) {
     const path = join(catalogue, name)
     const bytes = readFileSync(path)
-    const table: TableFile = {
-      bytes: bytes.length,
-      read: async (buffer, offset) => void bytes.copy(buffer, 0, offset, offset + buffer.length),
-    }
+    const table = tableOf(bytes)
     const pieces = new Pieces(table)
     const { index } = await readFooter(table, pieces)
     for (const { offset, bytes: length } of [index, ...((await blocksOf(pieces, index)) ?? [])]) {

@@ -7,8 +7,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Catalogue } from '../../../../storage/level/catalogue/catalogue.ts'
 import { putEntity, removeEntity } from '../../../../storage/level/catalogue/catalogue-records.ts'
 import { isCorruption } from '../../../../storage/level/catalogue/catalogue-repair.ts'
-import { blocksOf, Pieces, readFooter, type TableFile } from '../../../../storage/level/catalogue/table-blocks.ts'
+import { blocksOf, Pieces, readFooter } from '../../../../storage/level/catalogue/table-blocks.ts'
 import { TableRecords } from '../../../../storage/level/catalogue/table-records.ts'
+import { tableOf } from './table-in-memory.ts'
 
 type Database = ClassicLevel<Buffer, Buffer>
 
@@ -158,10 +159,7 @@ test('a byte of a table that is not what was written is found, or makes no diffe
   const [first = ''] = readdirSync(folder).filter((name) => name.endsWith('.ldb'))
   const path = join(folder, first)
   const bytes = readFileSync(path)
-  const table: TableFile = {
-    bytes: bytes.length,
-    read: async (buffer, offset) => void bytes.copy(buffer, 0, offset, offset + buffer.length),
-  }
+  const table = tableOf(bytes)
   const pieces = new Pieces(table)
   const { index } = await readFooter(table, pieces)
   const [block = index] = (await blocksOf(pieces, index)) ?? []
