@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { EmbeddedBroker } from '../src/embedded/embedded-broker.ts'
-import { ServerBuilder } from '../src/server-builder.ts'
+import { ServerBuilder } from '../src/server/server-builder.ts'
 import { environmentLine } from './environment.ts'
 import { type CaseResult, runSuite, type Suite } from './suite.ts'
 import { concurrentOperations } from './suites/concurrent-operations.ts'

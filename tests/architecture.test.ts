@@ -54,6 +54,11 @@ const LAYERS: readonly {
   { name: 'http', path: /^src\/http\//, mayImport: ['embedded', 'auth', 'lib', 'protocol', ...API_FILES] },
   { name: 'embedded', path: /^src\/embedded\//, mayImport: ['broker', 'auth', 'lib', 'storage', 'protocol'] },
   { name: 'perf', path: /^src\/perf\//, mayImport: ['lib', 'protocol'] },
+  {
+    name: 'server',
+    path: /^src\/server\//,
+    mayImport: ['amqp', 'auth', 'broker', 'config', 'embedded', 'http', 'lib', 'listeners', 'protocol', 'storage'],
+  },
   { name: 'cli', path: /^src\/cli\//, mayImport: 'all' },
   { name: 'door', path: /^src\/[a-z-]+\.ts$/, mayImport: 'all' },
 ]
@@ -99,7 +104,8 @@ const KNOWS_LEVELDB = /^storage\/level\/(?:catalogue|recovery|offline)\//
 
 /** Narrower than its layer: the model knows properties and field tables, never frames and methods. */
 const FRAME_FILES = /^protocol\/(?:frame-|method|basic-)/
-const CONFIG_READERS = /^(?:config\/|src\/cli\/|src\/server(?:-address|-builder|-config)?\.ts$)/
+const CONFIG_READERS =
+  /^(?:config\/|src\/cli\/|src\/server\/(?:listen-address|server|server-builder|server-config)\.ts$)/
 
 /** Folders that are given the time, the network and the files. */
 const WITHOUT_WORLD = /^(?:protocol|src\/broker|storage\/memory)\//
@@ -301,6 +307,7 @@ describe('this test', () => {
     expect(violation('src/amqp/connections.ts', 'config/options.ts')).toContain('only the server')
     expect(violation('src/auth/users.ts', 'src/broker/queues/queue.ts')).toContain('auth may not import broker')
     expect(violation('src/auth/users.ts', 'src/broker/errors.ts')).toBeUndefined()
+    expect(violation('src/server/server.ts', 'src/cli/main.ts')).toContain('server may not import cli')
     expect(violation('src/amqp/channel.ts', 'src/broker/vhost.ts')).toBeUndefined()
   })
 

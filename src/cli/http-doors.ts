@@ -2,7 +2,7 @@
 import { AUTOMATIC } from '../../config/listener-options.ts'
 import type { Config } from '../../config/options.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { HttpAddress, ManagementOptions, MetricsOptions } from '../server-http.ts'
+import type { HttpAddress, ManagementOptions, MetricsOptions } from '../server/server-http.ts'
 
 export interface HttpServer {
   listenManagement(options: ManagementOptions): Promise<HttpAddress>

@@ -3,7 +3,7 @@ import { AUTOMATIC } from '../../config/listener-options.ts'
 import type { Config } from '../../config/options.ts'
 import type { ListenOptions, ListenProtocol } from '../listeners/listen-options.ts'
 import type { TlsOptions } from '../listeners/tls-options.ts'
-import type { ServerBuilder } from '../server-builder.ts'
+import type { ServerBuilder } from '../server/server-builder.ts'
 
 const AMQPS_PORT = 5671
 

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/options.ts'
 import { memoryLimitBytes } from '../../config/parsers.ts'
-import type { ServerConfig } from '../server-config.ts'
+import type { ServerConfig } from '../server/server-config.ts'
 import { backendsConfig } from './backends.ts'
 
 /** What the server is told of the options: all in its own units, nothing left to be looked up. */

@@ -7,7 +7,7 @@ import { Connection } from '../../src/amqp/connection.ts'
 import { Outbox } from '../../src/amqp/outbox.ts'
 import { MemoryAlarm } from '../../src/broker/memory/memory-alarm.ts'
 import type { Logger } from '../../src/lib/logger.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { RawClient } from '../support/raw-client.ts'
 
 afterEach(() => void vi.restoreAllMocks())

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { foreignProtocol } from '../../src/amqp/foreign-protocol.ts'
 import type { Logger } from '../../src/lib/logger.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 
 test.each([
   ['\x16\x03\x01\x02\x00\x01\x00\x01', 'TLS'],

@@ -1,6 +1,6 @@
 // What waits for tx.commit counts with all that is kept for it.
 import { expect, onTestFinished, test } from 'vitest'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { RawClient } from '../support/raw-client.ts'
 
 const QUEUES = 500

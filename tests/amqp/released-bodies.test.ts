@@ -1,6 +1,6 @@
 // A channel keeps nothing of a message that it has carried out or refused: large bodies would stay for as long as it is quiet.
 import { expect, onTestFinished, test } from 'vitest'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { RawClient } from '../support/raw-client.ts'
 
 const BODY = Buffer.alloc(300_000, 'b')

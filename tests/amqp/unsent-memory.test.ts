@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Outbox, OutboxFlusher } from '../../src/amqp/outbox.ts'
 import { UnsentMemory } from '../../src/amqp/unsent-memory.ts'
 import { Block } from '../../src/lib/block.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
 

@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import type { Server } from '../../src/server.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
-import type { ServerConfig } from '../../src/server-config.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
+import type { ServerConfig } from '../../src/server/server-config.ts'
 import { RawClient } from '../support/raw-client.ts'
 
 const REFUSED = 'Login was refused using authentication mechanism PLAIN. For details see the broker logfile.'

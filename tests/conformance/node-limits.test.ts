@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Logger } from '../../src/lib/logger.ts'
-import type { ServerConfig } from '../../src/server-config.ts'
+import type { ServerConfig } from '../../src/server/server-config.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { ServerRecovery } from '../../src/server-recovery.ts'
+import type { ServerRecovery } from '../../src/server/recovery.ts'
 import { traced } from './strace.ts'
 
 const MAIN = join(import.meta.dirname, 'broker-main.mjs')

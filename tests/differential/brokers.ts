@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PermissionPatterns } from '../../src/broker/access/permission-list.ts'
-import type { Server } from '../../src/server.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 
 /** Where the sequences of one worker run: both brokers have the virtual host, and it belongs to the worker alone. */

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
-import type { Server } from '../../src/server.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 
 let root: string

@@ -6,8 +6,8 @@ import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { USER_KIND } from '../../src/auth/user-list.ts'
 import { Broker } from '../../src/broker/broker.ts'
-import type { Server } from '../../src/server.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 
 const QUEUE_KIND = 3

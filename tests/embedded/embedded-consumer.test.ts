@@ -3,7 +3,7 @@ import { connect } from 'amqplib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import type { ReceivedMessage } from '../../src/embedded/received-message.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 
 let started: TestBroker

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
 import { checkEntities } from '../../src/cli/check-entities.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import type { OpenOptions, RawClient } from '../support/raw-client.ts'
 import { useDurableBroker } from './durable-broker.ts'
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import type { EmbeddedUsers } from '../../src/embedded/embedded-users.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 import { RawClient } from '../support/raw-client.ts'
 

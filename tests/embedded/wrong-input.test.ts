@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UserList } from '../../src/auth/user-list.ts'
 import type { EmbeddedBroker } from '../../src/embedded/embedded-broker.ts'
 import { ackOperation, publishOperation, type TransactionOperation } from '../../src/embedded/transaction-operations.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { CertificateFolder } from '../support/certificate-folder.ts'
 import { makeCertificate } from '../support/certificates.ts'
 

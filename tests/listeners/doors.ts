@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { afterEach, expect } from 'vitest'
-import type { Server } from '../../src/server.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
-import type { ServerConfig } from '../../src/server-config.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
+import type { ServerConfig } from '../../src/server/server-config.ts'
 import { type OpenOptions, RawClient } from '../support/raw-client.ts'
 
 export interface Line {

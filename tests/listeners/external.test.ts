@@ -1,6 +1,6 @@
 // SASL EXTERNAL: the certificate of a client, which TLS has verified, names its user.
 import { expect, test } from 'vitest'
-import type { ServerConfig } from '../../src/server-config.ts'
+import type { ServerConfig } from '../../src/server/server-config.ts'
 import { CertificateFolder } from '../support/certificate-folder.ts'
 import { RawClient } from '../support/raw-client.ts'
 import * as doors from './doors.ts'

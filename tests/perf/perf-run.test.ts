@@ -10,7 +10,7 @@ import { runPerf } from '../../src/perf/run.ts'
 import { summaryLines } from '../../src/perf/summary.ts'
 import { startWorker } from '../../src/perf/worker.ts'
 import type { FromWorker, ToWorker } from '../../src/perf/worker-messages.ts'
-import type { ServerConfig } from '../../src/server-config.ts'
+import type { ServerConfig } from '../../src/server/server-config.ts'
 import { startTestBroker } from '../../src/testing.ts'
 
 type Given = Record<string, string | string[]>

@@ -1,8 +1,8 @@
 // A program that decides itself what users may do: at once, later, wrongly, or not at all.
 import { afterEach, describe, expect, test } from 'vitest'
 import { ALLOW_ALL, type Answer, type Authorizer } from '../../src/broker/authorizer.ts'
-import type { Server } from '../../src/server.ts'
-import { ServerBuilder } from '../../src/server-builder.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
 

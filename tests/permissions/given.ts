@@ -1,7 +1,7 @@
 // Permissions for a user of a test, made of what it needs; and what it is told when something is missing.
 import { expect } from 'vitest'
 import type { PermissionPatterns } from '../../src/broker/access/permission-list.ts'
-import type { Server } from '../../src/server.ts'
+import type { Server } from '../../src/server/server.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import type { MethodName } from '../support/wire-methods.ts'
 import type { Need, Row } from './table.ts'

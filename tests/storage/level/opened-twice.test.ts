@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ServerBuilder } from '../../../src/server-builder.ts'
+import { ServerBuilder } from '../../../src/server/server-builder.ts'
 import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { committed, durable } from '../contract-model.ts'
 

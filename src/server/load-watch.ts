@@ -3,8 +3,8 @@
  * and again, publishers are held back, and consumers and administration have what there is. One long turn is no reason, however
  * long it was: the process may have been stopped.
  */
-import type { Alarm } from './lib/alarm.ts'
-import type { Logger } from './lib/logger.ts'
+import type { Alarm } from '../lib/alarm.ts'
+import type { Logger } from '../lib/logger.ts'
 
 const SAMPLE_MS = 500
 /** So many samples in a row begin the alarm, or end it. */

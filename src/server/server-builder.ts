@@ -1,10 +1,10 @@
-import { NUMBER_SETTINGS } from '../config/number-settings.ts'
-import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
-import { MemoryStorage } from '../storage/memory/memory-storage.ts'
-import type { Storage } from '../storage/storage.ts'
-import type { Authenticator } from './auth/authenticator.ts'
-import { aBackendsConfig } from './auth/backends/backends-config.ts'
-import type { Authorizer } from './broker/authorizer.ts'
+import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
+import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
+import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Authenticator } from '../auth/authenticator.ts'
+import { aBackendsConfig } from '../auth/backends/backends-config.ts'
+import type { Authorizer } from '../broker/authorizer.ts'
 import {
   aBoolean,
   aFunction,
@@ -19,14 +19,14 @@ import {
   texts,
   wholeNumber,
   withMethods,
-} from './lib/checks.ts'
-import { type Logger, silentLogger } from './lib/logger.ts'
-import { MECHANISM_NAMES } from './lib/mechanism-names.ts'
-import type { Networks } from './lib/networks.ts'
-import { processMemoryBytes } from './lib/process-memory.ts'
-import { type ListenOptions, PROTOCOLS } from './listeners/listen-options.ts'
-import { checkListeners, checkTls, proxyNetworks, webOrigins } from './listeners/option-checks.ts'
-import type { TlsOptions } from './listeners/tls-options.ts'
+} from '../lib/checks.ts'
+import { type Logger, silentLogger } from '../lib/logger.ts'
+import { MECHANISM_NAMES } from '../lib/mechanism-names.ts'
+import type { Networks } from '../lib/networks.ts'
+import { processMemoryBytes } from '../lib/process-memory.ts'
+import { type ListenOptions, PROTOCOLS } from '../listeners/listen-options.ts'
+import { checkListeners, checkTls, proxyNetworks, webOrigins } from '../listeners/option-checks.ts'
+import type { TlsOptions } from '../listeners/tls-options.ts'
 import { Server } from './server.ts'
 import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
 import type { ServerHooks } from './server-hooks.ts'

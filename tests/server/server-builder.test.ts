@@ -1,11 +1,11 @@
 import { connect } from 'amqplib'
 import { describe, expect, test } from 'vitest'
-import type { Authenticator } from '../src/auth/authenticator.ts'
-import { UserList } from '../src/auth/user-list.ts'
-import { ServerBuilder } from '../src/server-builder.ts'
-import type { ServerConfig } from '../src/server-config.ts'
-import { MemoryStorage } from '../storage/memory/memory-storage.ts'
-import type { Recovery } from '../storage/storage.ts'
+import type { Authenticator } from '../../src/auth/authenticator.ts'
+import { UserList } from '../../src/auth/user-list.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
+import type { ServerConfig } from '../../src/server/server-config.ts'
+import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
+import type { Recovery } from '../../storage/storage.ts'
 
 describe('a configuration', () => {
   test.each([

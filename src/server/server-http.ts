@@ -1,7 +1,7 @@
 /** The HTTP doors of a server: the management API and the metrics. Their code is loaded when one of them is opened. */
-import type { HttpListener } from './http/http-listener.ts'
-import type { HttpContext } from './http/start.ts'
-import { type Check, type Checks, checkOptions, notA, text, texts, wholeNumber } from './lib/checks.ts'
+import type { HttpListener } from '../http/http-listener.ts'
+import type { HttpContext } from '../http/start.ts'
+import { type Check, type Checks, checkOptions, notA, text, texts, wholeNumber } from '../lib/checks.ts'
 
 const MANAGEMENT_PORT = 15_672
 const METRICS_PORT = 15_692
@@ -64,7 +64,7 @@ export class ServerHttp {
     this.#requireRunning()
     checkOptions('listenManagement', options, MANAGEMENT)
     const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [] } = options
-    const { startManagement } = await import('./http/start.ts')
+    const { startManagement } = await import('../http/start.ts')
     const listener = await startManagement(this.#context, { host, port, pathPrefix, allowOrigins })
     return this.#opened(listener, pathPrefix)
   }
@@ -74,7 +74,7 @@ export class ServerHttp {
     this.#requireRunning()
     checkOptions('listenMetrics', options, METRICS)
     const { host = '127.0.0.1', port = METRICS_PORT } = options
-    const { startMetrics } = await import('./http/start.ts')
+    const { startMetrics } = await import('../http/start.ts')
     return this.#opened(await startMetrics(this.#context, { host, port }), '/metrics')
   }
 

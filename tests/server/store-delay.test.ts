@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Alarm } from '../src/lib/alarm.ts'
-import { silentLogger } from '../src/lib/logger.ts'
-import { StoreDelay } from '../src/server-store-delay.ts'
+import { Alarm } from '../../src/lib/alarm.ts'
+import { silentLogger } from '../../src/lib/logger.ts'
+import { StoreDelay } from '../../src/server/store-delay.ts'
 
 let nowMs: number
 let alarm: Alarm

@@ -1,6 +1,6 @@
-import type { Storage } from '../storage/storage.ts'
-import type { Alarm } from './lib/alarm.ts'
-import type { Logger } from './lib/logger.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Alarm } from '../lib/alarm.ts'
+import type { Logger } from '../lib/logger.ts'
 
 /** The listener, as far as the disk concerns it. */
 export interface JournalClients {

@@ -1,8 +1,8 @@
 /** What a server is told, with the defaults of an embedded one. */
-import { NUMBER_SETTINGS } from '../config/number-settings.ts'
-import type { BackendsConfig } from './auth/backends/backends-config.ts'
-import { NO_NODE_LIMITS, type NodeLimitValues } from './broker/limits/node-limits.ts'
-import type { MechanismName } from './lib/mechanism-names.ts'
+import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
+import type { BackendsConfig } from '../auth/backends/backends-config.ts'
+import { NO_NODE_LIMITS, type NodeLimitValues } from '../broker/limits/node-limits.ts'
+import type { MechanismName } from '../lib/mechanism-names.ts'
 
 /** How many there may be of everything: 0–2147483647 or Infinity, which is the default. */
 export interface ServerConfig extends NodeLimitValues {

@@ -1,4 +1,4 @@
-import { NUMBER_SETTINGS } from '../config/number-settings.ts'
+import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
 
 /** `host:port`, `:port` or a port of `bind`. No host stands for all interfaces. Throws RangeError. */
 export function parseAddress(address: string | number, bind: string): { host: string | undefined; port: number } {

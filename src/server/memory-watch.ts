@@ -2,14 +2,14 @@
  * Looks at the memory of the process now and then, more often while the alarm is on, gives back what is free when it is
  * needed, and logs the alarm.
  */
-import type { StorageMemory } from '../storage/storage-memory.ts'
-import type { MemoryAlarm } from './broker/memory/memory-alarm.ts'
+import type { StorageMemory } from '../../storage/storage-memory.ts'
+import type { MemoryAlarm } from '../broker/memory/memory-alarm.ts'
+import type { BodyPool } from '../lib/body-pool.ts'
+import { guarded } from '../lib/guarded.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { MemoryFigures } from '../lib/memory-figures.ts'
+import type { RareLines } from '../lib/rare-lines.ts'
 import type { GarbageWatch } from './garbage-watch.ts'
-import type { BodyPool } from './lib/body-pool.ts'
-import { guarded } from './lib/guarded.ts'
-import type { Logger } from './lib/logger.ts'
-import type { MemoryFigures } from './lib/memory-figures.ts'
-import type { RareLines } from './lib/rare-lines.ts'
 
 const SAMPLE_MS = 1000
 /** While publishers wait, or soon will, memory is looked at more often, so that they go on as soon as they can. */

@@ -1,5 +1,5 @@
 /** What a server tells of itself. */
-import type { BrokerStats } from './broker/statistics/broker-stats.ts'
+import type { BrokerStats } from '../broker/statistics/broker-stats.ts'
 
 /** What a program is told that uses a server before or after its time. */
 export const NOT_RUNNING = 'the server is not running: call start() or listen() first'

@@ -5,11 +5,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type ChannelModel, connect } from 'amqplib'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Server } from '../src/server.ts'
-import { ServerBuilder } from '../src/server-builder.ts'
-import type { ServerHooks } from '../src/server-hooks.ts'
-import { MemoryStorage } from '../storage/memory/memory-storage.ts'
-import type { Recovery } from '../storage/storage.ts'
+import type { Server } from '../../src/server/server.ts'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
+import type { ServerHooks } from '../../src/server/server-hooks.ts'
+import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
+import type { Recovery } from '../../storage/storage.ts'
 
 const servers: Server[] = []
 

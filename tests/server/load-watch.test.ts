@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Alarm } from '../src/lib/alarm.ts'
-import type { Logger } from '../src/lib/logger.ts'
-import { LoadWatch } from '../src/server-load.ts'
+import { Alarm } from '../../src/lib/alarm.ts'
+import type { Logger } from '../../src/lib/logger.ts'
+import { LoadWatch } from '../../src/server/load-watch.ts'
 
 const SAMPLE_MS = 500
 

@@ -1,13 +1,13 @@
 import { describe, expect, test, vi } from 'vitest'
-import { MemoryAlarm } from '../src/broker/memory/memory-alarm.ts'
-import { GarbageWatch } from '../src/garbage-watch.ts'
-import { BodyPool } from '../src/lib/body-pool.ts'
-import { silentLogger } from '../src/lib/logger.ts'
-import type { MemoryFigures } from '../src/lib/memory-figures.ts'
-import { RareLines } from '../src/lib/rare-lines.ts'
-import { MemoryWatch, programBytes, strayBytes } from '../src/server-memory.ts'
-import { SegmentPool } from '../storage/segment-pool.ts'
-import { HandClock } from './support/hand-clock.ts'
+import { MemoryAlarm } from '../../src/broker/memory/memory-alarm.ts'
+import { BodyPool } from '../../src/lib/body-pool.ts'
+import { silentLogger } from '../../src/lib/logger.ts'
+import type { MemoryFigures } from '../../src/lib/memory-figures.ts'
+import { RareLines } from '../../src/lib/rare-lines.ts'
+import { GarbageWatch } from '../../src/server/garbage-watch.ts'
+import { MemoryWatch, programBytes, strayBytes } from '../../src/server/memory-watch.ts'
+import { SegmentPool } from '../../storage/segment-pool.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 const MIB = 1024 * 1024
 const FIGURES: MemoryFigures = {

@@ -1,11 +1,11 @@
 /** What a server tells of itself and of its process: `Server.node`. */
 import { readdir, statfs } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
-import type { Storage } from '../storage/storage.ts'
-import type { Broker } from './broker/broker.ts'
-import type { NodeInfo } from './embedded/node-info.ts'
-import { openFilesMax } from './lib/open-files.ts'
-import { leveretVersion } from './lib/version.ts'
+import type { Storage } from '../../storage/storage.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { NodeInfo } from '../embedded/node-info.ts'
+import { openFilesMax } from '../lib/open-files.ts'
+import { leveretVersion } from '../lib/version.ts'
 
 /** What is asked of the system counts for so long. */
 const FRESH_MS = 1000

@@ -2,7 +2,7 @@
  * Asks V8 to collect its garbage when much of the memory beside the heap is garbage. V8 collects as it allocates: an idle
  * broker would keep what a burst has left behind, and a broker that waits for memory would wait for ever.
  */
-import { collectGarbage } from './lib/collect-garbage.ts'
+import { collectGarbage } from '../lib/collect-garbage.ts'
 
 /** Worth a collection when there was so much for so many looks, and so much of what V8 has to look through: its heap. */
 const GARBAGE_BYTES_MIN = 32 * 1024 * 1024

@@ -1,5 +1,5 @@
-import type { ConnectionDetails } from './broker/clients/client-directory.ts'
-import type { Logger } from './lib/logger.ts'
+import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
+import type { Logger } from '../lib/logger.ts'
 
 /** Called as the server and its connections come and go. An error thrown by one is logged and otherwise ignored. */
 export interface ServerHooks {

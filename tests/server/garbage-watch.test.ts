@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { GarbageWatch } from '../src/garbage-watch.ts'
-import { HandClock } from './support/hand-clock.ts'
+import { GarbageWatch } from '../../src/server/garbage-watch.ts'
+import { HandClock } from '../support/hand-clock.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,8 +1,8 @@
-import type { OpenOptions, Recovery, Storage } from '../storage/storage.ts'
-import { USER_KIND, type UserList } from './auth/user-list.ts'
-import { ALL_PERMISSIONS } from './broker/access/permission-list.ts'
-import type { Broker } from './broker/broker.ts'
-import type { Logger } from './lib/logger.ts'
+import type { OpenOptions, Recovery, Storage } from '../../storage/storage.ts'
+import { USER_KIND, type UserList } from '../auth/user-list.ts'
+import { ALL_PERMISSIONS } from '../broker/access/permission-list.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Logger } from '../lib/logger.ts'
 import type { ServerConfig } from './server-config.ts'
 
 /** What a server found in its storage. */

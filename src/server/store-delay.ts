@@ -2,9 +2,9 @@
  * Watches how long it takes until what was given to the store is safe. Once it takes too long, because the disk hangs or is much
  * too slow, the clients that gave it more are told to wait. It ends when the store is quick again, not when one thing got through.
  */
-import type { Journal } from '../storage/journal.ts'
-import type { Alarm } from './lib/alarm.ts'
-import type { Logger } from './lib/logger.ts'
+import type { Journal } from '../../storage/journal.ts'
+import type { Alarm } from '../lib/alarm.ts'
+import type { Logger } from '../lib/logger.ts'
 
 const SAMPLE_MS = 1000
 const CLEAR_SHARE = 0.5
