@@ -149,7 +149,6 @@ class CeleryCase(unittest.TestCase):
             task_default_exchange=name,
             task_default_routing_key=name,
             worker_prefetch_multiplier=10,
-            worker_enable_remote_control=False,
             broker_connection_retry_on_startup=False,
         )
         with self.app.connection() as connection:
@@ -161,7 +160,7 @@ class CeleryCase(unittest.TestCase):
             self.queue(connection.channel()).delete()
 
     def test_tasks(self):
-        """a worker runs tasks at once, with a countdown and again after a retry; what it rejects is a dead letter"""
+        """a worker runs tasks at once, with a countdown and after a retry; what it rejects is a dead letter; it ends when told"""
         app = self.app
         tries = []
 
@@ -180,7 +179,9 @@ class CeleryCase(unittest.TestCase):
         def refuse():
             raise Reject("no", requeue=False)
 
-        with start_worker(app, perform_ping_check=False, pool="solo", loglevel="CRITICAL"):
+        with start_worker(
+            app, perform_ping_check=False, pool="solo", loglevel="CRITICAL", shutdown_timeout=PATIENCE_SECONDS
+        ) as worker:
             self.assertEqual(add.delay(1, 2).get(timeout=PATIENCE_SECONDS), 3)
             began = time.monotonic()
             self.assertEqual(add.apply_async((3, 4), countdown=1, priority=5).get(timeout=PATIENCE_SECONDS), 7)
@@ -199,6 +200,10 @@ class CeleryCase(unittest.TestCase):
                 self.assertIsNotNone(message)
                 self.assertEqual(message.headers["task"], "refuse")
                 self.assertEqual(message.headers["x-death"][0]["reason"], "rejected")
+            # start_worker only leaves a note, and a worker that hears nothing looks for notes every ten seconds. A control message
+            # wakes it, and it ends as a worker does that an operator ends: basic.cancel, channel.close, connection.close.
+            self.assertEqual(app.control.ping(timeout=PATIENCE_SECONDS, limit=1), [{worker.hostname: {"ok": "pong"}}])
+            app.control.shutdown(destination=[worker.hostname])
 
 
 if __name__ == "__main__":
