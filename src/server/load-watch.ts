@@ -3,30 +3,19 @@
  * and again, publishers are held back, and consumers and administration have what there is. One long turn is no reason, however
  * long it was: the process may have been stopped.
  */
-import type { Alarm } from '../lib/alarm.ts'
-import type { Logger } from '../lib/logger.ts'
+import { CLEAR_SHARE, type WatchedAlarm } from './watched-alarm.ts'
 
 const SAMPLE_MS = 500
 /** So many samples in a row begin the alarm, or end it. */
 const SAMPLES = 3
-/** A sample counts as good when it is below this share of the limit. */
-const CLEAR_SHARE = 0.5
-
-export interface LoadWatchParts {
-  readonly alarm: Alarm
-  /** The event loop may be late by so much; 0 for any time. */
-  readonly limitMs: number
-  readonly now: () => number
-  readonly logger: Logger
-}
 
 export class LoadWatch {
-  readonly #parts: LoadWatchParts
+  readonly #parts: WatchedAlarm
   #timer: NodeJS.Timeout | undefined
   #lastMs = 0
   #recentMs: number[] = []
 
-  constructor(parts: LoadWatchParts) {
+  constructor(parts: WatchedAlarm) {
     this.#parts = parts
   }
 

@@ -6,6 +6,9 @@ import type { Broker } from '../broker/broker.ts'
 import type { NodeInfo } from '../embedded/node-info.ts'
 import { openFilesMax } from '../lib/open-files.ts'
 import { leveretVersion } from '../lib/version.ts'
+import type { ListenAddress } from '../listeners/listen-options.ts'
+
+const RABBITMQ_PROTOCOLS = { amqp: 'amqp', amqps: 'amqp/ssl', ws: 'http/web-amqp', wss: 'https/web-amqp' } as const
 
 /** What is asked of the system counts for so long. */
 const FRESH_MS = 1000
@@ -15,7 +18,8 @@ export interface NodeSources {
   readonly storage: Storage
   readonly uptimeMs: () => number
   readonly nowMs: () => number
-  readonly listeners: () => NodeInfo['listeners']
+  readonly addresses: () => readonly ListenAddress[]
+  readonly httpListeners: () => NodeInfo['listeners']
   readonly certificates: () => NodeInfo['certificates']
   readonly mechanisms: readonly string[]
   readonly consumerTimeoutMs: number
@@ -37,7 +41,8 @@ export class NodeFacts {
   }
 
   async info(): Promise<NodeInfo> {
-    const { core, storage, uptimeMs, listeners, certificates, mechanisms, consumerTimeoutMs } = this.#sources
+    const { core, storage, uptimeMs, addresses, httpListeners, certificates, mechanisms, consumerTimeoutMs } =
+      this.#sources
     const { trouble } = storage.journal
     const { connections, channels } = core.clientCounts
     return {
@@ -54,7 +59,7 @@ export class NodeFacts {
       trouble,
       connections,
       channels,
-      listeners: listeners(),
+      listeners: [...amqpListeners(addresses()), ...httpListeners()],
       certificates: certificates(),
       mechanisms,
       consumerTimeoutMs,
@@ -71,6 +76,12 @@ export class NodeFacts {
     }
     return this.#system
   }
+}
+
+/** By RabbitMQ's names of protocols. */
+function amqpListeners(addresses: readonly ListenAddress[]): NodeInfo['listeners'] {
+  const withPorts = addresses.filter(({ path }) => path === undefined)
+  return withPorts.map(({ protocol, host, port }) => ({ protocol: RABBITMQ_PROTOCOLS[protocol], host, port }))
 }
 
 /** Where the system does not say, nothing is told. */

@@ -1,7 +1,6 @@
-/** A server as programs know it: starts its parts, tells how they are, and takes them down in reverse order. */
+/** A server as programs know it. */
 import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
-import type { RecoveryProgress, Storage } from '../../storage/storage.ts'
-import type { Authenticator, Verdict } from '../auth/authenticator.ts'
+import type { Verdict } from '../auth/authenticator.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from '../embedded/embedded-broker.ts'
@@ -17,24 +16,19 @@ import type { Transactions } from '../embedded/transactions.ts'
 import { VirtualHosts } from '../embedded/virtual-hosts.ts'
 import { checkOptions, wholeNumber } from '../lib/checks.ts'
 import { addressText } from '../lib/peer.ts'
-import type { ListenAddress, ListenOptions } from '../listeners/listen-options.ts'
+import type { ListenAddress } from '../listeners/listen-options.ts'
 import { parseAddress } from './listen-address.ts'
 import { passwordLogin } from './login-parts.ts'
 import { NodeFacts } from './node-facts.ts'
-import { openStorage, restoreServer, type ServerRecovery } from './recovery.ts'
-import { ServerAssembly, type ServerParts } from './server-assembly.ts'
-import type { ServerConfig } from './server-config.ts'
+import type { ServerRecovery } from './recovery.ts'
+import type { ServerAssembly, ServerParts } from './server-assembly.ts'
 import { ServerHttp } from './server-http.ts'
-import { type AlarmName, type Health, NOT_LISTENING, NOT_RUNNING, type ServerStats, STOPPED } from './status.ts'
+import { ServerLife, type ServerState } from './server-life.ts'
+import { alarmsOf, type Health, healthOf, NOT_LISTENING, type ServerStats, STOPPED } from './status.ts'
 
 const CLOSED_BY_PROGRAM = "broker forced connection closure with reason 'closed by the program'"
 const { shutdownGraceMs } = NUMBER_SETTINGS
 const aGrace = wholeNumber(shutdownGraceMs.min, shutdownGraceMs.max)
-
-/** A server goes from `stopped` to `running` once, and back once. */
-export type ServerState = 'stopped' | 'starting' | 'running' | 'stopping'
-
-const RABBITMQ_PROTOCOLS = { amqp: 'amqp', amqps: 'amqp/ssl', ws: 'http/web-amqp', wss: 'https/web-amqp' } as const
 
 /** A broker with its listeners. `ServerBuilder` makes it; it runs from `listen` or `start` until `shutdown`. */
 export class Server {
@@ -42,42 +36,25 @@ export class Server {
   readonly core: Broker
   /** The management API and the metrics, for who opens them. */
   readonly http: ServerHttp
-  /** What was found in the storage when it was opened; undefined before. */
-  recovery: ServerRecovery | undefined
-  readonly #config: ServerConfig
-  readonly #storage: Storage
+  readonly #given: ServerParts
+  readonly #life: ServerLife
   readonly #parts: ServerAssembly
-  /** Who it asks instead of the users in the storage. */
-  readonly #authenticator: Authenticator | undefined
-  readonly #listeners: readonly ListenOptions[]
   readonly #node: NodeFacts
-  #state: ServerState = 'stopped'
-  #start: Promise<void> | undefined
-  #shutdown: Promise<void> | undefined
-  #startedAtMs = 0
 
   constructor(parts: ServerParts) {
-    this.#config = parts.config
-    this.#storage = parts.storage
-    this.#authenticator = parts.authenticator
-    const { bind, port } = parts.config
-    this.#listeners = parts.listeners ?? [{ protocol: 'amqp', host: bind, port }]
-    this.#parts = new ServerAssembly(parts, {
-      requireRunning: () => this.#requireRunning(),
-      requireServing: () => {
-        this.#requireRunning()
-        if (this.#state === 'stopping') throw new Error(STOPPED)
-      },
-    })
+    this.#given = parts
+    this.#life = new ServerLife(parts, () => this.http.close())
+    this.#parts = this.#life.assembly
     this.core = this.#parts.core
     const { logger, rareLines } = this.#parts
-    this.http = new ServerHttp({ server: this, logger, rareLines }, () => this.#requireRunning())
+    this.http = new ServerHttp({ server: this, logger, rareLines }, () => this.#life.requireRunning())
     this.#node = new NodeFacts({
       core: this.core,
       storage: parts.storage,
-      uptimeMs: () => this.#uptimeMs(),
+      uptimeMs: () => this.#life.uptimeMs,
       nowMs: () => this.#parts.clock.monotonicMs(),
-      listeners: () => [...this.#amqpListeners(), ...this.http.listeners],
+      addresses: () => this.addresses,
+      httpListeners: () => this.http.listeners,
       certificates: () => this.#parts.listeners.certificates,
       mechanisms: parts.config.authMechanisms,
       consumerTimeoutMs: parts.config.consumerTimeoutMs,
@@ -89,8 +66,8 @@ export class Server {
    * not running, BrokerError `not-allowed` when there is no virtual host of that name: the storage has others.
    */
   get broker(): EmbeddedBroker {
-    this.#requireRunning()
-    const { name } = this.core.requireVhost(this.#config.defaultVhost)
+    this.#life.requireRunning()
+    const { name } = this.core.requireVhost(this.#given.config.defaultVhost)
     return this.#parts.vhosts.at(name) as EmbeddedBroker // the vhost is there
   }
 
@@ -124,7 +101,7 @@ export class Server {
 
   /** How many connections and channels users may have. Throws Error while the server is not running. */
   get userLimits(): EmbeddedUserLimits {
-    this.#requireRunning()
+    this.#life.requireRunning()
     return this.#parts.userLimits
   }
 
@@ -133,8 +110,8 @@ export class Server {
    * an authenticator of its own instead (`withAuthenticator`).
    */
   get users(): EmbeddedUsers {
-    this.#requireRunning()
-    if (this.#authenticator === undefined) return this.#parts.users
+    this.#life.requireRunning()
+    if (this.#given.authenticator === undefined) return this.#parts.users
     throw new Error('this server was built with an authenticator of its own: that one knows the users')
   }
 
@@ -143,25 +120,25 @@ export class Server {
    * their consumers, too. Throws Error while the server is not running.
    */
   authorizationChanged(userName?: string): void {
-    this.#requireRunning()
+    this.#life.requireRunning()
     this.core.access.renew(userName)
   }
 
   /** All virtual hosts. Throws Error while the server is not running. */
   get virtualHosts(): VirtualHosts {
-    this.#requireRunning()
+    this.#life.requireRunning()
     return new VirtualHosts(this.#parts.vhosts)
   }
 
   /** The connections of clients and their channels. Throws Error while the server is not running. */
   get clients(): EmbeddedClients {
-    this.#requireRunning()
+    this.#life.requireRunning()
     return this.#parts.management.clients
   }
 
   /** Values of the operator under names. Throws Error while the server is not running. */
   get globalParameters(): EmbeddedGlobalParameters {
-    this.#requireRunning()
+    this.#life.requireRunning()
     return this.#parts.management.globalParameters
   }
 
@@ -177,13 +154,18 @@ export class Server {
 
   /** Whether a user may log in from this address with this password, as clients do by SASL PLAIN. */
   async login(name: string, password: string, peerAddress: string): Promise<Verdict> {
-    this.#requireRunning()
+    this.#life.requireRunning()
     return await passwordLogin(this.#parts.logins, { name, password }, peerAddress)
+  }
+
+  /** What was found in the storage when it was opened; undefined before. */
+  get recovery(): ServerRecovery | undefined {
+    return this.#life.recovery
   }
 
   /** `starting` and `stopping` are what `start`, `listen` and `shutdown` wait for. */
   get state(): ServerState {
-    return this.#state
+    return this.#life.state
   }
 
   /** Where it listens: more than one after several calls of `listenAndServe`. */
@@ -193,7 +175,7 @@ export class Server {
 
   /** `amqp://` or `amqps://` URL of the first port that speaks AMQP, without user and password. */
   get url(): string {
-    if (this.addresses.length === 0) throw new Error(this.#shutdown === undefined ? NOT_LISTENING : STOPPED)
+    if (this.addresses.length === 0) throw new Error(this.#life.isEnding ? STOPPED : NOT_LISTENING)
     const address = this.addresses.find(({ path, protocol }) => path === undefined && protocol.startsWith('amqp'))
     if (address === undefined) throw new Error('the server listens on no port for AMQP')
     return `${address.protocol}://${addressText(address.host, address.port)}`
@@ -204,9 +186,7 @@ export class Server {
    * once: throws Error after a shutdown.
    */
   async start(): Promise<void> {
-    if (this.#shutdown !== undefined) throw new Error(STOPPED)
-    this.#start ??= this.#open()
-    await this.#start
+    await this.#life.start()
   }
 
   /**
@@ -214,7 +194,8 @@ export class Server {
    * EACCES …) and Error for TLS files that cannot be used, and shuts the server down then if this call has started it.
    */
   async listen(): Promise<readonly ListenAddress[]> {
-    await this.#listenOn(this.#listeners)
+    const { bind, port } = this.#given.config
+    await this.#life.listen(this.#given.listeners ?? [{ protocol: 'amqp', host: bind, port }])
     return this.addresses
   }
 
@@ -223,8 +204,8 @@ export class Server {
    * several times. Throws RangeError for what is no address, else like `listen`.
    */
   async listenAndServe(address: string | number): Promise<readonly ListenAddress[]> {
-    const { host, port } = parseAddress(address, this.#config.bind)
-    await this.#listenOn([{ protocol: 'amqp', host, port }])
+    const { host, port } = parseAddress(address, this.#given.config.bind)
+    await this.#life.listen([{ protocol: 'amqp', host, port }])
     return this.addresses
   }
 
@@ -233,7 +214,7 @@ export class Server {
    * connected stay. Files that cannot be used change nothing; the log and `health` say so. Throws Error while the server is not running.
    */
   reloadTls(): void {
-    this.#requireRunning()
+    this.#life.requireRunning()
     this.#parts.listeners.reloadTls()
   }
 
@@ -249,9 +230,7 @@ export class Server {
    */
   async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
     checkOptions('shutdown', options, { graceMs: aGrace })
-    if (this.#start === undefined) return
-    this.#shutdown ??= this.#close(options.graceMs ?? this.#config.shutdownGraceMs)
-    await this.#shutdown
+    await this.#life.shutdown(options.graceMs ?? this.#given.config.shutdownGraceMs)
   }
 
   /**
@@ -259,38 +238,32 @@ export class Server {
    * leave within `graceMs` (default: `shutdownGraceMs` of the configuration) are cut off.
    */
   async closeConnections(options: { readonly graceMs?: number } = {}): Promise<void> {
-    this.#requireRunning()
+    this.#life.requireRunning()
     checkOptions('closeConnections', options, { graceMs: aGrace })
-    await this.#parts.connections.closeConnections(CLOSED_BY_PROGRAM, options.graceMs ?? this.#config.shutdownGraceMs)
+    await this.#parts.connections.closeConnections(
+      CLOSED_BY_PROGRAM,
+      options.graceMs ?? this.#given.config.shutdownGraceMs,
+    )
   }
 
   /** Cuts every client off without a word, as a broken network does, and goes on listening. Resolves when they are gone. */
   async dropConnections(): Promise<void> {
-    this.#requireRunning()
+    this.#life.requireRunning()
     await this.#parts.connections.dropConnections()
   }
 
   /** How the server is doing: for probes. */
   health(): Health {
-    if (this.#state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
-    const warnings: string[] = []
-    const { memory, loadAlarm, storeAlarm } = this.core
-    if (memory.isActive) warnings.push('low on memory: publishers are blocked')
-    if (loadAlarm.isActive) warnings.push('the event loop is late: publishers are blocked')
-    if (storeAlarm.isActive) warnings.push('the store is behind: publishers of durable messages are blocked')
-    const { trouble } = this.#storage.journal
-    if (trouble !== undefined) warnings.push(trouble)
-    warnings.push(...this.#parts.listeners.warnings)
-    let status: Health['status'] = warnings.length === 0 ? 'healthy' : 'degraded'
-    if (trouble !== undefined) status = 'unhealthy'
-    return { status, uptimeMs: this.#uptimeMs(), warnings }
+    if (this.#life.state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
+    const held = { core: this.core, journal: this.#given.storage.journal, warnings: this.#parts.listeners.warnings }
+    return healthOf(held, this.#life.uptimeMs)
   }
 
   /** The server in numbers. Walks over all queues and connections. */
   stats(): ServerStats {
     return {
-      uptimeMs: this.#uptimeMs(),
-      alarms: this.#alarms(),
+      uptimeMs: this.#life.uptimeMs,
+      alarms: this.#life.state === 'running' ? alarmsOf(this.core, this.#given.storage.journal) : [],
       eventLoopDelayMs: this.#parts.loadWatch.delayMs,
       ...this.core.clients.traffic(),
       ...this.core.stats(),
@@ -300,101 +273,5 @@ export class Server {
   /** The open connections. */
   connections(): ConnectionDetails[] {
     return this.core.clients.open()
-  }
-
-  #alarms(): AlarmName[] {
-    if (this.#state !== 'running') return []
-    const { memory, loadAlarm, storeAlarm } = this.core
-    const are: readonly (readonly [AlarmName, boolean])[] = [
-      ['memory', memory.isActive],
-      ['disk', this.#storage.journal.trouble !== undefined],
-      ['event-loop', loadAlarm.isActive],
-      ['store', storeAlarm.isActive],
-    ]
-    return are.filter(([, isActive]) => isActive).map(([name]) => name)
-  }
-
-  async #listenOn(listeners: readonly ListenOptions[]): Promise<void> {
-    const isFirst = this.#start === undefined
-    await this.start()
-    try {
-      for (const listener of listeners) await this.#parts.listeners.listen(listener)
-    } catch (error) {
-      this.#parts.hooks.call('onError', error)
-      if (isFirst) await this.shutdown()
-      throw error
-    }
-    if (this.#shutdown === undefined) return
-    await this.#parts.listeners.stop()
-    throw new Error('the server was shut down before it listened')
-  }
-
-  async #open(): Promise<void> {
-    this.#state = 'starting'
-    const storage = this.#storage
-    try {
-      const onProgress = (progress: RecoveryProgress): void => this.#tellProgress(progress)
-      await openStorage(storage, { onProgress, clock: this.#parts.clock }, (found) => {
-        this.recovery = restoreServer(found, this.#parts, this.#config, this.#authenticator === undefined)
-      })
-      this.#parts.journalWatch.start()
-      this.#parts.storeDelay.start(storage.journal)
-    } catch (error) {
-      this.#state = 'stopped'
-      this.#start = undefined
-      this.#parts.hooks.call('onError', error)
-      throw error
-    }
-    this.#parts.memoryWatch.start()
-    this.#parts.loadWatch.start()
-    this.#startedAtMs = this.#parts.clock.monotonicMs()
-    this.#state = 'running'
-    this.#parts.hooks.call('onStart')
-  }
-
-  #tellProgress({ step, readBytes, totalBytes }: RecoveryProgress): void {
-    const percent = totalBytes === 0 ? 100 : Math.floor((readBytes / totalBytes) * 100)
-    this.#parts.logger.info({ percent, readBytes, totalBytes }, step)
-  }
-
-  async #close(graceMs: number): Promise<void> {
-    await this.#start?.catch(() => {}) // the caller of start was told
-    if (this.#state !== 'running') return
-    this.#state = 'stopping'
-    const ports = this.#parts.listeners.stop()
-    await this.#parts.connections.closeConnections("broker forced connection closure with reason 'shutdown'", graceMs)
-    this.#parts.connections.close()
-    await ports
-    this.#parts.memoryWatch.stop()
-    this.#parts.loadWatch.stop()
-    this.#parts.storeDelay.stop()
-    await this.http.close()
-    this.#parts.management.statistics.stop()
-    this.#parts.vhosts.close(new Error(STOPPED))
-    this.core.finish()
-    await this.#storage.close()
-    this.#parts.journalWatch.stop()
-    this.core.close()
-    this.#parts.backends?.close()
-    this.#parts.rareLines.close()
-    this.#state = 'stopped'
-    this.#parts.hooks.call('onStop')
-  }
-
-  /** By RabbitMQ's names of protocols. */
-  #amqpListeners(): NodeInfo['listeners'] {
-    const withPorts = this.addresses.filter(({ path }) => path === undefined)
-    return withPorts.map(({ protocol, host, port }) => ({ protocol: RABBITMQ_PROTOCOLS[protocol], host, port }))
-  }
-
-  #requireRunning(): void {
-    if (this.#state === 'running' || this.#state === 'stopping') return
-    throw new Error(this.#shutdown === undefined ? NOT_RUNNING : STOPPED)
-  }
-
-  #uptimeMs(): number {
-    return this.#state === 'stopped' || this.#state === 'starting'
-      ? 0
-      : Math.round(this.#parts.clock.monotonicMs() - this.#startedAtMs)
   }
 }

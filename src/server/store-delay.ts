@@ -3,28 +3,18 @@
  * too slow, the clients that gave it more are told to wait. It ends when the store is quick again, not when one thing got through.
  */
 import type { Journal } from '../../storage/journal.ts'
-import type { Alarm } from '../lib/alarm.ts'
-import type { Logger } from '../lib/logger.ts'
+import { CLEAR_SHARE, type WatchedAlarm } from './watched-alarm.ts'
 
 const SAMPLE_MS = 1000
-const CLEAR_SHARE = 0.5
-
-export interface StoreDelayParts {
-  readonly alarm: Alarm
-  /** It may take so long; 0 for any time. */
-  readonly limitMs: number
-  readonly now: () => number
-  readonly logger: Logger
-}
 
 export class StoreDelay {
-  readonly #parts: StoreDelayParts
+  readonly #parts: WatchedAlarm
   #journal: Pick<Journal, 'whenDurable'> | undefined
   #timer: NodeJS.Timeout | undefined
   /** When the journal was asked to tell that all that it had is safe, if it has not done so. */
   #askedAtMs: number | undefined
 
-  constructor(parts: StoreDelayParts) {
+  constructor(parts: WatchedAlarm) {
     this.#parts = parts
   }
 
