@@ -13,6 +13,7 @@ import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import { PREDECLARED } from './exchanges/predeclared.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import { VhostLimits } from './limits/vhost-limits.ts'
+import type { HeldMemory } from './memory/memory-alarm.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
@@ -43,8 +44,7 @@ export interface VhostTools {
   readonly topology: TopologyMemory
   readonly nodeLimits: NodeLimits
   readonly clock: Clock
-  /** What is held that is in no queue. */
-  readonly memory: { heldBytes: number }
+  readonly memory: HeldMemory
   /** The time by which messages grow old. */
   readonly ages: AgeClock
   readonly churn: Churn
@@ -58,6 +58,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   hasConsumerTimeouts = false
   /** For work that takes several turns. */
   readonly longWork: LongWork
+  readonly memory: HeldMemory
   /** What its exchanges, queues, bindings and consumers take, with those of all others. */
   readonly topology: TopologyMemory
   /** How many there may be of everything in all virtual hosts together. */
@@ -95,6 +96,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.isStorageDurable = storage.isDurable
     this.routes = new Routes(this, this.replyConsumers, tools.inputTurn)
     this.longWork = longWork
+    this.memory = memory
     this.ages = tools.ages
     this.churn = tools.churn
     this.topology = tools.topology

@@ -3,17 +3,25 @@ import type { Clock } from './clock.ts'
 /** The longest time that a timer of Node.js takes: it does what is later at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
+/** What has something to do at a time. */
+export interface DueWork {
+  due(): void
+}
+
 /**
- * Does its work at a time that may be moved as often as need be, with one timer at most. A later time, or none, leaves a timer as it
+ * Has something done at a time that may be moved as often as need be, with one timer at most. Very many may wait for a time that never comes,
+ * so that each is small. A later time, or none, leaves a timer as it
  * is: it looks what the time is when it goes off, so that moving the time costs next to nothing.
  */
 export class Deadline {
   readonly #clock: Clock
-  readonly #work: () => void
+  readonly #work: DueWork
   #atMs = Number.POSITIVE_INFINITY
-  #timer: { readonly atMs: number; readonly cancel: () => void } | undefined
+  /** Of the timer, if there is one: when it goes off. */
+  #timerAtMs = Number.POSITIVE_INFINITY
+  #cancelTimer: (() => void) | undefined
 
-  constructor(clock: Clock, work: () => void) {
+  constructor(clock: Clock, work: DueWork) {
     this.#clock = clock
     this.#work = work
   }
@@ -21,8 +29,8 @@ export class Deadline {
   /** The time on the clock when the work is to be done, never before; infinite for none. */
   set atMs(atMs: number) {
     this.#atMs = atMs
-    if (atMs === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timer.atMs <= atMs)) return
-    this.#timer?.cancel()
+    if (atMs === Number.POSITIVE_INFINITY || this.#timerAtMs <= atMs) return
+    this.#cancelTimer?.()
     this.#arm()
   }
 
@@ -33,25 +41,31 @@ export class Deadline {
   /** Leaves no timer behind. */
   stop(): void {
     this.#atMs = Number.POSITIVE_INFINITY
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#cancelTimer?.()
+    this.#forgetTimer()
   }
 
   #arm(): void {
     const nowMs = this.#clock.monotonicMs()
     // Timers count whole milliseconds.
     const waitMs = Math.min(Math.max(0, Math.ceil(this.#atMs - nowMs)), TIMER_MS_MAX)
-    this.#timer = { atMs: nowMs + waitMs, cancel: this.#clock.after(waitMs, this.#goOff) }
+    this.#timerAtMs = nowMs + waitMs
+    this.#cancelTimer = this.#clock.after(waitMs, () => this.#goOff())
   }
 
-  readonly #goOff = (): void => {
-    this.#timer = undefined
+  #forgetTimer(): void {
+    this.#timerAtMs = Number.POSITIVE_INFINITY
+    this.#cancelTimer = undefined
+  }
+
+  #goOff(): void {
+    this.#forgetTimer()
     if (this.#atMs === Number.POSITIVE_INFINITY) return
     if (this.#clock.monotonicMs() < this.#atMs) {
       this.#arm()
       return
     }
     this.#atMs = Number.POSITIVE_INFINITY
-    this.#work()
+    this.#work.due()
   }
 }

@@ -8,7 +8,7 @@ const DAY = 86_400_000
 
 function counted(clock: HandClock): { readonly deadline: Deadline; readonly done: number[] } {
   const done: number[] = []
-  return { deadline: new Deadline(clock, () => done.push(clock.nowMs)), done }
+  return { deadline: new Deadline(clock, { due: () => done.push(clock.nowMs) }), done }
 }
 
 test('a deadline does its work once, when it is time, and never before', () => {
@@ -74,9 +74,11 @@ test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 33 + 5])('a deadline in %i ms is 
 test('the work may set the next deadline', () => {
   const clock = new HandClock()
   const done: number[] = []
-  const deadline: Deadline = new Deadline(clock, () => {
-    done.push(clock.nowMs)
-    if (done.length < 3) deadline.atMs = clock.nowMs + 10
+  const deadline: Deadline = new Deadline(clock, {
+    due: () => {
+      done.push(clock.nowMs)
+      if (done.length < 3) deadline.atMs = clock.nowMs + 10
+    },
   })
   deadline.atMs = 10
   for (let i = 0; i < 50; i++) clock.turn(1)

@@ -17,6 +17,9 @@ export interface MemoryUse {
   readonly heapLimitBytes: number
 }
 
+/** Where bytes are counted that are in no queue's log. */
+export type HeldMemory = Pick<MemoryAlarm, 'heldBytes'>
+
 /** The alarm ends when use has fallen below this share of the limit. */
 const CLEAR_SHARE = 0.95
 /** From this share on the limit is near, until use has fallen below the other one. */
@@ -41,7 +44,10 @@ export class MemoryAlarm {
   readonly pacing = new Alarm()
   /** Set by `force`: the alarm is on whatever is used. */
   isForced = false
-  /** Bytes that are in no queue yet: input that waits, messages in progress, what waits for tx.commit. */
+  /**
+   * Bytes that are in no queue yet: input that waits, messages in progress, what waits for tx.commit. With what queues know of messages
+   * that wait for something: to be delivered again, or to go to their dead letters.
+   */
   heldBytes = 0
   /** Bytes of queues, exchanges, bindings and consumers. */
   topologyBytes = 0

@@ -55,6 +55,7 @@ export class DeadLetterAddress implements DeadLetters {
   readonly #discards: Discards | undefined
   readonly #round: DiscardRound | undefined
   #whenCaughtUp: (() => void)[] = []
+  #whenThrough: (() => void)[] = []
   /** The one that waited longest has its turn. */
   #isNext = false
   /** One is on its way to so many queues that it takes several turns, and what is done when it is there. */
@@ -92,6 +93,11 @@ export class DeadLetterAddress implements DeadLetters {
     this.#whenCaughtUp.push(work)
   }
 
+  whenThrough(work: () => void): void {
+    if (this.#waitingCount === 0) work()
+    else this.#whenThrough.push(work)
+  }
+
   take(segment: Segment, index: number, reason: DeadLetterReason): boolean {
     // What has no room goes as fast as its publisher is; the rest leaves time to others.
     if (reason === 'maxlen') this.#clearWay()
@@ -103,7 +109,7 @@ export class DeadLetterAddress implements DeadLetters {
     dying.setStored(segment, index)
     const known = hasOnlyExpiry(segment, index) ? NOTHING_KNOWN : (readExtension(segment, index) ?? NOTHING_KNOWN)
     const posted = this.#office.post(this, dying, known, this.#cause(reason))
-    if (posted === 'held') this.#discard(dying, known, reason)
+    if (posted === 'held' && !this.#queue.isDeleted) this.#discard(dying, known, reason)
     dying.release()
     if (typeof posted === 'object') {
       this.#underWay = { fanOut: posted, whenThere: () => this.#queue.settle(segment, index, 'ack') }
@@ -162,6 +168,7 @@ export class DeadLetterAddress implements DeadLetters {
       this.#first = 0
     }
     if (this.#whenCaughtUp.length > 0 && !this.isBehind) for (const work of this.#whenCaughtUp.splice(0)) work()
+    if (this.#waitingCount === 0) for (const work of this.#whenThrough.splice(0)) work()
     return this.#hasMore
   }
 
@@ -176,7 +183,7 @@ export class DeadLetterAddress implements DeadLetters {
 
   /** Whether one has to be read back first: the others keep their places behind it. */
   #mustBeRead(next: Waiting | undefined): boolean {
-    if (next === undefined || next instanceof Message || next.segment.isResident || this.#queue.isDeleted) return false
+    if (next === undefined || next instanceof Message || next.segment.isResident) return false
     this.#isReading = true
     next.segment.log?.load(next.segment, this.#hasRead)
     return true

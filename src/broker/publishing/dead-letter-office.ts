@@ -10,6 +10,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { Turn } from '../../lib/turn.ts'
 import { DeadLetter } from '../dead-letters/dead-letter.ts'
 import type { DeathCause } from '../dead-letters/death-cause.ts'
+import type { HeldMemory } from '../memory/memory-alarm.ts'
 import { Message } from '../messages/message.ts'
 import { NO_NEEDS } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
@@ -45,7 +46,7 @@ export interface OfficeTools {
   /** That of the client whose input is being looked at. */
   readonly inputTurn: Pick<Turn, 'spend'>
   /** Where copies are counted that are in no queue. */
-  readonly memory: { heldBytes: number }
+  readonly memory: HeldMemory
 }
 
 export class DeadLetterOffice {
@@ -74,7 +75,7 @@ export class DeadLetterOffice {
     this.#fanOutTurn = new Turn(now)
   }
 
-  get memory(): { heldBytes: number } {
+  get memory(): HeldMemory {
     return this.#tools.memory
   }
 
@@ -116,7 +117,11 @@ export class DeadLetterOffice {
     const fanOut = new FanOut(this.#message, queues)
     this.#fanOutTurn.begin(TURN_MS)
     if (fanOut.begin(this.#fanOutTurn)) return 'done'
-    fanOut.goOn(this.#tools.longWork, () => address.fanOutEnded())
+    const bytes = fanOut.goOn(this.#tools.longWork, () => {
+      this.memory.heldBytes -= bytes
+      address.fanOutEnded()
+    })
+    this.memory.heldBytes += bytes
     return fanOut
   }
 

@@ -1,7 +1,11 @@
 /** Messages on their way out of a queue to its dead letters, in the order in which they leave: some have to be read back first. */
 import type { Segment } from '../../../storage/segment.ts'
+import type { HeldMemory } from '../memory/memory-alarm.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import type { DeadLetterReason, DeadLetters } from './settlement.ts'
+
+/** What one that waits takes. */
+const WAITING_BYTES = 64
 
 interface Waiting {
   readonly segment: Segment
@@ -11,7 +15,6 @@ interface Waiting {
 
 /** The queue, as far as it concerns messages on their way out of it. */
 export interface DyingQueue {
-  readonly isDeleted: boolean
   readonly deadLetters: DeadLetters | undefined
   settle(segment: Segment, index: number, settlement: 'ack'): void
 }
@@ -19,11 +22,20 @@ export interface DyingQueue {
 export class DeadLetterLine {
   readonly #queue: DyingQueue
   readonly #messages: QueueMessages
+  readonly #memory: HeldMemory
   #waiting: Waiting[] = []
+  #whenThrough: (() => void)[] = []
 
-  constructor(queue: DyingQueue, messages: QueueMessages) {
+  constructor(queue: DyingQueue, messages: QueueMessages, memory: HeldMemory) {
     this.#queue = queue
     this.#messages = messages
+    this.#memory = memory
+  }
+
+  /** Calls back when none waits any more: at once, when none does. */
+  whenThrough(work: () => void): void {
+    if (this.#waiting.length === 0) work()
+    else this.#whenThrough.push(work)
   }
 
   add(to: DeadLetters, segment: Segment, index: number, reason: DeadLetterReason): void {
@@ -31,6 +43,7 @@ export class DeadLetterLine {
       this.#hand(to, segment, index, reason)
       return
     }
+    this.#memory.heldBytes += WAITING_BYTES
     if (this.#waiting.push({ segment, index, reason }) === 1) this.#messages.load(segment, this.#goOn)
   }
 
@@ -45,7 +58,6 @@ export class DeadLetterLine {
     let next: Segment | undefined
     const defects: unknown[] = []
     for (const { segment, index, reason } of this.#waiting) {
-      if (this.#queue.isDeleted) break
       if (!segment.isResident) {
         next = segment
         break
@@ -57,8 +69,10 @@ export class DeadLetterLine {
         defects.push(error) // the others go all the same
       }
     }
-    this.#waiting = this.#queue.isDeleted ? [] : this.#waiting.slice(done)
+    this.#waiting = this.#waiting.slice(done)
+    this.#memory.heldBytes -= done * WAITING_BYTES
     if (next !== undefined) this.#messages.load(next, this.#goOn)
+    else for (const work of this.#whenThrough.splice(0)) work()
     if (defects.length > 0) throw defects[0]
   }
 }

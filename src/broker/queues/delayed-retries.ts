@@ -9,12 +9,14 @@
  */
 import { DeliveryCounts } from '../../../storage/delivery-counts.ts'
 import type { Segment } from '../../../storage/segment.ts'
+import type { HeldMemory } from '../memory/memory-alarm.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import { TIME_MS_MAX } from './expiry.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import type { QueueLogs } from './queue-logs.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import { type RetryMark, RetryMarks } from './retry-marks.ts'
+import { RetryPurge } from './retry-purge.ts'
 import { RetryTimes } from './retry-times.ts'
 
 /** So many come back at once when their time has come, and so many between two looks at the clock. */
@@ -35,6 +37,13 @@ export interface RetryingQueue {
   unackedCount: number
 }
 
+/** What they need of the broker. */
+export interface RetryTools {
+  readonly longWork: LongWork
+  /** Where is counted what they know of the messages that wait. */
+  readonly memory: HeldMemory
+}
+
 /** Undefined when no message waits by these settings: RabbitMQ wants a type and a shortest time. */
 export function retryRules(settings: QueueSettings): RetryRules | undefined {
   const { delayedRetryType: type, delayedRetryMinMs: minMs, delayedRetryMaxMs: maxMs } = settings
@@ -51,9 +60,11 @@ export class DelayedRetries {
   isReading = false
   readonly #queue: RetryingQueue
   readonly #messages: QueueMessages
-  readonly #longWork: LongWork
+  readonly #tools: RetryTools
   readonly #onBack: () => void
-  readonly #times = new RetryTimes()
+  #times: RetryTimes
+  /** Those that were purged and have not all left yet. */
+  readonly #leaving = new Set<RetryPurge>()
   #marks: RetryMarks | undefined
   #isUnread: boolean
   /** The marks that were read, and how many of their messages have been put aside. */
@@ -64,14 +75,22 @@ export class DelayedRetries {
   #isComingBack = false
 
   /** `onBack` is called when some have come back. */
-  constructor(queue: RetryingQueue, messages: QueueMessages, longWork: LongWork, onBack: () => void) {
+  constructor(queue: RetryingQueue, messages: QueueMessages, tools: RetryTools, onBack: () => void) {
     this.#queue = queue
     this.#messages = messages
-    this.#longWork = longWork
+    this.#tools = tools
+    this.#times = new RetryTimes(tools.memory)
     this.#onBack = onBack
     this.#isUnread = queue.logs.beside.retries !== undefined
     this.isReading = this.#isUnread
     if (this.#isUnread) this.#marks = new RetryMarks(queue.logs.makeBeside('retries'))
+  }
+
+  /** Bytes of the bodies of those that were purged and have not left yet. */
+  get leavingBytes(): number {
+    let bytes = 0
+    for (const purge of this.#leaving) bytes += purge.bytes
+    return bytes
   }
 
   /** How many wait. */
@@ -117,6 +136,11 @@ export class DelayedRetries {
         this.#marks?.remove(mark.segment, mark.index)
         continue
       }
+      if (mark.isPurged) {
+        this.#messages.settle(segment, mark.messageIndex)
+        this.#marks?.remove(mark.segment, mark.index)
+        continue
+      }
       failuresOf(segment).set(mark.messageIndex, mark.failures)
       this.bytes += segment.bodyBytes(mark.messageIndex)
       this.#times.add(mark.atMs, segment, mark.messageIndex, mark)
@@ -157,7 +181,7 @@ export class DelayedRetries {
     }
     this.#isComingBack = true
     const step = (count: number): boolean => this.#bringBack(count, nowMs)
-    this.#longWork.start(STEP_MESSAGES, step, () => {
+    this.#tools.longWork.start(STEP_MESSAGES, step, () => {
       this.#isComingBack = false
       if (!this.#queue.isDeleted) this.#onBack()
     })
@@ -184,22 +208,35 @@ export class DelayedRetries {
     return { segment, index }
   }
 
-  /** Drops all that wait; how many did. */
+  /** Drops all that wait; how many did. They count no more, but leave the queue turn by turn where they are many. */
   purge(): number {
-    const { count } = this.#times
-    while (this.#times.count > 0) {
-      const { segment, index } = this.#next()
-      this.#messages.settle(segment, index)
-    }
+    const times = this.#times
+    const { count } = times
     // The messages of marks that are being read were ready until now.
-    this.#marks?.purge()
+    const unplaced = this.#found.slice(this.#foundAt)
     this.#found = []
+    if (this.isReading && count + unplaced.length === 0) this.#marks?.purge()
     this.isReading = false
+    if (count + unplaced.length === 0) return 0
+    const purge = new RetryPurge(this.#messages, this.#marks, times, this.bytes, unplaced)
+    this.#times = new RetryTimes(this.#tools.memory)
+    this.bytes = 0
+    if (purge.step(AT_ONCE_MAX)) return count
+    purge.note()
+    this.#leaving.add(purge)
+    this.#tools.longWork.start(
+      STEP_MESSAGES,
+      (messages) => this.#queue.isDeleted || purge.step(messages),
+      () => this.#leaving.delete(purge),
+    )
     return count
   }
 
   /** The queue is gone. */
   clear(): void {
+    this.#times.clear()
+    for (const purge of this.#leaving) purge.end()
+    this.bytes = 0
     this.#marks?.clear()
   }
 }

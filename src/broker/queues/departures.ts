@@ -1,5 +1,6 @@
 /** How messages leave a queue without having been accepted, or come back to it. */
 import type { Segment } from '../../../storage/segment.ts'
+import type { HeldMemory } from '../memory/memory-alarm.ts'
 import { DeadLetterLine, type DyingQueue } from './dead-letter-line.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import { type DeadLetterReason, isReturn, type Settlement } from './settlement.ts'
@@ -28,9 +29,20 @@ export class Departures {
   /** Messages that leave for their dead letter queues, once there were any. */
   #dying: DeadLetterLine | undefined
 
-  constructor(queue: LeftQueue, messages: QueueMessages) {
+  readonly #memory: HeldMemory
+
+  constructor(queue: LeftQueue, messages: QueueMessages, memory: HeldMemory) {
     this.#queue = queue
     this.#messages = messages
+    this.#memory = memory
+  }
+
+  /** Calls back when none waits any more to leave for the dead letter queues: at once, when none does. */
+  whenThrough(work: () => void): void {
+    const { deadLetters } = this.#queue
+    const gone = (): void => (deadLetters === undefined ? work() : deadLetters.whenThrough(work))
+    if (this.#dying === undefined) gone()
+    else this.#dying.whenThrough(gone)
   }
 
   /** Ends the time of an unacked message that was not accepted: it becomes ready again in its old place, or leaves. */
@@ -43,7 +55,7 @@ export class Departures {
     const queue = this.#queue
     if (queue.deadLetters === undefined) queue.settle(segment, index, 'ack')
     else {
-      this.#dying ??= new DeadLetterLine(queue, this.#messages)
+      this.#dying ??= new DeadLetterLine(queue, this.#messages, this.#memory)
       this.#dying.add(queue.deadLetters, segment, index, reason)
     }
   }

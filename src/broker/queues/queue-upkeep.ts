@@ -7,6 +7,7 @@ import { expiresAtOf } from '../../../storage/record-extension.ts'
 import { deliveriesBefore, type Segment } from '../../../storage/segment.ts'
 import type { AgeClock } from '../../lib/age-clock.ts'
 import { Deadline } from '../../lib/deadline.ts'
+import type { HeldMemory } from '../memory/memory-alarm.ts'
 import type { Message } from '../messages/message.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import { DelayedRetries, type RetryingQueue, retryRules } from './delayed-retries.ts'
@@ -36,6 +37,7 @@ export interface KeptQueue extends DroppingQueue, RetryingQueue {
 /** What upkeep needs of the broker. */
 export interface UpkeepTools {
   readonly longWork: LongWork
+  readonly memory: HeldMemory
   /** The time by which messages grow old. */
   readonly ages: AgeClock
   /** Not all there was before the restart is there again: nothing must be dropped yet. */
@@ -53,11 +55,15 @@ export class QueueUpkeep implements DropRules {
   readonly #queue: KeptQueue
   readonly #messages: QueueMessages
   readonly #tools: UpkeepTools
-  readonly #drops: HeadDrops
   readonly #deadline: Deadline
+  /** Made when there are messages of which some may have to go. */
+  #drops: HeadDrops | undefined
   #limit: LengthLimit | undefined
-  /** Where messages may expire. */
+  /** Messages may expire. */
+  #isTimed = false
+  /** Made when the first one comes, and what the queue allows each. */
   #ttl: MessageTtl | undefined
+  #ttlMs: number | undefined
   /** Where messages that come back may have to wait, or have had to. */
   #retries: DelayedRetries | undefined
   /** How often a message may come back. */
@@ -78,18 +84,15 @@ export class QueueUpkeep implements DropRules {
     this.#queue = queue
     this.#messages = messages
     this.#tools = tools
-    this.#drops = new HeadDrops(queue, messages, tools.longWork, this, () => {
-      this.headChanged()
-      queue.wake()
-    })
-    this.#deadline = new Deadline(tools.ages, () => this.#due())
+    this.#deadline = new Deadline(tools.ages, this)
   }
 
   /** Goes on by these settings, with what is in the queue already. */
   apply(settings: QueueSettings): void {
     this.#limit = LengthLimit.of(settings)
     if (settings.messageTtlMs !== undefined) this.expectExpirations()
-    if (this.#ttl !== undefined) this.#ttl.queueMs = settings.messageTtlMs
+    this.#ttlMs = settings.messageTtlMs
+    if (this.#ttl !== undefined) this.#ttl.queueMs = this.#ttlMs
     const { deliveryLimit = -1 } = settings
     // RabbitMQ: a negative limit is none.
     this.#returnsMax = deliveryLimit < 0 ? NEVER : deliveryLimit
@@ -101,7 +104,7 @@ export class QueueUpkeep implements DropRules {
   #applyRetries(settings: QueueSettings): void {
     const rules = retryRules(settings)
     if (rules !== undefined || this.#queue.logs.beside.retries !== undefined)
-      this.#retries ??= new DelayedRetries(this.#queue, this.#messages, this.#tools.longWork, this.#cameBack)
+      this.#retries ??= new DelayedRetries(this.#queue, this.#messages, this.#tools, () => this.#cameBack())
     if (this.#retries !== undefined) this.#retries.rules = rules
   }
 
@@ -109,7 +112,7 @@ export class QueueUpkeep implements DropRules {
   begin(): void {
     if (this.#tools.isRestoring) return
     this.renewLease()
-    this.#retries?.begin(this.#cameBack)
+    this.#retries?.begin(() => this.#cameBack())
     this.#dropDue()
   }
 
@@ -124,6 +127,11 @@ export class QueueUpkeep implements DropRules {
     return this.#retries?.bytes ?? 0
   }
 
+  /** Bytes of the bodies of those that wait no more, since the queue was purged, and have not left it yet. */
+  get leavingBytes(): number {
+    return this.#retries?.leavingBytes ?? 0
+  }
+
   /** Has a message that comes back wait, if it has to. */
   delays(segment: Segment, index: number, isFailure: boolean): boolean {
     if (this.#retries?.takes(segment, index, isFailure, this.#lookAtClock().#nowMs) !== true) return false
@@ -131,7 +139,7 @@ export class QueueUpkeep implements DropRules {
     return true
   }
 
-  readonly #cameBack = (): void => {
+  #cameBack(): void {
     this.returned()
     this.#setTimes(this.#headAtMs, this.#endAtMs)
     this.#queue.wake()
@@ -144,20 +152,21 @@ export class QueueUpkeep implements DropRules {
 
   /** Messages may have times of their own. */
   expectExpirations(): void {
-    this.#ttl ??= new MessageTtl()
+    this.#isTimed = true
   }
 
   // --- what is dropped
 
   /** Messages are being dropped that must not be delivered, or it is not known yet which have to wait. */
   get isDropping(): boolean {
-    return this.#drops.isUnderWay || this.#retries?.isReading === true
+    return this.#drops?.isUnderWay === true || this.#retries?.isReading === true
   }
 
   /** Calls back when that is over. */
   whenDropped(work: () => void): void {
     if (this.#retries?.isReading === true) this.#retries.whenRead(work)
-    else this.#drops.whenDone(work)
+    else if (this.#drops?.isUnderWay === true) this.#drops.whenDone(work)
+    else work()
   }
 
   isOver(): boolean {
@@ -165,11 +174,11 @@ export class QueueUpkeep implements DropRules {
   }
 
   get looksAtHead(): boolean {
-    return this.#ttl !== undefined || this.#returnsMax !== NEVER
+    return this.#isTimed || this.#returnsMax !== NEVER
   }
 
   headReason(): DeadLetterReason | undefined {
-    return this.#reasonNow() ?? (this.#ttl === undefined ? undefined : this.#lookAtClock().#reasonNow())
+    return this.#reasonNow() ?? (this.#isTimed ? this.#lookAtClock().#reasonNow() : undefined)
   }
 
   #reasonNow(): DeadLetterReason | undefined {
@@ -188,7 +197,7 @@ export class QueueUpkeep implements DropRules {
 
   /** The queue begins to deliver. */
   beginDelivery(): void {
-    if (this.#ttl !== undefined) this.#lookAtClock()
+    if (this.#isTimed) this.#lookAtClock()
   }
 
   /** Whether the next ready message, which is in memory, must not be delivered. */
@@ -199,7 +208,17 @@ export class QueueUpkeep implements DropRules {
 
   /** Drops what is due; false when that takes longer. */
   dropDue(): boolean {
-    return this.#retries?.isReading !== true && this.#drops.run()
+    if (this.#retries?.isReading === true) return false
+    if (this.#drops === undefined && this.#messages.readyCount === 0) return true
+    this.#drops ??= this.#newDrops()
+    return this.#drops.run()
+  }
+
+  #newDrops(): HeadDrops {
+    return new HeadDrops(this.#queue, this.#messages, this.#tools.longWork, this, () => {
+      this.headChanged()
+      this.#queue.wake()
+    })
   }
 
   #dropDue(): void {
@@ -212,13 +231,19 @@ export class QueueUpkeep implements DropRules {
   publish(message: Message): boolean {
     if (this.#limit?.isExceededBy(this.#messages, message.bodyBytes) === true) return this.#publishOverLimit(message)
     this.#append(message)
-    this.#drops.keepUp()
+    this.#drops?.keepUp()
     return true
   }
 
   #append(message: Message): void {
-    if (this.#ttl === undefined) this.#queue.append(message)
-    else this.#appendTimed(message, this.#ttl)
+    if (this.#isTimed) this.#appendTimed(message, this.#ttl ?? this.#newTtl())
+    else this.#queue.append(message)
+  }
+
+  #newTtl(): MessageTtl {
+    this.#ttl = new MessageTtl()
+    this.#ttl.queueMs = this.#ttlMs
+    return this.#ttl
   }
 
   #publishOverLimit(message: Message): boolean {
@@ -231,7 +256,7 @@ export class QueueUpkeep implements DropRules {
       this.#queue.deliverNow()
       this.#dropDue()
     }
-    this.#drops.keepUp()
+    this.#drops?.keepUp()
     return true
   }
 
@@ -284,11 +309,11 @@ export class QueueUpkeep implements DropRules {
 
   /** Another message is the next one. */
   headChanged(): void {
-    if (this.#ttl === undefined || this.#tools.isRestoring) return
+    if (!this.#isTimed || this.#tools.isRestoring) return
     const messages = this.#messages
     if (messages.readyCount === 0) this.#soonestMs = NEVER
     // What is being dropped, or read back for that, is looked at when that is done.
-    const isThere = !this.#drops.isUnderWay && this.#isHeadThere()
+    const isThere = this.#drops?.isUnderWay !== true && this.#isHeadThere()
     this.#setTimes(isThere ? expiresAtOf(messages.segment as Segment, messages.index) : NEVER, this.#endAtMs)
   }
 
@@ -296,11 +321,11 @@ export class QueueUpkeep implements DropRules {
   #isHeadThere(): boolean {
     const messages = this.#messages
     if (messages.peek()) return true
-    if (messages.readyCount > 0 && !this.#awaitsHead) this.#awaitsHead = !messages.isReadable(this.#headRead)
+    if (messages.readyCount > 0 && !this.#awaitsHead) this.#awaitsHead = !messages.isReadable(() => this.#headRead())
     return false
   }
 
-  readonly #headRead = (): void => {
+  #headRead(): void {
     this.#awaitsHead = false
     this.headChanged()
   }
@@ -320,7 +345,8 @@ export class QueueUpkeep implements DropRules {
     this.#deadline.atMs = Math.min(headAtMs, endAtMs, this.#retries?.nextAtMs ?? NEVER)
   }
 
-  #due(): void {
+  /** The time has come for something. */
+  due(): void {
     this.#tools.ages.lookAnew()
     if (this.#lookAtClock().#nowMs >= this.#endAtMs) this.#queue.end()
     else {

@@ -119,7 +119,7 @@ export class Queue {
 
   /** Bytes of the bodies of messages that were delivered and are not settled. */
   get unackedBytes(): number {
-    return this.#messages.unackedBytes - this.delayedBytes
+    return this.#messages.unackedBytes - this.delayedBytes - (this.upkeep?.leavingBytes ?? 0)
   }
 
   /** Messages that came back and wait before they are delivered again, and bytes of their bodies. */
@@ -244,7 +244,7 @@ export class Queue {
   }
 
   get #exits(): Departures {
-    this.#departures ??= new Departures(this, this.#messages)
+    this.#departures ??= new Departures(this, this.#messages, this.#surroundings.memory)
     return this.#departures
   }
 
@@ -289,6 +289,18 @@ export class Queue {
     return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
   }
 
+  /** What has died here is there until its dead letter queues have it. */
+  #leave(): void {
+    let isGone = false
+    const clear = (): void => {
+      isGone = true
+      this.#messages.clear()
+    }
+    if (this.#departures === undefined) clear()
+    else this.#departures.whenThrough(clear)
+    if (!isGone) this.#messages.purge()
+  }
+
   /** Drops everything and tells the consumers. Called by the vhost, which has forgotten the queue already. */
   close(): void {
     if (this.isDeleted) return
@@ -298,8 +310,8 @@ export class Queue {
       this.consumers.remove(consumer)
       consumer.sink.cancelled(consumer)
     }
-    this.#messages.clear()
     this.unackedCount = 0
     this.owner = undefined // remembered routes may know this queue for a while: not its connection as well
+    this.#leave()
   }
 }

@@ -3,6 +3,8 @@
  * queue has a mark for each, until it comes back or goes:
  *
  *     number of the segment u48 · index u32 · due at, in milliseconds since 1970, u48 · failures u16
+ *
+ * Many messages that wait leave turn by turn when they are purged. A mark of no message, behind theirs, says that of all of them at once.
  */
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
@@ -17,6 +19,9 @@ const TIME_BYTES = 6
 const FAILURES_AT = TIME_AT + TIME_BYTES
 const MARK_BYTES = FAILURES_AT + 2
 
+/** A segment that no queue has: the messages of all marks in front of this one were purged. */
+const PURGED_SEQUENCE = 2 ** 48 - 1
+
 /** A mark, where it lies. */
 export interface RetryMark extends RecordPlace {
   /** Of the message. */
@@ -24,6 +29,8 @@ export interface RetryMark extends RecordPlace {
   readonly messageIndex: number
   readonly atMs: number
   readonly failures: number
+  /** The message was purged, and had not left yet when the broker stopped. */
+  isPurged: boolean
 }
 
 /** A mark on its way into the log. */
@@ -53,6 +60,15 @@ export class RetryMarks {
 
   /** Notes that the message is due at this time; where that lies. */
   add({ sequence }: Segment, index: number, atMs: number, failures: number): RecordPlace {
+    return this.#append(sequence, index, atMs, failures)
+  }
+
+  /** Notes that all messages that have marks by now are purged, however long it takes until they have left; where that lies. */
+  addPurge(): RecordPlace {
+    return this.#append(PURGED_SEQUENCE, 0, 0, 0)
+  }
+
+  #append(sequence: number, index: number, atMs: number, failures: number): RecordPlace {
     const { bytes } = this.#source.body
     bytes.writeUIntBE(sequence, 0, SEQUENCE_BYTES)
     bytes.writeUInt32BE(index, INDEX_AT)
@@ -71,9 +87,17 @@ export class RetryMarks {
   /** Reads all of them, the oldest first. */
   read(whenRead: (marks: RetryMark[]) => void): void {
     const marks: RetryMark[] = []
+    let purgedCount = 0
     this.#log.eachReady(
-      (segment, index) => marks.push(markAt(segment, index)),
-      () => whenRead(marks),
+      (segment, index) => {
+        const mark = markAt(segment, index)
+        if (mark.sequence === PURGED_SEQUENCE) purgedCount = marks.length
+        marks.push(mark)
+      },
+      () => {
+        for (const mark of marks.slice(0, purgedCount)) mark.isPurged = true
+        whenRead(marks)
+      },
     )
   }
 
@@ -96,5 +120,6 @@ function markAt(segment: Segment, index: number): RetryMark {
     messageIndex: bytes.readUInt32BE(at + INDEX_AT),
     atMs: bytes.readUIntBE(at + TIME_AT, TIME_BYTES),
     failures: bytes.readUInt16BE(at + FAILURES_AT),
+    isPurged: false,
   }
 }

@@ -3,6 +3,10 @@
  * lists of numbers. No object exists per message. Of two with the same time, the one that came first is first.
  */
 import type { Segment } from '../../../storage/segment.ts'
+import type { HeldMemory } from '../memory/memory-alarm.ts'
+
+/** What a slot takes in all lists, with the room they keep for more. */
+const SLOT_BYTES = 96
 
 /** Where a record lies. */
 export interface RecordPlace {
@@ -18,7 +22,7 @@ export class RetryTimes {
   markSegment: Segment | undefined
   markIndex = 0
   /** Slots: each comes behind its parent, at half of its place. */
-  readonly #heap: number[] = []
+  #heap: number[] = []
   #free: number[] = []
   #atMs: number[] = []
   #order: number[] = []
@@ -27,6 +31,12 @@ export class RetryTimes {
   #markSegments: (Segment | undefined)[] = []
   #markIndexes: number[] = []
   #added = 0
+  readonly #memory: HeldMemory
+
+  /** Its slots are counted there. */
+  constructor(memory: HeldMemory) {
+    this.#memory = memory
+  }
 
   get count(): number {
     return this.#heap.length
@@ -38,7 +48,7 @@ export class RetryTimes {
   }
 
   add(atMs: number, segment: Segment, index: number, mark: RecordPlace | undefined): void {
-    const slot = this.#free.pop() ?? this.#atMs.length
+    const slot = this.#free.pop() ?? this.#newSlot()
     this.#atMs[slot] = atMs
     this.#order[slot] = this.#added++
     this.#segments[slot] = segment
@@ -54,18 +64,38 @@ export class RetryTimes {
     if (slot === undefined) return false
     const last = this.#heap.pop() as number
     if (this.#heap.length > 0) this.#sink(last)
+    this.#take(slot)
+    return true
+  }
+
+  /** Takes one away that is quickly taken, whichever that is; false when there is none. */
+  pop(): boolean {
+    const slot = this.#heap.pop()
+    if (slot === undefined) return false
+    this.#take(slot)
+    return true
+  }
+
+  /** The slot is in the heap no more. */
+  #take(slot: number): void {
     this.segment = this.#segments[slot]
     this.index = this.#indexes[slot] as number
     this.markSegment = this.#markSegments[slot]
     this.markIndex = this.#markIndexes[slot] as number
     this.#segments[slot] = this.#markSegments[slot] = undefined
     this.#free.push(slot)
-    if (this.#heap.length === 0) this.#forgetSlots()
-    return true
+    if (this.#heap.length === 0) this.clear()
   }
 
-  /** However many there were, none of their memory stays. */
-  #forgetSlots(): void {
+  #newSlot(): number {
+    this.#memory.heldBytes += SLOT_BYTES
+    return this.#atMs.length
+  }
+
+  /** Forgets all. However many there were, none of their memory stays. */
+  clear(): void {
+    this.#memory.heldBytes -= this.#atMs.length * SLOT_BYTES
+    this.#heap = []
     this.#free = []
     this.#atMs = []
     this.#order = []

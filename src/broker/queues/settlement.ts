@@ -23,6 +23,8 @@ export interface DeadLetters {
   readonly isSpent: boolean
   /** Calls back once they are not behind any more. */
   whenCaughtUp(work: () => void): void
+  /** Calls back once none waits to go: at once, when none does. */
+  whenThrough(work: () => void): void
   /**
    * Takes over a message, whose record is in memory. What this appends to other queues in the same turn is in one commit
    * with the end of the message here. False when it cannot go yet: it stays unacked then, and these dead letters

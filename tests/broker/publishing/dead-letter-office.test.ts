@@ -5,7 +5,7 @@ import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import { queueSettings } from '../../../src/broker/queues/queue-arguments.ts'
 import type { Segment } from '../../../storage/segment.ts'
-import { get, Model, message, session } from '../model.ts'
+import { drain, get, Model, message, session } from '../model.ts'
 
 const LOOK_MS = 0.6
 const TO_DEAD = { 'x-dead-letter-exchange': 'dead' }
@@ -59,14 +59,35 @@ test('those that wait count until they have gone', () => {
   for (let number = 0; number < 200; number++) model.bind(exchange, model.queue(`letters-${number}`))
   const queue = model.queue('q', { arguments: fieldTable(TO_DEAD) })
   fill(queue, 3)
-  const taken: (readonly [Segment, number])[] = []
-  while (get(queue, false, (segment, index) => void taken.push([segment, index]))) {
-    // each call takes one
-  }
-  for (const [segment, index] of taken) queue.settle(segment, index, 'reject')
+  rejectAll(queue)
   expect(queue.unackedCount).toBe(3)
   expect(model.memory.heldBytes).toBeGreaterThan(0)
   model.run()
   expect(model.memory.heldBytes).toBe(0)
   expect([queue.unackedCount, model.vhost.queue('letters-199')?.readyCount]).toEqual([0, 3])
 })
+
+test('what was rejected arrives, though its queue is deleted while it waits, and its memory is used for others', () => {
+  const exchange = model.exchange('dead', 'fanout')
+  for (let number = 0; number < 200; number++) model.bind(exchange, model.queue(`letters-${number}`))
+  const queue = model.queue('q', { arguments: fieldTable(TO_DEAD) })
+  fill(queue, 20)
+  rejectAll(queue)
+  const last = model.vhost.queue('letters-199') as Queue
+  expect(last.readyCount).toBe(0)
+  model.vhost.removeQueue(queue)
+  fill(model.queue('q'), 100)
+  model.run()
+  expect(drain(last)).toEqual(Array.from({ length: 20 }, (_, number) => String(number)))
+  expect(model.memory.heldBytes).toBe(0)
+  for (const { name } of [...model.vhost.queues()]) model.vhost.removeQueue(model.vhost.requireQueue(name))
+  expect(model.storage.bytesInUse).toBe(0)
+})
+
+function rejectAll(queue: Queue): void {
+  const taken: (readonly [Segment, number])[] = []
+  while (get(queue, false, (segment, index) => void taken.push([segment, index]))) {
+    // each call takes one
+  }
+  for (const [segment, index] of taken) queue.settle(segment, index, 'reject')
+}

@@ -42,7 +42,7 @@ function sent(body: string) {
   return one
 }
 
-test('more than one turn has time for', async () => {
+test.each(['stays', 'is deleted'])('more than one turn has time for, while their queue %s', async (fate) => {
   const dead = durableQueue('dead')
   const queue = durableQueue('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' })
   const { sink } = model.consumer(queue)
@@ -64,12 +64,15 @@ test('more than one turn has time for', async () => {
     return looks * LOOK_MS
   })
   for (const { segment, index } of rejected) queue.settle(segment, index, 'reject')
+  expect(model.memory.heldBytes).toBeGreaterThan(0)
+  if (fate === 'is deleted') model.vhost.removeQueue(queue)
   await vi.waitUntil(async () => {
     model.run()
     await nextTurn()
     return dead.readyCount === rejected.length
   })
-  expect(queue.unackedCount).toBe(MESSAGES + 1 - rejected.length)
+  expect(queue.unackedCount).toBe(fate === 'stays' ? MESSAGES + 1 - rejected.length : 0)
+  expect(model.memory.heldBytes).toBe(0)
   const { sink: dying } = model.consumer(dead)
   await vi.waitUntil(async () => {
     model.run()

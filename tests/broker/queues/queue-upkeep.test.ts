@@ -1,6 +1,7 @@
 // What queues do at a time, by a clock that is turned by hand.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
+import type { PolicyDefinition } from '../../../src/broker/policies/policy.ts'
 import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import { queueSettings } from '../../../src/broker/queues/queue-arguments.ts'
@@ -33,6 +34,109 @@ test('a message that expires gives a queue no further time', () => {
   publish('a', '50000')
   passes(400)
   expect(model.vhost.queue('q')).toBeUndefined()
+})
+
+// RabbitMQ stops the timer of a queue when policies change, and starts it anew where the queue has no consumer.
+describe('the time of a queue that is not used, by a policy', () => {
+  const isThere = (): boolean => model.vhost.queue('q') !== undefined
+
+  function setPolicy(definition: PolicyDefinition): void {
+    model.vhost.policies.set('policy', 'p', { pattern: '^q$', definition })
+    model.run()
+  }
+
+  test('begins when the policy comes, however long the queue was not used before', () => {
+    queue({})
+    passes(5000)
+    setPolicy({ expires: 1000 })
+    passes(999)
+    expect(isThere()).toBe(true)
+    passes(1)
+    expect(isThere()).toBe(false)
+  })
+
+  test.each([
+    ['longer', 3000],
+    ['shorter', 500],
+  ])('begins anew when it is %s', (_how, ms) => {
+    queue({})
+    setPolicy({ expires: 1000 })
+    passes(900)
+    setPolicy({ expires: ms })
+    passes(ms - 1)
+    expect(isThere()).toBe(true)
+    passes(1)
+    expect(isThere()).toBe(false)
+  })
+
+  test('begins anew when the policy sets something else', () => {
+    queue({})
+    setPolicy({ expires: 1000 })
+    passes(900)
+    setPolicy({ expires: 1000, 'max-length': 5 })
+    passes(999)
+    expect(isThere()).toBe(true)
+    passes(1)
+    expect(isThere()).toBe(false)
+  })
+
+  test('goes on when a policy comes that changes nothing about the queue', () => {
+    queue({})
+    setPolicy({ expires: 1000 })
+    passes(900)
+    model.vhost.policies.set('policy', 'other', { pattern: '^other$', definition: { expires: 5 } })
+    model.run()
+    passes(100)
+    expect(isThere()).toBe(false)
+  })
+
+  test('ends with the policy', () => {
+    queue({})
+    setPolicy({ expires: 1000 })
+    passes(900)
+    model.vhost.policies.remove('policy', 'p')
+    model.run()
+    passes(1_000_000)
+    expect(isThere()).toBe(true)
+    expect(model.clock.timers.size).toBe(0)
+  })
+
+  test('is the lower one of those of the policy and the argument, and that of the argument again without it', () => {
+    queue({ 'x-expires': 1000 })
+    setPolicy({ expires: 5000 })
+    passes(900)
+    setPolicy({ expires: 500 })
+    passes(400)
+    model.vhost.policies.remove('policy', 'p')
+    model.run()
+    passes(999)
+    expect(isThere()).toBe(true)
+    passes(1)
+    expect(isThere()).toBe(false)
+  })
+
+  test('begins when the last consumer goes', () => {
+    const used = queue({})
+    const { consumer } = model.consumer(used)
+    setPolicy({ expires: 1000 })
+    passes(5000)
+    used.removeConsumer(consumer)
+    passes(999)
+    expect(isThere()).toBe(true)
+    passes(1)
+    expect(isThere()).toBe(false)
+  })
+
+  test('counts for a queue that is used by a get, too', () => {
+    const used = queue({})
+    setPolicy({ expires: 1000 })
+    passes(900)
+    get(used, true, () => {})
+    passes(999)
+    expect(isThere()).toBe(true)
+    passes(1)
+    expect(isThere()).toBe(false)
+  })
 })
 
 describe('timers', () => {

@@ -11,7 +11,8 @@ test('the first one is the one that is due first, and of two with the same time 
   )
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 80 }), (operations) => {
-      const times = new RetryTimes()
+      const memory = { heldBytes: 7 }
+      const times = new RetryTimes(memory)
       const model: { readonly atMs: number; readonly index: number; readonly isMarked: boolean }[] = []
       for (const [index, one] of operations.entries()) {
         if (one !== 'shift') {
@@ -27,7 +28,13 @@ test('the first one is the one that is due first, and of two with the same time 
           if (first.isMarked) expect(times.markIndex).toBe(first.index + 1)
         }
         expect([times.count, times.firstAtMs]).toEqual([model.length, model[0]?.atMs ?? Number.POSITIVE_INFINITY])
+        // What it holds is counted, and nothing stays of it.
+        if (model.length === 0) expect(memory.heldBytes).toBe(7)
+        else expect(memory.heldBytes).toBeGreaterThanOrEqual(7 + 64 * model.length)
       }
+      const left = new Set(model.map(({ index }) => index))
+      for (; times.pop(); left.delete(times.index)) expect(left).toContain(times.index)
+      expect([left.size, memory.heldBytes]).toEqual([0, 7])
     }),
   )
 })

@@ -32,6 +32,7 @@ const toTarget: DeadLetters = {
   isBehind: false,
   isSpent: false,
   whenCaughtUp: () => {},
+  whenThrough: (work) => work(),
   goOn: () => {},
   takeRefused: () => {},
   take(segment, index, reason) {
