@@ -27,10 +27,16 @@ export class AmqpConsumer implements DeliverySink {
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {
     const channel = this.#channel
     const tag = consumer.isNoAck ? channel.unacked.skip() : channel.unacked.add(consumer, segment, index)
-    if (isRedelivered && consumer.queue.countsDeliveries) {
-      writeCountedDelivery(channel.target, this.#prefix, tag, segment, index)
-    } else writeDelivery(channel.target, this.#prefix, tag, isRedelivered, segment, index)
-    channel.delivered(consumer, isRedelivered)
+    if (isRedelivered) this.#deliverAgain(consumer, tag, segment, index)
+    else writeDelivery(channel.target, this.#prefix, tag, false, segment, index)
+    if (!consumer.isNoAck) channel.consumers.countDelivered()
+  }
+
+  #deliverAgain({ queue }: Consumer, tag: number, segment: Segment, index: number): void {
+    const { target, counts } = this.#channel
+    counts.redelivered++
+    if (queue.countsDeliveries) writeCountedDelivery(target, this.#prefix, tag, segment, index)
+    else writeDelivery(target, this.#prefix, tag, true, segment, index)
   }
 
   cancelled(consumer: Consumer): void {

@@ -24,6 +24,8 @@ export interface ConsumeRequest {
 export class ChannelConsumers implements ReplySink {
   /** Prefetch limit of consumers that start from now on; 0 for none. */
   prefetchCount = 0
+  /** Messages that were delivered to consumers that acknowledge. */
+  deliveredCount = 0
   readonly #channel: Channel
   readonly #byTag = new Map<string, Consumer>()
   #replyConsumer: ReplyConsumer | undefined
@@ -134,6 +136,7 @@ export class ChannelConsumers implements ReplySink {
   }
 
   countDelivered(): void {
+    this.deliveredCount++
     this.#unackedCount++
     if (this.#sharedLimit !== 0) this.#checkLimit()
   }

@@ -1,9 +1,7 @@
 /** Counts the messages of a channel, by additions alone. What can be told without counting is not here. */
 export class ChannelCounters {
-  published = 0
   returnedUnroutable = 0
   droppedUnroutable = 0
-  deliveredNoAck = 0
   /** By basic.get, in either way. */
   pulled = 0
   pulledNoAck = 0

@@ -6,11 +6,17 @@ import type { ChannelCounters } from './channel-counters.ts'
 interface KnownChannel {
   readonly id: number
   readonly counts: ChannelCounters
+  readonly publisher: { readonly publishedCount: number }
   readonly confirms: { readonly unconfirmedCount: number } | undefined
   readonly transaction: { readonly publishCount: number; readonly pendingCount: number } | undefined
   readonly unacked: { readonly count: number; readonly newest: number }
   readonly settling: { readonly ackedCount: number }
-  readonly consumers: { readonly count: number; readonly prefetchCount: number; readonly sharedLimit: number }
+  readonly consumers: {
+    readonly count: number
+    readonly prefetchCount: number
+    readonly sharedLimit: number
+    readonly deliveredCount: number
+  }
 }
 
 export function channelState(channel: KnownChannel): ChannelState {
@@ -31,17 +37,20 @@ export function channelState(channel: KnownChannel): ChannelState {
   }
 }
 
-export function channelCounts({ counts, confirms, unacked, settling }: KnownChannel): ChannelCounts {
-  const { published, returnedUnroutable, droppedUnroutable, deliveredNoAck, redelivered } = counts
+export function channelCounts(channel: KnownChannel): ChannelCounts {
+  const { counts, confirms, unacked, settling } = channel
+  const { publishedCount: published } = channel.publisher
+  const { deliveredCount: delivered } = channel.consumers
+  const { returnedUnroutable, droppedUnroutable, redelivered } = counts
   const { pulled, pulledNoAck, gotEmpty } = counts
   return {
     published,
     confirmed: confirms === undefined ? 0 : Math.max(0, published - confirms.unconfirmedCount),
     returnedUnroutable,
     droppedUnroutable,
+    delivered,
     // Every delivery has a tag.
-    delivered: unacked.newest - deliveredNoAck - pulled,
-    deliveredNoAck,
+    deliveredNoAck: unacked.newest - delivered - pulled,
     got: pulled - pulledNoAck,
     gotNoAck: pulledNoAck,
     gotEmpty,

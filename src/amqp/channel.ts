@@ -145,12 +145,6 @@ export class Channel {
     return this.#content?.place(frameBytes, place) ?? false
   }
 
-  delivered(consumer: Consumer, isRedelivered: boolean): void {
-    if (isRedelivered) this.counts.redelivered++
-    if (consumer.isNoAck) this.counts.deliveredNoAck++
-    else this.consumers.countDelivered()
-  }
-
   consumerCancelled(consumer: Consumer): void {
     this.consumers.cancelledByQueue(consumer)
   }
@@ -228,7 +222,6 @@ export class Channel {
     const { confirms } = this
     const stagedBefore = confirms === undefined ? 0 : this.vhost.journal.stagedCount
     const outcome = this.publisher.publish(message)
-    this.counts.published++
     if (this.publisher.copies > MANY_COPIES) {
       const { fanOut, copies } = this.publisher
       if (fanOut !== undefined) {
@@ -301,7 +294,7 @@ export class Channel {
       commit: () => {
         this.connection.intake.hold(-bytes)
         const outcome = enqueue(publication)
-        this.counts.published++
+        this.publisher.countPrepared()
         if (outcome === 'unrouted') {
           if (isMandatory) this.#return(publication.message)
           else this.counts.droppedUnroutable++

@@ -71,6 +71,7 @@ export class Channels implements ChannelList {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
     }
     const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
+    opened.vhost.publishers.add(publisher)
     this.open[id] = new Channel(id, connection, opened, publisher, broker.bodies)
     this.count++
     broker.topology.add(CHANNEL_BYTES)
@@ -87,7 +88,7 @@ export class Channels implements ChannelList {
   /** Forgets a channel that has ended. */
   remove(channel: Channel): void {
     if (this.open[channel.id] !== channel) return
-    channel.vhost.channelEnded(channelCounts(channel))
+    tellCounts(channel)
     this.open[channel.id] = undefined
     this.count--
     this.#ended(1)
@@ -108,7 +109,7 @@ export class Channels implements ChannelList {
     })
     open.forEach((channel) => {
       if (channel === undefined) return
-      channel.vhost.channelEnded(channelCounts(channel))
+      tellCounts(channel)
       channel.close(unackedCount > AT_ONCE_MAX)
     })
   }
@@ -170,4 +171,12 @@ export class Channels implements ChannelList {
 function notOpen({ name }: Method): FrameError {
   const { classId, methodId } = METHODS[name]
   return new FrameError(504, "expected 'channel.open'", classId, methodId)
+}
+
+/** Of a channel that ends: what went through it goes on counting. */
+function tellCounts(channel: Channel): void {
+  const { vhost, publisher } = channel
+  vhost.channelEnded(channelCounts(channel))
+  publisher.tellCounts()
+  vhost.publishers.delete(publisher)
 }

@@ -19,6 +19,7 @@ import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
+import type { Publisher } from './publishing/publisher.ts'
 import type { QueueTypeName } from './queues/argument-table.ts'
 import { Queue } from './queues/queue.ts'
 import { type LogsBeside, QueueLogs } from './queues/queue-logs.ts'
@@ -75,6 +76,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly removedQuorumQueues = new CountSum(NOTHING_COUNTED)
   /** What went through channels that are gone. */
   endedChannels: ChannelCounts = NO_CHANNEL_COUNTS
+  /** Those that tell exchanges later what they have published. */
+  readonly publishers = new Set<Publisher>()
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
@@ -156,6 +159,11 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
 
   exchanges(): Iterable<Exchange> {
     return this.#exchanges.values()
+  }
+
+  /** Has publishers tell what its exchanges have not counted yet: before their counts are read. */
+  hearCounts(): void {
+    for (const publisher of this.publishers) publisher.tellCounts()
   }
 
   queues(): Iterable<Queue> {

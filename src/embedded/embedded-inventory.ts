@@ -55,6 +55,7 @@ export class EmbeddedInventory {
 
   *exchanges(): Iterable<ExchangeInfo> {
     const vhost = this.#requireVhost()
+    vhost.hearCounts()
     for (const exchange of vhost.exchanges()) yield exchangeInfo(vhost, exchange)
   }
 

@@ -50,9 +50,16 @@ export class EmbeddedPublisher {
     this.#requireRoom()
     // A waiting requester may be given the body by reference: it must not change any more.
     const isBare = outgoing.properties === undefined && !isReplyAddress(routingKey)
-    if (!isBare) return this.#publisher.publish(encodeMessage(exchange, routingKey, outgoing))
+    if (!isBare) return this.#publishNow(encodeMessage(exchange, routingKey, outgoing))
     if (exchange !== this.#exchange || routingKey !== this.#routingKey) this.#prepareHead(exchange, routingKey)
-    return this.#publisher.publish(this.#messageWith(outgoing.body))
+    return this.#publishNow(this.#messageWith(outgoing.body))
+  }
+
+  #publishNow(message: Message): PublishOutcome {
+    const outcome = this.#publisher.publish(message)
+    // Nothing says when a program gives up a publisher: what it has not told then would be lost.
+    this.#publisher.tellCounts()
+    return outcome
   }
 
   /** Makes sure that the message can be published. Throws BrokerError. */

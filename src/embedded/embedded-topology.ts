@@ -41,6 +41,7 @@ export class EmbeddedTopology {
 
   declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
     const vhost = this.#vhost()
+    vhost.hearCounts()
     return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
   }
 
@@ -80,6 +81,7 @@ export class EmbeddedTopology {
 
   exchange(name: string): ExchangeInfo | undefined {
     const vhost = this.#vhost()
+    vhost.hearCounts()
     const exchange = vhost.exchange(name)
     return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
   }
@@ -92,6 +94,7 @@ export class EmbeddedTopology {
 
   exchanges(): ExchangeInfo[] {
     const vhost = this.#vhost()
+    vhost.hearCounts()
     return Array.from(vhost.exchanges(), (exchange) => exchangeInfo(vhost, exchange))
   }
 

@@ -24,7 +24,7 @@ export class Exchange {
   readonly arguments: FieldTable
   /** Where a message goes that this exchange routed nowhere: by its arguments, or by policy. */
   alternateExchange: string | undefined
-  /** Messages that were published to it. */
+  /** Messages that were published to it, as far as publishers have told, see `Publisher.tellCounts`. */
   publishedInCount = 0
   /** How many queues they went to, in all. */
   publishedOutCount = 0
@@ -53,6 +53,11 @@ export class Exchange {
     const alternate = textValue(this.arguments.get('alternate-exchange')) ?? byPolicy
     this.alternateExchange = this.name === '' ? undefined : alternate
     return this.alternateExchange !== before
+  }
+
+  countPublished(messages: number, copies: number): void {
+    this.publishedInCount += messages
+    this.publishedOutCount += copies
   }
 
   /** False when there is such a binding already. */

@@ -49,6 +49,8 @@ export class Publisher {
   replyConsumer: ReplyConsumer | undefined
   /** How many queues the last message went to. */
   copies = 0
+  /** Messages that it has published. */
+  publishedCount = 0
   /** The last message is not in all of its queues yet: the publisher has to go on with this, and waits meanwhile. */
   fanOut: FanOut | undefined
   /** The largest body. */
@@ -58,6 +60,10 @@ export class Publisher {
   readonly #isStorageDurable: boolean
   readonly #turn: Turn | undefined
   #lastRoute: Route | undefined
+  /** Its counts are behind by the messages since `#toldCount`, which went to so many queues each, see `tellCounts`. */
+  #exchange: Exchange | undefined
+  #copiesEach = 0
+  #toldCount = 0
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
 
@@ -75,6 +81,23 @@ export class Publisher {
     this.#lastRoute = undefined
   }
 
+  /**
+   * Tells the exchange of the messages that it was sent since the last time. Whoever gives up a publisher, or reads the counts of an
+   * exchange, has this done first: to count at the exchange with each message would cost more than to find the route.
+   */
+  tellCounts(): void {
+    const count = this.publishedCount - this.#toldCount
+    if (count === 0) return
+    this.#exchange?.countPublished(count, count * this.#copiesEach)
+    this.#toldCount = this.publishedCount
+  }
+
+  /** What was prepared is published now. Its exchange knows of it. */
+  countPrepared(): void {
+    this.publishedCount++
+    this.#toldCount++
+  }
+
   /** Throws BrokerError when a body of this size is refused. */
   checkSize(bodyBytes: number): void {
     if (bodyBytes > this.messageBytesMax) throw refuse.messageTooLarge(bodyBytes, this.messageBytesMax)
@@ -87,10 +110,11 @@ export class Publisher {
     const route = this.#route(message)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
-      count(route.exchange, publication.queues.length)
+      route.exchange.countPublished(1, publication.queues.length)
+      this.countPrepared()
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
     }
-    count(route.exchange, route.queues.length)
+    this.publishedCount++
     return this.#enqueue(route.queues, route.replyConsumer, message)
   }
 
@@ -112,7 +136,7 @@ export class Publisher {
     const route = this.#route(message)
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
-    count(route.exchange, publication.queues.length)
+    route.exchange.countPublished(1, publication.queues.length)
     return { ...publication, message: publication.message.copy() }
   }
 
@@ -146,6 +170,9 @@ export class Publisher {
       this.#requireKey(route, message)
       route.allowedTo = grant
     }
+    this.tellCounts()
+    this.#exchange = route.exchange
+    this.#copiesEach = route.queues.length
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
@@ -219,11 +246,6 @@ export class Publisher {
     if (headers !== undefined && hasBlindCopies) rewritten.extension = extensionFor(headers)
     return rewritten
   }
-}
-
-function count(exchange: Exchange, queues: number): void {
-  exchange.publishedInCount++
-  exchange.publishedOutCount += queues
 }
 
 /** Dead letters go where blind copies go, too. */

@@ -95,6 +95,8 @@ export class QueueDelivery {
     if (queue.isPaused || this.#returning !== undefined || upkeep?.isDropping === true) return 0
     const messages = this.#messages
     let left = limit
+    let ackCount = 0
+    let noAckCount = 0
     for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#wake)); left--) {
       if (left === 0) {
         this.wake()
@@ -109,18 +111,21 @@ export class QueueDelivery {
       messages.take(!consumer.isNoAck)
       const segment = messages.segment as Segment
       const { index } = messages
-      queue.deliveredCount++
-      if (messages.isRedelivered) queue.redeliveredCount++
+      const { isRedelivered } = messages
+      if (isRedelivered) queue.redeliveredCount++
       if (consumer.isNoAck) {
-        queue.deliveredNoAckCount++
-        consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
+        noAckCount++
+        consumer.sink.deliver(consumer, segment, index, isRedelivered)
         messages.finish(segment, index)
       } else {
+        ackCount++
         queue.unackedCount++
         consumer.credit--
-        consumer.sink.deliver(consumer, segment, index, messages.isRedelivered)
+        consumer.sink.deliver(consumer, segment, index, isRedelivered)
       }
     }
+    queue.deliveredCount += ackCount + noAckCount
+    queue.deliveredNoAckCount += noAckCount
     if (left < limit) upkeep?.headChanged()
     return limit - left
   }

@@ -112,6 +112,7 @@ export class Sampler {
       this.#push('queue', queue, known, next)
       if (pacer.isDue) await pacer.rest()
     }
+    vhost.hearCounts()
     for (const exchange of vhost.exchanges()) {
       readExchange(exchange, this.#values)
       this.#push('exchange', exchange, known, next)
