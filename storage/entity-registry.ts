@@ -41,6 +41,8 @@ export interface RestoredEntities {
 }
 
 export class EntityRegistry {
+  /** Told of each entity that is put or removed, kept or not; not of those that are made again. */
+  onChange: ((kind: string, key: readonly string[], isRemoved: boolean) => void) | undefined
   readonly #storage: Storage
   readonly #kinds = new Map<number, EntityKind>()
   readonly #staged = new StagedEntities()
@@ -120,6 +122,7 @@ export class EntityRegistry {
   }
 
   #put(kind: EntityKind, parts: readonly string[], encode: () => Uint8Array): void {
+    if (this.#restoring === undefined) this.onChange?.(kind.name, parts, false)
     if (!this.#storage.isDurable || this.#isRestoring(kind.number, parts)) return
     const journal = this.#journalOf(kind, parts)
     const key = keyText(parts)
@@ -160,6 +163,7 @@ export class EntityRegistry {
   }
 
   #remove(kind: EntityKind, parts: readonly string[]): void {
+    if (this.#restoring === undefined) this.onChange?.(kind.name, parts, true)
     if (!this.#storage.isDurable) return
     const journal = this.#journalOf(kind, parts)
     const key = keyText(parts)

@@ -18,6 +18,8 @@ export interface Authenticator {
    * `peerAddress` is the IP address the connection comes from.
    */
   authenticate(credentials: Credentials, peerAddress: string): Promise<Verdict> | Verdict
+  /** The user of a client that gives a token and no name (HTTP's `Bearer`). Without it, no client gets in that way. */
+  token?(token: Buffer, peerAddress: string): Promise<Verdict> | Verdict
   /** The user of a client that gives no name, where that is allowed. */
   anonymous(peerAddress: string): Promise<Verdict> | Verdict
   /** The user that a client's certificate, which was verified, names (SASL EXTERNAL). Without it, certificates let no client in. */

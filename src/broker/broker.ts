@@ -22,8 +22,10 @@ import { TopologyMemory } from './memory/topology-memory.ts'
 import { GlobalParameters } from './parameters/global-parameters.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import { LongWork } from './scheduling/long-work.ts'
+import { AlarmTimes } from './statistics/alarm-times.ts'
 import { type BrokerStats, brokerStats, type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Churn } from './statistics/churn.ts'
+import { EventLog } from './statistics/event-log.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -62,6 +64,8 @@ export class Broker {
   readonly loadAlarm = new Alarm()
   /** What is given to the store takes too long until it is safe. */
   readonly storeAlarm = new Alarm()
+  /** Nothing durable can be kept. */
+  readonly diskAlarm = new Alarm()
   /** What queues, exchanges, bindings and consumers take. */
   readonly topology: TopologyMemory
   /** Memory for large bodies. */
@@ -70,7 +74,10 @@ export class Broker {
   readonly entityRegistry: EntityRegistry
   readonly clients = new ClientDirectory()
   readonly churn = new Churn()
-  readonly clientCounts = new ClientCounts(this.churn)
+  /** What was changed lately. */
+  readonly events: EventLog
+  readonly alarmTimes: AlarmTimes
+  readonly clientCounts: ClientCounts
   readonly userLimits: UserLimits
   readonly nodeLimits: NodeLimits
   readonly permissions: PermissionList
@@ -91,10 +98,13 @@ export class Broker {
     this.#storage = options.storage
     const { clock, nextTurn, onDefect } = options
     this.#clock = clock
+    this.events = new EventLog(clock)
+    this.clientCounts = new ClientCounts(this.churn, this.events)
     this.#ages = new AgeClock(clock, queueMicrotask)
     const now = (): number => clock.monotonicMs()
     this.bodies = new BodyPool(options.memoryLimitBytes * FREE_BODIES_SHARE_MAX, clock)
     this.entityRegistry = new EntityRegistry(options.storage)
+    this.entityRegistry.onChange = (kind, key, isRemoved) => this.events.entityChanged(kind, key, isRemoved)
     this.#entities = new DurableEntities(
       this.entityRegistry,
       (name) => this.createVhost(name),
@@ -116,6 +126,11 @@ export class Broker {
       heapBytes: options.heapBytes,
       heapLimitBytes: options.heapLimitBytes,
     })
+    this.alarmTimes = new AlarmTimes(clock, this.events)
+    this.alarmTimes.watch('memory', this.memory)
+    this.alarmTimes.watch('disk', this.diskAlarm)
+    this.alarmTimes.watch('event-loop', this.loadAlarm)
+    this.alarmTimes.watch('store', this.storeAlarm)
     this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
     this.nodeLimits = new NodeLimits(options.limits ?? NO_NODE_LIMITS, this.topology.counts)
   }
@@ -162,6 +177,7 @@ export class Broker {
         clock,
         ages,
         churn: this.churn,
+        events: this.events,
       })
       vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)

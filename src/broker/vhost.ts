@@ -16,6 +16,7 @@ import { VhostLimits } from './limits/vhost-limits.ts'
 import type { HeldMemory } from './memory/memory-alarm.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
+import { isReserved } from './names.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
@@ -33,6 +34,7 @@ import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
 import { CountSum, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import type { Churn } from './statistics/churn.ts'
+import type { EventLog, EventName } from './statistics/event-log.ts'
 import { NO_METADATA, type VhostMetadata } from './vhost-metadata.ts'
 
 /** What virtual hosts share. */
@@ -49,6 +51,7 @@ export interface VhostTools {
   /** The time by which messages grow old. */
   readonly ages: AgeClock
   readonly churn: Churn
+  readonly events: EventLog
 }
 
 export class Vhost implements Topology, QueueSurroundings<Queue> {
@@ -88,6 +91,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly #deadLetterOffice: DeadLetterOffice
   readonly ages: AgeClock
   readonly churn: Churn
+  readonly #events: EventLog
   /** Not all there was before a restart is there again. */
   isRestoring = false
 
@@ -102,6 +106,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.memory = memory
     this.ages = tools.ages
     this.churn = tools.churn
+    this.#events = tools.events
     this.topology = tools.topology
     this.nodeLimits = tools.nodeLimits
     this.entities = tools.entities
@@ -189,6 +194,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.topology.add(exchangeBytes(exchange), 'exchanges')
     this.routes.version++
     this.entities.exchangeAdded(exchange)
+    if (!isPredeclared(spec.name)) this.#tell('exchange.created', { name: spec.name, type: exchange.type })
     return exchange
   }
 
@@ -201,6 +207,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue), 'queues')
     if (!this.isRestoring) this.churn.queuesCreated++
+    this.#tell('queue.created', { name: spec.name })
     this.routes.version++
     this.queueChanged(queue)
     return queue
@@ -239,6 +246,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.topology.add(bindingBytes(binding), 'bindings')
     this.routes.version++
     this.entities.bindingAdded(binding)
+    this.#tell('binding.created', aboutBinding(binding))
   }
 
   /** The bindings that lead to a queue or an exchange. */
@@ -261,6 +269,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
       this.topology.remove(exchangeBytes(next), 'exchanges')
       for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
       this.entities.exchangeRemoved(next)
+      if (!isPredeclared(next.name)) this.#tell('exchange.deleted', { name: next.name })
       this.routes.version++
       for (const unused of this.#unbind(next)) doomed.push(unused)
     }
@@ -278,6 +287,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     counts.addQueue(queue)
     for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
     this.entities.queueRemoved(queue)
+    this.#tell('queue.deleted', { name: queue.name })
     queue.close()
     return readyCount
   }
@@ -304,12 +314,18 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.routes.version++
   }
 
+  /** What is there again after a restart has not happened now. */
+  #tell(name: EventName, about: Readonly<Record<string, string>>): void {
+    if (!this.isRestoring) this.#events.add(name, { vhost: this.name, ...about })
+  }
+
   #dropBinding(source: Exchange, id: string): boolean {
     const binding = source.removeBinding(id)
     if (binding === undefined) return false
     this.#bindings.remove(binding)
     this.topology.remove(bindingBytes(binding), 'bindings')
     this.entities.bindingRemoved(binding)
+    this.#tell('binding.deleted', aboutBinding(binding))
     return true
   }
 
@@ -321,6 +337,19 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
       if (isUnused(source)) unused.add(source)
     }
     return [...unused]
+  }
+}
+
+function isPredeclared(exchange: string): boolean {
+  return exchange === '' || isReserved(exchange)
+}
+
+function aboutBinding({ source, destination, routingKey }: Binding): Record<string, string> {
+  return {
+    source: source.name,
+    destination: destination.name,
+    destination_type: destination.kind,
+    routing_key: routingKey,
   }
 }
 

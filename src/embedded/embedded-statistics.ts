@@ -2,7 +2,9 @@
 import type { Broker } from '../broker/broker.ts'
 import { type ChannelCounts, NO_CHANNEL_COUNTS, sumOfChannels } from '../broker/clients/channel-counts.ts'
 import { CountSum, type MessageCounts, NOTHING_COUNTED } from '../broker/statistics/broker-stats.ts'
+import type { AlarmTime } from '../broker/statistics/alarm-times.ts'
 import type { Churn } from '../broker/statistics/churn.ts'
+import type { BrokerEvent } from '../broker/statistics/event-log.ts'
 import type { Clock } from '../lib/clock.ts'
 import { COUNTERS, type SampledKind } from './statistics/counters.ts'
 import { channelKey, connectionKey, Sampler } from './statistics/sampler.ts'
@@ -92,6 +94,19 @@ export class EmbeddedStatistics {
       }
     }
     return { channels, classic, quorum, churn: core.churn, consumers, queues, publishers }
+  }
+
+  /**
+   * What was made, changed and removed lately, the newest first: up to `limit` of those with a number above `afterId`. A thousand are
+   * kept of each kind.
+   */
+  events(limit = 100, afterId = 0): BrokerEvent[] {
+    return this.#core.events.latest(limit, afterId)
+  }
+
+  /** How often publishers had to wait, for what, and for how long in all. */
+  alarmTimes(): AlarmTime[] {
+    return this.#core.alarmTimes.all()
   }
 
   overview(): readonly SampledCounter[] | undefined {

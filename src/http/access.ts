@@ -4,6 +4,8 @@ import type { ApiUser, ManagedServer } from './managed-server.ts'
 
 /** What an endpoint asks of a user, beside having logged in. */
 export type Requirement =
+  /** Not even to log in. */
+  | 'nothing'
   /** Any tag but `impersonator`. */
   | 'user'
   | 'monitor'
@@ -42,6 +44,7 @@ export async function requireAccess(
   requirement: Requirement,
   vhost: string | undefined,
 ): Promise<void> {
+  if (requirement === 'nothing') return
   if (!isManagementUser(user)) throw notAuthorised('Not management user')
   if (isAdministrator(user)) return
   const mayOpen = async (): Promise<boolean> =>

@@ -19,6 +19,13 @@ export function error(status: number, name: string, reason: string): Response {
   return new Response(jsonText({ error: name, reason }), { status, headers: { 'content-type': 'application/json' } })
 }
 
+/** Browsers and tools ask for a name and a password then. */
+export function unauthorized(): Response {
+  const response = error(401, 'not_authorized', 'Not_Authorized')
+  response.headers.set('www-authenticate', 'Basic realm="RabbitMQ Management"')
+  return response
+}
+
 /** 201 for what is new, 204 for what was there already. */
 export function put(isNew: boolean): Response {
   return isNew ? created() : done()

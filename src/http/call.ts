@@ -1,6 +1,7 @@
 /** One request: who asks, for what, and with which values. */
 import type { EmbeddedBroker } from '../embedded/embedded-broker.ts'
 import { openVhosts } from './access.ts'
+import type { PresentedCredentials } from '../embedded/embedded-logins.ts'
 import { notFound } from './api-error.ts'
 import { BODY_BYTES_MAX, type BodyReader, parseObject } from './body.ts'
 import type { JsonObject } from './json.ts'
@@ -17,6 +18,8 @@ export interface CallParts {
   readonly headers: Headers
   readonly stream: ReadableStream<Uint8Array> | null
   readonly bodies: BodyReader
+  /** Undefined for credentials that let no user in. */
+  logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined>
 }
 
 /** Parts of a path that name an exchange. */
@@ -51,6 +54,11 @@ export class Call {
     const value = this.#parts.params[name]
     if (value === undefined) throw new Error(`the route has no ${name}`)
     return EXCHANGES.has(name) && value === 'amq.default' ? '' : value
+  }
+
+  /** Undefined for credentials that let no user in. */
+  async logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined> {
+    return await this.#parts.logIn(credentials)
   }
 
   flag(name: string): boolean {

@@ -1,8 +1,8 @@
 /** What the management API needs of a server: its public in-process API, and nothing of the model behind it. */
 
-import type { Verdict } from '../auth/authenticator.ts'
 import type { AuthorizedUser } from '../broker/authorizer.ts'
 import type { EmbeddedClients } from '../embedded/embedded-clients.ts'
+import type { EmbeddedLogins } from '../embedded/embedded-logins.ts'
 import type { EmbeddedUserLimits } from '../embedded/embedded-limits.ts'
 import type { EmbeddedGlobalParameters } from '../embedded/embedded-parameters.ts'
 import type { EmbeddedStatistics } from '../embedded/embedded-statistics.ts'
@@ -16,11 +16,10 @@ export interface ManagedServer {
   readonly userLimits: EmbeddedUserLimits
   readonly clients: EmbeddedClients
   readonly statistics: EmbeddedStatistics
+  readonly logins: EmbeddedLogins
   readonly globalParameters: EmbeddedGlobalParameters
-  /** Checks the password of a user who comes from this address. */
-  login(name: string, password: string, peerAddress: string): Promise<Verdict>
   node(): Promise<NodeInfo>
 }
 
-/** A user who has logged in. */
+/** A user who has logged in; one without a name and tags where no log-in is asked for. */
 export type ApiUser = AuthorizedUser

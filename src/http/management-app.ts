@@ -1,11 +1,12 @@
 /** The management API as an application: finds the endpoint of a request, lets its user in, and tells what went wrong. */
 import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
+import type { PresentedCredentials } from '../embedded/embedded-logins.ts'
 import type { Logger } from '../lib/logger.ts'
 import { plainAddress } from '../lib/peer.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import { requireAccess } from './access.ts'
-import { error as errorAnswer } from './answers.ts'
+import { error as errorAnswer, unauthorized } from './answers.ts'
 import { asApiError, badRequest } from './api-error.ts'
 import { BodyReader } from './body.ts'
 import { Call } from './call.ts'
@@ -28,7 +29,8 @@ type HttpContext = Context<{ Bindings: HttpBindings }>
 
 /** Permissions that one request may wait for. */
 const DECISIONS_MAX = 16
-const CHALLENGE = { 'www-authenticate': 'Basic realm="RabbitMQ Management"' }
+/** Who asks where no log-in is asked for. */
+const NOBODY: ApiUser = { name: '', tags: [] }
 /** What RabbitMQ sends with every answer. */
 const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -82,13 +84,11 @@ export class ManagementApp {
     const { server } = this.#options
     const { raw } = context.req
     const peerAddress = plainAddress(context.env.incoming.socket.remoteAddress ?? '')
-    const credentials = credentialsIn(raw.headers.get('authorization'))
-    const user = credentials === undefined ? undefined : await this.#login(credentials, peerAddress)
-    if (user === undefined) {
-      const response = errorAnswer(401, 'not_authorized', 'Not_Authorized')
-      for (const [name, value] of Object.entries(CHALLENGE)) response.headers.set(name, value)
-      return response
-    }
+    const logIn = (credentials: PresentedCredentials): Promise<ApiUser | undefined> =>
+      this.#login(credentials, peerAddress)
+    const credentials = endpoint.requires === 'nothing' ? undefined : credentialsIn(raw.headers.get('authorization'))
+    const user = endpoint.requires === 'nothing' ? NOBODY : credentials && (await logIn(credentials))
+    if (user === undefined) return unauthorized()
     requireDecodable(context.req.path)
     const params: Readonly<Record<string, string>> = context.req.param()
     const vhost = params.vhost ?? raw.headers.get('x-vhost') ?? undefined
@@ -104,6 +104,7 @@ export class ManagementApp {
       headers: raw.headers,
       stream: raw.body,
       bodies: this.#bodies,
+      logIn,
     })
     return await this.#handle(endpoint, call)
   }
@@ -121,11 +122,8 @@ export class ManagementApp {
     }
   }
 
-  async #login(
-    { name, password }: { readonly name: string; readonly password: string },
-    peerAddress: string,
-  ): Promise<ApiUser | undefined> {
-    const verdict = await this.#options.server.login(name, password, peerAddress)
+  async #login(credentials: PresentedCredentials, peerAddress: string): Promise<ApiUser | undefined> {
+    const verdict = await this.#options.server.logins.check(credentials, peerAddress)
     if ('user' in verdict) return verdict.user
     this.#options.rareLines.log(
       'warn',

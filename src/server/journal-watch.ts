@@ -14,16 +14,24 @@ export class JournalWatch {
   readonly #storage: Pick<Storage, 'journal'>
   readonly #clients: JournalClients
   readonly #logger: Logger
+  /** It can write nothing. */
+  readonly #diskAlarm: Alarm
   /** It is behind. */
   readonly #alarm: Alarm
   #trouble: string | undefined
   #unsubscribe: readonly (() => void)[] = []
 
   /** The journal is there once the storage is open. */
-  constructor(storage: Pick<Storage, 'journal'>, clients: JournalClients, alarm: Alarm, logger: Logger) {
+  constructor(
+    storage: Pick<Storage, 'journal'>,
+    clients: JournalClients,
+    { storeAlarm, diskAlarm }: { readonly storeAlarm: Alarm; readonly diskAlarm: Alarm },
+    logger: Logger,
+  ) {
     this.#storage = storage
     this.#clients = clients
-    this.#alarm = alarm
+    this.#alarm = storeAlarm
+    this.#diskAlarm = diskAlarm
     this.#logger = logger
   }
 
@@ -49,6 +57,7 @@ export class JournalWatch {
       if (trouble === undefined) this.#logger.info({}, 'the disk can be written again: publishers go on')
       else this.#logger.error({}, `${trouble}; publishers wait, consumers go on`)
       this.#trouble = trouble
+      this.#diskAlarm.set(trouble !== undefined)
       if (trouble !== undefined) this.#clients.diskFailed()
     }
     if (!isCongested && !this.#alarm.isActive) this.#clients.resumePublishers()

@@ -1,10 +1,9 @@
 /** Makes what lets clients in, of what the server is told. */
-import type { Authenticator, Verdict } from '../auth/authenticator.ts'
+import type { Authenticator } from '../auth/authenticator.ts'
 import type { BackendChain } from '../auth/backends/backend-chain.ts'
 import { makeBackends } from '../auth/backends/make-backends.ts'
 import { LoginFailures } from '../auth/logins/login-failures.ts'
 import { Logins } from '../auth/logins/logins.ts'
-import { MECHANISMS } from '../auth/logins/sasl.ts'
 import { UserList } from '../auth/user-list.ts'
 import type { Authorizer } from '../broker/authorizer.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -66,15 +65,4 @@ export function logins(config: ServerConfig, authenticator: Authenticator, now: 
 /** Those that are offered, best first. */
 function mechanisms({ authMechanisms, allowAnonymous }: ServerConfig): readonly MechanismName[] {
   return allowAnonymous && !authMechanisms.includes('ANONYMOUS') ? [...authMechanisms, 'ANONYMOUS'] : authMechanisms
-}
-
-/** Whether these credentials let a user in from this address, as SASL PLAIN does. */
-export async function passwordLogin(
-  logins: Logins,
-  { name, password }: { readonly name: string; readonly password: string },
-  address: string,
-): Promise<Verdict> {
-  const response = Buffer.from(`\0${name}\0${password}`)
-  const peer = { address, isEncrypted: false, certificate: undefined }
-  return (await logins.attempt(MECHANISMS.PLAIN, response, peer)) ?? { refusal: 'malformed credentials' }
 }

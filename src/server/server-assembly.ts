@@ -138,11 +138,19 @@ export class ServerAssembly {
       relieve: () => this.connections.relieveMemory(),
     })
     const { loadAlarm, storeAlarm } = this.core
-    this.journalWatch = new JournalWatch(storage, this.connections, storeAlarm, logger)
+    this.journalWatch = new JournalWatch(storage, this.connections, this.core, logger)
     this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: config.storeDelayLimitMs, now, logger })
     this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
     this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
-    this.management = new EmbeddedManagement({ core: this.core, clock, onDefect, requireRunning, requireServing })
+    this.management = new EmbeddedManagement({
+      core: this.core,
+      logins: this.logins,
+      isInternalUser: (name) => parts.authenticator === undefined && this.userList.has(name),
+      clock,
+      onDefect,
+      requireRunning,
+      requireServing,
+    })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     const isUser = (name: string): boolean => this.#isUser(name)
     this.userLimits = new EmbeddedUserLimits({ core: this.core, isUser, requireRunning: requireServing })

@@ -1,11 +1,11 @@
 /** A server as programs know it. */
 import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
-import type { Verdict } from '../auth/authenticator.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 import type { EmbeddedBroker } from '../embedded/embedded-broker.ts'
 import type { EmbeddedClients } from '../embedded/embedded-clients.ts'
 import type { EmbeddedUserLimits, EmbeddedVhostLimits } from '../embedded/embedded-limits.ts'
+import type { EmbeddedLogins } from '../embedded/embedded-logins.ts'
 import type { EmbeddedGlobalParameters } from '../embedded/embedded-parameters.ts'
 import type { EmbeddedPermissions } from '../embedded/embedded-permissions.ts'
 import type { EmbeddedPolicies } from '../embedded/embedded-policies.ts'
@@ -18,7 +18,6 @@ import { checkOptions, wholeNumber } from '../lib/checks.ts'
 import { addressText } from '../lib/peer.ts'
 import type { ListenAddress } from '../listeners/listen-options.ts'
 import { parseAddress } from './listen-address.ts'
-import { passwordLogin } from './login-parts.ts'
 import { NodeFacts } from './node-facts.ts'
 import type { ServerRecovery } from './recovery.ts'
 import type { ServerAssembly, ServerParts } from './server-assembly.ts'
@@ -152,10 +151,9 @@ export class Server {
     return await this.#node.info()
   }
 
-  /** Whether a user may log in from this address with this password, as clients do by SASL PLAIN. */
-  async login(name: string, password: string, peerAddress: string): Promise<Verdict> {
-    this.#life.requireRunning()
-    return await passwordLogin(this.#parts.logins, { name, password }, peerAddress)
+  /** Log-ins by other ways than a listener, and how many there were. */
+  get logins(): EmbeddedLogins {
+    return this.#parts.management.logins
   }
 
   /** What was found in the storage when it was opened; undefined before. */

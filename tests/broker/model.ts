@@ -18,6 +18,7 @@ import { DeliveryScheduler } from '../../src/broker/scheduling/delivery-schedule
 import { LongWork } from '../../src/broker/scheduling/long-work.ts'
 import { FULL_ACCESS, Session } from '../../src/broker/session.ts'
 import { Churn } from '../../src/broker/statistics/churn.ts'
+import { EventLog } from '../../src/broker/statistics/event-log.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { AgeClock } from '../../src/lib/age-clock.ts'
 import { Turn } from '../../src/lib/turn.ts'
@@ -103,6 +104,7 @@ export class Model {
       clock,
       ages,
       churn: new Churn(),
+      events: new EventLog(clock),
     })
   }
 

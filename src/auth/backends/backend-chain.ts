@@ -56,6 +56,10 @@ export class BackendChain implements Authenticator, Backend {
     return this.#first(peerAddress, (backend) => backend.authenticate(credentials, peerAddress))
   }
 
+  token(token: Buffer, peerAddress: string): Promise<Verdict> {
+    return this.#first(peerAddress, (backend) => backend.token?.(token, peerAddress) ?? { refusal: 'no backend takes tokens' })
+  }
+
   external(name: string, peerAddress: string): Promise<Verdict> {
     return this.#first(peerAddress, (backend) => backend.known(name, peerAddress))
   }

@@ -6,6 +6,8 @@ export interface Backend extends Authorizer {
   /** What the configuration calls it. */
   readonly name: string
   authenticate(credentials: Credentials, peerAddress: string): Promise<Verdict> | Verdict
+  /** The user of a token. Without it, this backend knows none. */
+  token?(token: Buffer, peerAddress: string): Promise<Verdict> | Verdict
   /** A user whose name is certain already: by a certificate, or by another backend. */
   known(name: string, peerAddress: string): Promise<Verdict> | Verdict
   /** A new secret for a user that this backend has let in. Without it, its users have none that expires. */

@@ -47,6 +47,10 @@ export class CachedBackend implements Backend {
     return this.#remembered(`password ${digest} ${name}`, ask)
   }
 
+  token(token: Buffer, peerAddress: string): Promise<Verdict> | Verdict {
+    return this.#options.backend.token?.(token, peerAddress) ?? { refusal: 'it takes no tokens' }
+  }
+
   known(name: string, peerAddress: string): Promise<Verdict> | Verdict {
     return this.#remembered(`known ${name}`, () => this.#options.backend.known(name, peerAddress))
   }

@@ -25,7 +25,11 @@ export class OAuth2Backend implements Backend {
   }
 
   authenticate({ password }: Credentials, peerAddress: string): Promise<Verdict> {
-    return this.#verdict(password, addressKey(peerAddress))
+    return this.token(password, peerAddress)
+  }
+
+  token(token: Buffer, peerAddress: string): Promise<Verdict> {
+    return this.#verdict(token, addressKey(peerAddress))
   }
 
   known(): Verdict {

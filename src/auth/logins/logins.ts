@@ -2,6 +2,7 @@
 import type { MechanismName } from '../../lib/mechanism-names.ts'
 import { type Authenticator, checkedVerdict, type User, type Verdict } from '../authenticator.ts'
 import type { CertificateLogin } from './certificate-name.ts'
+import { LoginCounts } from './login-counts.ts'
 import type { LoginFailures } from './login-failures.ts'
 import { type Claim, isMechanism, type LoginPeer, MECHANISMS, type Mechanism } from './sasl.ts'
 
@@ -17,6 +18,7 @@ export interface LoginsOptions {
 const NO_NAME = ''
 
 export class Logins {
+  readonly counts = new LoginCounts()
   readonly #options: LoginsOptions
 
   constructor(options: LoginsOptions) {
@@ -38,11 +40,18 @@ export class Logins {
     const claim = mechanism.claim(response, peer, this.#options.certificateLogin)
     if (claim === undefined || claim.kind === 'refused') {
       this.#options.failures.failed(peer.address, NO_NAME)
+      this.#count(NO_NAME, peer, false)
       return claim && { refusal: claim.reason }
     }
+    return this.judge(claim, peer)
+  }
+
+  /** The verdict about who a client says it is. */
+  judge(claim: Claim, peer: LoginPeer): Promise<Verdict> | Verdict {
     const name = claimedName(claim)
     const waitMs = this.#options.failures.waitMs(peer.address, name)
     if (waitMs > 0) {
+      this.#count(name, peer, false)
       const refusal = `user '${name}' - too many failed log-ins from its address: it waits ${Math.ceil(waitMs / 1000)} s`
       return { refusal }
     }
@@ -69,6 +78,8 @@ export class Logins {
     switch (claim.kind) {
       case 'password':
         return authenticator.authenticate(claim.credentials, address)
+      case 'token':
+        return authenticator.token?.(claim.token, address) ?? { refusal: 'the authenticator takes no tokens' }
       case 'certificate':
         return authenticator.external?.(claim.name, address) ?? { refusal: 'the authenticator takes no certificates' }
       case 'anonymous':
@@ -80,11 +91,17 @@ export class Logins {
     }
   }
 
-  #note(name: string, { address }: LoginPeer, verdict: Verdict): Verdict {
+  #note(name: string, peer: LoginPeer, verdict: Verdict): Verdict {
     const { failures } = this.#options
+    const { address } = peer
+    this.#count('user' in verdict ? verdict.user.name : name, peer, 'user' in verdict)
     if ('user' in verdict) failures.succeeded(address, name)
     else if (verdict.isBusy !== true) failures.failed(address, name)
     return verdict
+  }
+
+  #count(name: string, { protocol = 'amqp091', address }: LoginPeer, isSuccess: boolean): void {
+    this.counts.add(protocol, address, name, isSuccess)
   }
 }
 

@@ -6,12 +6,19 @@ import type { Peer } from '../../lib/peer.ts'
 import type { Credentials } from '../authenticator.ts'
 import { type CertificateLogin, certificateName } from './certificate-name.ts'
 
+/** What clients log in by. */
+export type LoginProtocol = 'amqp091' | 'http'
+
 /** What is known of a client before it says anything. */
-export type LoginPeer = Pick<Peer, 'address' | 'isEncrypted' | 'certificate'>
+export interface LoginPeer extends Pick<Peer, 'address' | 'isEncrypted' | 'certificate'> {
+  /** AMQP if it does not say. */
+  readonly protocol?: LoginProtocol
+}
 
 /** Who a client says it is. */
 export type Claim =
   | { readonly kind: 'password'; readonly credentials: Credentials }
+  | { readonly kind: 'token'; readonly token: Buffer }
   | { readonly kind: 'certificate'; readonly name: string }
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'refused'; readonly reason: string }

@@ -1,8 +1,10 @@
 /** How many connections and channels there are, each user has, and how many connections each virtual host: what limits are about. */
+import { addressText } from '../../lib/peer.ts'
 import type { Churn } from '../statistics/churn.ts'
+import type { EventLog, EventName } from '../statistics/event-log.ts'
 import type { ConnectionDetails } from './client-directory.ts'
 
-type Owner = Pick<ConnectionDetails, 'user' | 'vhost'>
+type Client = Omit<ConnectionDetails, 'id'>
 
 export class ClientCounts {
   /** Those that have opened a virtual host. */
@@ -10,12 +12,14 @@ export class ClientCounts {
   /** Of all connections together. */
   channels = 0
   readonly #churn: Churn
+  readonly #events: EventLog
   readonly #ofVhosts = new Map<string, number>()
   readonly #ofUsers = new Map<string, number>()
   readonly #channelsOfUsers = new Map<string, number>()
 
-  constructor(churn: Churn) {
+  constructor(churn: Churn, events: EventLog) {
     this.#churn = churn
+    this.#events = events
   }
 
   connectionsOfVhost(vhost: string): number {
@@ -31,7 +35,9 @@ export class ClientCounts {
   }
 
   /** A client has opened its virtual host. */
-  opened({ user, vhost }: Owner): void {
+  opened(client: Client): void {
+    const { user, vhost } = client
+    this.#tell('connection.created', client)
     this.connections++
     this.#churn.connectionsOpened++
     count(this.#ofVhosts, vhost, 1)
@@ -39,7 +45,9 @@ export class ClientCounts {
   }
 
   /** Its connection has ended. */
-  ended({ user, vhost }: Owner): void {
+  ended(client: Client): void {
+    const { user, vhost } = client
+    this.#tell('connection.closed', client)
     this.connections--
     this.#churn.connectionsClosed++
     count(this.#ofVhosts, vhost, -1)
@@ -56,6 +64,11 @@ export class ClientCounts {
     this.channels -= channels
     this.#churn.channelsClosed += channels
     count(this.#channelsOfUsers, user, -channels)
+  }
+
+  #tell(event: EventName, { user, vhost, peerAddress, peerPort, name }: Client): void {
+    const about = { user: user.name, vhost, peer: addressText(peerAddress, peerPort) }
+    this.#events.add(event, name === undefined ? about : { ...about, name })
   }
 }
 

@@ -1,8 +1,10 @@
 /** Every endpoint there is. The first that fits a path counts: those with names come before those with parameters. */
 import type { Route } from '../route.ts'
+import { AUTH_ROUTES } from './auth-routes.ts'
 import { BINDING_ROUTES } from './binding-routes.ts'
 import { CLIENT_ROUTES } from './client-routes.ts'
 import { DEFINITION_ROUTES } from './definition-routes.ts'
+import { EVENT_ROUTES } from './event-routes.ts'
 import { HEALTH_ROUTES } from './health-routes.ts'
 import { MESSAGE_ROUTES } from './message-routes.ts'
 import { POLICY_ROUTES } from './policy-routes.ts'
@@ -13,6 +15,8 @@ import { VHOST_ROUTES } from './vhost-routes.ts'
 
 export const ROUTES: readonly Route[] = [
   ...SERVER_ROUTES,
+  ...AUTH_ROUTES,
+  ...EVENT_ROUTES,
   ...HEALTH_ROUTES,
   ...TOPOLOGY_ROUTES,
   ...BINDING_ROUTES,

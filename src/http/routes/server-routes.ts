@@ -3,14 +3,14 @@ import type { NodeInfo } from '../../embedded/node-info.ts'
 import { RABBITMQ_VERSION } from '../../lib/version.ts'
 import { openVhosts } from '../access.ts'
 import { done, json, object } from '../answers.ts'
-import { notFound } from '../api-error.ts'
 import { textIn } from '../body.ts'
 import type { Call } from '../call.ts'
 import { listOf } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { lengths, sampledStats } from '../shapes/message-stats.ts'
-import { EXCHANGE_TYPES, nodeMemory, nodeShape } from '../shapes/node-shape.ts'
+import { EXCHANGE_TYPES, nodeMemory, nodeShape, relativeMemory } from '../shapes/node-shape.ts'
 import { NO_SAMPLES, sampleRequest } from '../shapes/rates.ts'
+import { requireThisNode } from './this-node.ts'
 
 const RETENTION = { global: [600], basic: [60], detailed: [60] }
 
@@ -102,21 +102,10 @@ function fullNode(call: Call, node: NodeInfo) {
   return { ...nodeShape(node), contexts: contextsOf(node), ...sampled.churn }
 }
 
-/** Throws ApiError for another node than this one. */
-async function thisNode(call: Call): Promise<NodeInfo> {
-  const node = await call.server.node()
-  if (call.param('node') !== node.name) throw notFound()
-  return node
-}
-
 async function setClusterName(call: Call): Promise<Response> {
   const name = textIn(await call.body(), 'name')
   if (name !== undefined) await call.server.globalParameters.set('cluster_name', name)
   return done()
-}
-
-function whoami({ user }: Call): Response {
-  return json({ name: user.name, tags: [...user.tags], is_internal_user: true })
 }
 
 const FEATURES = [
@@ -153,22 +142,19 @@ export const SERVER_ROUTES: readonly Route[] = [
   { path: '/nodes', methods: { GET: endpoint('monitor', nodes) } },
   {
     path: '/nodes/:node',
-    methods: { GET: endpoint('monitor', async (call) => object(call, fullNode(call, await thisNode(call)))) },
+    methods: { GET: endpoint('monitor', async (call) => object(call, fullNode(call, await requireThisNode(call)))) },
   },
   {
     path: '/nodes/:node/memory',
-    methods: { GET: endpoint('monitor', async (call) => json({ memory: nodeMemory(await thisNode(call)) })) },
+    methods: { GET: endpoint('monitor', async (call) => json({ memory: nodeMemory(await requireThisNode(call)) })) },
   },
-  { path: '/extensions', methods: { GET: endpoint('user', () => json([])) } },
-  { path: '/whoami', methods: { GET: endpoint('user', whoami) } },
   {
-    path: '/auth',
+    path: '/nodes/:node/memory/relative',
     methods: {
-      GET: endpoint('user', () =>
-        json({ oauth_enabled: false, enable_uaa: false, uaa_client_id: '', uaa_location: '' }),
-      ),
+      GET: endpoint('monitor', async (call) => json({ memory: relativeMemory(await requireThisNode(call)) })),
     },
   },
+  { path: '/extensions', methods: { GET: endpoint('user', () => json([])) } },
   { path: '/version', methods: { GET: endpoint('user', () => new Response(RABBITMQ_VERSION)) } },
   { path: '/feature-flags', methods: { GET: endpoint('user', (call) => listOf(call, FEATURES, ({ name }) => name)) } },
   { path: '/feature-flags/:name/enable', methods: { PUT: endpoint('administrator', () => done()) } },
@@ -180,7 +166,7 @@ export const SERVER_ROUTES: readonly Route[] = [
     methods: {
       POST: endpoint('administrator', async (call) => {
         call.vhost()
-        await thisNode(call)
+        await requireThisNode(call)
         return done()
       }),
     },

@@ -73,6 +73,13 @@ export function nodeShape(node: NodeInfo) {
   }
 }
 
+/** The same as shares of a hundred. */
+export function relativeMemory(node: NodeInfo) {
+  const { strategy: _strategy, total, ...parts } = nodeMemory(node)
+  const shares = Object.entries(parts).map(([name, bytes]) => [name, Math.round((100 * bytes) / Math.max(1, total.rss))])
+  return { ...Object.fromEntries(shares), total: 100 }
+}
+
 /** RabbitMQ's parts of a node's memory. What is messages and what is the rest is all that is told apart. */
 export function nodeMemory({ memoryUsedBytes }: NodeInfo) {
   return {

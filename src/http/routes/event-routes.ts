@@ -1,0 +1,31 @@
+/** What was made, changed and removed lately. RabbitMQ has no such endpoint: it has an exchange for it, by a plugin. */
+import { isAdministrator } from '../access.ts'
+import { json } from '../answers.ts'
+import { badRequest } from '../api-error.ts'
+import type { Call } from '../call.ts'
+import { endpoint, type Route } from '../route.ts'
+
+const EVENTS = 100
+const EVENTS_MAX = 1000
+
+function numberIn({ query }: Call, name: string, usual: number, max: number): number {
+  const text = query.get(name)
+  if (text === null) return usual
+  const value = Number(text)
+  if (!/^\d{1,15}$/.test(text) || value > max) throw badRequest(`${name} must be a number from 0 to ${max}`)
+  return value
+}
+
+/** Monitors see all; policies, users and permissions are for administrators, as elsewhere. */
+async function listEvents(call: Call): Promise<Response> {
+  const [limit, after] = [
+    numberIn(call, 'limit', EVENTS, EVENTS_MAX),
+    numberIn(call, 'after', 0, Number.MAX_SAFE_INTEGER),
+  ]
+  const isSecret = (name: string): boolean => /^(?:user|permission|topic)\./.test(name)
+  const events = call.server.statistics.events(Number.POSITIVE_INFINITY, after)
+  const seen = isAdministrator(call.user) ? events : events.filter(({ name }) => !isSecret(name))
+  return json(seen.slice(0, limit).map(({ id, name, atMs, about }) => ({ id, event: name, timestamp: atMs, ...about })))
+}
+
+export const EVENT_ROUTES: readonly Route[] = [{ path: '/events', methods: { GET: endpoint('monitor', listEvents) } }]
