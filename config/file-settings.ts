@@ -23,12 +23,14 @@ const FAMILIES: readonly Family[] = [
     read: readList('authOauth2PreferredUsernameClaims', 'auth_oauth2.preferred_username_claims.'),
   },
   { key: /^credential_validator\.validation_backend$/, read: readValidator },
+  { key: /^definitions\.import_backend$/, read: readImportBackend },
 ]
 
 /** Security settings of RabbitMQ's that Leveret does not have, and the values that ask for nothing it lacks. */
 const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
-  { key: /^ssl_options\.(?:client_renegotiation|use_sslv2|use_sslv3)$/, harmless: ['false'] },
-  { key: /^ssl_options\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/, harmless: ['true', 'false'] },
+  { key: /^(?:ssl_options|management\.ssl)\.(?:client_renegotiation|use_sslv2|use_sslv3)$/, harmless: ['false'] },
+  { key: /^management\.ssl\.honor_cipher_order$/, harmless: ['true'] },
+  { key: /^(?:ssl_options|management\.ssl)\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/, harmless: ['true', 'false'] },
   { key: /^auth_(?:oauth2\.https|http\.ssl_options)\.(?:peer_verification|verify)$/, harmless: ['verify_peer'] },
   { key: /^(?:ssl_options|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.|auth_cache\.)/, harmless: [] },
   { key: /^default_permissions\./, harmless: ['.*'] },
@@ -131,6 +133,14 @@ function backendLink(entries: readonly ConfEntry[]): string {
 function setFrom(entries: readonly ConfEntry[], option: OptionName, text: string, reading: FileReading): void {
   const [first] = entries
   if (first !== undefined) reading.values.set(option, { text, origin: reading.origin(first) })
+}
+
+/** Where `definitions.local.path` is, and nothing else. */
+function readImportBackend(entries: readonly ConfEntry[], reading: FileReading): void {
+  for (const entry of entries) {
+    if (entry.value === 'local_filesystem') continue
+    reading.errors.push(`${reading.origin(entry)} is '${entry.value}': must be local_filesystem`)
+  }
 }
 
 /** Which of the rules for passwords is in force; without this key, all that there are. */

@@ -196,6 +196,12 @@ export const OPTIONS = {
     'what the disk of --data-dir must have left, in bytes; publishers wait while it has less',
     { group: 'Storage', fileKeys: ['disk_free_limit.absolute'] },
   ),
+  loadDefinitions: option<string | undefined>(
+    undefined,
+    text(4096),
+    'file, or folder of files, with definitions as RabbitMQ exports them: imported at every start, before any client is let in',
+    { group: 'Operation', fileKeys: ['definitions.local.path'], defaultText: 'none' },
+  ),
   config: option<string | undefined>(undefined, text(4096), 'file with settings, as in rabbitmq.conf', {
     group: 'Operation',
     defaultText: 'none',

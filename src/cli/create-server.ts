@@ -6,6 +6,7 @@ import type { Logger } from '../lib/logger.ts'
 import { ServerBuilder } from '../server/server-builder.ts'
 import { collectLessOften } from './collector.ts'
 import { ExitCode } from './exit-code.ts'
+import type { DefinitionFiles } from './definition-files.ts'
 import { openHttpDoors } from './http-doors.ts'
 import { withListeners } from './listeners.ts'
 import type { ServedServer } from './serve.ts'
@@ -17,7 +18,8 @@ const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
 
 /** The server that the options describe, not listening yet. */
 export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
-  const settings = serverConfig(config, memoryBytes)
+  const definitions = await definitionsOf(config)
+  const settings = { ...serverConfig(config, memoryBytes), makesDefaultUser: definitions?.haveUsers !== true }
   const { memoryLimitBytes = memoryBytes } = settings
   const collector = collectLessOften({ memoryBytes, memoryLimitBytes })
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
@@ -26,11 +28,19 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
   const server = builder.build()
   return {
     start: () => collector.whileStarting(() => server.start()),
+    loadDefinitions: async () => await definitions?.importInto(server, logger),
     listen: () => server.listen(),
     openHttpDoors: () => openHttpDoors(server.http, config, logger),
     reloadTls: () => server.reloadTls(),
     shutdown: (options) => server.shutdown(options),
   }
+}
+
+/** What imports them is loaded only when there are some. Throws DefinitionsError. */
+async function definitionsOf({ loadDefinitions }: Config): Promise<DefinitionFiles | undefined> {
+  if (loadDefinitions === undefined) return undefined
+  const { DefinitionFiles } = await import('./definition-files.ts')
+  return new DefinitionFiles(loadDefinitions)
 }
 
 /** Loaded only when it is used: a broker in memory needs no native code. */

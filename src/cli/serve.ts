@@ -2,6 +2,7 @@ import type { Config, OptionName } from '../../config/options.ts'
 import { processMemoryBytes } from '../lib/process-memory.ts'
 import { RareLines } from '../lib/rare-lines.ts'
 import type { ListenAddress } from '../listeners/listen-options.ts'
+import { DefinitionsError } from './definitions-error.ts'
 import { ExitCode } from './exit-code.ts'
 import { listenFailure } from './listen-failure.ts'
 import type { LogOutput } from './log-output.ts'
@@ -20,6 +21,8 @@ const SAME_SIGNAL_MS = 500
 export interface ServedServer {
   /** Opens the storage. */
   start(): Promise<void>
+  /** Before any client is let in. Rejects with DefinitionsError. */
+  loadDefinitions(): Promise<void>
   listen(): Promise<readonly ListenAddress[]>
   /** The management API and the metrics. */
   openHttpDoors(): Promise<void>
@@ -88,13 +91,14 @@ async function run(
   context.signals.on('uncaughtException', onDefect)
   try {
     const server = await context.createServer(config, memoryBytes, logger).catch((error: unknown) => {
+      if (error instanceof DefinitionsError) return error.message
       logger.error({ err: error }, 'the broker cannot be made')
       throw error
     })
-    const failure = await start(server, config, logger)
-    if (failure !== undefined) {
+    const failure = typeof server === 'string' ? server : await start(server, config, logger)
+    if (failure !== undefined || typeof server === 'string') {
       // Who looks at a terminal sees both.
-      if (!output.isTerminal) logger.error({}, failure)
+      if (!output.isTerminal) logger.error({}, failure ?? '')
       context.printError(`leveret: ${failure}`)
       return ExitCode.failure
     }
@@ -135,13 +139,14 @@ async function start(
     stopLines()
   }
   try {
+    await server.loadDefinitions()
     const addresses = await server.listen()
     await server.openHttpDoors()
     logListening(logger, addresses)
     return undefined
   } catch (error) {
     await server.shutdown({ graceMs: 0 })
-    return listenFailure(error)
+    return error instanceof DefinitionsError ? error.message : listenFailure(error)
   }
 }
 

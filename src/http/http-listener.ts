@@ -2,9 +2,21 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** RabbitMQ's names of what it speaks. */
-export type HttpProtocol = 'http' | 'http/prometheus'
+export type HttpProtocol = 'http' | 'https' | 'http/prometheus'
+
+/** Does TLS handshakes. */
+export interface Encryption {
+  readonly handshakeTimeoutMs: number
+  /** One of the two is called, once, unless the socket closes before. */
+  secure(
+    socket: Socket,
+    client: { readonly through: (socket: Socket) => void; readonly failed: (reason: string) => void },
+  ): void
+  close(): void
+}
 
 /** Answers a request. */
 export type Fetch = (request: Request, bindings: unknown) => Promise<Response>
@@ -13,6 +25,7 @@ export interface HttpListenerOptions {
   readonly protocol: HttpProtocol
   /** Called for the first request. */
   readonly load: () => Promise<Fetch>
+  readonly encryption?: Encryption | undefined
   readonly onFailure: (error: unknown) => void
 }
 
@@ -28,9 +41,11 @@ export class HttpListener {
   readonly protocol: HttpProtocol
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #encryption: Encryption | undefined
 
-  constructor({ protocol, load, onFailure }: HttpListenerOptions) {
+  constructor({ protocol, load, encryption, onFailure }: HttpListenerOptions) {
     this.protocol = protocol
+    this.#encryption = encryption
     let loaded: Promise<Answer> | undefined
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       response.on('error', () => {}) // the client has gone
@@ -46,6 +61,7 @@ export class HttpListener {
       { ...settings, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
       answer,
     )
+    if (encryption !== undefined) encrypt(this.#server, encryption)
     this.#server.maxConnections = CONNECTIONS_MAX
     this.#server.timeout = SEND_TIMEOUT_MS
     this.#server.on('timeout', (socket: Socket) => socket.destroy())
@@ -83,8 +99,27 @@ export class HttpListener {
       this.#server.close(() => resolve())
     })
     for (const socket of this.#sockets) socket.destroy()
+    this.#encryption?.close()
     await closed
   }
+}
+
+/** What Node's server does with a connection it does once the handshake is over, with what comes out of the encryption. */
+function encrypt(server: Server, encryption: Encryption): void {
+  const [speak] = server.listeners('connection') as ((socket: Duplex) => void)[]
+  server.removeAllListeners('connection')
+  server.on('connection', (socket) => {
+    const timer = setTimeout(() => socket.destroy(), encryption.handshakeTimeoutMs)
+    socket.once('close', () => clearTimeout(timer))
+    socket.on('error', () => {}) // the client has gone
+    encryption.secure(socket, {
+      through: (secure) => {
+        clearTimeout(timer)
+        speak?.call(server, secure)
+      },
+      failed: () => socket.destroy(),
+    })
+  })
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>

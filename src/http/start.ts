@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
-import { type Fetch, HttpListener, type HttpProtocol } from './http-listener.ts'
+import { type Encryption, type Fetch, HttpListener, type HttpProtocol } from './http-listener.ts'
 import type { ManagedServer } from './managed-server.ts'
 
 export interface HttpContext {
@@ -18,12 +18,14 @@ export interface ManagementSettings {
   readonly port: number
   readonly pathPrefix: string
   readonly allowOrigins: readonly string[]
+  readonly encryption: Encryption | undefined
 }
 
 /** Rejects with the system's error when it refuses the port. */
 export async function startManagement(context: HttpContext, settings: ManagementSettings): Promise<HttpListener> {
-  const { host, port, ...rest } = settings
-  const listener = listenerFor('http', context, async () => {
+  const { host, port, encryption, ...rest } = settings
+  const protocol = encryption === undefined ? 'http' : 'https'
+  const listener = listenerFor(protocol, context, encryption, async () => {
     const { ManagementApp } = await import('./management-app.ts')
     return new ManagementApp({ ...context, ...rest }).fetch
   })
@@ -37,7 +39,7 @@ export async function startMetrics(
   context: HttpContext,
   settings: { readonly host: string; readonly port: number },
 ): Promise<HttpListener> {
-  const listener = listenerFor('http/prometheus', context, async () => {
+  const listener = listenerFor('http/prometheus', context, undefined, async () => {
     const { MetricsApp } = await import('./metrics/metrics-app.ts')
     return new MetricsApp(context).fetch
   })
@@ -45,10 +47,16 @@ export async function startMetrics(
   return listener
 }
 
-function listenerFor(protocol: HttpProtocol, { logger }: HttpContext, load: () => Promise<Fetch>): HttpListener {
+function listenerFor(
+  protocol: HttpProtocol,
+  { logger }: HttpContext,
+  encryption: Encryption | undefined,
+  load: () => Promise<Fetch>,
+): HttpListener {
   return new HttpListener({
     protocol,
     load,
+    encryption,
     onFailure: (err) => logger.error({ err }, 'internal error while answering over HTTP'),
   })
 }

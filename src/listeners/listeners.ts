@@ -69,10 +69,11 @@ export class Listeners implements ListenerEvents {
     return this.#listeners.flatMap(({ address }) => (address === undefined ? [] : [address]))
   }
 
-  /** Those that secure listeners show, and for how much longer they can be used. */
-  get certificates(): (DatedCertificate & { readonly leftMs: number })[] {
+  /** The certificates that secure listeners show, and others, with how much longer they can be used. */
+  dated(others: readonly DatedCertificate[]): (DatedCertificate & { readonly leftMs: number })[] {
     const nowMs = this.#context.wallMs()
-    return (this.#tls?.certificates ?? []).map((certificate) => ({ ...certificate, leftMs: certificate.toMs - nowMs }))
+    const all = [...(this.#tls?.certificates ?? []), ...others]
+    return all.map((certificate) => ({ ...certificate, leftMs: certificate.toMs - nowMs }))
   }
 
   /** What keeps clients from coming in, in plain words. */

@@ -49,7 +49,12 @@ interface RestoringServer {
 export function restoreServer(
   found: Recovery,
   { core, userList, logger }: RestoringServer,
-  { defaultUser, defaultPass, defaultVhost }: Pick<ServerConfig, 'defaultUser' | 'defaultPass' | 'defaultVhost'>,
+  {
+    defaultUser,
+    defaultPass,
+    defaultVhost,
+    makesDefaultUser,
+  }: Pick<ServerConfig, 'defaultUser' | 'defaultPass' | 'defaultVhost' | 'makesDefaultUser'>,
   hasUsers: boolean,
 ): ServerRecovery {
   const recovery = restoreEntities(found, core, userList)
@@ -58,9 +63,10 @@ export function restoreServer(
   if (!hasUsers) return recovery
   // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
   const isNew = !hasUser(found)
-  if (isNew && found.quarantined > 0) logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
-  if (isNew) addDefaultUser(userList, defaultUser, defaultPass)
-  else if (!core.permissions.isKnown) grantAll(core, userList, recovery, logger)
+  if (isNew && makesDefaultUser && found.quarantined > 0)
+    logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
+  if (isNew && makesDefaultUser) addDefaultUser(userList, defaultUser, defaultPass)
+  else if (!isNew && !core.permissions.isKnown) grantAll(core, userList, recovery, logger)
   core.permissions.begin()
   if (userList.has(defaultUser) && (isNew || recovery.vhosts === 0)) {
     core.permissions.set(defaultUser, defaultVhost, ALL_PERMISSIONS)

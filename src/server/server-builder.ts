@@ -194,6 +194,7 @@ const CONFIG: Checks<ServerConfig> = {
   consumerTimeoutMs: numberIn('consumerTimeoutMs'),
   maxMessageSizeBytes: numberIn('maxMessageSizeBytes'),
   defaultUser: name,
+  makesDefaultUser: aBoolean,
   defaultPass: aSecret,
   defaultVhost: name,
   loopbackUsers: texts,

@@ -28,6 +28,8 @@ export interface ServerConfig extends NodeLimitValues {
   readonly maxMessageSizeBytes: number
   /** User that a new store begins with, 1–255 bytes. Default `guest`. */
   readonly defaultUser: string
+  /** Whether a new store begins with that user. Default true. */
+  readonly makesDefaultUser: boolean
   /** Password of that user. Default `guest`. */
   readonly defaultPass: string
   /** Virtual host that a new store begins with, 1–255 bytes, and the one of `server.broker`. Default `/`. */
@@ -86,6 +88,7 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   consumerTimeoutMs: NUMBER_SETTINGS.consumerTimeoutMs.default,
   maxMessageSizeBytes: NUMBER_SETTINGS.maxMessageSizeBytes.default,
   defaultUser: 'guest',
+  makesDefaultUser: true,
   defaultPass: 'guest',
   defaultVhost: '/',
   loopbackUsers: ['guest'],

@@ -2,6 +2,10 @@
 import type { HttpListener } from '../http/http-listener.ts'
 import type { HttpContext } from '../http/start.ts'
 import { type Check, type Checks, checkOptions, notA, text, texts, wholeNumber } from '../lib/checks.ts'
+import type { DatedCertificate } from '../listeners/certificate-dates.ts'
+import { checkTls } from '../listeners/option-checks.ts'
+import type { TlsOptions } from '../listeners/tls-options.ts'
+import { HttpTls, type HttpTlsContext } from './http-tls.ts'
 
 const MANAGEMENT_PORT = 15_672
 const METRICS_PORT = 15_692
@@ -20,6 +24,8 @@ export interface ManagementOptions extends MetricsOptions {
   readonly pathPrefix?: string
   /** Origins whose pages may use the API from a browser; `*` for all. Default none. */
   readonly allowOrigins?: readonly string[]
+  /** HTTPS: with a certificate of its own, or with that of the server's secure listeners. Default none: HTTP. */
+  readonly tls?: TlsOptions | 'as listeners'
 }
 
 /** Where an HTTP door is open. */
@@ -38,16 +44,27 @@ const aPrefix: Check = (value, name) => {
     throw notA('empty, or a path such as /rabbitmq', value, name)
 }
 const METRICS: Checks<MetricsOptions> = { host: aHost, port: aPort }
-const MANAGEMENT: Checks<ManagementOptions> = { host: aHost, port: aPort, pathPrefix: aPrefix, allowOrigins: texts }
+const MANAGEMENT: Checks<ManagementOptions> = {
+  host: aHost,
+  port: aPort,
+  pathPrefix: aPrefix,
+  allowOrigins: texts,
+  tls: (value) => {
+    if (value !== 'as listeners') checkTls(value)
+  },
+}
 
 export class ServerHttp {
   readonly #context: HttpContext
   readonly #requireRunning: () => void
+  readonly #tlsContext: HttpTlsContext
   readonly #listeners: HttpListener[] = []
+  readonly #tls: HttpTls[] = []
 
   /** Servers make it: see `Server.http`. */
-  constructor(context: HttpContext, requireRunning: () => void) {
+  constructor(context: HttpContext, tls: HttpTlsContext, requireRunning: () => void) {
     this.#context = context
+    this.#tlsContext = tls
     this.#requireRunning = requireRunning
   }
 
@@ -58,14 +75,21 @@ export class ServerHttp {
 
   /**
    * Opens the management API, RabbitMQ's HTTP API, once the server has started. Rejects with RangeError or TypeError for options that
-   * make no sense, with the system's error when it refuses the port, with Error while the server is not running.
+   * make no sense, with the system's error when it refuses the port, with Error for TLS files that cannot be used and while the server
+   * is not running.
    */
   async listenManagement(options: ManagementOptions = {}): Promise<HttpAddress> {
     this.#requireRunning()
     checkOptions('listenManagement', options, MANAGEMENT)
-    const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [] } = options
+    const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [], tls } = options
     const { startManagement } = await import('../http/start.ts')
-    const listener = await startManagement(this.#context, { host, port, pathPrefix, allowOrigins })
+    const encryption = tls === undefined ? undefined : new HttpTls(tls, this.#tlsContext)
+    const settings = { host, port, pathPrefix, allowOrigins, encryption }
+    const listener = await startManagement(this.#context, settings).catch((error: unknown) => {
+      encryption?.close()
+      throw error
+    })
+    if (encryption !== undefined) this.#tls.push(encryption)
     return this.#opened(listener, pathPrefix)
   }
 
@@ -76,6 +100,21 @@ export class ServerHttp {
     const { host = '127.0.0.1', port = METRICS_PORT } = options
     const { startMetrics } = await import('../http/start.ts')
     return this.#opened(await startMetrics(this.#context, { host, port }), '/metrics')
+  }
+
+  /** Those of HTTPS. */
+  get certificates(): DatedCertificate[] {
+    return this.#tls.flatMap(({ certificates }) => certificates)
+  }
+
+  /** What an operator has to know of them. */
+  get warnings(): string[] {
+    return this.#tls.flatMap(({ warnings }) => warnings)
+  }
+
+  /** Has the TLS files read again; the log says what came of it. */
+  reloadTls(): void {
+    for (const tls of this.#tls) tls.reload()
   }
 
   /** It keeps the process running no longer. */
@@ -91,6 +130,7 @@ export class ServerHttp {
   #opened(listener: HttpListener, path: string): HttpAddress {
     this.#listeners.push(listener)
     const { host, port } = listener.address
-    return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}${path}` }
+    const scheme = listener.protocol === 'https' ? 'https' : 'http'
+    return { host, port, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}` }
   }
 }

@@ -46,7 +46,8 @@ export class Server {
     this.#parts = this.#life.assembly
     this.core = this.#parts.core
     const { logger, rareLines } = this.#parts
-    this.http = new ServerHttp({ server: this, logger, rareLines }, () => this.#life.requireRunning())
+    const tls = { logger, wallMs: () => this.#parts.clock.wallMs(), listenersTls: parts.tls }
+    this.http = new ServerHttp({ server: this, logger, rareLines }, tls, () => this.#life.requireRunning())
     this.#node = new NodeFacts({
       core: this.core,
       storage: parts.storage,
@@ -54,7 +55,7 @@ export class Server {
       nowMs: () => this.#parts.clock.monotonicMs(),
       addresses: () => this.addresses,
       httpListeners: () => this.http.listeners,
-      certificates: () => this.#parts.listeners.certificates,
+      certificates: () => this.#parts.listeners.dated(this.http.certificates),
       mechanisms: parts.config.authMechanisms,
       consumerTimeoutMs: parts.config.consumerTimeoutMs,
     })
@@ -214,6 +215,7 @@ export class Server {
   reloadTls(): void {
     this.#life.requireRunning()
     this.#parts.listeners.reloadTls()
+    this.http.reloadTls()
   }
 
   /** Lets the process end while the server listens, like `unref` of Node's servers. Connected clients still hold it. */
@@ -253,7 +255,8 @@ export class Server {
   /** How the server is doing: for probes. */
   health(): Health {
     if (this.#life.state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
-    const held = { core: this.core, journal: this.#given.storage.journal, warnings: this.#parts.listeners.warnings }
+    const warnings = [...this.#parts.listeners.warnings, ...this.http.warnings]
+    const held = { core: this.core, journal: this.#given.storage.journal, warnings }
     return healthOf(held, this.#life.uptimeMs)
   }
 
