@@ -24,7 +24,9 @@ function ofManagement(config: Config): string[] {
   if ((managementTlsCert === undefined) !== (managementTlsKey === undefined))
     errors.push('--management-tls-cert and --management-tls-key go together')
   else if (managementTlsPort !== 'none' && managementTlsCert === undefined && tlsCert === undefined)
-    errors.push('--management-tls-port needs --management-tls-cert and --management-tls-key, or --tls-cert and --tls-key')
+    errors.push(
+      '--management-tls-port needs --management-tls-cert and --management-tls-key, or --tls-cert and --tls-key',
+    )
   if (managementTlsVerify === 'verify_peer' && config.managementTlsCa === undefined)
     errors.push('--management-tls-verify verify_peer needs --management-tls-ca')
   if (config.managementTlsFailIfNoPeerCert && managementTlsVerify !== 'verify_peer')

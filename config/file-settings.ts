@@ -30,7 +30,10 @@ const FAMILIES: readonly Family[] = [
 const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
   { key: /^(?:ssl_options|management\.ssl)\.(?:client_renegotiation|use_sslv2|use_sslv3)$/, harmless: ['false'] },
   { key: /^management\.ssl\.honor_cipher_order$/, harmless: ['true'] },
-  { key: /^(?:ssl_options|management\.ssl)\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/, harmless: ['true', 'false'] },
+  {
+    key: /^(?:ssl_options|management\.ssl)\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/,
+    harmless: ['true', 'false'],
+  },
   { key: /^auth_(?:oauth2\.https|http\.ssl_options)\.(?:peer_verification|verify)$/, harmless: ['verify_peer'] },
   { key: /^(?:ssl_options|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.|auth_cache\.)/, harmless: [] },
   { key: /^default_permissions\./, harmless: ['.*'] },

@@ -9,8 +9,14 @@ export const LISTENER_FAMILIES: readonly Family[] = [
   { key: /^listeners\.ssl(?:\.(?!default$).*)?$/, read: (entries, reading) => readTls(entries, reading) },
   { key: /^ssl_options\.versions\./, read: (entries, reading) => readList('tlsVersions', entries, reading) },
   { key: /^ssl_options\.ciphers\./, read: (entries, reading) => readList('tlsCiphers', entries, reading) },
-  { key: /^management\.ssl\.versions\./, read: (entries, reading) => readList('managementTlsVersions', entries, reading) },
-  { key: /^management\.ssl\.ciphers\./, read: (entries, reading) => readList('managementTlsCiphers', entries, reading) },
+  {
+    key: /^management\.ssl\.versions\./,
+    read: (entries, reading) => readList('managementTlsVersions', entries, reading),
+  },
+  {
+    key: /^management\.ssl\.ciphers\./,
+    read: (entries, reading) => readList('managementTlsCiphers', entries, reading),
+  },
 ]
 
 /** The first one takes the place of `bind` and `port`, unless there is a default one beside it. */

@@ -2,6 +2,7 @@ import type { Clock } from '../src/lib/clock.ts'
 import type { Journal } from './journal.ts'
 import type { QueueLog } from './queue-log.ts'
 import type { StorageMemory } from './storage-memory.ts'
+import type { StoreFigures } from './store-figures.ts'
 
 /** Something with a name that is kept: a queue, an exchange … The kinds are the broker's. */
 export interface StoredEntity {
@@ -74,6 +75,8 @@ export interface Storage {
   readonly memory?: StorageMemory
   /** Where it keeps things on a disk, and what the disk must have left; left out by a storage that uses none of its own. */
   readonly disk?: { readonly folder: string; readonly freeBytesMin: number }
+  /** What it has written; left out by a storage that does not count that. */
+  readonly figures?: StoreFigures
   /** For what belongs to no virtual host. */
   readonly journal: Journal
   /** What it keeps for the virtual host of this name, which need not be there yet. Several may share what is underneath. */

@@ -26,6 +26,7 @@ import { AlarmTimes } from './statistics/alarm-times.ts'
 import { type BrokerStats, brokerStats, type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Churn } from './statistics/churn.ts'
 import { EventLog } from './statistics/event-log.ts'
+import { TrafficFigures } from './statistics/traffic-figures.ts'
 import { Vhost } from './vhost.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
@@ -74,6 +75,7 @@ export class Broker {
   readonly entityRegistry: EntityRegistry
   readonly clients = new ClientDirectory()
   readonly churn = new Churn()
+  readonly figures = new TrafficFigures()
   /** What was changed lately. */
   readonly events: EventLog
   readonly alarmTimes: AlarmTimes
@@ -178,6 +180,7 @@ export class Broker {
         ages,
         churn: this.churn,
         events: this.events,
+        figures: this.figures,
       })
       vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)

@@ -35,6 +35,7 @@ import type { LongWork } from './scheduling/long-work.ts'
 import { CountSum, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import type { Churn } from './statistics/churn.ts'
 import type { EventLog, EventName } from './statistics/event-log.ts'
+import type { TrafficFigures } from './statistics/traffic-figures.ts'
 import { NO_METADATA, type VhostMetadata } from './vhost-metadata.ts'
 
 /** What virtual hosts share. */
@@ -52,6 +53,7 @@ export interface VhostTools {
   readonly ages: AgeClock
   readonly churn: Churn
   readonly events: EventLog
+  readonly figures: TrafficFigures
 }
 
 export class Vhost implements Topology, QueueSurroundings<Queue> {
@@ -91,6 +93,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly #deadLetterOffice: DeadLetterOffice
   readonly ages: AgeClock
   readonly churn: Churn
+  readonly figures: TrafficFigures
   readonly #events: EventLog
   /** Not all there was before a restart is there again. */
   isRestoring = false
@@ -107,10 +110,18 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.ages = tools.ages
     this.churn = tools.churn
     this.#events = tools.events
+    this.figures = tools.figures
     this.topology = tools.topology
     this.nodeLimits = tools.nodeLimits
     this.entities = tools.entities
-    this.#deadLetterOffice = new DeadLetterOffice({ routes: this.routes, longWork, clock, inputTurn, memory })
+    this.#deadLetterOffice = new DeadLetterOffice({
+      routes: this.routes,
+      longWork,
+      clock,
+      inputTurn,
+      memory,
+      figures: this.figures,
+    })
     this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
     this.limits = new VhostLimits(name, tools.entities)
     for (const exchange of PREDECLARED) this.addExchange(exchange)

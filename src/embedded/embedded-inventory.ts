@@ -14,6 +14,7 @@ import {
   type QueueInfo,
   queueInfo,
 } from './entities.ts'
+import { QueueFigures } from './queue-figures.ts'
 
 export interface BindingInfo {
   /** Empty for the default exchange, which leads to every queue by its name. */
@@ -47,6 +48,19 @@ export class EmbeddedInventory {
   *queues(): Iterable<QueueInfo> {
     const vhost = this.#requireVhost()
     for (const queue of vhost.queues()) yield queueInfo(vhost, queue)
+  }
+
+  /** The same in numbers alone, which are read when they are asked for. */
+  *queueFigures(): Iterable<QueueFigures> {
+    const vhost = this.#requireVhost()
+    for (const queue of vhost.queues()) yield new QueueFigures(vhost.name, queue)
+  }
+
+  /** Undefined when there is no such queue. */
+  figuresOf(name: string): QueueFigures | undefined {
+    const vhost = this.#requireVhost()
+    const queue = vhost.queue(name)
+    return queue === undefined ? undefined : new QueueFigures(vhost.name, queue)
   }
 
   *queueNames(): Iterable<string> {

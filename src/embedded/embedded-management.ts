@@ -1,6 +1,8 @@
 /** What code in this process sees and sets of a whole server: the parts of `Server` that belong to no virtual host. */
-import type { Broker } from '../broker/broker.ts'
+
+import type { StoreFigures } from '../../storage/store-figures.ts'
 import type { Logins } from '../auth/logins/logins.ts'
+import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../lib/clock.ts'
 import { EmbeddedClients } from './embedded-clients.ts'
 import { EmbeddedLogins } from './embedded-logins.ts'
@@ -12,6 +14,8 @@ export interface ManagementContext {
   readonly logins: Logins
   /** Whether the server's own list has a user of this name. */
   readonly isInternalUser: (name: string) => boolean
+  /** What the storage has written, if it counts that. */
+  readonly store: StoreFigures | undefined
   readonly clock: Clock
   readonly onDefect: (error: unknown) => void
   /** Throws unless the server runs; it may be stopping. */
@@ -26,10 +30,10 @@ export class EmbeddedManagement {
   readonly statistics: EmbeddedStatistics
   readonly logins: EmbeddedLogins
 
-  constructor({ core, logins, isInternalUser, clock, onDefect, requireRunning, requireServing }: ManagementContext) {
+  constructor({ core, logins, isInternalUser, store, clock, onDefect, requireRunning, requireServing }: ManagementContext) {
     this.globalParameters = new EmbeddedGlobalParameters({ core, requireRunning: requireServing })
     this.clients = new EmbeddedClients({ clients: core.clients, requireRunning })
     this.logins = new EmbeddedLogins({ logins, isInternalUser, requireRunning })
-    this.statistics = new EmbeddedStatistics({ core, clock, onDefect })
+    this.statistics = new EmbeddedStatistics({ core, store, clock, onDefect })
   }
 }

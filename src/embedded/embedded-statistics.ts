@@ -1,11 +1,16 @@
 /** Rates, and how counters were a while ago, for code in the same process. */
+import type { StoreFigures } from '../../storage/store-figures.ts'
 import type { Broker } from '../broker/broker.ts'
 import { type ChannelCounts, NO_CHANNEL_COUNTS, sumOfChannels } from '../broker/clients/channel-counts.ts'
-import { CountSum, type MessageCounts, NOTHING_COUNTED } from '../broker/statistics/broker-stats.ts'
 import type { AlarmTime } from '../broker/statistics/alarm-times.ts'
+import { type BrokerStats, CountSum, type MessageCounts, NOTHING_COUNTED } from '../broker/statistics/broker-stats.ts'
 import type { Churn } from '../broker/statistics/churn.ts'
 import type { BrokerEvent } from '../broker/statistics/event-log.ts'
+import type { DeathCounts } from '../broker/statistics/traffic-figures.ts'
 import type { Clock } from '../lib/clock.ts'
+import { type DelayFigures, EventLoopDelay } from '../lib/event-loop-delay.ts'
+import type { Histogram } from '../lib/histogram.ts'
+import { Pacer } from '../lib/pacer.ts'
 import { COUNTERS, type SampledKind } from './statistics/counters.ts'
 import { channelKey, connectionKey, Sampler } from './statistics/sampler.ts'
 import type { Sample, Series } from './statistics/series.ts'
@@ -35,8 +40,25 @@ export interface ServerTotals {
   readonly publishers: number
 }
 
+/** What there is in some virtual hosts. */
+export type Contents = Pick<BrokerStats, 'exchanges' | 'queues' | 'consumers' | 'messagesReady' | 'messagesUnacked'>
+
+export interface ServerFigures {
+  /** Bytes of the bodies of messages that were published. */
+  readonly messageSizes: Histogram
+  readonly deadLetters: readonly {
+    readonly queueType: 'classic' | 'quorum'
+    readonly strategy: 'at_most_once' | 'at_least_once'
+    readonly counts: DeathCounts
+  }[]
+  /** Undefined where the storage counts nothing of that. */
+  readonly store: StoreFigures | undefined
+  readonly eventLoop: DelayFigures
+}
+
 export interface StatisticsContext {
   readonly core: Broker
+  readonly store: StoreFigures | undefined
   readonly clock: Clock
   readonly onDefect: (error: unknown) => void
 }
@@ -49,21 +71,26 @@ export interface StatisticsContext {
 export class EmbeddedStatistics {
   readonly #core: Broker
   readonly #sampler: Sampler
+  readonly #store: StoreFigures | undefined
+  readonly #eventLoop = new EventLoopDelay()
 
   /** Servers make it: see `Server.statistics`. */
-  constructor({ core, clock, onDefect }: StatisticsContext) {
+  constructor({ core, store, clock, onDefect }: StatisticsContext) {
     this.#core = core
+    this.#store = store
     this.#sampler = new Sampler(core, clock, onDefect)
   }
 
   /** Samples are taken from now on. */
   start(): void {
     this.#sampler.start()
+    this.#eventLoop.start()
   }
 
   /** For the end of the server. */
   stop(): void {
     this.#sampler.stop()
+    this.#eventLoop.stop()
   }
 
   /** Takes a sample now, beside those that the timer takes. */
@@ -71,12 +98,13 @@ export class EmbeddedStatistics {
     await this.#sampler.sample()
   }
 
-  /** Everything together, as it is now. Walks over all queues and channels. */
-  totals(): ServerTotals {
+  /** Everything together, as it is now. Walks over all queues and channels, turn by turn. */
+  async totals(): Promise<ServerTotals> {
     const core = this.#core
+    const pacer = new Pacer()
     const [classic, quorum] = [new CountSum(NOTHING_COUNTED), new CountSum(NOTHING_COUNTED)]
     let [channels, consumers, queues, publishers] = [NO_CHANNEL_COUNTS, 0, 0, 0]
-    for (const vhost of core.vhosts()) {
+    for (const vhost of [...core.vhosts()]) {
       channels = sumOfChannels(channels, vhost.endedChannels)
       queues += vhost.queueCount
       classic.add(vhost.removedClassicQueues)
@@ -85,6 +113,7 @@ export class EmbeddedStatistics {
         consumers += queue.consumers.count
         if (queue.type === 'quorum') quorum.addQueue(queue)
         else classic.addQueue(queue)
+        if (pacer.isDue) await pacer.rest()
       }
     }
     for (const client of core.clients.all()) {
@@ -92,8 +121,49 @@ export class EmbeddedStatistics {
         channels = sumOfChannels(channels, channel)
         if (channel.published > 0) publishers++
       }
+      if (pacer.isDue) await pacer.rest()
     }
     return { channels, classic, quorum, churn: core.churn, consumers, queues, publishers }
+  }
+
+  /** What there is in these virtual hosts together. Walks over all their queues, turn by turn. */
+  async contents(vhosts: readonly string[]): Promise<Contents> {
+    const contents = { exchanges: 0, queues: 0, consumers: 0, messagesReady: 0, messagesUnacked: 0 }
+    const pacer = new Pacer()
+    for (const name of vhosts) {
+      const vhost = this.#core.vhost(name)
+      if (vhost === undefined) continue
+      contents.exchanges += vhost.exchangeCount
+      contents.queues += vhost.queueCount
+      for (const queue of vhost.queues()) {
+        contents.consumers += queue.consumers.count
+        contents.messagesReady += queue.readyCount
+        contents.messagesUnacked += queue.unackedCount
+        if (pacer.isDue) await pacer.rest()
+      }
+    }
+    return contents
+  }
+
+  /** Sizes of messages, dead letters, the disk and the event loop, since the server started. */
+  figures(): ServerFigures {
+    const { messageSizes, classicDeaths, quorumDeaths, safeQuorumDeaths } = this.#core.figures
+    return {
+      messageSizes,
+      deadLetters: [
+        { queueType: 'classic', strategy: 'at_most_once', counts: classicDeaths },
+        { queueType: 'quorum', strategy: 'at_most_once', counts: quorumDeaths },
+        { queueType: 'quorum', strategy: 'at_least_once', counts: safeQuorumDeaths },
+      ],
+      store: this.#store,
+      eventLoop: this.#eventLoop.figures,
+    }
+  }
+
+  /** About how old the oldest message of a queue is, in milliseconds; 0 when it is empty. Known to some five seconds, once `start` was called. */
+  oldestMessageAgeMs(vhost: string, name: string): number {
+    const queue = this.#core.vhost(vhost)?.queue(name)
+    return queue === undefined ? 0 : this.#sampler.ageMs(queue)
   }
 
   /**

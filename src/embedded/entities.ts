@@ -251,7 +251,7 @@ function appliedPolicies({ policy, operatorPolicy, definition }: EffectivePolicy
   }
 }
 
-function headTimestamp(queue: Queue): MessageProperties['timestamp'] {
+export function headTimestamp(queue: Queue): MessageProperties['timestamp'] {
   let found: MessageProperties['timestamp']
   queue.peek((segment, index) => {
     const { bytes } = segment.block

@@ -1,7 +1,7 @@
 /** One request: who asks, for what, and with which values. */
 import type { EmbeddedBroker } from '../embedded/embedded-broker.ts'
-import { openVhosts } from './access.ts'
 import type { PresentedCredentials } from '../embedded/embedded-logins.ts'
+import { openVhosts } from './access.ts'
 import { notFound } from './api-error.ts'
 import { BODY_BYTES_MAX, type BodyReader, parseObject } from './body.ts'
 import type { JsonObject } from './json.ts'

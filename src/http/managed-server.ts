@@ -2,8 +2,8 @@
 
 import type { AuthorizedUser } from '../broker/authorizer.ts'
 import type { EmbeddedClients } from '../embedded/embedded-clients.ts'
-import type { EmbeddedLogins } from '../embedded/embedded-logins.ts'
 import type { EmbeddedUserLimits } from '../embedded/embedded-limits.ts'
+import type { EmbeddedLogins } from '../embedded/embedded-logins.ts'
 import type { EmbeddedGlobalParameters } from '../embedded/embedded-parameters.ts'
 import type { EmbeddedStatistics } from '../embedded/embedded-statistics.ts'
 import type { EmbeddedUsers } from '../embedded/embedded-users.ts'
@@ -18,6 +18,16 @@ export interface ManagedServer {
   readonly statistics: EmbeddedStatistics
   readonly logins: EmbeddedLogins
   readonly globalParameters: EmbeddedGlobalParameters
+  /** What was found in the storage when it was opened. */
+  readonly recovery:
+    | {
+        readonly queues: number
+        readonly messages: number
+        readonly tornBytes: number
+        readonly quarantined: number
+        readonly durationMs: number
+      }
+    | undefined
   node(): Promise<NodeInfo>
 }
 

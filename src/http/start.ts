@@ -44,6 +44,7 @@ export async function startMetrics(
     return new MetricsApp(context).fetch
   })
   await listener.listen(settings.host, settings.port)
+  context.server.statistics.start()
   return listener
 }
 

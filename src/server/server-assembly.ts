@@ -142,18 +142,24 @@ export class ServerAssembly {
     this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: config.storeDelayLimitMs, now, logger })
     this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
     this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
-    this.management = new EmbeddedManagement({
-      core: this.core,
-      logins: this.logins,
-      isInternalUser: (name) => parts.authenticator === undefined && this.userList.has(name),
-      clock,
-      onDefect,
-      requireRunning,
-      requireServing,
-    })
+    this.management = this.#makeManagement(onDefect, { requireRunning, requireServing })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     const isUser = (name: string): boolean => this.#isUser(name)
     this.userLimits = new EmbeddedUserLimits({ core: this.core, isUser, requireRunning: requireServing })
+  }
+
+  #makeManagement(onDefect: (error: unknown) => void, guards: ServerGuards): EmbeddedManagement {
+    const { core, logins, clock, userList } = this
+    const { authenticator, storage } = this.#parts
+    return new EmbeddedManagement({
+      core,
+      logins,
+      isInternalUser: (name) => authenticator === undefined && userList.has(name),
+      store: storage.figures,
+      clock,
+      onDefect,
+      ...guards,
+    })
   }
 
   #authorization({

@@ -8,6 +8,7 @@ import { QueueLog } from '../queue-log.ts'
 import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StoredEntity, VhostStorage } from '../storage.ts'
 import type { StorageMemory } from '../storage-memory.ts'
+import { StoreFigures } from '../store-figures.ts'
 import { reasonOf } from './catalogue/catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './checkpoint/catalogue-update.ts'
 import { Checkpointer } from './checkpoint/checkpoint.ts'
@@ -52,6 +53,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   #store: OpenStore | undefined
   #journal: LevelJournal | undefined
   /** It is open, or on its way there. */
+  readonly figures: StoreFigures = new StoreFigures()
   #isOpening = false
   #isClosed = false
   #room: DiskRoom | undefined
@@ -265,6 +267,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     return new LevelJournal(logs, lastCommit, {
       durability,
       syncIntervalMs,
+      figures: this.figures,
       lender: this.#pool,
       nextTurn: (work) => setImmediate(work),
       afterCommit: guarded(() => this.#afterCommit(), onDefect),

@@ -19,6 +19,7 @@ import { LongWork } from '../../src/broker/scheduling/long-work.ts'
 import { FULL_ACCESS, Session } from '../../src/broker/session.ts'
 import { Churn } from '../../src/broker/statistics/churn.ts'
 import { EventLog } from '../../src/broker/statistics/event-log.ts'
+import { TrafficFigures } from '../../src/broker/statistics/traffic-figures.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { AgeClock } from '../../src/lib/age-clock.ts'
 import { Turn } from '../../src/lib/turn.ts'
@@ -105,6 +106,7 @@ export class Model {
       ages,
       churn: new Churn(),
       events: new EventLog(clock),
+      figures: new TrafficFigures(),
     })
   }
 

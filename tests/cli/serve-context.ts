@@ -18,6 +18,11 @@ class FakeServer implements ServedServer {
     await this.startDone
   }
 
+  definitionsError: Error | undefined
+  async loadDefinitions() {
+    if (this.definitionsError !== undefined) throw this.definitionsError
+  }
+
   async listen() {
     if (this.listenError !== undefined) throw this.listenError
     const common = { protocol: 'amqp', port: 41_234, path: undefined } as const

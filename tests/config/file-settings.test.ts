@@ -277,7 +277,7 @@ describe('other keys', () => {
     'auth_oauth2.https.peer_verification = verify_none',
     'auth_http.ssl_options.verify = verify_none',
     'auth_backends.1.authx = internal',
-    'management.ssl.port = 15671',
+    'management.ssl.dhfile = dh.pem',
     'default_permissions.configure = ^own-',
   ])('%s is refused: the broker would be less safe than it says', (line) => {
     expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')

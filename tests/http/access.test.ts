@@ -5,6 +5,7 @@ import { ApiClient } from './api-client.ts'
 
 /** Who may use an endpoint: written down here once more, by hand, from RabbitMQ's documentation. */
 type Audience =
+  | 'everyone'
   | 'tagged'
   | 'monitor'
   | 'administrator'
@@ -14,6 +15,7 @@ type Audience =
   | 'policymaker'
 
 const AUDIENCES: Readonly<Record<string, Audience>> = {
+  'GET /openapi.json': 'everyone',
   'GET /overview': 'tagged',
   'GET /cluster-name': 'tagged',
   'PUT /cluster-name': 'administrator',
@@ -22,7 +24,28 @@ const AUDIENCES: Readonly<Record<string, Audience>> = {
   'GET /nodes/:node/memory': 'monitor',
   'GET /extensions': 'tagged',
   'GET /whoami': 'tagged',
-  'GET /auth': 'tagged',
+  'GET /auth': 'everyone',
+  'POST /login': 'everyone',
+  'POST /auth/hash_password': 'administrator',
+  'GET /auth/hash_password/:password': 'administrator',
+  'POST /auth/hash_password/:password': 'administrator',
+  'GET /auth/attempts/:node': 'monitor',
+  'DELETE /auth/attempts/:node': 'monitor',
+  'GET /auth/attempts/:node/source': 'monitor',
+  'DELETE /auth/attempts/:node/source': 'monitor',
+  'GET /events': 'monitor',
+  'GET /health/live': 'everyone',
+  'GET /health/ready': 'everyone',
+  'GET /nodes/:node/memory/relative': 'monitor',
+  'GET /health/checks/metadata-store/initialized/with-data': 'tagged',
+  'GET /health/checks/reached-target-cluster-size': 'tagged',
+  'GET /health/checks/quorum-queues-without-elected-leaders/all-vhosts': 'tagged',
+  'GET /health/checks/quorum-queues-without-elected-leaders/all-vhosts/pattern/:pattern': 'tagged',
+  'GET /health/checks/quorum-queues-without-elected-leaders/vhost/:vhost': 'tagged',
+  'GET /health/checks/quorum-queues-without-elected-leaders/vhost/:vhost/pattern/:pattern': 'tagged',
+  'GET /healthchecks/node/:node': 'tagged',
+  'GET /topic-permissions/:vhost/:user/:exchange': 'administrator',
+  'DELETE /topic-permissions/:vhost/:user/:exchange': 'administrator',
   'GET /version': 'tagged',
   'GET /feature-flags': 'tagged',
   'PUT /feature-flags/:name/enable': 'administrator',
@@ -150,7 +173,7 @@ const TAGS = ['administrator', 'monitoring', 'policymaker', 'management', 'imper
 type Tag = (typeof TAGS)[number]
 
 function isAllowed(audience: Audience, tag: Tag, hasPermission: boolean): boolean {
-  if (tag === 'administrator') return true
+  if (tag === 'administrator' || audience === 'everyone') return true
   if (tag === 'impersonator' || tag === 'none') return false
   switch (audience) {
     case 'tagged':

@@ -34,14 +34,17 @@ async function series(path = ''): Promise<Map<string, number>> {
   for (const line of (await response.text()).split('\n')) {
     if (line === '' || line.startsWith('#')) continue
     const [, name = '', value = ''] = /^(.*) (\S+)$/.exec(line) ?? []
-    expect([line, /^[a-z_]+(?:\{.*\})?$/.test(name), found.has(name)]).toEqual([line, true, false])
+    expect([line, /^[a-z0-9_]+(?:\{.*\})?$/.test(name), found.has(name)]).toEqual([line, true, false])
     found.set(name, Number(value.replace('+Inf', 'Infinity')))
   }
   return found
 }
 
-/** What RabbitMQ's Overview dashboard (10991) reads of a server without plugins, but for sizes of messages. */
+/** What RabbitMQ's Overview dashboard (10991) reads of a server without plugins, with the very labels that it asks for. */
 const OF_DASHBOARD = [
+  ...['100.0', '1000.0', '10000.0', '100000.0', '1e+06', '1e+07', '5e+07', '1e+08', '+Inf'].map(
+    (le) => `rabbitmq_message_size_bytes_bucket{protocol="amqp091",le="${le}"}`,
+  ),
   'rabbitmq_erlang_uptime_seconds',
   'rabbitmq_queue_messages_ready',
   'rabbitmq_queue_messages_unacked',
@@ -100,6 +103,83 @@ describe('metrics', () => {
     expect(found.get(got)).toBe(1)
     expect(found.get('rabbitmq_channel_messages_published_total')).toBe(2)
     expect(found.get('rabbitmq_connections')).toBe(1)
+  })
+
+  test('tell sizes, dead letters, log-ins, times and what publishers waited for', async () => {
+    const { broker, server } = started
+    broker.declareQueue('short', { arguments: { 'x-max-length': 1, 'x-dead-letter-exchange': 'amq.fanout' } })
+    const before = await series()
+    const size = (le: string): string => `rabbitmq_message_size_bytes_bucket{protocol="amqp091",le="${le}"}`
+    for (const bytes of [100, 101, 20_000]) broker.publish('', 'short', Buffer.alloc(bytes))
+    await fetch(url.replace('/metrics', '/other'))
+    await server.logins.check({ name: 'guest', password: 'guest' }, '127.0.0.1')
+    started.blockPublishers()
+    started.unblockPublishers()
+    const after = await series()
+    const growth = (name: string): number => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN)
+    expect(['100.0', '1000.0', '10000.0', '100000.0', '+Inf'].map((le) => growth(size(le)))).toEqual([1, 2, 2, 3, 3])
+    expect(growth('rabbitmq_message_size_bytes_sum{protocol="amqp091"}')).toBe(20_201)
+    expect(growth('rabbitmq_message_size_bytes_count{protocol="amqp091"}')).toBe(3)
+    const deaths = 'queue_type="rabbit_classic_queue",dead_letter_strategy="at_most_once"'
+    expect(growth(`rabbitmq_global_messages_dead_lettered_maxlen_total{${deaths}}`)).toBe(2)
+    expect(growth(`rabbitmq_global_messages_dead_lettered_rejected_total{${deaths}}`)).toBe(0)
+    expect(growth('rabbitmq_auth_attempts_succeeded_total{protocol="http"}')).toBe(1)
+    expect(growth('rabbitmq_auth_attempts_total{protocol="amqp091"}')).toBe(0)
+    expect(growth('leveret_alarms_total{resource="memory"}')).toBe(1)
+    expect(after.get('leveret_alarm_active{resource="memory"}')).toBe(0)
+    for (const name of [
+      'leveret_blocked_seconds_total{resource="memory"}',
+      'leveret_event_loop_delay_seconds{quantile="0.99"}',
+      'leveret_recovery_duration_seconds',
+      'leveret_commit_duration_seconds_bucket{le="0.001"}',
+      'rabbitmq_io_write_ops_total',
+      'message_broker_messages_published_total',
+      'message_broker_messages_consumed_total',
+      'message_broker_active_connections',
+      'message_broker_queue_size',
+      'message_broker_processing_duration_seconds_count',
+    ]) {
+      expect([name, after.has(name)]).toEqual([name, true])
+    }
+    broker.deleteQueue('short')
+  })
+
+  test('are in the form of OpenMetrics for who asks for that', async () => {
+    const ask = async (accept: string) => {
+      const response = await fetch(`${url}/per-object`, { headers: { accept } })
+      return { type: response.headers.get('content-type'), text: await response.text() }
+    }
+    const asked = 'application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'
+    const { type, text } = await ask(asked)
+    expect(type).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8')
+    expect(text.endsWith('\n# EOF\n')).toBe(true)
+    const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', kind = '']) => [name, kind] as const)
+    expect(new Set(families.map(([name]) => name)).size).toBe(families.length)
+    expect(new Set(families.map(([, kind]) => kind))).toEqual(new Set(['counter', 'gauge', 'histogram', 'unknown']))
+    // Each line belongs to the family above it, by the suffixes that its type allows.
+    const suffixes: Record<string, string> = { counter: '_total', gauge: '', unknown: '', histogram: '_(?:bucket|sum|count)' }
+    let [name, kind] = ['', '']
+    for (const line of text.trimEnd().split('\n')) {
+      const [, newName, newKind] = /^# TYPE (\S+) (\S+)$/.exec(line) ?? []
+      if (newName !== undefined && newKind !== undefined) [name, kind] = [newName, newKind]
+      else if (!line.startsWith('#')) {
+        expect([line, new RegExp(`^${name}${suffixes[kind]}[{ ]`).test(line)]).toEqual([line, true])
+      }
+    }
+    expect((await ask('text/plain')).type).toContain('text/plain')
+    expect((await ask('*/*')).type).toContain('text/plain')
+    expect((await ask('application/openmetrics-text;q=0.1,text/plain')).type).toContain('text/plain')
+  })
+
+  test('of memory are those of RabbitMQ', async () => {
+    const found = await series('/memory-breakdown')
+    expect(found.get('rabbitmq_memory_total_bytes')).toBeGreaterThan(0)
+  })
+
+  test('stand beside probes', async () => {
+    for (const path of ['/health/live', '/health/ready']) {
+      expect(await (await fetch(url.replace('/metrics', path))).json()).toEqual({ status: 'ok' })
+    }
   })
 
   test('of each object name it', async () => {

@@ -57,7 +57,10 @@ export class BackendChain implements Authenticator, Backend {
   }
 
   token(token: Buffer, peerAddress: string): Promise<Verdict> {
-    return this.#first(peerAddress, (backend) => backend.token?.(token, peerAddress) ?? { refusal: 'no backend takes tokens' })
+    return this.#first(
+      peerAddress,
+      (backend) => backend.token?.(token, peerAddress) ?? { refusal: 'no backend takes tokens' },
+    )
   }
 
   external(name: string, peerAddress: string): Promise<Verdict> {

@@ -13,6 +13,7 @@ import { Message } from '../messages/message.ts'
 import type { Discards } from '../queues/discards.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { DeadLetterReason, DeadLetters } from '../queues/settlement.ts'
+import type { DeathCounts } from '../statistics/traffic-figures.ts'
 import type { DeadLetterOffice, Posted } from './dead-letter-office.ts'
 import { DiscardRound } from './discard-round.ts'
 import type { FanOut } from './fan-out.ts'
@@ -43,6 +44,8 @@ export class DeadLetterAddress implements DeadLetters {
   readonly target: DeadLetterTarget
   /** Each has to arrive in all queues it goes to, and in one at least, before it leaves its own. */
   readonly isAtLeastOnce: boolean
+  /** Where those that went are counted. */
+  readonly deaths: DeathCounts
   readonly #queue: Queue
   readonly #office: DeadLetterOffice
   readonly #causes: DeathCause[] = []
@@ -69,6 +72,8 @@ export class DeadLetterAddress implements DeadLetters {
     // RabbitMQ: it takes reject-publish, since a queue that drops messages promises none.
     const isSafe = deadLetterStrategy === 'at-least-once' && overflow === 'reject-publish'
     this.isAtLeastOnce = isSafe && this.#discards !== undefined
+    const { safeQuorumDeaths, quorumDeaths, classicDeaths } = office.figures
+    this.deaths = this.isAtLeastOnce ? safeQuorumDeaths : queue.type === 'quorum' ? quorumDeaths : classicDeaths
     this.#queue = queue
     this.#office = office
   }

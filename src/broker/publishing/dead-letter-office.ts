@@ -16,6 +16,7 @@ import { NO_NEEDS } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
+import type { TrafficFigures } from '../statistics/traffic-figures.ts'
 import type { DeadLetterAddress } from './dead-letter-address.ts'
 import { FanOut, ONE_TURN_QUEUES_MAX } from './fan-out.ts'
 
@@ -47,6 +48,7 @@ export interface OfficeTools {
   readonly inputTurn: Pick<Turn, 'spend'>
   /** Where copies are counted that are in no queue. */
   readonly memory: HeldMemory
+  readonly figures: TrafficFigures
 }
 
 export class DeadLetterOffice {
@@ -73,6 +75,10 @@ export class DeadLetterOffice {
     const now = (): number => tools.clock.monotonicMs()
     this.#turn = new Turn(now)
     this.#fanOutTurn = new Turn(now)
+  }
+
+  get figures(): TrafficFigures {
+    return this.#tools.figures
   }
 
   get memory(): HeldMemory {
@@ -104,6 +110,8 @@ export class DeadLetterOffice {
       )
       if (address.isAtLeastOnce && (queues.length === 0 || queues.some((queue) => queue.refuses(message.bodyBytes))))
         return 'held'
+      address.deaths[cause.reason].count++
+      if (address.isAtLeastOnce) address.deaths.arrived++
       if (queues.length > ONE_TURN_QUEUES_MAX) return this.#fanOut(address, queues)
       for (let i = 0; i < queues.length; i++) (queues[i] as Queue).publish(message)
       return 'done'

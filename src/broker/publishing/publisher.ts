@@ -7,6 +7,7 @@ import { type Properties, UNUSED_FLAGS, validateProperties } from '../../../prot
 import { shortstrBytes } from '../../../protocol/short-string.ts'
 import { encodeExtension } from '../../../storage/record-extension.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
+import type { Histogram } from '../../lib/histogram.ts'
 import type { Turn } from '../../lib/turn.ts'
 import { BrokerError, refuse } from '../errors.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
@@ -19,6 +20,7 @@ import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
+import type { TrafficFigures } from '../statistics/traffic-figures.ts'
 import { FanOut, ONE_TURN_QUEUES_MAX } from './fan-out.ts'
 import { INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
 import type { PublishOutcome } from './outcome.ts'
@@ -42,6 +44,7 @@ export interface PublishedTo {
   readonly routes: Routes
   /** Whether messages can survive a restart. */
   readonly isStorageDurable: boolean
+  readonly figures: TrafficFigures
 }
 
 export class Publisher {
@@ -59,6 +62,7 @@ export class Publisher {
   readonly #session: Session
   readonly #isStorageDurable: boolean
   readonly #turn: Turn | undefined
+  readonly #sizes: Histogram
   #lastRoute: Route | undefined
   /** Its counts are behind by the messages since `#toldCount`, which went to so many queues each, see `tellCounts`. */
   #exchange: Exchange | undefined
@@ -74,6 +78,7 @@ export class Publisher {
     this.messageBytesMax = messageBytesMax
     this.#isStorageDurable = vhost.isStorageDurable
     this.#turn = turn
+    this.#sizes = vhost.figures.messageSizes
   }
 
   /** What the session may do has changed: it is asked for anew. */
@@ -106,8 +111,10 @@ export class Publisher {
   /** Puts the message into the queues it is routed to. Throws BrokerError. */
   publish(message: Message): PublishOutcome {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
-    if (message.bodyEnd - message.bodyStart > this.messageBytesMax) this.checkSize(message.bodyBytes)
+    const bodyBytes = message.bodyEnd - message.bodyStart
+    if (bodyBytes > this.messageBytesMax) this.checkSize(bodyBytes)
     const route = this.#route(message)
+    this.#sizes.add(bodyBytes)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
       route.exchange.countPublished(1, publication.queues.length)
@@ -135,6 +142,7 @@ export class Publisher {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const route = this.#route(message)
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
+    this.#sizes.add(message.bodyBytes)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
     route.exchange.countPublished(1, publication.queues.length)
     return { ...publication, message: publication.message.copy() }

@@ -4,6 +4,7 @@
  */
 import type { Broker } from '../../broker/broker.ts'
 import { type ChannelCounts, NO_CHANNEL_COUNTS, sumOfChannels } from '../../broker/clients/channel-counts.ts'
+import type { Queue } from '../../broker/queues/queue.ts'
 import { CountSum, NOTHING_COUNTED } from '../../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../../broker/vhost.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -19,6 +20,7 @@ import {
   type SampledKind,
   type TrafficSum,
 } from './counters.ts'
+import { MessageAges } from './message-ages.ts'
 import { SampleTimes, Series } from './series.ts'
 
 const INTERVAL_MS = 5000
@@ -43,6 +45,7 @@ export class Sampler {
   readonly #clock: Clock
   readonly #onDefect: (error: unknown) => void
   #series = new Map<Subject, Series>()
+  readonly #ages = new MessageAges()
   readonly #values = new Float64Array(COUNTERS_MAX)
   #cancel: (() => void) | undefined
   #isStopped = false
@@ -68,6 +71,11 @@ export class Sampler {
 
   of(subject: Subject): Series | undefined {
     return this.#series.get(subject)
+  }
+
+  /** About how old the oldest message of a queue is. */
+  ageMs(queue: Queue): number {
+    return this.#ages.ageMs(queue, this.#clock.monotonicMs())
   }
 
   #arm(): void {
@@ -97,10 +105,12 @@ export class Sampler {
     readTraffic({ ...all.traffic(), bytesReceived, bytesSent }, this.#values)
     readChurn(this.#core.churn, this.#values)
     this.#push('overview', 'overview', known, next)
+    this.#ages.forgetDeleted()
     this.#series = next
   }
 
   async #sampleVhost(vhost: Vhost, known: Known, next: Known, pacer: Pacer): Promise<Sum> {
+    const nowMs = this.#clock.monotonicMs()
     const sum = emptySum()
     sum.channels = vhost.endedChannels
     sum.queues.add(vhost.removedQueues)
@@ -109,6 +119,7 @@ export class Sampler {
       sum.queues.addQueue(queue)
       sum.messagesReady += queue.readyCount
       sum.messagesUnacked += queue.unackedCount
+      this.#ages.look(queue, nowMs)
       this.#push('queue', queue, known, next)
       if (pacer.isDue) await pacer.rest()
     }

@@ -6,8 +6,9 @@ import { Pacer } from '../../lib/pacer.ts'
 import type { Call } from '../call.ts'
 import { jsonText } from '../json.ts'
 import { columnsOf, partAt, pick } from './columns.ts'
+import { FirstRows } from './first-rows.ts'
 import { pageAround, pageRequest } from './pages.ts'
-import { compareValues, sortInTurns } from './sort.ts'
+import { compareValues } from './sort.ts'
 
 export interface ListSource<Row> {
   rows(): Iterable<Row>
@@ -15,46 +16,45 @@ export interface ListSource<Row> {
   name(row: Row): string
   /** Undefined when it is gone by now. */
   object(row: Row): object | undefined
-  /** What RabbitMQ sorts by when it is not told; the order of the rows without it. */
-  key?(row: Row): string
+  /** How RabbitMQ sorts when it is not told, and what is alike otherwise; without it, in the order of the rows. */
+  compare?(a: Row, b: Row): number
   /** The value of a column that is known without making the object; undefined for all others. */
   column?(row: Row, name: string): number | undefined
   /** RabbitMQ gives some lists only as a whole. */
   readonly isWhole?: boolean
 }
 
+/** A row, and what the request wants it to be sorted by. */
 interface Keyed<Row> {
   readonly row: Row
   readonly sort: unknown
-  readonly key: string
 }
 
 /** Bytes of JSON that are handed over at a time. */
-const CHUNK_CHARACTERS = 64 * 1024
+const CHUNK_CHARACTERS = 32 * 1024
 
 export async function list<Row>(call: Call, source: ListSource<Row>): Promise<Response> {
   const { query } = call
   const page = source.isWhole === true ? undefined : pageRequest(query)
-  const path = sortPath(query)
   const pacer = new Pacer()
-  let total = 0
-  let rows: Keyed<Row>[] = []
+  const compare = comparison(query, source)
+  const path = sortPath(query)
+  const isSorted = path !== undefined || source.compare !== undefined || isReversed(query)
+  const rows = new FirstRows<Keyed<Row>>(isSorted && page !== undefined ? page.page * page.pageSize : undefined, compare, pacer)
+  let [total, filtered] = [0, 0]
   for (const row of source.rows()) {
     total++
-    // A pattern may take long for one name.
+    // A pattern may take long for one name, and so may an object that is made to be sorted.
     if (page === undefined ? pacer.isDue : pacer.isLate) await pacer.rest()
     if (page?.isWanted(source.name(row)) === false) continue
-    const sort = path === undefined ? undefined : sortValue(source, row, path)
-    rows.push({ row, sort, key: source.key?.(row) ?? '' })
+    filtered++
+    if (rows.add({ row, sort: path === undefined ? undefined : sortValue(source, row, path) })) await rows.cut()
   }
-  const direction = query.get('sort_reverse') === 'true' ? -1 : 1
-  if (path !== undefined || source.key !== undefined || direction === -1) {
-    rows = await sortInTurns(rows, (a, b) => direction * order(a, b), pacer)
-  }
-  if (page === undefined) return written('[', ']', rows, call, source)
-  const { start, itemCount, fields } = pageAround(page, total, rows.length)
+  const found = isSorted ? await rows.sorted() : rows.gathered
+  if (page === undefined) return written('[', ']', found, call, source)
+  const { start, itemCount, fields } = pageAround(page, total, filtered)
   const head = `${jsonText(fields).slice(0, -1)},"items":[`
-  return written(head, ']}', rows.slice(start, start + itemCount), call, source)
+  return written(head, ']}', found.slice(start, start + itemCount), call, source)
 }
 
 function sortValue<Row>(source: ListSource<Row>, row: Row, path: readonly string[]): unknown {
@@ -63,10 +63,20 @@ function sortValue<Row>(source: ListSource<Row>, row: Row, path: readonly string
   return known ?? partAt(source.object(row), path)
 }
 
-function order<Row>(a: Keyed<Row>, b: Keyed<Row>): number {
-  const difference = compareValues(a.sort, b.sort)
-  if (difference !== 0) return difference
-  return a.key === b.key ? 0 : a.key < b.key ? -1 : 1
+function comparison<Row>(query: URLSearchParams, source: ListSource<Row>): (a: Keyed<Row>, b: Keyed<Row>) => number {
+  const direction = isReversed(query) ? -1 : 1
+  return (a, b) => {
+    const difference = compareValues(a.sort, b.sort)
+    return direction * (difference !== 0 ? difference : (source.compare?.(a.row, b.row) ?? 0))
+  }
+}
+
+function isReversed(query: URLSearchParams): boolean {
+  return query.get('sort_reverse') === 'true'
+}
+
+export function compareTexts(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
 }
 
 function sortPath(query: URLSearchParams): readonly string[] | undefined {

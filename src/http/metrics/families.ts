@@ -1,6 +1,6 @@
 /** RabbitMQ's metrics of queues, connections and channels, by the families that `/metrics/detailed` is asked for. */
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
-import type { QueueInfo } from '../../embedded/entities.ts'
+import type { QueueFigures } from '../../embedded/queue-figures.ts'
 import type { Family } from './exposition.ts'
 
 type Values<T> = (of: T) => number
@@ -8,18 +8,18 @@ type Values<T> = (of: T) => number
 const gauge = <T>(name: string, help: string, value: Values<T>): Family<T> => ({ name, type: 'gauge', help, value })
 const counter = <T>(name: string, help: string, value: Values<T>): Family<T> => ({ name, type: 'counter', help, value })
 
-const messages = (queue: QueueInfo): number => queue.messagesReady + queue.messagesUnacked
-const bytes = (queue: QueueInfo): number => queue.bytesReady + queue.bytesUnacked
-const whenDurable = (queue: QueueInfo, value: number): number => (queue.durable ? value : 0)
+const messages = (queue: QueueFigures): number => queue.messages
+const bytes = (queue: QueueFigures): number => queue.bytes
+const whenDurable = (queue: QueueFigures, value: number): number => (queue.durable ? value : 0)
 
-function headTime({ headTimestamp }: QueueInfo): number {
+function headTime({ headTimestamp }: QueueFigures): number {
   if (headTimestamp === undefined) return Number.NaN
   return headTimestamp instanceof Date ? Math.floor(headTimestamp.getTime() / 1000) : Number(headTimestamp)
 }
 
 export const QUEUE_FAMILIES = {
   queue_coarse_metrics: [
-    gauge<QueueInfo>(
+    gauge<QueueFigures>(
       'queue_messages_ready',
       'Messages ready to be delivered to consumers',
       (queue) => queue.messagesReady,
@@ -31,9 +31,9 @@ export const QUEUE_FAMILIES = {
     ),
     gauge('queue_messages', 'Sum of ready and unacknowledged messages - total queue depth', messages),
   ],
-  queue_consumer_count: [gauge<QueueInfo>('queue_consumers', 'Consumers on a queue', (queue) => queue.consumers)],
+  queue_consumer_count: [gauge<QueueFigures>('queue_consumers', 'Consumers on a queue', (queue) => queue.consumers)],
   queue_metrics: [
-    gauge<QueueInfo>('queue_consumer_capacity', 'Consumer capacity', (queue) => (queue.consumers > 0 ? 1 : 0)),
+    gauge<QueueFigures>('queue_consumer_capacity', 'Consumer capacity', (queue) => (queue.consumers > 0 ? 1 : 0)),
     gauge('queue_consumer_utilisation', 'Same as consumer capacity', (queue) => (queue.consumers > 0 ? 1 : 0)),
     gauge('queue_process_memory_bytes', 'Memory in bytes used by the messages of a queue', bytes),
     gauge('queue_messages_persistent', 'Persistent messages', (queue) => whenDurable(queue, messages(queue))),
@@ -56,7 +56,7 @@ export const QUEUE_FAMILIES = {
       (queue) => queue.messagesPublished,
     ),
   ],
-} as const satisfies Record<string, readonly Family<QueueInfo>[]>
+} as const satisfies Record<string, readonly Family<QueueFigures>[]>
 
 /** Of all queues together, the last one says nothing. */
 export const NOT_SUMMED: ReadonlySet<string> = new Set(['queue_head_message_timestamp'])

@@ -1,20 +1,33 @@
 /** `/metrics` in RabbitMQ's three forms: all objects together, each object, or what is asked for of each object. */
 import type { HttpBindings } from '@hono/node-server'
-import { Hono } from 'hono'
+import { Hono, type HonoRequest } from 'hono'
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
-import type { QueueInfo } from '../../embedded/entities.ts'
+import type { QueueFigures } from '../../embedded/queue-figures.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import type { ManagedServer } from '../managed-server.ts'
-import { Exposition, type Family, labelText } from './exposition.ts'
+import { readiness } from '../readiness.ts'
+import { nodeMemory } from '../shapes/node-shape.ts'
+import { writeBroker, writeCommon, writeOwn } from './broker-metrics.ts'
+import { CONTENT_TYPES, Exposition, type Family, type Format, formatFor, labelText } from './exposition.ts'
 import { CHANNEL_FAMILIES, CONNECTION_FAMILIES, NOT_SUMMED, QUEUE_FAMILIES } from './families.ts'
 import { writeIdentity, writeServer } from './server-metrics.ts'
 
 const PREFIX = 'rabbitmq_'
 const DETAILED_PREFIX = 'rabbitmq_detailed_'
+const COMMON_PREFIX = 'message_broker_'
+const OWN_PREFIX = 'leveret_'
 
-interface Queue extends QueueInfo {
+/** A queue with its labels, made once for all families. */
+interface Queue {
+  readonly figures: QueueFigures
   readonly labels: string
+}
+
+interface Write {
+  readonly text: Exposition
+  /** Of the request's address. */
+  queries(name: string): readonly string[] | undefined
 }
 
 export interface MetricsOptions {
@@ -35,12 +48,20 @@ export class MetricsApp {
 
   constructor({ server, logger }: MetricsOptions) {
     this.#server = server
-    this.#hono.get('/metrics', () => this.#inTurn('aggregated', (text) => this.#aggregated(text)))
-    this.#hono.get('/metrics/per-object', () => this.#inTurn('per-object', (text) => this.#perObject(text)))
-    this.#hono.get('/metrics/detailed', ({ req }) => {
-      const families = new Set(req.queries('family') ?? [])
-      const vhosts = req.queries('vhost')
-      return this.#inTurn('detailed', (text) => this.#detailed(text, families, vhosts && new Set(vhosts)))
+    const get = (path: string, endpoint: string, write: (call: Write) => Promise<void>): void => {
+      this.#hono.get(path, ({ req }) => this.#inTurn(endpoint, formatFor(req.header('accept') ?? null), req, write))
+    }
+    get('/metrics', 'aggregated', ({ text }) => this.#aggregated(text))
+    get('/metrics/per-object', 'per-object', ({ text }) => this.#perObject(text))
+    get('/metrics/detailed', 'detailed', ({ text, queries }) => {
+      const vhosts = queries('vhost')
+      return this.#detailed(text, new Set(queries('family') ?? []), vhosts && new Set(vhosts))
+    })
+    get('/metrics/memory-breakdown', 'memory-breakdown', ({ text }) => this.#memory(text))
+    this.#hono.get('/health/live', () => Response.json({ status: 'ok' }))
+    this.#hono.get('/health/ready', async () => {
+      const { isReady, reason } = await readiness(server)
+      return isReady ? Response.json({ status: 'ok' }) : Response.json({ status: 'failed', reason }, { status: 503 })
     })
     this.#hono.get('/', ({ redirect }) => redirect('/metrics', 301))
     this.#hono.notFound(() => new Response('Not Found', { status: 404 }))
@@ -53,7 +74,12 @@ export class MetricsApp {
   readonly fetch = async (request: Request, bindings: unknown): Promise<Response> =>
     await this.#hono.fetch(request, bindings as HttpBindings) // the adapter's
 
-  async #inTurn(endpoint: string, write: (text: Exposition) => Promise<void>): Promise<Response> {
+  async #inTurn(
+    endpoint: string,
+    format: Format,
+    req: HonoRequest,
+    write: (call: Write) => Promise<void>,
+  ): Promise<Response> {
     if (this.#waitingCount >= WAITING_MAX) return new Response('Too Many Requests', { status: 429 })
     const before = this.#last
     let over = (): void => {}
@@ -63,33 +89,52 @@ export class MetricsApp {
     this.#waitingCount++
     await before
     this.#waitingCount--
-    const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
     try {
-      return new Response(streamOf(await this.#write(endpoint, write), over), { headers })
+      const text = await this.#write(endpoint, format, req, write)
+      return new Response(streamOf(text.pieces(), over), { headers: { 'content-type': CONTENT_TYPES[format] } })
     } catch (error) {
       over()
       throw error
     }
   }
 
-  async #write(endpoint: string, write: (text: Exposition) => Promise<void>): Promise<Iterable<string>> {
-    const node = await this.#server.node()
-    const set = this.#server.globalParameters.get('cluster_name')
-    const identity = new Exposition(PREFIX)
-    writeIdentity(identity, node, typeof set === 'string' ? set : node.name, endpoint)
-    const text = new Exposition(endpoint === 'detailed' ? DETAILED_PREFIX : PREFIX)
-    if (endpoint !== 'detailed') writeServer(text, node, this.#server.statistics.totals())
-    await write(text)
-    return both(identity, text)
+  async #write(
+    endpoint: string,
+    format: Format,
+    req: HonoRequest,
+    write: (call: Write) => Promise<void>,
+  ): Promise<Exposition> {
+    const server = this.#server
+    const node = await server.node()
+    const set = server.globalParameters.get('cluster_name')
+    const whole = new Exposition('', format)
+    writeIdentity(whole.with(PREFIX), node, typeof set === 'string' ? set : node.name, endpoint)
+    const text = whole.with(endpoint === 'detailed' ? DETAILED_PREFIX : PREFIX)
+    if (endpoint === 'aggregated' || endpoint === 'per-object') {
+      const [totals, figures] = [await server.statistics.totals(), server.statistics.figures()]
+      writeServer(text, node, totals)
+      writeBroker(text, server, figures)
+      writeOwn(whole.with(OWN_PREFIX), server, figures)
+      writeCommon(whole.with(COMMON_PREFIX), node, totals, figures)
+    }
+    await write({ text, queries: (name) => req.queries(name) })
+    return whole
+  }
+
+  async #memory(text: Exposition): Promise<void> {
+    const { strategy: _strategy, total, ...parts } = nodeMemory(await this.#server.node())
+    for (const [name, bytes] of Object.entries({ ...parts, total: total.rss })) {
+      text.series(`memory_${name}_bytes`, 'gauge', `Memory of the node: ${name}`, [[{}, bytes]])
+    }
   }
 
   async #aggregated(text: Exposition): Promise<void> {
-    const families: readonly Family<QueueInfo>[] = Object.values(QUEUE_FAMILIES).flat()
+    const families: readonly Family<QueueFigures>[] = Object.values(QUEUE_FAMILIES).flat()
     const summedFamilies = families.filter(({ name }) => !NOT_SUMMED.has(name))
     const sums = summedFamilies.map(() => 0)
     const pacer = new Pacer()
     for (const vhost of this.#server.virtualHosts.names()) {
-      for (const queue of this.#server.virtualHosts.get(vhost)?.inventory.queues() ?? []) {
+      for (const queue of this.#server.virtualHosts.get(vhost)?.inventory.queueFigures() ?? []) {
         summedFamilies.forEach(({ value }, at) => {
           sums[at] = (sums[at] as number) + value(queue)
         })
@@ -98,9 +143,11 @@ export class MetricsApp {
     }
     for (const [at, { name, type, help }] of summedFamilies.entries())
       text.series(name, type, help, [[{}, sums[at] ?? 0]])
-    const connections = [...this.#server.clients.connections()]
+    const messages = sums[summedFamilies.findIndex(({ name }) => name === 'queue_messages')] ?? 0
+    text.with(COMMON_PREFIX).series('queue_size', 'gauge', 'Messages in all queues', [[{}, messages]])
+    const connections = await gathered(this.#server.clients.connections())
     for (const family of Object.values(CONNECTION_FAMILIES).flat()) text.family(summed(family), [connections], () => '')
-    const channels = [...this.#server.clients.channels()]
+    const channels = await gathered(this.#server.clients.channels())
     for (const family of Object.values(CHANNEL_FAMILIES).flat()) text.family(summed(family), [channels], () => '')
   }
 
@@ -117,22 +164,26 @@ export class MetricsApp {
     const isWanted = (name: string): boolean => families === undefined || families.has(name)
     const wanted = <F>(all: Readonly<Record<string, readonly F[]>>): F[] =>
       Object.entries(all).flatMap(([name, list]) => (isWanted(name) ? list : []))
-    const ofQueues: readonly Family<Queue>[] = wanted<Family<QueueInfo>>(QUEUE_FAMILIES)
+    const ofQueues: readonly Family<QueueFigures>[] = wanted<Family<QueueFigures>>(QUEUE_FAMILIES)
     if (ofQueues.length > 0) {
       const queues = await this.#queues(vhosts)
-      for (const family of ofQueues) text.family(family, queues, ({ labels }) => labels)
+      const labelsOf = ({ labels }: Queue): string => labels
+      for (const { value, ...family } of ofQueues) {
+        text.family({ ...family, value: ({ figures }: Queue) => value(figures) }, queues, labelsOf)
+      }
+      if (families === undefined) this.#ages(text, queues)
     }
     const isInVhost = ({ vhost }: { readonly vhost: string }): boolean => vhosts === undefined || vhosts.has(vhost)
     const ofConnections = wanted<Family<ConnectionInfo>>(CONNECTION_FAMILIES)
     if (ofConnections.length > 0) {
-      const connections = [...this.#server.clients.connections()].filter(isInVhost)
+      const connections = (await gathered(this.#server.clients.connections())).filter(isInVhost)
       for (const family of ofConnections) {
         text.family(family, connections, ({ route, vhost }) => labelText({ connection: route, vhost }))
       }
     }
     const ofChannels = wanted<Family<ChannelInfo>>(CHANNEL_FAMILIES)
     if (ofChannels.length === 0) return
-    const channels = [...this.#server.clients.channels()].filter(({ connection }) => isInVhost(connection))
+    const channels = (await gathered(this.#server.clients.channels())).filter(({ connection }) => isInVhost(connection))
     for (const family of ofChannels) {
       text.family(family, channels, ({ connection, number }) =>
         labelText({ channel: `${connection.route} (${number})`, vhost: connection.vhost }),
@@ -140,13 +191,27 @@ export class MetricsApp {
     }
   }
 
+  /** What RabbitMQ has no names for. */
+  #ages(text: Exposition, queues: readonly Queue[]): void {
+    const { statistics } = this.#server
+    const age = ({ figures: { vhost, name } }: Queue): number => statistics.oldestMessageAgeMs(vhost, name) / 1000
+    const labelsOf = ({ labels }: Queue): string => labels
+    const help = 'About how old the oldest message of a queue is'
+    const own = text.with(OWN_PREFIX)
+    own.family({ name: 'queue_oldest_message_age_seconds', type: 'gauge', help, value: age }, queues, labelsOf)
+    const size = ({ figures }: Queue): number => figures.messages
+    const topic = ({ figures }: Queue): string => labelText({ topic: figures.name, vhost: figures.vhost })
+    const common = text.with(COMMON_PREFIX)
+    common.family({ name: 'queue_size', type: 'gauge', help: 'Messages in a queue', value: size }, queues, topic)
+  }
+
   async #queues(vhosts?: ReadonlySet<string>): Promise<Queue[]> {
     const queues: Queue[] = []
     const pacer = new Pacer()
     for (const vhost of this.#server.virtualHosts.names()) {
       if (vhosts?.has(vhost) === false) continue
-      for (const queue of this.#server.virtualHosts.get(vhost)?.inventory.queues() ?? []) {
-        queues.push({ ...queue, labels: labelText({ vhost, queue: queue.name }) })
+      for (const figures of this.#server.virtualHosts.get(vhost)?.inventory.queueFigures() ?? []) {
+        queues.push({ figures, labels: labelText({ vhost, queue: figures.name }) })
         if (pacer.isDue) await pacer.rest()
       }
     }
@@ -154,13 +219,7 @@ export class MetricsApp {
   }
 }
 
-function* both(first: Exposition, second: Exposition): Iterable<string> {
-  yield* first.pieces()
-  yield* second.pieces()
-}
-
-/** As a stream: others are served between its pieces. */
-/** `over` is called when all is sent, the client has gone, or it takes too long. */
+/** As a stream: others are served between its pieces. `over` is called when all is sent, the client has gone, or it takes too long. */
 function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Uint8Array> {
   const iterator = pieces[Symbol.iterator]()
   const encoder = new TextEncoder()
@@ -189,6 +248,17 @@ function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Ui
       } else controller.enqueue(encoder.encode(value))
     },
   })
+}
+
+/** Turn by turn. */
+async function gathered<T>(all: Iterable<T>): Promise<T[]> {
+  const found: T[] = []
+  const pacer = new Pacer()
+  for (const one of all) {
+    found.push(one)
+    if (pacer.isDue) await pacer.rest()
+  }
+  return found
 }
 
 function summed<T>({ value, ...family }: Family<T>): Family<readonly T[]> {

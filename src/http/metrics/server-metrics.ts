@@ -4,10 +4,9 @@ import type { MessageCounts } from '../../broker/statistics/broker-stats.ts'
 import type { ServerTotals } from '../../embedded/embedded-statistics.ts'
 import type { NodeInfo } from '../../embedded/node-info.ts'
 import { RABBITMQ_VERSION } from '../../lib/version.ts'
-import type { Exposition, Family, Labels } from './exposition.ts'
+import type { Exposition, Labels, MetricType } from './exposition.ts'
 
-type Type = Family<unknown>['type']
-type Row<T> = readonly [name: string, type: Type, help: string, value: (of: T) => number]
+type Row<T> = readonly [name: string, type: MetricType, help: string, value: (of: T) => number]
 
 const seconds = (ms: number): number => Math.round(ms) / 1000
 

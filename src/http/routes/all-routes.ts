@@ -1,5 +1,8 @@
 /** Every endpoint there is. The first that fits a path counts: those with names come before those with parameters. */
-import type { Route } from '../route.ts'
+import { leveretVersion } from '../../lib/version.ts'
+import { json } from '../answers.ts'
+import { openApiDocument } from '../openapi/document.ts'
+import { endpoint, type Route } from '../route.ts'
 import { AUTH_ROUTES } from './auth-routes.ts'
 import { BINDING_ROUTES } from './binding-routes.ts'
 import { CLIENT_ROUTES } from './client-routes.ts'
@@ -13,7 +16,16 @@ import { TOPOLOGY_ROUTES } from './topology-routes.ts'
 import { USER_ROUTES } from './user-routes.ts'
 import { VHOST_ROUTES } from './vhost-routes.ts'
 
+/** Made when it is asked for, of what is below. */
+const OPENAPI: Route = {
+  path: '/openapi.json',
+  methods: {
+    GET: endpoint('nothing', ({ path }) => json(openApiDocument(ROUTES, path.replace(/\/openapi\.json$/, ''), leveretVersion()))),
+  },
+}
+
 export const ROUTES: readonly Route[] = [
+  OPENAPI,
   ...SERVER_ROUTES,
   ...AUTH_ROUTES,
   ...EVENT_ROUTES,

@@ -1,6 +1,7 @@
 /** Who asks, logging in, and how often that was tried. */
-import { hashPassword } from '../../auth/passwords/password-hash.ts'
+
 import type { LoginCount } from '../../auth/logins/login-counts.ts'
+import { hashPassword } from '../../auth/passwords/password-hash.ts'
 import type { PresentedCredentials } from '../../embedded/embedded-logins.ts'
 import { requireAccess } from '../access.ts'
 import { done, json, unauthorized } from '../answers.ts'

@@ -6,7 +6,7 @@ import { created, done, object } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
 import { objectIn, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
-import { list } from '../lists/list.ts'
+import { compareTexts, list } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { bindingShape, propertiesKey } from '../shapes/topology-shapes.ts'
 
@@ -28,8 +28,11 @@ const listBindings =
     return await list<Row>(call, {
       rows: () => rowsOf(brokers, call, bindings),
       name: ({ binding }) => binding.source,
-      key: ({ vhost, binding: { source, destination, routingKey } }) =>
-        `${vhost}\0${source}\0${destination}\0${routingKey}`,
+      compare: (a, b) =>
+        compareTexts(a.vhost, b.vhost) ||
+        compareTexts(a.binding.source, b.binding.source) ||
+        compareTexts(a.binding.destination, b.binding.destination) ||
+        compareTexts(a.binding.routingKey, b.binding.routingKey),
       object: ({ vhost, binding }) => bindingShape(vhost, binding),
       isWhole: true,
     })

@@ -6,7 +6,7 @@ import { isAdministrator, isMonitor } from '../access.ts'
 import { done, object } from '../answers.ts'
 import { notAuthorised, notFound } from '../api-error.ts'
 import type { Call } from '../call.ts'
-import { list } from '../lists/list.ts'
+import { compareTexts, list } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelName, channelShape, connectionShape, consumerShape } from '../shapes/client-shapes.ts'
 import { sampleRequest } from '../shapes/rates.ts'
@@ -35,7 +35,7 @@ async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => b
   return await list<ConnectionInfo>(call, {
     rows: () => visibleConnections(call, isWanted),
     name: ({ route }) => route,
-    key: ({ vhost, route }) => `${vhost}\0${route}`,
+    compare: (a, b) => compareTexts(a.vhost, b.vhost) || compareTexts(a.route, b.route),
     object: (info) => connectionShape(node, info, statistics.connection(info.id), asked),
   })
 }
@@ -47,7 +47,8 @@ async function listChannels(call: Call, isWanted: (info: ConnectionInfo) => bool
   return await list<ChannelInfo>(call, {
     rows: () => visibleChannels(call, isWanted),
     name: channelName,
-    key: (info) => `${info.connection.vhost}\0${channelName(info)}`,
+    compare: (a, b) =>
+      compareTexts(a.connection.vhost, b.connection.vhost) || compareTexts(channelName(a), channelName(b)),
     object: (info) => channelShape(node, info, statistics.channel(info.connection.id, info.number), asked),
   })
 }

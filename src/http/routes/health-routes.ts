@@ -3,7 +3,9 @@ import type { NodeInfo } from '../../embedded/node-info.ts'
 import { json } from '../answers.ts'
 import { badRequest } from '../api-error.ts'
 import type { Call } from '../call.ts'
+import { readiness } from '../readiness.ts'
 import { endpoint, type Route } from '../route.ts'
+import { requireThisNode } from './this-node.ts'
 
 const OK = { status: 'ok' } as const
 
@@ -103,6 +105,12 @@ async function aliveness(call: Call): Promise<Response> {
   return json(OK)
 }
 
+/** For probes, which have no log-in: says nothing but that. */
+async function ready(call: Call): Promise<Response> {
+  const { isReady, reason } = await readiness(call.server)
+  return isReady ? json(OK) : failed(reason, {})
+}
+
 const ok = endpoint('user', () => json(OK))
 const single = endpoint('user', () => json({ ...OK, reason: 'single node cluster' }))
 
@@ -122,6 +130,23 @@ export const HEALTH_ROUTES: readonly Route[] = [
   { path: '/health/checks/below-node-connection-limit', methods: { GET: endpoint('user', connectionLimit) } },
   { path: '/health/checks/ready-to-serve-clients', methods: { GET: endpoint('user', inService) } },
   { path: '/health/checks/metadata-store/initialized', methods: { GET: ok } },
+  { path: '/health/checks/metadata-store/initialized/with-data', methods: { GET: ok } },
+  { path: '/health/checks/reached-target-cluster-size', methods: { GET: ok } },
+  { path: '/health/checks/quorum-queues-without-elected-leaders/all-vhosts', methods: { GET: ok } },
+  { path: '/health/checks/quorum-queues-without-elected-leaders/all-vhosts/pattern/:pattern', methods: { GET: ok } },
+  { path: '/health/checks/quorum-queues-without-elected-leaders/vhost/:vhost', methods: { GET: ok } },
+  { path: '/health/checks/quorum-queues-without-elected-leaders/vhost/:vhost/pattern/:pattern', methods: { GET: ok } },
+  { path: '/health/live', methods: { GET: endpoint('nothing', () => json(OK)) } },
+  { path: '/health/ready', methods: { GET: endpoint('nothing', ready) } },
   { path: '/healthchecks/node', methods: { GET: ok } },
+  {
+    path: '/healthchecks/node/:node',
+    methods: {
+      GET: endpoint('user', async (call) => {
+        await requireThisNode(call)
+        return json(OK)
+      }),
+    },
+  },
   { path: '/aliveness-test/:vhost', methods: { GET: endpoint('vhost', aliveness) } },
 ]

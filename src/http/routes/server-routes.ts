@@ -20,17 +20,8 @@ async function overview(call: Call): Promise<Response> {
   const asked = sampleRequest(query)
   const sampled = sampledStats(server.statistics.overview() ?? [], asked)
   const vhosts = await openVhosts(server, user, peerAddress)
-  const totals = { channels: node.channels, connections: node.connections, consumers: 0, exchanges: 0, queues: 0 }
-  let [ready, unacked] = [0, 0]
-  for (const name of vhosts) {
-    const stats = server.virtualHosts.get(name)?.stats()
-    if (stats === undefined) continue
-    totals.consumers += stats.consumers
-    totals.exchanges += stats.exchanges
-    totals.queues += stats.queues
-    ready += stats.messagesReady
-    unacked += stats.messagesUnacked
-  }
+  const { messagesReady, messagesUnacked, ...contents } = await server.statistics.contents(vhosts)
+  const totals = { channels: node.channels, connections: node.connections, ...contents }
   return object(call, {
     management_version: RABBITMQ_VERSION,
     rates_mode: 'basic',
@@ -52,7 +43,7 @@ async function overview(call: Call): Promise<Response> {
     enable_queue_totals: false,
     message_stats: sampled.messageStats ?? {},
     churn_rates: sampled.churn,
-    queue_totals: lengths(ready, unacked, server.statistics.overview(), asked),
+    queue_totals: lengths(messagesReady, messagesUnacked, server.statistics.overview(), asked),
     object_totals: totals,
     statistics_db_event_queue: 0,
     node: node.name,

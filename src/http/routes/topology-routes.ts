@@ -2,32 +2,35 @@
 
 import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+import type { QueueFigures } from '../../embedded/queue-figures.ts'
 import { done, json, object, put } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
 import { flagIn, integerIn, objectIn, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
-import { type ListSource, list } from '../lists/list.ts'
+import { compareTexts, type ListSource, list } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { exclusiveTag, queueDefinition, queueShape, queueWithTotals } from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
 import { consumersOf } from './client-routes.ts'
 
-const QUEUE_COLUMNS: ReadonlySet<string> = new Set([
-  'messages',
-  'messages_ready',
-  'messages_unacknowledged',
-  'consumers',
-  'message_bytes',
-  'memory',
-])
+/** What lists of queues are sorted by most. */
+const QUEUE_COLUMNS: Readonly<Record<string, (queue: QueueFigures) => number>> = {
+  messages: (queue) => queue.messages,
+  messages_ready: (queue) => queue.messagesReady,
+  messages_unacknowledged: (queue) => queue.messagesUnacked,
+  consumers: (queue) => queue.consumers,
+  message_bytes: (queue) => queue.bytes,
+  memory: (queue) => queue.bytes,
+}
 
 interface Row {
   readonly broker: EmbeddedBroker
   readonly name: string
 }
 
-const keyOf = ({ broker, name }: Row): string => `${broker.name}\0${name}`
+const byVhostAndName = (a: Row, b: Row): number =>
+  (a.broker === b.broker ? 0 : compareTexts(a.broker.name, b.broker.name)) || compareTexts(a.name, b.name)
 
 function* rowsOf(
   brokers: readonly EmbeddedBroker[],
@@ -47,7 +50,7 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
   const source: ListSource<Row> = {
     rows: () => rowsOf(brokers, ({ inventory }) => inventory.queueNames()),
     name: ({ name }) => name,
-    key: keyOf,
+    compare: byVhostAndName,
     column: ({ broker, name }, column) => (withoutStats ? undefined : queueColumn(broker, name, column)),
     object: ({ broker, name }) => {
       const info = broker.queueInfo(name)
@@ -60,22 +63,10 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
   return await list(call, source)
 }
 
-/** What lists of queues are sorted by most. */
 function queueColumn(broker: EmbeddedBroker, name: string, column: string): number | undefined {
-  const info = QUEUE_COLUMNS.has(column) ? broker.queueInfo(name) : undefined
-  if (info === undefined) return undefined
-  switch (column) {
-    case 'messages':
-      return info.messagesReady + info.messagesUnacked
-    case 'messages_ready':
-      return info.messagesReady
-    case 'messages_unacknowledged':
-      return info.messagesUnacked
-    case 'consumers':
-      return info.consumers
-    default:
-      return info.bytesReady + info.bytesUnacked
-  }
+  const read = Object.hasOwn(QUEUE_COLUMNS, column) ? QUEUE_COLUMNS[column] : undefined
+  const queue = read && broker.inventory.figuresOf(name)
+  return queue && read?.(queue)
 }
 
 async function getQueue(call: Call): Promise<Response> {
@@ -160,7 +151,7 @@ async function listExchanges(call: Call): Promise<Response> {
   return await list<Row>(call, {
     rows: () => rowsOf(brokers, ({ inventory }) => inventory.exchangeNames()),
     name: ({ name }) => name,
-    key: keyOf,
+    compare: byVhostAndName,
     object: ({ broker, name }) => {
       const info = broker.exchangeInfo(name)
       if (info === undefined) return undefined

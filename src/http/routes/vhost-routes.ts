@@ -7,7 +7,7 @@ import { ApiError, badRequest, notFound } from '../api-error.ts'
 import { flagIn, textIn, wordsIn } from '../body.ts'
 import type { Call } from '../call.ts'
 import type { JsonObject } from '../json.ts'
-import { list, listOf } from '../lists/list.ts'
+import { compareTexts, list, listOf } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { lengths, sampledStats } from '../shapes/message-stats.ts'
 import { type SampleRequest, sampleRequest } from '../shapes/rates.ts'
@@ -48,7 +48,7 @@ async function listVhosts(call: Call): Promise<Response> {
   return await list<string>(call, {
     rows: () => names,
     name: (name) => name,
-    key: (name) => name,
+    compare: compareTexts,
     object: (name) => {
       const broker = call.server.virtualHosts.get(name)
       return broker === undefined ? undefined : vhostShape(call, broker, node, asked)
@@ -194,6 +194,20 @@ async function putTopic(call: Call): Promise<Response> {
   return put(isNew)
 }
 
+function getTopic(call: Call): Response {
+  const { broker, user } = target(call)
+  const exchange = call.param('exchange')
+  const found = [...topicPermissionsIn([broker])].find((one) => one.user === user && one.exchange === exchange)
+  if (found === undefined) throw notFound()
+  return object(call, found)
+}
+
+async function deleteTopic(call: Call): Promise<Response> {
+  const { broker, user } = target(call)
+  if (!(await broker.permissions.clearTopics(user, call.param('exchange')))) throw notFound()
+  return done()
+}
+
 async function deleteTopics(call: Call): Promise<Response> {
   const { broker, user } = target(call)
   if (!(await broker.permissions.clearTopics(user))) throw notFound()
@@ -239,5 +253,9 @@ export const VHOST_ROUTES: readonly Route[] = [
       PUT: endpoint('administrator', putTopic),
       DELETE: endpoint('administrator', deleteTopics),
     },
+  },
+  {
+    path: '/topic-permissions/:vhost/:user/:exchange',
+    methods: { GET: endpoint('administrator', getTopic), DELETE: endpoint('administrator', deleteTopic) },
   },
 ]

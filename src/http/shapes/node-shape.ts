@@ -76,7 +76,10 @@ export function nodeShape(node: NodeInfo) {
 /** The same as shares of a hundred. */
 export function relativeMemory(node: NodeInfo) {
   const { strategy: _strategy, total, ...parts } = nodeMemory(node)
-  const shares = Object.entries(parts).map(([name, bytes]) => [name, Math.round((100 * bytes) / Math.max(1, total.rss))])
+  const shares = Object.entries(parts).map(([name, bytes]) => [
+    name,
+    Math.round((100 * bytes) / Math.max(1, total.rss)),
+  ])
   return { ...Object.fromEntries(shares), total: 100 }
 }
 

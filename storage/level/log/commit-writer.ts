@@ -6,6 +6,7 @@ import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Congestion } from './congestion.ts'
 import type { Durability } from './durability.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
+import type { StoreFigures } from '../../store-figures.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
 
 /** How long to wait before writing is tried again when the disk is full or read-only. */
@@ -15,6 +16,7 @@ export interface CommitWriterOptions {
   readonly durability: Durability
   /** With durability `interval`: how often the log is synced, in milliseconds. */
   readonly syncIntervalMs: number
+  readonly figures: StoreFigures
   readonly onSyncFailed: (error: unknown) => void
 }
 
@@ -23,6 +25,7 @@ export class CommitWriter {
   readonly #congestion: Congestion
   readonly #durability: Durability
   readonly #unsynced: UnsyncedLogs
+  readonly #figures: StoreFigures
   #syncTimer: NodeJS.Timeout | undefined
   #wantsFreshLog = false
   #isPatient = true
@@ -32,6 +35,7 @@ export class CommitWriter {
     this.#congestion = congestion
     this.#durability = options.durability
     this.#unsynced = new UnsyncedLogs(options.onSyncFailed)
+    this.#figures = options.figures
     if (options.durability === 'interval') {
       this.#syncTimer = setInterval(() => void this.#syncLater(), options.syncIntervalMs)
       this.#syncTimer.unref()
@@ -62,12 +66,14 @@ export class CommitWriter {
 
   /** Returns why it could not be written before the storage closes, undefined when it was. Rejects when the log is of no use. */
   async write(frame: readonly Uint8Array[], log: LogFile): Promise<string | undefined> {
+    const startedAtMs = performance.now()
     try {
       await this.#append(frame)
     } catch (error) {
       const reason = await this.#writeAgain(frame, error)
       if (reason !== undefined) return reason
     }
+    this.#figures.committed(frame, startedAtMs)
     if (this.#durability !== 'sync') this.#unsynced.add(log)
     return undefined
   }
@@ -110,7 +116,10 @@ export class CommitWriter {
   }
 
   /** Makes safe what was written so far: the catalogue must never be ahead of the log. False when that failed. */
-  sync(): Promise<boolean> {
-    return this.#unsynced.sync()
+  async sync(): Promise<boolean> {
+    const startedAtMs = performance.now()
+    const isSafe = await this.#unsynced.sync()
+    this.#figures.synced(startedAtMs)
+    return isSafe
   }
 }

@@ -15,12 +15,15 @@ import type { BlockLender } from './frame-pieces.ts'
 import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
 import { StagedChanges, type Unneeded } from './staged-changes.ts'
+import type { StoreFigures } from '../../store-figures.ts'
 import type { StoredSegment } from './stored-segment.ts'
 
 export interface JournalOptions {
   readonly durability: Durability
   /** With durability `interval`: how often the log is synced, in milliseconds. */
   readonly syncIntervalMs: number
+  /** Counts what is written. */
+  readonly figures: StoreFigures
   /** Lends memory for commits that are large. */
   readonly lender: BlockLender
   /** Runs the work in the next turn of the event loop. */
@@ -67,6 +70,7 @@ export class LevelJournal implements Journal {
     this.#writer = new CommitWriter(logs, this.#congestion, {
       durability: options.durability,
       syncIntervalMs: options.syncIntervalMs,
+      figures: options.figures,
       onSyncFailed: (error) => this.#fail('the log cannot be synced', error),
     })
   }

@@ -1,0 +1,47 @@
+// A broker with very many queues, and a look at how late its event loop is. Told what to do by its parent.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { ServerBuilder } from '../../src/server/server-builder.ts'
+
+export interface BrokerStarted {
+  readonly amqp: string
+  readonly management: string
+  readonly metrics: string
+}
+
+/** Milliseconds. */
+export interface LoopDelay {
+  readonly p99: number
+  readonly max: number
+}
+
+const RESOLUTION_MS = 1
+
+async function main(queues: number): Promise<void> {
+  const server = new ServerBuilder().withConfig({ port: 0, passwordHashing: 'sha256' }).build()
+  await server.listen()
+  for (let i = 0; i < queues; i++) {
+    server.broker.declareQueue(`queue-${String(i).padStart(6, '0')}`, { durable: false })
+    if (i % 100 === 0) server.broker.publish('', `queue-${String(i).padStart(6, '0')}`, 'x')
+  }
+  const management = await server.http.listenManagement({ port: 0 })
+  const metrics = await server.http.listenMetrics({ port: 0 })
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  delay.enable()
+  process.on('message', (what) => {
+    if (what === 'sample') void server.statistics.sample().then(() => process.send?.('sampled'))
+    if (what === 'reset') delay.reset()
+    if (what === 'delay') {
+      const found: LoopDelay = { p99: ms(delay.percentile(99)), max: ms(delay.max) }
+      process.send?.(found)
+    }
+  })
+  const started: BrokerStarted = { amqp: server.url, management: management.url, metrics: metrics.url }
+  process.send?.(started)
+}
+
+function ms(nanoseconds: number): number {
+  return Math.max(0, Math.round((nanoseconds / 1e6 - RESOLUTION_MS) * 10) / 10)
+}
+
+process.on('disconnect', () => process.exit())
+await main(Number(process.argv[2]))
