@@ -30,7 +30,16 @@ export class EmbeddedManagement {
   readonly statistics: EmbeddedStatistics
   readonly logins: EmbeddedLogins
 
-  constructor({ core, logins, isInternalUser, store, clock, onDefect, requireRunning, requireServing }: ManagementContext) {
+  constructor({
+    core,
+    logins,
+    isInternalUser,
+    store,
+    clock,
+    onDefect,
+    requireRunning,
+    requireServing,
+  }: ManagementContext) {
     this.globalParameters = new EmbeddedGlobalParameters({ core, requireRunning: requireServing })
     this.clients = new EmbeddedClients({ clients: core.clients, requireRunning })
     this.logins = new EmbeddedLogins({ logins, isInternalUser, requireRunning })

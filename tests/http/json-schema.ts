@@ -12,9 +12,12 @@ export function problems(value: unknown, schema: Schema, all: Readonly<Record<st
     return found.some(({ length }) => length === 0) ? [] : (found[0] ?? [])
   }
   if (type !== undefined && !isOfType(value, String(type))) return [`${at}: ${JSON.stringify(value)} is no ${type}`]
-  if (Array.isArray(allowed) && !allowed.includes(value)) return [`${at}: ${JSON.stringify(value)} is none of ${allowed}`]
+  if (Array.isArray(allowed) && !allowed.includes(value))
+    return [`${at}: ${JSON.stringify(value)} is none of ${allowed}`]
   if (Array.isArray(value)) {
-    return items === undefined ? [] : value.flatMap((one, place) => problems(one, items as Schema, all, `${at}[${place}]`))
+    return items === undefined
+      ? []
+      : value.flatMap((one, place) => problems(one, items as Schema, all, `${at}[${place}]`))
   }
   if (typeof value !== 'object' || value === null) return []
   const missing = ((required ?? []) as string[]).filter((name) => !Object.hasOwn(value, name))

@@ -153,11 +153,18 @@ describe('metrics', () => {
     const { type, text } = await ask(asked)
     expect(type).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8')
     expect(text.endsWith('\n# EOF\n')).toBe(true)
-    const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', kind = '']) => [name, kind] as const)
+    const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
+      ([, name = '', kind = '']) => [name, kind] as const,
+    )
     expect(new Set(families.map(([name]) => name)).size).toBe(families.length)
     expect(new Set(families.map(([, kind]) => kind))).toEqual(new Set(['counter', 'gauge', 'histogram', 'unknown']))
     // Each line belongs to the family above it, by the suffixes that its type allows.
-    const suffixes: Record<string, string> = { counter: '_total', gauge: '', unknown: '', histogram: '_(?:bucket|sum|count)' }
+    const suffixes: Record<string, string> = {
+      counter: '_total',
+      gauge: '',
+      unknown: '',
+      histogram: '_(?:bucket|sum|count)',
+    }
     let [name, kind] = ['', '']
     for (const line of text.trimEnd().split('\n')) {
       const [, newName, newKind] = /^# TYPE (\S+) (\S+)$/.exec(line) ?? []

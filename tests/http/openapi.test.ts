@@ -9,7 +9,9 @@ import { problems, type Schema } from './json-schema.ts'
 interface Operation {
   readonly operationId: string
   readonly parameters?: readonly { readonly name: string; readonly in: string }[]
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>>
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>
+  >
 }
 
 interface Document {
@@ -39,7 +41,7 @@ beforeAll(async () => {
   await channel.consume('q', () => {}, { noAck: false })
   await api.put('/users/ann', { password: 'secret', tags: 'management' })
   await api.put('/permissions/%2F/ann', { configure: '', write: '', read: '.*' })
-  await api.put('/topic-permissions/%2F/ann', { exchange: 'amq.topic', write: '.*', read: '.*' })
+  await api.put('/topic-permissions/%2F/ann', { exchange: 'fan', write: '.*', read: '.*' })
   await api.put('/user-limits/ann/max-channels', { value: 10 })
   await api.put('/vhost-limits/%2F/max-queues', { value: 10 })
   await api.put('/policies/%2F/p', { pattern: '^q$', definition: { 'max-length': 10 } })
@@ -77,9 +79,10 @@ const NAMES: Readonly<Record<string, string>> = { '/global-parameters/{name}': '
 /** The path with names of things that are there. */
 function concrete(path: string): string {
   const name = NAMES[path] ?? 'p'
-  const known = path.startsWith('/bindings/') && path.includes('/e/{destinationExchange}')
-    ? { ...there, source: 'amq.topic', props: 'a.%23' }
-    : there
+  const known =
+    path.startsWith('/bindings/') && path.includes('/e/{destinationExchange}')
+      ? { ...there, source: 'amq.topic', props: 'a.%23' }
+      : there
   return path.replace(/\{(\w+)\}/g, (_all, parameter: string) =>
     encodeURIComponent(parameter === 'name' ? name : (known[parameter] ?? `no ${parameter}`)),
   )

@@ -40,7 +40,11 @@ export async function list<Row>(call: Call, source: ListSource<Row>): Promise<Re
   const compare = comparison(query, source)
   const path = sortPath(query)
   const isSorted = path !== undefined || source.compare !== undefined || isReversed(query)
-  const rows = new FirstRows<Keyed<Row>>(isSorted && page !== undefined ? page.page * page.pageSize : undefined, compare, pacer)
+  const rows = new FirstRows<Keyed<Row>>(
+    isSorted && page !== undefined ? page.page * page.pageSize : undefined,
+    compare,
+    pacer,
+  )
   let [total, filtered] = [0, 0]
   for (const row of source.rows()) {
     total++

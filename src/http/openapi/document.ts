@@ -68,7 +68,7 @@ function operationObject(path: string, method: string, operation: Operation, req
   const { summary, body, bodyType = 'application/json' } = operation
   const parameters = parametersOf(path, operation)
   return {
-    operationId: `${method.toLowerCase()} ${path}`.replace(/[^A-Za-z0-9]+/g, '_').replace(/_$/, ''),
+    operationId: `${method.toLowerCase()} ${path}`.replace(/[^A-Za-z0-9]+/g, '_'),
     summary,
     description: WHO[requires],
     tags: [path.split('/')[1] ?? ''],

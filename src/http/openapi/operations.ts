@@ -16,7 +16,8 @@ export interface Operation {
 const one = (summary: string, schema: string): Operation => ({ summary, answer: ref(schema) })
 const many = (summary: string, schema: string): Operation => ({ summary, answer: listOf(ref(schema)) })
 const list = (summary: string, schema: string): Operation => ({ ...many(summary, schema), isList: true })
-const act = (summary: string, body?: string): Operation => (body === undefined ? { summary } : { summary, body: ref(body) })
+const act = (summary: string, body?: string): Operation =>
+  body === undefined ? { summary } : { summary, body: ref(body) }
 const ask = (summary: string, body: string, answer: Schema): Operation => ({ summary, body: ref(body), answer })
 const check = (summary: string): Operation => one(summary, 'Health')
 
@@ -51,7 +52,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /auth/attempts/:node/source': many('How many log-ins there were, by who tried from where', 'LoginAttempts'),
   'DELETE /auth/attempts/:node/source': act('Counts log-ins from zero again'),
   'GET /events': many('What was made, changed and removed lately (limit, after)', 'Event'),
-  'GET /version': { summary: 'The version of RabbitMQ whose behaviour this is', answer: text, answerType: 'text/plain' },
+  'GET /version': {
+    summary: 'The version of RabbitMQ whose behaviour this is',
+    answer: text,
+    answerType: 'text/plain',
+  },
   'GET /feature-flags': list('Features of RabbitMQ that are in effect', 'Feature'),
   'PUT /feature-flags/:name/enable': act('Does nothing: all features are in effect'),
   'GET /deprecated-features': { summary: 'Features that will go: none', answer: { type: 'array' } },

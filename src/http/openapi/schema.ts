@@ -47,5 +47,7 @@ export function each(names: readonly string[], schema: Schema): Record<string, S
 
 /** What each counter has beside it: `publish_details`. */
 export function counters(...names: readonly string[]): Record<string, Schema> {
-  return Object.fromEntries(names.flatMap((name) => [[name, whole] as const, [`${name}_details`, ref('Details')] as const]))
+  return Object.fromEntries(
+    names.flatMap((name) => [[name, whole] as const, [`${name}_details`, ref('Details')] as const]),
+  )
 }

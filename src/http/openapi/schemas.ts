@@ -1,5 +1,21 @@
 /** What the objects of the API look like. */
-import { anything, counters, each, either, fields, flag, listOf, number, oneOf, orNull, ref, type Schema, table, text, whole } from './schema.ts'
+import {
+  anything,
+  counters,
+  each,
+  either,
+  fields,
+  flag,
+  listOf,
+  number,
+  oneOf,
+  orNull,
+  ref,
+  type Schema,
+  table,
+  text,
+  whole,
+} from './schema.ts'
 
 const queueType = oneOf('classic', 'quorum')
 const tags = listOf(text)
@@ -23,7 +39,13 @@ const QUEUE_STATS = {
   ...counters('messages', 'messages_ready', 'messages_unacknowledged'),
   ...each(['messages_delayed', 'messages_persistent', 'messages_ram', 'consumers', 'memory'], whole),
   ...each(
-    ['message_bytes', 'message_bytes_ready', 'message_bytes_unacknowledged', 'message_bytes_persistent', 'message_bytes_ram'],
+    [
+      'message_bytes',
+      'message_bytes_ready',
+      'message_bytes_unacknowledged',
+      'message_bytes_persistent',
+      'message_bytes_ram',
+    ],
     whole,
   ),
   ...each(['consumer_utilisation', 'consumer_capacity'], number),
@@ -93,7 +115,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   MessageStats: fields(OPTIONAL_COUNTERS),
   Overview: fields({
     ...each(['management_version', 'product_version', 'product_name', 'rabbitmq_version', 'leveret_version'], text),
-    ...each(['rates_mode', 'cluster_name', 'node', 'erlang_version', 'erlang_full_version', 'default_queue_type'], text),
+    ...each(
+      ['rates_mode', 'cluster_name', 'node', 'erlang_version', 'erlang_full_version', 'default_queue_type'],
+      text,
+    ),
     ...each(['cluster_tags', 'node_tags', 'sample_retention_policies'], table),
     ...each(['disable_stats', 'enable_queue_totals', 'is_op_policy_updating_enabled'], flag),
     exchange_types: listOf(fields({ name: text, description: text, enabled: flag })),
@@ -114,7 +139,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ...each(['name', 'type', 'os_pid', 'rates_mode', 'mem_calculation_strategy', 'db_dir'], text),
     ...each(['running', 'being_drained', 'mem_alarm', 'disk_free_alarm'], flag),
     ...each(['uptime', 'run_queue', 'processors', 'fd_total', 'fd_used', 'sockets_total', 'sockets_used'], whole),
-    ...each(['proc_total', 'proc_used', 'mem_limit', 'mem_used', 'disk_free', 'disk_free_limit', 'net_ticktime'], whole),
+    ...each(
+      ['proc_total', 'proc_used', 'mem_limit', 'mem_used', 'disk_free', 'disk_free_limit', 'net_ticktime'],
+      whole,
+    ),
     ...each(['partitions', 'log_files', 'config_files', 'enabled_plugins', 'cluster_links'], listOf(text)),
     ...each(['applications', 'auth_mechanisms', 'exchange_types', 'contexts'], listOf(table)),
   }),
@@ -131,7 +159,6 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Event: fields({ id: whole, event: text, timestamp: whole }),
   Feature: fields(each(['name', 'desc', 'doc_url', 'state', 'stability', 'provided_by'], text)),
   Health: fields({ status: oneOf('ok', 'failed'), 'reason?': text }),
-  QueueDefinition: fields(QUEUE_DEFINITION),
   Queue: fields({ ...QUEUE_DEFINITION, ...QUEUE_STATS }),
   QueueWithDetails: fields({
     ...QUEUE_DEFINITION,
@@ -156,8 +183,14 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   }),
   Routed: fields({ routed: flag }),
   Connection: fields({
-    ...each(['name', 'node', 'protocol', 'user', 'vhost', 'host', 'peer_host', 'state', 'auth_mechanism', 'type'], text),
-    ...each(['port', 'peer_port', 'channels', 'channel_max', 'frame_max', 'timeout', 'connected_at', 'send_pend'], whole),
+    ...each(
+      ['name', 'node', 'protocol', 'user', 'vhost', 'host', 'peer_host', 'state', 'auth_mechanism', 'type'],
+      text,
+    ),
+    ...each(
+      ['port', 'peer_port', 'channels', 'channel_max', 'frame_max', 'timeout', 'connected_at', 'send_pend'],
+      whole,
+    ),
     ...counters('recv_oct', 'send_oct'),
     ssl: flag,
     client_properties: table,
@@ -223,7 +256,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     'arguments?': table,
   }),
   BindingSettings: fields({ 'routing_key?': text, 'arguments?': table }),
-  QueueAction: fields({ action: oneOf('pause', 'resume', 'move', 'sync', 'cancel_sync'), 'to?': text, 'count?': whole }),
+  QueueAction: fields({
+    action: oneOf('pause', 'resume', 'move', 'sync', 'cancel_sync'),
+    'to?': text,
+    'count?': whole,
+  }),
   Publication: fields({
     ...each(['routing_key', 'payload'], text),
     payload_encoding: oneOf('string', 'base64'),

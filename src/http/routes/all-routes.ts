@@ -20,7 +20,9 @@ import { VHOST_ROUTES } from './vhost-routes.ts'
 const OPENAPI: Route = {
   path: '/openapi.json',
   methods: {
-    GET: endpoint('nothing', ({ path }) => json(openApiDocument(ROUTES, path.replace(/\/openapi\.json$/, ''), leveretVersion()))),
+    GET: endpoint('nothing', ({ path }) =>
+      json(openApiDocument(ROUTES, path.replace(/\/openapi\.json$/, ''), leveretVersion())),
+    ),
   },
 }
 

@@ -2,11 +2,12 @@
  * Writes commits to the log files, and makes them as safe as the durability says: each as it is written, or all together now
  * and then. While the disk is full or read-only, it waits and tries again.
  */
+
+import type { StoreFigures } from '../../store-figures.ts'
 import { isPassing, remedyFor } from '../disk/disk-errors.ts'
 import type { Congestion } from './congestion.ts'
 import type { Durability } from './durability.ts'
 import type { LogFile, LogFiles } from './log-files.ts'
-import type { StoreFigures } from '../../store-figures.ts'
 import { UnsyncedLogs } from './unsynced-logs.ts'
 
 /** How long to wait before writing is tried again when the disk is full or read-only. */

@@ -4,6 +4,7 @@
  */
 import type { Journal } from '../../journal.ts'
 import { ENTITY_BYTES } from '../../staged-entities.ts'
+import type { StoreFigures } from '../../store-figures.ts'
 import type { Page } from '../disk/places.ts'
 import { CommitHold } from './commit-hold.ts'
 import { CommitWaiters } from './commit-waiters.ts'
@@ -15,7 +16,6 @@ import type { BlockLender } from './frame-pieces.ts'
 import type { LogFiles } from './log-files.ts'
 import type { QueueRecorder } from './queue-recorder.ts'
 import { StagedChanges, type Unneeded } from './staged-changes.ts'
-import type { StoreFigures } from '../../store-figures.ts'
 import type { StoredSegment } from './stored-segment.ts'
 
 export interface JournalOptions {
