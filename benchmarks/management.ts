@@ -61,7 +61,9 @@ async function besideTraffic(queues: number, connections: number, seconds: numbe
   const [alone = 0, beside = 0] = rates.map((all) => median(all) ?? 0)
   const row = (name: string, all: number[]): string[] => [name, ms(quantile(all, 0.5)), ms(quantile(all, 0.99))]
   const share = (beside / alone).toFixed(2)
-  console.log(`${queues} queues, ${connections} connections, ${Math.round(alone)} messages/s; with the lists ${share} of it\n`)
+  console.log(
+    `${queues} queues, ${connections} connections, ${Math.round(alone)} messages/s; with the lists ${share} of it\n`,
+  )
   console.log(
     markdownTable(
       ['the first 100', 'p50', 'p99'],
