@@ -112,7 +112,7 @@ export class QueueUpkeep implements DropRules {
   begin(): void {
     if (this.#tools.isRestoring) return
     this.renewLease()
-    this.#retries?.begin(() => this.#cameBack())
+    this.#retries?.begin(() => this.#retriesRead())
     this.#dropDue()
   }
 
@@ -137,6 +137,12 @@ export class QueueUpkeep implements DropRules {
     if (this.#retries?.takes(segment, index, isFailure, this.#lookAtClock().#nowMs) !== true) return false
     this.#setTimes(this.#headAtMs, this.#endAtMs)
     return true
+  }
+
+  /** What an earlier life has left is read: the messages whose time has come meanwhile are ready before anything is delivered. */
+  #retriesRead(): void {
+    this.#retries?.run(this.#lookAtClock().#nowMs)
+    this.#cameBack()
   }
 
   #cameBack(): void {
