@@ -2,12 +2,11 @@
  * One channel: what it publishes, what was delivered on it and is not settled, its consumers, and whether it confirms or
  * is transactional. The methods of the hot path are here; all others are in handlers/.
  */
-import { FrameError } from '../../protocol/errors.ts'
 import type { PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { refuse } from '../broker/errors.ts'
 import { Message } from '../broker/messages/message.ts'
 import type { FanOut } from '../broker/publishing/fan-out.ts'
-import { enqueue, type Publisher } from '../broker/publishing/publisher.ts'
+import type { Publisher } from '../broker/publishing/publisher.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Session } from '../broker/session.ts'
@@ -16,23 +15,20 @@ import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
 import type { ChannelConnection } from './channel-connection.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
+import { ChannelContent } from './channel-content.ts'
 import { ChannelCounters } from './channel-counters.ts'
 import type { Confirms } from './confirms.ts'
-import { ContentAssembly } from './content-assembly.ts'
+import type { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
-import type { ReadPlace } from './read-place.ts'
 import { Settling } from './settling.ts'
 import type { Unacked } from './unacked.ts'
+import { waitingPublish } from './waiting-publish.ts'
 
 const MANDATORY = 1
 const IMMEDIATE = 2
 const NO_ROUTE = 312
 /** A message that goes to more queues than this may fill the memory in the middle of a piece of input. */
 const MANY_COPIES = 8
-/** What the objects of a publish take that waits for tx.commit, beside the bytes of the message. */
-const PUBLICATION_BYTES = 1536
-/** What each of its queues takes. */
-const REFERENCE_BYTES = 8
 
 /** What the client of a connection has opened, and as whom it is there. */
 export interface OpenedVhost {
@@ -62,14 +58,11 @@ export class Channel {
   /** We have sent channel.close: everything but close and close-ok is ignored. */
   isClosing = false
   readonly counts = new ChannelCounters()
-  readonly #bodies: BodyPool
+  /** What comes of a publish in pieces. */
+  readonly content: ChannelContent
   readonly #message: Message
   /** A publish for which it is not known yet whether it is allowed. */
   #waiting: Message | undefined
-  /** The content that is in progress. */
-  #content: ContentAssembly | undefined
-  /** What puts contents together, once one came in pieces. */
-  #assembly: ContentAssembly | undefined
 
   constructor(
     id: number,
@@ -87,8 +80,8 @@ export class Channel {
     this.settling = new Settling(this)
     this.unacked = this.settling.unacked
     this.consumers = new ChannelConsumers(this)
+    this.content = new ChannelContent(connection.intake, bodies)
     this.#message = new Message(bodies)
-    this.#bodies = bodies
   }
 
   /** For content that belongs to an answer. */
@@ -97,13 +90,8 @@ export class Channel {
     return outbox === this.target.outbox ? this.target : { ...this.target, outbox }
   }
 
-  /** A method other than the ones below must not come between the frames of a content. */
-  expectMethod(): void {
-    if (this.#content !== undefined) throw this.#content.interrupted()
-  }
-
   publishInPlace(block: Block, at: PublishInPlace): void {
-    if (this.#content !== undefined) this.expectMethod()
+    this.content.expectMethod()
     const message = this.#message
     message.setInPlace(block, at.keyStart, at.keyEnd, at.headerStart, at.headerEnd)
     message.bodyStart = at.bodyStart
@@ -112,37 +100,14 @@ export class Channel {
     message.release()
   }
 
-  /** basic.publish whose content comes in further pieces. */
-  startContent(block: Block, keyStart: number, keyEnd: number): void {
-    this.#assembly ??= new ContentAssembly(this.#bodies)
-    this.#assembly.begin(block, keyStart, keyEnd)
-    this.#content = this.#assembly
-    this.connection.intake.contentAllocated(this.#content.allocatedBytes)
-  }
-
   contentHeader(block: Block, start: number, end: number): void {
-    const content = this.#content
-    if (content === undefined) throw methodExpected()
-    this.connection.intake.hasPublished = true
-    const before = content.allocatedBytes
-    content.header(block, start, end, this.publisher.messageBytesMax)
-    this.connection.intake.contentAllocated(content.allocatedBytes - before)
-    if (content.isComplete) this.#publishContent(content)
+    const content = this.content.header(block, start, end, this.publisher.messageBytesMax)
+    if (content !== undefined) this.#publishContent(content)
   }
 
   contentBody(block: Block, start: number, end: number): void {
-    const content = this.#content
-    if (content === undefined) throw methodExpected()
-    this.connection.intake.hasPublished = true
-    const before = content.allocatedBytes
-    content.body(block, start, end, this.connection.intake.contentBytes === before)
-    if (content.allocatedBytes !== before) this.connection.intake.contentAllocated(content.allocatedBytes - before)
-    if (content.isComplete) this.#publishContent(content)
-  }
-
-  /** Tells where the rest of the body frame at hand is to be read to, so many bytes; false when that is nowhere. */
-  placeBody(frameBytes: number, place: ReadPlace): boolean {
-    return this.#content?.place(frameBytes, place) ?? false
+    const content = this.content.body(block, start, end)
+    if (content !== undefined) this.#publishContent(content)
   }
 
   consumerCancelled(consumer: Consumer): void {
@@ -170,11 +135,6 @@ export class Channel {
     }
   }
 
-  /** Of the content that came last: the octet of mandatory and immediate. */
-  get contentBits(): number {
-    return this.#assembly?.bits ?? 0
-  }
-
   #dropWaiting(): void {
     const waiting = this.#waiting
     if (waiting === undefined) return
@@ -185,7 +145,7 @@ export class Channel {
 
   /** Ends everything the channel does. `isMuchInAll`: it and others give back much now. */
   close(isMuchInAll = false): void {
-    this.#takeContent()?.drop()
+    this.content.take()?.drop()
     this.#dropWaiting()
     this.#message.release()
     this.consumers.close()
@@ -193,7 +153,6 @@ export class Channel {
   }
 
   #publishContent(content: ContentAssembly): void {
-    this.#takeContent()
     const { bits, refusedBytes } = content
     if (refusedBytes !== undefined) {
       refuseImmediate(bits)
@@ -202,13 +161,6 @@ export class Channel {
     content.fill(this.#message)
     this.#publish(this.#message, bits)
     this.#message.release()
-  }
-
-  #takeContent(): ContentAssembly | undefined {
-    const content = this.#content
-    if (content !== undefined) this.connection.intake.contentAllocated(-content.allocatedBytes)
-    this.#content = undefined
-    return content
   }
 
   /** Carries out a publish, and keeps nothing of the message. A publish that fails ends the channel, which then releases it. */
@@ -230,15 +182,15 @@ export class Channel {
       }
       this.connection.intake.published(copies)
     }
-    if (outcome === 'unrouted') this.#unrouted(message, bits)
+    if (outcome === 'unrouted') this.#unrouted(message, (bits & MANDATORY) !== 0)
     if (confirms === undefined) return
     if (outcome === 'refused') this.#refuse(confirms)
     else this.#confirm(confirms, this.vhost.journal.stagedCount !== stagedBefore)
   }
 
-  #unrouted(message: Message, bits: number): void {
-    if ((bits & MANDATORY) === 0) this.counts.droppedUnroutable++
-    else this.#return(this.publisher.asDelivered(message))
+  #unrouted(message: Message, isMandatory: boolean): void {
+    if (isMandatory) this.#return(this.publisher.asDelivered(message))
+    else this.counts.droppedUnroutable++
   }
 
   /** The message goes into the rest of its queues in further turns; what the client sent behind it waits for that. */
@@ -282,31 +234,12 @@ export class Channel {
   }
 
   #publishLater(transaction: Transaction, message: Message, isMandatory: boolean): void {
-    this.connection.intake.refuseIfShortOfMemory()
-    const publication = this.publisher.prepare(message)
-    const { message: kept, queues } = publication
-    const bytes = PUBLICATION_BYTES + kept.head.size + kept.bodyBytes + queues.length * REFERENCE_BYTES
-    this.connection.intake.hold(bytes)
-    transaction.add({
-      kind: 'publish',
-      isDurable: publication.queues.some((queue) => queue.keeps(publication.message)),
-      units: Math.max(1, publication.queues.length),
-      commit: () => {
-        this.connection.intake.hold(-bytes)
-        const outcome = enqueue(publication)
-        this.publisher.countPrepared()
-        if (outcome === 'unrouted') {
-          if (isMandatory) this.#return(publication.message)
-          else this.counts.droppedUnroutable++
-        }
-        publication.message.release()
-        return outcome
-      },
-      rollback: () => {
-        this.connection.intake.hold(-bytes)
-        publication.message.release()
-      },
-    })
+    transaction.add(
+      waitingPublish(this, message, (kept) => {
+        if (isMandatory) this.#return(kept)
+        else this.counts.droppedUnroutable++
+      }),
+    )
   }
 
   #return(message: Message): void {
@@ -329,9 +262,4 @@ export class Channel {
 /** RabbitMQ refuses this before it looks at anything else of the message. */
 function refuseImmediate(bits: number): void {
   if ((bits & IMMEDIATE) !== 0) throw refuse.immediate()
-}
-
-/** A content frame that no publish announced. */
-export function methodExpected(): FrameError {
-  return new FrameError(505, 'expected method frame, got non method frame instead')
 }

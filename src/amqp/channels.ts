@@ -82,7 +82,7 @@ export class Channels implements ChannelList {
   /** Tells where the rest of a body frame is to be read to, so many bytes; false when that is nowhere in particular. */
   placeBody(id: number, frameBytes: number, place: ReadPlace): boolean {
     if (frameBytes < PLACED_BYTES_MIN) return false
-    return this.open[id]?.placeBody(frameBytes, place) ?? false
+    return this.open[id]?.content.place(frameBytes, place) ?? false
   }
 
   /** Forgets a channel that has ended. */

@@ -58,7 +58,7 @@ export function dispatchMethod(channel: Channel, block: Block, start: number, en
     startPublish(channel, block, start, end)
     return
   }
-  channel.expectMethod()
+  channel.content.expectMethod()
   if (method.name === 'channel.open') throw openTwice()
   if (!isHandled(method.name)) {
     const { classId, methodId } = METHODS[method.name]
@@ -76,9 +76,9 @@ function isWholePublish({ bytes }: Block, keyStart: number, end: number): boolea
 }
 
 function startPublish(channel: Channel, block: Block, start: number, end: number): void {
-  channel.expectMethod()
+  channel.content.expectMethod()
   channel.connection.intake.hasPublished = true
-  channel.startContent(block, start + KEY_OFFSET, end - 1)
+  channel.content.begin(block, start + KEY_OFFSET, end - 1)
 }
 
 function openTwice(): FrameError {

@@ -16,7 +16,8 @@ import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
 import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
-import { type Channel, methodExpected } from './channel.ts'
+import type { Channel } from './channel.ts'
+import { methodExpected } from './channel-content.ts'
 import type { Channels } from './channels.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 import { dispatchConnectionMethod, dispatchMethod } from './dispatch.ts'
@@ -78,7 +79,7 @@ export class FrameRouter implements FrameSink {
     try {
       if ((id === BASIC_ACK || id === BASIC_NACK || id === BASIC_REJECT) && end - start === SETTLE_PAYLOAD_BYTES) {
         if (channel.isClosing) return
-        channel.expectMethod()
+        channel.content.expectMethod()
         channel.settling.settle(id, block, start)
       } else {
         dispatchMethod(channel, block, start, end)
@@ -139,7 +140,7 @@ export class FrameRouter implements FrameSink {
       if (type === FRAME_HEADER) channel.contentHeader(block, start, end)
       else channel.contentBody(block, start, end)
     } catch (error) {
-      publishFailed(channel, error, channel.contentBits)
+      publishFailed(channel, error, channel.content.bits)
     }
     if (this.#turn.spend(1)) connection.input.hold()
   }
