@@ -26,8 +26,6 @@ export interface ChannelConnection {
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
   /** Sends the answer to a change: it leaves once the change is durable. `isStaged` says that it is on its way to the disk. */
   sendWhenDurable<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>, isStaged: boolean): void
-  /** Answers publishes: they are safe, or refused. */
-  sendConfirm(channelId: number, isAck: boolean, sequence: number, isMultiple: boolean): void
   destroy(): void
 }
 

@@ -17,7 +17,7 @@ import type { ChannelConnection } from './channel-connection.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
 import { ChannelContent } from './channel-content.ts'
 import { ChannelCounters } from './channel-counters.ts'
-import type { Confirms } from './confirms.ts'
+import { type Confirms, writeConfirm } from './confirms.ts'
 import type { ContentAssembly } from './content-assembly.ts'
 import { type DeliveryTarget, writeContent } from './delivery.ts'
 import { Settling } from './settling.ts'
@@ -117,7 +117,7 @@ export class Channel {
   /** Tells the publisher what was confirmed since the last time. */
   tellConfirms(): void {
     this.confirms?.tell((isAck, sequence, isMultiple) =>
-      this.connection.sendConfirm(this.id, isAck, sequence, isMultiple),
+      writeConfirm(this.connection.output(this.id), this.id, isAck, sequence, isMultiple),
     )
   }
 

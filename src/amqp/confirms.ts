@@ -5,6 +5,8 @@
  * safe together. An answer for many stands for all numbers up to its own that were not told yet, so it never goes past one
  * that is to be answered the other way.
  */
+import { ACK_FRAME_BYTES, BASIC_ACK, BASIC_NACK, writeSettle } from '../../protocol/basic-fast-path.ts'
+import type { Output } from './outbox.ts'
 
 /** Publishes whose last number is `last`, waiting for one commit. */
 interface PublishesInCommit {
@@ -101,4 +103,17 @@ export class Confirms {
     const first = this.#waiting[0]
     return first === undefined ? this.#published : first.first - 1
   }
+}
+
+/** Answers publishes of a channel: they are safe, or refused. */
+export function writeConfirm(
+  output: Output,
+  channelId: number,
+  isAck: boolean,
+  sequence: number,
+  isMultiple: boolean,
+): void {
+  const block = output.reserve(ACK_FRAME_BYTES)
+  const methodId = isAck ? BASIC_ACK : BASIC_NACK
+  output.length = writeSettle(block, output.length, channelId, methodId, sequence, isMultiple ? 1 : 0)
 }

@@ -9,12 +9,6 @@ import type { Transport } from './transport.ts'
  */
 export type TimeOver = 'deadline' | 'expired' | 'silent' | 'stuck'
 
-/** What the log says of a client that is given up. */
-export const WHY_CUT = {
-  silent: 'connection cut: its client missed the heartbeats',
-  stuck: 'connection cut: its client took nothing of what it was sent for the whole send timeout',
-} as const
-
 export class ConnectionClock {
   readonly #heartbeat: Heartbeat
   readonly #sendTimeout: SendTimeout

@@ -2,7 +2,6 @@
  * One client connection: the parts it is made of, what they may ask of it, and what leaves it. What comes in is `ConnectionInput`'s.
  */
 
-import { ACK_FRAME_BYTES, BASIC_ACK, BASIC_NACK, writeSettle } from '../../protocol/basic-fast-path.ts'
 import { ReplyCode } from '../../protocol/constants.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
@@ -18,9 +17,9 @@ import { addressText, type Peer } from '../lib/peer.ts'
 import type { Arrival } from '../listeners/arrival.ts'
 import type { ChannelConnection } from './channel-connection.ts'
 import { Channels } from './channels.ts'
-import { ConnectionClock, WHY_CUT } from './connection-clock.ts'
+import { ConnectedClient } from './connected-client.ts'
+import { ConnectionClock } from './connection-clock.ts'
 import { ConnectionEnd } from './connection-end.ts'
-import { ConnectionFacts } from './connection-facts.ts'
 import { ConnectionInput } from './connection-input.ts'
 import { ConnectionLog } from './connection-log.ts'
 import type { AmqpContext, ClientCapabilities } from './context.ts'
@@ -55,8 +54,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   readonly input: ConnectionInput
   readonly intake: Intake
   phase: Phase = 'header'
-  details: ConnectionDetails | undefined
-  readonly #facts: ConnectionFacts
+  readonly #client: ConnectedClient
 
   constructor(
     id: number,
@@ -77,7 +75,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.end = new ConnectionEnd(this)
     this.handshake = new Handshake(this, context)
     this.channels = new Channels(this, context)
-    this.#facts = new ConnectionFacts(this, stream)
+    this.#client = new ConnectedClient(this, context, stream)
     this.#transport = new Transport(stream, context.readBuffer, context.broker.inputTurn, context.flusher, this)
     this.reading = new Reading(this.#transport)
     this.input = new ConnectionInput(this, context)
@@ -104,9 +102,12 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     return this.handshake.userName
   }
 
+  get details(): ConnectionDetails | undefined {
+    return this.#client.details
+  }
+
   get state(): ConnectionState | undefined {
-    const { details } = this
-    return details === undefined ? undefined : this.#facts.state(details)
+    return this.#client.state
   }
 
   channelStates(): Iterable<ChannelState> {
@@ -157,14 +158,6 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.send(channelId, name, args)
   }
 
-  /** Answers publishes: they are safe, or refused. */
-  sendConfirm(channelId: number, isAck: boolean, sequence: number, isMultiple: boolean): void {
-    const output = this.output(channelId)
-    const block = output.reserve(ACK_FRAME_BYTES)
-    const methodId = isAck ? BASIC_ACK : BASIC_NACK
-    output.length = writeSettle(block, output.length, channelId, methodId, sequence, isMultiple ? 1 : 0)
-  }
-
   // --- the handshake's wishes
 
   tuned(frameMaxBytes: number, channelMax: number, heartbeatSec: number): void {
@@ -172,21 +165,15 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.input.frameMaxBytes = frameMaxBytes
     this.channels.max = channelMax
     this.#clock.heartbeatMs = heartbeatSec * 1000
-    this.#facts.heartbeatSec = heartbeatSec
+    this.#client.heartbeatSec = heartbeatSec
   }
 
   opened(user: User, vhost: Vhost): void {
     this.channels.enter(vhost, user)
     this.phase = 'open'
     this.#clock.leave(Number.POSITIVE_INFINITY)
-    const { id, peer } = this
-    const name = this.log.name
-    this.details = { id, peerAddress: peer.address, peerPort: peer.port, name, user, vhost: vhost.name }
     this.#arrival.loggedIn()
-    this.#facts.connectedAtMs = this.#context.wallMs()
-    this.#context.broker.clientCounts.opened(this.details)
-    this.log.opened(this.details)
-    this.#context.onOpen(this.details)
+    this.#client.opened(user, vhost.name)
   }
 
   expireIn(ms: number): void {
@@ -205,7 +192,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   }
 
   #becomes(user: User): void {
-    if (this.details !== undefined) this.details = { ...this.details, user }
+    this.#client.becomes(user)
     this.channels.access?.userChanged(user)
   }
 
@@ -234,14 +221,12 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   }
 
   failed(error: NodeJS.ErrnoException): void {
-    if (isOfSocket(error)) this.log.socketFailed(error.code ?? error.message)
-    else this.broken(error)
+    this.failures.ofStream(error)
   }
 
   /** Ends the connection because of an internal error that no frame is to blame for. */
   broken(error: unknown): void {
-    this.log.ended('error', 'connection cut after an internal error', { err: error })
-    this.destroy()
+    this.failures.broken(error)
   }
 
   closed(): void {
@@ -260,11 +245,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   release(): void {
     this.channels.closeAll()
     this.channels.deleteExclusiveQueues()
-    const details = this.details
-    this.details = undefined
-    if (details === undefined) return
-    this.#context.broker.clientCounts.ended(details)
-    this.#context.onClose(details)
+    this.#client.ended()
   }
 
   // --- time and memory
@@ -272,22 +253,17 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   /** Called about twice a second. */
   tick(nowMs: number): void {
     const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isPaused)
-    if (over === undefined) {
-      this.intake.tick()
-      if (this.phase === 'open') this.channels.checkAges(nowMs)
+    if (over === 'deadline') {
+      this.failures.outOfTime()
+      if (!this.end.outOfTime()) this.destroy()
       return
     }
-    if (over === 'expired') {
-      this.failures.fail(ReplyCode.ACCESS_REFUSED, 'credential expired', 0, 0)
+    if (over !== undefined) {
+      this.failures.timeOver(over)
       return
     }
-    if (over !== 'deadline') {
-      this.log.ended('warn', WHY_CUT[over])
-      this.destroy()
-      return
-    }
-    this.failures.outOfTime()
-    if (!this.end.outOfTime()) this.destroy()
+    this.intake.tick()
+    if (this.phase === 'open') this.channels.checkAges(nowMs)
   }
 
   kept(bytes: number): void {
@@ -317,9 +293,4 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.failures.fail(ReplyCode.RESOURCE_ERROR, refuse.memoryAlarm().message, 0, 0)
     this.end.closeNow()
   }
-}
-
-/** An error of the system, or of what the client has sent instead of encrypted bytes or WebSocket frames; the others are ours. */
-function isOfSocket({ syscall, code = '' }: NodeJS.ErrnoException): boolean {
-  return syscall !== undefined || /^(?:E(?!RR_)|ERR_SSL_|ERR_TLS_|WS_ERR_)/.test(code)
 }

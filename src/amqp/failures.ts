@@ -6,6 +6,7 @@ import { BrokerError } from '../broker/errors.ts'
 import type { Peer } from '../lib/peer.ts'
 import { printable } from '../lib/printable.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
+import type { TimeOver } from './connection-clock.ts'
 import type { ConnectionLog } from './connection-log.ts'
 import { foreignProtocol } from './foreign-protocol.ts'
 import { isChannelCode, REPLY_CODES, replyText } from './reply-codes.ts'
@@ -19,6 +20,8 @@ export interface FailingConnection {
   send(channelId: number, name: 'channel.close', args: MethodInput<'channel.close'>): void
   /** Sends connection.close; the connection takes nothing but the answer to it from then on. */
   closeWith(code: number, text: string, classId: number, methodId: number): void
+  /** Cuts the client off. */
+  destroy(): void
 }
 
 /** The channel, as far as its errors are concerned. */
@@ -31,6 +34,12 @@ export interface FailingChannel {
 
 /** Octets as `printBinary` writes them: quoted, or as numbers. */
 const PRINTED_BINARY = /<<(?:"(?:[^"\\]|\\.)*"|[\d,]*)>>/g
+
+/** What the log says of a client that is given up. */
+const WHY_CUT = {
+  silent: 'connection cut: its client missed the heartbeats',
+  stuck: 'connection cut: its client took nothing of what it was sent for the whole send timeout',
+} as const
 
 export class Failures {
   readonly #connection: FailingConnection
@@ -53,6 +62,28 @@ export class Failures {
     const { id, peer, phase } = this.#connection
     if (phase !== 'header' && phase !== 'handshake') return
     this.#rareLines.log('warn', { connection: id, peer: peer.address, phase }, 'a client did not log in in time')
+  }
+
+  /** The credentials of an open connection have expired, or its client gives no sign of life or takes nothing. */
+  timeOver(over: Exclude<TimeOver, 'deadline'>): void {
+    if (over === 'expired') {
+      this.fail(ReplyCode.ACCESS_REFUSED, 'credential expired', 0, 0)
+      return
+    }
+    this.#connection.log.ended('warn', WHY_CUT[over])
+    this.#connection.destroy()
+  }
+
+  /** The stream of the connection has failed. */
+  ofStream(error: NodeJS.ErrnoException): void {
+    if (isOfSocket(error)) this.#connection.log.socketFailed(error.code ?? error.message)
+    else this.broken(error)
+  }
+
+  /** Cuts the client off because of an internal error that no frame is to blame for. */
+  broken(error: unknown): void {
+    this.#connection.log.ended('error', 'connection cut after an internal error', { err: error })
+    this.#connection.destroy()
   }
 
   /** Ends the connection: with the code of the client's mistake, or with 541 when the mistake is ours. */
@@ -96,4 +127,9 @@ export class Failures {
     this.#connection.log.write('info', message, { channel: channel.id, code }, `channel closed: ${code}`)
     this.#connection.send(channel.id, 'channel.close', { replyCode: code, replyText: text, classId, methodId })
   }
+}
+
+/** An error of the system, or of what the client has sent instead of encrypted bytes or WebSocket frames; the others are ours. */
+function isOfSocket({ syscall, code = '' }: NodeJS.ErrnoException): boolean {
+  return syscall !== undefined || /^(?:E(?!RR_)|ERR_SSL_|ERR_TLS_|WS_ERR_)/.test(code)
 }

@@ -3,7 +3,7 @@
  * a client that does not get through in time is cut off.
  */
 
-import { FRAME_MIN_BYTES, PROTOCOL_HEADER, ReplyCode } from '../../protocol/constants.ts'
+import { ReplyCode } from '../../protocol/constants.ts'
 import { FrameError } from '../../protocol/errors.ts'
 import { decodeFieldTable, encodeFieldTable, type FieldTable } from '../../protocol/field-table.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
@@ -33,13 +33,12 @@ import {
 import type { Failures } from './failures.ts'
 import type { Phase } from './phase.ts'
 import type { Reading } from './reading.ts'
+import { checkTuning } from './tuning.ts'
 
 /** RabbitMQ makes a client wait this long for the end of the connection when it will not say why. */
 const SILENT_CLOSE_MS = 3000
 
 const NO_PROPERTIES = encodeFieldTable(new Map())
-const TUNE_CLASS = 10
-const TUNE_METHOD = 30
 
 /** What is due next, by RabbitMQ's names. While an authenticator thinks, nothing is. */
 type Step = 'starting' | 'securing' | 'authenticating' | 'tuning' | 'opening' | 'done'
@@ -222,17 +221,10 @@ export class Handshake {
     this.#connection.end.closeSilently(SILENT_CLOSE_MS)
   }
 
-  // A client may lower what we offered, but neither raise it nor lift it.
-  #tuneOk({ channelMax, frameMax, heartbeat }: MethodArguments<'connection.tune-ok'>): void {
-    const { limits } = this.#context
-    if (frameMax !== 0 && frameMax < FRAME_MIN_BYTES) {
-      const text = `negotiated frame_max = ${frameMax} is lower than the minimum allowed value (${FRAME_MIN_BYTES})`
-      throw new FrameError(530, text, TUNE_CLASS, TUNE_METHOD)
-    }
-    checkNegotiated('frame_max', frameMax, limits.frameMaxBytes)
-    checkNegotiated('channel_max', channelMax, limits.channelMax)
+  #tuneOk(args: MethodArguments<'connection.tune-ok'>): void {
+    checkTuning(args, this.#context.limits)
     this.#step = 'opening'
-    this.#connection.tuned(frameMax, channelMax, heartbeat)
+    this.#connection.tuned(args.frameMax, args.channelMax, args.heartbeat)
   }
 
   /** `isAllowed` is what the authorizer has answered; it is asked last. */
@@ -276,26 +268,3 @@ export function unexpectedMethod(state: string, { name }: Method): FrameError {
   const { classId, methodId } = METHODS[name]
   return new FrameError(504, `unexpected method in connection state ${state}`, classId, methodId)
 }
-
-function checkNegotiated(name: string, value: number, limit: number): void {
-  if (limit === 0 || (value !== 0 && value <= limit)) return
-  const shown = value === 0 ? '0 (no limit)' : String(value)
-  const text = `negotiated ${name} = ${shown} is higher than the maximum allowed value (${limit})`
-  throw new FrameError(530, text, TUNE_CLASS, TUNE_METHOD)
-}
-
-/** Whether a connection starts with a protocol header that we speak; undefined while it cannot be told yet. */
-export function isOurProtocol(block: Block, start: number, end: number): boolean | undefined {
-  const length = Math.min(8, end - start)
-  const received = block.bytes.subarray(start, start + length)
-  const isPrefix = KNOWN_HEADERS.some((header) => received.equals(header.subarray(0, length)))
-  if (!isPrefix) return false
-  return length === 8 ? true : undefined
-}
-
-/** Ours, and two that old clients send for the same protocol. */
-const KNOWN_HEADERS: readonly Uint8Array[] = [
-  PROTOCOL_HEADER,
-  Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9),
-  Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 1, 1, 9, 1),
-]

@@ -64,6 +64,11 @@ export class FakeConnection implements OpeningConnection, TakingConnection, Fail
     this.#note(`close ${code} ${text}`)
   }
 
+  destroy(): void {
+    this.phase = 'closed'
+    this.#note('destroy')
+  }
+
   broken(error: unknown): void {
     this.#note(`broken ${String(error)}`)
   }

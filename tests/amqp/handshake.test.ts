@@ -2,7 +2,7 @@
 // and connections that end meanwhile.
 import { beforeEach, describe, expect, test } from 'vitest'
 import { FrameError } from '../../protocol/errors.ts'
-import { Handshake, type HandshakeContext, isOurProtocol } from '../../src/amqp/handshake.ts'
+import { Handshake, type HandshakeContext } from '../../src/amqp/handshake.ts'
 import type { Authenticator, Verdict } from '../../src/auth/authenticator.ts'
 import { LoginFailures } from '../../src/auth/logins/login-failures.ts'
 import { Logins } from '../../src/auth/logins/logins.ts'
@@ -333,28 +333,5 @@ describe('who may open the virtual host', () => {
       connection.phase = 'closed'
     }
     expect(await opened(() => Promise.resolve(true), goes)).toEqual(['pause', 'hold', 'resume'])
-  })
-})
-
-describe('the protocol header', () => {
-  const told = (bytes: readonly number[]): boolean | undefined =>
-    isOurProtocol(new Block(Buffer.from([0xff, ...bytes])), 1, 1 + bytes.length)
-
-  test.each([
-    [[0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]],
-    [[0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9]],
-    [[0x41, 0x4d, 0x51, 0x50, 1, 1, 9, 1]],
-  ])('%j is ours, and not known to be before its last byte', (header) => {
-    for (let length = 0; length < 8; length++) expect(told(header.slice(0, length)), String(length)).toBeUndefined()
-    expect(told(header)).toBe(true)
-    expect(told([...header, 1, 2, 3])).toBe(true)
-  })
-
-  test('another one is told by its first wrong byte', () => {
-    for (let length = 1; length <= 8; length++) {
-      const header = [0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1].slice(0, length)
-      header[length - 1] = 0x7f
-      expect(told(header), String(length)).toBe(false)
-    }
   })
 })
