@@ -37,6 +37,8 @@ export default defineConfig({
     retry: process.env.CI === undefined ? 0 : 2,
     // What a file has spied on is not left to the next one.
     restoreMocks: true,
+    // What is compiled is kept in node_modules: the next run does not compile it again.
+    experimental: { fsModuleCache: true },
     projects: [
       {
         extends: true,
