@@ -4,6 +4,7 @@
 export interface Changing {
   readonly ttlMs: number | undefined
   readonly lengthMax: number | undefined
+  readonly bytesMax: number | undefined
   readonly overflow: 'drop-head' | 'reject-publish' | 'reject-publish-dlx'
   readonly retry: Retry | undefined
 }
@@ -21,7 +22,19 @@ export type How = 'ack' | 'requeue' | 'requeue-failed' | 'reject'
 export interface Settings extends Changing {
   readonly deliveryLimit: number | undefined
   readonly priorityMax: number | undefined
+  readonly isSingleActive: boolean
 }
+
+export interface ConsumerSpec {
+  readonly tag: string
+  readonly priority: number
+  /** 0 for no limit. */
+  readonly prefetchCount: number
+  readonly isNoAck: boolean
+}
+
+/** Every body has so many bytes. */
+export const BODY_BYTES = 6
 
 interface Entry {
   readonly id: string
@@ -33,6 +46,8 @@ interface Entry {
   failures: number
   /** It was delivered before a restart, which gave it back. */
   wasOut: boolean
+  /** The consumer that has it, if one has. */
+  holder: string | undefined
 }
 
 interface Waiting {
@@ -47,6 +62,9 @@ export class Naive {
   /** In the order in which they come back. */
   waiting: Waiting[] = []
   readonly dead: string[] = []
+  readonly delivered: string[] = []
+  /** The active one first: the only one that gets messages. */
+  readonly consumers: ConsumerSpec[] = []
   #settings: Settings
   #sequence = 0
 
@@ -56,15 +74,56 @@ export class Naive {
 
   /** Whether the queue takes it. */
   publish(id: string, priority = 0, expirationMs = Number.POSITIVE_INFINITY): boolean {
-    const { priorityMax = 0, ttlMs = Number.POSITIVE_INFINITY, lengthMax, overflow } = this.#settings
-    if (overflow !== 'drop-head' && lengthMax !== undefined && this.ready.length >= lengthMax) {
+    const { priorityMax = 0, ttlMs = Number.POSITIVE_INFINITY, overflow } = this.#settings
+    if (overflow !== 'drop-head' && this.#isOver(1)) {
       if (overflow === 'reject-publish-dlx') this.dead.push(`${id} maxlen`)
       return false
     }
     const expiresAtMs = this.nowMs + Math.min(ttlMs, expirationMs)
     const level = Math.min(priority, priorityMax)
-    this.#put({ id, level, sequence: this.#sequence++, expiresAtMs, returns: 0, failures: 0, wasOut: false })
+    const sequence = this.#sequence++
+    this.ready.push({ id, level, sequence, expiresAtMs, returns: 0, failures: 0, wasOut: false, holder: undefined })
+    this.#sort()
+    // With no time at all it is delivered at once, or never; what consumers take counts for no limit.
+    this.#deliver()
+    this.#drop()
     return true
+  }
+
+  /** Whether there would be too many with so many more. */
+  #isOver(more: number): boolean {
+    const { lengthMax = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = this.#settings
+    const length = this.ready.length + more
+    return length > lengthMax || length * BODY_BYTES > bytesMax
+  }
+
+  consume(spec: ConsumerSpec): void {
+    this.consumers.push(spec)
+    this.#deliver()
+  }
+
+  /** The next one is that of the highest priority that has waited longest. What it has stays out. */
+  cancel(tag: string): void {
+    const at = this.consumers.findIndex((one) => one.tag === tag)
+    this.consumers.splice(at, 1)
+    for (const entry of this.held) if (entry.holder === tag) entry.holder = undefined
+    if (at > 0) return
+    const next = this.consumers.toSorted((a, b) => b.priority - a.priority)[0]
+    if (next !== undefined) this.consumers.unshift(...this.consumers.splice(this.consumers.indexOf(next), 1))
+    this.#deliver()
+  }
+
+  #deliver(): void {
+    for (let [active] = this.consumers; active !== undefined && this.ready.length > 0; ) {
+      const { tag, prefetchCount, isNoAck } = active
+      const isFull = this.held.filter(({ holder }) => holder === tag).length >= prefetchCount
+      if (!isNoAck && prefetchCount > 0 && isFull) return
+      const entry = this.take()
+      if (entry === undefined) return
+      this.delivered.push(`${tag}: ${entry.id}${entry.returns > 0 ? ' again' : ''}`)
+      if (isNoAck) this.held.splice(this.held.indexOf(entry), 1)
+      else entry.holder = tag
+    }
   }
 
   take(): Entry | undefined {
@@ -78,6 +137,12 @@ export class Naive {
 
   settle(entry: Entry, how: How): void {
     this.held.splice(this.held.indexOf(entry), 1)
+    this.#settle(entry, how)
+    this.#deliver()
+  }
+
+  #settle(entry: Entry, how: How): void {
+    entry.holder = undefined
     if (how === 'reject') this.dead.push(`${entry.id} rejected`)
     if (how === 'reject' || how === 'ack') return
     if (entry.returns >= (this.#settings.deliveryLimit ?? Number.POSITIVE_INFINITY)) {
@@ -118,6 +183,7 @@ export class Naive {
     }
     this.#sort()
     this.#drop()
+    this.#deliver()
   }
 
   change(to: Changing): void {
@@ -130,8 +196,10 @@ export class Naive {
   }
 
   restart(downMs: number): void {
+    this.consumers.length = 0
     for (const entry of this.held.splice(0)) {
       entry.wasOut = true
+      entry.holder = undefined
       this.ready.push(entry)
     }
     for (const entry of this.ready) entry.failures = 0
@@ -152,10 +220,10 @@ export class Naive {
   }
 
   #drop(): void {
-    const { lengthMax = Number.POSITIVE_INFINITY, overflow, deliveryLimit = Number.POSITIVE_INFINITY } = this.#settings
+    const { overflow, deliveryLimit = Number.POSITIVE_INFINITY } = this.#settings
     for (let [head] = this.ready; head !== undefined; [head] = this.ready) {
       let reason: string | undefined
-      if (overflow === 'drop-head' && this.ready.length > lengthMax) reason = 'maxlen'
+      if (overflow === 'drop-head' && this.#isOver(0)) reason = 'maxlen'
       else if (head.expiresAtMs <= this.nowMs) reason = 'expired'
       else if (head.returns > deliveryLimit) reason = 'delivery_limit'
       if (reason === undefined) return
