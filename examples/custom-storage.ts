@@ -175,7 +175,7 @@ class MessageRecorder implements LogRecorder {
     const number = numbers?.[index]
     if (numbers === undefined || number === undefined) return
     delete numbers[index]
-    this.#forget(number)
+    this.#forget(number, deliveriesBefore(segment, index) > 0)
   }
 
   returned(segment: Segment, index: number): void {
@@ -185,9 +185,11 @@ class MessageRecorder implements LogRecorder {
     this.#storage.journal.stage({ type: 'put', key: returnedKey(this.#queue, number), value })
   }
 
-  #forget(number: number): void {
-    this.#storage.journal.unstage(messageKey(this.#queue, number))
-    this.#storage.journal.unstage(returnedKey(this.#queue, number))
+  #forget(number: number, hasReturned: boolean): void {
+    const { journal } = this.#storage
+    journal.unstage(messageKey(this.#queue, number))
+    // An earlier count may have been written already.
+    if (hasReturned) journal.stage({ type: 'del', key: returnedKey(this.#queue, number) })
   }
 
   delivered(segment: Segment, index: number): void {
@@ -200,12 +202,12 @@ class MessageRecorder implements LogRecorder {
   released(segment: Segment): void {
     const numbers = this.#numbers.get(segment)
     this.#numbers.delete(segment)
-    numbers?.forEach((number) => void this.#forget(number))
+    numbers?.forEach((number, index) => void this.#forget(number, deliveriesBefore(segment, index) > 0))
   }
 
   cleared(): void {
     for (const number of [...this.#numbers.values()].flat()) {
-      this.#forget(number)
+      this.#forget(number, true)
     }
     this.#numbers.clear()
     this.#storage.journal.stage({ type: 'del', key: deliveredKey(this.#queue) })
@@ -251,17 +253,24 @@ export class DatabaseStorage implements Storage, VhostStorage {
     for await (const [key, value] of this.#database.iterator()) {
       const [type, first = '', ...rest] = key.split('!')
       if (type === 'e') entities.push({ kind: Number(first), key: rest.join('!'), value })
-      else if (type === 'd') this.#keptQueue(Number(first)).delivered = Number(value)
-      else if (type === 'r') this.#keptQueue(Number(first)).returned.set(Number(rest[0]), Number(value))
+      else if (type === 'd') {
+        this.#keptQueue(Number(first)).delivered = Number(value)
+        this.#neverAgain(Number(value))
+      } else if (type === 'r') this.#keptQueue(Number(first)).returned.set(Number(rest[0]), Number(value))
       else if (type === 'm') {
         const number = Number(rest[0])
         this.#keptQueue(Number(first)).messages.push([number, value])
-        this.nextNumber = Math.max(this.nextNumber, number + 1)
+        this.#neverAgain(number)
         messages++
       } else if (key === NEXT_QUEUE) this.#nextQueue = Number(value)
     }
     const durationMs = performance.now() - startedAtMs
     return { entities, messages, tornBytes: 0, quarantined: 0, problems: [], durationMs }
+  }
+
+  /** What is known of the message with this number must never come to mean another one. */
+  #neverAgain(number: number): void {
+    this.nextNumber = Math.max(this.nextNumber, number + 1)
   }
 
   /** The database belongs to the program that has opened it, and stays open. */

@@ -8,6 +8,7 @@
  * set ahead, that looks like a longer time of being down, and counts.
  */
 import type { Clock } from './clock.ts'
+import { SharedTimer } from './shared-timer.ts'
 
 /** What a later life has to know. */
 export interface AgeClockState {
@@ -18,6 +19,8 @@ export interface AgeClockState {
 }
 
 export class AgeClock implements Clock {
+  /** For all that has to be done at a time of this clock. */
+  readonly timer: SharedTimer = new SharedTimer(this)
   readonly #clock: Clock
   /** What has to be added to the time of the monotonic clock. */
   #beginMs = 0

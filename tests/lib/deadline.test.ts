@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Deadline } from '../../src/lib/deadline.ts'
+import { SharedTimer } from '../../src/lib/shared-timer.ts'
 import { HandClock } from '../support/hand-clock.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -8,7 +9,7 @@ const DAY = 86_400_000
 
 function counted(clock: HandClock): { readonly deadline: Deadline; readonly done: number[] } {
   const done: number[] = []
-  return { deadline: new Deadline(clock, { due: () => done.push(clock.nowMs) }), done }
+  return { deadline: new Deadline(new SharedTimer(clock), { due: () => done.push(clock.nowMs) }), done }
 }
 
 test('a deadline does its work once, when it is time, and never before', () => {
@@ -74,7 +75,7 @@ test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 33 + 5])('a deadline in %i ms is 
 test('the work may set the next deadline', () => {
   const clock = new HandClock()
   const done: number[] = []
-  const deadline: Deadline = new Deadline(clock, {
+  const deadline: Deadline = new Deadline(new SharedTimer(clock), {
     due: () => {
       done.push(clock.nowMs)
       if (done.length < 3) deadline.atMs = clock.nowMs + 10

@@ -282,6 +282,24 @@ export function testStorageContract(name: string, create: CreateStorage): void {
         )
       })
 
+      test('counts nothing for a message that was counted for one that is gone', async () => {
+        const id = newId()
+        let log = vhost.createQueueLog(id)
+        log.append(durable(0))
+        for (const [times, how] of (['requeue', 'requeue', 'settle'] as const).entries()) {
+          const { segment, index } = await takeOne(log)
+          log[how](segment, index)
+          // The disk hears of the second time together with the end.
+          if (times === 0) await committed(storage)
+        }
+        for (const number of [1, 2]) {
+          await reopen()
+          log = vhost.createQueueLog(id)
+          if (number === 1) log.append(durable(number))
+        }
+        expect(await takeOne(log)).toMatchObject({ number: 1, isRedelivered: false, deliveries: 0 })
+      })
+
       test('goes on behind what it kept', async () => {
         const id = newId()
         let log = vhost.createQueueLog(id)

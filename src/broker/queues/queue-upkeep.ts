@@ -84,7 +84,7 @@ export class QueueUpkeep implements DropRules {
     this.#queue = queue
     this.#messages = messages
     this.#tools = tools
-    this.#deadline = new Deadline(tools.ages, this)
+    this.#deadline = new Deadline(tools.ages.timer, this)
   }
 
   /** Goes on by these settings, with what is in the queue already. */

@@ -220,10 +220,18 @@ test('a durable queue behaves as the model, across restarts', async () => {
   let run = 0
   await fc.assert(
     // That a message was out before a restart counts when it is taken again: with a limit of 0 it may be delivered once more.
-    fc.asyncProperty(settingsWith(1), stepsOf(...CONSUMED, { arbitrary: restartWith(fc.constant(false)), weight: 1 }), async (given, steps) => {
-      const folder = join(root, String(run++))
-      await compare(given, steps, () => new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 }))
-    }),
-    { numRuns: 40, endOnFailure: true },
+    fc.asyncProperty(
+      settingsWith(1),
+      stepsOf(...CONSUMED, { arbitrary: restartWith(fc.constant(false)), weight: 3 }),
+      async (given, steps) => {
+        const folder = join(root, String(run++))
+        await compare(
+          given,
+          steps,
+          () => new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 }),
+        )
+      },
+    ),
+    { numRuns: 100, endOnFailure: true },
   )
 }, 120_000)
