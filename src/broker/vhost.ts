@@ -177,7 +177,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return this.#exchanges.values()
   }
 
-  /** Has publishers tell what its exchanges have not counted yet: before their counts are read. */
+  /** Has publishers tell what they have counted: before the counts of exchanges, or the sizes of messages, are read. */
   hearCounts(): void {
     for (const publisher of this.publishers) publisher.tellCounts()
   }

@@ -147,6 +147,7 @@ export class EmbeddedStatistics {
 
   /** Sizes of messages, dead letters, the disk and the event loop, since the server started. */
   figures(): ServerFigures {
+    for (const vhost of this.#core.vhosts()) vhost.hearCounts()
     const { messageSizes, classicDeaths, quorumDeaths, safeQuorumDeaths } = this.#core.figures
     return {
       messageSizes,

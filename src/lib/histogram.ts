@@ -10,13 +10,14 @@ export class Histogram {
     this.#values = new Float64Array(bounds.length + 2)
   }
 
-  add(value: number): void {
+  /** Adds a value that was there so many times. */
+  add(value: number, times = 1): void {
     const { bounds } = this
     const values = this.#values
     let at = 0
     while (at < bounds.length && value > (bounds[at] as number)) at++
-    values[at] = (values[at] as number) + 1
-    values[bounds.length + 1] = (values[bounds.length + 1] as number) + value
+    values[at] = (values[at] as number) + times
+    values[bounds.length + 1] = (values[bounds.length + 1] as number) + value * times
   }
 
   get sum(): number {

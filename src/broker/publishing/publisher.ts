@@ -68,6 +68,9 @@ export class Publisher {
   #exchange: Exchange | undefined
   #copiesEach = 0
   #toldCount = 0
+  /** The messages since `#sizedCount` have bodies of so many bytes: their sizes are counted when another one comes. */
+  #sizeBytes = 0
+  #sizedCount = 0
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
 
@@ -87,20 +90,34 @@ export class Publisher {
   }
 
   /**
-   * Tells the exchange of the messages that it was sent since the last time. Whoever gives up a publisher, or reads the counts of an
-   * exchange, has this done first: to count at the exchange with each message would cost more than to find the route.
+   * Tells the exchange of the messages that it was sent since the last time, and the broker of their sizes. Before a publisher is given
+   * up, and before these counts are read, this is called: to count there with each message would cost more than to find the route.
    */
   tellCounts(): void {
+    this.#countSizes(this.#sizeBytes)
+    this.#tellExchange()
+  }
+
+  #tellExchange(): void {
     const count = this.publishedCount - this.#toldCount
     if (count === 0) return
     this.#exchange?.countPublished(count, count * this.#copiesEach)
     this.#toldCount = this.publishedCount
   }
 
-  /** What was prepared is published now. Its exchange knows of it. */
+  /** Counts the sizes of those that were published, before one with so many bytes. */
+  #countSizes(nextBytes: number): void {
+    const count = this.publishedCount - this.#sizedCount
+    if (count > 0) this.#sizes.add(this.#sizeBytes, count)
+    this.#sizedCount = this.publishedCount
+    this.#sizeBytes = nextBytes
+  }
+
+  /** What was prepared is published now. Its exchange knows of it, and its size is counted. */
   countPrepared(): void {
     this.publishedCount++
     this.#toldCount++
+    this.#sizedCount++
   }
 
   /** Throws BrokerError when a body of this size is refused. */
@@ -113,12 +130,13 @@ export class Publisher {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const bodyBytes = message.bodyEnd - message.bodyStart
     if (bodyBytes > this.messageBytesMax) this.checkSize(bodyBytes)
+    if (bodyBytes !== this.#sizeBytes) this.#countSizes(bodyBytes)
     const route = this.#route(message)
-    this.#sizes.add(bodyBytes)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
       route.exchange.countPublished(1, publication.queues.length)
-      this.countPrepared()
+      this.publishedCount++
+      this.#toldCount++
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
     }
     this.publishedCount++
@@ -142,7 +160,7 @@ export class Publisher {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const route = this.#route(message)
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
-    this.#sizes.add(message.bodyBytes)
+    this.#sizes.add(message.bodyBytes, 1)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
     route.exchange.countPublished(1, publication.queues.length)
     return { ...publication, message: publication.message.copy() }
@@ -178,7 +196,7 @@ export class Publisher {
       this.#requireKey(route, message)
       route.allowedTo = grant
     }
-    this.tellCounts()
+    this.#tellExchange()
     this.#exchange = route.exchange
     this.#copiesEach = route.queues.length
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
