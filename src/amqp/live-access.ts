@@ -23,6 +23,7 @@ const AT_ONCE_CONSUMERS = 64
 
 /** A connection, as far as it is about what its user may do. */
 export interface AuthorizedConnection {
+  readonly id: number
   readonly peer: { readonly address: string }
   readonly log: ConnectionLog
   readonly failures: Failures
@@ -50,7 +51,7 @@ export class LiveAccess implements AccessHolder {
     this.#tools = tools
     this.#vhostName = vhostName
     this.#access = tools.access.enter(user, vhostName, this)
-    this.session = new Session(user, vhostName, this.#access)
+    this.session = new Session(user, vhostName, this.#access, connection.id)
   }
 
   /** The user is this one from now on: it has other tags, or has presented a new secret. */

@@ -21,12 +21,15 @@ export const FULL_ACCESS: SessionAccess = { grant: {}, may: () => true, mayUseKe
 export class Session {
   user: AuthorizedUser
   access: SessionAccess
+  /** The number of the client's connection; undefined for code in this process. */
+  readonly connectionId: number | undefined
   readonly #vhostName: string
   #serverName: string | undefined
 
-  constructor(user: AuthorizedUser, vhostName: string, access: SessionAccess) {
+  constructor(user: AuthorizedUser, vhostName: string, access: SessionAccess, connectionId?: number) {
     this.user = user
     this.access = access
+    this.connectionId = connectionId
     this.#vhostName = vhostName
   }
 

@@ -73,6 +73,8 @@ export interface QueueInfo extends AppliedPolicies {
   readonly replicas: number
   readonly durable: boolean
   readonly exclusive: boolean
+  /** The number of the connection that an exclusive queue belongs to; undefined for those of code in this process. */
+  readonly ownerConnection?: number | undefined
   readonly autoDelete: boolean
   readonly arguments: PlainTable
   /** Messages waiting for a consumer. */
@@ -211,6 +213,7 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     replicas: 1,
     durable: queue.durable,
     exclusive: queue.owner !== undefined,
+    ownerConnection: queue.owner?.connectionId,
     autoDelete: queue.autoDelete,
     arguments: plainTable(queue.arguments),
     ...appliedPolicies(policies.ofQueue(queue)),

@@ -100,7 +100,9 @@ describe('users', () => {
     expect((await api.put('/permissions/%2F/nobody', patterns)).status).toBe(404)
     const topic = { exchange: 'amq.topic', write: '^a', read: '^b' }
     expect((await api.put('/topic-permissions/%2F/carol', topic)).status).toBe(201)
-    expect((await api.get('/topic-permissions/%2F/carol')).body).toEqual([{ user: 'carol', vhost: '/', ...topic }])
+    for (const path of ['/topic-permissions/%2F/carol', `/topic-permissions/%2F/carol/${topic.exchange}`]) {
+      expect((await api.get(path)).body).toEqual([{ user: 'carol', vhost: '/', ...topic }])
+    }
     expect((await api.get('/users/carol/topic-permissions')).body).toHaveLength(1)
     expect((await api.get('/topic-permissions')).body).toHaveLength(1)
     expect((await api.get('/vhosts/%2F/topic-permissions')).body).toHaveLength(1)

@@ -24,6 +24,19 @@ describe('queues', () => {
     })
   })
 
+  test('that are exclusive say whose they are', async () => {
+    const connection = await connect(`${api.started.url}/v`)
+    const { localPort } = (connection.connection as unknown as { stream: { localPort: number } }).stream // amqplib's types leave it out
+    await (await connection.createChannel()).assertQueue('own', { exclusive: true })
+    const owner = {
+      name: `127.0.0.1:${localPort} -> 127.0.0.1:${api.started.port}`,
+      peer_host: '127.0.0.1',
+      peer_port: localPort,
+    }
+    expect((await api.get('/queues/v/own')).body.owner_pid_details).toEqual(owner)
+    await connection.close()
+  })
+
   test('have all the fields that tools read, with their types', async () => {
     const { body } = await api.get('/queues/v/q1')
     expect(body).toMatchObject({

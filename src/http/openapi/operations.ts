@@ -146,7 +146,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     'TopicPermissionPatterns',
   ),
   'DELETE /topic-permissions/:vhost/:user': act('Lets a user use all routing keys'),
-  'GET /topic-permissions/:vhost/:user/:exchange': one('Which routing keys a user may use there', 'TopicPermission'),
+  'GET /topic-permissions/:vhost/:user/:exchange': many('Which routing keys a user may use there', 'TopicPermission'),
   'DELETE /topic-permissions/:vhost/:user/:exchange': act('Lets a user use all routing keys there'),
   'GET /users': list('The users', 'User'),
   'GET /users/': list('The users', 'User'),

@@ -47,7 +47,9 @@ async function protocolListener(call: Call): Promise<Response> {
   const { listeners } = await call.server.node()
   const protocols = [...new Set(listeners.map(({ protocol }) => protocol))]
   const missing = asked.filter((name) => !protocols.includes(PROTOCOLS[name.toLowerCase()] ?? name.toLowerCase()))
-  if (missing.length < asked.length) return json(OK)
+  if (missing.length < asked.length) {
+    return json({ ...OK, protocol: asked.find((name) => !missing.includes(name)) })
+  }
   return failed('No active listener', { missing: asked.length === 1 ? asked[0] : missing, protocols })
 }
 

@@ -60,7 +60,8 @@ function policyRoutes(path: string, of: KindOf, toWrite: Requirement): Route[] {
     {
       path: `${path}/:vhost/:name`,
       methods: {
-        GET: endpoint('vhost', (call) => object(call, policyShape(call.param('vhost'), find(call)))),
+        // RabbitMQ: lists are for all who may open the virtual host, but not this.
+        GET: endpoint('policymaker', (call) => object(call, policyShape(call.param('vhost'), find(call)))),
         PUT: endpoint(toWrite, async (call) => {
           const policies = of(call.vhost())
           const body = await call.body()

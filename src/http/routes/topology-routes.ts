@@ -2,6 +2,7 @@
 
 import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+import type { QueueInfo } from '../../embedded/entities.ts'
 import type { QueueFigures } from '../../embedded/queue-figures.ts'
 import { done, json, object, put } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
@@ -80,11 +81,22 @@ async function getQueue(call: Call): Promise<Response> {
   const counters = call.server.statistics.queue(broker.name, info.name)
   return object(call, {
     ...queueShape(place, info, counters, sampleRequest(call.query)),
+    ...ownerOf(call, info),
     exclusive_consumer_tag: exclusiveTag(broker.consumers(info.name)),
     consumer_details: await consumersOf(call, broker, info.name),
     deliveries: [],
     incoming: [],
   })
+}
+
+/** Whose an exclusive queue is. RabbitMQ: lists do not say it. */
+function ownerOf({ server }: Call, { ownerConnection }: QueueInfo) {
+  if (ownerConnection === undefined) return {}
+  for (const { id, route, peerAddress, peerPort } of server.clients.connections()) {
+    if (id === ownerConnection)
+      return { owner_pid_details: { name: route, peer_host: peerAddress, peer_port: peerPort } }
+  }
+  return {}
 }
 
 async function putQueue(call: Call): Promise<Response> {

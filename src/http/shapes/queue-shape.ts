@@ -35,6 +35,7 @@ export function queueWithTotals(place: QueuePlace, info: QueueInfo) {
     messages_delayed: info.messagesDelayed,
     messages_ready: info.messagesReady,
     messages_unacknowledged: info.messagesUnacked,
+    ...(info.policy === undefined ? {} : { policy: info.policy }),
   }
 }
 
