@@ -4,6 +4,7 @@
 
 import { nearest } from '../src/lib/nearest.ts'
 import { type ConfEntry, parseConfText } from './conf-text.ts'
+import { foreignKeyReason } from './foreign-keys.ts'
 import { LISTENER_FAMILIES } from './listener-families.ts'
 import { fileKeys, OPTION_NAMES, type OptionName } from './options.ts'
 import type { Family, FileReading, Settings } from './settings.ts'
@@ -11,6 +12,7 @@ import type { Family, FileReading, Settings } from './settings.ts'
 const FAMILIES: readonly Family[] = [
   ...LISTENER_FAMILIES,
   { key: /^loopback_users\../, read: readLoopbackUsers },
+  { key: /^default_user_tags\../, read: readUserTags },
   { key: /^auth_mechanisms\./, read: readMechanisms },
   { key: /^auth_backends\./, read: readBackends },
   { key: /^auth_cache\.cached_backend\./, read: readCachedBackend },
@@ -35,7 +37,11 @@ const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonl
     harmless: ['true', 'false'],
   },
   { key: /^auth_(?:oauth2\.https|http\.ssl_options)\.(?:peer_verification|verify)$/, harmless: ['verify_peer'] },
-  { key: /^(?:ssl_options|management\.ssl\.|auth_ldap\.|auth_http\.|auth_oauth2\.|auth_cache\.)/, harmless: [] },
+  { key: /^management\.(?:listener\.ssl|disable_basic_auth)$/, harmless: ['false'] },
+  {
+    key: /^(?:ssl_options|(?:management|prometheus)\.ssl\.|management\.listener\.ssl_opts\.|auth_ldap\.|auth_http\.|auth_oauth2\.|auth_cache\.)/,
+    harmless: [],
+  },
   { key: /^default_permissions\./, harmless: ['.*'] },
 ]
 
@@ -63,28 +69,41 @@ export function fileSettings(name: string, text: string): Settings {
 
 function readOther(entry: ConfEntry, knownKeys: readonly string[], reading: FileReading): void {
   const security = SECURITY_KEYS.find(({ key }) => key.test(entry.key))
-  if (security === undefined) {
-    const alike = nearest(entry.key, knownKeys)
-    const hint = alike === undefined ? '' : `; did you mean ${alike}?`
-    reading.warnings.push(`unknown key ${reading.origin(entry)} is ignored${hint}`)
-  } else if (!security.harmless.includes(entry.value)) {
+  if (security === undefined) reading.warnings.push(ignored(entry, knownKeys, reading))
+  else if (!security.harmless.includes(entry.value)) {
     const allowed = security.harmless.length === 0 ? '' : `, other than the value '${security.harmless[0]}'`
     reading.errors.push(`${reading.origin(entry)} is a security setting that Leveret does not support${allowed}`)
   }
 }
 
+function ignored(entry: ConfEntry, knownKeys: readonly string[], reading: FileReading): string {
+  const reason = foreignKeyReason(entry.key)
+  if (reason !== undefined) return `${reading.origin(entry)} is ignored: ${reason}`
+  const alike = nearest(entry.key, knownKeys)
+  const hint = alike === undefined ? '' : `; did you mean ${alike}?`
+  return `unknown key ${reading.origin(entry)} is ignored${hint}`
+}
+
 /** Each key names a user; once there is one such key, only the users set to true are bound to this machine. */
 function readLoopbackUsers(entries: readonly ConfEntry[], reading: FileReading): void {
-  const users: string[] = []
+  const users = switchedOn(entries, 'loopback_users.', reading)
+  setFrom(entries, 'loopbackUsers', users.join(',') || 'none', reading)
+}
+
+/** Each key names a tag, which the default user has if it is set to true. */
+function readUserTags(entries: readonly ConfEntry[], reading: FileReading): void {
+  const tags = switchedOn(entries, 'default_user_tags.', reading)
+  setFrom(entries, 'defaultUserTags', tags.join(',') || 'none', reading)
+}
+
+/** The names behind the prefix whose value is true. */
+function switchedOn(entries: readonly ConfEntry[], prefix: string, reading: FileReading): string[] {
   for (const entry of entries) {
-    if (entry.value === 'true') users.push(entry.key.slice('loopback_users.'.length))
-    else if (entry.value !== 'false') {
+    if (entry.value !== 'true' && entry.value !== 'false') {
       reading.errors.push(`${reading.origin(entry)} is '${entry.value}': must be true or false`)
     }
   }
-  const [first] = entries
-  if (first === undefined) return
-  reading.values.set('loopbackUsers', { text: users.join(',') || 'none', origin: reading.origin(first) })
+  return entries.filter(({ value }) => value === 'true').map(({ key }) => key.slice(prefix.length))
 }
 
 function readMechanisms(entries: readonly ConfEntry[], reading: FileReading): void {

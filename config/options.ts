@@ -90,10 +90,22 @@ export const OPTIONS = {
     environment: ['RABBITMQ_DEFAULT_PASS'],
     isSecret: true,
   }),
+  defaultUserTags: option<readonly string[]>(
+    ['administrator'],
+    nameList(),
+    'tags of that user: what of the management API is open to it',
+    { group: 'Users', defaultText: 'administrator' },
+  ),
   defaultVhost: option('/', text(SHORTSTR_BYTES_MAX), 'virtual host that a new store begins with', {
     group: 'Users',
     environment: ['RABBITMQ_DEFAULT_VHOST'],
   }),
+  defaultQueueType: option(
+    'classic',
+    choice({ classic: 'classic', quorum: 'quorum', ...rabbitQueueTypes() }, 'one of classic, quorum'),
+    'type of durable queues that are declared without one, in virtual hosts that are made from now on without one of their own',
+    { group: 'Users' },
+  ),
   loopbackUsers: option<readonly string[]>(['guest'], nameList(), 'users who may connect from this machine only', {
     group: 'Users',
     defaultText: 'guest',
@@ -262,6 +274,10 @@ export function fileKeys(name: OptionName): readonly string[] {
 
 function rabbitPasswordHashing() {
   return { rabbit_password_hashing_sha256: 'sha256', rabbit_password_hashing_sha512: 'sha512' } as const
+}
+
+function rabbitQueueTypes() {
+  return { rabbit_classic_queue: 'classic', rabbit_quorum_queue: 'quorum' } as const
 }
 
 function rabbitLogLevels() {

@@ -2,6 +2,7 @@ import type { PermissionList } from '../broker/access/permission-list.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { DefaultQueueType } from './vhost-options.ts'
 
 /** What the in-process brokers of all virtual hosts share. */
 export interface EmbeddedContext {
@@ -17,6 +18,8 @@ export interface EmbeddedContext {
   readonly isUser: (name: string) => boolean
   /** The user that a new store begins with. */
   readonly defaultUser: string
+  /** Of virtual hosts that are made without one. */
+  readonly defaultQueueType: DefaultQueueType
   /** Throws Error when the server has stopped. */
   readonly requireRunning: () => void
 }

@@ -57,7 +57,9 @@ export class EmbeddedVhosts {
     const owner = isNew ? this.#owner(options) : undefined
     const vhost = this.context.core.createVhost(name)
     if (owner !== undefined) this.context.core.permissions.set(owner, name, ALL_PERMISSIONS)
-    if (options.defaultQueueType !== undefined) vhost.setDefaultQueueType(options.defaultQueueType)
+    const type = options.defaultQueueType ?? (isNew ? this.context.defaultQueueType : undefined)
+    // Queues of a virtual host that was told its type carry it in their arguments: what it is anyway tells it nothing.
+    if (type !== undefined && type !== (vhost.defaultQueueType ?? 'classic')) vhost.setDefaultQueueType(type)
     const metadata = metadataIn(options)
     if (metadata !== undefined) vhost.setMetadata(metadata)
     return this.at(name) as EmbeddedBroker // it was just made

@@ -1,3 +1,5 @@
+import type { DefaultQueueType } from './vhost-options.ts'
+
 /** What a server tells of itself and of the process that it runs in. */
 export interface NodeInfo {
   /** `leveret@host`. */
@@ -35,6 +37,8 @@ export interface NodeInfo {
   readonly mechanisms: readonly string[]
   /** How long a message may be unacknowledged where nothing else is said; 0 for any time. */
   readonly consumerTimeoutMs: number
+  /** Of virtual hosts that are made without one. */
+  readonly defaultQueueType: DefaultQueueType
   /** Where messages are kept: `memory`, `leveldb`. */
   readonly storage: string
 }

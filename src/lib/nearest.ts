@@ -1,10 +1,12 @@
 /** What is shorter may begin anything. */
 const BEGINNING_MIN = 4
+/** With more, it is not the same name mistyped but another one. */
+const MISTAKES_MAX = 3
 
 /** The candidate that is fewest typing mistakes away, or begins with the name; undefined when none is alike. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
+  let bestDistance = Math.min(MISTAKES_MAX, Math.max(1, Math.floor(name.length / 3))) + 1
   for (const candidate of candidates) {
     const distance = editDistance(name, candidate)
     if (distance >= bestDistance) continue

@@ -23,6 +23,7 @@ export interface NodeSources {
   readonly certificates: () => NodeInfo['certificates']
   readonly mechanisms: readonly string[]
   readonly consumerTimeoutMs: number
+  readonly defaultQueueType: NodeInfo['defaultQueueType']
 }
 
 interface SystemFacts {
@@ -41,8 +42,17 @@ export class NodeFacts {
   }
 
   async info(): Promise<NodeInfo> {
-    const { core, storage, uptimeMs, addresses, httpListeners, certificates, mechanisms, consumerTimeoutMs } =
-      this.#sources
+    const {
+      core,
+      storage,
+      uptimeMs,
+      addresses,
+      httpListeners,
+      certificates,
+      mechanisms,
+      consumerTimeoutMs,
+      defaultQueueType,
+    } = this.#sources
     const { trouble } = storage.journal
     const { connections, channels } = core.clientCounts
     return {
@@ -63,6 +73,7 @@ export class NodeFacts {
       certificates: certificates(),
       mechanisms,
       consumerTimeoutMs,
+      defaultQueueType,
       storage: storage.kind,
       ...(await this.#systemFacts()),
     }

@@ -49,23 +49,22 @@ interface RestoringServer {
 export function restoreServer(
   found: Recovery,
   { core, userList, logger }: RestoringServer,
-  {
-    defaultUser,
-    defaultPass,
-    defaultVhost,
-    makesDefaultUser,
-  }: Pick<ServerConfig, 'defaultUser' | 'defaultPass' | 'defaultVhost' | 'makesDefaultUser'>,
+  config: ServerConfig,
   hasUsers: boolean,
 ): ServerRecovery {
+  const { defaultUser, defaultPass, defaultVhost, makesDefaultUser } = config
   const recovery = restoreEntities(found, core, userList)
   if (core.storageIsDurable) reportRecovery(recovery, logger)
-  if (recovery.vhosts === 0) core.createVhost(defaultVhost)
+  if (recovery.vhosts === 0) {
+    const vhost = core.createVhost(defaultVhost)
+    if (config.defaultQueueType !== 'classic') vhost.setDefaultQueueType(config.defaultQueueType)
+  }
   if (!hasUsers) return recovery
   // RabbitMQ: a default user that was deleted, or has another password by now, is left alone.
   const isNew = !hasUser(found)
   if (isNew && makesDefaultUser && found.quarantined > 0)
     logger.warn({}, `no users were found: '${defaultUser}' is made as in a new store`)
-  if (isNew && makesDefaultUser) addDefaultUser(userList, defaultUser, defaultPass)
+  if (isNew && makesDefaultUser) addDefaultUser(userList, config)
   else if (!isNew && !core.permissions.isKnown) grantAll(core, userList, recovery, logger)
   core.permissions.begin()
   if (userList.has(defaultUser) && (isNew || recovery.vhosts === 0)) {
@@ -78,9 +77,9 @@ export function restoreServer(
 }
 
 /** Throws RangeError when its password is not one that passwords may be. */
-function addDefaultUser(userList: UserList, name: string, password: string): void {
+function addDefaultUser(userList: UserList, { defaultUser, defaultPass, defaultUserTags }: ServerConfig): void {
   try {
-    userList.add(name, password, ['administrator'])
+    userList.add(defaultUser, defaultPass, defaultUserTags)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new RangeError(`the default user cannot be made: ${reason}`, { cause: error })

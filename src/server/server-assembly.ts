@@ -173,7 +173,7 @@ export class ServerAssembly {
   }
 
   #embeddedContext(requireRunning: () => void): EmbeddedContext {
-    const { maxMessageSizeBytes, consumerTimeoutMs, defaultUser } = this.#parts.config
+    const { maxMessageSizeBytes, consumerTimeoutMs, defaultUser, defaultQueueType } = this.#parts.config
     return {
       core: this.core,
       logger: this.logger,
@@ -183,6 +183,7 @@ export class ServerAssembly {
       permissions: () => this.#permissions(),
       isUser: (name) => this.#isUser(name),
       defaultUser,
+      defaultQueueType,
       requireRunning,
     }
   }

@@ -2,6 +2,7 @@
 import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
 import type { BackendsConfig } from '../auth/backends/backends-config.ts'
 import { NO_NODE_LIMITS, type NodeLimitValues } from '../broker/limits/node-limits.ts'
+import type { DefaultQueueType } from '../embedded/vhost-options.ts'
 import type { MechanismName } from '../lib/mechanism-names.ts'
 
 /** How many there may be of everything: 0–2147483647 or Infinity, which is the default. */
@@ -32,8 +33,12 @@ export interface ServerConfig extends NodeLimitValues {
   readonly makesDefaultUser: boolean
   /** Password of that user. Default `guest`. */
   readonly defaultPass: string
+  /** Tags of that user, for the management API. Default `['administrator']`. */
+  readonly defaultUserTags: readonly string[]
   /** Virtual host that a new store begins with, 1–255 bytes, and the one of `server.broker`. Default `/`. */
   readonly defaultVhost: string
+  /** Type of durable queues without one in virtual hosts that are made from now on and have none of their own. Default `classic`. */
+  readonly defaultQueueType: DefaultQueueType
   /** Users that may connect from this machine only. Default `['guest']`. */
   readonly loopbackUsers: readonly string[]
   /** Lets clients in without a user, as the default user. Default false. */
@@ -90,7 +95,9 @@ export const DEFAULT_SERVER_CONFIG: Omit<ServerConfig, 'memoryLimitBytes'> = {
   defaultUser: 'guest',
   makesDefaultUser: true,
   defaultPass: 'guest',
+  defaultUserTags: ['administrator'],
   defaultVhost: '/',
+  defaultQueueType: 'classic',
   loopbackUsers: ['guest'],
   allowAnonymous: false,
   anonymousLoginUser: undefined,

@@ -58,6 +58,7 @@ export class Server {
       certificates: () => this.#parts.listeners.dated(this.http.certificates),
       mechanisms: parts.config.authMechanisms,
       consumerTimeoutMs: parts.config.consumerTimeoutMs,
+      defaultQueueType: parts.config.defaultQueueType,
     })
   }
 

@@ -263,13 +263,42 @@ describe('users', () => {
   })
 })
 
+test('the default user has the tags that are set to true', () => {
+  const text =
+    'default_user_tags.monitoring = true\ndefault_user_tags.policymaker = true\ndefault_user_tags.administrator = false'
+  expect(read(text).config?.defaultUserTags).toEqual(['monitoring', 'policymaker'])
+  expect(read('default_user_tags.administrator = false').config?.defaultUserTags).toEqual([])
+  expect(read('default_user_tags.administrator = yes').errors[0]).toContain('must be true or false')
+  expect(read('').config?.defaultUserTags).toEqual(['administrator'])
+})
+
+test('the default queue type has RabbitMQ’s names', () => {
+  expect(read('default_queue_type = quorum').config?.defaultQueueType).toBe('quorum')
+  expect(read('default_queue_type = rabbit_quorum_queue').config?.defaultQueueType).toBe('quorum')
+  expect(read('default_queue_type = stream').errors[0]).toContain('must be one of classic, quorum')
+})
+
 describe('other keys', () => {
   test('are ignored with a warning that names the nearest known one', () => {
     expect(read('# one\nframemax = 4096')).toMatchObject({
       warnings: ['unknown key framemax in rabbitmq.conf, line 2 is ignored; did you mean frame_max?'],
       config: { frameMaxBytes: 131_072 },
     })
-    expect(read('cluster_name = one').warnings[0]).toBe('unknown key cluster_name in rabbitmq.conf, line 1 is ignored')
+    expect(read('some_setting = one').warnings[0]).toBe('unknown key some_setting in rabbitmq.conf, line 1 is ignored')
+    expect(read('vm_memory_high_watermark = 0.4').warnings[0]).toContain(
+      'did you mean vm_memory_high_watermark.relative?',
+    )
+  })
+
+  test.each([
+    ['vm_memory_high_watermark_paging_ratio = 0.75', 'Leveret measures its memory in its own way'],
+    ['mqtt.listeners.tcp.default = 1883', 'Leveret does not speak MQTT'],
+    ['cluster_formation.peer_discovery_backend = k8s', 'Leveret is one node'],
+    ['disk_free_limit.relative = 1.5', 'Leveret takes a size: disk_free_limit.absolute'],
+  ])('of RabbitMQ’s that mean nothing here are told apart from typing mistakes: %s', (line, reason) => {
+    const [warning] = read(line).warnings
+    expect(warning).toContain(`in rabbitmq.conf, line 1 is ignored: ${reason}`)
+    expect(warning).not.toContain('did you mean')
   })
 
   test.each([
@@ -278,6 +307,10 @@ describe('other keys', () => {
     'auth_http.ssl_options.verify = verify_none',
     'auth_backends.1.authx = internal',
     'management.ssl.dhfile = dh.pem',
+    'management.listener.ssl = true',
+    'management.listener.ssl_opts.certfile = cert.pem',
+    'management.disable_basic_auth = true',
+    'prometheus.ssl.port = 15691',
     'default_permissions.configure = ^own-',
   ])('%s is refused: the broker would be less safe than it says', (line) => {
     expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')

@@ -38,7 +38,7 @@ async function overview(call: Call): Promise<Response> {
     erlang_full_version: `none: Node.js ${process.versions.node}`,
     release_series_support_status: 'supported',
     disable_stats: false,
-    default_queue_type: 'classic',
+    default_queue_type: node.defaultQueueType,
     is_op_policy_updating_enabled: true,
     enable_queue_totals: false,
     message_stats: sampled.messageStats ?? {},

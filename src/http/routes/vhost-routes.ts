@@ -69,8 +69,7 @@ export function vhostOptionsIn(body: JsonObject, current: EmbeddedBroker | undef
   return {
     ...(description === undefined ? {} : { description }),
     ...(tags === undefined ? {} : { tags }),
-    // Queues of a virtual host that was told its type carry it in their arguments: what it is anyway tells it nothing.
-    ...(type === undefined || type === (current?.info.defaultQueueType ?? 'classic') ? {} : { defaultQueueType: type }),
+    ...(type === undefined || type === current?.info.defaultQueueType ? {} : { defaultQueueType: type }),
     ...(body.protected_from_deletion === undefined ? {} : { isProtected: flagIn(body, 'protected_from_deletion') }),
   }
 }
@@ -174,7 +173,7 @@ async function deletePermission(call: Call): Promise<Response> {
   return done()
 }
 
-function topicsOf(call: Call): object[] {
+function topicsOf(call: Call) {
   const { broker, user } = target(call)
   return [...topicPermissionsIn([broker])].filter((one) => one.user === user)
 }
@@ -194,12 +193,11 @@ async function putTopic(call: Call): Promise<Response> {
   return put(isNew)
 }
 
+/** RabbitMQ: a list here, too. */
 function getTopic(call: Call): Response {
-  const { broker, user } = target(call)
-  const exchange = call.param('exchange')
-  const found = [...topicPermissionsIn([broker])].find((one) => one.user === user && one.exchange === exchange)
-  if (found === undefined) throw notFound()
-  return object(call, found)
+  const found = topicsOf(call).filter(({ exchange }) => exchange === call.param('exchange'))
+  if (found.length === 0) throw notFound()
+  return json(found)
 }
 
 async function deleteTopic(call: Call): Promise<Response> {
