@@ -55,6 +55,11 @@ interface Waiting {
   readonly atMs: number
 }
 
+/** What is told of a message that is taken: how often it came back before, and so whether it is delivered again. */
+export function taken({ id, returns }: Pick<Entry, 'id' | 'returns'>): string {
+  return `${id} ${returns}${returns > 0 ? ' again' : ''}`
+}
+
 export class Naive {
   nowMs = 0
   ready: Entry[] = []
@@ -120,7 +125,7 @@ export class Naive {
       if (!isNoAck && prefetchCount > 0 && isFull) return
       const entry = this.take()
       if (entry === undefined) return
-      this.delivered.push(`${tag}: ${entry.id}${entry.returns > 0 ? ' again' : ''}`)
+      this.delivered.push(`${tag}: ${taken(entry)}`)
       if (isNoAck) this.held.splice(this.held.indexOf(entry), 1)
       else entry.holder = tag
     }
@@ -204,8 +209,7 @@ export class Naive {
     }
     for (const entry of this.ready) entry.failures = 0
     this.nowMs += downMs
-    this.#sort()
-    this.#drop()
+    // Before anything else happens: what expires leaves in its place, be it that it has waited.
     this.#comeBack()
   }
 

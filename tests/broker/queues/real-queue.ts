@@ -8,7 +8,7 @@ import type { PolicyDefinition } from '../../../src/broker/policies/policy.ts'
 import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import { Consumer, type DeliverySink } from '../../../src/broker/queues/consumer.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
-import type { Segment } from '../../../storage/segment.ts'
+import { deliveriesBefore, type Segment } from '../../../storage/segment.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { HandClock } from '../../support/hand-clock.ts'
 import { brokerOn, message, session } from '../model.ts'
@@ -129,7 +129,7 @@ export class RealQueue {
         (segment, index, isRedelivered) => {
           const id = readMessage(segment, index).body
           if (!isNoAck) this.#held.set(id, { segment, index, consumer: undefined })
-          body = isNoAck ? deathOf(segment, index) : `${id}${isRedelivered ? ' again' : ''}`
+          body = isNoAck ? deathOf(segment, index) : told(id, segment, index, isRedelivered)
         },
         () => {
           isReadable = true
@@ -166,7 +166,7 @@ export class RealQueue {
     isOpen: true,
     deliver: (consumer, segment, index, isRedelivered) => {
       const id = readMessage(segment, index).body
-      this.#delivered.push(`${consumer.tag}: ${id}${isRedelivered ? ' again' : ''}`)
+      this.#delivered.push(`${consumer.tag}: ${told(id, segment, index, isRedelivered)}`)
       if (!consumer.isNoAck) this.#held.set(id, { segment, index, consumer })
     },
     cancelled: () => {},
@@ -244,6 +244,10 @@ function readMessage(segment: Segment, index: number) {
   const body = stored.body.bytes.toString('utf8', stored.bodyStart, stored.bodyEnd)
   stored.release()
   return { body, properties }
+}
+
+function told(id: string, segment: Segment, index: number, isRedelivered: boolean): string {
+  return `${id} ${deliveriesBefore(segment, index)}${isRedelivered ? ' again' : ''}`
 }
 
 function deathOf(segment: Segment, index: number): string {
