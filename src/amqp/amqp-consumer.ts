@@ -25,6 +25,7 @@ export class AmqpConsumer implements DeliverySink {
   }
 
   deliver(consumer: Consumer, segment: Segment, index: number, isRedelivered: boolean): void {
+    consumer.deliveredCount++
     const channel = this.#channel
     const tag = consumer.isNoAck ? channel.unacked.skip() : channel.unacked.add(consumer, segment, index)
     if (isRedelivered) this.#deliverAgain(consumer, tag, segment, index)

@@ -6,7 +6,10 @@ import type { ChannelCounters } from './channel-counters.ts'
 interface KnownChannel {
   readonly id: number
   readonly counts: ChannelCounters
-  readonly publisher: { readonly publishedCount: number }
+  readonly publisher: {
+    readonly publishedCount: number
+    published(): Iterable<readonly [exchange: string, count: number]>
+  }
   readonly confirms: { readonly unconfirmedCount: number } | undefined
   readonly transaction: { readonly publishCount: number; readonly pendingCount: number } | undefined
   readonly unacked: { readonly count: number; readonly newest: number }
@@ -20,10 +23,11 @@ interface KnownChannel {
 }
 
 export function channelState(channel: KnownChannel): ChannelState {
-  const { id, confirms, transaction, consumers, unacked } = channel
+  const { id, confirms, transaction, consumers, unacked, publisher } = channel
   const publishes = transaction?.publishCount ?? 0
   return {
     number: id,
+    publishedTo: () => publisher.published(),
     isConfirming: confirms !== undefined,
     isTransactional: transaction !== undefined,
     consumers: consumers.count,

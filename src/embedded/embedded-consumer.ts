@@ -49,6 +49,7 @@ export class EmbeddedConsumer implements DeliverySink {
   }
 
   deliver(consumer: Consumer, segment: Segment, index: number, redelivered: boolean): void {
+    consumer.deliveredCount++
     const { queue } = consumer
     const deliveryTag = this.#deliveries.add(queue, segment, index, consumer)
     this.#waiting.push(readMessage(segment, index, { queue: queue.name, deliveryTag, redelivered }))

@@ -11,6 +11,7 @@ import type { Clock } from '../lib/clock.ts'
 import { type DelayFigures, EventLoopDelay } from '../lib/event-loop-delay.ts'
 import type { Histogram } from '../lib/histogram.ts'
 import { Pacer } from '../lib/pacer.ts'
+import { EmbeddedFlows } from './embedded-flows.ts'
 import { COUNTERS, type SampledKind } from './statistics/counters.ts'
 import { channelKey, connectionKey, Sampler } from './statistics/sampler.ts'
 import type { Sample, Series } from './statistics/series.ts'
@@ -70,6 +71,8 @@ export interface StatisticsContext {
  */
 export class EmbeddedStatistics {
   readonly #core: Broker
+  /** How much goes from where to where. */
+  readonly flows: EmbeddedFlows
   readonly #sampler: Sampler
   readonly #store: StoreFigures | undefined
   readonly #eventLoop = new EventLoopDelay()
@@ -79,6 +82,7 @@ export class EmbeddedStatistics {
     this.#core = core
     this.#store = store
     this.#sampler = new Sampler(core, clock, onDefect)
+    this.flows = new EmbeddedFlows(core, (kind, subject) => counters(kind, this.#sampler.of(subject)))
   }
 
   /** Samples are taken from now on. */

@@ -120,6 +120,8 @@ export interface QueueCounts {
 }
 
 export interface ConsumerInfo {
+  /** Messages that were delivered to it. */
+  readonly messagesDelivered: number
   readonly tag: string
   readonly queue: string
   readonly noAck: boolean
@@ -267,6 +269,7 @@ export function consumerInfo(consumer: Consumer): ConsumerInfo {
   const { sink } = consumer
   const inProcess = sink instanceof EmbeddedConsumer
   return {
+    messagesDelivered: consumer.deliveredCount,
     tag: consumer.tag,
     queue: consumer.queue.name,
     noAck: inProcess ? sink.isAutoSettled : consumer.isNoAck,

@@ -5,6 +5,7 @@ import { openVhosts } from './access.ts'
 import { notFound } from './api-error.ts'
 import { BODY_BYTES_MAX, type BodyReader, parseObject } from './body.ts'
 import type { JsonObject } from './json.ts'
+import type { ListTurns } from './lists/list-turns.ts'
 import type { ApiUser, ManagedServer } from './managed-server.ts'
 
 export interface CallParts {
@@ -18,6 +19,7 @@ export interface CallParts {
   readonly headers: Headers
   readonly stream: ReadableStream<Uint8Array> | null
   readonly bodies: BodyReader
+  readonly listTurns: ListTurns
   /** Undefined for credentials that let no user in. */
   logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined>
 }
@@ -59,6 +61,10 @@ export class Call {
   /** Undefined for credentials that let no user in. */
   async logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined> {
     return await this.#parts.logIn(credentials)
+  }
+
+  get listTurns(): ListTurns {
+    return this.#parts.listTurns
   }
 
   flag(name: string): boolean {

@@ -36,6 +36,8 @@ const IDLE_TIMEOUT_MS = 60_000
 /** A client that takes nothing of an answer for so long is cut off. */
 const SEND_TIMEOUT_MS = 30_000
 const HEADER_BYTES_MAX = 16 * 1024
+/** A client that sends more requests than this before it has an answer is cut off. */
+const PIPELINED_MAX = 128
 
 export class HttpListener {
   readonly protocol: HttpProtocol
@@ -47,10 +49,21 @@ export class HttpListener {
     this.protocol = protocol
     this.#encryption = encryption
     let loaded: Promise<Answer> | undefined
+    const pipelines = new WeakMap<Socket, Pipeline>()
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       response.on('error', () => {}) // the client has gone
+      const { socket } = request
+      const pipeline = pipelines.get(socket) ?? new Pipeline()
+      pipelines.set(socket, pipeline)
+      const turn = pipeline.turn(response)
+      if (turn === undefined) {
+        socket.destroy()
+        return
+      }
       loaded ??= loadAnswer(load)
-      loaded.then((listener) => listener(request, response)).catch(onFailure)
+      Promise.all([loaded, turn])
+        .then(([listener]) => listener(request, response))
+        .catch(onFailure)
     }
     const settings = {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -101,6 +114,26 @@ export class HttpListener {
     for (const socket of this.#sockets) socket.destroy()
     this.#encryption?.close()
     await closed
+  }
+}
+
+/** Requests of one connection that have no answer yet. They are carried out one after the other: answers leave in this order anyway. */
+class Pipeline {
+  #count = 0
+  #last: Promise<void> = Promise.resolve()
+
+  /** Resolves when the answers before this one are sent; undefined when the client has sent too many requests by now. */
+  turn(response: ServerResponse): Promise<void> | undefined {
+    if (this.#count >= PIPELINED_MAX) return undefined
+    this.#count++
+    const before = this.#last
+    this.#last = new Promise((resolve) => {
+      response.once('close', () => {
+        this.#count--
+        resolve()
+      })
+    })
+    return before
   }
 }
 

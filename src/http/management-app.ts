@@ -11,6 +11,7 @@ import { asApiError, badRequest } from './api-error.ts'
 import { BodyReader } from './body.ts'
 import { Call } from './call.ts'
 import { credentialsIn } from './credentials.ts'
+import { ListTurns } from './lists/list-turns.ts'
 import type { ApiUser, ManagedServer } from './managed-server.ts'
 import type { Endpoint, Method, Route } from './route.ts'
 import { ROUTES } from './routes/all-routes.ts'
@@ -42,6 +43,7 @@ const SECURITY_HEADERS = {
 export class ManagementApp {
   readonly #options: AppOptions
   readonly #bodies = new BodyReader()
+  readonly #listTurns = new ListTurns()
   readonly #hono: Hono<{ Bindings: HttpBindings }>
 
   constructor(options: AppOptions) {
@@ -104,6 +106,7 @@ export class ManagementApp {
       headers: raw.headers,
       stream: raw.body,
       bodies: this.#bodies,
+      listTurns: this.#listTurns,
       logIn,
     })
     return await this.#handle(endpoint, call)

@@ -354,7 +354,7 @@ describe('connections, channels and consumers', () => {
     expect(single.body).toMatchObject({
       name: open.name,
       publishes: [],
-      deliveries: [],
+      deliveries: [{ queue: { name: 'seen', vhost: '/' }, stats: { deliver: 1 } }],
       consumer_details: [{ consumer_tag: consumerTag }],
     })
     expect((await api.get('/channels/none')).status).toBe(404)

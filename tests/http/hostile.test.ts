@@ -75,6 +75,101 @@ describe('the management API', () => {
     socket.destroy()
   })
 
+  test('cuts off a client that sends very many requests before it has read an answer', async () => {
+    const socket = await open()
+    socket.on('error', () => {})
+    socket.write(`GET /api/queues HTTP/1.1\r\nhost: x\r\n${GUEST}\r\n`.repeat(5000))
+    socket.resume()
+    await new Promise((resolve) => socket.once('close', resolve))
+    await expectServing()
+  })
+
+  test('serves on through ten thousand requests at a time', async () => {
+    const sockets = await Promise.all(Array.from({ length: 100 }, open))
+    const paths = ['/api/queues?page=1', '/api/overview', '/api/nothing', '/api/connections', '/api/vhosts']
+    const statuses = new Map<string, number>()
+    const answered = sockets.map(async (socket) => {
+      const requests = Array.from(
+        { length: 100 },
+        (_, at) => `GET ${paths[at % paths.length]} HTTP/1.1\r\nhost: x\r\n${GUEST}\r\n`,
+      )
+      socket.write(requests.join(''))
+      let count = 0
+      // The head of an answer may be cut in two.
+      let rest = ''
+      await read(socket, (text) => {
+        count = text.match(/HTTP\/1\.1 \d+ /g)?.length ?? 0
+        rest = text
+        return count === 100
+      })
+      for (const [line] of rest.matchAll(/HTTP\/1\.1 \d+ /g)) statuses.set(line, (statuses.get(line) ?? 0) + 1)
+    })
+    const served = expectServing()
+    await Promise.all([...answered, served])
+    expect([...statuses.entries()].sort()).toEqual([
+      ['HTTP/1.1 200 ', 8000],
+      ['HTTP/1.1 404 ', 2000],
+    ])
+    for (const socket of sockets) socket.destroy()
+    await expectServing()
+  })
+
+  test('serves on when ten thousand clients connect and send nothing, or half a request', async () => {
+    const { hostname, port } = new URL(api.url)
+    const sockets: Socket[] = []
+    for (let i = 0; i < 10_000; i++) {
+      const socket = connectSocket(Number(port), hostname)
+      socket.on('error', () => {})
+      socket.resume()
+      if (i % 2 === 0) socket.write('GET /api/overview HTTP/1.1\r\nhost: ')
+      sockets.push(socket)
+      if (i % 200 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    // The broker's own clients go on; further clients of the API are refused until there is room again.
+    const connection = await connect(api.started.url)
+    await connection.close()
+    for (const socket of sockets) socket.destroy()
+    await expect
+      .poll(() =>
+        api.get('/overview').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      )
+      .toBe(200)
+  })
+
+  test('takes what is in the form and in the head of a request for text', async () => {
+    for (const path of [
+      '/queues?name=%00',
+      '/queues?page=1&name=(',
+      '/queues?page=1&use_regex=true&name=(',
+      '/queues?sort=__proto__.x&page=1',
+      '/queues?columns=constructor,__proto__',
+      '/queues/%2F/%ff',
+      '/queues/..%2f..%2fetc',
+      '/vhosts/%00',
+      '/users/%E2%80%AE',
+      '/parameters/__proto__/%2F/constructor',
+      '/topic-permissions/%2F/guest/__proto__',
+      '/events?limit=1e3',
+      '/auth/attempts/__proto__',
+      '/definitions?download=%0d%0aset-cookie:x',
+    ]) {
+      const reply = await api.get(path)
+      expect([path, [200, 400, 404].includes(reply.status), reply.headers.get('set-cookie')]).toEqual([
+        path,
+        true,
+        null,
+      ])
+    }
+    const odd = '{"__proto__": {"durable": false}, "constructor": 1, "arguments": {"__proto__": {"x": 1}}}'
+    expect((await api.put('/queues/%2F/proto', undefined, { raw: odd })).status).toBe(201)
+    expect(({} as Record<string, unknown>).durable).toBeUndefined()
+    expect((await api.get('/queues/%2F/proto')).body.durable).toBe(true)
+    await api.delete('/queues/%2F/proto')
+  })
+
   test('survives requests that are none', async () => {
     for (const text of [
       '\0\0\0\0',

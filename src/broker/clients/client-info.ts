@@ -27,6 +27,8 @@ export interface ConnectionState extends ConnectionDetails {
 
 export interface ChannelState extends ChannelCounts {
   readonly number: number
+  /** How many messages it has published to each exchange, of those that it has published to last. */
+  readonly publishedTo: () => Iterable<readonly [exchange: string, count: number]>
   readonly isConfirming: boolean
   readonly isTransactional: boolean
   readonly consumers: number

@@ -1,8 +1,12 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import { textValue } from '../fields.ts'
+import { NameCounts } from '../statistics/name-counts.ts'
 import type { Binding, Destination } from './binding.ts'
 import { type ExchangeTypeName, exchangeType } from './types/exchange-types.ts'
 import type { RoutingTable } from './types/routing-table.ts'
+
+/** What went to further queues is not known. */
+const QUEUES_MAX = 1000
 
 export interface ExchangeSpec {
   readonly name: string
@@ -28,6 +32,8 @@ export class Exchange {
   publishedInCount = 0
   /** How many queues they went to, in all. */
   publishedOutCount = 0
+  /** How many messages went to each queue, as far as publishers have told. */
+  readonly sent = new NameCounts(QUEUES_MAX)
   /** The bindings that start here, by id. */
   readonly outgoing = new Map<string, Binding>()
   readonly routingTable: RoutingTable<Destination>

@@ -20,6 +20,7 @@ import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
 import type { Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
+import { NameCounts } from '../statistics/name-counts.ts'
 import type { TrafficFigures } from '../statistics/traffic-figures.ts'
 import { FanOut, ONE_TURN_QUEUES_MAX } from './fan-out.ts'
 import { INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
@@ -31,6 +32,10 @@ const NO_PROPERTIES: Properties = {}
 
 /** The last route is remembered when it leads to no more queues than this. */
 const LAST_QUEUES_MAX = 1024
+
+/** A channel counts for so many exchanges what it has published to them. */
+const EXCHANGES_MAX = 64
+const NO_QUEUES: readonly Queue[] = []
 
 /** A message that passed all checks, and where it goes. */
 export interface Publication {
@@ -66,11 +71,13 @@ export class Publisher {
   #lastRoute: Route | undefined
   /** Its counts are behind by the messages since `#toldCount`, which went to so many queues each, see `tellCounts`. */
   #exchange: Exchange | undefined
-  #copiesEach = 0
+  #queuesEach: readonly Queue[] = NO_QUEUES
   #toldCount = 0
   /** The messages since `#sizedCount` have bodies of so many bytes: their sizes are counted when another one comes. */
   #sizeBytes = 0
   #sizedCount = 0
+  /** What was published to each exchange, as far as that was told. */
+  readonly #published = new NameCounts(EXCHANGES_MAX)
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
 
@@ -101,8 +108,20 @@ export class Publisher {
   #tellExchange(): void {
     const count = this.publishedCount - this.#toldCount
     if (count === 0) return
-    this.#exchange?.countPublished(count, count * this.#copiesEach)
     this.#toldCount = this.publishedCount
+    if (this.#exchange !== undefined) this.#countAt(this.#exchange, count, this.#queuesEach)
+  }
+
+  #countAt(exchange: Exchange, count: number, queues: readonly Queue[]): void {
+    exchange.countPublished(count, count * queues.length)
+    this.#published.add(exchange.name, count)
+    for (let i = 0; i < queues.length; i++) exchange.sent.add((queues[i] as Queue).name, count)
+  }
+
+  /** How many messages were published to each exchange, of those that were published to last. */
+  published(): Iterable<readonly [exchange: string, count: number]> {
+    this.tellCounts()
+    return this.#published.entries()
   }
 
   /** Counts the sizes of those that were published, before one with so many bytes. */
@@ -134,7 +153,7 @@ export class Publisher {
     const route = this.#route(message)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
-      route.exchange.countPublished(1, publication.queues.length)
+      this.#countAt(route.exchange, 1, publication.queues)
       this.publishedCount++
       this.#toldCount++
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
@@ -162,7 +181,7 @@ export class Publisher {
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
     this.#sizes.add(message.bodyBytes, 1)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
-    route.exchange.countPublished(1, publication.queues.length)
+    this.#countAt(route.exchange, 1, publication.queues)
     return { ...publication, message: publication.message.copy() }
   }
 
@@ -198,7 +217,7 @@ export class Publisher {
     }
     this.#tellExchange()
     this.#exchange = route.exchange
-    this.#copiesEach = route.queues.length
+    this.#queuesEach = route.queues
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes

@@ -47,6 +47,8 @@ export class Consumer {
   readonly prefetchCount: number
   readonly arguments: FieldTable
   isCancelled = false
+  /** Messages that were delivered to it. */
+  deliveredCount = 0
   /** Deliveries that the prefetch limit still allows: none while it is to make room for another consumer. */
   credit: number
   readonly #creditMax: number

@@ -36,6 +36,9 @@ export const COUNTERS = {
   exchange: ['publish_in', 'publish_out'],
   channel: [...OF_CHANNELS, ...OF_DELIVERIES, 'deliver_get'],
   connection: BYTES,
+  /** Of a channel to an exchange, or of an exchange to a queue. */
+  flow: ['publish'],
+  consumer: ['deliver'],
   vhost: [...OF_CHANNELS, ...OF_DELIVERIES, 'deliver_get', ...LENGTHS, ...BYTES],
   overview: [...OF_CHANNELS, ...OF_DELIVERIES, 'deliver_get', ...LENGTHS, ...BYTES, ...CHURN],
 } as const satisfies Record<string, readonly string[]>

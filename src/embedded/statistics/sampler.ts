@@ -32,12 +32,14 @@ const LENGTHS: Record<SampledKind, number> = {
   exchange: 13,
   channel: 13,
   connection: 13,
+  flow: 13,
+  consumer: 13,
 }
 /** Further objects have no rates. */
 const SERIES_MAX = 20_000
 
 /** An object of the model, or a key for what has none. */
-type Subject = object | string
+export type Subject = object | string
 
 export class Sampler {
   readonly times = new SampleTimes(INTERVAL_MS)
@@ -121,10 +123,19 @@ export class Sampler {
       sum.messagesUnacked += queue.unackedCount
       this.#ages.look(queue, nowMs)
       this.#push('queue', queue, known, next)
+      for (const consumer of queue.consumers.all()) {
+        this.#values[0] = consumer.deliveredCount
+        this.#push('consumer', consumer, known, next)
+      }
       if (pacer.isDue) await pacer.rest()
     }
     vhost.hearCounts()
     for (const exchange of vhost.exchanges()) {
+      for (const [queue, count] of exchange.sent.entries()) {
+        this.#values[0] = count
+        this.#push('flow', routeKey(vhost.name, exchange.name, queue), known, next)
+        if (pacer.isDue) await pacer.rest()
+      }
       readExchange(exchange, this.#values)
       this.#push('exchange', exchange, known, next)
       if (pacer.isDue) await pacer.rest()
@@ -141,6 +152,10 @@ export class Sampler {
         readChannel(channel, this.#values)
         sum.channels = sumOfChannels(sum.channels, channel)
         this.#push('channel', channelKey(details.id, channel.number), known, next)
+        for (const [exchange, count] of channel.publishedTo()) {
+          this.#values[0] = count
+          this.#push('flow', publishKey(details.id, channel.number, exchange), known, next)
+        }
       }
       if (pacer.isDue) await pacer.rest()
     }
@@ -169,6 +184,14 @@ type Known = Map<Subject, Series>
 
 export function connectionKey(id: number): string {
   return `connection ${id}`
+}
+
+export function publishKey(connection: number, number: number, exchange: string): string {
+  return `publish ${connection} ${number} ${exchange}`
+}
+
+export function routeKey(vhost: string, exchange: string, queue: string): string {
+  return `route ${JSON.stringify([vhost, exchange, queue])}`
 }
 
 export function channelKey(connection: number, number: number): string {

@@ -34,6 +34,10 @@ interface Keyed<Row> {
 const CHUNK_CHARACTERS = 32 * 1024
 
 export async function list<Row>(call: Call, source: ListSource<Row>): Promise<Response> {
+  return await call.listTurns.take(() => listInTurn(call, source))
+}
+
+async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Response> {
   const { query } = call
   const page = source.isWhole === true ? undefined : pageRequest(query)
   const pacer = new Pacer()
@@ -96,12 +100,14 @@ function written<Row>(
   call: Call,
   source: ListSource<Row>,
 ): Response {
+  const end = call.listTurns.sending(rows.length)
   const columns = columnsOf(call.query)
   const encoder = new TextEncoder()
   const pacer = new Pacer()
   let next = 0
   let isFirst = true
   const body = new ReadableStream<Uint8Array>({
+    cancel: end,
     async pull(controller) {
       let text = next === 0 ? head : ''
       while (next < rows.length && text.length < CHUNK_CHARACTERS) {
@@ -117,6 +123,7 @@ function written<Row>(
       }
       controller.enqueue(encoder.encode(`${text}${tail}`))
       controller.close()
+      end()
     },
   })
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }

@@ -113,6 +113,12 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     'avg_rate?': number,
   }),
   MessageStats: fields(OPTIONAL_COUNTERS),
+  Flow: fields({
+    'exchange?': fields({ name: text, vhost: text }),
+    'queue?': fields({ name: text, vhost: text }),
+    'channel_details?': table,
+    stats: ref('MessageStats'),
+  }),
   Overview: fields({
     ...each(['management_version', 'product_version', 'product_name', 'rabbitmq_version', 'leveret_version'], text),
     ...each(
@@ -164,11 +170,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     ...QUEUE_DEFINITION,
     ...QUEUE_STATS,
     consumer_details: listOf(ref('Consumer')),
-    deliveries: listOf(table),
-    incoming: listOf(table),
+    deliveries: listOf(ref('Flow')),
+    incoming: listOf(ref('Flow')),
   }),
   Exchange: fields(EXCHANGE),
-  ExchangeWithDetails: fields({ ...EXCHANGE, incoming: listOf(table), outgoing: listOf(table) }),
+  ExchangeWithDetails: fields({ ...EXCHANGE, incoming: listOf(ref('Flow')), outgoing: listOf(ref('Flow')) }),
   Binding: fields({
     ...each(['source', 'vhost', 'destination', 'routing_key', 'properties_key'], text),
     destination_type: oneOf('queue', 'exchange'),
@@ -200,8 +206,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   ChannelWithDetails: fields({
     ...CHANNEL,
     consumer_details: listOf(ref('Consumer')),
-    deliveries: listOf(table),
-    publishes: listOf(table),
+    deliveries: listOf(ref('Flow')),
+    publishes: listOf(ref('Flow')),
   }),
   Consumer: fields({
     consumer_tag: text,

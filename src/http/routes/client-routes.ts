@@ -1,7 +1,9 @@
 /** Connections, channels and consumers. */
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
+import type { ConsumerFlow } from '../../embedded/embedded-flows.ts'
 import type { ConsumerInfo } from '../../embedded/entities.ts'
+import { Pacer } from '../../lib/pacer.ts'
 import { isAdministrator, isMonitor } from '../access.ts'
 import { done, object } from '../answers.ts'
 import { notAuthorised, notFound } from '../api-error.ts'
@@ -9,6 +11,7 @@ import type { Call } from '../call.ts'
 import { compareTexts, list } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelName, channelShape, connectionShape, consumerShape } from '../shapes/client-shapes.ts'
+import { deliveryFlow, exchangeFlow } from '../shapes/flow-shapes.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 
 const NOT_YOURS = 'User not authorised to access object'
@@ -100,22 +103,41 @@ async function getChannel(call: Call): Promise<Response> {
     if (channelName(info) !== name) continue
     if (!isVisible(call, info.connection)) throw notAuthorised(NOT_YOURS)
     const counters = call.server.statistics.channel(info.connection.id, info.number)
+    const asked = sampleRequest(call.query)
+    const { vhost, id } = info.connection
+    const publishes = call.server.statistics.flows.fromChannel(id, info.number)
     const consumers = await channelConsumers(call, info)
-    const shape = channelShape(node, info, counters, sampleRequest(call.query))
-    return object(call, { ...shape, consumer_details: consumers, deliveries: [], publishes: [] })
+    return object(call, {
+      ...channelShape(node, info, counters, asked),
+      consumer_details: consumers.map(({ shape }) => shape),
+      deliveries: consumers.map(({ flow }) => deliveryFlow(vhost, flow, asked)),
+      publishes: publishes.map((flow) => exchangeFlow(vhost, flow, asked)),
+    })
   }
   throw notFound()
 }
 
-async function channelConsumers(call: Call, info: ChannelInfo): Promise<object[]> {
+interface ChannelConsumer {
+  readonly shape: object
+  readonly flow: ConsumerFlow
+}
+
+/** Looks at the queues of the virtual host: a channel does not know them. */
+async function channelConsumers(call: Call, info: ChannelInfo): Promise<ChannelConsumer[]> {
   const broker = call.server.virtualHosts.get(info.connection.vhost)
-  const found: object[] = []
+  const found: ChannelConsumer[] = []
   if (broker === undefined || info.consumers === 0) return found
   const { name: node, consumerTimeoutMs } = await call.server.node()
-  for (const consumer of broker.inventory.consumers()) {
-    const { origin } = consumer
-    if (origin?.connection !== info.connection.id || origin.channel !== info.number) continue
-    found.push(consumerShape(node, broker.name, consumer, info.connection, consumerTimeoutMs))
+  const pacer = new Pacer()
+  for (const { name, consumers } of broker.inventory.queueFigures()) {
+    if (pacer.isDue) await pacer.rest()
+    if (consumers === 0) continue
+    for (const flow of call.server.statistics.flows.toConsumers(broker.name, name)) {
+      const { origin } = flow.consumer
+      if (origin?.connection !== info.connection.id || origin.channel !== info.number) continue
+      const shape = consumerShape(node, broker.name, flow.consumer, info.connection, consumerTimeoutMs)
+      found.push({ shape, flow })
+    }
   }
   return found
 }
@@ -131,7 +153,7 @@ export async function consumersOf(call: Call, broker: EmbeddedBroker, queue: str
   )
 }
 
-function connectionsById(call: Call): Map<number, ConnectionInfo> {
+export function connectionsById(call: Call): Map<number, ConnectionInfo> {
   return new Map(Array.from(call.server.clients.connections(), (info) => [info.id, info]))
 }
 

@@ -10,10 +10,11 @@ import { flagIn, integerIn, objectIn, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
 import { compareTexts, type ListSource, list } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
+import { channelFlow, consumerFlow, exchangeFlow, queueFlow } from '../shapes/flow-shapes.ts'
 import { exclusiveTag, queueDefinition, queueShape, queueWithTotals } from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
-import { consumersOf } from './client-routes.ts'
+import { connectionsById, consumersOf } from './client-routes.ts'
 
 /** What lists of queues are sorted by most. */
 const QUEUE_COLUMNS: Readonly<Record<string, (queue: QueueFigures) => number>> = {
@@ -78,14 +79,18 @@ async function getQueue(call: Call): Promise<Response> {
   if (call.flag('disable_stats')) {
     return object(call, (call.flag('enable_queue_totals') ? queueWithTotals : queueDefinition)(place, info))
   }
-  const counters = call.server.statistics.queue(broker.name, info.name)
+  const { statistics } = call.server
+  const asked = sampleRequest(call.query)
+  const connections = connectionsById(call)
+  const incoming = await statistics.flows.toQueue(broker.name, info.name)
+  const deliveries = statistics.flows.toConsumers(broker.name, info.name)
   return object(call, {
-    ...queueShape(place, info, counters, sampleRequest(call.query)),
+    ...queueShape(place, info, statistics.queue(broker.name, info.name), asked),
     ...ownerOf(call, info),
     exclusive_consumer_tag: exclusiveTag(broker.consumers(info.name)),
     consumer_details: await consumersOf(call, broker, info.name),
-    deliveries: [],
-    incoming: [],
+    deliveries: deliveries.map((flow) => consumerFlow(place.node, flow, connections, asked)),
+    incoming: incoming.map((flow) => exchangeFlow(broker.name, flow, asked)),
   })
 }
 
@@ -173,14 +178,22 @@ async function listExchanges(call: Call): Promise<Response> {
   })
 }
 
-function getExchange(call: Call): Response {
+async function getExchange(call: Call): Promise<Response> {
   const broker = call.vhost()
   const info = broker.exchangeInfo(call.param('exchange'))
   if (info === undefined) throw notFound()
   if (call.flag('disable_stats')) return object(call, exchangeDefinition(broker.name, info))
   const counters = call.server.statistics.exchange(broker.name, info.name)
-  const shape = exchangeShape(broker.name, info, counters, sampleRequest(call.query))
-  return object(call, { ...shape, incoming: [], outgoing: [] })
+  const asked = sampleRequest(call.query)
+  const { name: node } = await call.server.node()
+  const { flows } = call.server.statistics
+  const connections = connectionsById(call)
+  const incoming = await flows.toExchange(broker.name, info.name)
+  return object(call, {
+    ...exchangeShape(broker.name, info, counters, asked),
+    incoming: incoming.map((flow) => channelFlow(node, flow, connections, asked)),
+    outgoing: flows.fromExchange(broker.name, info.name).map((flow) => queueFlow(broker.name, flow, asked)),
+  })
 }
 
 async function putExchange(call: Call): Promise<Response> {

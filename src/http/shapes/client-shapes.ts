@@ -3,6 +3,7 @@ import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-client
 import type { SampledCounter } from '../../embedded/embedded-statistics.ts'
 import type { ConsumerInfo } from '../../embedded/entities.ts'
 import { jsonTable } from '../json.ts'
+import { channelDetails } from './flow-shapes.ts'
 import { channelStats } from './message-stats.ts'
 import { NO_COLLECTOR } from './queue-shape.ts'
 import { type SampleRequest, withDetails } from './rates.ts'
@@ -108,15 +109,7 @@ export function consumerShape(
     active: info.activityStatus !== 'waiting',
     activity_status: info.activityStatus,
     arguments: jsonTable(info.arguments),
-    channel_details: {
-      connection_name: connection?.route ?? '',
-      name: connection === undefined ? '' : `${connection.route} (${number})`,
-      node,
-      number,
-      peer_host: connection?.peerAddress ?? '',
-      peer_port: connection?.peerPort ?? 0,
-      user: connection?.user.name ?? '',
-    },
+    channel_details: channelDetails(node, number, connection),
     consumer_tag: info.tag,
     consumer_timeout: info.timeoutMs ?? defaultTimeoutMs,
     exclusive: info.exclusive,

@@ -1,0 +1,42 @@
+/**
+ * How many lists are looked through at a time, and how many long ones are being sent: a list has a row for each of what may be very many
+ * objects, until its client has read it.
+ */
+import { ApiError } from '../api-error.ts'
+
+const AT_ONCE = 8
+const LONG_ROWS = 1000
+const LONG_AT_ONCE = 64
+
+export class ListTurns {
+  #underWay = 0
+  readonly #waiting: (() => void)[] = []
+  #longCount = 0
+
+  /** Does the work once fewer lists are looked through. */
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#underWay < AT_ONCE) this.#underWay++
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#underWay--
+      else next()
+    }
+  }
+
+  /** A list with so many rows is sent from now on; returns what is to be called at its end. Throws ApiError. */
+  sending(rows: number): () => void {
+    if (rows <= LONG_ROWS) return () => {}
+    if (this.#longCount >= LONG_AT_ONCE) {
+      throw new ApiError(503, 'service_unavailable', 'Too many long lists are being sent: ask for pages')
+    }
+    this.#longCount++
+    let isOver = false
+    return () => {
+      if (!isOver) this.#longCount--
+      isOver = true
+    }
+  }
+}
