@@ -353,7 +353,7 @@ describe('connections, channels and consumers', () => {
     const single = await api.get(`/channels/${encodeURIComponent(open.name)}`)
     expect(single.body).toMatchObject({
       name: open.name,
-      publishes: [],
+      publishes: [{ exchange: { name: '', vhost: '/' }, stats: { publish: 1 } }],
       deliveries: [{ queue: { name: 'seen', vhost: '/' }, stats: { deliver: 1 } }],
       consumer_details: [{ consumer_tag: consumerTag }],
     })

@@ -21,7 +21,7 @@ import {
   type TrafficSum,
 } from './counters.ts'
 import { MessageAges } from './message-ages.ts'
-import { SampleTimes, Series } from './series.ts'
+import { SampleTimes, Series, SeriesRoom } from './series.ts'
 
 const INTERVAL_MS = 5000
 /** Ten minutes of what there are few of, one minute of all others. */
@@ -48,6 +48,7 @@ export class Sampler {
   readonly #onDefect: (error: unknown) => void
   #series = new Map<Subject, Series>()
   readonly #ages = new MessageAges()
+  readonly #room = new SeriesRoom()
   readonly #values = new Float64Array(COUNTERS_MAX)
   #cancel: (() => void) | undefined
   #isStopped = false
@@ -167,13 +168,18 @@ export class Sampler {
     this.#push(kind, subject, known, next)
   }
 
+  #hasNews(width: number): boolean {
+    for (let at = 0; at < width; at++) if (this.#values[at] !== 0) return true
+    return false
+  }
+
   /** Adds the values at hand to the series of an object. One that has only zeros gets none. */
   #push(kind: SampledKind, subject: Subject, known: Known, next: Known): void {
     const width = COUNTERS[kind].length
     let series = known.get(subject)
     if (series === undefined) {
-      if (next.size >= SERIES_MAX || !this.#values.subarray(0, width).some((value) => value !== 0)) return
-      series = new Series(this.times, width, LENGTHS[kind])
+      if (next.size >= SERIES_MAX || !this.#hasNews(width)) return
+      series = new Series(this.times, width, LENGTHS[kind], this.#room)
     }
     series.push(this.#values)
     next.set(subject, series)

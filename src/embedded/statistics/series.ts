@@ -40,6 +40,20 @@ export class SampleTimes {
   }
 }
 
+/** Memory for the counters of many objects: one piece for each would be an allocation outside the heap each time. */
+export class SeriesRoom {
+  #left = new Float64Array(0)
+
+  take(values: number): Float64Array {
+    if (this.#left.length < values) this.#left = new Float64Array(Math.max(values, PIECE_VALUES))
+    const taken = this.#left.subarray(0, values)
+    this.#left = this.#left.subarray(values)
+    return taken
+  }
+}
+
+const PIECE_VALUES = 16_384
+
 export class Series {
   readonly #times: SampleTimes
   readonly #width: number
@@ -48,11 +62,11 @@ export class Series {
   readonly #firstTick: number
   #lastTick: number
 
-  constructor(times: SampleTimes, width: number, length: number) {
+  constructor(times: SampleTimes, width: number, length: number, room = new SeriesRoom()) {
     this.#times = times
     this.#width = width
     this.#length = length
-    this.#values = new Float64Array(width * length)
+    this.#values = room.take(width * length)
     this.#firstTick = times.last
     this.#lastTick = times.last - 1
   }
