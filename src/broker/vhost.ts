@@ -182,6 +182,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     for (const publisher of this.publishers) publisher.tellCounts()
   }
 
+  /** The same with what went from exchanges to each queue. */
+  hearWhatWasSent(): void {
+    this.hearCounts()
+    this.routes.tellCounts()
+  }
+
   queues(): Iterable<Queue> {
     return this.#queues.values()
   }

@@ -49,7 +49,7 @@ export class EmbeddedFlows {
   /** From an exchange to the queues that there are. */
   fromExchange(vhostName: string, name: string): QueueFlow[] {
     const vhost = this.#core.vhost(vhostName)
-    vhost?.hearCounts()
+    vhost?.hearWhatWasSent()
     const sent = [...(vhost?.exchange(name)?.sent.entries() ?? [])]
     return sent
       .filter(([queue]) => vhost?.queue(queue) !== undefined)
@@ -59,7 +59,7 @@ export class EmbeddedFlows {
   /** From exchanges to a queue. Looks at all exchanges. */
   async toQueue(vhostName: string, queue: string): Promise<ExchangeFlow[]> {
     const vhost = this.#core.vhost(vhostName)
-    vhost?.hearCounts()
+    vhost?.hearWhatWasSent()
     const found: ExchangeFlow[] = []
     const pacer = new Pacer()
     for (const exchange of vhost?.exchanges() ?? []) {

@@ -17,7 +17,7 @@ import { parseExpiration } from '../queues/expiry.ts'
 import { NOTHING_BESIDE } from '../queues/message-ttl.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
-import type { Route } from '../routing/route.ts'
+import { countSent, type Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
 import { NameCounts } from '../statistics/name-counts.ts'
@@ -35,7 +35,8 @@ const LAST_QUEUES_MAX = 1024
 
 /** A channel counts for so many exchanges what it has published to them. */
 const EXCHANGES_MAX = 64
-const NO_QUEUES: readonly Queue[] = []
+/** Of a message that goes to more queues than this by its properties, the exchange does not count where it went. */
+const COUNTED_QUEUES_MAX = 64
 
 /** A message that passed all checks, and where it goes. */
 export interface Publication {
@@ -71,12 +72,15 @@ export class Publisher {
   #lastRoute: Route | undefined
   /** Its counts are behind by the messages since `#toldCount`, which went to so many queues each, see `tellCounts`. */
   #exchange: Exchange | undefined
-  #queuesEach: readonly Queue[] = NO_QUEUES
+  #copiesEach = 0
+  /** Their route, unless it leads to very many queues. */
+  #toldRoute: Route | undefined
   #toldCount = 0
   /** The messages since `#sizedCount` have bodies of so many bytes: their sizes are counted when another one comes. */
   #sizeBytes = 0
   #sizedCount = 0
-  /** What was published to each exchange, as far as that was told. */
+  /** What was published to `#exchange` since it became that, as far as that was told, and to those before it. */
+  #exchangeCount = 0
   readonly #published = new NameCounts(EXCHANGES_MAX)
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
@@ -109,19 +113,35 @@ export class Publisher {
     const count = this.publishedCount - this.#toldCount
     if (count === 0) return
     this.#toldCount = this.publishedCount
-    if (this.#exchange !== undefined) this.#countAt(this.#exchange, count, this.#queuesEach)
+    this.#exchange?.countPublished(count, count * this.#copiesEach)
+    this.#exchangeCount += count
+    const route = this.#toldRoute
+    if (route === undefined) return
+    // One that is old may be forgotten already.
+    if (route.version === this.#routes.version) route.publishedCount += count
+    else countSent(route, count)
   }
 
-  #countAt(exchange: Exchange, count: number, queues: readonly Queue[]): void {
-    exchange.countPublished(count, count * queues.length)
-    this.#published.add(exchange.name, count)
-    for (let i = 0; i < queues.length; i++) exchange.sent.add((queues[i] as Queue).name, count)
+  /** Counts one message whose queues were found by more than its route. */
+  #countOne(route: Route, queues: readonly Queue[]): void {
+    const { exchange } = route
+    exchange.countPublished(1, queues.length)
+    this.#exchangeCount++
+    if (queues === route.queues) route.publishedCount++
+    else if (queues.length <= COUNTED_QUEUES_MAX) for (const { name } of queues) exchange.sent.add(name, 1)
   }
 
   /** How many messages were published to each exchange, of those that were published to last. */
   published(): Iterable<readonly [exchange: string, count: number]> {
     this.tellCounts()
+    this.#tellPublished()
     return this.#published.entries()
+  }
+
+  #tellPublished(): void {
+    if (this.#exchange !== undefined && this.#exchangeCount > 0)
+      this.#published.add(this.#exchange.name, this.#exchangeCount)
+    this.#exchangeCount = 0
   }
 
   /** Counts the sizes of those that were published, before one with so many bytes. */
@@ -153,7 +173,7 @@ export class Publisher {
     const route = this.#route(message)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
-      this.#countAt(route.exchange, 1, publication.queues)
+      this.#countOne(route, publication.queues)
       this.publishedCount++
       this.#toldCount++
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
@@ -181,7 +201,7 @@ export class Publisher {
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
     this.#sizes.add(message.bodyBytes, 1)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
-    this.#countAt(route.exchange, 1, publication.queues)
+    this.#countOne(route, publication.queues)
     return { ...publication, message: publication.message.copy() }
   }
 
@@ -207,6 +227,7 @@ export class Publisher {
   }
 
   #newRoute(message: Message): Route {
+    this.#tellExchange()
     const { head, keyStart } = message
     const keyBytes = message.keyEnd - keyStart
     const route = this.#routes.route(message, this.#session)
@@ -215,14 +236,17 @@ export class Publisher {
       this.#requireKey(route, message)
       route.allowedTo = grant
     }
-    this.#tellExchange()
-    this.#exchange = route.exchange
-    this.#queuesEach = route.queues
+    if (route.exchange !== this.#exchange) {
+      this.#tellPublished()
+      this.#exchange = route.exchange
+    }
+    this.#copiesEach = route.queues.length
+    this.#toldRoute = route.queues.length <= LAST_QUEUES_MAX ? route : undefined
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
     // A long list of queues would outlive the cache that it came from, in every channel another one.
-    this.#lastRoute = route.queues.length <= LAST_QUEUES_MAX ? route : undefined
+    this.#lastRoute = this.#toldRoute
     return route
   }
 

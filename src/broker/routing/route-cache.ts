@@ -28,9 +28,11 @@ export class RouteCache {
   #keyBytes = 0
   #queueCount = 0
   readonly #seed: number
+  readonly #forgotten: (route: Route) => void
 
-  /** The seed of its hashes: a random one when not given. */
-  constructor(seed = randomInt(2 ** 32)) {
+  /** `forgotten` is told of each route that goes. The seed of its hashes is a random one when not given. */
+  constructor(forgotten: (route: Route) => void = () => {}, seed: number = randomInt(2 ** 32)) {
+    this.#forgotten = forgotten
     this.#seed = seed
   }
 
@@ -46,6 +48,7 @@ export class RouteCache {
     const queueCount = route.queues.length
     if (known !== undefined && this.#queueCount - known.route.queues.length + queueCount <= QUEUES_MAX) {
       this.#queueCount += queueCount - known.route.queues.length
+      this.#forgotten(known.route)
       known.route = route
       return
     }
@@ -60,6 +63,10 @@ export class RouteCache {
     this.#keyBytes += length
     this.#queueCount += queueCount
     this.#count++
+  }
+
+  each(visit: (route: Route) => void): void {
+    for (const entry of this.#slots) if (entry !== undefined) visit(entry.route)
   }
 
   #hasRoom(keyBytes: number, queueCount: number): boolean {
@@ -80,6 +87,7 @@ export class RouteCache {
   }
 
   #reset(): void {
+    this.each(this.#forgotten)
     this.#slots = new Array<Entry | undefined>(SLOTS).fill(undefined)
     this.#count = this.#keyBytes = this.#queueCount = 0
     this.#keys = allocateBlock(4096)

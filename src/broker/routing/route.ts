@@ -13,6 +13,13 @@ export interface Route {
   readonly replyConsumer: ReplyConsumer | undefined
   /** The properties that have a say in where a message goes. When there are any, its queues must be found anew. */
   readonly needs: PropertySet
+  /** Messages that went this way and were not told to the exchange yet, see `Routes.tellCounts`. */
+  publishedCount: number
   /** Whoever has this grant may publish this way, see `SessionAccess`. */
   allowedTo: object | undefined
+}
+
+/** The exchange counts that so many messages went this way. */
+export function countSent({ exchange, queues }: Route, messages: number): void {
+  for (let i = 0; i < queues.length; i++) exchange.sent.add((queues[i] as Queue).name, messages)
 }

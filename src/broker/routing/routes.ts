@@ -11,7 +11,7 @@ import { NO_NEEDS } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { Session } from '../session.ts'
 import { isReplyAddress, type ReplyConsumers } from './reply-to.ts'
-import type { Route } from './route.ts'
+import { countSent, type Route } from './route.ts'
 import { RouteCache } from './route-cache.ts'
 import { Routing, type Topology } from './router.ts'
 
@@ -23,7 +23,7 @@ export class Routes {
   readonly #topology: Topology
   readonly #replyConsumers: ReplyConsumers
   readonly #turn: Turn
-  readonly #remembered = new RouteCache()
+  readonly #remembered = new RouteCache(tellCount)
   /** The route of every message to an exchange, where the routing key makes no difference. */
   readonly #shared = new WeakMap<Exchange, Route>()
 
@@ -66,6 +66,11 @@ export class Routes {
     return route
   }
 
+  /** Tells exchanges what went along their routes: before that is read. */
+  tellCounts(): void {
+    this.#remembered.each(tellCount)
+  }
+
   /** The queues that any of these routing keys lead a message with these properties to. */
   queuesFor(exchange: Exchange, routingKeys: readonly string[], properties: Properties): readonly Queue[] {
     return [...this.#follow(exchange, routingKeys, properties).queues]
@@ -83,14 +88,22 @@ export class Routes {
     if (exchange.name === '' && isReplyAddress(routingKey)) {
       const replyConsumer = this.#replyConsumers.at(routingKey)
       if (replyConsumer !== undefined) {
-        return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS, allowedTo: undefined }
+        return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS, publishedCount: 0, allowedTo: undefined }
       }
     }
     const shared = this.#shared.get(exchange)
     if (shared?.version === version) return shared
     const { needs, queues: found } = this.#follow(exchange, [routingKey], NO_PROPERTIES)
     const queues = needs === NO_NEEDS ? [...found] : []
-    const route: Route = { version, exchange, queues, replyConsumer: undefined, needs, allowedTo: undefined }
+    const route: Route = {
+      version,
+      exchange,
+      queues,
+      replyConsumer: undefined,
+      needs,
+      publishedCount: 0,
+      allowedTo: undefined,
+    }
     // Only the keys of a fanout that leads straight to queues make no difference.
     if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange))
       this.#shared.set(exchange, route)
@@ -103,6 +116,14 @@ export class Routes {
     this.#turn.spend(LONG_WORK)
     return routing
   }
+}
+
+/** Tells the exchange what went along a route: now and then, and when the route is forgotten. */
+function tellCount(route: Route): void {
+  const { publishedCount } = route
+  if (publishedCount === 0) return
+  route.publishedCount = 0
+  countSent(route, publishedCount)
 }
 
 function leadsToQueuesOnly(exchange: Exchange): boolean {

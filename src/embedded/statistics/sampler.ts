@@ -130,7 +130,7 @@ export class Sampler {
       }
       if (pacer.isDue) await pacer.rest()
     }
-    vhost.hearCounts()
+    vhost.hearWhatWasSent()
     for (const exchange of vhost.exchanges()) {
       for (const [queue, count] of exchange.sent.entries()) {
         this.#values[0] = count

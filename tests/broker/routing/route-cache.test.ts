@@ -110,7 +110,7 @@ describe('RouteCache', () => {
       const other = byHash.get(hash)
       byHash.set(hash, key)
       if (other === undefined || other.length !== key.length) continue
-      const pair = new Pair(new RouteCache(SEED))
+      const pair = new Pair(new RouteCache(() => {}, SEED))
       pair.set(other, route(1))
       expect(pair.get(key)).toBeUndefined()
       pair.set(key, route(2))
