@@ -88,7 +88,15 @@ export class Routes {
     if (exchange.name === '' && isReplyAddress(routingKey)) {
       const replyConsumer = this.#replyConsumers.at(routingKey)
       if (replyConsumer !== undefined) {
-        return { version, exchange, queues: [], replyConsumer, needs: NO_NEEDS, publishedCount: 0, allowedTo: undefined }
+        return {
+          version,
+          exchange,
+          queues: [],
+          replyConsumer,
+          needs: NO_NEEDS,
+          publishedCount: 0,
+          allowedTo: undefined,
+        }
       }
     }
     const shared = this.#shared.get(exchange)
