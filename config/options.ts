@@ -4,7 +4,7 @@ import { SHORTSTR_BYTES_MAX } from '../protocol/short-string.ts'
 import { MECHANISM_NAMES, type MechanismName } from '../src/lib/mechanism-names.ts'
 import { BACKEND_OPTIONS } from './backend-options.ts'
 import { HTTP_OPTIONS } from './http-options.ts'
-import { LISTENER_OPTIONS, TLS_OPTIONS } from './listener-options.ts'
+import { AUTOMATIC, LISTENER_OPTIONS, TLS_OPTIONS } from './listener-options.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
 import { countOption, numberOption, type Option, option, sizeOption } from './option-row.ts'
 import { boolean, byteSize, choice, choices, integer, memoryLimit, nameList, text } from './parsers.ts'
@@ -233,6 +233,12 @@ export const OPTIONS = {
     choice({ auto: 'auto', json: 'json', pretty: 'pretty', plaintext: 'pretty' }, 'one of auto, json, pretty'),
     'form of the log; auto is pretty on a terminal and json elsewhere',
     { group: 'Operation', fileKeys: ['log.console.formatter'] },
+  ),
+  ctlSocket: option<string>(
+    AUTOMATIC,
+    text(4096),
+    "Unix socket that 'leveret ctl' speaks to; automatic: ctl.sock in --data-dir, or a folder of the user with memory storage; none",
+    { group: 'Operation' },
   ),
   shutdownGraceSec: option(
     shutdownGraceMs.default / 1000,

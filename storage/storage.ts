@@ -83,6 +83,11 @@ export interface Storage {
   vhost(name: string): VhostStorage
   /** Called once before anything else. When it is open already, it refuses, and goes on as it was. */
   open(options?: OpenOptions): Promise<Recovery>
+  /**
+   * A copy of all that is safe now, as a tar archive, while the storage goes on. Rejects with Error when it cannot be made now; so
+   * does the iteration, when it cannot be completed. Left out by a storage that cannot be copied.
+   */
+  backup?(): Promise<AsyncIterable<Uint8Array>>
   /** Called once, when the broker uses it no more. What is staged is committed first. */
   close(): Promise<void>
   /**

@@ -1,13 +1,17 @@
 import { resolve } from 'node:path'
+import type { Logger as PinoLogger } from 'pino'
 import type { Config } from '../../config/options.ts'
 import type { Durability } from '../../storage/level/log/durability.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Logger } from '../lib/logger.ts'
+import type { ListenAddress } from '../listeners/listen-options.ts'
 import { ServerBuilder } from '../server/server-builder.ts'
+import { applyChanges } from './apply-changes.ts'
 import { collectLessOften } from './collector.ts'
 import type { DefinitionFiles } from './definition-files.ts'
 import { ExitCode } from './exit-code.ts'
 import { openHttpDoors } from './http-doors.ts'
+import { openControl } from './open-control.ts'
 import { withListeners } from './listeners.ts'
 import type { ServedServer } from './serve.ts'
 import { serverConfig } from './server-config.ts'
@@ -17,7 +21,7 @@ const RESIDENT_SHARE = 0.3
 const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
 
 /** The server that the options describe, not listening yet. */
-export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
+export async function createServer(config: Config, memoryBytes: number, logger: PinoLogger): Promise<ServedServer> {
   const definitions = await definitionsOf(config)
   const settings = { ...serverConfig(config, memoryBytes), makesDefaultUser: definitions?.haveUsers !== true }
   const { memoryLimitBytes = memoryBytes } = settings
@@ -31,7 +35,8 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
     loadDefinitions: async () => await definitions?.importInto(server, logger),
     listen: () => server.listen(),
     openHttpDoors: () => openHttpDoors(server.http, config, logger),
-    reloadTls: () => server.reloadTls(),
+    openControl: (process) => openControl(server.http, config, portOf(server.addresses), process, logger),
+    reload: (next, changed) => applyChanges(server, logger, next, changed),
     shutdown: (options) => server.shutdown(options),
   }
 }
@@ -41,6 +46,11 @@ async function definitionsOf({ loadDefinitions }: Config): Promise<DefinitionFil
   if (loadDefinitions === undefined) return undefined
   const { DefinitionFiles } = await import('./definition-files.ts')
   return new DefinitionFiles(loadDefinitions)
+}
+
+/** What tells this broker from others on the machine. */
+function portOf(addresses: readonly ListenAddress[]): number | string {
+  return addresses.find(({ path }) => path === undefined)?.port ?? `pid-${process.pid}`
 }
 
 /** Loaded only when it is used: a broker in memory needs no native code. */

@@ -1,21 +1,25 @@
 import type { Config, OptionName } from '../../config/options.ts'
+import type { Resolution } from '../../config/resolve.ts'
 import { processMemoryBytes } from '../lib/process-memory.ts'
 import { RareLines } from '../lib/rare-lines.ts'
 import type { ListenAddress } from '../listeners/listen-options.ts'
+import type { ControlledProcess } from '../http/control-routes.ts'
 import { DefinitionsError } from './definitions-error.ts'
 import { ExitCode } from './exit-code.ts'
 import { listenFailure } from './listen-failure.ts'
 import type { LogOutput } from './log-output.ts'
+import { LogTail } from './log-tail.ts'
 import { createLogger } from './logging.ts'
 import { readConfig } from './read-config.ts'
+import { Reload } from './reload.ts'
 import { isScarcity } from './scarcity.ts'
+import { shownOptions } from './shown-options.ts'
 import { logListening, logRecovery, logStart } from './start-log.ts'
+import { type StopRequest, stopRequest, withinTime } from './stop-request.ts'
 import { storeFailure } from './store-failure.ts'
 
 /** The server gives up on its clients after the grace period; this much later the process gives up on the server. */
 const OVERTIME_MS = 2000
-/** Ctrl-C below `npm start` arrives twice, from the terminal and from npm: that is one wish. */
-const SAME_SIGNAL_MS = 500
 
 /** What `serve` needs of a server. */
 export interface ServedServer {
@@ -26,8 +30,10 @@ export interface ServedServer {
   listen(): Promise<readonly ListenAddress[]>
   /** The management API and the metrics. */
   openHttpDoors(): Promise<void>
-  /** Says in the log what came of it. */
-  reloadTls(): void
+  /** For `leveret ctl`. */
+  openControl(process: ControlledProcess): Promise<void>
+  /** Takes over what can change while it runs, reads the TLS files again, and returns which of the changed options it has taken. */
+  reload(config: Config, changed: readonly OptionName[]): readonly OptionName[]
   shutdown(options: { readonly graceMs: number }): Promise<void>
 }
 
@@ -55,25 +61,25 @@ export async function serve(flags: ReadonlyMap<OptionName, string>, context: Ser
     for (const text of [...resolution.warnings, ...resolution.errors]) context.printError(`leveret: ${text}`)
     return ExitCode.usage
   }
-  const output = await context.openOutput()
+  const output = new LogTail(await context.openOutput())
   try {
-    return await run(resolution.config, resolution.warnings, output, context)
+    return await run(flags, resolution, output, context)
   } finally {
     await output.flush()
   }
 }
 
 async function run(
-  config: Config,
-  warnings: readonly string[],
-  output: LogOutput,
+  flags: ReadonlyMap<OptionName, string>,
+  { config, warnings }: Resolution & { readonly isValid: true },
+  output: LogTail,
   context: ServeContext,
 ): Promise<number> {
   const logger = createLogger(config, output)
   const memoryBytes = processMemoryBytes()
   logStart(logger, config, memoryBytes)
   for (const warning of warnings) logger.warn({}, warning)
-  const stop = stopRequest(context, (signal) => {
+  const stop = stopRequest(context.signals, (signal) => {
     logger.warn({ signal }, 'forced to stop at once')
     output.flushSync()
     context.forceExit(ExitCode.failure)
@@ -95,28 +101,20 @@ async function run(
       logger.error({ err: error }, 'the broker cannot be made')
       throw error
     })
-    const failure = typeof server === 'string' ? server : await start(server, config, logger)
-    if (failure !== undefined || typeof server === 'string') {
-      // Who looks at a terminal sees both.
-      if (!output.isTerminal) logger.error({}, failure ?? '')
-      context.printError(`leveret: ${failure}`)
-      return ExitCode.failure
-    }
-    const reload = (): void => server.reloadTls()
-    context.signals.on('SIGHUP', reload)
+    if (typeof server === 'string') return notStarted(server, output, logger, context)
+    const reload = new Reload({
+      config,
+      read: () => readConfig(flags, context.environment),
+      logger,
+      apply: (next, changed) => server.reload(next, changed),
+    })
+    const failure = await start(server, controlled(reload, stop, output), config, logger)
+    if (failure !== undefined) return notStarted(failure, output, logger, context)
+    const onHangup = (): void => void reload.run()
+    context.signals.on('SIGHUP', onHangup)
     const signal = await stop.requested
-    context.signals.off('SIGHUP', reload)
-    logger.info({ signal, graceSec: config.shutdownGraceSec }, 'stopping: clients are told to close')
-    const isInTime = await withinTime(
-      server.shutdown({ graceMs: config.shutdownGraceSec * 1000 }),
-      config.shutdownGraceSec * 1000 + OVERTIME_MS,
-    )
-    if (!isInTime) {
-      logger.error({}, 'the broker did not stop in time')
-      return ExitCode.failure
-    }
-    logger.info({}, 'stopped')
-    return ExitCode.done
+    context.signals.off('SIGHUP', onHangup)
+    return await shutDown(server, reload.config.shutdownGraceSec, signal, logger)
   } finally {
     stop.ignore()
     context.signals.off('uncaughtException', onDefect)
@@ -124,9 +122,49 @@ async function run(
   }
 }
 
+function notStarted(
+  failure: string,
+  output: LogTail,
+  logger: ReturnType<typeof createLogger>,
+  context: ServeContext,
+): number {
+  // Who looks at a terminal sees both.
+  if (!output.isTerminal) logger.error({}, failure)
+  context.printError(`leveret: ${failure}`)
+  return ExitCode.failure
+}
+
+/** What `leveret ctl` may ask of the process. */
+function controlled(reload: Reload, stop: StopRequest, output: LogTail): ControlledProcess {
+  return {
+    options: () => shownOptions(reload.config),
+    reload: async () => reload.run(),
+    stop: () => stop.request('leveret ctl'),
+    recentLines: (count) => output.recent(count),
+    followLines: (onLine) => output.follow(onLine),
+  }
+}
+
+async function shutDown(
+  server: ServedServer,
+  graceSec: number,
+  signal: string,
+  logger: ReturnType<typeof createLogger>,
+): Promise<number> {
+  logger.info({ signal, graceSec }, 'stopping: clients are told to close')
+  const graceMs = graceSec * 1000
+  if (await withinTime(server.shutdown({ graceMs }), graceMs + OVERTIME_MS)) {
+    logger.info({}, 'stopped')
+    return ExitCode.done
+  }
+  logger.error({}, 'the broker did not stop in time')
+  return ExitCode.failure
+}
+
 /** Opens the store, then the listeners; why that cannot be, or undefined when it is done. */
 async function start(
   server: ServedServer,
+  process: ControlledProcess,
   config: Config,
   logger: ReturnType<typeof createLogger>,
 ): Promise<string | undefined> {
@@ -142,44 +180,11 @@ async function start(
     await server.loadDefinitions()
     const addresses = await server.listen()
     await server.openHttpDoors()
+    await server.openControl(process)
     logListening(logger, addresses)
     return undefined
   } catch (error) {
     await server.shutdown({ graceMs: 0 })
     return error instanceof DefinitionsError ? error.message : listenFailure(error)
-  }
-}
-
-/** Resolves with the first SIGTERM or SIGINT; `onSecond` is called for every further one. */
-function stopRequest({ signals }: ServeContext, onSecond: (signal: string) => void) {
-  let resolveRequested: (signal: string) => void
-  const requested = new Promise<string>((resolve) => {
-    resolveRequested = resolve
-  })
-  let requestedAtMs: number | undefined
-  const onSignal = (signal: string): void => {
-    const nowMs = performance.now()
-    if (requestedAtMs === undefined) {
-      requestedAtMs = nowMs
-      resolveRequested(signal)
-    } else if (nowMs - requestedAtMs >= SAME_SIGNAL_MS) onSecond(signal)
-  }
-  const names = ['SIGTERM', 'SIGINT']
-  for (const name of names) signals.on(name, onSignal)
-  const ignore = (): void => {
-    for (const name of names) signals.off(name, onSignal)
-  }
-  return { requested, ignore }
-}
-
-async function withinTime(work: Promise<void>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, limitMs, false)
-  })
-  try {
-    return await Promise.race([work.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -11,6 +11,8 @@ import type { ApiUser, ManagedServer } from './managed-server.ts'
 export interface CallParts {
   readonly server: ManagedServer
   readonly user: ApiUser
+  /** The user's permissions are not asked for. */
+  readonly isTrusted: boolean
   readonly peerAddress: string
   readonly method: string
   readonly path: string
@@ -30,6 +32,7 @@ const EXCHANGES = new Set(['exchange', 'source', 'sourceExchange', 'destinationE
 export class Call {
   readonly server: ManagedServer
   readonly user: ApiUser
+  readonly isTrusted: boolean
   readonly peerAddress: string
   readonly method: string
   readonly path: string
@@ -44,6 +47,7 @@ export class Call {
     this.#parts = parts
     this.server = parts.server
     this.user = parts.user
+    this.isTrusted = parts.isTrusted
     this.peerAddress = parts.peerAddress
     this.method = parts.method
     this.path = parts.path
@@ -90,6 +94,7 @@ export class Call {
 
   /** The same with what the user may do in it. */
   vhostAsUser(name = this.param('vhost')): EmbeddedBroker {
+    if (this.isTrusted) return this.vhost(name)
     if (!this.#brokers.has(name)) this.#brokers.set(name, this.server.virtualHosts.as(this.user, name))
     const broker = this.#brokers.get(name)
     if (broker === undefined) throw notFound()

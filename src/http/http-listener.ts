@@ -92,12 +92,22 @@ export class HttpListener {
 
   /** Rejects with the system's error when it refuses the port. */
   async listen(host: string | undefined, port: number): Promise<void> {
+    await this.#listening(() => this.#server.listen({ ...(host === undefined ? {} : { host }), port }))
+  }
+
+  /** On a Unix socket; `within` calls what makes its file. Rejects with the system's error when it refuses the path. */
+  async listenAt(path: string, within: (listen: () => void) => void): Promise<void> {
+    await this.#listening(() => within(() => this.#server.listen(path)))
+  }
+
+  async #listening(listen: () => void): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen({ ...(host === undefined ? {} : { host }), port }, () => {
+      this.#server.once('listening', () => {
         this.#server.off('error', reject)
         resolve()
       })
+      listen()
     })
   }
 

@@ -24,6 +24,16 @@ export interface AppOptions {
   readonly pathPrefix: string
   /** Pages of these origins may use the API from a browser. */
   readonly allowOrigins: readonly string[]
+  /** Every client is let in as this user, without a log-in, and may do everything in every virtual host. */
+  readonly trusted?: TrustedUser | undefined
+  /** Endpoints beside those that everyone has. */
+  readonly routes?: readonly Route[] | undefined
+}
+
+export interface TrustedUser {
+  readonly user: ApiUser
+  /** Where it comes from. */
+  readonly peerAddress: string
 }
 
 type HttpContext = Context<{ Bindings: HttpBindings }>
@@ -50,7 +60,7 @@ export class ManagementApp {
     this.#options = options
     // The path as the client has sent it, so that each part is decoded once, and a quoted slash is part of a name.
     this.#hono = new Hono({ getPath: (_request, given) => pathOf((given as { env: HttpBindings }).env) })
-    for (const route of ROUTES) this.#register(route)
+    for (const route of [...ROUTES, ...(options.routes ?? [])]) this.#register(route)
     const toIndex = (context: HttpContext): Response => context.redirect(`${options.pathPrefix}/api/index.html`, 301)
     this.#hono.get(`${options.pathPrefix}/api`, toIndex)
     this.#hono.get(`${options.pathPrefix}/api/`, toIndex)
@@ -85,11 +95,16 @@ export class ManagementApp {
   async #carryOut(context: HttpContext, endpoint: Endpoint): Promise<Response> {
     const { server } = this.#options
     const { raw } = context.req
-    const peerAddress = plainAddress(context.env.incoming.socket.remoteAddress ?? '')
+    const authorization = raw.headers.get('authorization')
+    // A client that logs in wants to know whether it can.
+    const trusted = authorization === null ? this.#options.trusted : undefined
+    const peerAddress =
+      this.#options.trusted?.peerAddress ?? plainAddress(context.env.incoming.socket.remoteAddress ?? '')
     const logIn = (credentials: PresentedCredentials): Promise<ApiUser | undefined> =>
       this.#login(credentials, peerAddress)
-    const credentials = endpoint.requires === 'nothing' ? undefined : credentialsIn(raw.headers.get('authorization'))
-    const user = endpoint.requires === 'nothing' ? NOBODY : credentials && (await logIn(credentials))
+    const known = endpoint.requires === 'nothing' ? NOBODY : trusted?.user
+    const credentials = known === undefined ? credentialsIn(authorization) : undefined
+    const user = known ?? (credentials && (await logIn(credentials)))
     if (user === undefined) return unauthorized()
     requireDecodable(context.req.path)
     const params: Readonly<Record<string, string>> = context.req.param()
@@ -98,6 +113,7 @@ export class ManagementApp {
     const call = new Call({
       server,
       user,
+      isTrusted: trusted !== undefined,
       peerAddress,
       method: context.req.method,
       path: context.req.path,

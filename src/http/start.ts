@@ -4,6 +4,7 @@
  */
 import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
+import type { ControlParts } from './control-routes.ts'
 import { type Encryption, type Fetch, HttpListener, type HttpProtocol } from './http-listener.ts'
 import type { ManagedServer } from './managed-server.ts'
 
@@ -45,6 +46,29 @@ export async function startMetrics(
   })
   await listener.listen(settings.host, settings.port)
   context.server.statistics.start()
+  return listener
+}
+
+export interface ControlSettings extends ControlParts {
+  readonly path: string
+  /** Calls what makes the file of the socket. */
+  readonly within: (listen: () => void) => void
+}
+
+/** What is done over the control socket is done by this user, as over RabbitMQ's command line. */
+const OPERATOR = { user: { name: 'rmq-cli', tags: ['administrator'] }, peerAddress: '127.0.0.1' } as const
+
+/** Opens the control socket: who may open its file is let in. Rejects with the system's error when it refuses the path. */
+export async function startControl(context: HttpContext, settings: ControlSettings): Promise<HttpListener> {
+  const listener = listenerFor('http', context, undefined, async () => {
+    const [{ ManagementApp }, { controlRoutes }] = await Promise.all([
+      import('./management-app.ts'),
+      import('./control-routes.ts'),
+    ])
+    const routes = controlRoutes(settings)
+    return new ManagementApp({ ...context, pathPrefix: '', allowOrigins: [], trusted: OPERATOR, routes }).fetch
+  })
+  await listener.listenAt(settings.path, settings.within)
   return listener
 }
 

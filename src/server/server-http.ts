@@ -1,10 +1,13 @@
 /** The HTTP doors of a server: the management API and the metrics. Their code is loaded when one of them is opened. */
+import type { Storage } from '../../storage/storage.ts'
+import type { ControlledProcess } from '../http/control-routes.ts'
 import type { HttpListener } from '../http/http-listener.ts'
 import type { HttpContext } from '../http/start.ts'
 import { type Check, type Checks, checkOptions, notA, text, texts, wholeNumber } from '../lib/checks.ts'
 import type { DatedCertificate } from '../listeners/certificate-dates.ts'
 import { checkTls } from '../listeners/option-checks.ts'
 import type { TlsOptions } from '../listeners/tls-options.ts'
+import { ControlSocket } from './control-socket.ts'
 import { HttpTls, type HttpTlsContext } from './http-tls.ts'
 
 const MANAGEMENT_PORT = 15_672
@@ -43,6 +46,10 @@ const aPrefix: Check = (value, name) => {
   if (typeof value !== 'string' || !/^(?:\/[\w.~-]+)*$/.test(value))
     throw notA('empty, or a path such as /rabbitmq', value, name)
 }
+const aProcess: Check = (value, name) => {
+  if (typeof value !== 'object' || value === null) throw notA('an object', value, name)
+}
+const CONTROL: Checks<ControlOptions> = { path: text(1, 4096), process: aProcess }
 const METRICS: Checks<MetricsOptions> = { host: aHost, port: aPort }
 const MANAGEMENT: Checks<ManagementOptions> = {
   host: aHost,
@@ -54,17 +61,27 @@ const MANAGEMENT: Checks<ManagementOptions> = {
   },
 }
 
+export interface ControlOptions {
+  /** Where its file is: in a folder that no other user may write to. */
+  readonly path: string
+  /** What it is asked of the process. */
+  readonly process: ControlledProcess
+}
+
 export class ServerHttp {
   readonly #context: HttpContext
   readonly #requireRunning: () => void
   readonly #tlsContext: HttpTlsContext
+  readonly #storage: Storage
   readonly #listeners: HttpListener[] = []
   readonly #tls: HttpTls[] = []
+  #control: ControlSocket | undefined
 
   /** Servers make it: see `Server.http`. */
-  constructor(context: HttpContext, tls: HttpTlsContext, requireRunning: () => void) {
+  constructor(context: HttpContext, tls: HttpTlsContext, storage: Storage, requireRunning: () => void) {
     this.#context = context
     this.#tlsContext = tls
+    this.#storage = storage
     this.#requireRunning = requireRunning
   }
 
@@ -117,14 +134,34 @@ export class ServerHttp {
     for (const tls of this.#tls) tls.reload()
   }
 
+  /**
+   * Opens the control socket, which `leveret ctl` speaks to: the management API for the user of the system that this process has, who
+   * needs no password and may do everything. Rejects like `listenManagement`, and when it is open already.
+   */
+  async listenControl(options: ControlOptions): Promise<void> {
+    this.#requireRunning()
+    checkOptions('listenControl', options, CONTROL)
+    if (this.#control !== undefined) throw new Error('the control socket is open already')
+    this.#control = await ControlSocket.open(this.#context, options.path, {
+      process: options.process,
+      backup: async () => {
+        if (this.#storage.backup === undefined) throw new Error('messages are kept in memory: there is nothing to copy')
+        return await this.#storage.backup()
+      },
+    })
+  }
+
   /** It keeps the process running no longer. */
   unref(): void {
+    this.#control?.unref()
     for (const listener of this.#listeners) listener.unref()
   }
 
   /** For the end of the server. */
   async close(): Promise<void> {
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()))
+    const control = this.#control
+    this.#control = undefined
+    await Promise.all([control?.close(), ...this.#listeners.splice(0).map((listener) => listener.close())])
   }
 
   #opened(listener: HttpListener, path: string): HttpAddress {

@@ -47,7 +47,7 @@ export class Server {
     this.core = this.#parts.core
     const { logger, rareLines } = this.#parts
     const tls = { logger, wallMs: () => this.#parts.clock.wallMs(), listenersTls: parts.tls }
-    this.http = new ServerHttp({ server: this, logger, rareLines }, tls, () => this.#life.requireRunning())
+    this.http = new ServerHttp({ server: this, logger, rareLines }, tls, parts.storage, () => this.#life.requireRunning())
     this.#node = new NodeFacts({
       core: this.core,
       storage: parts.storage,

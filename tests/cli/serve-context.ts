@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
-import type { Config } from '../../config/options.ts'
+import type { Config, OptionName } from '../../config/options.ts'
+import type { ControlledProcess } from '../../src/http/control-routes.ts'
 import type { ServeContext, ServedServer } from '../../src/cli/serve.ts'
 
 /** A server that is told what happens to it, and tells. */
@@ -34,9 +35,17 @@ class FakeServer implements ServedServer {
 
   async openHttpDoors() {}
 
-  reloads = 0
-  reloadTls(): void {
-    this.reloads++
+  process: ControlledProcess | undefined
+  async openControl(process: ControlledProcess) {
+    this.process = process
+  }
+
+  readonly reloads: (readonly OptionName[])[] = []
+  /** Options that can change. */
+  changeable: readonly OptionName[] = []
+  reload(_config: Config, changed: readonly OptionName[]) {
+    this.reloads.push(changed)
+    return this.changeable
   }
 
   shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {

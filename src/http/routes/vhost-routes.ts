@@ -87,7 +87,8 @@ async function putVhost(call: Call): Promise<Response> {
   const current = call.server.virtualHosts.get(name)
   const options = vhostOptionsIn(await call.body(), current)
   const isNew = current === undefined
-  const broker = call.server.virtualHosts.create(name, isNew ? { ...options, owner: call.user.name } : options)
+  const owner = isNew && !call.isTrusted ? { owner: call.user.name } : {}
+  const broker = call.server.virtualHosts.create(name, { ...options, ...owner })
   await broker.whenDurable()
   return put(isNew)
 }
@@ -208,7 +209,7 @@ async function deleteTopic(call: Call): Promise<Response> {
 
 async function deleteTopics(call: Call): Promise<Response> {
   const { broker, user } = target(call)
-  if (!(await broker.permissions.clearTopics(user))) throw notFound()
+  if (!(await broker.permissions.clearTopics(user, call.query.get('exchange') ?? undefined))) throw notFound()
   return done()
 }
 

@@ -9,5 +9,7 @@ export const RESTORE_FOLDER = '.restore'
 export const LOCK_FOLDER = 'lock'
 /** Says in words which process has the store. */
 export const OWNER_FILE = 'owner'
+/** The broker that has the store listens there. */
+export const CONTROL_SOCKET = 'ctl.sock'
 /** Without these, there is no store. */
 export const STORE_FOLDERS: readonly string[] = [CATALOGUE_FOLDER, LOG_FOLDER]

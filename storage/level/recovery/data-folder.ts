@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type Clock, SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { ifMissing } from '../disk/files.ts'
 import {
+  CONTROL_SOCKET,
   ENTITIES_FOLDER,
   LOCK_FOLDER,
   OWNER_FILE,
@@ -18,7 +19,7 @@ import {
 import { FolderLock, isLocked } from './folder-lock.ts'
 
 /** What a store leaves in its folder besides. A disk of its own comes with a folder for what is found on it. */
-const HARMLESS: readonly string[] = [OWNER_FILE, LOCK_FOLDER, QUARANTINE_FOLDER, ENTITIES_FOLDER, 'lost+found']
+const HARMLESS: readonly string[] = [OWNER_FILE, LOCK_FOLDER, QUARANTINE_FOLDER, ENTITIES_FOLDER, CONTROL_SOCKET, 'lost+found']
 
 /** The folder cannot be used, for a reason that the operator can do something about. */
 export class DataFolderError extends Error {

@@ -1,0 +1,18 @@
+import { CtlExit, CtlFailure } from '../ctl-failure.ts'
+
+/** A JSON object from the command line. Throws CtlFailure for anything else. */
+export function givenJson(text: string): Readonly<Record<string, unknown>> {
+  const value = givenValue(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new CtlFailure(CtlExit.data, `a JSON object is wanted, such as {"max-length": 1000}; this is none: ${text.slice(0, 80)}`)
+  return value as Readonly<Record<string, unknown>> // it is an object
+}
+
+/** Any JSON value. Throws CtlFailure for what is none. */
+export function givenValue(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new CtlFailure(CtlExit.data, `JSON is wanted; this is none: ${text.slice(0, 80)}`)
+  }
+}

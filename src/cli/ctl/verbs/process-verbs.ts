@@ -1,0 +1,124 @@
+/** What concerns the process of the broker, over its control socket: options, log, stop, and the backup of its store. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { printable } from '../../../lib/printable.ts'
+import { CtlExit, CtlFailure } from '../ctl-failure.ts'
+import type { Output, Verb, VerbCall } from '../verb.ts'
+
+async function environment({ broker }: VerbCall): Promise<Output> {
+  const value = (await broker.get('/control/environment')) as Readonly<Record<string, unknown>>
+  const text = Object.entries(value).map(([name, each]) => `${name} = ${printable(JSON.stringify(each))}`)
+  return { kind: 'object', title: 'Options of the broker ...', value, text: text.join('\n') }
+}
+
+async function reload({ broker }: VerbCall): Promise<Output> {
+  const report = (await broker.post('/control/reload')) as {
+    readonly applied: readonly string[]
+    readonly needRestart: readonly string[]
+    readonly problems: readonly string[]
+  }
+  if (report.problems.length > 0) throw new CtlFailure(CtlExit.data, `nothing was changed: ${report.problems.join('; ')}`)
+  const names = (list: readonly string[]): string => (list.length === 0 ? 'none' : list.join(', '))
+  const text = `Options with another value now: ${names(report.applied)}\nafter a restart: ${names(report.needRestart)}`
+  return { kind: 'object', value: { applied: report.applied, need_restart: report.needRestart }, text }
+}
+
+const GONE_MS = 50
+
+async function stop(call: VerbCall): Promise<Output> {
+  await call.broker.post('/control/stop')
+  const endMs = performance.now() + call.timeoutMs
+  // The socket goes before the store is closed; the process itself ends soon after.
+  while (await answers(call)) {
+    if (call.timeoutMs > 0 && performance.now() > endMs)
+      throw new CtlFailure(CtlExit.timeout, `the broker has not stopped within ${call.timeoutMs / 1000} seconds`)
+    await sleep(GONE_MS)
+  }
+  return { kind: 'done', text: 'Stopping the broker ...' }
+}
+
+async function answers({ broker }: VerbCall): Promise<boolean> {
+  return await broker.send('GET', '/whoami').then(
+    () => true,
+    () => false,
+  )
+}
+
+async function tail(call: VerbCall): Promise<Output> {
+  const lines = call.text('number')
+  if (!/^\d{1,5}$/.test(lines)) throw new CtlFailure(CtlExit.data, `--number is a number of lines, not ${lines}`)
+  await printLog(call, `lines=${lines}${call.flag('follow') ? '&follow=true' : ''}`)
+  return { kind: 'printed' }
+}
+
+async function tailStream(call: VerbCall): Promise<Output> {
+  const seconds = call.optional('duration')
+  if (seconds !== undefined && !/^[1-9]\d{0,6}$/.test(seconds))
+    throw new CtlFailure(CtlExit.data, `--duration is a number of seconds, not ${seconds}`)
+  await printLog(call, 'lines=0&follow=true', seconds === undefined ? undefined : Number(seconds) * 1000)
+  return { kind: 'printed' }
+}
+
+/** Line by line; the empty ones only keep the connection up. */
+async function printLog(call: VerbCall, query: string, durationMs?: number): Promise<void> {
+  const response = await call.broker.stream('GET', `/control/log?${query}`)
+  const timer = durationMs === undefined ? undefined : setTimeout(() => response.destroy(), durationMs)
+  let rest = ''
+  try {
+    for await (const chunk of response.setEncoding('utf8')) {
+      const lines = `${rest}${chunk}`.split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) if (line !== '') call.print(line)
+    }
+  } catch (error) {
+    const isOver = durationMs !== undefined && response.destroyed
+    if (!isOver) throw new CtlFailure(CtlExit.unavailable, 'the log has ended: the broker has gone', { cause: error })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function backup(call: VerbCall): Promise<Output> {
+  const { receiveBackup } = await import('../../receive-backup.ts')
+  const { files, bytes } = await receiveBackup(call.broker, call.text('to'))
+  return {
+    kind: 'object',
+    value: { to: call.text('to'), files, bytes },
+    text: `${call.text('to')} has a copy of the store of the running broker: ${files} files, ${bytes} bytes`,
+  }
+}
+
+export const PROCESS_VERBS: readonly Verb[] = [
+  { name: 'environment', describe: 'the options that the broker runs with', isLocal: true, run: environment },
+  {
+    name: 'reload',
+    describe: 'have the broker read its options and certificates again, as SIGHUP does',
+    isLocal: true,
+    run: reload,
+  },
+  {
+    name: 'log_tail',
+    describe: 'print the last lines of the log',
+    isLocal: true,
+    options: {
+      number: { alias: 'N', type: 'string', requiresArg: true, default: '50', describe: 'so many lines' },
+      follow: { alias: 'f', type: 'boolean', describe: 'and further ones, as they come' },
+    },
+    run: tail,
+  },
+  {
+    name: 'log_tail_stream',
+    describe: 'print the lines of the log as they come',
+    isLocal: true,
+    options: { duration: { type: 'string', requiresArg: true, describe: 'for so many seconds (default: for ever)' } },
+    run: tailStream,
+  },
+  {
+    name: 'backup',
+    args: '<to>',
+    describe: 'copy the store of the running broker, which goes on: into a new file (.tar) or a new folder',
+    isLocal: true,
+    run: backup,
+  },
+  { name: 'stop', describe: 'stop the broker, and wait until it has gone', isLocal: true, run: stop },
+  { name: 'shutdown', describe: 'the same', isLocal: true, run: stop },
+]
