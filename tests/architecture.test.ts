@@ -97,8 +97,9 @@ const STORE_ROOMS: ReadonlyMap<string, readonly string[]> = new Map([
   ['catalogue', ['disk']],
   ['checkpoint', ['disk', 'log', 'catalogue']],
   ['recovery', ['disk', 'log', 'catalogue', 'checkpoint']],
-  ['', ['disk', 'log', 'catalogue', 'checkpoint', 'recovery']],
-  ['offline', ['disk', 'log', 'catalogue', 'checkpoint', 'recovery']],
+  ['copy', ['disk', 'log', 'catalogue', 'recovery']],
+  ['', ['disk', 'log', 'catalogue', 'checkpoint', 'recovery', 'copy']],
+  ['offline', ['disk', 'log', 'catalogue', 'checkpoint', 'recovery', 'copy']],
 ])
 const KNOWS_LEVELDB = /^storage\/level\/(?:catalogue|recovery|offline)\//
 

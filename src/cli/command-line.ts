@@ -1,15 +1,21 @@
 import yargs, { type Argv } from 'yargs'
 import { leveretVersion } from '../lib/version.ts'
 import { STORE_COMMANDS } from './commands.ts'
+import { markDashed } from './ctl/dashed-arguments.ts'
 import { ExitCode } from './exit-code.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
 import type { ServeContext } from './serve.ts'
 
-const HELP: readonly string[] = ['--help', '-h']
+const COMPLETION = 'completion'
+/** What a shell asks for the words that may follow. */
+const COMPLETION_FLAG = '--get-yargs-completions'
+/** All commands are there then. */
+const HELP: readonly string[] = ['--help', '-h', COMPLETION, COMPLETION_FLAG]
 /** Words that make the modules of these commands worth loading. */
 const STORE_WORDS: readonly string[] = [...STORE_COMMANDS, ...HELP]
 const PERF_WORDS: readonly string[] = ['perf', ...HELP]
 const HASH_WORDS: readonly string[] = ['hash-password', ...HELP]
+const CTL_WORDS: readonly string[] = ['ctl', ...HELP]
 
 /**
  * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
@@ -28,6 +34,10 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     const { perfCommand } = await import('./perf-command.ts')
     cli.command(perfCommand)
   }
+  if (args.some((arg) => CTL_WORDS.includes(arg))) {
+    const { ctlCommand } = await import('./ctl/ctl-command.ts')
+    cli.command(ctlCommand(context, onExit))
+  }
   if (args.some((arg) => HASH_WORDS.includes(arg))) {
     const { hashPasswordCommand } = await import('./hash-password-command.ts')
     cli.command(hashPasswordCommand(context, onExit))
@@ -36,12 +46,14 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     const { storeCommands } = await import('./store-commands.ts')
     for (const command of storeCommands(context, onExit)) cli.command(command)
   }
+  const isCtl = args[0] === 'ctl'
   try {
-    await cli.parseAsync([...args], {}, (_error, _parsed, output) => {
+    await cli.parseAsync(isCtl ? markDashed(args) : [...args], {}, (_error, _parsed, output) => {
       if (output !== '') context.printLine(output)
     })
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
+    if (isCtl) return await ctlMisuse(error.message, args, context)
     const { correction } = await import('./correction.ts')
     const text = `${error.message}${await correction(error.message, args)}`
     context.printError(`leveret: ${text}\n'leveret --help' shows all options.`)
@@ -49,6 +61,14 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
   }
   // `perf` leaves its result where Node.js looks for it.
   return exitCode || Number(process.exitCode ?? ExitCode.done)
+}
+
+/** As rabbitmqctl tells it. */
+async function ctlMisuse(message: string, args: readonly string[], context: ServeContext): Promise<number> {
+  const { ctlMisuseText } = await import('./ctl/ctl-misuse.ts')
+  const { CtlExit } = await import('./ctl/ctl-failure.ts')
+  context.printError(`Error: ${await ctlMisuseText(message, args)}\n'leveret ctl --help' lists the commands.`)
+  return CtlExit.usage
 }
 
 /** The arguments do not make sense. */
@@ -72,6 +92,7 @@ function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>
     )
     .version('version', 'print the version', leveretVersion())
     .help('help', 'print this help')
+    .completion(COMPLETION, 'print a script that completes commands and flags in bash or zsh')
     .alias({ v: 'version', h: 'help' })
     .strict()
     .exitProcess(false)

@@ -3,4 +3,4 @@ export const STORE_COMMANDS = ['check', 'backup', 'restore'] as const
 export type StoreCommand = (typeof STORE_COMMANDS)[number]
 
 /** All commands of `leveret`; without one of them, it serves. */
-export const COMMANDS: readonly string[] = ['serve', 'perf', 'hash-password', ...STORE_COMMANDS]
+export const COMMANDS: readonly string[] = ['serve', 'ctl', 'perf', 'hash-password', 'completion', ...STORE_COMMANDS]

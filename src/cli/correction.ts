@@ -20,6 +20,8 @@ export async function correction(message: string, args: readonly string[]): Prom
 
 async function flagsOf(command: string): Promise<readonly string[]> {
   if (command === 'serve') return OPTION_NAMES.map(flagName)
+  if (command === 'ctl') return (await import('./ctl/ctl-command.ts')).CTL_FLAGS
+  if (command === 'completion') return []
   if (command === 'hash-password') return ['algorithm']
   if (command !== 'perf') return (await import('./store-commands.ts')).storeFlags(command) ?? []
   const options = await import('../perf/options.ts')

@@ -25,6 +25,9 @@ export async function openControl(
     logger.info({ path }, "control socket: 'leveret ctl' speaks to it")
   } catch (error) {
     if (config.ctlSocket !== AUTOMATIC) throw error
-    logger.warn({ err: error }, "there is no control socket, and so no 'leveret ctl' but with --url: choose a place with --ctl-socket")
+    logger.warn(
+      { err: error },
+      "there is no control socket, and so no 'leveret ctl' but with --url: choose a place with --ctl-socket",
+    )
   }
 }

@@ -7,6 +7,7 @@ export function shownOptions(config: Config): Record<string, unknown> {
 
 export function shownValue(name: OptionName, value: unknown): unknown {
   if (optionRow(name).isSecret && value !== undefined) return '(hidden)'
+  if (name === 'unixSocketMode') return Number(value).toString(8)
   if (value === Number.POSITIVE_INFINITY) return 'infinity'
   if (value instanceof Map) return Object.fromEntries(value)
   return value ?? null

@@ -44,7 +44,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
     },
     {
       command: 'backup',
-      describe: 'copy a stored broker that is not running',
+      describe: 'copy a stored broker, running or not',
       builder: (yargs) => withStoreOptions(yargs, 'backup'),
       handler: run(async ({ to }, store) => {
         const { backup } = await import('./backup.ts')

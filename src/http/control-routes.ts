@@ -107,7 +107,10 @@ async function refusable<T>(work: () => Promise<T>): Promise<T> {
 export function controlRoutes(parts: ControlParts): readonly Route[] {
   const { process } = parts
   return [
-    { path: '/control/node', methods: { GET: endpoint('administrator', async (call) => json(await call.server.node())) } },
+    {
+      path: '/control/node',
+      methods: { GET: endpoint('administrator', async (call) => json(await call.server.node())) },
+    },
     { path: '/control/environment', methods: { GET: endpoint('administrator', () => json(process.options())) } },
     { path: '/control/log', methods: { GET: endpoint('administrator', (call) => tail(call, parts)) } },
     { path: '/control/backup', methods: { POST: endpoint('administrator', () => backup(parts)) } },

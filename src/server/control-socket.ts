@@ -30,7 +30,8 @@ export class ControlSocket {
       return new ControlSocket(await startControl(context, { ...parts, path: place.path, within }), place)
     } catch (error) {
       place.release()
-      throw error
+      // The operator knows the whole path.
+      throw error instanceof Error && 'address' in error ? Object.assign(error, { address: path }) : error
     }
   }
 

@@ -56,6 +56,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   readonly figures: StoreFigures = new StoreFigures()
   #isOpening = false
   #isClosed = false
+  #isCopying = false
   #room: DiskRoom | undefined
   #isRoomShort = false
   #checkpointer: Checkpointer | undefined
@@ -122,6 +123,19 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
       this.#isOpening = false
       throw error
     }
+  }
+
+  /** One at a time. */
+  async backup(): Promise<AsyncIterable<Uint8Array>> {
+    const { logs, catalogue } = this.#opened
+    if (this.#isClosed) throw new Error('the storage was closed')
+    if (this.#isCopying) throw new Error('a copy of the store is being made: wait until it is done')
+    this.#isCopying = true
+    const onEnd = (): void => {
+      this.#isCopying = false
+    }
+    const { copyLive } = await import('./copy/live-copy.ts')
+    return await copyLive({ journal: this.journal, logs, catalogue, onEnd })
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Config, OptionName } from '../../config/options.ts'
-import type { ControlledProcess } from '../../src/http/control-routes.ts'
 import type { ServeContext, ServedServer } from '../../src/cli/serve.ts'
+import type { ControlledProcess } from '../../src/http/control-routes.ts'
 
 /** A server that is told what happens to it, and tells. */
 class FakeServer implements ServedServer {

@@ -4,8 +4,8 @@ import { optionFlags } from '../option-flags.ts'
 import type { ServeContext } from '../serve.ts'
 import { apiPath, BrokerClient } from './broker-client.ts'
 import { CtlExit, CtlFailure } from './ctl-failure.ts'
-import { findTarget } from './target.ts'
 import { FORMATTERS, type Formatter, outputText } from './output.ts'
+import { findTarget } from './target.ts'
 import { type Verb, VerbCall } from './verb.ts'
 import { VERBS } from './verbs/all-verbs.ts'
 
@@ -62,6 +62,9 @@ const VHOST: Readonly<Record<string, Options>> = {
   vhost: { alias: 'p', type: 'string', requiresArg: true, default: '/', describe: 'virtual host' },
 }
 
+/** The flags that all commands have. */
+export const CTL_FLAGS: readonly string[] = [...Object.keys({ ...WHERE_OPTIONS, ...OUTPUT_OPTIONS, ...VHOST })]
+
 /** `onExit` is told the exit code. */
 export function ctlCommand(context: Context, onExit: (code: number) => void): CommandModule {
   return {
@@ -80,12 +83,12 @@ export function ctlCommand(context: Context, onExit: (code: number) => void): Co
 }
 
 function command(verb: Verb, context: Context, onExit: (code: number) => void): CommandModule {
-  const { name, args = '', describe, hasVhost = false, options = {} } = verb
+  const { name, args = '', describe, more, hasVhost = false, options = {} } = verb
   return {
     command: args === '' ? name : `${name} ${args}`,
     describe,
     builder: (yargs: Argv) =>
-      yargs
+      (more === undefined ? yargs : yargs.epilogue(more))
         .parserConfiguration({
           'parse-numbers': false,
           'parse-positional-numbers': false,
@@ -103,7 +106,9 @@ function placeOptions(): Record<string, Options> {
   const { 'data-dir': dataDir, 'ctl-socket': socket, config } = optionFlags()
   const found = { 'data-dir': dataDir, 'ctl-socket': socket, config }
   return Object.fromEntries(
-    Object.entries(found).flatMap(([name, options]) => (options === undefined ? [] : [[name, { ...options, group: WHERE }]])),
+    Object.entries(found).flatMap(([name, options]) =>
+      options === undefined ? [] : [[name, { ...options, group: WHERE }]],
+    ),
   )
 }
 
@@ -112,10 +117,18 @@ async function carryOut(verb: Verb, parsed: Parsed, context: Context): Promise<n
     const timeoutMs = timeoutIn(parsed, verb.timeoutSec ?? DEFAULT_TIMEOUT_SEC)
     const broker = new BrokerClient(findTarget(parsed, context.environment), timeoutMs)
     if (verb.isLocal === true && broker.target.kind === 'url')
-      throw new CtlFailure(CtlExit.usage, `${verb.name} needs the control socket of the broker: it does not go by --url`)
+      throw new CtlFailure(
+        CtlExit.usage,
+        `${verb.name} needs the control socket of the broker: it does not go by --url`,
+      )
     await requireNode(broker, parsed.node)
-    const { printLine, readInput } = context
-    const output = await verb.run(new VerbCall(broker, parsed, { timeoutMs, printLine, readInput }))
+    const output = await verb.run(
+      new VerbCall(broker, parsed, {
+        timeoutMs,
+        printLine: (text) => context.printLine(text),
+        readInput: () => context.readInput(),
+      }),
+    )
     const text = outputText(output, {
       formatter: parsed.formatter as Formatter, // yargs takes no other
       isQuiet: parsed.quiet === true || parsed.silent === true,

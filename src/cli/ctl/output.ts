@@ -54,7 +54,9 @@ function table(output: Printed, { isQuiet, hasHeaders }: OutputOptions): string 
 }
 
 /** An object is a list of keys and values. */
-function rowsOf(output: Exclude<Printed, { readonly kind: 'done' }>): [columns: readonly string[], rows: readonly Row[]] {
+function rowsOf(
+  output: Exclude<Printed, { readonly kind: 'done' }>,
+): [columns: readonly string[], rows: readonly Row[]] {
   if (output.kind === 'rows') return [output.columns, output.rows]
   const { value } = output
   if (typeof value !== 'object' || value === null) return [['value'], [{ value }]]

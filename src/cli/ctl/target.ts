@@ -1,6 +1,7 @@
 /** Finds the broker that a command is for: an address that was given, or the control socket where its options say. */
 import { lstatSync, readFileSync } from 'node:fs'
 import { AUTOMATIC } from '../../../config/listener-options.ts'
+import type { Config } from '../../../config/options.ts'
 import { socketPath } from '../../lib/socket-path.ts'
 import { controlSocketPath, memorySocketPath } from '../control-place.ts'
 import { givenFlags } from '../option-flags.ts'
@@ -14,7 +15,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Throws CtlFailure. */
 export function findTarget(given: Given, environment: Environment): Target {
   const url = given.url ?? environment.LEVERET_CTL_URL
-  return url === undefined ? socketTarget(given, environment) : urlTarget(String(url), given, environment)
+  return url === undefined ? configTarget(given, environment) : urlTarget(String(url), given, environment)
 }
 
 function urlTarget(text: string, given: Given, environment: Environment): Target {
@@ -45,17 +46,23 @@ function contentOf(file: string): string {
   }
 }
 
-function socketTarget(given: Given, environment: Environment): Target {
+function configTarget(given: Given, environment: Environment): Target {
   const resolution = readConfig(givenFlags(given), environment)
   if (!resolution.isValid) throw new CtlFailure(CtlExit.usage, resolution.errors.join('\n'))
-  const { config } = resolution
+  return socketTarget(resolution.config, environment, given['data-dir'] !== undefined)
+}
+
+/**
+ * The control socket of these options. Without a folder that was chosen, a broker may be meant that keeps nothing on a disk. Throws
+ * CtlFailure.
+ */
+export function socketTarget(config: Config, environment: Environment, isChosen: boolean): Target {
   try {
-    const chosen = controlSocketPath(config, config.port, environment)
-    if (chosen === undefined) throw new Error('the broker has no control socket: --ctl-socket is none; use --url')
-    // A broker that keeps nothing on a disk may be meant.
-    const isSure = given['data-dir'] !== undefined || config.ctlSocket !== AUTOMATIC || isThere(chosen)
+    const usual = controlSocketPath(config, config.port, environment)
+    if (usual === undefined) throw new Error('the broker has no control socket: --ctl-socket is none; use --url')
+    const isSure = isChosen || config.ctlSocket !== AUTOMATIC || isThere(usual)
     const other = isSure ? undefined : memorySocketPath(config.port, environment)
-    const path = other !== undefined && isThere(other) ? other : chosen
+    const path = other !== undefined && isThere(other) ? other : usual
     requireOwn(path)
     return { kind: 'socket', path, socketPath: socketPath(path).path }
   } catch (error) {

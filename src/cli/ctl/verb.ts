@@ -1,12 +1,15 @@
 /** What a command of `leveret ctl` is: data for the command line, and what it does. */
 import type { Options } from 'yargs'
 import type { BrokerClient } from './broker-client.ts'
+import { unmarked } from './dashed-arguments.ts'
 
 export interface Verb {
   readonly name: string
   /** Its arguments as yargs writes them: `<user> [password]`. */
   readonly args?: string
   readonly describe: string
+  /** Said below its help. */
+  readonly more?: string
   readonly options?: Readonly<Record<string, Options>>
   /** It may be about any virtual host: `--vhost` chooses one. */
   readonly hasVhost?: boolean
@@ -53,13 +56,13 @@ export class VerbCall {
 
   /** An argument or option that must be there. */
   text(name: string): string {
-    return String(this.#given[name])
+    return unmarked(String(this.#given[name]))
   }
 
   optional(name: string): string | undefined {
     // Given several times, the last one counts.
     const value = [this.#given[name]].flat().at(-1)
-    return value === undefined ? undefined : String(value)
+    return value === undefined ? undefined : unmarked(String(value))
   }
 
   flag(name: string): boolean {
@@ -68,7 +71,7 @@ export class VerbCall {
 
   words(name: string): readonly string[] {
     const value = this.#given[name]
-    return value === undefined ? [] : [value].flat().map(String)
+    return value === undefined ? [] : [value].flat().map((word) => unmarked(String(word)))
   }
 
   get vhost(): string {

@@ -87,8 +87,8 @@ async function putVhost(call: Call): Promise<Response> {
   const current = call.server.virtualHosts.get(name)
   const options = vhostOptionsIn(await call.body(), current)
   const isNew = current === undefined
-  const owner = isNew && !call.isTrusted ? { owner: call.user.name } : {}
-  const broker = call.server.virtualHosts.create(name, { ...options, ...owner })
+  const owner = call.isTrusted ? '' : call.user.name
+  const broker = call.server.virtualHosts.create(name, isNew ? { ...options, owner } : options)
   await broker.whenDurable()
   return put(isNew)
 }

@@ -2,7 +2,7 @@
  * The catalogue: a LevelDB with the records of `catalogue-records.ts`, and the one place that asks it for something.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { ClassicLevel } from 'classic-level'
+import type { ClassicLevel, Iterator } from 'classic-level'
 import { makeFolder, syncFolder } from '../disk/files.ts'
 import type { Page } from '../disk/places.ts'
 import { readU48 } from '../disk/u48.ts'
@@ -48,6 +48,18 @@ async function openSafely(database: Database): Promise<void> {
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+async function* batchesOf(iterator: Iterator<Database, Buffer, Buffer>): AsyncGenerator<[Buffer, Buffer][]> {
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(READ_ENTRIES)
+      if (entries.length === 0) return
+      yield entries
+    }
+  } finally {
+    await iterator.close()
   }
 }
 
@@ -130,6 +142,12 @@ export class Catalogue {
     // It is only about room: what is wrong with the disk shows where something is written.
     await this.#database.compactRange(gte, lt).catch(() => {})
     this.#compacting = undefined
+  }
+
+  /** All records as they are at this moment, whatever is written meanwhile, so many bytes at a time, about. */
+  all(bytes: number): AsyncGenerator<[Buffer, Buffer][]> {
+    // It sees what is there when it is made.
+    return batchesOf(this.#database.iterator({ highWaterMarkBytes: bytes }))
   }
 
   /** Here as below, `broken` is called with the keys of records that are damaged. */

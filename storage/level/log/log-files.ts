@@ -6,6 +6,7 @@ import { DisplacedError, isForRoom, isNowhere } from '../disk/disk-errors.ts'
 import type { Files } from '../disk/files.ts'
 import type { Page } from '../disk/places.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
+import { HeldLogs } from './held-logs.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
 import { type SpareFile, SpareFiles } from './spare-files.ts'
 import type { StoredSegment } from './stored-segment.ts'
@@ -49,6 +50,7 @@ export class LogFiles {
   readonly #onElsewhereUnneeded: (page: Page) => void
   readonly #byNumber = new Map<number, LogFile>()
   readonly #spares: SpareFiles
+  readonly held = new HeldLogs()
   #namesAtOpen: readonly string[] = []
   #current: LogFile | undefined
   /** What stands behind the last frame of the current file. */
@@ -206,9 +208,13 @@ export class LogFiles {
     }
   }
 
-  /** Closes a file that holds nothing that is needed, and keeps it as a spare one or removes it. */
+  /** Closes a file that holds nothing that is needed, and keeps it as a spare one or removes it; a held one later. */
   async remove(log: LogFile): Promise<void> {
     this.#byNumber.delete(log.number)
+    await this.held.removeWhenFree(log, () => this.#giveBack(log))
+  }
+
+  async #giveBack(log: LogFile): Promise<void> {
     // What has its name now is not its own.
     if (!(await log.file.isInPlace())) return await log.file.close()
     if (log.reads === 0 && (await this.#spares.keep(log))) return
@@ -247,7 +253,13 @@ export class LogFiles {
   async close(): Promise<void> {
     const all = this.all()
     this.#byNumber.clear()
-    await closeAll([() => this.#removeNext(), () => this.#spares.close(), ...all.map((log) => () => log.file.close())])
+    const held = this.held.closings()
+    await closeAll([
+      () => this.#removeNext(),
+      () => this.#spares.close(),
+      ...held,
+      ...all.map((log) => () => log.file.close()),
+    ])
   }
 
   async #removeNext(): Promise<void> {

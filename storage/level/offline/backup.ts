@@ -11,11 +11,12 @@ import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
 import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { levelDb } from '../catalogue/leveldb.ts'
+import { MANIFEST, type ManifestFile, manifestText, recordsName } from '../copy/backup-manifest.ts'
+import { packedRecord } from '../copy/packed-records.ts'
 import { openFolder } from '../disk/files.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { logFileNumber } from '../log/log-format.ts'
 import { createBackupTarget, through } from './backup-files.ts'
-import { createManifest, MANIFEST, type ManifestFile } from './backup-manifest.ts'
 import { type CheckOptions, type StoreReport, withCheckedStore } from './offline-store.ts'
 
 const RECORDS_FILE_BYTES = 8 * 1024 * 1024
@@ -47,10 +48,9 @@ export async function backupStore(folder: string, to: string, options: CheckOpti
       for await (const [name, bytes, content] of logContents(join(folder, LOG_FOLDER))) await add(name, bytes, content)
       let number = 0
       for await (const records of recordsOf(catalogueCopy)) {
-        const name = `catalogue/${String(++number).padStart(6, '0')}.records`
-        await add(name, records.length, one(records))
+        await add(recordsName(++number), records.length, one(records))
       }
-      const text = Buffer.from(`${JSON.stringify(createManifest(files, SYSTEM_CLOCK.wallMs()), undefined, 2)}\n`)
+      const text = manifestText(files, SYSTEM_CLOCK.wallMs())
       await target.add(MANIFEST, text.length, [text])
       await target.finish()
       return { report, files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }
@@ -96,11 +96,9 @@ async function* recordsOf(folder: string): AsyncIterable<Buffer> {
     let pieces: Buffer[] = []
     let bytes = 0
     for await (const [key, value] of database.iterator()) {
-      const lengths = Buffer.alloc(8)
-      lengths.writeUInt32BE(key.length)
-      lengths.writeUInt32BE(value.length, 4)
-      pieces.push(lengths, key, value)
-      bytes += 8 + key.length + value.length
+      const record = packedRecord(key, value)
+      pieces.push(record)
+      bytes += record.length
       if (bytes < RECORDS_FILE_BYTES) continue
       yield Buffer.concat(pieces)
       pieces = []

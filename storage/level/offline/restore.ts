@@ -5,15 +5,19 @@ import { crc32 } from 'node:zlib'
 import { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
 import { removeEntityCopy } from '../checkpoint/entity-copy.ts'
+import {
+  BACKUP_LOG_NAME,
+  BACKUP_RECORDS_NAME,
+  compareWithManifest,
+  MANIFEST,
+  type Manifest,
+  type ManifestFile,
+  parseManifest,
+} from '../copy/backup-manifest.ts'
 import { ifMissing, makeFolder, syncFolder } from '../disk/files.ts'
 import { CATALOGUE_FOLDER, RESTORE_FOLDER, STORE_FOLDERS } from '../disk/store-folders.ts'
 import { claimFolder, DataFolderError, folderContent } from '../recovery/data-folder.ts'
 import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
-import { MANIFEST, type Manifest, type ManifestFile, parseManifest } from './backup-manifest.ts'
-
-/** The only names that a backup may bring: it is not trusted to say where files go. */
-const LOG_NAME = /^log\/\d{16}\.log$/
-const RECORDS_NAME = /^catalogue\/\d{6}\.records$/
 
 /**
  * Resolves to the number of bytes. Over a restore that was cut off, it starts from the beginning. Throws DataFolderError
@@ -92,7 +96,7 @@ async function restoreInto(part: string, from: string, onProgress: (text: string
         copied.set(file.name, await copyFile(file, part, catalogue, from))
       }
     }
-    compare(manifest, copied, from)
+    compareWithManifest(manifest, copied, from)
     await catalogue.write([], true)
     return [...copied.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   } catch (error) {
@@ -115,22 +119,10 @@ async function copyFile(
     crc = crc32(piece, crc)
     bytes += piece.length
   })
-  if (LOG_NAME.test(name)) await writeSynced(join(part, name), counted)
-  else if (RECORDS_NAME.test(name)) await catalogue.write(operationsOf(await readWhole(counted)), true)
+  if (BACKUP_LOG_NAME.test(name)) await writeSynced(join(part, name), counted)
+  else if (BACKUP_RECORDS_NAME.test(name)) await catalogue.write(operationsOf(await readWhole(counted)), true)
   else throw new DataFolderError(`${from} is no backup of a store: it has a file ${name}`)
   return { name, bytes, crc32: crc }
-}
-
-function compare(manifest: Manifest | undefined, copied: ReadonlyMap<string, ManifestFile>, from: string): void {
-  if (manifest === undefined) throw new DataFolderError(`${from} is no whole backup: it has no manifest`)
-  for (const { name, bytes, crc32: crc } of manifest.files) {
-    const copy = copied.get(name)
-    if (copy === undefined) throw new DataFolderError(`${from} is damaged: ${name} is missing`)
-    if (copy.bytes !== bytes || copy.crc32 !== crc)
-      throw new DataFolderError(`${from} is damaged: ${name} is not as it was`)
-  }
-  if (copied.size > manifest.files.length)
-    throw new DataFolderError(`${from} is damaged: it has files it should not have`)
 }
 
 /** Throws RangeError when the bytes are no list of records. */

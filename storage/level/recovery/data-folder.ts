@@ -19,7 +19,14 @@ import {
 import { FolderLock, isLocked } from './folder-lock.ts'
 
 /** What a store leaves in its folder besides. A disk of its own comes with a folder for what is found on it. */
-const HARMLESS: readonly string[] = [OWNER_FILE, LOCK_FOLDER, QUARANTINE_FOLDER, ENTITIES_FOLDER, CONTROL_SOCKET, 'lost+found']
+const HARMLESS: readonly string[] = [
+  OWNER_FILE,
+  LOCK_FOLDER,
+  QUARANTINE_FOLDER,
+  ENTITIES_FOLDER,
+  CONTROL_SOCKET,
+  'lost+found',
+]
 
 /** The folder cannot be used, for a reason that the operator can do something about. */
 export class DataFolderError extends Error {
@@ -81,6 +88,11 @@ export async function claimFolder(folder: string, clock: Clock = SYSTEM_CLOCK): 
       await lock.release()
     },
   }
+}
+
+/** Another process has the folder that was to be claimed. */
+export function isInUse(error: unknown): boolean {
+  return error instanceof DataFolderError && isLocked(error.cause)
 }
 
 async function inUse(folder: string, cause: unknown): Promise<DataFolderError> {

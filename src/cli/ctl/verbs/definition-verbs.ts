@@ -20,9 +20,11 @@ async function exportDefinitions(call: VerbCall): Promise<Output> {
     call.print(JSON.stringify(definitions))
     return { kind: 'printed' }
   }
-  await writeFile(file, `${JSON.stringify(definitions, undefined, 2)}\n`, { mode: OWNER_ALONE }).catch((error: unknown) => {
-    throw new CtlFailure(CtlExit.data, `${file} cannot be written: ${(error as Error).message}`)
-  })
+  await writeFile(file, `${JSON.stringify(definitions, undefined, 2)}\n`, { mode: OWNER_ALONE }).catch(
+    (error: unknown) => {
+      throw new CtlFailure(CtlExit.data, `${file} cannot be written: ${(error as Error).message}`)
+    },
+  )
   return { kind: 'done', text: `Exporting definitions in JSON to a file at "${file}" ...` }
 }
 

@@ -4,7 +4,10 @@ import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 export function givenJson(text: string): Readonly<Record<string, unknown>> {
   const value = givenValue(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new CtlFailure(CtlExit.data, `a JSON object is wanted, such as {"max-length": 1000}; this is none: ${text.slice(0, 80)}`)
+    throw new CtlFailure(
+      CtlExit.data,
+      `a JSON object is wanted, such as {"max-length": 1000}; this is none: ${text.slice(0, 80)}`,
+    )
   return value as Readonly<Record<string, unknown>> // it is an object
 }
 

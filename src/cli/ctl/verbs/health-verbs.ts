@@ -23,7 +23,10 @@ async function checkAll({ broker }: VerbCall): Promise<Output> {
     })
   }
   if (problems.length > 0) throw new CtlFailure(CtlExit.unavailable, problems.join('; '))
-  return { kind: 'done', text: 'Nothing is wrong: it serves, no alarm is on, its certificates are good for a week or more' }
+  return {
+    kind: 'done',
+    text: 'Nothing is wrong: it serves, no alarm is on, its certificates are good for a week or more',
+  }
 }
 
 async function ping({ broker }: VerbCall): Promise<Output> {
@@ -83,7 +86,10 @@ async function checkConnectivity(call: VerbCall): Promise<Output> {
     if (problem !== undefined) failures.push(`${address}:${port} (${problem})`)
   }
   if (failures.length > 0) throw new CtlFailure(CtlExit.unavailable, `no connection to ${failures.join(', ')}`)
-  return { kind: 'done', text: `Connected to ${listeners.length} ports: ${listeners.map(({ port }) => port).join(', ')}` }
+  return {
+    kind: 'done',
+    text: `Connected to ${listeners.length} ports: ${listeners.map(({ port }) => port).join(', ')}`,
+  }
 }
 
 /** An address that stands for all of the machine is no address to connect to. */

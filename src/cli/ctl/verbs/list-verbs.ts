@@ -2,7 +2,7 @@
 import { apiPath } from '../broker-client.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 import type { Output, Row, Verb, VerbCall } from '../verb.ts'
-import { BINDINGS, CHANNELS, type Columns, CONNECTIONS, CONSUMERS, EXCHANGES, QUEUES, VHOSTS } from './columns.ts'
+import { BINDINGS, CHANNELS, CONNECTIONS, CONSUMERS, type Columns, EXCHANGES, QUEUES, VHOSTS } from './columns.ts'
 
 interface Listing {
   readonly name: string
@@ -15,7 +15,10 @@ interface Listing {
   readonly isShown?: (row: Row, call: VerbCall) => boolean
 }
 
-const HERE = { type: 'boolean', describe: 'accepted for scripts: there is one node, and all that it has is there' } as const
+const HERE = {
+  type: 'boolean',
+  describe: 'accepted for scripts: there is one node, and all that it has is there',
+} as const
 
 const LISTINGS: readonly Listing[] = [
   {
@@ -62,14 +65,18 @@ export const LIST_VERBS: readonly Verb[] = LISTINGS.map((listing) => {
   return {
     name,
     args: '[columns..]',
-    describe: `list ${what}; columns: ${Object.keys(columns.known).join(', ')}`,
+    describe: `list ${what}`,
+    more: `Columns: ${Object.keys(columns.known).join(', ')}.`,
     options,
     hasVhost,
     run: (call) => listed(listing, call),
   }
 })
 
-async function listed({ what, columns, path, hasVhost, isShown = () => true }: Listing, call: VerbCall): Promise<Output> {
+async function listed(
+  { what, columns, path, hasVhost, isShown = () => true }: Listing,
+  call: VerbCall,
+): Promise<Output> {
   const asked = call.words('columns')
   const names = asked.length === 0 ? columns.usual : asked
   const unknown = names.filter((name) => !Object.hasOwn(columns.known, name))

@@ -11,12 +11,19 @@ interface PolicyKind {
   readonly plural: string
   /** Below `/api`. */
   readonly path: string
+  readonly article: string
   readonly text: string
 }
 
 const KINDS: readonly PolicyKind[] = [
-  { word: 'policy', plural: 'policies', path: '/policies', text: 'policy' },
-  { word: 'operator_policy', plural: 'operator_policies', path: '/operator-policies', text: 'operator policy' },
+  { word: 'policy', plural: 'policies', path: '/policies', article: 'a', text: 'policy' },
+  {
+    word: 'operator_policy',
+    plural: 'operator_policies',
+    path: '/operator-policies',
+    article: 'an',
+    text: 'operator policy',
+  },
 ]
 
 async function setPolicy({ path, text }: PolicyKind, call: VerbCall): Promise<Output> {
@@ -63,7 +70,7 @@ const OF_KIND: readonly Verb[] = KINDS.flatMap((kind) => [
   {
     name: `set_${kind.word}`,
     args: '<name> <pattern> <definition>',
-    describe: `set a ${kind.text}: a pattern of names, and what applies, as JSON`,
+    describe: `set ${kind.article} ${kind.text}: a pattern of names, and what applies, as JSON`,
     hasVhost: true,
     ...(OPTIONS === undefined ? {} : { options: OPTIONS }),
     run: (call: VerbCall) => setPolicy(kind, call),
@@ -71,7 +78,7 @@ const OF_KIND: readonly Verb[] = KINDS.flatMap((kind) => [
   {
     name: `clear_${kind.word}`,
     args: '<name>',
-    describe: `remove a ${kind.text}`,
+    describe: `remove ${kind.article} ${kind.text}`,
     hasVhost: true,
     run: (call: VerbCall) => clearPolicy(kind, call),
   },

@@ -1,6 +1,7 @@
 /** What concerns the process of the broker, over its control socket: options, log, stop, and the backup of its store. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { printable } from '../../../lib/printable.ts'
+import { sizeText } from '../../size-text.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 import type { Output, Verb, VerbCall } from '../verb.ts'
 
@@ -16,7 +17,8 @@ async function reload({ broker }: VerbCall): Promise<Output> {
     readonly needRestart: readonly string[]
     readonly problems: readonly string[]
   }
-  if (report.problems.length > 0) throw new CtlFailure(CtlExit.data, `nothing was changed: ${report.problems.join('; ')}`)
+  if (report.problems.length > 0)
+    throw new CtlFailure(CtlExit.data, `nothing was changed: ${report.problems.join('; ')}`)
   const names = (list: readonly string[]): string => (list.length === 0 ? 'none' : list.join(', '))
   const text = `Options with another value now: ${names(report.applied)}\nafter a restart: ${names(report.needRestart)}`
   return { kind: 'object', value: { applied: report.applied, need_restart: report.needRestart }, text }
@@ -70,6 +72,8 @@ async function printLog(call: VerbCall, query: string, durationMs?: number): Pro
       for (const line of lines) if (line !== '') call.print(line)
     }
   } catch (error) {
+    // Node.js says with a code what ends a connection.
+    if (!(error instanceof Error && 'code' in error)) throw error
     const isOver = durationMs !== undefined && response.destroyed
     if (!isOver) throw new CtlFailure(CtlExit.unavailable, 'the log has ended: the broker has gone', { cause: error })
   } finally {
@@ -78,13 +82,13 @@ async function printLog(call: VerbCall, query: string, durationMs?: number): Pro
 }
 
 async function backup(call: VerbCall): Promise<Output> {
-  const { receiveBackup } = await import('../../receive-backup.ts')
-  const { files, bytes } = await receiveBackup(call.broker, call.text('to'))
-  return {
-    kind: 'object',
-    value: { to: call.text('to'), files, bytes },
-    text: `${call.text('to')} has a copy of the store of the running broker: ${files} files, ${bytes} bytes`,
-  }
+  const to = call.text('to')
+  const { receiveFrom } = await import('../../backup.ts')
+  const { files, bytes } = await receiveFrom(call.broker, to).catch((error: unknown) => {
+    throw error instanceof Error && error.name === 'DataFolderError' ? new CtlFailure(CtlExit.data, error.message) : error
+  })
+  const text = `${to} has a copy of the store of the running broker: ${files} files, ${sizeText(bytes)}`
+  return { kind: 'object', value: { to, files, bytes }, text }
 }
 
 export const PROCESS_VERBS: readonly Verb[] = [
@@ -115,7 +119,7 @@ export const PROCESS_VERBS: readonly Verb[] = [
   {
     name: 'backup',
     args: '<to>',
-    describe: 'copy the store of the running broker, which goes on: into a new file (.tar) or a new folder',
+    describe: 'copy the store of the broker, which goes on: into a new file (.tar) or a new folder',
     isLocal: true,
     run: backup,
   },

@@ -8,7 +8,12 @@ import { rowsIn } from './list-verbs.ts'
 
 async function status({ broker }: VerbCall): Promise<Output> {
   const facts = await brokerOverview(broker)
-  return { kind: 'object', title: `Status of node ${facts.node} ...`, value: statusValue(facts), text: statusText(facts) }
+  return {
+    kind: 'object',
+    title: `Status of node ${facts.node} ...`,
+    value: statusValue(facts),
+    text: statusText(facts),
+  }
 }
 
 /** With the keys of `rabbitmqctl status --formatter json`. */
@@ -84,7 +89,9 @@ async function clusterStatus({ broker }: VerbCall): Promise<Output> {
     listeners: {
       [node]: listeners.map(({ ip_address, port, protocol }) => ({ node, interface: ip_address, port, protocol })),
     },
-    versions: { [node]: { rabbitmq_version: rabbitmqVersion, rabbitmq_name: 'RabbitMQ', leveret_version: facts.leveretVersion } },
+    versions: {
+      [node]: { rabbitmq_version: rabbitmqVersion, rabbitmq_name: 'RabbitMQ', leveret_version: facts.leveretVersion },
+    },
   }
   const text = ['Basics\n', `Cluster name: ${clusterName}`, '\nRunning Nodes\n', node, '\nAlarms\n']
   const alarms = alarmsOf(facts)

@@ -27,7 +27,8 @@ export async function requireUser(broker: BrokerClient, name: string): Promise<U
 /** The argument, or else the line on standard input: what stands on a command line, other users may see. */
 async function passwordOf(call: VerbCall): Promise<string> {
   const password = call.optional('password') ?? (await call.input()).replace(/\r?\n$/, '')
-  if (password === '') throw new CtlFailure(CtlExit.data, 'the password is empty: no client can log in with an empty one')
+  if (password === '')
+    throw new CtlFailure(CtlExit.data, 'the password is empty: no client can log in with an empty one')
   return password
 }
 

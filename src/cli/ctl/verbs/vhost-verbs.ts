@@ -14,7 +14,11 @@ async function requireVhost(broker: BrokerClient, vhost: string): Promise<void> 
 
 async function addVhost(call: VerbCall): Promise<Output> {
   const vhost = call.text('vhost_name')
-  const [description, tags, type] = [call.optional('description'), call.optional('tags'), call.optional('default-queue-type')]
+  const [description, tags, type] = [
+    call.optional('description'),
+    call.optional('tags'),
+    call.optional('default-queue-type'),
+  ]
   await call.broker.put(apiPath`/vhosts/${vhost}`, {
     ...(description === undefined ? {} : { description }),
     ...(tags === undefined ? {} : { tags }),

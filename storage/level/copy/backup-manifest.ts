@@ -20,7 +20,37 @@ export interface ManifestFile {
   readonly crc32: number
 }
 
-export function createManifest(files: readonly ManifestFile[], nowMs: number): Manifest {
+/** The only names that a backup may have: it is not trusted to say where files go. */
+export const BACKUP_LOG_NAME = /^log\/\d{16}\.log$/
+export const BACKUP_RECORDS_NAME = /^catalogue\/\d{6}\.records$/
+
+export function recordsName(number: number): string {
+  return `catalogue/${String(number).padStart(6, '0')}.records`
+}
+
+/** The manifest as it is written. */
+export function manifestText(files: readonly ManifestFile[], nowMs: number): Buffer {
+  return Buffer.from(`${JSON.stringify(createManifest(files, nowMs), undefined, 2)}\n`)
+}
+
+/** Throws DataFolderError when these are not the files of the manifest, as they were. */
+export function compareWithManifest(
+  manifest: Manifest | undefined,
+  copied: ReadonlyMap<string, ManifestFile>,
+  from: string,
+): void {
+  if (manifest === undefined) throw new DataFolderError(`${from} is no whole backup: it has no manifest`)
+  for (const { name, bytes, crc32: crc } of manifest.files) {
+    const copy = copied.get(name)
+    if (copy === undefined) throw new DataFolderError(`${from} is damaged: ${name} is missing`)
+    if (copy.bytes !== bytes || copy.crc32 !== crc)
+      throw new DataFolderError(`${from} is damaged: ${name} is not as it was`)
+  }
+  if (copied.size > manifest.files.length)
+    throw new DataFolderError(`${from} is damaged: it has files it should not have`)
+}
+
+function createManifest(files: readonly ManifestFile[], nowMs: number): Manifest {
   return {
     version: BACKUP_VERSION,
     catalogueVersion: CATALOGUE_VERSION,
