@@ -37,7 +37,9 @@ async function backupOfRunning(to: string, store: StoreCommandContext, inUse: Er
     return ExitCode.done
   } catch (error) {
     if (!(error instanceof CtlFailure)) throw error
-    throw new Error(`${inUse.message}, or have it copy its store, which it does not do: ${error.message}`, { cause: error })
+    throw new Error(`${inUse.message}, or have it copy its store, which it does not do: ${error.message}`, {
+      cause: error,
+    })
   }
 }
 

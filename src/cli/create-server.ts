@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import type { Logger as PinoLogger } from 'pino'
 import type { Config } from '../../config/options.ts'
 import type { Durability } from '../../storage/level/log/durability.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -21,7 +20,7 @@ const RESIDENT_SHARE = 0.3
 const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
 
 /** The server that the options describe, not listening yet. */
-export async function createServer(config: Config, memoryBytes: number, logger: PinoLogger): Promise<ServedServer> {
+export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
   const definitions = await definitionsOf(config)
   const settings = { ...serverConfig(config, memoryBytes), makesDefaultUser: definitions?.haveUsers !== true }
   const { memoryLimitBytes = memoryBytes } = settings
@@ -36,7 +35,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
     listen: () => server.listen(),
     openHttpDoors: () => openHttpDoors(server.http, config, logger),
     openControl: (process) => openControl(server.http, config, portOf(server.addresses), process, logger),
-    reload: (next, changed) => applyChanges(server, logger, next, changed),
+    reload: (next, changed) => applyChanges(server, next, changed, memoryBytes),
     shutdown: (options) => server.shutdown(options),
   }
 }

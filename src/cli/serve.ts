@@ -21,6 +21,9 @@ import { storeFailure } from './store-failure.ts'
 /** The server gives up on its clients after the grace period; this much later the process gives up on the server. */
 const OVERTIME_MS = 2000
 
+/** Options that the process itself takes over: the level of the log, and the time that a stop may take. */
+const OF_THE_PROCESS = ['logLevel', 'shutdownGraceSec'] as const satisfies readonly OptionName[]
+
 /** What `serve` needs of a server. */
 export interface ServedServer {
   /** Opens the storage. */
@@ -106,7 +109,10 @@ async function run(
       config,
       read: () => readConfig(flags, context.environment),
       logger,
-      apply: (next, changed) => server.reload(next, changed),
+      apply: (next, changed) => {
+        logger.level = next.logLevel
+        return [...OF_THE_PROCESS, ...server.reload(next, changed)]
+      },
     })
     const failure = await start(server, controlled(reload, stop, output), config, logger)
     if (failure !== undefined) return notStarted(failure, output, logger, context)

@@ -35,11 +35,13 @@ export class LoadWatch {
   }
 
   #look(): void {
-    const { alarm, limitMs, logger, now } = this.#parts
+    const { alarm, logger, now } = this.#parts
+    const limitMs = this.#parts.limitMs()
     const nowMs = now()
     this.#recentMs.push(Math.max(0, nowMs - this.#lastMs - SAMPLE_MS))
     this.#recentMs = this.#recentMs.slice(-SAMPLES)
     this.#lastMs = nowMs
+    if (limitMs === 0) alarm.set(false)
     if (limitMs === 0 || this.#recentMs.length < SAMPLES) return
     const [leastMs, mostMs] = [Math.min(...this.#recentMs), Math.max(...this.#recentMs)]
     const fields = { delayMs: Math.round(mostMs), limitMs }

@@ -32,6 +32,7 @@ import type { TlsOptions } from '../listeners/tls-options.ts'
 import { GarbageWatch } from './garbage-watch.ts'
 import { JournalWatch } from './journal-watch.ts'
 import { LoadWatch } from './load-watch.ts'
+import { type ChangeableConfig, changeConfig } from './changeable-config.ts'
 import { backendChain, logins, userList } from './login-parts.ts'
 import { MemoryWatch, programBytes, strayBytes } from './memory-watch.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -139,13 +140,19 @@ export class ServerAssembly {
     })
     const { loadAlarm, storeAlarm } = this.core
     this.journalWatch = new JournalWatch(storage, this.connections, this.core, logger)
-    this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: config.storeDelayLimitMs, now, logger })
-    this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: config.eventLoopDelayLimitMs, now, logger })
+    this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: () => config.storeDelayLimitMs, now, logger })
+    this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: () => config.eventLoopDelayLimitMs, now, logger })
     this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
     this.management = this.#makeManagement(onDefect, { requireRunning, requireServing })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
     const isUser = (name: string): boolean => this.#isUser(name)
     this.userLimits = new EmbeddedUserLimits({ core: this.core, isUser, requireRunning: requireServing })
+  }
+
+  /** Throws RangeError or TypeError. */
+  changeConfig(changes: ChangeableConfig): void {
+    changeConfig(this.#parts.config, changes)
+    this.core.memory.setLimit(this.#parts.config.memoryLimitBytes)
   }
 
   #makeManagement(onDefect: (error: unknown) => void, guards: ServerGuards): EmbeddedManagement {
@@ -173,17 +180,22 @@ export class ServerAssembly {
   }
 
   #embeddedContext(requireRunning: () => void): EmbeddedContext {
-    const { maxMessageSizeBytes, consumerTimeoutMs, defaultUser, defaultQueueType } = this.#parts.config
+    const { config } = this.#parts
     return {
       core: this.core,
       logger: this.logger,
-      maxMessageSizeBytes,
+      // They may change.
+      get maxMessageSizeBytes() {
+        return config.maxMessageSizeBytes
+      },
+      get consumerTimeoutMs() {
+        return config.consumerTimeoutMs
+      },
       clock: this.clock,
-      consumerTimeoutMs,
       permissions: () => this.#permissions(),
       isUser: (name) => this.#isUser(name),
-      defaultUser,
-      defaultQueueType,
+      defaultUser: config.defaultUser,
+      defaultQueueType: config.defaultQueueType,
       requireRunning,
     }
   }

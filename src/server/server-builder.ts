@@ -1,32 +1,15 @@
-import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
-import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { MemoryStorage } from '../../storage/memory/memory-storage.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
-import { aBackendsConfig } from '../auth/backends/backends-config.ts'
 import type { Authorizer } from '../broker/authorizer.ts'
-import {
-  aBoolean,
-  aFunction,
-  type Check,
-  type Checks,
-  checkOptionNames,
-  checkOptions,
-  oneOf,
-  optional,
-  severalOf,
-  text,
-  texts,
-  wholeNumber,
-  withMethods,
-} from '../lib/checks.ts'
+import { aFunction, type Check, type Checks, checkOptionNames, checkOptions, withMethods } from '../lib/checks.ts'
 import { type Logger, silentLogger } from '../lib/logger.ts'
-import { MECHANISM_NAMES } from '../lib/mechanism-names.ts'
 import type { Networks } from '../lib/networks.ts'
 import { processMemoryBytes } from '../lib/process-memory.ts'
 import { type ListenOptions, PROTOCOLS } from '../listeners/listen-options.ts'
 import { checkListeners, checkTls, proxyNetworks, webOrigins } from '../listeners/option-checks.ts'
 import type { TlsOptions } from '../listeners/tls-options.ts'
+import { CONFIG_CHECKS } from './config-checks.ts'
 import { Server } from './server.ts'
 import { DEFAULT_SERVER_CONFIG, MEMORY_LIMIT_SHARE, type ServerConfig } from './server-config.ts'
 import type { ServerHooks } from './server-hooks.ts'
@@ -46,7 +29,7 @@ export class ServerBuilder {
 
   /** Adds to what was configured before. Throws TypeError, with the nearest name, for a setting that there is not. */
   withConfig(config: Partial<ServerConfig>): this {
-    checkOptionNames('withConfig', config, CONFIG)
+    checkOptionNames('withConfig', config, CONFIG_CHECKS)
     this.#config = { ...this.#config, ...config }
     return this
   }
@@ -142,7 +125,7 @@ export class ServerBuilder {
   build(): Server {
     const memoryLimitBytes = Math.floor(processMemoryBytes() * MEMORY_LIMIT_SHARE)
     const config: ServerConfig = { ...DEFAULT_SERVER_CONFIG, memoryLimitBytes, ...given(this.#config) }
-    checkOptions('withConfig', config, CONFIG)
+    checkOptions('withConfig', config, CONFIG_CHECKS)
     if (this.#tls === undefined && this.#listeners?.some(({ protocol }) => PROTOCOLS[protocol].isSecure))
       throw new TypeError('a listener with TLS needs a certificate: see withTls')
     return new Server({
@@ -171,71 +154,6 @@ const HOOKS: Checks<ServerHooks> = {
   onConnect: aFunction,
   onDisconnect: aFunction,
   onError: aFunction,
-}
-
-const name = text(1, SHORTSTR_BYTES_MAX)
-
-const CONFIG: Checks<ServerConfig> = {
-  bind: text(1, 255),
-  port: numberIn('port'),
-  frameMaxBytes: numberIn('frameMaxBytes'),
-  initialFrameMaxBytes: numberIn('initialFrameMaxBytes'),
-  channelMax: numberIn('channelMax'),
-  connectionMax: countIn('connectionMax'),
-  channelMaxPerNode: countIn('channelMaxPerNode'),
-  consumerMaxPerChannel: countIn('consumerMaxPerChannel'),
-  vhostMax: countIn('vhostMax'),
-  queueMax: countIn('queueMax'),
-  exchangeMax: countIn('exchangeMax'),
-  bindingMax: countIn('bindingMax'),
-  heartbeatSec: numberIn('heartbeatSec'),
-  handshakeTimeoutMs: numberIn('handshakeTimeoutMs'),
-  sendTimeoutMs: numberIn('sendTimeoutMs'),
-  consumerTimeoutMs: numberIn('consumerTimeoutMs'),
-  maxMessageSizeBytes: numberIn('maxMessageSizeBytes'),
-  defaultUser: name,
-  makesDefaultUser: aBoolean,
-  defaultPass: aSecret,
-  defaultUserTags: texts,
-  defaultVhost: name,
-  defaultQueueType: oneOf(['classic', 'quorum']),
-  loopbackUsers: texts,
-  allowAnonymous: aBoolean,
-  anonymousLoginUser: optional(name),
-  authMechanisms: severalOf(MECHANISM_NAMES),
-  sslCertLoginFrom: oneOf(['distinguished_name', 'common_name', 'subject_alternative_name']),
-  sslCertLoginSanType: oneOf(['dns', 'ip', 'email', 'uri']),
-  sslCertLoginSanIndex: numberIn('sslCertLoginSanIndex'),
-  passwordHashing: oneOf(['scrypt', 'sha256', 'sha512']),
-  passwordLengthMin: numberIn('passwordLengthMin'),
-  passwordPattern: optional(text(1, 1024)),
-  backends: aBackendsConfig,
-  loginFailuresMax: numberIn('loginFailuresMax'),
-  loginSocketsMax: numberIn('loginSocketsMax'),
-  loginSocketsPerAddressMax: numberIn('loginSocketsPerAddressMax'),
-  eventLoopDelayLimitMs: numberIn('eventLoopDelayLimitMs'),
-  storeDelayLimitMs: numberIn('storeDelayLimitMs'),
-  memoryLimitBytes: wholeNumber(1, Number.MAX_SAFE_INTEGER),
-  shutdownGraceMs: numberIn('shutdownGraceMs'),
-}
-
-function numberIn(setting: keyof typeof NUMBER_SETTINGS): Check {
-  const { min, max } = NUMBER_SETTINGS[setting]
-  return wholeNumber(min, max)
-}
-
-/** Infinity is a count, too. */
-function countIn(setting: keyof typeof NUMBER_SETTINGS): Check {
-  const check = numberIn(setting)
-  return (value, field) => {
-    if (value !== Number.POSITIVE_INFINITY) check(value, field)
-  }
-}
-
-/** It never shows up in an error. */
-function aSecret(value: unknown, field: string): void {
-  if (typeof value !== 'string') throw new TypeError(`${field} must be a string`)
-  if (value === '') throw new RangeError(`${field} is empty; no client can log in with an empty password`)
 }
 
 /** Without the fields that are there and undefined: those mean the default too. */

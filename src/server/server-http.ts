@@ -1,5 +1,4 @@
 /** The HTTP doors of a server: the management API and the metrics. Their code is loaded when one of them is opened. */
-import type { Storage } from '../../storage/storage.ts'
 import type { ControlledProcess } from '../http/control-routes.ts'
 import type { HttpListener } from '../http/http-listener.ts'
 import type { HttpContext } from '../http/start.ts'
@@ -72,16 +71,21 @@ export class ServerHttp {
   readonly #context: HttpContext
   readonly #requireRunning: () => void
   readonly #tlsContext: HttpTlsContext
-  readonly #storage: Storage
+  readonly #backup: () => Promise<AsyncIterable<Uint8Array>>
   readonly #listeners: HttpListener[] = []
   readonly #tls: HttpTls[] = []
   #control: ControlSocket | undefined
 
   /** Servers make it: see `Server.http`. */
-  constructor(context: HttpContext, tls: HttpTlsContext, storage: Storage, requireRunning: () => void) {
+  constructor(
+    context: HttpContext,
+    tls: HttpTlsContext,
+    backup: () => Promise<AsyncIterable<Uint8Array>>,
+    requireRunning: () => void,
+  ) {
     this.#context = context
     this.#tlsContext = tls
-    this.#storage = storage
+    this.#backup = backup
     this.#requireRunning = requireRunning
   }
 
@@ -144,10 +148,7 @@ export class ServerHttp {
     if (this.#control !== undefined) throw new Error('the control socket is open already')
     this.#control = await ControlSocket.open(this.#context, options.path, {
       process: options.process,
-      backup: async () => {
-        if (this.#storage.backup === undefined) throw new Error('messages are kept in memory: there is nothing to copy')
-        return await this.#storage.backup()
-      },
+      backup: this.#backup,
     })
   }
 

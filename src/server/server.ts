@@ -21,6 +21,7 @@ import { parseAddress } from './listen-address.ts'
 import { NodeFacts } from './node-facts.ts'
 import type { ServerRecovery } from './recovery.ts'
 import type { ServerAssembly, ServerParts } from './server-assembly.ts'
+import type { ChangeableConfig } from './changeable-config.ts'
 import { ServerHttp } from './server-http.ts'
 import { ServerLife, type ServerState } from './server-life.ts'
 import { alarmsOf, type Health, healthOf, NOT_LISTENING, type ServerStats, STOPPED } from './status.ts'
@@ -47,7 +48,9 @@ export class Server {
     this.core = this.#parts.core
     const { logger, rareLines } = this.#parts
     const tls = { logger, wallMs: () => this.#parts.clock.wallMs(), listenersTls: parts.tls }
-    this.http = new ServerHttp({ server: this, logger, rareLines }, tls, parts.storage, () => this.#life.requireRunning())
+    this.http = new ServerHttp({ server: this, logger, rareLines }, tls, () => this.backup(), () =>
+      this.#life.requireRunning(),
+    )
     this.#node = new NodeFacts({
       core: this.core,
       storage: parts.storage,
@@ -57,7 +60,9 @@ export class Server {
       httpListeners: () => this.http.listeners,
       certificates: () => this.#parts.listeners.dated(this.http.certificates),
       mechanisms: parts.config.authMechanisms,
-      consumerTimeoutMs: parts.config.consumerTimeoutMs,
+      get consumerTimeoutMs() {
+        return parts.config.consumerTimeoutMs
+      },
       defaultQueueType: parts.config.defaultQueueType,
     })
   }
@@ -207,6 +212,27 @@ export class Server {
     const { host, port } = parseAddress(address, this.#given.config.bind)
     await this.#life.listen([{ protocol: 'amqp', host, port }])
     return this.addresses
+  }
+
+  /**
+   * Changes settings while the server runs. Throws RangeError or TypeError, and changes nothing then, and Error while the server is not
+   * running.
+   */
+  changeConfig(changes: ChangeableConfig): void {
+    this.#life.requireRunning()
+    this.#parts.changeConfig(changes)
+  }
+
+  /**
+   * A copy of the store, as a tar archive that `leveret restore` takes, while the server goes on: all that was confirmed before. To be
+   * read to its end, or ended: it holds files of the store until then. Rejects with Error where nothing is kept, while another copy is
+   * made, while nothing can be kept, and while the server is not running.
+   */
+  async backup(): Promise<AsyncIterable<Uint8Array>> {
+    this.#life.requireRunning()
+    const { storage } = this.#given
+    if (storage.backup === undefined) throw new Error('messages are kept in memory: there is nothing to copy')
+    return await storage.backup()
   }
 
   /**

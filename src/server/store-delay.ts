@@ -19,7 +19,6 @@ export class StoreDelay {
   }
 
   start(journal: Pick<Journal, 'whenDurable'>): void {
-    if (this.#parts.limitMs === 0) return
     this.#journal = journal
     this.#timer = setInterval(() => this.#look(), SAMPLE_MS)
     this.#timer.unref()
@@ -31,7 +30,12 @@ export class StoreDelay {
   }
 
   #look(): void {
-    const { alarm, limitMs, logger, now } = this.#parts
+    const { alarm, logger, now } = this.#parts
+    const limitMs = this.#parts.limitMs()
+    if (limitMs === 0) {
+      alarm.set(false)
+      return
+    }
     if (this.#askedAtMs === undefined) this.#ask()
     if (this.#askedAtMs === undefined || alarm.isActive) return
     const delayMs = Math.round(now() - this.#askedAtMs)
@@ -51,7 +55,8 @@ export class StoreDelay {
   }
 
   #answered(delayMs: number): void {
-    const { alarm, limitMs, logger } = this.#parts
+    const { alarm, logger } = this.#parts
+    const limitMs = this.#parts.limitMs()
     this.#askedAtMs = undefined
     if (!alarm.isActive || delayMs >= limitMs * CLEAR_SHARE) return
     logger.info({ delayMs: Math.round(delayMs), limitMs }, 'the store keeps up again: publishers go on')

@@ -152,7 +152,9 @@ test('while a copy is made, another one is refused, and what the copy needs stay
   expect(readdirSync(join(folder, 'log'))).toEqual(expect.arrayContaining(files))
 
   first.destroy()
-  await expect.poll(() => readdirSync(join(folder, 'log')).some((name) => files.includes(name)), { timeout: 10_000 }).toBe(false)
+  await expect
+    .poll(() => readdirSync(join(folder, 'log')).some((name) => files.includes(name)), { timeout: 10_000 })
+    .toBe(false)
   expect(last).toBeDefined()
   const again = await leveret('backup', '--data-dir', folder, '--to', join(temporaryFolder(), 'third.tar'))
   expect(again.exitCode).toBe(0)
@@ -178,7 +180,9 @@ test('a broker without control socket is told of', async () => {
   await server.http.close()
   const { exitCode, errors } = await leveret('backup', '--data-dir', folder, '--to', join(temporaryFolder(), 'no.tar'))
   expect(exitCode).toBe(3)
-  expect(errors).toMatch(/is in use by this process since .*: stop it first, or have it copy its store, which it does not do: no broker answers at .*ctl.sock/)
+  expect(errors).toMatch(
+    /is in use by this process since .*: stop it first, or have it copy its store, which it does not do: no broker answers at .*ctl.sock/,
+  )
 })
 
 test('a broker that keeps nothing on a disk has nothing to copy', async () => {

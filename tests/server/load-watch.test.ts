@@ -23,7 +23,7 @@ afterEach(() => {
 function watch(limitMs: number): LoadWatch {
   const note = (_: object, message: string) => void logged.push(message)
   const logger: Logger = { debug: note, info: note, warn: note, error: note }
-  const started = new LoadWatch({ alarm, limitMs, now: () => nowMs, logger })
+  const started = new LoadWatch({ alarm, limitMs: () => limitMs, now: () => nowMs, logger })
   started.start()
   return started
 }

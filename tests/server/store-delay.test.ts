@@ -28,7 +28,7 @@ afterEach(() => {
 })
 
 function watch(limitMs: number): StoreDelay {
-  const delay = new StoreDelay({ alarm, limitMs, now: () => nowMs, logger: silentLogger })
+  const delay = new StoreDelay({ alarm, limitMs: () => limitMs, now: () => nowMs, logger: silentLogger })
   delay.start(journal)
   return delay
 }

@@ -33,7 +33,7 @@ const HEAP_SHARE_MAX = 0.9
 const NEWEST_BYTES = 16 * 1024 * 1024
 
 export class MemoryAlarm {
-  readonly limitBytes: number
+  #limitBytes: number
   isActive = false
   /** The limit is near, or exceeded. */
   readonly near = new Alarm()
@@ -65,10 +65,20 @@ export class MemoryAlarm {
   #sampledHeldBytes = 0
 
   constructor(limitBytes: number, use: MemoryUse) {
-    this.limitBytes = limitBytes
+    this.#limitBytes = limitBytes
     this.#use = use
     this.#heapMaxBytes = Math.max(use.heapLimitBytes - NEWEST_BYTES, use.heapLimitBytes / 2) * HEAP_SHARE_MAX
     this.sample()
+  }
+
+  get limitBytes(): number {
+    return this.#limitBytes
+  }
+
+  setLimit(bytes: number): void {
+    if (bytes === this.#limitBytes) return
+    this.#limitBytes = bytes
+    this.check()
   }
 
   get usedBytes(): number {

@@ -85,7 +85,9 @@ async function backup(call: VerbCall): Promise<Output> {
   const to = call.text('to')
   const { receiveFrom } = await import('../../backup.ts')
   const { files, bytes } = await receiveFrom(call.broker, to).catch((error: unknown) => {
-    throw error instanceof Error && error.name === 'DataFolderError' ? new CtlFailure(CtlExit.data, error.message) : error
+    throw error instanceof Error && error.name === 'DataFolderError'
+      ? new CtlFailure(CtlExit.data, error.message)
+      : error
   })
   const text = `${to} has a copy of the store of the running broker: ${files} files, ${sizeText(bytes)}`
   return { kind: 'object', value: { to, files, bytes }, text }
