@@ -40,7 +40,8 @@ export class EmbeddedMessages {
   readonly #consumers: EmbeddedConsumers
 
   constructor(vhost: Vhost, vhosts: EmbeddedVhosts, session: Session, accessQueue: AccessQueue) {
-    const { core, logger, maxMessageSizeBytes, clock, consumerTimeoutMs } = vhosts.context
+    const { context } = vhosts
+    const { core, logger, maxMessageSizeBytes, clock } = context
     this.#vhost = vhost
     this.#diskWaits = vhosts.diskWaits
     this.#accessQueue = accessQueue
@@ -48,7 +49,15 @@ export class EmbeddedMessages {
     this.publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
     const consumers = new EmbeddedConsumers(vhost, this.deliveries, logger)
     this.#consumers = consumers
-    const timeouts = new DeliveryTimeouts(this.deliveries, { clock, consumerTimeoutMs, vhost }, (consumer, timeoutMs) =>
+    const tools = {
+      clock,
+      vhost,
+      // It may change.
+      get consumerTimeoutMs() {
+        return context.consumerTimeoutMs
+      },
+    }
+    const timeouts = new DeliveryTimeouts(this.deliveries, tools, (consumer, timeoutMs) =>
       consumers.timeOut(consumer, timeoutMs),
     )
     this.deliveries.whenOpened = () => timeouts.expectLook()

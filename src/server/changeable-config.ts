@@ -15,7 +15,6 @@ export const CHANGEABLE_SETTINGS = [
   'heartbeatSec',
   'sendTimeoutMs',
   'consumerTimeoutMs',
-  'maxMessageSizeBytes',
   'memoryLimitBytes',
   'eventLoopDelayLimitMs',
   'storeDelayLimitMs',

@@ -184,10 +184,8 @@ export class ServerAssembly {
     return {
       core: this.core,
       logger: this.logger,
-      // They may change.
-      get maxMessageSizeBytes() {
-        return config.maxMessageSizeBytes
-      },
+      maxMessageSizeBytes: config.maxMessageSizeBytes,
+      // It may change.
       get consumerTimeoutMs() {
         return config.consumerTimeoutMs
       },
