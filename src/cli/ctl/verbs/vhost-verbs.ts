@@ -76,7 +76,7 @@ async function clearTopicPermissions(call: VerbCall): Promise<Output> {
 }
 
 /** What is not there needs no removing, to rabbitmqctl. */
-export async function removed({ broker }: VerbCall, path: string): Promise<void> {
+async function removed({ broker }: VerbCall, path: string): Promise<void> {
   const reply = await broker.send('DELETE', path)
   if (reply.status !== 404) accepted(reply)
 }
