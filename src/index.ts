@@ -80,17 +80,23 @@ export {
 export type { TransactionState, TransactionStatistics, Transactions } from './embedded/transactions.ts'
 export type { DefaultQueueType, VhostInfo, VhostOptions } from './embedded/vhost-options.ts'
 export type { VirtualHosts } from './embedded/virtual-hosts.ts'
+export type { ControlledProcess, ReloadReport } from './http/control-routes.ts'
 export type { BackendName } from './lib/backend-names.ts'
 export type { Logger } from './lib/logger.ts'
 export type { ListenAddress, ListenOptions, ListenProtocol } from './listeners/listen-options.ts'
 export type { TlsHost, TlsOptions, TlsVersion } from './listeners/tls-options.ts'
+export type { ChangeableConfig } from './server/changeable-config.ts'
 export type { ServerRecovery } from './server/recovery.ts'
 export { Server } from './server/server.ts'
 export { ServerBuilder } from './server/server-builder.ts'
-export type { ControlledProcess, ReloadReport } from './http/control-routes.ts'
-export type { ChangeableConfig } from './server/changeable-config.ts'
 export type { ServerConfig } from './server/server-config.ts'
 export type { ServerHooks } from './server/server-hooks.ts'
-export type { ControlOptions, HttpAddress, ManagementOptions, MetricsOptions, ServerHttp } from './server/server-http.ts'
+export type {
+  ControlOptions,
+  HttpAddress,
+  ManagementOptions,
+  MetricsOptions,
+  ServerHttp,
+} from './server/server-http.ts'
 export type { ServerState } from './server/server-life.ts'
 export type { Health, ServerStats } from './server/status.ts'

@@ -20,7 +20,9 @@ export function applyChanges(
 ): readonly OptionName[] {
   const taken = changed.filter((name) => NAMES.has(name))
   const settings = taken.map((name) =>
-    name === 'memoryLimit' ? ['memoryLimitBytes', memoryLimitBytes(config.memoryLimit, memoryBytes)] : [name, config[name]],
+    name === 'memoryLimit'
+      ? ['memoryLimitBytes', memoryLimitBytes(config.memoryLimit, memoryBytes)]
+      : [name, config[name]],
   )
   server.changeConfig(Object.fromEntries(settings) as ChangeableConfig) // each has the type of its option
   server.reloadTls()

@@ -46,6 +46,7 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     const { storeCommands } = await import('./store-commands.ts')
     for (const command of storeCommands(context, onExit)) cli.command(command)
   }
+  cli.completion(COMPLETION, 'print a script that completes commands and flags in bash or zsh')
   const isCtl = args[0] === 'ctl'
   try {
     await cli.parseAsync(isCtl ? markDashed(args) : [...args], {}, (_error, _parsed, output) => {
@@ -92,7 +93,6 @@ function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>
     )
     .version('version', 'print the version', leveretVersion())
     .help('help', 'print this help')
-    .completion(COMPLETION, 'print a script that completes commands and flags in bash or zsh')
     .alias({ v: 'version', h: 'help' })
     .strict()
     .exitProcess(false)

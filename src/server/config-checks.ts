@@ -2,7 +2,17 @@
 import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
 import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { aBackendsConfig } from '../auth/backends/backends-config.ts'
-import { aBoolean, type Check, type Checks, oneOf, optional, severalOf, text, texts, wholeNumber } from '../lib/checks.ts'
+import {
+  aBoolean,
+  type Check,
+  type Checks,
+  oneOf,
+  optional,
+  severalOf,
+  text,
+  texts,
+  wholeNumber,
+} from '../lib/checks.ts'
 import { MECHANISM_NAMES } from '../lib/mechanism-names.ts'
 import type { ServerConfig } from './server-config.ts'
 

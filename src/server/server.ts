@@ -17,11 +17,11 @@ import { VirtualHosts } from '../embedded/virtual-hosts.ts'
 import { checkOptions, wholeNumber } from '../lib/checks.ts'
 import { addressText } from '../lib/peer.ts'
 import type { ListenAddress } from '../listeners/listen-options.ts'
+import type { ChangeableConfig } from './changeable-config.ts'
 import { parseAddress } from './listen-address.ts'
 import { NodeFacts } from './node-facts.ts'
 import type { ServerRecovery } from './recovery.ts'
 import type { ServerAssembly, ServerParts } from './server-assembly.ts'
-import type { ChangeableConfig } from './changeable-config.ts'
 import { ServerHttp } from './server-http.ts'
 import { ServerLife, type ServerState } from './server-life.ts'
 import { alarmsOf, type Health, healthOf, NOT_LISTENING, type ServerStats, STOPPED } from './status.ts'
@@ -48,8 +48,11 @@ export class Server {
     this.core = this.#parts.core
     const { logger, rareLines } = this.#parts
     const tls = { logger, wallMs: () => this.#parts.clock.wallMs(), listenersTls: parts.tls }
-    this.http = new ServerHttp({ server: this, logger, rareLines }, tls, () => this.backup(), () =>
-      this.#life.requireRunning(),
+    this.http = new ServerHttp(
+      { server: this, logger, rareLines },
+      tls,
+      () => this.backup(),
+      () => this.#life.requireRunning(),
     )
     this.#node = new NodeFacts({
       core: this.core,

@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.ts'
 export interface WatchedAlarm {
   readonly alarm: Alarm
   /** It may take so long; 0 for any time. */
-  readonly limitMs: number
+  readonly limitMs: () => number
   readonly now: () => number
   readonly logger: Logger
 }
