@@ -17,10 +17,7 @@ export function purgeReady(
   recorder: LogRecorder | undefined,
   log: PurgedLog,
 ): void {
-  ready.requeued.drain((segment, index) => {
-    segment.unloadedBytes = 0
-    log.finish(segment, index)
-  })
+  purgeReturned(ready, log)
   let { cursor: segment, cursorIndex: from } = ready
   while (segment !== undefined) {
     const next: Segment | undefined = segment.next
@@ -34,6 +31,28 @@ export function purgeReady(
     }
     segment = next
     from = 0
+  }
+}
+
+/** What came back: a segment in which nothing else is left goes as a whole. */
+function purgeReturned(ready: ReadyPositions, log: PurgedLog): void {
+  const runs = new Map<Segment, number[]>()
+  ready.requeued.drain((segment, first, end) => {
+    const known = runs.get(segment)
+    if (known === undefined) runs.set(segment, [first, end])
+    else known.push(first, end)
+  })
+  for (const [segment, bounds] of runs) {
+    segment.unloadedBytes = 0
+    let count = 0
+    for (let run = 0; run < bounds.length; run += 2) count += (bounds[run + 1] as number) - (bounds[run] as number)
+    if (segment.settledCount + count === segment.count) log.release(segment)
+    else {
+      for (let run = 0; run < bounds.length; run += 2) {
+        const end = bounds[run + 1] as number
+        for (let index = bounds[run] as number; index < end; index++) log.finish(segment, index)
+      }
+    }
   }
 }
 

@@ -117,16 +117,14 @@ export class RequeuedPositions {
     return bytes
   }
 
-  /** Takes all away, in no order. */
-  drain(visit: (segment: Segment, index: number) => void): void {
+  /** Takes all away, run by run, in no order. */
+  drain(visit: (segment: Segment, first: number, end: number) => void): void {
     const segments = this.#segments
     const firsts = this.#firsts
     const ends = this.#ends
     this.clear()
     for (let run = 0; run < segments.length; run++) {
-      const segment = segments[run] as Segment
-      const end = ends[run] as number
-      for (let index = firsts[run] as number; index < end; index++) visit(segment, index)
+      visit(segments[run] as Segment, firsts[run] as number, ends[run] as number)
     }
   }
 

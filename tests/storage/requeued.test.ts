@@ -81,7 +81,9 @@ describe('RequeuedPositions', () => {
         const requeued = new RequeuedPositions()
         for (const [segment, index] of positions) requeued.insert(segments[segment] as Segment, index)
         const drained: [number, number][] = []
-        requeued.drain(({ sequence }, index) => drained.push([sequence, index]))
+        requeued.drain(({ sequence }, first, end) => {
+          for (let index = first; index < end; index++) drained.push([sequence, index])
+        })
         const sorted = (all: [number, number][]) => all.map(String).sort()
         expect(sorted(drained)).toEqual(sorted(positions))
         expect(requeued.length).toBe(0)
