@@ -1,5 +1,6 @@
 /** What all connections of a server read into, and what they share besides: whose turn it is, and for how long. */
 import { allocateBlock, type Block } from '../lib/block.ts'
+import { InputLine } from './input-line.ts'
 import { InputShares } from './input-shares.ts'
 import { RestBlocks } from './rest.ts'
 
@@ -17,6 +18,7 @@ export class ReadBuffer {
   /** Number of the turn of the event loop. */
   readonly turn = turnCounter()
   readonly shares = new InputShares()
+  readonly line = new InputLine(setImmediate, () => performance.now())
   readonly rests = new RestBlocks(READ_BYTES)
 
   /** `frameMaxBytes`: no rest is longer than a frame. */

@@ -8,7 +8,7 @@ import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../lib/block.
 /** A block of up to this size is kept for the next rest. */
 const SMALL_BYTES_MAX = 4096
 const SMALL_BYTES_MIN = 256
-const FREE_BLOCKS_MAX = 8
+const FREE_BLOCKS_MAX = 32
 
 /** Blocks for rests that are soon looked at again. */
 export class RestBlocks {

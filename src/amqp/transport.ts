@@ -10,11 +10,15 @@ import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
+import type { Waiting } from './input-line.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
 import { ReadPlace } from './read-place.ts'
 import { Rest } from './rest.ts'
 import { WriteAhead } from './write-ahead.ts'
+
+/** With encryption, so much is read at once at most. */
+const RECORD_BYTES = 16 * 1024
 
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
@@ -30,7 +34,7 @@ export interface Receiver {
   closed(): void
 }
 
-export class Transport {
+export class Transport implements Waiting {
   readonly outbox: Outbox
   bytesRead = 0
   readonly #socket: Duplex
@@ -130,7 +134,7 @@ export class Transport {
       for (let at = 0; at < chunk.length; at += READ_BYTES) {
         const piece = chunk.subarray(at, at + READ_BYTES)
         this.#readBuffer.target.set(piece)
-        if (!this.#receive(piece.length)) socket.pause()
+        if (!this.#receive(piece.length, chunk.length >= RECORD_BYTES)) socket.pause()
       }
     })
     socket.resume()
@@ -140,7 +144,7 @@ export class Transport {
   /** So many bytes lie where they were read to. Decides where the next ones go, and whether to read on in this turn. */
   #receiveDirectly(bytes: number): boolean {
     const wasPlaced = this.#place.isSet
-    const readsOn = this.#receive(bytes)
+    const readsOn = this.#receive(bytes, bytes === this.#target.length)
     try {
       this.#aim(wasPlaced)
       return readsOn
@@ -159,12 +163,12 @@ export class Transport {
     }
   }
 
-  /** Whether to read on in this turn. */
-  #receive(bytes: number): boolean {
+  /** Whether to read on in this turn. `isFull`: it was as much as can be read at once, so there probably is more. */
+  #receive(bytes: number, isFull: boolean): boolean {
     this.bytesRead += bytes
     try {
-      if (this.#place.isSet) this.#receivePlaced(bytes)
-      else this.#receiveShared(bytes)
+      if (this.#place.isSet) this.#receivePlaced(bytes, isFull)
+      else this.#receiveShared(bytes, isFull)
       return !this.#isGoingOnLater
     } catch (error) {
       this.outbox.fail(error)
@@ -173,55 +177,58 @@ export class Transport {
   }
 
   /** So many bytes lie in the body that they belong to. */
-  #receivePlaced(bytes: number): void {
+  #receivePlaced(bytes: number, isFull: boolean): void {
     const { memory, start } = this.#place
-    this.#look(memory, start, start + bytes)
+    this.#look(memory, start, start + bytes, isFull)
   }
 
   /** So many bytes lie in the shared buffer, behind the headroom. */
-  #receiveShared(bytes: number): void {
+  #receiveShared(bytes: number, isFull: boolean): void {
     const { block, headroomBytes } = this.#readBuffer
     const rest = this.#rest
     const end = headroomBytes + bytes
     const start = headroomBytes - rest.bytes
     if (start >= 0) {
       copyBytes(block, start, rest.block, rest.start, rest.end)
-      this.#look(block, start, end)
+      this.#look(block, start, end, isFull)
     } else {
       rest.append(block, headroomBytes, end)
-      this.#look(rest.block, rest.start, rest.end)
+      this.#look(rest.block, rest.start, rest.end, isFull)
     }
   }
 
   #goOnLater(): void {
     if (this.#isGoingOnLater) return
     this.#isGoingOnLater = true
-    setImmediate(this.#goOn)
+    this.#readBuffer.line.add(this)
   }
 
-  readonly #goOn = (): void => {
+  /** Its turn in the line has come. */
+  goOn(): void {
     this.#isGoingOnLater = false
     if (this.#isPaused || this.#socket.destroyed) return
     try {
-      if (this.#rest.bytes > 0) this.#look(this.#rest.block, this.#rest.start, this.#rest.end)
+      if (this.#rest.bytes > 0) this.#look(this.#rest.block, this.#rest.start, this.#rest.end, false)
+      if (!this.#isPaused && !this.#isGoingOnLater) this.#socket.resume()
     } catch (error) {
       this.outbox.fail(error)
-      return
     }
-    if (!this.#isPaused && !this.#isGoingOnLater) this.#socket.resume()
   }
 
-  /** Lets the receiver look at this, for as long as the connection has time in this turn, and keeps what it leaves over. */
-  #look(block: Block, start: number, end: number): void {
+  /**
+   * Lets the receiver look at this, for as long as the connection has time in this turn, and keeps what it leaves over. A client whose
+   * input is used up need not wait for another turn, even if what others wanted has taken the rest of its time.
+   */
+  #look(block: Block, start: number, end: number, isFull: boolean): void {
     const loopTurn = this.#readBuffer.turn()
     if (loopTurn !== this.#loopTurn) {
       this.#loopTurn = loopTurn
-      this.#leftMs = this.#readBuffer.shares.shareMs(this, performance.now())
+      this.#leftMs = this.#readBuffer.shares.shareMs(this, loopTurn, performance.now())
     }
     this.#turn.begin(this.#leftMs)
     const restStart = this.#receiver.receive(block, start, end)
     this.#leftMs = this.#turn.leftMs()
-    if (this.#leftMs <= 0) this.#goOnLater()
+    if (this.#turn.isOver || (isFull && this.#leftMs <= 0)) this.#goOnLater()
     this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
   }
 }

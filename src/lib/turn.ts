@@ -12,7 +12,8 @@ export class Turn {
   readonly #now: () => number
   #endMs = 0
   #units = 0
-  #isOver = false
+  /** The work has taken the whole time. */
+  isOver = false
 
   constructor(now: () => number) {
     this.#now = now
@@ -21,7 +22,7 @@ export class Turn {
   begin(lengthMs: number): void {
     this.#endMs = this.#now() + lengthMs
     this.#units = 0
-    this.#isOver = false
+    this.isOver = false
   }
 
   /** So much work was done. Returns whether the time is up. */
@@ -29,9 +30,9 @@ export class Turn {
     this.#units += units
     if (this.#units >= UNITS_PER_LOOK) {
       this.#units = 0
-      if (this.#now() >= this.#endMs) this.#isOver = true
+      if (this.#now() >= this.#endMs) this.isOver = true
     }
-    return this.#isOver
+    return this.isOver
   }
 
   /** The time that is left, 0 or less when it is up. */

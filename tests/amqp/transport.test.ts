@@ -8,7 +8,7 @@ import { OutboxFlusher } from '../../src/amqp/outbox.ts'
 import { READ_BYTES, ReadBuffer } from '../../src/amqp/read-buffer.ts'
 import { type Receiver, Transport } from '../../src/amqp/transport.ts'
 import type { Block } from '../../src/lib/block.ts'
-import { Turn } from '../../src/lib/turn.ts'
+import { LONG_WORK, Turn } from '../../src/lib/turn.ts'
 import { HandClock } from '../support/hand-clock.ts'
 
 class FakeSocket extends EventEmitter {
@@ -102,12 +102,13 @@ let clock: HandClock
 let socket: FakeSocket
 let receiver: UnitReceiver
 let transport: Transport
+let turn: Turn
 
 beforeEach(() => {
   clock = new HandClock()
   socket = new FakeSocket()
   receiver = new UnitReceiver()
-  const turn = new Turn(() => clock.nowMs)
+  turn = new Turn(() => clock.nowMs)
   transport = new Transport(
     socket as unknown as Socket, // all that is asked of it
     new ReadBuffer(FRAME_MAX),
@@ -200,6 +201,7 @@ test('what takes longer than its share of a turn goes on in the next', async () 
   receiver.unitsMax = 1
   receiver.onUnit = () => {
     clock.nowMs += 1
+    turn.spend(LONG_WORK)
   }
   arrive(Buffer.concat([unit('first'), unit('second'), unit('third')]))
   expect([receiver.units, socket.isPaused, transport.isGoingOnLater]).toEqual([['first'], true, true])
@@ -209,6 +211,17 @@ test('what takes longer than its share of a turn goes on in the next', async () 
   expect(receiver.units).toEqual(['first', 'second', 'third'])
   await nextTurn()
   expect([socket.isPaused, transport.isGoingOnLater]).toEqual([false, false])
+})
+
+test('a client whose input is used up waits for no other turn, even if others have taken its time', () => {
+  receiver.onUnit = () => {
+    clock.nowMs += 1
+  }
+  arrive(unit('first'))
+  expect([receiver.units, socket.isPaused, transport.isGoingOnLater]).toEqual([['first'], false, false])
+  // As much as can be read at once: there probably is more.
+  arrive(Buffer.concat(Array.from({ length: 400 }, () => unit('x'.repeat(200)))).subarray(0, READ_BYTES))
+  expect([socket.isPaused, transport.isGoingOnLater]).toEqual([true, true])
 })
 
 describe('when the socket', () => {

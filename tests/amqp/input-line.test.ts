@@ -1,0 +1,74 @@
+import { beforeEach, expect, test } from 'vitest'
+import { InputLine } from '../../src/amqp/input-line.ts'
+
+let nowMs: number
+let due: (() => void)[]
+let line: InputLine
+let went: string[]
+
+beforeEach(() => {
+  nowMs = 0
+  due = []
+  went = []
+  line = new InputLine(
+    (work) => due.push(work),
+    () => nowMs,
+  )
+})
+
+/** One that has so much to do, each time that its turn comes, so many times. */
+function connection(name: string, ms: number, times = 1): { goOn(): void } {
+  let left = times
+  const self = {
+    goOn: (): void => {
+      went.push(name)
+      nowMs += ms
+      if (--left > 0) line.add(self)
+    },
+  }
+  return self
+}
+
+/** What is due in this turn of the event loop; who went on. */
+function turn(): string[] {
+  went = []
+  const now = due
+  due = []
+  for (const work of now) work()
+  return went
+}
+
+test('nothing goes on before the next turn', () => {
+  line.add(connection('a', 0.1))
+  expect(went).toEqual([])
+  expect(turn()).toEqual(['a'])
+  expect(turn()).toEqual([])
+  expect(due).toEqual([])
+})
+
+test('a turn lets as many go on as its time allows, the next one those behind them', () => {
+  for (const name of ['a', 'b', 'c', 'd', 'e']) line.add(connection(name, 0.5))
+  expect(turn()).toEqual(['a', 'b'])
+  expect(turn()).toEqual(['c', 'd'])
+  expect(turn()).toEqual(['e'])
+  expect(due).toEqual([])
+})
+
+test('however long one takes, another one has its turn in the next', () => {
+  line.add(connection('slow', 100, 3))
+  line.add(connection('quick', 0.01))
+  expect([turn(), turn(), turn()]).toEqual([['slow'], ['quick', 'slow'], ['slow']])
+})
+
+test('one that joins the line again does so behind the others, and not in the same turn', () => {
+  line.add(connection('a', 0.01, 3))
+  line.add(connection('b', 0.01, 2))
+  expect([turn(), turn(), turn(), turn()]).toEqual([['a', 'b'], ['a', 'b'], ['a'], []])
+})
+
+test('one that joins in the middle of a round comes after all who were there', () => {
+  for (const name of ['a', 'b', 'c']) line.add(connection(name, 1, 2))
+  expect(turn()).toEqual(['a'])
+  line.add(connection('late', 1))
+  expect([turn(), turn(), turn(), turn(), turn()]).toEqual([['b'], ['c'], ['a'], ['late'], ['b']])
+})
