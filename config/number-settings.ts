@@ -15,6 +15,9 @@ const SHORT_MAX = 65_535
 /** How many there may be of something: any number, unless it is set. */
 const COUNT: NumberSetting = { min: 0, max: 2 ** 31 - 1, default: Number.POSITIVE_INFINITY }
 
+/** How many bytes of something, in all. */
+const BYTES: NumberSetting = { min: 0, max: 2 ** 50, default: Number.POSITIVE_INFINITY }
+
 export const NUMBER_SETTINGS = {
   port: { min: 0, max: SHORT_MAX, default: 5672 },
   heartbeatSec: { min: 0, max: SHORT_MAX, default: 60 },
@@ -31,6 +34,9 @@ export const NUMBER_SETTINGS = {
   connectionMax: COUNT,
   channelMaxPerNode: COUNT,
   consumerMaxPerChannel: COUNT,
+  consumerMax: COUNT,
+  unackedBytesMaxPerConnection: BYTES,
+  unackedBytesMax: BYTES,
   vhostMax: COUNT,
   queueMax: COUNT,
   exchangeMax: COUNT,

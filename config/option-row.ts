@@ -1,6 +1,6 @@
 // What a row of the table of options is made of.
 import type { NumberSetting } from './number-settings.ts'
-import { byteSize, countLimit, integer, type Parser } from './parsers.ts'
+import { byteLimit, byteSize, countLimit, integer, type Parser } from './parsers.ts'
 
 export const GROUPS = ['Network', 'TLS', 'HTTP', 'Limits', 'Users', 'Backends', 'Storage', 'Operation'] as const
 
@@ -37,6 +37,11 @@ export function numberOption(setting: NumberSetting, doc: string, details: Optio
 
 export function sizeOption(setting: NumberSetting, doc: string, details: OptionDetails): Option<number> {
   return option(setting.default, byteSize(setting.min, setting.max), doc, details)
+}
+
+/** A row for how many bytes there may be of something. */
+export function bytesOption(setting: NumberSetting, doc: string): Option<number> {
+  return option(setting.default, byteLimit(setting.min, setting.max), doc, { group: 'Limits', defaultText: 'infinity' })
 }
 
 /** A row for how many there may be of something. */

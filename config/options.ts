@@ -6,7 +6,7 @@ import { BACKEND_OPTIONS } from './backend-options.ts'
 import { HTTP_OPTIONS } from './http-options.ts'
 import { AUTOMATIC, LISTENER_OPTIONS, TLS_OPTIONS } from './listener-options.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
-import { countOption, numberOption, type Option, option, sizeOption } from './option-row.ts'
+import { bytesOption, countOption, numberOption, type Option, option, sizeOption } from './option-row.ts'
 import { boolean, byteSize, choice, choices, integer, memoryLimit, nameList, text } from './parsers.ts'
 
 const { shutdownGraceMs } = NUMBER_SETTINGS
@@ -45,6 +45,12 @@ export const OPTIONS = {
   connectionMax: countOption(NUMBER_SETTINGS.connectionMax, 'connections that are logged in, at a time'),
   channelMaxPerNode: countOption(NUMBER_SETTINGS.channelMaxPerNode, 'channels of all connections together'),
   consumerMaxPerChannel: countOption(NUMBER_SETTINGS.consumerMaxPerChannel, 'consumers per channel'),
+  consumerMax: countOption(NUMBER_SETTINGS.consumerMax, 'consumers of all channels together'),
+  unackedBytesMaxPerConnection: bytesOption(
+    NUMBER_SETTINGS.unackedBytesMaxPerConnection,
+    'bytes of messages that a connection has not acknowledged, from which on its deliveries wait',
+  ),
+  unackedBytesMax: bytesOption(NUMBER_SETTINGS.unackedBytesMax, 'the same for all connections together'),
   vhostMax: countOption(NUMBER_SETTINGS.vhostMax, 'virtual hosts'),
   queueMax: countOption(NUMBER_SETTINGS.queueMax, 'queues of all virtual hosts together', ['cluster_queue_limit']),
   exchangeMax: countOption(

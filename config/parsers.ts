@@ -30,6 +30,14 @@ export function byteSize(min: number, max: number): Parser<number> {
   }
 }
 
+export function byteLimit(min: number, max: number): Parser<number> {
+  const size = byteSize(min, max)
+  return {
+    allowed: `${size.allowed}, or 'infinity'`,
+    parse: (value) => (value === 'infinity' ? Number.POSITIVE_INFINITY : size.parse(value)),
+  }
+}
+
 export function text(lengthMax: number): Parser<string> {
   return {
     allowed: `1 to ${lengthMax} bytes of text`,

@@ -1,5 +1,6 @@
 import { deliverPrefix } from '../../protocol/basic-fast-path.ts'
 import type { Segment } from '../../storage/segment.ts'
+import type { UnackedBytes } from '../broker/clients/unacked-bytes.ts'
 import type { Consumer, ConsumerOrigin, DeliverySink } from '../broker/queues/consumer.ts'
 import { Block } from '../lib/block.ts'
 import type { Channel } from './channel.ts'
@@ -9,6 +10,8 @@ import { writeCountedDelivery, writeDelivery } from './delivery.ts'
 export class AmqpConsumer implements DeliverySink {
   readonly #channel: Channel
   readonly #prefix: Block
+  /** The consumer itself, if it has to acknowledge what it gets. */
+  acknowledging: Consumer | undefined
 
   constructor(channel: Channel, tag: string) {
     this.#channel = channel
@@ -16,8 +19,17 @@ export class AmqpConsumer implements DeliverySink {
   }
 
   get isOpen(): boolean {
-    const { takesDeliveries, isClosing, target } = this.#channel
-    return takesDeliveries && !isClosing && !target.outbox.isBlocked
+    const { takesDeliveries, isClosing, target, unacked } = this.#channel
+    if (!takesDeliveries || isClosing || target.outbox.isBlocked) return false
+    return unacked.counted === undefined || this.#hasRoom(unacked.counted)
+  }
+
+  /** Whether no limit on unacked bytes is reached; otherwise it waits, and is woken. */
+  #hasRoom({ full }: UnackedBytes): boolean {
+    const consumer = this.acknowledging
+    if (full === undefined || consumer === undefined) return true
+    if (full.wait(consumer)) this.#channel.connection.log.deliveriesWait(full)
+    return false
   }
 
   get origin(): ConsumerOrigin {

@@ -1,6 +1,7 @@
 import type { FromServer, MethodInput } from '../../protocol/methods.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { Queue } from '../broker/queues/queue.ts'
+import type { ConnectionLog } from './connection-log.ts'
 import type { ClientCapabilities } from './context.ts'
 import type { Failures } from './failures.ts'
 import type { HeldAnswers } from './held-answers.ts'
@@ -21,6 +22,7 @@ export interface ChannelConnection {
   readonly clientCapabilities: ClientCapabilities
   readonly channels: ChannelList
   readonly failures: Failures
+  readonly log: ConnectionLog
   /** Where a channel's answers are written: behind those that wait for the disk, if there are any. */
   output(channelId: number): Output
   send<N extends FromServer>(channelId: number, name: N, args: MethodInput<N>): void
@@ -46,4 +48,8 @@ export interface ChannelList {
   /** Forgets a channel that has ended. */
   remove(channel: { readonly id: number }): void
   addExclusiveQueue(queue: Queue): void
+  /** Throws BrokerError when there may be no further consumer on a channel that has so many. */
+  checkConsumer(ofChannel: number): void
+  /** So many consumers more, or less. */
+  countConsumers(difference: number): void
 }

@@ -65,10 +65,11 @@ export class ChannelConsumers implements ReplySink {
 
   /** `beforeDelivery` is called when the consumer is sure to start, before anything is delivered to it. */
   add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
-    this.#channel.vhost.nodeLimits.checkConsumer(this.#byTag.size)
+    this.#channel.connection.channels.checkConsumer(this.#byTag.size)
     if (this.#sharedLimit !== 0 && queue.type === 'quorum') throw refuse.globalQos('queue', queue.name, queue.vhostName)
     const sink = new AmqpConsumer(this.#channel, request.tag)
     const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })
+    if (!consumer.isNoAck) sink.acknowledging = consumer
     const { topology } = this.#channel.vhost
     const bytes = consumerBytes(consumer)
     if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
@@ -76,6 +77,7 @@ export class ChannelConsumers implements ReplySink {
     if (consumer.timeoutMs !== undefined) this.#channel.vhost.hasConsumerTimeouts = true
     this.#byTag.set(request.tag, consumer)
     topology.add(bytes)
+    this.#channel.connection.channels.countConsumers(1)
     beforeDelivery()
     this.holdBehindAnswers()
   }
@@ -192,6 +194,8 @@ export class ChannelConsumers implements ReplySink {
   #forget(consumer: Consumer): void {
     if (this.#byTag.get(consumer.tag) !== consumer) return
     this.#byTag.delete(consumer.tag)
+    this.#channel.unacked.counted?.forget(consumer)
+    this.#channel.connection.channels.countConsumers(-1)
     this.#channel.vhost.topology.remove(consumerBytes(consumer))
   }
 

@@ -4,6 +4,7 @@ import { FrameError } from '../../protocol/errors.ts'
 import { METHODS, type Method } from '../../protocol/methods.ts'
 import type { User } from '../auth/authenticator.ts'
 import type { ChannelState } from '../broker/clients/client-info.ts'
+import type { UnackedBytes, UnackedHolder } from '../broker/clients/unacked-bytes.ts'
 import { refuse } from '../broker/errors.ts'
 import { CHANNEL_BYTES } from '../broker/memory/topology-bytes.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
@@ -21,7 +22,7 @@ const PRUNE_MIN = 64
 /** The rest of a body frame is read to its place when it is at least so much. */
 const PLACED_BYTES_MIN = 16 * 1024
 
-export class Channels implements ChannelList {
+export class Channels implements ChannelList, UnackedHolder {
   /** By channel number. */
   open: (Channel | undefined)[] = []
   count = 0
@@ -31,6 +32,9 @@ export class Channels implements ChannelList {
   #opened: OpenedVhost | undefined
   /** What its user may do, once it has opened the virtual host. */
   access: LiveAccess | undefined
+  /** What of its deliveries is unacked, in bytes. */
+  unackedBytes: UnackedBytes | undefined
+  #countsUnacked = false
   #exclusiveQueues = new Set<Queue>()
   /** Queues that were deleted are forgotten when the set has grown to this size. */
   #pruneAt = PRUNE_MIN
@@ -49,6 +53,32 @@ export class Channels implements ChannelList {
   enter(vhost: Vhost, user: User): void {
     this.access = new LiveAccess(this.#connection, this.#context.broker, user, vhost.name)
     this.#opened = { vhost, session: this.access.session }
+    this.unackedBytes = this.#context.broker.unacked.enter(this, user.name, vhost.name)
+    if (this.unackedBytes.hasLimit) this.countUnacked()
+  }
+
+  countUnacked(): void {
+    const { unackedBytes } = this
+    if (this.#countsUnacked || unackedBytes === undefined) return
+    this.#countsUnacked = true
+    this.open.forEach((channel) => {
+      channel?.unacked.countBytes(unackedBytes)
+    })
+  }
+
+  /** Undefined while no limit concerns them. */
+  get countedUnackedBytes(): UnackedBytes | undefined {
+    return this.#countsUnacked ? this.unackedBytes : undefined
+  }
+
+  checkConsumer(ofChannel: number): void {
+    const { vhost, session } = this.#opened as OpenedVhost // a channel is open
+    this.#context.broker.checkConsumer(vhost, session.user.name, ofChannel)
+  }
+
+  countConsumers(difference: number): void {
+    const { vhost, session } = this.#opened as OpenedVhost // as above
+    this.#context.broker.clientCounts.consumers.add(session.user.name, vhost.name, difference)
   }
 
   /** The first method on a channel that is not open: it must be channel.open. */
@@ -62,20 +92,20 @@ export class Channels implements ChannelList {
     const opened = this.#opened as OpenedVhost // there since connection.open
     const { broker, limits } = this.#context
     const userName = opened.session.user.name
-    const { clientCounts, nodeLimits, userLimits } = broker
-    const refusal =
-      nodeLimits.channelRefusal(clientCounts.channels, this.#context.nodeName) ??
-      userLimits.channelRefusal(userName, clientCounts.channelsOfUser(userName))
+    const refusal = broker.channelRefusal(opened.vhost, userName, this.#context.nodeName)
     if (refusal !== undefined) throw new FrameError(ReplyCode.NOT_ALLOWED, refusal.message)
     if (!broker.topology.hasRoomFor(CHANNEL_BYTES)) {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
     }
     const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
     opened.vhost.publishers.add(publisher)
-    this.open[id] = new Channel(id, connection, opened, publisher, broker.bodies)
+    const channel = new Channel(id, connection, opened, publisher, broker.bodies)
+    this.open[id] = channel
     this.count++
     broker.topology.add(CHANNEL_BYTES)
-    broker.clientCounts.channelsOpened(userName, 1)
+    broker.clientCounts.channelsOpened(userName, opened.vhost.name, 1)
+    const { countedUnackedBytes } = this
+    if (countedUnackedBytes !== undefined) channel.unacked.countBytes(countedUnackedBytes)
     connection.send(id, 'channel.open-ok', {})
   }
 
@@ -117,8 +147,10 @@ export class Channels implements ChannelList {
   #ended(channels: number): void {
     const { broker } = this.#context
     broker.topology.remove(channels * CHANNEL_BYTES)
-    const user = this.#opened?.session.user
-    if (user !== undefined) broker.clientCounts.channelsClosed(user.name, channels)
+    const opened = this.#opened
+    if (opened !== undefined) {
+      broker.clientCounts.channelsClosed(opened.session.user.name, opened.vhost.name, channels)
+    }
   }
 
   addExclusiveQueue(queue: Queue): void {
@@ -132,6 +164,8 @@ export class Channels implements ChannelList {
   /** Deletes the queues that are exclusive to the connection, which is over. */
   deleteExclusiveQueues(): void {
     this.access?.end()
+    const opened = this.#opened
+    if (opened !== undefined) this.#context.broker.unacked.leave(this, opened.session.user.name, opened.vhost.name)
     const queues = this.#remainingQueues()
     this.#exclusiveQueues = new Set()
     for (const queue of queues) this.#opened?.vhost.removeQueue(queue)

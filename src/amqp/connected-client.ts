@@ -98,6 +98,8 @@ export class ConnectedClient {
       bytesReceived,
       bytesSent,
       bytesUnsent: outbox.pendingBytes,
+      bytesUnacked: channels.countedUnackedBytes?.bytes,
+      deliveriesWaitFor: channels.countedUnackedBytes?.full?.of,
     }
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
+import type { UnackedAccount } from '../broker/clients/unacked-bytes.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 
 type Level = 'info' | 'warn' | 'error'
@@ -56,6 +57,12 @@ export class ConnectionLog {
   /** `kind` tells which lines are alike, where the message has in it what a client chooses. */
   write(level: Level, message: string, fields: object = {}, kind: string = message): void {
     this.#lines.log(level, { ...this.#identity(), ...fields }, message, kind, LINES_MAX)
+  }
+
+  /** A limit on unacked bytes is reached. Clients make that happen at any rate. */
+  deliveriesWait({ of, limit }: UnackedAccount): void {
+    const message = 'deliveries wait for acknowledgements: a limit on unacked bytes is reached'
+    this.#lines.log('warn', { ...this.#identity(), limitOf: of, limitBytes: limit }, message, `${message} ${of}`)
   }
 
   #identity(): object {

@@ -149,9 +149,9 @@ export class Settling {
   #settleTaken(tag: number, settlement: Settlement, isImmediate = this.#channel.transaction === undefined): void {
     const owner = this.unacked.owner as UnackedOwner // take has set both
     const segment = this.unacked.segment as Segment
-    const { index } = this.unacked
+    const { index, bytes } = this.unacked
     if (isImmediate) {
-      this.#finish(owner, segment, index, settlement)
+      this.#finish(owner, segment, index, settlement, bytes)
       return
     }
     const { intake } = this.#channel.connection
@@ -162,16 +162,17 @@ export class Settling {
       queue: owner.queue,
       commit: () => {
         intake.hold(-SETTLEMENT_BYTES)
-        this.#finish(owner, segment, index, settlement)
+        this.#finish(owner, segment, index, settlement, bytes)
       },
       rollback: () => {
         intake.hold(-SETTLEMENT_BYTES)
-        this.unacked.restore(tag, owner, segment, index)
+        this.unacked.restore(tag, owner, segment, index, bytes)
       },
     })
   }
 
-  #finish(owner: UnackedOwner, segment: Segment, index: number, settlement: Settlement): void {
+  #finish(owner: UnackedOwner, segment: Segment, index: number, settlement: Settlement, bytes: number): void {
+    if (bytes > 0) this.unacked.counted?.remove(bytes)
     owner.queue.settle(segment, index, settlement)
     if (settlement === 'ack') {
       this.ackedCount++

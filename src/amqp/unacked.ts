@@ -5,6 +5,7 @@
  */
 
 import type { Segment } from '../../storage/segment.ts'
+import type { UnackedBytes } from '../broker/clients/unacked-bytes.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 
 /** Whom a message was delivered for: a consumer, or one basic.get. */
@@ -21,6 +22,7 @@ interface Straggler {
   readonly owner: UnackedOwner
   readonly segment: Segment
   readonly index: number
+  readonly bytes: number
 }
 
 const FIRST_SLOTS = 16
@@ -34,10 +36,16 @@ export class Unacked {
   owner: UnackedOwner | undefined
   segment: Segment | undefined
   index = 0
+  /** Bytes of its body, as they were counted; 0 if they were not. */
+  bytes = 0
+  /** Where the bytes are counted, once a limit concerns them. */
+  counted: UnackedBytes | undefined
 
   #owners: (UnackedOwner | undefined)[] = new Array<undefined>(FIRST_SLOTS).fill(undefined)
   #segments: (Segment | undefined)[] = new Array<undefined>(FIRST_SLOTS).fill(undefined)
   #indexes = new Uint32Array(FIRST_SLOTS)
+  /** Bytes of the bodies, once they are counted. */
+  #sizes: Uint32Array | undefined
   #mask = FIRST_SLOTS - 1
   /** Tags below are settled or stragglers. */
   #first = 1
@@ -60,6 +68,7 @@ export class Unacked {
     this.#owners[slot] = owner
     this.#segments[slot] = segment
     this.#indexes[slot] = index
+    if (this.counted !== undefined) this.#count(slot, segment.bodyBytes(index))
     this.count++
     return tag
   }
@@ -74,11 +83,35 @@ export class Unacked {
     this.owner = owner
     this.segment = this.#segments[slot]
     this.index = this.#indexes[slot] as number
+    if (this.#sizes !== undefined) this.bytes = this.#sizes[slot] as number
     this.#owners[slot] = undefined
     this.#segments[slot] = undefined
     this.count--
     if (tag === this.#first) this.#advance()
     return true
+  }
+
+  /** Counts the bytes from now on, those of the open tags included. */
+  countBytes(counted: UnackedBytes): void {
+    if (this.counted !== undefined) return
+    this.counted = counted
+    this.#sizes = new Uint32Array(this.#mask + 1)
+    for (const [tag, straggler] of this.#stragglers) {
+      const bytes = bytesOf(straggler.owner, straggler.segment, straggler.index)
+      counted.add(bytes)
+      this.#stragglers.set(tag, { ...straggler, bytes })
+    }
+    for (let tag = this.#first; tag < this.#next; tag++) {
+      const slot = tag & this.#mask
+      const owner = this.#owners[slot]
+      if (owner === undefined) continue
+      this.#count(slot, bytesOf(owner, this.#segments[slot] as Segment, this.#indexes[slot] as number))
+    }
+  }
+
+  #count(slot: number, bytes: number): void {
+    if (this.#sizes !== undefined) this.#sizes[slot] = bytes
+    this.counted?.add(bytes)
   }
 
   /** The last tag that was given out. */
@@ -141,13 +174,13 @@ export class Unacked {
     return true
   }
 
-  /** Reopens a tag that was taken: for transactions that are rolled back. */
-  restore(tag: number, owner: UnackedOwner, segment: Segment, index: number): void {
+  /** Reopens a tag that was taken, whose bytes are still counted: for transactions that are rolled back. */
+  restore(tag: number, owner: UnackedOwner, segment: Segment, index: number, bytes: number): void {
     this.count++
     // Mostly there is room in the ring for it again.
     if (tag < this.#first && this.#stragglers.size === 0 && this.#next - tag <= this.#mask + 1) this.#first = tag
     if (tag < this.#first) {
-      this.#stragglers.set(tag, { owner, segment, index })
+      this.#stragglers.set(tag, { owner, segment, index, bytes })
       this.#areStragglersSorted = false
       return
     }
@@ -155,6 +188,7 @@ export class Unacked {
     this.#owners[slot] = owner
     this.#segments[slot] = segment
     this.#indexes[slot] = index
+    if (this.#sizes !== undefined) this.#sizes[slot] = bytes
   }
 
   #advance(): void {
@@ -168,6 +202,7 @@ export class Unacked {
     this.owner = straggler.owner
     this.segment = straggler.segment
     this.index = straggler.index
+    this.bytes = straggler.bytes
     this.count--
     return true
   }
@@ -188,7 +223,8 @@ export class Unacked {
     const owner = this.#owners[slot]
     if (owner === undefined) return
     const segment = this.#segments[slot] as Segment
-    this.#stragglers.set(tag, { owner, segment, index: this.#indexes[slot] as number })
+    const [index, bytes] = [this.#indexes[slot] as number, this.#sizes?.[slot] ?? 0]
+    this.#stragglers.set(tag, { owner, segment, index, bytes })
     this.#owners[slot] = undefined
     this.#segments[slot] = undefined
   }
@@ -197,16 +233,19 @@ export class Unacked {
     const owners = new Array<UnackedOwner | undefined>(slots).fill(undefined)
     const segments = new Array<Segment | undefined>(slots).fill(undefined)
     const indexes = new Uint32Array(slots)
+    const sizes = this.#sizes === undefined ? undefined : new Uint32Array(slots)
     for (let tag = this.#first; tag < this.#next; tag++) {
       const from = tag & this.#mask
       const to = tag & (slots - 1)
       owners[to] = this.#owners[from]
       segments[to] = this.#segments[from]
       indexes[to] = this.#indexes[from] as number
+      if (sizes !== undefined) sizes[to] = this.#sizes?.[from] as number
     }
     this.#owners = owners
     this.#segments = segments
     this.#indexes = indexes
+    this.#sizes = sizes
     this.#mask = slots - 1
   }
 
@@ -216,4 +255,9 @@ export class Unacked {
     this.#stragglers.clear()
     for (const [tag, straggler] of sorted) this.#stragglers.set(tag, straggler)
   }
+}
+
+/** The segments of a queue that was deleted may have become those of another one. */
+function bytesOf({ queue }: UnackedOwner, segment: Segment, index: number): number {
+  return queue.isDeleted ? 0 : segment.bodyBytes(index)
 }

@@ -13,6 +13,7 @@ import { AgeRecord } from './age-record.ts'
 import type { Authorizer } from './authorizer.ts'
 import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
+import { UnackedAccounts } from './clients/unacked-bytes.ts'
 import { DurableEntities } from './durable-entities.ts'
 import { type BrokerError, refuse } from './errors.ts'
 import { NO_NODE_LIMITS, NodeLimits, type NodeLimitValues } from './limits/node-limits.ts'
@@ -80,6 +81,7 @@ export class Broker {
   readonly events: EventLog
   readonly alarmTimes: AlarmTimes
   readonly clientCounts: ClientCounts
+  readonly unacked: UnackedAccounts
   readonly userLimits: UserLimits
   readonly nodeLimits: NodeLimits
   readonly permissions: PermissionList
@@ -134,7 +136,23 @@ export class Broker {
     this.alarmTimes.watch('event-loop', this.loadAlarm)
     this.alarmTimes.watch('store', this.storeAlarm)
     this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
-    this.nodeLimits = new NodeLimits(options.limits ?? NO_NODE_LIMITS, this.topology.counts)
+    const limits = options.limits ?? NO_NODE_LIMITS
+    this.nodeLimits = new NodeLimits(limits, this.topology.counts)
+    this.unacked = this.#unackedAccounts(limits, nextTurn)
+  }
+
+  #unackedAccounts(limits: NodeLimitValues, nextTurn: (work: () => void) => void): UnackedAccounts {
+    const accounts = new UnackedAccounts(
+      {
+        ofConnections: limits.unackedBytesMaxPerConnection,
+        ofNode: limits.unackedBytesMax,
+        ofUser: (user) => this.userLimits.of(user).maxUnackedBytes,
+        ofVhost: (vhost) => this.#vhosts.get(vhost)?.limits.values.maxUnackedBytes,
+      },
+      nextTurn,
+    )
+    this.userLimits.onChange = (user) => accounts.userLimitChanged(user)
+    return accounts
   }
 
   /** What makes changes durable that belong to no virtual host. */
@@ -182,6 +200,7 @@ export class Broker {
         events: this.events,
         figures: this.figures,
       })
+      vhost.limits.onChange = () => this.unacked.vhostLimitChanged(name)
       vhost.isRestoring = this.#isRestoring
       this.#vhosts.set(name, vhost)
       this.#entities.vhostAdded(name)
@@ -196,12 +215,32 @@ export class Broker {
 
   /** Why the server, the virtual host or the user may have no further connection; undefined when they may. */
   connectionRefusal({ name, limits }: Vhost, userName: string): BrokerError | undefined {
-    const { clientCounts, nodeLimits, userLimits } = this
+    const { nodeLimits, userLimits } = this
+    const { connections } = this.clientCounts
     return (
-      nodeLimits.connectionRefusal(clientCounts.connections) ??
-      limits.connectionRefusal(userName, clientCounts.connectionsOfVhost(name)) ??
-      userLimits.connectionRefusal(userName, clientCounts.connectionsOfUser(userName))
+      nodeLimits.connectionRefusal(connections.inAll) ??
+      limits.connectionRefusal(userName, connections.ofVhost(name)) ??
+      userLimits.connectionRefusal(userName, connections.ofUser(userName))
     )
+  }
+
+  /** The same for a channel. */
+  channelRefusal({ name, limits }: Vhost, userName: string, nodeName: string): BrokerError | undefined {
+    const { nodeLimits, userLimits } = this
+    const { channels } = this.clientCounts
+    return (
+      nodeLimits.channelRefusal(channels.inAll, nodeName) ??
+      limits.channelRefusal(channels.ofVhost(name)) ??
+      userLimits.channelRefusal(userName, channels.ofUser(userName))
+    )
+  }
+
+  /** Throws BrokerError when the channel, which has so many, its virtual host, its user or the server may have no further consumer. */
+  checkConsumer({ name, limits }: Vhost, userName: string, ofChannel: number): void {
+    const { consumers } = this.clientCounts
+    this.nodeLimits.checkConsumer(ofChannel, consumers.inAll)
+    limits.checkConsumer(consumers.ofVhost(name))
+    this.userLimits.checkConsumer(userName, consumers.ofUser(userName))
   }
 
   vhost(name: string): Vhost | undefined {

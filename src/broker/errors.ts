@@ -86,6 +86,20 @@ export const refuse = {
       `number of channels opened on node '${node}' has reached the maximum allowed limit of (${limit})`,
   ),
   consumerLimit: refusal('not-allowed', (limit: number) => `reached maximum (${limit}) of consumers per channel`),
+  nodeConsumerLimit: refusal('not-allowed', (limit: number) => `node consumer limit (${limit}) is reached`),
+  vhostConsumerLimit: refusal(
+    'not-allowed',
+    (vhost: string, limit: number) => `consumer limit (${limit}) of vhost '${vhost}' is reached`,
+  ),
+  userConsumerLimit: refusal(
+    'not-allowed',
+    (user: string, limit: number) => `consumer limit (${limit}) of user '${user}' is reached`,
+  ),
+  vhostChannelLimit: refusal(
+    'not-allowed',
+    (vhost: string, limit: number) =>
+      `number of channels opened in vhost '${vhost}' has reached the maximum allowed limit of (${limit})`,
+  ),
   vhostLimit: refusal(
     'precondition-failed',
     (vhost: string, limit: number) => `cannot create vhost '${vhost}': vhost limit of ${limit} is reached`,

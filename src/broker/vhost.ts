@@ -320,7 +320,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     for (const queue of [...this.#queues.values()]) this.removeQueue(queue)
     for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
     this.policies.clear()
-    this.limits.clear()
+    this.limits.replace({})
   }
 
   /** Forgets everything; what is durable stays in the storage, which is closed already. */

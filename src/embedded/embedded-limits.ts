@@ -2,6 +2,7 @@
 import { checkUserName } from '../auth/user-record.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
+import { withChanges } from '../broker/limits/limit-values.ts'
 import type { UserLimitValues } from '../broker/limits/user-limits.ts'
 import type { VhostLimitValues } from '../broker/limits/vhost-limits.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -11,15 +12,23 @@ import { durable } from './durable.ts'
 const aLimit = wholeNumber(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
 const VHOST_CHECKS: Checks<VhostLimitValues> = {
   maxConnections: aLimit,
+  maxChannels: aLimit,
+  maxConsumers: aLimit,
   maxQueues: aLimit,
   maxExchanges: aLimit,
   maxBindings: aLimit,
+  maxUnackedBytes: aLimit,
 }
-const USER_CHECKS: Checks<UserLimitValues> = { maxConnections: aLimit, maxChannels: aLimit }
+const USER_CHECKS: Checks<UserLimitValues> = {
+  maxConnections: aLimit,
+  maxChannels: aLimit,
+  maxConsumers: aLimit,
+  maxUnackedBytes: aLimit,
+}
 
 /**
- * A limit of 0 allows none, one below zero any number. A change counts at once for what is opened or declared from then on; its
- * promise resolves when it is durable.
+ * A limit of 0 allows none, one below zero any number. A change counts at once for what is opened or declared from then on, and for
+ * open connections where it is about unacked bytes; its promise resolves when it is durable.
  */
 export class EmbeddedVhostLimits {
   readonly #requireVhost: () => Vhost
@@ -41,10 +50,16 @@ export class EmbeddedVhostLimits {
     await durable(vhost.journal)
   }
 
-  async clear(): Promise<void> {
+  /** Those that are not given are none from then on. Rejects as `set` does. */
+  async replace(limits: VhostLimitValues): Promise<void> {
     const vhost = this.#requireVhost()
-    vhost.limits.clear()
+    checkOptions('replace', limits, VHOST_CHECKS, { noun: 'limit' })
+    vhost.limits.replace(withChanges({}, limits))
     await durable(vhost.journal)
+  }
+
+  clear(): Promise<void> {
+    return this.replace({})
   }
 }
 
@@ -87,10 +102,20 @@ export class EmbeddedUserLimits {
     await durable(core.journal)
   }
 
+  /** Those that are not given are none from then on. Rejects as `set` does. */
+  async replace(user: string, limits: UserLimitValues): Promise<void> {
+    const { core, isUser, requireRunning } = this.#context
+    requireRunning()
+    checkOptions('replace', limits, USER_CHECKS, { noun: 'limit' })
+    if (!isUser(checkUserName(user))) throw refuse.missingUser(user)
+    core.userLimits.replace(user, withChanges({}, limits))
+    await durable(core.journal)
+  }
+
   async clear(user: string): Promise<void> {
     const { core, requireRunning } = this.#context
     requireRunning()
-    core.userLimits.clear(user)
+    core.userLimits.replace(user, {})
     await durable(core.journal)
   }
 }

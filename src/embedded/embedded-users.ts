@@ -83,7 +83,7 @@ export class EmbeddedUsers {
       const isRemoved = list.remove(name)
       if (!isRemoved) return false
       const { clients, permissions, userLimits } = this.#context.core
-      userLimits.clear(name)
+      userLimits.replace(name, {})
       clients.closeThoseOfUser(name, `user '${name}' is deleted`)
       permissions.removeUser(name)
       return true

@@ -59,7 +59,7 @@ class Pair {
   /** Gives back the latest that were taken, the last first, as a rollback does. */
   restore(count: number): void {
     for (const [tag, index] of this.#taken.splice(-count, count).reverse()) {
-      this.unacked.restore(tag, OWNERS[tag % 2] as UnackedOwner, SEGMENT, index)
+      this.unacked.restore(tag, OWNERS[tag % 2] as UnackedOwner, SEGMENT, index, 0)
       this.open.set(tag, index)
     }
   }
@@ -153,7 +153,7 @@ describe('Unacked', () => {
     for (let i = 0; i < count; i++) unacked.add(OWNERS[0], SEGMENT, i)
     for (let tag = 1; tag <= count; tag++) unacked.take(tag)
     const startedAt = performance.now()
-    for (let tag = count; tag >= 1; tag--) unacked.restore(tag, OWNERS[0], SEGMENT, tag)
+    for (let tag = count; tag >= 1; tag--) unacked.restore(tag, OWNERS[0], SEGMENT, tag, 0)
     unacked.takeUpTo(Number.POSITIVE_INFINITY, () => {})
     expect(unacked.count).toBe(0)
     expect(performance.now() - startedAt).toBeLessThan(500) // quadratic work takes seconds

@@ -93,6 +93,70 @@ test('consumers of a channel: one more ends the connection, and one that is canc
   expect(logged).toContain(`connection closed: NOT_ALLOWED - ${text}`)
 })
 
+test('consumers of all connections: one more ends its connection, and one whose connection ends makes room', async () => {
+  await start({ consumerMax: 2 })
+  const first = await channel()
+  const other = await channel()
+  const queue = await other.queue({ exclusive: false })
+  await first.consume(queue)
+  await other.consume(queue)
+  const third = await channel()
+  third.send('basic.consume', { queue })
+  const text = 'node consumer limit (2) is reached'
+  await third.client.expectConnectionClose(530, text, 'basic.consume')
+  expect(logged).toContain(`connection closed: NOT_ALLOWED - ${text}`)
+  await first.client.close()
+  await (await channel()).consume(queue)
+})
+
+interface OwnerLimit {
+  readonly of: string
+  readonly what: 'maxConsumers' | 'maxChannels'
+  readonly set: (values: Record<string, number>) => Promise<void>
+  readonly text: string
+}
+
+test.each<OwnerLimit>([
+  {
+    of: 'a virtual host',
+    what: 'maxConsumers',
+    set: (values) => broker.broker.limits.set(values),
+    text: "consumer limit (2) of vhost '/' is reached",
+  },
+  {
+    of: 'a user',
+    what: 'maxConsumers',
+    set: (values) => broker.server.userLimits.set('guest', values),
+    text: "consumer limit (2) of user 'guest' is reached",
+  },
+  {
+    of: 'a virtual host',
+    what: 'maxChannels',
+    set: (values) => broker.broker.limits.set(values),
+    text: "number of channels opened in vhost '/' has reached the maximum allowed limit of (2)",
+  },
+])('$what of $of: one more ends its connection, those that are there stay', async ({ what, set, text }) => {
+  await start({})
+  const first = await channel()
+  const queue = await first.queue({ exclusive: false })
+  const tag = await first.consume(queue)
+  const other = await channel()
+  await other.consume(queue)
+  await set({ [what]: 2 })
+  const third = await open()
+  if (what === 'maxChannels') third.send(1, 'channel.open')
+  else other.send('basic.consume', { queue })
+  if (what === 'maxChannels') await third.expectConnectionClose(530, text)
+  else await other.client.expectConnectionClose(530, text, 'basic.consume')
+  expect(logged).toContain(`connection closed: NOT_ALLOWED - ${text}`)
+  if (what === 'maxConsumers') await first.call('basic.cancel', { consumerTag: tag })
+  else await first.client.close()
+  const again = await channel()
+  await again.consume(queue)
+  await set({ [what]: -1 })
+  await (await channel()).consume(queue)
+})
+
 test('virtual hosts: one more is refused, one that is there is not', async () => {
   await start({ vhostMax: 2 })
   broker.broker.createVhost('second')

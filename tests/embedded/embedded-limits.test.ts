@@ -62,6 +62,16 @@ describe('max-connections of a virtual host', () => {
     expect(limits.get()).toEqual({})
   })
 
+  test('are replaced as a whole, in one change', async () => {
+    const { limits } = durable.server
+    await limits.set({ maxConnections: 1, maxQueues: 2 })
+    await limits.replace({ maxConnections: 3, maxUnackedBytes: 1000 })
+    expect(limits.get()).toEqual({ maxConnections: 3, maxUnackedBytes: 1000 })
+    await expect(limits.replace({ maxQueues: 0.5 })).rejects.toThrow(RangeError)
+    await limits.replace({})
+    expect(limits.get()).toEqual({})
+  })
+
   test('counts no connection that was cut off or refused', async () => {
     await durable.server.limits.set({ maxConnections: 1 })
     for (let round = 0; round < 3; round++) {
@@ -69,8 +79,8 @@ describe('max-connections of a virtual host', () => {
       await expectRefused(refused(1))
       await durable.started.dropConnections()
     }
-    expect(durable.server.core.clientCounts.connectionsOfVhost('/')).toBe(0)
-    expect(durable.server.core.clientCounts.connectionsOfUser('guest')).toBe(0)
+    expect(durable.server.core.clientCounts.connections.ofVhost('/')).toBe(0)
+    expect(durable.server.core.clientCounts.connections.ofUser('guest')).toBe(0)
   })
 })
 
@@ -148,7 +158,7 @@ describe('the limits of a user', () => {
     await userLimits.set('guest', { maxChannels: -1 })
     await again.channel(4)
     await durable.started.dropConnections()
-    expect(durable.server.core.clientCounts.channelsOfUser('guest')).toBe(0)
+    expect(durable.server.core.clientCounts.channels.ofUser('guest')).toBe(0)
   })
 
   test('go with the user, and are for users that there are', async () => {

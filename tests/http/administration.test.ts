@@ -145,27 +145,6 @@ describe('policies, limits and parameters', () => {
     expect((await api.delete('/operator-policies/%2F/o')).status).toBe(204)
   })
 
-  test('of virtual hosts and users limit them', async () => {
-    expect((await api.put('/vhost-limits/%2F/max-queues', { value: '2' })).status).toBe(204)
-    expect((await api.put('/vhost-limits/%2F/max-connections', { value: 5 })).status).toBe(204)
-    const limits = [{ vhost: '/', value: { 'max-connections': 5, 'max-queues': 2 } }]
-    expect((await api.get('/vhost-limits')).body).toEqual(limits)
-    expect((await api.get('/vhost-limits/%2F')).body).toEqual(limits)
-    expect((await api.get('/parameters/vhost-limits')).body).toEqual([
-      { vhost: '/', component: 'vhost-limits', name: 'limits', value: limits[0]?.value },
-    ])
-    expect((await api.delete('/vhost-limits/%2F/max-queues')).status).toBe(204)
-    expect((await api.get('/vhost-limits')).body).toEqual([{ vhost: '/', value: { 'max-connections': 5 } }])
-    expect((await api.put('/vhost-limits/%2F/max-queues', { value: 'many' })).status).toBe(400)
-    expect((await api.put('/vhost-limits/%2F/max-luck', { value: 1 })).status).toBe(400)
-    expect((await api.delete('/vhost-limits/%2F/max-connections')).status).toBe(204)
-    expect((await api.put('/user-limits/guest/max-channels', { value: 7 })).status).toBe(204)
-    expect((await api.get('/user-limits/guest')).body).toEqual([{ user: 'guest', value: { 'max-channels': 7 } }])
-    expect((await api.get('/user-limits')).body).toHaveLength(1)
-    expect((await api.get('/users/guest')).body.limits).toEqual({ 'max-channels': 7 })
-    expect((await api.delete('/user-limits/guest/max-channels')).status).toBe(204)
-  })
-
   test('of the server are any JSON under names; those of plugins are refused', async () => {
     expect((await api.put('/global-parameters/mine', { value: { a: [1] } })).status).toBe(201)
     expect((await api.put('/global-parameters/mine', { value: 'x' })).status).toBe(204)

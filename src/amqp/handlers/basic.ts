@@ -83,12 +83,21 @@ const get: Handler<'basic.get'> = (channel, args) => {
     writeStoredContent(channel.answering, segment, index, returns)
     channel.consumers.holdBehindAnswers()
   }
-  const found = queue.pull.get(args.noAck, read, () => getAgain(channel, args))
+  const found = takesMore(channel, args.noAck)
+    ? queue.pull.get(args.noAck, read, () => getAgain(channel, args))
+    : 'empty'
   if (found === 'empty') {
     channel.counts.gotEmpty++
     connection.send(channel.id, 'basic.get-empty', {})
   }
   if (found === 'unread') connection.intake.beginLongWork()
+}
+
+/** When a limit on unacked bytes is reached, queues look empty. */
+function takesMore({ connection, unacked }: Channel, isNoAck: boolean): boolean {
+  const full = isNoAck ? undefined : unacked.counted?.full
+  if (full !== undefined) connection.log.deliveriesWait(full)
+  return full === undefined
 }
 
 /** What had to be read from the disk is there. */

@@ -1,4 +1,4 @@
-/** How many connections and channels there are, each user has, and how many connections each virtual host: what limits are about. */
+/** How many connections, channels and consumers of clients there are, and of these each user and each virtual host has: what limits are about. */
 import { addressText } from '../../lib/peer.ts'
 import type { Churn } from '../statistics/churn.ts'
 import type { EventLog, EventName } from '../statistics/event-log.ts'
@@ -6,64 +6,65 @@ import type { ConnectionDetails } from './client-directory.ts'
 
 type Client = Omit<ConnectionDetails, 'id'>
 
+/** How many of one kind. */
+export class OwnerCounts {
+  inAll = 0
+  readonly #ofUsers = new Map<string, number>()
+  readonly #ofVhosts = new Map<string, number>()
+
+  ofUser(user: string): number {
+    return this.#ofUsers.get(user) ?? 0
+  }
+
+  ofVhost(vhost: string): number {
+    return this.#ofVhosts.get(vhost) ?? 0
+  }
+
+  /** So many more, or less. */
+  add(user: string, vhost: string, difference: number): void {
+    this.inAll += difference
+    count(this.#ofUsers, user, difference)
+    count(this.#ofVhosts, vhost, difference)
+  }
+}
+
 export class ClientCounts {
   /** Those that have opened a virtual host. */
-  connections = 0
-  /** Of all connections together. */
-  channels = 0
+  readonly connections = new OwnerCounts()
+  readonly channels = new OwnerCounts()
+  readonly consumers = new OwnerCounts()
   readonly #churn: Churn
   readonly #events: EventLog
-  readonly #ofVhosts = new Map<string, number>()
-  readonly #ofUsers = new Map<string, number>()
-  readonly #channelsOfUsers = new Map<string, number>()
 
   constructor(churn: Churn, events: EventLog) {
     this.#churn = churn
     this.#events = events
   }
 
-  connectionsOfVhost(vhost: string): number {
-    return this.#ofVhosts.get(vhost) ?? 0
-  }
-
-  connectionsOfUser(user: string): number {
-    return this.#ofUsers.get(user) ?? 0
-  }
-
-  channelsOfUser(user: string): number {
-    return this.#channelsOfUsers.get(user) ?? 0
-  }
-
   /** A client has opened its virtual host. */
   opened(client: Client): void {
     const { user, vhost } = client
     this.#tell('connection.created', client)
-    this.connections++
     this.#churn.connectionsOpened++
-    count(this.#ofVhosts, vhost, 1)
-    count(this.#ofUsers, user.name, 1)
+    this.connections.add(user.name, vhost, 1)
   }
 
   /** Its connection has ended. */
   ended(client: Client): void {
     const { user, vhost } = client
     this.#tell('connection.closed', client)
-    this.connections--
     this.#churn.connectionsClosed++
-    count(this.#ofVhosts, vhost, -1)
-    count(this.#ofUsers, user.name, -1)
+    this.connections.add(user.name, vhost, -1)
   }
 
-  channelsOpened(user: string, channels: number): void {
-    this.channels += channels
+  channelsOpened(user: string, vhost: string, channels: number): void {
     this.#churn.channelsOpened += channels
-    count(this.#channelsOfUsers, user, channels)
+    this.channels.add(user, vhost, channels)
   }
 
-  channelsClosed(user: string, channels: number): void {
-    this.channels -= channels
+  channelsClosed(user: string, vhost: string, channels: number): void {
     this.#churn.channelsClosed += channels
-    count(this.#channelsOfUsers, user, -channels)
+    this.channels.add(user, vhost, -channels)
   }
 
   #tell(event: EventName, { user, vhost, peerAddress, peerPort, name }: Client): void {

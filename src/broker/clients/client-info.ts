@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { ChannelCounts } from './channel-counts.ts'
 import type { ConnectionDetails } from './client-directory.ts'
+import type { UnackedOf } from './unacked-bytes.ts'
 
 export interface ConnectionState extends ConnectionDetails {
   /** `AMQP 0-9-1` … */
@@ -23,6 +24,10 @@ export interface ConnectionState extends ConnectionDetails {
   readonly bytesSent: number
   /** Bytes that the client has not taken yet. */
   readonly bytesUnsent: number
+  /** Bytes of messages that are unacked; undefined while no limit concerns them. */
+  readonly bytesUnacked: number | undefined
+  /** Whose limit on unacked bytes is reached: until some of them are settled, nothing more is delivered that is to be acknowledged. */
+  readonly deliveriesWaitFor: UnackedOf | undefined
 }
 
 export interface ChannelState extends ChannelCounts {

@@ -12,6 +12,12 @@ export interface NodeLimitValues {
   /** Channels of all connections together. */
   readonly channelMaxPerNode: number
   readonly consumerMaxPerChannel: number
+  /** Consumers of all channels together. */
+  readonly consumerMax: number
+  /** Bytes of messages that a connection may have without having acknowledged them; the one that reaches the limit still goes. */
+  readonly unackedBytesMaxPerConnection: number
+  /** The same of all connections together. */
+  readonly unackedBytesMax: number
   readonly vhostMax: number
   /** Queues of all virtual hosts together; so for the next two. */
   readonly queueMax: number
@@ -33,6 +39,9 @@ export const NO_NODE_LIMITS: NodeLimitValues = {
   connectionMax: ANY,
   channelMaxPerNode: ANY,
   consumerMaxPerChannel: ANY,
+  consumerMax: ANY,
+  unackedBytesMaxPerConnection: ANY,
+  unackedBytesMax: ANY,
   vhostMax: ANY,
   queueMax: ANY,
   exchangeMax: ANY,
@@ -60,10 +69,11 @@ export class NodeLimits {
     return isReached(channelMaxPerNode, channels) ? refuse.nodeChannelLimit(nodeName, channelMaxPerNode) : undefined
   }
 
-  /** Throws BrokerError when a channel has as many consumers as it may have; so do the others, each for its own. */
-  checkConsumer(consumers: number): void {
-    const { consumerMaxPerChannel } = this.#values
-    if (isReached(consumerMaxPerChannel, consumers)) throw refuse.consumerLimit(consumerMaxPerChannel)
+  /** Throws BrokerError when a channel, or all of them, have as many consumers as they may have; so do the others, each for its own. */
+  checkConsumer(ofChannel: number, inAll: number): void {
+    const { consumerMaxPerChannel, consumerMax } = this.#values
+    if (isReached(consumerMaxPerChannel, ofChannel)) throw refuse.consumerLimit(consumerMaxPerChannel)
+    if (isReached(consumerMax, inAll)) throw refuse.nodeConsumerLimit(consumerMax)
   }
 
   checkVhost(vhost: string, vhosts: number): void {

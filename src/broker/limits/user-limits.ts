@@ -1,14 +1,16 @@
-/** How many connections and channels users may have. A lower limit closes nothing that is open. */
+/** How much of everything that connections are made of users may have. A lower limit closes nothing that is open. */
 import type { EntityRecords, EntityRegistry } from '../../../storage/entity-registry.ts'
 import { type BrokerError, refuse } from '../errors.ts'
 import { decodeLimits, encodeLimits, isReached, type LimitValues, withChanges } from './limit-values.ts'
 
-const USER_LIMITS = ['maxConnections', 'maxChannels'] as const
+const USER_LIMITS = ['maxConnections', 'maxChannels', 'maxConsumers', 'maxUnackedBytes'] as const
 export type UserLimitValues = LimitValues<(typeof USER_LIMITS)[number]>
 
 const NO_LIMITS: UserLimitValues = {}
 
 export class UserLimits {
+  /** Told after every change of a user's. */
+  onChange: (user: string) => void = () => {}
   readonly #ofUsers = new Map<string, UserLimitValues>()
   readonly #records: EntityRecords
 
@@ -35,13 +37,16 @@ export class UserLimits {
 
   /** Those that are not given stay as they are. */
   set(user: string, changes: UserLimitValues): void {
-    const values = withChanges(this.of(user), changes)
-    this.#ofUsers.set(user, values)
-    this.#records.put([user], () => encodeLimits(values))
+    this.replace(user, withChanges(this.of(user), changes))
   }
 
-  clear(user: string): void {
-    if (this.#ofUsers.delete(user)) this.#records.remove([user])
+  /** Those that are not given are none from now on. */
+  replace(user: string, values: UserLimitValues): void {
+    if (Object.keys(values).length > 0) {
+      this.#ofUsers.set(user, values)
+      this.#records.put([user], () => encodeLimits(values))
+    } else if (this.#ofUsers.delete(user)) this.#records.remove([user])
+    this.onChange(user)
   }
 
   /** Why the user may have no further connection; undefined when it may. */
@@ -54,5 +59,11 @@ export class UserLimits {
   channelRefusal(user: string, channels: number): BrokerError | undefined {
     const { maxChannels } = this.of(user)
     return isReached(maxChannels, channels) ? refuse.userChannelLimit(user, maxChannels) : undefined
+  }
+
+  /** Throws BrokerError when the user may have no further consumer. */
+  checkConsumer(user: string, consumers: number): void {
+    const { maxConsumers } = this.of(user)
+    if (isReached(maxConsumers, consumers)) throw refuse.userConsumerLimit(user, maxConsumers)
   }
 }

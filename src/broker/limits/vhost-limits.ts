@@ -1,8 +1,16 @@
-/** How many connections, queues, exchanges and bindings a virtual host may have. A lower limit closes and deletes nothing that is there. */
+/** How much of everything a virtual host may have. A lower limit closes and deletes nothing that is there. */
 import { type BrokerError, refuse } from '../errors.ts'
 import { isReached, type LimitValues, withChanges } from './limit-values.ts'
 
-export const VHOST_LIMITS = ['maxConnections', 'maxQueues', 'maxExchanges', 'maxBindings'] as const
+export const VHOST_LIMITS = [
+  'maxConnections',
+  'maxChannels',
+  'maxConsumers',
+  'maxQueues',
+  'maxExchanges',
+  'maxBindings',
+  'maxUnackedBytes',
+] as const
 export type VhostLimitValues = LimitValues<(typeof VHOST_LIMITS)[number]>
 
 /** Where limits are kept. */
@@ -13,6 +21,8 @@ export interface VhostLimitRecords {
 
 export class VhostLimits {
   values: VhostLimitValues = {}
+  /** Told after every change. */
+  onChange: () => void = () => {}
   readonly #vhostName: string
   readonly #records: VhostLimitRecords
 
@@ -23,14 +33,16 @@ export class VhostLimits {
 
   /** Those that are not given stay as they are. */
   set(changes: VhostLimitValues): void {
-    this.values = withChanges(this.values, changes)
-    this.#records.vhostLimitsSet(this.#vhostName, this.values)
+    this.replace(withChanges(this.values, changes))
   }
 
-  clear(): void {
-    if (Object.keys(this.values).length === 0) return
-    this.values = {}
-    this.#records.vhostLimitsRemoved(this.#vhostName)
+  /** Those that are not given are none from now on. */
+  replace(values: VhostLimitValues): void {
+    const hadLimits = Object.keys(this.values).length > 0
+    this.values = values
+    if (Object.keys(values).length > 0) this.#records.vhostLimitsSet(this.#vhostName, values)
+    else if (hadLimits) this.#records.vhostLimitsRemoved(this.#vhostName)
+    this.onChange()
   }
 
   /** Why there may be no further connection; undefined when there may. */
@@ -38,6 +50,16 @@ export class VhostLimits {
     const { maxConnections } = this.values
     if (!isReached(maxConnections, connections)) return undefined
     return refuse.vhostConnectionLimit(this.#vhostName, userName, maxConnections)
+  }
+
+  channelRefusal(channels: number): BrokerError | undefined {
+    const { maxChannels } = this.values
+    return isReached(maxChannels, channels) ? refuse.vhostChannelLimit(this.#vhostName, maxChannels) : undefined
+  }
+
+  checkConsumer(consumers: number): void {
+    const { maxConsumers } = this.values
+    if (isReached(maxConsumers, consumers)) throw refuse.vhostConsumerLimit(this.#vhostName, maxConsumers)
   }
 
   /** Throws BrokerError when there are as many queues as there may be. */

@@ -13,12 +13,15 @@ import { listOf } from '../lists/list.ts'
 import { endpoint, type Route } from '../route.ts'
 import { limitIn } from './user-routes.ts'
 
-/** RabbitMQ's names of limits. */
+/** The first and `max-queues` are RabbitMQ's. */
 const VHOST_LIMITS = {
   'max-connections': 'maxConnections',
+  'max-channels': 'maxChannels',
+  'max-consumers': 'maxConsumers',
   'max-queues': 'maxQueues',
   'max-exchanges': 'maxExchanges',
   'max-bindings': 'maxBindings',
+  'max-unacked-bytes': 'maxUnackedBytes',
 } as const
 
 type KindOf = (broker: EmbeddedBroker) => EmbeddedPolicies
@@ -102,9 +105,7 @@ async function deleteLimit(call: Call): Promise<Response> {
   const { limits } = call.vhost()
   const key = Object.entries(VHOST_LIMITS).find(([name]) => name === call.param('name'))?.[1]
   if (key === undefined) throw badRequest('Unrecognised limit')
-  const rest = Object.fromEntries(Object.entries(limits.get()).filter(([name]) => name !== key))
-  await limits.clear()
-  if (Object.keys(rest).length > 0) await limits.set(rest)
+  await limits.replace(Object.fromEntries(Object.entries(limits.get()).filter(([name]) => name !== key)))
   return done()
 }
 
@@ -140,8 +141,7 @@ export async function setParameter(
   if (component === 'operator_policy') await broker.operatorPolicies.set(name, policyIn(value))
   else if (component === 'vhost-limits') {
     const limits = Object.entries(VHOST_LIMITS).map(([key, ours]) => [ours, integerIn(value, key)] as const)
-    await broker.limits.clear()
-    await broker.limits.set(Object.fromEntries(limits.filter(([, limit]) => limit !== undefined)))
+    await broker.limits.replace(Object.fromEntries(limits.filter(([, limit]) => limit !== undefined)))
   } else throw badRequest(`Validation failed\n\ncomponent ${component.slice(0, 64)} not found\n`)
 }
 

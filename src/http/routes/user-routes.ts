@@ -13,8 +13,13 @@ import { allVhosts, listPermissions, listTopics } from './vhost-routes.ts'
 const TAGS_MAX = 32
 const DELETED_MAX = 10_000
 
-/** RabbitMQ's names of limits. */
-const USER_LIMITS = { 'max-connections': 'maxConnections', 'max-channels': 'maxChannels' } as const
+/** The first two are RabbitMQ's. */
+const USER_LIMITS = {
+  'max-connections': 'maxConnections',
+  'max-channels': 'maxChannels',
+  'max-consumers': 'maxConsumers',
+  'max-unacked-bytes': 'maxUnackedBytes',
+} as const
 
 function userLimitsOf({ userLimits }: ManagedServer, user: string): Record<string, number> {
   const values = userLimits.get(user)
@@ -145,8 +150,7 @@ async function deleteLimit(call: Call): Promise<Response> {
   const name = requireUser(call)
   const key = limitName(USER_LIMITS, call.param('name'))
   const { [key]: _gone, ...rest } = call.server.userLimits.get(name)
-  await call.server.userLimits.clear(name)
-  if (Object.keys(rest).length > 0) await call.server.userLimits.set(name, rest)
+  await call.server.userLimits.replace(name, rest)
   return done()
 }
 

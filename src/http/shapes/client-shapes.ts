@@ -43,6 +43,8 @@ export function connectionShape(
     ssl_hash: null,
     ssl_key_exchange: null,
     ssl_protocol: null,
+    ...(info.bytesUnacked === undefined ? {} : { unacked_bytes: info.bytesUnacked }),
+    ...(info.deliveriesWaitFor === undefined ? {} : { deliveries_wait_for: info.deliveriesWaitFor }),
     state: info.state,
     timeout: info.heartbeatSec,
     type: 'network',
