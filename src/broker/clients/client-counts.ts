@@ -7,7 +7,7 @@ import type { ConnectionDetails } from './client-directory.ts'
 type Client = Omit<ConnectionDetails, 'id'>
 
 /** How many of one kind. */
-export class OwnerCounts {
+class OwnerCounts {
   inAll = 0
   readonly #ofUsers = new Map<string, number>()
   readonly #ofVhosts = new Map<string, number>()
