@@ -48,7 +48,7 @@ async function main(): Promise<void> {
 async function besideTraffic(queues: number, connections: number, seconds: number): Promise<void> {
   const broker = await ManagedBroker.start(queues)
   const open: ChannelModel[] = []
-  for (let i = 0; i < connections; i++) open.push(await connect(broker.urls.amqp))
+  for (let i = 0; i < connections; i++) open.push(await connect(`${broker.urls.amqp}?heartbeat=0`))
   await broker.get('/api/overview')
   const rates: number[][] = [[], []]
   const times = { queues: [] as number[], connections: [] as number[] }

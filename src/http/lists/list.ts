@@ -19,7 +19,7 @@ export interface ListSource<Row> {
   /** How RabbitMQ sorts when it is not told, and what is alike otherwise; without it, in the order of the rows. */
   compare?(a: Row, b: Row): number
   /** The value of a column that is known without making the object; undefined for all others. */
-  column?(row: Row, name: string): number | undefined
+  column?(row: Row, name: string): number | string | undefined
   /** RabbitMQ gives some lists only as a whole. */
   readonly isWhole?: boolean
 }

@@ -8,7 +8,7 @@ export async function sortInTurns<T>(rows: T[], compare: (a: T, b: T) => number,
   let from: T[] = []
   for (let start = 0; start < length; start += RUN_ROWS) {
     from.push(...rows.slice(start, start + RUN_ROWS).sort(compare))
-    await pacer.rest()
+    if (pacer.isLate) await pacer.rest()
   }
   for (let width = RUN_ROWS; width < length; width *= 2) {
     const to: T[] = []

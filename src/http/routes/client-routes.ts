@@ -31,6 +31,36 @@ function* visibleChannels(call: Call, isWanted: (info: ConnectionInfo) => boolea
   }
 }
 
+type Columns<Info> = Readonly<Record<string, (info: Info) => number | string>>
+
+/** What lists are sorted by most: known without making the whole object. */
+const CONNECTION_COLUMNS: Columns<ConnectionInfo> = {
+  name: ({ route }) => route,
+  vhost: ({ vhost }) => vhost,
+  user: ({ user }) => user.name,
+  state: ({ state }) => state,
+  channels: ({ channels }) => channels,
+  connected_at: ({ connectedAtMs }) => connectedAtMs,
+  peer_host: ({ peerAddress }) => peerAddress,
+  peer_port: ({ peerPort }) => peerPort,
+  recv_oct: ({ bytesReceived }) => bytesReceived,
+  send_oct: ({ bytesSent }) => bytesSent,
+}
+const CHANNEL_COLUMNS: Columns<ChannelInfo> = {
+  name: channelName,
+  vhost: ({ connection }) => connection.vhost,
+  user: ({ connection }) => connection.user.name,
+  number: ({ number }) => number,
+  consumer_count: ({ consumers }) => consumers,
+  prefetch_count: ({ prefetchCount }) => prefetchCount,
+  messages_unacknowledged: ({ messagesUnacked }) => messagesUnacked,
+  messages_unconfirmed: ({ messagesUnconfirmed }) => messagesUnconfirmed,
+}
+
+function columnOf<Info>(columns: Columns<Info>, info: Info, name: string): number | string | undefined {
+  return Object.hasOwn(columns, name) ? columns[name]?.(info) : undefined
+}
+
 async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => boolean): Promise<Response> {
   const { name: node } = await call.server.node()
   const asked = sampleRequest(call.query)
@@ -39,6 +69,7 @@ async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => b
     rows: () => visibleConnections(call, isWanted),
     name: ({ route }) => route,
     compare: (a, b) => compareTexts(a.vhost, b.vhost) || compareTexts(a.route, b.route),
+    column: (info, name) => columnOf(CONNECTION_COLUMNS, info, name),
     object: (info) => connectionShape(node, info, statistics.connection(info.id), asked),
   })
 }
@@ -52,6 +83,7 @@ async function listChannels(call: Call, isWanted: (info: ConnectionInfo) => bool
     name: channelName,
     compare: (a, b) =>
       compareTexts(a.connection.vhost, b.connection.vhost) || compareTexts(channelName(a), channelName(b)),
+    column: (info, name) => columnOf(CHANNEL_COLUMNS, info, name),
     object: (info) => channelShape(node, info, statistics.channel(info.connection.id, info.number), asked),
   })
 }
