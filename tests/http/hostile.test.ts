@@ -119,7 +119,7 @@ describe('the management API', () => {
     ])
     for (const socket of sockets) socket.destroy()
     await expectServing()
-  }, 60_000)
+  }, 120_000)
 
   test('serves on when ten thousand clients connect and send nothing, or half a request', async () => {
     const { hostname, port } = new URL(api.url)
