@@ -83,7 +83,10 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   { name: 'policies', path: /^src\/broker\/policies\// },
   { name: 'routing', path: /^src\/broker\/routing\// },
   { name: 'publishing', path: /^src\/broker\/publishing\// },
-  { name: 'roots', path: /^src\/broker\/(?:age-record|broker|durable-entities|vhost)\.ts$/ },
+  {
+    name: 'roots',
+    path: /^src\/broker\/(?:age-record|broker|durable-entities|restored-entities|vhost|vhost-counts|vhost-events|vhost-tools)\.ts$/,
+  },
   { name: 'operations', path: /^src\/broker\/operations\// },
 ]
 

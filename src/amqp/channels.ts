@@ -98,7 +98,7 @@ export class Channels implements ChannelList, UnackedHolder {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
     }
     const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
-    opened.vhost.publishers.add(publisher)
+    opened.vhost.counts.publishers.add(publisher)
     const channel = new Channel(id, connection, opened, publisher, broker.bodies)
     this.open[id] = channel
     this.count++
@@ -210,7 +210,7 @@ function notOpen({ name }: Method): FrameError {
 /** Of a channel that ends: what went through it goes on counting. */
 function tellCounts(channel: Channel): void {
   const { vhost, publisher } = channel
-  vhost.channelEnded(channelCounts(channel))
+  vhost.counts.channelEnded(channelCounts(channel))
   publisher.tellCounts()
-  vhost.publishers.delete(publisher)
+  vhost.counts.publishers.delete(publisher)
 }

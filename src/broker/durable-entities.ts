@@ -1,49 +1,35 @@
 /**
- * Keeps the durable entities of the model in the storage, one record each, and makes them again after a restart. Messages
- * are not its business: a queue's record has the number under which the storage keeps them.
+ * Keeps the durable entities of the model in the storage, one record each, and has them made again after a restart
+ * (`restored-entities.ts`). Messages are not its business: a queue's record has the number under which the storage keeps them.
  */
 import { encodeFieldTable, type Field } from '../../protocol/field-table.ts'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
-import { type Binding, createBinding } from './exchanges/binding.ts'
+import type { Binding } from './exchanges/binding.ts'
 import type { Exchange } from './exchanges/exchange.ts'
-import { isExchangeType } from './exchanges/types/exchange-types.ts'
-import { textValue } from './fields.ts'
 import { decodeLimits, encodeLimits } from './limits/limit-values.ts'
 import { VHOST_LIMITS, type VhostLimitRecords, type VhostLimitValues } from './limits/vhost-limits.ts'
 import { isReserved } from './names.ts'
-import { isPolicyKind, makePolicy, type Policy, type PolicyKind } from './policies/policy.ts'
+import type { Policy, PolicyKind } from './policies/policy.ts'
 import type { PolicyRecords } from './policies/vhost-policies.ts'
 import type { Queue } from './queues/queue.ts'
-import { queueTypeNamed } from './queues/queue-kinds.ts'
-import { LOGS_BESIDE, type LogsBeside } from './queues/queue-logs.ts'
 import { type RecordLayout, RecordReader } from './record-fields.ts'
 import { RememberedTables } from './remembered-tables.ts'
+import {
+  BINDING_LAYOUT,
+  EXCHANGE_LAYOUT,
+  type FindVhost,
+  nameIn,
+  QUEUE_LAYOUT,
+  type Restore,
+  restoreBinding,
+  restoreExchange,
+  restorePausedQueue,
+  restorePolicy,
+  restoreQueue,
+  restoreVhost,
+} from './restored-entities.ts'
 import type { Vhost } from './vhost.ts'
-
-/** The fields of the records below, where they are read. What is not often there is in none of them. */
-const EXCHANGE_LAYOUT: RecordLayout = [
-  ['type', 'S'],
-  ['autoDelete', 't'],
-  ['internal', 't'],
-  ['arguments', 'F'],
-]
-const QUEUE_LAYOUT: RecordLayout = [
-  ['id', 'l'],
-  ['autoDelete', 't'],
-  ['arguments', 'F'],
-]
-const BINDING_LAYOUT: RecordLayout = [
-  ['kind', 'S'],
-  ['destination', 'S'],
-  ['routingKey', 'S'],
-  ['arguments', 'F'],
-]
-
-/** Finds a vhost, or makes it: one whose record was lost is there again with the first of what is in it. */
-type FindVhost = (name: string) => Vhost
-
-type Restore = (vhost: FindVhost, key: readonly string[], fields: RecordReader) => void
 
 export class DurableEntities implements PolicyRecords, VhostLimitRecords {
   readonly #vhosts: EntityRecords
@@ -89,9 +75,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     this.#exchanges = register(2, 'exchange', EXCHANGE_LAYOUT, restoreExchange)
     this.#queues = register(3, 'queue', QUEUE_LAYOUT, restoreQueue)
     this.#bindings = register(4, 'binding', BINDING_LAYOUT, restoreBinding)
-    this.#pausedQueues = register(10, 'paused queue', [], (find, key) => {
-      find(nameIn(key, 0)).requireQueue(nameIn(key, 1)).isPaused = true
-    })
+    this.#pausedQueues = register(10, 'paused queue', [], restorePausedQueue)
   }
 
   /** Whether the disk does not know yet what became of the queue: it was made or deleted just now. */
@@ -224,85 +208,6 @@ function isDurableExchange({ name, durable }: Exchange): boolean {
 // RabbitMQ: a binding is durable when both its ends are.
 function isDurableBinding({ source, destination }: Binding): boolean {
   return source.durable && destination.durable
-}
-
-const restoreVhost: Restore = (find, key, fields) => {
-  const vhost = find(nameIn(key, 0))
-  const type = fields.field('defaultQueueType')
-  if (type?.type === 'S') vhost.setDefaultQueueType(queueTypeNamed(String(type.value)))
-  const [description, tags] = [fields.field('description'), fields.field('tags')]
-  vhost.setMetadata({
-    description: textValue(description) ?? '',
-    tags: tags?.type === 'A' ? tags.value.map((tag) => textValue(tag) ?? '') : [],
-    isProtected: fields.field('protected')?.value === true,
-  })
-}
-
-const restorePolicy: Restore = (vhost, key, fields) => {
-  const kind = nameIn(key, 1)
-  const priority = fields.field('priority')
-  if (!isPolicyKind(kind)) throw new Error(`there is no kind '${kind}' of policies`)
-  // What makes no sense must not bring back a virtual host.
-  const policy = makePolicy(kind, nameIn(key, 2), {
-    pattern: fields.text('pattern'),
-    applyTo: fields.text('applyTo'),
-    priority: priority?.type === 'd' ? priority.value : undefined,
-    definition: JSON.parse(fields.text('definition')),
-  })
-  vhost(nameIn(key, 0)).policies.put(kind, policy)
-}
-
-const restoreExchange: Restore = (vhost, key, fields) => {
-  const type = fields.text('type')
-  if (!isExchangeType(type)) throw new Error(`unknown exchange type '${type}'`)
-  vhost(nameIn(key, 0)).addExchange({
-    name: nameIn(key, 1),
-    type,
-    durable: true,
-    autoDelete: fields.flag('autoDelete'),
-    internal: fields.flag('internal'),
-    arguments: fields.table('arguments'),
-  })
-}
-
-const restoreQueue: Restore = (vhost, key, fields) => {
-  const logIds = [fields.number('id'), ...fields.numbers('moreIds')]
-  vhost(nameIn(key, 0)).addQueue(
-    {
-      name: nameIn(key, 1),
-      durable: true,
-      autoDelete: fields.flag('autoDelete'),
-      arguments: fields.table('arguments'),
-      hasExpirations: fields.flag('expirations'),
-      owner: undefined,
-    },
-    logIds,
-    logsBeside(fields),
-  )
-}
-
-function logsBeside(fields: RecordReader): LogsBeside | undefined {
-  let found: LogsBeside | undefined
-  for (const purpose of LOGS_BESIDE) {
-    const id = fields.field(purpose)
-    if (id?.type === 'l') found = { ...found, [purpose]: Number(id.value) }
-  }
-  return found
-}
-
-const restoreBinding: Restore = (findVhost, key, fields) => {
-  const name = fields.text('destination')
-  const vhost = findVhost(nameIn(key, 0))
-  const source = vhost.requireExchange(nameIn(key, 1))
-  const destination = fields.text('kind') === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
-  const [routingKey, bindingArguments] = [fields.text('routingKey'), fields.table('arguments')]
-  vhost.addBinding(createBinding(source, destination, routingKey, bindingArguments, nameIn(key, 2)))
-}
-
-function nameIn(key: readonly string[], at: number): string {
-  const name = key[at]
-  if (name === undefined) throw new Error('its key is too short')
-  return name
 }
 
 function number(value: number): Field {

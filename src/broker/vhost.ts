@@ -1,10 +1,7 @@
 /** A virtual host: its exchanges, queues and bindings. */
 import type { Journal } from '../../storage/journal.ts'
-import type { Storage, VhostStorage } from '../../storage/storage.ts'
+import type { VhostStorage } from '../../storage/storage.ts'
 import type { AgeClock } from '../lib/age-clock.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Turn } from '../lib/turn.ts'
-import { type ChannelCounts, NO_CHANNEL_COUNTS, sumOfChannels } from './clients/channel-counts.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import type { Binding, Destination } from './exchanges/binding.ts'
@@ -16,11 +13,9 @@ import { VhostLimits } from './limits/vhost-limits.ts'
 import type { HeldMemory } from './memory/memory-alarm.ts'
 import { bindingBytes, exchangeBytes, LOG_BYTES, queueBytes } from './memory/topology-bytes.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
-import { isReserved } from './names.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
-import type { Publisher } from './publishing/publisher.ts'
 import type { QueueTypeName } from './queues/argument-table.ts'
 import { Queue } from './queues/queue.ts'
 import { type LogsBeside, QueueLogs } from './queues/queue-logs.ts'
@@ -32,29 +27,12 @@ import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
-import { CountSum, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import type { Churn } from './statistics/churn.ts'
-import type { EventLog, EventName } from './statistics/event-log.ts'
 import type { TrafficFigures } from './statistics/traffic-figures.ts'
+import { VhostCounts } from './vhost-counts.ts'
+import { VhostEvents } from './vhost-events.ts'
 import { NO_METADATA, type VhostMetadata } from './vhost-metadata.ts'
-
-/** What virtual hosts share. */
-export interface VhostTools {
-  readonly scheduler: DeliveryScheduler
-  readonly storage: Storage
-  readonly entities: DurableEntities
-  readonly inputTurn: Turn
-  readonly longWork: LongWork
-  readonly topology: TopologyMemory
-  readonly nodeLimits: NodeLimits
-  readonly clock: Clock
-  readonly memory: HeldMemory
-  /** The time by which messages grow old. */
-  readonly ages: AgeClock
-  readonly churn: Churn
-  readonly events: EventLog
-  readonly figures: TrafficFigures
-}
+import type { VhostTools } from './vhost-tools.ts'
 
 export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly name: string
@@ -76,13 +54,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   /** The type of durable queues that are declared without one, if not classic. */
   defaultQueueType: QueueTypeName | undefined
   metadata: VhostMetadata = NO_METADATA
-  /** What went through queues that are gone. */
-  readonly removedClassicQueues = new CountSum(NOTHING_COUNTED)
-  readonly removedQuorumQueues = new CountSum(NOTHING_COUNTED)
-  /** What went through channels that are gone. */
-  endedChannels: ChannelCounts = NO_CHANNEL_COUNTS
-  /** Those that tell exchanges later what they have published. */
-  readonly publishers = new Set<Publisher>()
+  /** What went through it. */
+  readonly counts = new VhostCounts()
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
@@ -94,7 +67,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly ages: AgeClock
   readonly churn: Churn
   readonly figures: TrafficFigures
-  readonly #events: EventLog
+  readonly #events: VhostEvents
   /** Not all there was before a restart is there again. */
   isRestoring = false
 
@@ -109,7 +82,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.memory = memory
     this.ages = tools.ages
     this.churn = tools.churn
-    this.#events = tools.events
+    this.#events = new VhostEvents(tools.events, this)
     this.figures = tools.figures
     this.topology = tools.topology
     this.nodeLimits = tools.nodeLimits
@@ -144,15 +117,6 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.entities.vhostChanged(this)
   }
 
-  /** What went through queues of all types that are gone. */
-  get removedQueues(): CountSum {
-    return new CountSum(this.removedClassicQueues).add(this.removedQuorumQueues)
-  }
-
-  channelEnded(counts: ChannelCounts): void {
-    this.endedChannels = sumOfChannels(this.endedChannels, counts)
-  }
-
   exchange(name: string): Exchange | undefined {
     return this.#exchanges.get(name)
   }
@@ -177,14 +141,9 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return this.#exchanges.values()
   }
 
-  /** Has publishers tell what they have counted: before the counts of exchanges, or the sizes of messages, are read. */
-  hearCounts(): void {
-    for (const publisher of this.publishers) publisher.tellCounts()
-  }
-
-  /** The same with what went from exchanges to each queue. */
+  /** Has exchanges be told what they have not counted yet, of what went to each queue, too: before that is read. */
   hearWhatWasSent(): void {
-    this.hearCounts()
+    this.counts.hear()
     this.routes.tellCounts()
   }
 
@@ -211,7 +170,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.topology.add(exchangeBytes(exchange), 'exchanges')
     this.routes.version++
     this.entities.exchangeAdded(exchange)
-    if (!isPredeclared(spec.name)) this.#tell('exchange.created', { name: spec.name, type: exchange.type })
+    this.#events.exchangeCreated(exchange)
     return exchange
   }
 
@@ -224,7 +183,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.#queues.set(spec.name, queue)
     this.topology.add(queueBytes(queue), 'queues')
     if (!this.isRestoring) this.churn.queuesCreated++
-    this.#tell('queue.created', { name: spec.name })
+    this.#events.queue('queue.created', queue)
     this.routes.version++
     this.queueChanged(queue)
     return queue
@@ -243,27 +202,13 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return DeadLetterAddress.of(queue, this.#deadLetterOffice)
   }
 
-  /** Has the queue deliver nothing, also after a restart if it is durable, until it is resumed. */
-  pauseQueue(queue: Queue): void {
-    if (queue.isPaused) return
-    queue.isPaused = true
-    this.entities.queuePaused(queue)
-  }
-
-  resumeQueue(queue: Queue): void {
-    if (!queue.isPaused) return
-    queue.isPaused = false
-    queue.wake()
-    this.entities.queueResumed(queue)
-  }
-
   addBinding(binding: Binding): void {
     if (!binding.source.addBinding(binding)) return
     this.#bindings.add(binding)
     this.topology.add(bindingBytes(binding), 'bindings')
     this.routes.version++
     this.entities.bindingAdded(binding)
-    this.#tell('binding.created', aboutBinding(binding))
+    this.#events.binding('binding.created', binding)
   }
 
   /** The bindings that lead to a queue or an exchange. */
@@ -286,7 +231,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
       this.topology.remove(exchangeBytes(next), 'exchanges')
       for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
       this.entities.exchangeRemoved(next)
-      if (!isPredeclared(next.name)) this.#tell('exchange.deleted', { name: next.name })
+      this.#events.exchangeDeleted(next)
       this.routes.version++
       for (const unused of this.#unbind(next)) doomed.push(unused)
     }
@@ -300,11 +245,10 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.churn.queuesDeleted++
     this.routes.version++
     const { readyCount } = queue
-    const counts = queue.type === 'quorum' ? this.removedQuorumQueues : this.removedClassicQueues
-    counts.addQueue(queue)
+    this.counts.queueRemoved(queue)
     for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
     this.entities.queueRemoved(queue)
-    this.#tell('queue.deleted', { name: queue.name })
+    this.#events.queue('queue.deleted', queue)
     queue.close()
     return readyCount
   }
@@ -331,18 +275,13 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.routes.version++
   }
 
-  /** What is there again after a restart has not happened now. */
-  #tell(name: EventName, about: Readonly<Record<string, string>>): void {
-    if (!this.isRestoring) this.#events.add(name, { vhost: this.name, ...about })
-  }
-
   #dropBinding(source: Exchange, id: string): boolean {
     const binding = source.removeBinding(id)
     if (binding === undefined) return false
     this.#bindings.remove(binding)
     this.topology.remove(bindingBytes(binding), 'bindings')
     this.entities.bindingRemoved(binding)
-    this.#tell('binding.deleted', aboutBinding(binding))
+    this.#events.binding('binding.deleted', binding)
     return true
   }
 
@@ -354,19 +293,6 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
       if (isUnused(source)) unused.add(source)
     }
     return [...unused]
-  }
-}
-
-function isPredeclared(exchange: string): boolean {
-  return exchange === '' || isReserved(exchange)
-}
-
-function aboutBinding({ source, destination, routingKey }: Binding): Record<string, string> {
-  return {
-    source: source.name,
-    destination: destination.name,
-    destination_type: destination.kind,
-    routing_key: routingKey,
   }
 }
 

@@ -6,6 +6,7 @@ import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import type { AuthorizedUser } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
+import { pauseQueue, resumeQueue } from '../broker/operations/queue-pause.ts'
 import { FULL_ACCESS, Session } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -137,14 +138,12 @@ export class EmbeddedBroker {
    * and basic.get find it empty; publishing and everything else goes on. Throws BrokerError: `not-found`, `resource-locked`.
    */
   pauseQueue(name: string): void {
-    const queue = this.#topology.accessQueue(name, 'configure')
-    this.#vhost.pauseQueue(queue)
+    pauseQueue(this.#vhost, this.#topology.accessQueue(name, 'configure'))
   }
 
   /** Has a paused queue deliver again. Throws BrokerError: `not-found`, `resource-locked`. */
   resumeQueue(name: string): void {
-    const queue = this.#topology.accessQueue(name, 'configure')
-    this.#vhost.resumeQueue(queue)
+    resumeQueue(this.#vhost, this.#topology.accessQueue(name, 'configure'))
   }
 
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */

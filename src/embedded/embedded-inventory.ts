@@ -69,7 +69,7 @@ export class EmbeddedInventory {
 
   *exchanges(): Iterable<ExchangeInfo> {
     const vhost = this.#requireVhost()
-    vhost.hearCounts()
+    vhost.counts.hear()
     for (const exchange of vhost.exchanges()) yield exchangeInfo(vhost, exchange)
   }
 

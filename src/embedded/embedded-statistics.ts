@@ -109,10 +109,10 @@ export class EmbeddedStatistics {
     const [classic, quorum] = [new CountSum(NOTHING_COUNTED), new CountSum(NOTHING_COUNTED)]
     let [channels, consumers, queues, publishers] = [NO_CHANNEL_COUNTS, 0, 0, 0]
     for (const vhost of [...core.vhosts()]) {
-      channels = sumOfChannels(channels, vhost.endedChannels)
+      channels = sumOfChannels(channels, vhost.counts.endedChannels)
       queues += vhost.queueCount
-      classic.add(vhost.removedClassicQueues)
-      quorum.add(vhost.removedQuorumQueues)
+      classic.add(vhost.counts.removedClassicQueues)
+      quorum.add(vhost.counts.removedQuorumQueues)
       for (const queue of vhost.queues()) {
         consumers += queue.consumers.count
         if (queue.type === 'quorum') quorum.addQueue(queue)
@@ -151,7 +151,7 @@ export class EmbeddedStatistics {
 
   /** Sizes of messages, dead letters, the disk and the event loop, since the server started. */
   figures(): ServerFigures {
-    for (const vhost of this.#core.vhosts()) vhost.hearCounts()
+    for (const vhost of this.#core.vhosts()) vhost.counts.hear()
     const { messageSizes, classicDeaths, quorumDeaths, safeQuorumDeaths } = this.#core.figures
     return {
       messageSizes,

@@ -9,7 +9,6 @@ import { SegmentPool } from '../segment-pool.ts'
 import type { OpenOptions, Recovery, Storage, StoredEntity, VhostStorage } from '../storage.ts'
 import type { StorageMemory } from '../storage-memory.ts'
 import { StoreFigures } from '../store-figures.ts'
-import { reasonOf } from './catalogue/catalogue-repair.ts'
 import { type CatalogueIds, firstIds } from './checkpoint/catalogue-update.ts'
 import { Checkpointer } from './checkpoint/checkpoint.ts'
 import { GiveBack } from './checkpoint/give-back.ts'
@@ -22,8 +21,8 @@ import type { LogFiles } from './log/log-files.ts'
 import { PageReader, type PageSource } from './log/page-reader.ts'
 import { QueueRecorder } from './log/queue-recorder.ts'
 import { ReadBack } from './log/read-back.ts'
+import { quarantineEntities, quarantineQueues } from './recovery/left-out.ts'
 import { OpenStore } from './recovery/open-store.ts'
-import { keepRefusedEntities } from './recovery/quarantine.ts'
 import { QueueClaims } from './recovery/queue-claims.ts'
 import type { RecoveredStore } from './recovery/recovery.ts'
 import { restoreLog } from './recovery/restore-log.ts'
@@ -68,6 +67,8 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     const logs = (): Iterable<QueueLog> => this.journal.changes.logs()
     this.#eviction = new Eviction(this.#pool, options.memoryBytes ?? DEFAULT_MEMORY_BYTES, logs)
   }
+
+  readonly #onDamage = (text: string): void => this.#options.onDamage?.(text)
 
   get disk(): { readonly folder: string; readonly freeBytesMin: number } {
     return { folder: this.#options.folder, freeBytesMin: this.#freeBytesMin }
@@ -235,7 +236,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
       else this.journal.queueDeleted(recorder)
     }
     if (recorders.length > 0) {
-      this.#quarantining = this.#quarantineQueues(recorders).finally(() => {
+      this.#quarantining = quarantineQueues(this.#opened, recorders, this.journal, this.#onDamage).finally(() => {
         this.#quarantining = undefined
       })
     }
@@ -245,24 +246,8 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
   /** Before a client can make one with the same name. */
   #removeRefused(refused: readonly StoredEntity[]): void {
     if (refused.length === 0) return
-    try {
-      keepRefusedEntities(this.#opened.quarantine, refused)
-      for (const { kind, key } of refused) this.journal.remove(kind, key)
-    } catch (error) {
-      this.#options.onDamage?.(`entities could not be put into the quarantine, and stay: ${reasonOf(error)}`)
-    }
-  }
-
-  async #quarantineQueues(recorders: readonly QueueRecorder[]): Promise<void> {
-    try {
-      const quarantine = await this.#opened.newQuarantine()
-      for (const { queueId, segments } of recorders) await quarantine.keepQueue(queueId, segments.values())
-      await quarantine.sync()
-      for (const recorder of recorders) this.journal.queueDeleted(recorder)
-    } catch (error) {
-      // They stay where they are: the next start tries again.
-      this.#options.onDamage?.(`messages of unknown queues could not be put into the quarantine: ${reasonOf(error)}`)
-    }
+    const isKept = quarantineEntities(this.#opened, refused, this.#onDamage)
+    if (isKept) for (const { kind, key } of refused) this.journal.remove(kind, key)
   }
 
   async read(file: number, buffer: Buffer, offset: number): Promise<boolean> {
@@ -286,7 +271,7 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
       nextTurn: (work) => setImmediate(work),
       afterCommit: guarded(() => this.#afterCommit(), onDefect),
       onFatal: onFatal ?? (() => {}),
-      onDamage: this.#options.onDamage ?? (() => {}),
+      onDamage: this.#onDamage,
       onDefect,
     })
   }

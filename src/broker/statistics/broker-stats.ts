@@ -65,7 +65,7 @@ interface CountedVhost {
   readonly exchangeCount: number
   readonly queueCount: number
   /** What went through queues that are gone. */
-  readonly removedQueues: MessageCounts
+  readonly counts: { readonly removedQueues: MessageCounts }
   queues(): Iterable<CountedQueue>
 }
 
@@ -133,7 +133,7 @@ export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts 
   for (const vhost of vhosts) {
     content.exchanges += vhost.exchangeCount
     content.queues += vhost.queueCount
-    counts.add(vhost.removedQueues)
+    counts.add(vhost.counts.removedQueues)
     for (const queue of vhost.queues()) {
       content.consumers += queue.consumers.count
       content.messagesReady += queue.readyCount

@@ -115,8 +115,8 @@ export class Sampler {
   async #sampleVhost(vhost: Vhost, known: Known, next: Known, pacer: Pacer): Promise<Sum> {
     const nowMs = this.#clock.monotonicMs()
     const sum = emptySum()
-    sum.channels = vhost.endedChannels
-    sum.queues.add(vhost.removedQueues)
+    sum.channels = vhost.counts.endedChannels
+    sum.queues.add(vhost.counts.removedQueues)
     for (const queue of vhost.queues()) {
       readQueue(queue, this.#values)
       sum.queues.addQueue(queue)
