@@ -28,7 +28,6 @@ export class Departures {
   readonly #messages: QueueMessages
   /** Messages that leave for their dead letter queues, once there were any. */
   #dying: DeadLetterLine | undefined
-
   readonly #memory: HeldMemory
 
   constructor(queue: LeftQueue, messages: QueueMessages, memory: HeldMemory) {
@@ -85,4 +84,16 @@ export class Departures {
       this.#leave(segment, messages.index, reason)
     } else messages.finish(segment, messages.index)
   }
+}
+
+/** Drops all messages of a queue that is gone. What has died there is there until its dead letter queues have it. */
+export function clearWhenThrough(messages: QueueMessages, departures: Departures | undefined): void {
+  let isGone = false
+  const clear = (): void => {
+    isGone = true
+    messages.clear()
+  }
+  if (departures === undefined) clear()
+  else departures.whenThrough(clear)
+  if (!isGone) messages.purge()
 }

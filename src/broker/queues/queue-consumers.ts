@@ -44,6 +44,12 @@ export class QueueConsumers {
     return this.#waiting !== undefined
   }
 
+  /** Whether the consumer may join the others. RabbitMQ: of the consumers of a queue that has a single active one, none is exclusive. */
+  admits(consumer: Consumer, isSingleActive: boolean): boolean {
+    if (this.hasExclusive) return false
+    return !consumer.isExclusive || (this.count === 0 && !isSingleActive)
+  }
+
   add(consumer: Consumer): void {
     this.#all.add(consumer)
     if (consumer.isExclusive) this.hasExclusive = true

@@ -13,22 +13,16 @@ import type { LongWork } from '../scheduling/long-work.ts'
 import { DelayedRetries, type RetryingQueue, retryRules } from './delayed-retries.ts'
 import { type DroppingQueue, type DropRules, HeadDrops } from './head-drops.ts'
 import { LengthLimit } from './length-limit.ts'
-import { MessageTtl } from './message-ttl.ts'
+import { type ExpiringQueue, MessageExpiry } from './message-expiry.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import type { DeadLetterReason } from './settlement.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
-/** With less time than this a message is delivered when it arrives, if a consumer can take it: its turn might come too late. */
-const SHORT_MS = 10
 
 /** The queue, as its upkeep knows it. */
-export interface KeptQueue extends DroppingQueue, RetryingQueue {
+export interface KeptQueue extends DroppingQueue, RetryingQueue, ExpiringQueue {
   readonly consumers: { readonly count: number }
-  /** Puts a message behind the others. */
-  append(message: Message): void
-  /** Delivers what consumers can take at once. */
-  deliverNow(): void
   wake(): void
   /** The queue is not needed any more. */
   end(): void
@@ -59,26 +53,16 @@ export class QueueUpkeep implements DropRules {
   /** Made when there are messages of which some may have to go. */
   #drops: HeadDrops | undefined
   #limit: LengthLimit | undefined
-  /** Messages may expire. */
-  #isTimed = false
-  /** Made when the first one comes, and what the queue allows each. */
-  #ttl: MessageTtl | undefined
-  #ttlMs: number | undefined
+  /** Where messages may expire. */
+  #expiry: MessageExpiry | undefined
   /** Where messages that come back may have to wait, or have had to. */
   #retries: DelayedRetries | undefined
   /** How often a message may come back. */
   #returnsMax = NEVER
   /** How long the queue stays unused. */
   #leaseMs: number | undefined
-  /** The time, as of the last look at the clock. */
-  #nowMs = 0
-  /** No message expires before this time. */
-  #soonestMs = 0
-  /** When the next ready message expires, or may, and when the queue ends. */
-  #headAtMs = NEVER
+  /** When it ends. */
   #endAtMs = NEVER
-  /** The next ready message is being read back. */
-  #awaitsHead = false
 
   constructor(queue: KeptQueue, messages: QueueMessages, tools: UpkeepTools) {
     this.#queue = queue
@@ -91,8 +75,7 @@ export class QueueUpkeep implements DropRules {
   apply(settings: QueueSettings): void {
     this.#limit = LengthLimit.of(settings)
     if (settings.messageTtlMs !== undefined) this.expectExpirations()
-    this.#ttlMs = settings.messageTtlMs
-    if (this.#ttl !== undefined) this.#ttl.queueMs = this.#ttlMs
+    if (this.#expiry !== undefined) this.#expiry.queueMs = settings.messageTtlMs
     const { deliveryLimit = -1 } = settings
     // RabbitMQ: a negative limit is none.
     this.#returnsMax = deliveryLimit < 0 ? NEVER : deliveryLimit
@@ -113,52 +96,37 @@ export class QueueUpkeep implements DropRules {
     if (this.#tools.isRestoring) return
     this.renewLease()
     this.#retries?.begin(() => this.#retriesRead())
-    this.#dropDue()
+    this.dropWhatIsDue()
   }
 
   // --- messages that wait before they are delivered again
 
-  /** How many wait, and bytes of their bodies. */
-  get waitingCount(): number {
-    return this.#retries?.count ?? 0
-  }
-
-  get waitingBytes(): number {
-    return this.#retries?.bytes ?? 0
-  }
-
-  /** Bytes of the bodies of those that wait no more, since the queue was purged, and have not left it yet. */
-  get leavingBytes(): number {
-    return this.#retries?.leavingBytes ?? 0
+  get retries(): DelayedRetries | undefined {
+    return this.#retries
   }
 
   /** Has a message that comes back wait, if it has to. */
   delays(segment: Segment, index: number, isFailure: boolean): boolean {
-    if (this.#retries?.takes(segment, index, isFailure, this.#lookAtClock().#nowMs) !== true) return false
-    this.#setTimes(this.#headAtMs, this.#endAtMs)
+    if (this.#retries?.takes(segment, index, isFailure, this.#tools.ages.turnMs()) !== true) return false
+    this.timesChanged()
     return true
   }
 
   /** What an earlier life has left is read: the messages whose time has come meanwhile are ready before anything is delivered. */
   #retriesRead(): void {
-    this.#retries?.run(this.#lookAtClock().#nowMs)
+    this.#retries?.run(this.#tools.ages.turnMs())
     this.#cameBack()
   }
 
   #cameBack(): void {
     this.returned()
-    this.#setTimes(this.#headAtMs, this.#endAtMs)
+    this.timesChanged()
     this.#queue.wake()
-  }
-
-  /** Drops those that wait; how many did. */
-  purgeWaiting(): number {
-    return this.#retries?.purge() ?? 0
   }
 
   /** Messages may have times of their own. */
   expectExpirations(): void {
-    this.#isTimed = true
+    this.#expiry ??= new MessageExpiry(this.#queue, this.#messages, this.#tools, this)
   }
 
   // --- what is dropped
@@ -180,11 +148,14 @@ export class QueueUpkeep implements DropRules {
   }
 
   get looksAtHead(): boolean {
-    return this.#isTimed || this.#returnsMax !== NEVER
+    return this.#expiry !== undefined || this.#returnsMax !== NEVER
   }
 
   headReason(): DeadLetterReason | undefined {
-    return this.#reasonNow() ?? (this.#isTimed ? this.#lookAtClock().#reasonNow() : undefined)
+    const reason = this.#reasonNow()
+    if (reason !== undefined || this.#expiry === undefined) return reason
+    this.#expiry.lookAtClock()
+    return this.#reasonNow()
   }
 
   #reasonNow(): DeadLetterReason | undefined {
@@ -192,24 +163,19 @@ export class QueueUpkeep implements DropRules {
     if (!messages.peek()) return undefined
     const segment = messages.segment as Segment // peek has set it
     const { index } = messages
-    if (expiresAtOf(segment, index) <= this.#nowMs) return 'expired'
+    if (this.#expiry !== undefined && expiresAtOf(segment, index) <= this.#expiry.nowMs) return 'expired'
     return deliveriesBefore(segment, index) > this.#returnsMax ? 'delivery-limit' : undefined
-  }
-
-  #lookAtClock(): this {
-    this.#nowMs = this.#tools.ages.turnMs()
-    return this
   }
 
   /** The queue begins to deliver. */
   beginDelivery(): void {
-    if (this.#isTimed) this.#lookAtClock()
+    this.#expiry?.lookAtClock()
   }
 
   /** Whether the next ready message, which is in memory, must not be delivered. */
   get isHeadDue(): boolean {
-    const mayBeDue = this.#nowMs >= this.#soonestMs || this.#returnsMax !== NEVER
-    return mayBeDue && this.looksAtHead && this.#reasonNow() !== undefined
+    const mayBeDue = this.#expiry?.mayBeDue === true || this.#returnsMax !== NEVER
+    return mayBeDue && this.#reasonNow() !== undefined
   }
 
   /** Drops what is due; false when that takes longer. */
@@ -227,7 +193,11 @@ export class QueueUpkeep implements DropRules {
     })
   }
 
-  #dropDue(): void {
+  get isDroppingHead(): boolean {
+    return this.#drops?.isUnderWay === true
+  }
+
+  dropWhatIsDue(): void {
     if (this.dropDue() || this.#retries?.isReading !== true) this.headChanged()
   }
 
@@ -242,14 +212,8 @@ export class QueueUpkeep implements DropRules {
   }
 
   #append(message: Message): void {
-    if (this.#isTimed) this.#appendTimed(message, this.#ttl ?? this.#newTtl())
-    else this.#queue.append(message)
-  }
-
-  #newTtl(): MessageTtl {
-    this.#ttl = new MessageTtl()
-    this.#ttl.queueMs = this.#ttlMs
-    return this.#ttl
+    if (this.#expiry === undefined) this.#queue.append(message)
+    else this.#expiry.append(message)
   }
 
   #publishOverLimit(message: Message): boolean {
@@ -260,7 +224,7 @@ export class QueueUpkeep implements DropRules {
     this.#append(message)
     if (this.isOver()) {
       this.#queue.deliverNow()
-      this.#dropDue()
+      this.dropWhatIsDue()
     }
     this.#drops?.keepUp()
     return true
@@ -278,29 +242,6 @@ export class QueueUpkeep implements DropRules {
     return this.#limit?.refuses(this.#messages, bodyBytes) === true
   }
 
-  #appendTimed(message: Message, ttl: MessageTtl): void {
-    const { extension } = message
-    const nowMs = this.#tools.ages.turnMs()
-    this.#nowMs = nowMs
-    const expiresAtMs = ttl.stamp(message, nowMs)
-    this.#queue.append(message)
-    message.extension = extension
-    // Of those that expire later than the next one, and not soon, nothing has to be known yet.
-    if (expiresAtMs < this.#headAtMs || expiresAtMs - nowMs < SHORT_MS) this.#expectExpiry(expiresAtMs, nowMs)
-  }
-
-  #expectExpiry(expiresAtMs: number, nowMs: number): void {
-    if (expiresAtMs < this.#soonestMs) this.#soonestMs = expiresAtMs
-    if (expiresAtMs - nowMs < SHORT_MS) {
-      // As if it were delivered just before its time is over.
-      this.#nowMs = Math.min(nowMs, expiresAtMs - 1)
-      this.#queue.deliverNow()
-      this.#nowMs = nowMs
-      if (expiresAtMs <= nowMs) this.#dropDue()
-    }
-    if (this.#messages.readyCount > 0 && expiresAtMs < this.#headAtMs) this.#setTimes(expiresAtMs, this.#endAtMs)
-  }
-
   /** Whether a message that would come back now would have come back too often. */
   hasReturnedEnough(segment: Segment, index: number): boolean {
     return deliveriesBefore(segment, index) >= this.#returnsMax
@@ -308,32 +249,13 @@ export class QueueUpkeep implements DropRules {
 
   /** A message has come back. */
   returned(): void {
-    // It may be due at any time: it is looked at when it is the next one.
-    this.#soonestMs = 0
-    this.#dropDue()
+    this.#expiry?.returned()
+    this.dropWhatIsDue()
   }
 
   /** Another message is the next one. */
   headChanged(): void {
-    if (!this.#isTimed || this.#tools.isRestoring) return
-    const messages = this.#messages
-    if (messages.readyCount === 0) this.#soonestMs = NEVER
-    // What is being dropped, or read back for that, is looked at when that is done.
-    const isThere = this.#drops?.isUnderWay !== true && this.#isHeadThere()
-    this.#setTimes(isThere ? expiresAtOf(messages.segment as Segment, messages.index) : NEVER, this.#endAtMs)
-  }
-
-  /** Whether the next ready message is in memory. If not, it is read back: its time may come before the queue is used again. */
-  #isHeadThere(): boolean {
-    const messages = this.#messages
-    if (messages.peek()) return true
-    if (messages.readyCount > 0 && !this.#awaitsHead) this.#awaitsHead = !messages.isReadable(() => this.#headRead())
-    return false
-  }
-
-  #headRead(): void {
-    this.#awaitsHead = false
-    this.headChanged()
+    this.#expiry?.headChanged()
   }
 
   // --- what is due at a time
@@ -342,30 +264,34 @@ export class QueueUpkeep implements DropRules {
   renewLease(): void {
     const isUsed = this.#leaseMs === undefined || this.#queue.consumers.count > 0
     const endAtMs = isUsed ? NEVER : this.#tools.ages.monotonicMs() + (this.#leaseMs ?? 0)
-    if (endAtMs !== this.#endAtMs) this.#setTimes(this.#headAtMs, endAtMs)
+    if (endAtMs === this.#endAtMs) return
+    this.#endAtMs = endAtMs
+    this.timesChanged()
   }
 
-  #setTimes(headAtMs: number, endAtMs: number): void {
-    this.#headAtMs = headAtMs
-    this.#endAtMs = endAtMs
-    this.#deadline.atMs = Math.min(headAtMs, endAtMs, this.#retries?.nextAtMs ?? NEVER)
+  /** Something is due at another time than before. */
+  timesChanged(): void {
+    this.#deadline.atMs = Math.min(this.#expiry?.headAtMs ?? NEVER, this.#endAtMs, this.#retries?.nextAtMs ?? NEVER)
   }
 
   /** The time has come for something. */
   due(): void {
-    this.#tools.ages.lookAnew()
-    if (this.#lookAtClock().#nowMs >= this.#endAtMs) this.#queue.end()
-    else {
-      this.#retries?.run(this.#nowMs)
-      this.#dropDue()
-      this.#setTimes(this.#headAtMs, this.#endAtMs)
+    const { ages } = this.#tools
+    ages.lookAnew()
+    if (ages.turnMs() >= this.#endAtMs) {
+      this.#queue.end()
+      return
     }
+    this.#retries?.run(ages.turnMs())
+    this.dropWhatIsDue()
+    this.timesChanged()
   }
 
   /** The queue is gone: what it waits for may still call back, and finds nothing that is due. */
   stop(): void {
     this.#leaseMs = undefined
-    this.#setTimes(NEVER, NEVER)
+    this.#endAtMs = NEVER
+    if (this.#expiry !== undefined) this.#expiry.headAtMs = NEVER
     this.#deadline.stop()
     this.#retries?.clear()
   }

@@ -7,7 +7,7 @@ import type { Message } from '../messages/message.ts'
 import type { Session } from '../session.ts'
 import type { QueueTypeName } from './argument-table.ts'
 import type { Consumer } from './consumer.ts'
-import { Departures } from './departures.ts'
+import { clearWhenThrough, Departures } from './departures.ts'
 import type { Discards } from './discards.ts'
 import { hasExpiration } from './message-ttl.ts'
 import { MESSAGE_TTL, type QueueSettings } from './queue-arguments.ts'
@@ -119,16 +119,16 @@ export class Queue {
 
   /** Bytes of the bodies of messages that were delivered and are not settled. */
   get unackedBytes(): number {
-    return this.#messages.unackedBytes - this.delayedBytes - (this.upkeep?.leavingBytes ?? 0)
+    return this.#messages.unackedBytes - this.delayedBytes - (this.upkeep?.retries?.leavingBytes ?? 0)
   }
 
   /** Messages that came back and wait before they are delivered again, and bytes of their bodies. */
   get delayedCount(): number {
-    return this.upkeep?.waitingCount ?? 0
+    return this.upkeep?.retries?.count ?? 0
   }
 
   get delayedBytes(): number {
-    return this.upkeep?.waitingBytes ?? 0
+    return this.upkeep?.retries?.bytes ?? 0
   }
 
   /** Shows the next ready message, which stays where it is; false when there is none in memory. */
@@ -259,16 +259,14 @@ export class Queue {
 
   /** Drops the messages that no consumer has; how many there were. */
   purge(): number {
-    const count = this.#messages.purge() + (this.upkeep?.purgeWaiting() ?? 0)
+    const count = this.#messages.purge() + (this.upkeep?.retries?.purge() ?? 0)
     this.upkeep?.headChanged()
     return count
   }
 
   addConsumer(consumer: Consumer): void {
-    const { hasExclusive, count } = this.consumers
     const { isSingleActiveConsumer } = this.settings
-    // RabbitMQ: of the consumers of a queue that has a single active one, none is exclusive.
-    if (hasExclusive || (consumer.isExclusive && (count > 0 || isSingleActiveConsumer))) {
+    if (!this.consumers.admits(consumer, isSingleActiveConsumer)) {
       throw refuse.exclusiveUse('queue', this.name, this.vhostName)
     }
     if (this.consumers === NO_CONSUMERS)
@@ -289,18 +287,6 @@ export class Queue {
     return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
   }
 
-  /** What has died here is there until its dead letter queues have it. */
-  #leave(): void {
-    let isGone = false
-    const clear = (): void => {
-      isGone = true
-      this.#messages.clear()
-    }
-    if (this.#departures === undefined) clear()
-    else this.#departures.whenThrough(clear)
-    if (!isGone) this.#messages.purge()
-  }
-
   /** Drops everything and tells the consumers. Called by the vhost, which has forgotten the queue already. */
   close(): void {
     if (this.isDeleted) return
@@ -312,6 +298,6 @@ export class Queue {
     }
     this.unackedCount = 0
     this.owner = undefined // remembered routes may know this queue for a while: not its connection as well
-    this.#leave()
+    clearWhenThrough(this.#messages, this.#departures)
   }
 }
