@@ -4,22 +4,13 @@ import { QueueLog } from '../../storage/queue-log.ts'
 import { SegmentPool } from '../../storage/segment-pool.ts'
 import { NOTHING_RECOVERED, type Storage, type StoredEntity, type VhostStorage } from '../../storage/storage.ts'
 import { UserList } from '../auth/user-list.ts'
-import { Broker } from '../broker/broker.ts'
+import { stillBroker } from '../broker/still-broker.ts'
 
 /** Makes the entities as a start would, and notes what goes wrong. */
 export function checkEntities(entities: Iterable<StoredEntity>): EntityFindings {
   const storage = new QueueNumbers()
   const defects: string[] = []
-  const broker = new Broker({
-    storage,
-    memoryLimitBytes: Number.MAX_SAFE_INTEGER,
-    heapLimitBytes: Number.MAX_SAFE_INTEGER,
-    otherBytes: () => 0,
-    heapBytes: () => 0,
-    nextTurn: () => {},
-    clock: { monotonicMs: () => 0, wallMs: () => 0, after: () => () => {} },
-    onDefect: (error) => defects.push(String(error)),
-  })
+  const broker = stillBroker(storage, { onDefect: (error) => defects.push(String(error)) })
   new UserList({ loopbackUsers: [] }).keepIn(broker.entityRegistry)
   const { problems, refused } = broker.restore({ ...NOTHING_RECOVERED, entities })
   broker.close()

@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import { fieldTable, type PlainTable } from '../../protocol/field-table-plain.ts'
 import type { Properties } from '../../protocol/properties.ts'
-import { Broker, type BrokerOptions } from '../../src/broker/broker.ts'
+import type { Broker, BrokerOptions } from '../../src/broker/broker.ts'
 import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
 import { createBinding, type Destination } from '../../src/broker/exchanges/binding.ts'
@@ -20,6 +20,7 @@ import { FULL_ACCESS, Session } from '../../src/broker/session.ts'
 import { Churn } from '../../src/broker/statistics/churn.ts'
 import { EventLog } from '../../src/broker/statistics/event-log.ts'
 import { TrafficFigures } from '../../src/broker/statistics/traffic-figures.ts'
+import { stillBroker } from '../../src/broker/still-broker.ts'
 import { Vhost } from '../../src/broker/vhost.ts'
 import { AgeClock } from '../../src/lib/age-clock.ts'
 import { Turn } from '../../src/lib/turn.ts'
@@ -151,17 +152,7 @@ export class Model {
 
 /** A broker without limits, whose clock stands still and which does nothing later. */
 export function brokerOn(storage: Storage, parts: Partial<BrokerOptions> = {}): Broker {
-  return new Broker({
-    storage,
-    memoryLimitBytes: Number.MAX_SAFE_INTEGER,
-    heapLimitBytes: Number.MAX_SAFE_INTEGER,
-    otherBytes: () => 0,
-    heapBytes: () => 0,
-    nextTurn: () => {},
-    clock: new HandClock(),
-    onDefect: (error) => expect.fail(String(error)),
-    ...parts,
-  })
+  return stillBroker(storage, { clock: new HandClock(), onDefect: (error) => expect.fail(String(error)), ...parts })
 }
 
 /** One that may do everything. */

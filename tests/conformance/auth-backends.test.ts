@@ -6,10 +6,9 @@ import { afterEach, expect, test } from 'vitest'
 import type { BackendsConfig } from '../../src/auth/backends/backends-config.ts'
 import type { Server } from '../../src/server/server.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
-import { RawClient } from '../support/raw-client.ts'
 import { WebServer } from '../support/web-server.ts'
+import { LogInClients } from './log-in-clients.ts'
 
-const REFUSED = 'Login was refused using authentication mechanism PLAIN. For details see the broker logfile.'
 const KEYS = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const PEM = String(KEYS.publicKey.export({ type: 'spki', format: 'pem' }))
 const OAUTH2: BackendsConfig = {
@@ -20,21 +19,15 @@ const ALL = 'rabbit.read:*/* rabbit.write:*/* rabbit.configure:*/*'
 
 let server: Server
 let web: WebServer | undefined
-const clients: RawClient[] = []
+const clients = new LogInClients(() => server)
 
 async function start(backends: BackendsConfig): Promise<void> {
   server = new ServerBuilder().withConfig({ port: 0, passwordHashing: 'sha256', loginFailuresMax: 0, backends }).build()
   await server.listen()
 }
 
-async function client(): Promise<RawClient> {
-  const raw = await RawClient.connect({ host: '127.0.0.1', port: server.addresses[0]?.port ?? 0 })
-  clients.push(raw)
-  return raw
-}
-
 afterEach(async () => {
-  for (const raw of clients.splice(0)) raw.destroy()
+  clients.destroy()
   await server.shutdown({ graceMs: 0 })
   await web?.stop()
   web = undefined
@@ -46,21 +39,15 @@ function token(more: object = {}, seconds = 60): Promise<string> {
   return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'one' }).sign(KEYS.privateKey)
 }
 
-async function expectRefused(user: string, pass: string): Promise<void> {
-  const raw = await client()
-  await raw.startLogin({ user, pass })
-  await raw.expectConnectionClose(403, REFUSED)
-}
-
 test('a token lets a client in, whatever name it gives; the broker’s own users still get in, wrong tokens do not', async () => {
   await start(OAUTH2)
-  const raw = await client()
+  const raw = await clients.connect()
   await raw.handshake({ user: 'whatever', pass: await token() })
   expect(server.connections().map(({ user }) => user.name)).toEqual(['ann'])
   await raw.expectUsable()
-  await (await client()).handshake()
+  await (await clients.connect()).handshake()
   for (const wrong of [await token({ aud: 'other' }), await token({}, -10), `${await token()}x`, 'no token'])
-    await expectRefused('ann', wrong)
+    await clients.expectRefused({ user: 'ann', pass: wrong })
 })
 
 test('a real client works with a token', async () => {
@@ -76,7 +63,7 @@ test('a real client works with a token', async () => {
 
 test('when a token expires, the connection is closed; a new one of the same user keeps it open', async () => {
   await start(OAUTH2)
-  const [short, renewed] = [await client(), await client()]
+  const [short, renewed] = [await clients.connect(), await clients.connect()]
   await short.handshake({ pass: await token({}, 3) })
   await renewed.handshake({ pass: await token({}, 3) })
   renewed.send(0, 'connection.update-secret', { newSecret: await token(), reason: 'expiry' })
@@ -91,7 +78,7 @@ test.each<[string, () => Promise<string>]>([
   ['that is none', async () => 'secret'],
 ])('a new secret %s ends the connection', async (_, secret) => {
   await start(OAUTH2)
-  const raw = await client()
+  const raw = await clients.connect()
   await raw.handshake({ pass: await token() })
   raw.send(0, 'connection.update-secret', { newSecret: await secret(), reason: '' })
   await raw.expectConnectionClose(530, 'New secret was refused by one of the backends', 'connection.update-secret')
@@ -112,17 +99,17 @@ test('an HTTP server decides who gets in; while it cannot, no client does', asyn
       topicPath: `${web.url}/topic`,
     },
   })
-  await (await client()).handshake({ user: 'ann', pass: 'right' })
+  await (await clients.connect()).handshake({ user: 'ann', pass: 'right' })
   expect(server.connections()[0]?.user).toMatchObject({ name: 'ann', tags: ['administrator'] })
-  await expectRefused('ann', 'wrong')
-  await expectRefused('guest', 'guest')
+  await clients.expectRefused({ user: 'ann', pass: 'wrong' })
+  await clients.expectRefused({ user: 'guest', pass: 'guest' })
   answer = { status: 503 }
-  await expectRefused('ann', 'right')
+  await clients.expectRefused({ user: 'ann', pass: 'right' })
 })
 
 test('scopes say what a token may be used for, and a new token what from then on', async () => {
   await start(OAUTH2)
-  const raw = await client()
+  const raw = await clients.connect()
   const scope = 'rabbit.configure:%2F/own-* rabbit.write:%2F/own-* rabbit.write:%2F/amq.topic/a.* rabbit.read:%2F/own-*'
   await raw.handshake({ pass: await token({ scope }) })
   const channel = await raw.channel(1)
@@ -159,7 +146,7 @@ test('scopes say what a token may be used for, and a new token what from then on
 
 test('a token without scopes for the virtual host does not open it', async () => {
   await start(OAUTH2)
-  const raw = await client()
+  const raw = await clients.connect()
   await raw.login({ pass: await token({ scope: 'rabbit.read:other/*' }) })
   raw.send(0, 'connection.open', { virtualHost: '/' })
   await raw.expectConnectionClose(530, "access to vhost '/' refused for user 'ann'", 'connection.open')
@@ -173,7 +160,7 @@ test('an HTTP server says what its users may do; when it cannot, they may not', 
     backends: [{ authentication: 'internal', authorization: ['http'] }],
     http: { userPath: url, vhostPath: url, resourcePath: url, topicPath: url },
   })
-  const raw = await client()
+  const raw = await clients.connect()
   await raw.handshake()
   const channel = await raw.channel(1)
   await channel.call('queue.declare', { queue: 'q', exclusive: true })
@@ -184,7 +171,7 @@ test('an HTTP server says what its users may do; when it cannot, they may not', 
     'write amq.default',
   )
   for (mayWrite of ['deny', { status: 500 }]) {
-    const other = await client()
+    const other = await clients.connect()
     await other.handshake()
     const second = await other.channel(1)
     second.publish({ exchange: 'amq.fanout', body: 'two' })
@@ -194,7 +181,7 @@ test('an HTTP server says what its users may do; when it cannot, they may not', 
 
 test('users of the broker’s own list keep their rights in a chain when their tags change', async () => {
   await start(OAUTH2)
-  const raw = await client()
+  const raw = await clients.connect()
   await raw.handshake()
   await server.users.setTags('guest', ['monitoring'])
   await raw.expectUsable()

@@ -5,13 +5,12 @@ import { afterEach, expect, test } from 'vitest'
 import type { Server } from '../../src/server/server.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
 import type { ServerConfig } from '../../src/server/server-config.ts'
-import { RawClient } from '../support/raw-client.ts'
+import { LogInClients } from './log-in-clients.ts'
 
-const REFUSED = 'Login was refused using authentication mechanism PLAIN. For details see the broker logfile.'
 const LOG: string[] = []
 
 let server: Server
-const clients: RawClient[] = []
+const clients = new LogInClients(() => server)
 
 async function start(config: Partial<ServerConfig>): Promise<void> {
   LOG.length = 0
@@ -25,46 +24,34 @@ async function start(config: Partial<ServerConfig>): Promise<void> {
   await server.listen()
 }
 
-async function client(): Promise<RawClient> {
-  const raw = await RawClient.connect({ host: '127.0.0.1', port: server.addresses[0]?.port ?? 0 })
-  clients.push(raw)
-  return raw
-}
-
 afterEach(async () => {
-  for (const raw of clients.splice(0)) raw.destroy()
+  clients.destroy()
   await server.shutdown({ graceMs: 0 })
 })
 
-async function expectRefused(options: { readonly user?: string; readonly pass?: string }): Promise<void> {
-  const raw = await client()
-  await raw.startLogin(options)
-  await raw.expectConnectionClose(403, REFUSED)
-}
-
 test('after too many failures an address waits, even with the right password; who was in before gets in again', async () => {
   await start({ loginFailuresMax: 3 })
-  const good = await client()
+  const good = await clients.connect()
   await good.handshake()
   await server.users.add('late', 'right')
-  for (let i = 0; i < 4; i++) await expectRefused({ user: 'late', pass: `guess ${i}` })
-  await expectRefused({ user: 'late', pass: 'right' })
+  for (let i = 0; i < 4; i++) await clients.expectRefused({ user: 'late', pass: `guess ${i}` })
+  await clients.expectRefused({ user: 'late', pass: 'right' })
   expect(LOG.filter((line) => line.includes('too many failed log-ins'))).toHaveLength(1)
-  await (await client()).handshake()
+  await (await clients.connect()).handshake()
   await good.expectUsable()
 })
 
 test('the refusal is the same for a user that is there, one that is not, and one without a password', async () => {
   await start({ loginFailuresMax: 0 })
-  for (const user of ['guest', 'stranger', '']) await expectRefused({ user, pass: 'wrong' })
-  await expectRefused({ user: 'guest', pass: '' })
+  for (const user of ['guest', 'stranger', '']) await clients.expectRefused({ user, pass: 'wrong' })
+  await clients.expectRefused({ user: 'guest', pass: '' })
 })
 
 test('sockets before log-in have a limit for each address and in all; those that have logged in do not count', async () => {
   await start({ loginSocketsPerAddressMax: 2 })
-  for (let i = 0; i < 3; i++) await (await client()).handshake()
-  await client()
-  const second = await client()
+  for (let i = 0; i < 3; i++) await (await clients.connect()).handshake()
+  await clients.connect()
+  const second = await clients.connect()
   const port = server.addresses[0]?.port ?? 0
   const third = connect(port, '127.0.0.1')
   third.resume()
@@ -74,7 +61,7 @@ test('sockets before log-in have a limit for each address and in all; those that
   await second.expectSocketClosed()
   // Its place is free as soon as the broker has seen it go.
   for (;;) {
-    const again = await client()
+    const again = await clients.connect()
     const answer = await again.startLogin().catch(() => undefined)
     if (answer !== undefined) break
   }

@@ -1,14 +1,8 @@
 // Messages are rejected that have left memory meanwhile: they are read back and go to their dead letter queue, each once.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { fieldTable } from '../../../protocol/field-table-plain.ts'
-import type { Queue } from '../../../src/broker/queues/queue.ts'
-import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import type { QueueLog } from '../../../storage/queue-log.ts'
-import { Model, message } from '../model.ts'
+import { durableMessage, EvictingModel, evictLogOf } from '../evicting-model.ts'
+import type { Delivered, Model } from '../model.ts'
 
 const MESSAGES = 2000
 /** So much time passes from one look at the clock to the next: dead letters soon have had enough of a turn. */
@@ -16,46 +10,29 @@ const LOOK_MS = 0.3
 /** More looks than all turns together need: a turn that does not end is cut off. */
 const LOOKS_MAX = 100_000
 
-let folder: string
-let storage: LevelStorage
+let evicting: EvictingModel
 let model: Model
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-dead-'))
-  storage = new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 })
-  await storage.open()
-  model = new Model(storage)
+  evicting = await EvictingModel.open()
+  model = evicting.model
 })
 
-afterEach(async () => {
-  await storage.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-function durableQueue(name: string, table: Parameters<typeof fieldTable>[0] = {}): Queue {
-  return model.queue(name, { durable: true, arguments: fieldTable(table) })
-}
-
-function sent(body: string) {
-  const one = message('', 'q', body, { deliveryMode: 2 })
-  one.isDurable = true
-  return one
-}
+afterEach(() => evicting.close())
 
 test.each(['stays', 'is deleted'])('more than one turn has time for, while their queue %s', async (fate) => {
-  const dead = durableQueue('dead')
-  const queue = durableQueue('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' })
+  const dead = evicting.durableQueue('dead')
+  const queue = evicting.durableQueue('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' })
   const { sink } = model.consumer(queue)
   const bodies = Array.from({ length: MESSAGES }, (_, i) => `${i} ${'x'.repeat(1000)}`)
-  for (const body of bodies) queue.publish(sent(body))
+  for (const body of bodies) queue.publish(durableMessage(body))
   model.run()
   expect(sink.delivered).toHaveLength(MESSAGES)
-  await new Promise<void>((resolve) => storage.journal.whenDurable(resolve))
+  await evicting.whenDurable()
   // The last segment stays in memory, whatever is evicted.
-  queue.publish(sent('last'))
+  queue.publish(durableMessage('last'))
   const rejected = sink.delivered.filter(({ segment }) => segment !== sink.delivered.at(-1)?.segment)
-  const log = rejected[0]?.segment.log as QueueLog
-  log.evict(Number.MAX_SAFE_INTEGER)
+  evictLogOf((rejected[0] as Delivered).segment)
   expect(rejected.every(({ segment }) => !segment.isResident)).toBe(true)
 
   let looks = 0

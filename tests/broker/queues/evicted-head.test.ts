@@ -1,15 +1,11 @@
 // A message whose time comes expires, though it has left memory meanwhile and its queue is not used.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
+import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
-import { LevelStorage } from '../../../storage/level/level-storage.ts'
-import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { Segment } from '../../../storage/segment.ts'
-import { Model, message } from '../model.ts'
+import { durableMessage, EvictingModel, evictLogOf } from '../evicting-model.ts'
+import type { Model } from '../model.ts'
 
 const TTL_MS = 1000
 const MESSAGES = 3000
@@ -19,32 +15,21 @@ interface Position {
   readonly index: number
 }
 
-let folder: string
-let storage: LevelStorage
+let evicting: EvictingModel
 let model: Model
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-head-'))
-  storage = new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 })
-  await storage.open()
-  model = new Model(storage)
+  evicting = await EvictingModel.open()
+  model = evicting.model
 })
 
-afterEach(async () => {
-  await storage.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterEach(() => evicting.close())
 
 /** A queue that has delivered all of its messages, which fill many segments. */
 async function delivered(table: PlainTable): Promise<{ queue: Queue; positions: Position[] }> {
-  const spec = { name: 'q', durable: true, autoDelete: false, arguments: fieldTable(table), owner: undefined }
-  const queue = model.vhost.addQueue(spec)
-  for (let count = 0; count < MESSAGES; count++) {
-    const sent = message('', 'q', 'x'.repeat(1000), { deliveryMode: 2 })
-    sent.isDurable = true
-    queue.publish(sent)
-  }
-  await new Promise<void>((resolve) => storage.journal.whenDurable(resolve))
+  const queue = evicting.durableQueue('q', table)
+  for (let count = 0; count < MESSAGES; count++) queue.publish(durableMessage('x'.repeat(1000)))
+  await evicting.whenDurable()
   const positions: Position[] = []
   while (positions.length < MESSAGES) await take(queue, false, (segment, index) => positions.push({ segment, index }))
   return { queue, positions }
@@ -70,8 +55,7 @@ test.each([
   const [first, far] = [positions[0], positions[MESSAGES / 2]] as [Position, Position]
   for (const { segment, index } of [far, first]) queue.settle(segment, index, 'requeue')
   while (queue.readyCount === 2) {
-    const log = far.segment.log as QueueLog
-    log.evict(Number.MAX_SAFE_INTEGER)
+    evictLogOf(far.segment)
     expect(far.segment.isResident).toBe(false)
     await take(queue, true, () => {})
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { Broker } from '../../../src/broker/broker.ts'
+import type { Broker } from '../../../src/broker/broker.ts'
 import type { Queue } from '../../../src/broker/queues/queue.ts'
 import type { QueueKind } from '../../../src/broker/queues/queue-kinds.ts'
 import type { QueueMessages } from '../../../src/broker/queues/queue-messages.ts'
@@ -12,7 +12,7 @@ import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment, SegmentLog } from '../../../storage/segment.ts'
-import { get, message } from '../model.ts'
+import { brokerOn, get, message } from '../model.ts'
 
 /** Long messages in one log, short ones in the other, which comes first. */
 class ShortOnesFirst implements QueueMessages {
@@ -129,11 +129,7 @@ test('a queue of several logs keeps what is in each of them', async () => {
   const open = async (): Promise<[LevelStorage, Broker]> => {
     const storage = new LevelStorage({ folder, durability: 'os', freeBytesMin: 0 })
     const recovery = await storage.open()
-    const onDefect = (error: unknown): never => {
-      throw error
-    }
-    const bounds = { memoryLimitBytes: 2 ** 30, heapLimitBytes: 2 ** 30, otherBytes: () => 0, heapBytes: () => 0 }
-    const broker = new Broker({ storage, ...bounds, nextTurn: setImmediate, clock: SYSTEM_CLOCK, onDefect })
+    const broker = brokerOn(storage, { nextTurn: setImmediate, clock: SYSTEM_CLOCK })
     const { problems } = broker.restore(recovery)
     expect(problems).toEqual([])
     return [storage, broker]
