@@ -2,6 +2,7 @@
 // (`listeners.tcp.1`, `loopback_users.guest`, `auth_mechanisms.1`); each family is a function here. Keys that would make
 // the broker safer than it can be are refused, never skipped.
 
+import { resolve } from 'node:path'
 import { nearest } from '../src/lib/nearest.ts'
 import { type ConfEntry, parseConfText } from './conf-text.ts'
 import { foreignKeyReason } from './foreign-keys.ts'
@@ -11,6 +12,7 @@ import type { Family, FileReading, Settings } from './settings.ts'
 
 const FAMILIES: readonly Family[] = [
   ...LISTENER_FAMILIES,
+  { key: /^log\.(?:console|dir|file)$/, read: readLogPlaces },
   { key: /^loopback_users\../, read: readLoopbackUsers },
   { key: /^default_user_tags\../, read: readUserTags },
   { key: /^auth_mechanisms\./, read: readMechanisms },
@@ -82,6 +84,18 @@ function ignored(entry: ConfEntry, knownKeys: readonly string[], reading: FileRe
   const alike = nearest(entry.key, knownKeys)
   const hint = alike === undefined ? '' : `; did you mean ${alike}?`
   return `unknown key ${reading.origin(entry)} is ignored${hint}`
+}
+
+/** Where the log goes: `log.file` is a name in `log.dir`, or false; `log.console` may be false. */
+function readLogPlaces(entries: readonly ConfEntry[], reading: FileReading): void {
+  const last = (key: string): ConfEntry | undefined => entries.findLast((entry) => entry.key === key)
+  const [console, directory, file] = [last('log.console'), last('log.dir'), last('log.file')]
+  if (console !== undefined && switchedOn([console], '', reading).length === 0) {
+    reading.values.set('logLevel', { text: 'silent', origin: reading.origin(console) })
+  }
+  if (file === undefined || file.value === 'false') return
+  const path = directory === undefined ? file.value : resolve(directory.value, file.value)
+  reading.values.set('logFile', { text: path, origin: reading.origin(file) })
 }
 
 /** Each key names a user; once there is one such key, only the users set to true are bound to this machine. */

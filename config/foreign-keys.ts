@@ -113,7 +113,8 @@ const FOREIGN_KEYS: readonly ForeignKeys[] = [
     reason: 'the log of Leveret has one level for everything; --log-level is that',
   },
   { keys: ['log.console', 'log.default'], reason: '--log-level and --log-format are all there is to say' },
-  { keys: ['log.dir', 'log.file'], reason: 'Leveret logs to standard output' },
+  { keys: ['log.file.rotation'], reason: 'another program moves the log file away, and sends SIGHUP' },
+  { keys: ['log.file'], reason: '--log-file, --log-file-level and --log-format are all there is to say' },
   { keys: ['tcp_listen_options'], reason: 'Leveret knows by itself what its sockets need' },
   {
     keys: [

@@ -234,6 +234,21 @@ export const OPTIONS = {
     'what is logged: this level and above',
     { group: 'Operation', fileKeys: ['log.console.level', 'log.default.level'] },
   ),
+  logFile: option<string | undefined>(
+    undefined,
+    text(4096),
+    'file that the log goes to as well; SIGHUP opens it again, after it was moved away',
+    { group: 'Operation', defaultText: 'none' },
+  ),
+  logFileLevel: option(
+    'info',
+    choice(
+      { debug: 'debug', info: 'info', warn: 'warn', error: 'error', silent: 'silent', ...rabbitLogLevels() },
+      'one of debug, info, warn, error, silent',
+    ),
+    'what goes to that file: this level and above',
+    { group: 'Operation', fileKeys: ['log.file.level'] },
+  ),
   logFormat: option(
     'auto',
     choice({ auto: 'auto', json: 'json', pretty: 'pretty', plaintext: 'pretty' }, 'one of auto, json, pretty'),

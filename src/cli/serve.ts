@@ -7,9 +7,10 @@ import type { ListenAddress } from '../listeners/listen-options.ts'
 import { DefinitionsError } from './definitions-error.ts'
 import { ExitCode } from './exit-code.ts'
 import { listenFailure } from './listen-failure.ts'
+import { type LogFile, openLogFile } from './log-file.ts'
 import type { LogOutput } from './log-output.ts'
 import { LogTail } from './log-tail.ts'
-import { createLogger } from './logging.ts'
+import { createLog, type createLogger } from './logging.ts'
 import { readConfig } from './read-config.ts'
 import { Reload } from './reload.ts'
 import { isScarcity } from './scarcity.ts'
@@ -21,8 +22,10 @@ import { storeFailure } from './store-failure.ts'
 /** The server gives up on its clients after the grace period; this much later the process gives up on the server. */
 const OVERTIME_MS = 2000
 
-/** Options that the process itself takes over: the level of the log, and the time that a stop may take. */
-const OF_THE_PROCESS = ['logLevel', 'shutdownGraceSec'] as const satisfies readonly OptionName[]
+/** Options that the process itself takes over: the levels of the log, and the time that a stop may take. */
+const OF_THE_PROCESS = ['logLevel', 'logFileLevel', 'shutdownGraceSec'] as const satisfies readonly OptionName[]
+
+const STILL_OLD_LOG_FILE = 'the log file cannot be opened again: lines go to the one that was open'
 
 /** What `serve` needs of a server. */
 export interface ServedServer {
@@ -64,21 +67,39 @@ export async function serve(flags: ReadonlyMap<OptionName, string>, context: Ser
     for (const text of [...resolution.warnings, ...resolution.errors]) context.printError(`leveret: ${text}`)
     return ExitCode.usage
   }
+  const file = logFile(resolution.config, context)
+  if (typeof file === 'number') return file
   const output = new LogTail(await context.openOutput())
   try {
-    return await run(flags, resolution, output, context)
+    return await run(flags, resolution, { output, file }, context)
   } finally {
-    await output.flush()
+    await Promise.all([output.flush(), file?.output.flush()])
   }
+}
+
+/** The exit code when there can be no such file. */
+function logFile({ logFile: path }: Config, context: ServeContext): LogFile | undefined | number {
+  try {
+    return path === undefined ? undefined : openLogFile(path)
+  } catch (error) {
+    context.printError(`leveret: the log cannot go to ${path}: ${error instanceof Error ? error.message : error}`)
+    return ExitCode.failure
+  }
+}
+
+/** Where lines go. */
+interface LogPlaces {
+  readonly output: LogTail
+  readonly file: LogFile | undefined
 }
 
 async function run(
   flags: ReadonlyMap<OptionName, string>,
   { config, warnings }: Resolution & { readonly isValid: true },
-  output: LogTail,
+  { output, file }: LogPlaces,
   context: ServeContext,
 ): Promise<number> {
-  const logger = createLogger(config, output)
+  const { logger, setLevels } = createLog(config, output, file?.output)
   const memoryBytes = processMemoryBytes()
   logStart(logger, config, memoryBytes)
   for (const warning of warnings) logger.warn({}, warning)
@@ -107,10 +128,13 @@ async function run(
     if (typeof server === 'string') return notStarted(server, output, logger, context)
     const reload = new Reload({
       config,
-      read: () => readConfig(flags, context.environment),
+      read: () => {
+        void file?.reopen().catch((err: unknown) => logger.error({ err }, STILL_OLD_LOG_FILE))
+        return readConfig(flags, context.environment)
+      },
       logger,
       apply: (next, changed) => {
-        logger.level = next.logLevel
+        setLevels(next)
         return [...OF_THE_PROCESS, ...server.reload(next, changed)]
       },
     })

@@ -63,7 +63,8 @@ function openTerminal(): number | undefined {
   }
 }
 
-function writeWhatFits(fd: number, bytes: Uint8Array): { writtenBytes: number; error: Error | undefined } {
+/** Blocks on a pipe without room and on a stopped terminal, unless they were opened not to. */
+export function writeWhatFits(fd: number, bytes: Uint8Array): { writtenBytes: number; error: Error | undefined } {
   let writtenBytes = 0
   try {
     while (writtenBytes < bytes.length) writtenBytes += writeSync(fd, bytes, writtenBytes)

@@ -272,6 +272,19 @@ test('the default user has the tags that are set to true', () => {
   expect(read('').config?.defaultUserTags).toEqual(['administrator'])
 })
 
+test('the log goes to a file, too, or to a file alone', () => {
+  const config = read('log.dir = /var/log\nlog.file = leveret.log\nlog.file.level = debug\nlog.console = false').config
+  expect(config).toMatchObject({ logFile: '/var/log/leveret.log', logFileLevel: 'debug', logLevel: 'silent' })
+  expect(read('log.file = /tmp/log').config).toMatchObject({
+    logFile: '/tmp/log',
+    logFileLevel: 'info',
+    logLevel: 'info',
+  })
+  expect(read('log.file = false\nlog.console = true').config).toMatchObject({ logFile: undefined, logLevel: 'info' })
+  expect(read('log.console = no').errors[0]).toContain('must be true or false')
+  expect(read('log.file.rotation.date = $D0').warnings[0]).toContain('sends SIGHUP')
+})
+
 test('the default queue type has RabbitMQ’s names', () => {
   expect(read('default_queue_type = quorum').config?.defaultQueueType).toBe('quorum')
   expect(read('default_queue_type = rabbit_quorum_queue').config?.defaultQueueType).toBe('quorum')
