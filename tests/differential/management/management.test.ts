@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestBroker, type TestBroker } from '../../../src/testing.ts'
 import { KNOWN_DIFFERENCES, type KnownDifference } from './known-shapes.ts'
 import { pathOf, REQUESTS } from './requests.ts'
-import { compareShapes, shapeOf } from './shape.ts'
-import { ADMINISTRATOR, type Answer, Side } from './side.ts'
+import { compareShapes, type Shape, shapeOf } from './shape.ts'
+import { ADMINISTRATOR, type Answer, Side, VHOST } from './side.ts'
 
 const { LEVERET_DIFFERENTIAL_PORT, LEVERET_DIFFERENTIAL_MANAGEMENT_PORT } = process.env
 const USERS = ['untagged', 'shaper', 'management', 'policymaker', 'monitoring', 'administrator']
@@ -35,6 +35,10 @@ function ask(request: string, user = ADMINISTRATOR): Promise<Answer[]> {
   return Promise.all(sides.map((side) => side.ask('GET', pathOf(request, side.given), undefined, user)))
 }
 
+function shapeAt({ given: { node } }: Side, answer: Answer | undefined): Shape {
+  return shapeOf(answer?.body, { node, vhost: VHOST })
+}
+
 /** What is not explained of `differences`. */
 function unexplained(request: string, differences: readonly string[]): string[] {
   return differences.filter((difference) => {
@@ -52,7 +56,7 @@ test.each(REQUESTS)('GET %s has the fields of RabbitMQ’s', async (request) => 
   const [rabbitmq, ours] = await ask(request)
   const differences =
     rabbitmq?.status === ours?.status
-      ? compareShapes(shapeOf(rabbitmq?.body, sides[0].given.node), shapeOf(ours?.body, sides[1].given.node))
+      ? compareShapes(shapeAt(sides[0], rabbitmq), shapeAt(sides[1], ours))
       : statusDifference(rabbitmq, ours)
   expect(unexplained(request, differences)).toEqual([])
 })

@@ -2,19 +2,35 @@
 
 export type Shape = ReadonlyMap<string, ReadonlySet<string>>
 
-/** Types by path: `.items[].name` → `string`. The name of the node stands for every node's. */
-export function shapeOf(value: unknown, node: string): Shape {
+/** Where an answer comes from. */
+export interface Place {
+  /** Its name stands for every node's. */
+  readonly node: string
+  /** Entries of lists that are in another one do not count: others use the broker at the same time. */
+  readonly vhost: string
+}
+
+/** Types by path: `.items[].name` → `string`. */
+export function shapeOf(value: unknown, { node, vhost }: Place): Shape {
   const types = new Map<string, Set<string>>()
   const visit = (path: string, part: unknown): void => {
     const known = types.get(path) ?? new Set()
     types.set(path, known.add(typeName(part)))
-    if (Array.isArray(part)) for (const entry of part) visit(`${path}[]`, entry)
-    else if (typeof part === 'object' && part !== null) {
+    if (Array.isArray(part)) {
+      for (const entry of part) if ((vhostOf(entry) ?? vhost) === vhost) visit(`${path}[]`, entry)
+    } else if (typeof part === 'object' && part !== null) {
       for (const [name, field] of Object.entries(part)) visit(`${path}.${name === node ? ':node' : name}`, field)
     }
   }
   visit('', value)
   return types
+}
+
+/** Of a virtual host itself: its name. */
+function vhostOf(entry: unknown): unknown {
+  if (typeof entry !== 'object' || entry === null) return undefined
+  const { vhost, queue, name, cluster_state: state } = entry as Readonly<Record<string, unknown>>
+  return vhost ?? vhostOf(queue) ?? (state === undefined ? undefined : name)
 }
 
 function typeName(value: unknown): string {
