@@ -51,7 +51,10 @@ export function createLog(config: LogConfig, output: LogOutput, file?: LogOutput
   }
   setLevels(config)
   const onDropped = (lines: number): void =>
-    logger[logger.isLevelEnabled('warn') ? 'warn' : 'error']({ lines }, 'lines are missing here: the log could not be written')
+    logger[logger.isLevelEnabled('warn') ? 'warn' : 'error'](
+      { lines },
+      'lines are missing here: the log could not be written',
+    )
   output.onDropped = onDropped
   if (file !== undefined) file.onDropped = onDropped
   return { logger, setLevels }
