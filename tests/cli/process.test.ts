@@ -1,7 +1,7 @@
 // The built program as a process of its own. `npm test` builds before it tests.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -157,4 +157,57 @@ test('wrong use ends with 2, --version with 0', async () => {
   if (asked.stdout === null) throw new Error('no standard output')
   const [code, answer] = await Promise.all([exitOf(asked), text(asked.stdout)])
   expect([code, answer]).toEqual([0, `${leveretVersion()}\n`])
+})
+
+/** `leveret ctl` as a process of its own. */
+async function ctl(cwd: string, env: Readonly<Record<string, string>>, ...args: string[]) {
+  const child = spawn(process.execPath, [MAIN, 'ctl', ...args], { cwd, env: { ...process.env, ...env }, stdio: 'pipe' })
+  child.stdin.end()
+  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), exitOf(child)])
+  return { output, errors, code }
+}
+
+// Each command is a start of Node.js.
+test('leveret ctl finds the broker by its data folder, reads its log, has it reload and stops it', { timeout: 60_000 }, async () => {
+  const cwd = temporaryFolder()
+  const conf = join(cwd, 'leveret.conf')
+  writeFileSync(conf, 'heartbeat = 10\n')
+  const { child } = await untilStarted(leveretIn(cwd, '--log-format', 'json', '--port', '0', '--config', conf))
+  const run = (...args: string[]) => ctl(cwd, {}, ...args)
+  expect(await run('await_startup')).toMatchObject({ code: 0, output: 'The broker has started\n' })
+  expect((await run('log_tail', '-N', '1')).output).toContain('Server startup complete')
+  writeFileSync(conf, 'heartbeat = 20\n')
+  child.kill('SIGHUP')
+  await expect.poll(async () => (await run('environment')).output, { timeout: 30_000 }).toContain('heartbeat = 20')
+  const exit = exitOf(child)
+  expect(await run('stop')).toMatchObject({ code: 0, errors: '' })
+  expect(await exit).toBe(0)
+  expect(await run('ping')).toMatchObject({ code: 69 })
+})
+
+test('a broker in memory has its control socket in a folder of the user, told apart by its port', async () => {
+  const cwd = temporaryFolder()
+  const env = { XDG_RUNTIME_DIR: cwd }
+  const child = spawn(process.execPath, [MAIN, '--log-format', 'json', '--port', '0', '--storage', 'memory'], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const { port } = await untilStarted(child)
+  expect(readdirSync(join(cwd, 'leveret'))).toEqual([`leveret-${port}.sock`])
+  expect(await ctl(cwd, { ...env, LEVERET_PORT: String(port) }, 'ping')).toMatchObject({ code: 0 })
+  const exit = exitOf(child)
+  child.kill('SIGTERM')
+  expect(await exit).toBe(0)
+  expect(readdirSync(join(cwd, 'leveret'))).toEqual([])
+})
+
+test.runIf(process.platform !== 'win32')('a folder for sockets that others may write to is not used', async () => {
+  const cwd = temporaryFolder()
+  mkdirSync(join(cwd, 'leveret'))
+  chmodSync(join(cwd, 'leveret'), 0o777)
+  const { code, errors } = await ctl(cwd, { XDG_RUNTIME_DIR: cwd }, 'ping')
+  expect(code).toBe(69)
+  expect(errors).toContain("is not this user's alone")
 })
