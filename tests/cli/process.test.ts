@@ -168,7 +168,9 @@ async function ctl(cwd: string, env: Readonly<Record<string, string>>, ...args: 
 }
 
 // Each command is a start of Node.js.
-test('leveret ctl finds the broker by its data folder, reads its log, has it reload and stops it', { timeout: 60_000 }, async () => {
+test('leveret ctl finds the broker by its data folder, reads its log, has it reload and stops it', {
+  timeout: 60_000,
+}, async () => {
   const cwd = temporaryFolder()
   const conf = join(cwd, 'leveret.conf')
   writeFileSync(conf, 'heartbeat = 10\n')
