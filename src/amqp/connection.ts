@@ -185,10 +185,9 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#becomes(user)
   }
 
-  /** Of the one user, the other is what is known now. */
   userChanged(before: User, now: User): void {
-    this.handshake.userChanged(before, now)
-    if (this.details?.user === before) this.#becomes(now)
+    const user = this.handshake.userChanged(before, now)
+    if (user !== undefined) this.#becomes(user)
   }
 
   #becomes(user: User): void {

@@ -102,9 +102,11 @@ export class Handshake {
     return this.#user?.name
   }
 
-  /** Of the one user, the other is what is known now. */
-  userChanged(before: User, now: User): void {
-    if (this.#user === before) this.#user = now
+  /** One of the server's own users is another one now. Who the client is from then on, if that changes it. */
+  userChanged(before: User, now: User): User | undefined {
+    const user = this.#user && this.#context.logins.successor(this.#user, before, now)
+    if (user !== undefined) this.#user = user
+    return user
   }
 
   start(): void {

@@ -29,6 +29,11 @@ export interface Authenticator {
    * else refuses it and ends the connection.
    */
   renew?(user: User, secret: Buffer): Promise<boolean | Verdict> | boolean | Verdict
+  /**
+   * A user of the server's own list has other tags: `now` instead of `before`. What that makes of a connected user whom this authenticator
+   * has let in; undefined when it has nothing to do with that one. Without it, only `before` itself changes.
+   */
+  successor?(user: User, before: User, now: User): User | undefined
 }
 
 /** The user that a client is, or why it is not let in. */

@@ -192,6 +192,31 @@ test('users of the broker’s own list keep their rights in a chain when their t
   await channel.expect('channel.close', { replyCode: 403 })
 })
 
+test.each(['with another backend for what it may do', 'alone'])(
+  'a user of the broker’s own list %s: new tags reach its open connections, which may still renew their secret',
+  async (how) => {
+    const isAlone = how === 'alone'
+    web = await WebServer.start(({ path }) => (path === '/user' ? 'allow policymaker' : 'allow'))
+    const { url } = web
+    await start({
+      backends: [{ authentication: 'internal', ...(isAlone ? {} : { authorization: ['http'] }) }],
+      http: { userPath: `${url}/user`, vhostPath: url, resourcePath: url, topicPath: url },
+    })
+    const raw = await clients.connect()
+    await raw.handshake()
+    const channel = await raw.channel(1)
+    await server.users.setTags('guest', ['monitoring'])
+    await server.users.setTags('guest', ['management'])
+    expect(server.connections()[0]?.user.tags).toEqual(isAlone ? ['management'] : ['management', 'policymaker'])
+    raw.send(0, 'connection.update-secret', { newSecret: 'guest', reason: '' })
+    await raw.expect(0, 'connection.update-secret-ok')
+    await channel.call('queue.declare', { queue: 'q', exclusive: true })
+    await server.users.add('other', 'secret')
+    await server.users.setTags('other', ['administrator'])
+    expect(server.connections()[0]?.user.tags).not.toContain('administrator')
+  },
+)
+
 test('a configuration that names what it does not have is refused', () => {
   const build = (backends: object) => new ServerBuilder().withConfig({ backends: backends as BackendsConfig }).build()
   expect(() => build({ backends: [] })).toThrow('must name a backend')

@@ -86,6 +86,19 @@ export class BackendChain implements Authenticator, Backend {
     return 'refusal' in verdict ? verdict : await this.#admit(link, verdict, SEEN_BEFORE)
   }
 
+  successor(user: User, before: User, now: User): User | undefined {
+    const origin = this.#origins.get(user)
+    const parts = this.#parts.get(user)
+    if (origin === undefined || parts === undefined) return undefined
+    if (origin.user !== before && !parts.some((part) => part.user === before)) return undefined
+    const ofNow = (part: User): User => (part === before ? now : part)
+    return this.#admitted(
+      origin.link,
+      ofNow(origin.user),
+      parts.map((part) => ({ ...part, user: ofNow(part.user) })),
+    )
+  }
+
   vhostAccess(user: AuthorizedUser, vhost: string, peerAddress: string): Answer {
     return this.#allow(user, ({ backend, user }) => backend.vhostAccess(user, vhost, peerAddress))
   }
@@ -125,17 +138,22 @@ export class BackendChain implements Authenticator, Backend {
   async #admit(link: ChainLink, { user, expiresInMs }: Admission, peerAddress: string): Promise<Verdict> {
     const { authentication, authorization } = link
     const parts: Part[] = authorization.length === 0 ? [{ backend: authentication, user }] : []
-    const tags = new Set(user.tags)
     for (const backend of authorization) {
       const verdict = await settled(() => backend.known(user.name, peerAddress))
       if ('refusal' in verdict) return verdict
       parts.push({ backend, user: verdict.user })
-      for (const tag of verdict.user.tags) tags.add(tag)
     }
+    return { user: this.#admitted(link, user, parts), expiresInMs }
+  }
+
+  /** The user that these make together. */
+  #admitted(link: ChainLink, user: User, parts: readonly Part[]): User {
+    const { authentication, authorization } = link
+    const tags = new Set([user, ...parts.map((part) => part.user)].flatMap((part) => part.tags))
     const admitted = authorization.length === 0 ? user : { name: user.name, tags: [...tags] }
     this.#parts.set(admitted, parts)
     this.#origins.set(admitted, { backend: authentication, user, link })
-    return { user: admitted, expiresInMs }
+    return admitted
   }
 
   #refuseFromAfar(admission: Admission, peerAddress: string): Verdict {

@@ -73,6 +73,11 @@ export class Logins {
     return verdict
   }
 
+  /** What a connected user is from now on, where one of the server's own users is another one; undefined when it stays what it is. */
+  successor(user: User, before: User, now: User): User | undefined {
+    return this.#options.authenticator.successor?.(user, before, now) ?? (user === before ? now : undefined)
+  }
+
   #ask(claim: Claim, { address }: LoginPeer): Promise<Verdict> | Verdict {
     const { authenticator } = this.#options
     switch (claim.kind) {

@@ -25,7 +25,7 @@ export interface ClientConnection {
   readonly channels: { readonly count: number }
   readonly bytesReceived: number
   readonly bytesSent: number
-  /** If its user is the first of these, it is the second one from now on: the same with other tags. */
+  /** One of the server's own users is the second of these from now on, the same with other tags: so is a client that logged in as it. */
   userChanged(before: AuthorizedUser, now: AuthorizedUser): void
   /** How it is, once the client has opened a virtual host. */
   readonly state: ConnectionState | undefined
