@@ -5,6 +5,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 // minutes; each has its own command.
 const exclude = [
   ...configDefaults.exclude,
+  'tests/browser/**',
   'tests/interop/**',
   'tests/package/**',
   'tests/fuzz/**',

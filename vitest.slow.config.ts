@@ -4,6 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: [
+      'tests/browser/**/*.test.ts',
       'tests/interop/**/*.test.ts',
       'tests/package/**/*.test.ts',
       'tests/fuzz/**/*.test.ts',

@@ -140,7 +140,7 @@ export const TLS_OPTIONS = {
   tlsCiphers: option<readonly string[]>(
     [],
     cipherList(),
-    'ciphers by the names of OpenSSL, best first; default: those of Node.js',
+    'ciphers by the names of OpenSSL, best first; default: those of Node.js, AES with 128 bits first',
     {
       group: 'TLS',
       defaultText: 'default',

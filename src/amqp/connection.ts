@@ -87,6 +87,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
       this.#answered(channelIds),
     )
     this.#transport.begin(head)
+    arrival.watchHeld?.((bytes) => this.kept(bytes))
   }
 
   /** What makes durable what its client changes; of the whole storage until it is in a virtual host. */

@@ -5,12 +5,13 @@
  */
 import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
 import type { UnsentMemory } from './unsent-memory.ts'
-import type { Sink } from './write-ahead.ts'
+import { LARGE_BLOCK_BYTES, type Sink } from './write-ahead.ts'
 
 const BLOCK_BYTES = 128 * 1024
 /** Referenced bytes go to the socket when they are so many: while they are still in the processor's cache. */
 const REFERENCED_BYTES_MAX = 512 * 1024
 const FREE_BLOCKS_MAX = 64
+const FREE_LARGE_BLOCKS_MAX = 8
 /** While input comes in turn after turn, output may wait this many turns for more of it. */
 const WAITING_TURNS_MAX = 4
 /** It waits only if the last output left no longer ago than this. */
@@ -27,18 +28,22 @@ export class OutboxFlusher {
   #flushedAtMs = 0
   #outboxes: Outbox[] = []
   readonly #free: Block[] = []
+  readonly #freeLarge: Block[] = []
 
   add(outbox: Outbox): void {
     if (this.#outboxes.push(outbox) === 1) setImmediate(this.#flush)
   }
 
   take(sizeBytes: number): Block {
-    if (sizeBytes > BLOCK_BYTES) return allocateBlock(sizeBytes)
+    if (sizeBytes > BLOCK_BYTES)
+      return (sizeBytes === LARGE_BLOCK_BYTES ? this.#freeLarge.pop() : undefined) ?? allocateBlock(sizeBytes)
     return this.#free.pop() ?? allocateBlock(BLOCK_BYTES)
   }
 
   give(block: Block): void {
     if (block.size === BLOCK_BYTES && this.#free.length < FREE_BLOCKS_MAX) this.#free.push(block)
+    else if (block.size === LARGE_BLOCK_BYTES && this.#freeLarge.length < FREE_LARGE_BLOCKS_MAX)
+      this.#freeLarge.push(block)
   }
 
   readonly #flush = (): void => {

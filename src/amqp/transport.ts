@@ -6,10 +6,10 @@
  *
  * except for large bodies, which are read where they stay (`ReadPlace`).
  */
-import { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
+import { isSlowToTell, type Reader, readDecrypted, readDirectly } from './direct-reading.ts'
 import type { Waiting } from './input-line.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
@@ -44,6 +44,8 @@ export class Transport implements Waiting {
   readonly #rest: Rest
   #isPaused = false
   readonly #place = new ReadPlace()
+  /** What an encrypted socket had read before. */
+  #ahead: Buffer | undefined
   /** What is read into now. */
   #target: Buffer
   readonly #turn: Turn
@@ -59,12 +61,9 @@ export class Transport implements Waiting {
     this.#receiver = receiver
     this.#rest = new Rest(readBuffer.rests, (bytes) => receiver.kept(bytes))
     this.#target = readBuffer.target
-    this.#socket =
-      readDirectly(
-        accepted,
-        () => this.#target,
-        (bytes) => this.#receiveDirectly(bytes),
-      ) ?? this.#readCopies(accepted)
+    const reader = { buffer: () => this.#target, callback: (bytes: number) => this.#receiveDirectly(bytes) }
+    const direct = readDirectly(accepted, reader)
+    this.#socket = direct ?? accepted
     const sink = isSlowToTell(this.#socket) ? new WriteAhead(this.#socket, flusher) : this.#socket
     this.outbox = new Outbox(sink, flusher, () => this.#unblocked())
     this.#socket.on('error', (error) => {
@@ -79,10 +78,12 @@ export class Transport implements Waiting {
       readBuffer.shares.forget(this)
       receiver.closed()
     })
+    if (direct === undefined) this.#read(reader)
   }
 
   /** `head` was read by the part that has let the client in: it comes before all that is read from now on. */
-  begin(head: Buffer | undefined): void {
+  begin(head: Buffer | undefined = this.#ahead): void {
+    this.#ahead = undefined
     if (head === undefined || head.length === 0) return
     const block = allocateBlock(head.length)
     block.bytes.set(head)
@@ -129,16 +130,19 @@ export class Transport implements Waiting {
     else this.#receiver.unblocked()
   }
 
-  #readCopies(socket: Duplex): Duplex {
-    socket.on('data', (chunk: Buffer) => {
-      for (let at = 0; at < chunk.length; at += READ_BYTES) {
-        const piece = chunk.subarray(at, at + READ_BYTES)
-        this.#readBuffer.target.set(piece)
-        if (!this.#receive(piece.length, chunk.length >= RECORD_BYTES)) socket.pause()
-      }
-    })
+  /** Starts to read from what has no handle that we could take. */
+  #read(reader: Reader): void {
+    const socket = this.#socket
+    this.#ahead = readDecrypted(socket, reader)
+    if (this.#ahead === undefined)
+      socket.on('data', (chunk: Buffer) => {
+        for (let at = 0; at < chunk.length; at += READ_BYTES) {
+          const piece = chunk.subarray(at, at + READ_BYTES)
+          this.#readBuffer.target.set(piece)
+          if (!this.#receive(piece.length, chunk.length >= RECORD_BYTES)) socket.pause()
+        }
+      })
     socket.resume()
-    return socket
   }
 
   /** So many bytes lie where they were read to. Decides where the next ones go, and whether to read on in this turn. */
@@ -231,43 +235,4 @@ export class Transport implements Waiting {
     if (this.#turn.isOver || (isFull && this.#leftMs <= 0)) this.#goOnLater()
     this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
   }
-}
-
-/** With encryption, or over a WebSocket, it says only in a later turn what it has taken. */
-function isSlowToTell(stream: Duplex): boolean {
-  return stream instanceof Duplex && !isPlainSocket(stream)
-}
-
-/** Not one with encryption or a WebSocket, whose classes are others. */
-function isPlainSocket(stream: Duplex): boolean {
-  return stream.constructor === Socket
-}
-
-/** The parts of a socket that are not public but have been there since Node 12. */
-interface SocketWithHandle {
-  _handle: object | null
-}
-
-/**
- * The accepted socket's handle in a socket that reads into our buffer, without an allocation per read: Node offers that
- * (`onread`) for outgoing sockets only. Undefined where it cannot be done; the caller then uses 'data' events.
- */
-function readDirectly(
-  accepted: Duplex,
-  target: () => Buffer,
-  callback: (bytes: number) => boolean,
-): Socket | undefined {
-  const inner = accepted as unknown as SocketWithHandle
-  // On Windows the kernel may write to the buffer at any time, so connections cannot share one.
-  if (process.platform === 'win32' || inner._handle === null || !isPlainSocket(accepted)) return undefined
-  const handle = inner._handle
-  inner._handle = null
-  accepted.destroy() // it has no handle any more: this only takes it off the server's count
-  const onread = {
-    buffer: target,
-    callback, // false stops reading
-  }
-  // The options of the constructor, as typed, lack the two that it is called with by net.createServer and net.connect.
-  const options = { handle, onread, allowHalfOpen: false }
-  return new Socket(options as ConstructorParameters<typeof Socket>[0])
 }

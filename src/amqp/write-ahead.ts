@@ -1,12 +1,17 @@
 /**
  * What is written to an encrypted socket, or to a WebSocket. These say only in a later turn that they have taken a write, even if
- * they have: waiting for each would leave them idle most of the time. So their bytes are copied, together where they are written
- * together, and count as taken until there are many of them.
+ * they have: waiting for each would leave them idle most of the time. So their bytes are copied, and count as taken until there
+ * are many of them. The stream is given one piece of memory at a time, and what is written meanwhile gathers for the next one: if
+ * it were given more, Node.js would copy all of it again, into new memory.
  */
 import type { Duplex } from 'node:stream'
 import type { Block } from '../lib/block.ts'
 
 const AHEAD_BYTES = 512 * 1024
+/** Most turns of a connection fit in here. */
+const BLOCK_BYTES = 128 * 1024
+/** What has no room in the first block goes into larger ones: a stream takes one of them in a turn. */
+export const LARGE_BLOCK_BYTES: number = 512 * 1024
 
 /** Where an outbox writes to. */
 export interface Sink {
@@ -41,7 +46,15 @@ export class WriteAhead implements Sink {
   readonly #stream: Duplex
   readonly #blocks: BlockSource
   #isCorked = false
-  #corked: Uint8Array[] = []
+  /** What the stream has now. */
+  #leaving: Block | undefined
+  #leavingBytes = 0
+  /** What it gets next, all of them full but the last one. */
+  #gathered: Block[] = []
+  /** So much of the last one is used. */
+  #lastBytes = 0
+  /** What is in the stream and gathered. */
+  #pendingBytes = 0
   #written: (() => void) | undefined
 
   constructor(stream: Duplex, blocks: BlockSource) {
@@ -51,14 +64,13 @@ export class WriteAhead implements Sink {
 
   /** What counts as not taken. */
   get writableLength(): number {
-    const { writableLength } = this.#stream
-    return writableLength > AHEAD_BYTES ? writableLength : 0
+    return this.#pendingBytes > AHEAD_BYTES ? this.#pendingBytes : 0
   }
 
   get unsentBytes(): number {
     const { _handle: handle } = this.#stream as SocketWithHandle
     const below = handle?._parent?.writeQueueSize ?? handle?.writeQueueSize ?? 0
-    return this.writableLength === 0 ? 0 : this.#stream.writableLength + below
+    return this.writableLength === 0 ? 0 : this.#pendingBytes + below
   }
 
   get destroyed(): boolean {
@@ -75,34 +87,61 @@ export class WriteAhead implements Sink {
 
   uncork(): void {
     this.#isCorked = false
-    const [pieces, written] = [this.#corked, this.#written]
-    this.#corked = []
-    this.#written = undefined
-    if (pieces.length > 0) this.#copy(pieces, written)
+    this.#send()
   }
 
+  /** `written` is told of when some of what was written has left: it is the same for all writes. */
   write(bytes: Uint8Array, written?: () => void): boolean {
-    if (this.#isCorked) {
-      this.#corked.push(bytes)
-      this.#written = written
-    } else this.#copy([bytes], written)
+    this.#written = written ?? this.#written
+    this.#pendingBytes += bytes.length
+    for (let at = 0; at < bytes.length; ) at += this.#gather(bytes, at)
+    if (!this.#isCorked) this.#send()
     return this.writableLength === 0
   }
 
-  #copy(pieces: readonly Uint8Array[], written: (() => void) | undefined): void {
-    let bytes = 0
-    for (const piece of pieces) bytes += piece.length
-    const block = this.#blocks.take(bytes)
-    let at = 0
-    for (const piece of pieces) {
-      block.bytes.set(piece, at)
-      at += piece.length
+  /** Copies what has room in the last block; returns how much that was. */
+  #gather(bytes: Uint8Array, at: number): number {
+    let block = this.#gathered.at(-1)
+    if (block === undefined || this.#lastBytes === block.size) {
+      block = this.#blocks.take(block === undefined ? BLOCK_BYTES : LARGE_BLOCK_BYTES)
+      this.copiedBytes += block.size
+      this.#gathered.push(block)
+      this.#lastBytes = 0
     }
-    this.copiedBytes += block.size
-    this.#stream.write(block.bytes.subarray(0, bytes), () => {
-      this.copiedBytes -= block.size
-      this.#blocks.give(block)
-      written?.()
-    })
+    const end = Math.min(bytes.length, at + block.size - this.#lastBytes)
+    block.bytes.set(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end), this.#lastBytes)
+    this.#lastBytes += end - at
+    return end - at
+  }
+
+  #send(): void {
+    if (this.#leaving !== undefined) return
+    const block = this.#gathered.shift()
+    if (block === undefined) return
+    const bytes = this.#gathered.length === 0 ? this.#lastBytes : block.size
+    this.#leaving = block
+    this.#leavingBytes = bytes
+    this.#stream.write(block.bytes.subarray(0, bytes), this.#onSent)
+  }
+
+  readonly #onSent = (): void => {
+    if (this.#leaving !== undefined) this.#giveBack(this.#leaving)
+    this.#leaving = undefined
+    this.#pendingBytes -= this.#leavingBytes
+    if (this.#stream.destroyed) this.#drop()
+    else this.#send()
+    this.#written?.()
+  }
+
+  /** The stream takes nothing more. */
+  #drop(): void {
+    for (const block of this.#gathered) this.#giveBack(block)
+    this.#gathered = []
+    this.#pendingBytes = 0
+  }
+
+  #giveBack(block: Block): void {
+    this.copiedBytes -= block.size
+    this.#blocks.give(block)
   }
 }

@@ -10,6 +10,8 @@ export interface Arrival {
   readonly head: Buffer | undefined
   /** When it has to have logged in, by the monotonic clock. */
   readonly deadlineMs: number
+  /** Has it told how many bytes more, or less, are held below the stream: of what the client has not finished. */
+  readonly watchHeld?: (tell: (bytes: number) => void) => void
   /** It has logged in. */
   loggedIn(): void
   /** Its stream is closed. To be called once. */

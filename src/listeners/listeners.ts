@@ -33,6 +33,7 @@ export interface ListenersContext {
   /** Networks whose clients come through a proxy that says who they are. */
   readonly proxies: Networks | undefined
   readonly frameMaxBytes: number
+  readonly maxMessageSizeBytes: number
   /** Web pages of these origins may connect. */
   readonly origins: readonly string[]
   /** Takes the clients that speak AMQP. */

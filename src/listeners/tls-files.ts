@@ -1,7 +1,7 @@
 /** Reads the files of TLS, and makes of them what Node.js wants. */
 import { constants, createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import { createSecureContext, DEFAULT_CIPHERS, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { certificatesIn, type DatedCertificate } from './certificate-dates.ts'
 import type { TlsHost, TlsOptions, TlsVersion } from './tls-options.ts'
 
@@ -9,6 +9,10 @@ import type { TlsHost, TlsOptions, TlsVersion } from './tls-options.ts'
 const SSL_OP_NO_RENEGOTIATION = 0x4000_0000
 
 const VERSIONS = { 'tlsv1.2': 'TLSv1.2', 'tlsv1.3': 'TLSv1.3' } as const satisfies Record<TlsVersion, string>
+
+const QUICKEST_CIPHER = 'TLS_AES_128_GCM_SHA256'
+/** Those of Node.js, in its order but for the first: with TLS 1.3 it prefers the one with 256 bits, which takes a tenth more time. */
+const CIPHERS = [QUICKEST_CIPHER, ...DEFAULT_CIPHERS.split(':').filter((name) => name !== QUICKEST_CIPHER)]
 
 /** What the files say. */
 export interface TlsFiles {
@@ -61,7 +65,7 @@ function readText(path: string): string {
 
 /** All that does not depend on the host name. */
 function commonContext(options: TlsOptions, ca: string | undefined): SecureContextOptions {
-  const { versions = ['tlsv1.2', 'tlsv1.3'], honorCipherOrder = true, ciphers, password } = options
+  const { versions = ['tlsv1.2', 'tlsv1.3'], honorCipherOrder = true, ciphers = CIPHERS, password } = options
   const isNewest = versions.includes('tlsv1.3')
   const order = honorCipherOrder ? constants.SSL_OP_CIPHER_SERVER_PREFERENCE : 0
   return {
@@ -72,7 +76,7 @@ function commonContext(options: TlsOptions, ca: string | undefined): SecureConte
     sessionIdContext: 'leveret',
     ...(ca === undefined ? {} : { ca }),
     ...(password === undefined ? {} : { passphrase: password }),
-    ...(ciphers === undefined ? {} : { ciphers: ciphers.join(':') }),
+    ciphers: ciphers.join(':'),
   }
 }
 

@@ -27,7 +27,7 @@ export interface TlsOptions {
   readonly depth?: number | undefined
   /** Default both. */
   readonly versions?: readonly TlsVersion[] | undefined
-  /** Names of OpenSSL, in order. Default: those of Node.js. */
+  /** Names of OpenSSL, in order. Default: those of Node.js, `TLS_AES_128_GCM_SHA256` first. */
   readonly ciphers?: readonly string[] | undefined
   /** The server's order of ciphers counts, not the client's. Default true. */
   readonly honorCipherOrder?: boolean | undefined

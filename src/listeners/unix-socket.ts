@@ -1,13 +1,16 @@
 /** The file of a Unix socket: who may connect, and what an earlier process has left behind. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 
 /**
  * Makes room for a socket at this path. A socket that nothing answers was left behind by a process that was killed, and is
- * removed. Rejects with EADDRINUSE when a program listens there, or when something else than a socket has that name.
+ * removed. Rejects with EADDRINUSE when a program listens there, or when something else than a socket has that name, and with the
+ * system's error when there is no folder for it: to listen there would be refused as if rights were missing.
  */
 export async function claimSocketFile(path: string): Promise<void> {
+  requireFolder(path)
   const kind = kindAt(path)
   if (kind === 'nothing') return
   if (kind === 'other') throw inUse(path, 'a file that is no socket has that name')
@@ -29,6 +32,14 @@ export function withSocketMode(path: string, mode: number, listen: () => void): 
 
 export function hasSocketFile(path: string): boolean {
   return kindAt(path) === 'socket'
+}
+
+function requireFolder(path: string): void {
+  try {
+    statSync(`${dirname(path)}/.`) // refused for what is no folder
+  } catch (error) {
+    throw Object.assign(error as Error, { address: path })
+  }
 }
 
 function kindAt(path: string): 'socket' | 'other' | 'nothing' {

@@ -1,28 +1,31 @@
 /**
  * AMQP over WebSockets. A client asks for one by HTTP: at a known path, with the subprotocol `amqp` or none, and, if a browser sends
- * it for a page of some origin, from an origin that is allowed. Nothing else is served. Messages are not compressed, and no longer
- * than a frame may be, with some room.
+ * it for a page of some origin, from an origin that is allowed. Nothing else is served. Messages are not compressed. Clients put a
+ * whole publish into one, however many frames it has, so that they may be as long as that.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { guarded } from '../lib/guarded.ts'
 import type { Logger } from '../lib/logger.ts'
 import { addressText } from '../lib/peer.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import type { Arrival } from './arrival.ts'
+import { UnfinishedMessage } from './unfinished-message.ts'
 import { webSocketStream } from './web-socket-stream.ts'
 
 const SUBPROTOCOL = 'amqp'
 /** RabbitMQ's path, and LavinMQ's. */
 const PATHS: ReadonlySet<string> = new Set(['/', '/ws', '/ws/amqp'])
 const HEADERS_BYTES_MAX = 8192
+/** Frames take eight bytes besides what they hold, which is as much as this part of the smallest that may be agreed on. */
+const FRAMES_SHARE = 512
 /** Clients put several small frames into a message. */
 const ROOM_BYTES = 64 * 1024
-/** What a client has sent and not finished, before it has logged in. */
-const UNFINISHED_BYTES_MAX = 16 * 1024
 const FRAGMENTS_MAX = 1024
 const CHUNKS_MAX = 4096
+/** What a network carries at once is longer, most of the time. */
+const CHUNK_BYTES_MIN = 1024
 const CLOSE_TIMEOUT_MS = 1000
 const SHOWN_CHARACTERS = 100
 
@@ -33,6 +36,7 @@ export interface WebDoorContext {
   /** The monotonic clock. */
   readonly now: () => number
   readonly frameMaxBytes: number
+  readonly maxMessageSizeBytes: number
   /** Pages of these origins may connect: `https://app.example`. */
   readonly origins: readonly string[]
   /** Takes the clients that have a WebSocket. */
@@ -56,6 +60,8 @@ export class WebDoor {
   constructor(context: WebDoorContext) {
     this.#context = context
     this.#origins = new Set(context.origins)
+    const { frameMaxBytes, maxMessageSizeBytes: bytes } = context
+    const maxPayload = bytes + Math.ceil(bytes / FRAMES_SHARE) + frameMaxBytes + ROOM_BYTES
     const closing = { closeTimeout: CLOSE_TIMEOUT_MS } // its types do not know it yet
     this.#sockets = new WebSocketServer({
       ...closing,
@@ -63,9 +69,9 @@ export class WebDoor {
       clientTracking: false,
       perMessageDeflate: false,
       autoPong: false,
-      maxPayload: context.frameMaxBytes + ROOM_BYTES,
+      maxPayload,
       maxFragments: FRAGMENTS_MAX,
-      maxBufferedChunks: CHUNKS_MAX,
+      maxBufferedChunks: CHUNKS_MAX + maxPayload / CHUNK_BYTES_MIN,
       handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     })
     this.#http = createServer({ maxHeaderSize: HEADERS_BYTES_MAX, keepAlive: false })
@@ -154,27 +160,16 @@ export class WebDoor {
 
   #handOver(arrival: Arrival, socket: WebSocket): void {
     const { stream: below } = arrival
-    // A message is held until it is whole, and a client that has not logged in has nothing long to say.
-    let receivedBytes = 0
-    let deliveredBytes = 0
-    const count = (chunk: Buffer): void => {
-      receivedBytes += chunk.length
-      if (receivedBytes - deliveredBytes > UNFINISHED_BYTES_MAX) socket.terminate()
-    }
-    const delivered = (data: RawData): void => {
-      deliveredBytes += (data as Buffer).length // it is no other kind, unless asked for
-    }
-    below.on('data', count)
-    socket.on('message', delivered)
+    const unfinished = new UnfinishedMessage(socket, below)
     this.#context.amqp({
       ...arrival,
       stream: webSocketStream(socket, below),
       head: undefined,
       loggedIn: () => {
-        below.off('data', count)
-        socket.off('message', delivered)
+        unfinished.loggedIn()
         arrival.loggedIn()
       },
+      watchHeld: (tell) => unfinished.watch(tell),
     })
   }
 

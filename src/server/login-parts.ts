@@ -48,8 +48,14 @@ export function backendChain(
     clock,
     loopbackUsers: config.loopbackUsers,
     anonymousUser: anonymousUser(config),
-    onProblem: (error, message) => rareLines.log('error', { err: error }, message),
+    onProblem: (error, message) => rareLines.log('error', { reason: reasonOf(error) }, message),
   })
+}
+
+/** Not the whole error, which may hold a server's certificate with all that it is made of. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message || (error as NodeJS.ErrnoException).code || error.name // several addresses were tried: no text
 }
 
 export function logins(config: ServerConfig, authenticator: Authenticator, now: () => number): Logins {

@@ -230,6 +230,7 @@ export class ServerAssembly {
       proxies,
       origins,
       frameMaxBytes: config.frameMaxBytes,
+      maxMessageSizeBytes: config.maxMessageSizeBytes,
       amqp: (arrival) => this.connections.accept(arrival),
     })
   }

@@ -74,8 +74,21 @@ test('much that has not left counts as not taken, until there is less of it', as
   await slow.take()
   expect(written).toEqual([0])
   for (let at = 1; at < 6; at++) await slow.take()
-  expect(slow.taken).toEqual(Buffer.concat(Array.from({ length: 6 }, (_, at) => Buffer.alloc(100_000, at))))
+  const all = Buffer.concat(Array.from({ length: 6 }, (_, at) => Buffer.alloc(100_000, at)))
+  expect(slow.taken.equals(all)).toBe(true)
   expect(slow.lent.size).toBe(0)
+})
+
+test('the stream is given one piece of memory at a time, and what comes meanwhile goes together', async () => {
+  const slow = new Slow()
+  for (let at = 0; at < 100; at++) slow.ahead.write(Buffer.alloc(1000, at))
+  expect(slow.stream.writableLength).toBe(1000)
+  await slow.take()
+  expect(slow.stream.writableLength).toBe(99_000)
+  await slow.take()
+  expect(slow.stream.writableLength).toBe(0)
+  for (let at = 0; at < 100; at++)
+    expect(slow.taken.subarray(at * 1000, at * 1000 + 1000).equals(Buffer.alloc(1000, at))).toBe(true)
 })
 
 test('a stream that breaks gives its blocks back', async () => {

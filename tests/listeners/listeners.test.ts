@@ -3,6 +3,7 @@ import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { listenFailure } from '../../src/cli/listen-failure.ts'
 import { CertificateFolder } from '../support/certificate-folder.ts'
 import { expectEcho, logIn, plain, startServer, stopAfterTest, useDoors } from './doors.ts'
 
@@ -77,6 +78,30 @@ test('a Unix socket that a killed process has left behind is replaced; one that 
   const third = startServer((builder) => builder.withListeners(listeners))
   await expect(third).rejects.toMatchObject({ code: 'EADDRINUSE' })
   expect(lstatSync(path).isFile()).toBe(true)
+})
+
+test('a Unix socket needs a folder, and the error says that it has none', async () => {
+  const inNoFolder = join(folder.path, 'none', 'leveret.sock')
+  const inFile = join(folder.put('a-file', 'text'), 'leveret.sock')
+  for (const [path, code, sentence] of [
+    [inNoFolder, 'ENOENT', 'its folder does not exist; make it, or choose another path'],
+    [inFile, 'ENOTDIR', 'what should be its folder is a file; choose another path'],
+  ] as const) {
+    const started = startServer((builder) => builder.withListeners([{ protocol: 'amqp', path }]))
+    const error: unknown = await started.catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code, address: path })
+    expect(listenFailure(error)).toBe(`cannot listen on ${path}: ${sentence}`)
+  }
+})
+
+test('the error of a Unix socket that is in use is about its path, not about ports', async () => {
+  const path = join(folder.path, 'used.sock')
+  const listeners = [{ protocol: 'amqp', path }] as const
+  await startServer((builder) => builder.withListeners(listeners))
+  const second = startServer((builder) => builder.withListeners(listeners))
+  const text = listenFailure(await second.catch((reason: unknown) => reason))
+  expect(text).toContain(`cannot listen on ${path}: another program listens there`)
+  expect(text).not.toContain('port')
 })
 
 test('a Unix socket whose file is gone is a listener that is down', async () => {

@@ -48,6 +48,13 @@ describe('AMQP over TLS', () => {
     expect(await refusal(port, { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).toMatch(/HANDSHAKE_FAILURE/)
   })
 
+  test('without a choice, the quickest cipher comes first, and the others are there', async () => {
+    const { port } = await start()
+    expect((await encrypted(port)).getCipher().name).toBe('TLS_AES_128_GCM_SHA256')
+    const other = 'TLS_AES_256_GCM_SHA384'
+    expect((await encrypted(port, { ciphers: other })).getCipher().name).toBe(other)
+  })
+
   test('a client that wants to renegotiate is cut off, and no other', async () => {
     const { port } = await start({ versions: ['tlsv1.2'] })
     const good = await logIn(await encrypted(port))
@@ -56,6 +63,67 @@ describe('AMQP over TLS', () => {
     socket.renegotiate({}, () => {})
     await over
     await expectEcho(good)
+  })
+
+  test('what comes together with the end of the handshake is not lost', async () => {
+    const { port } = await start()
+    for (let at = 0; at < 5; at++) {
+      // What is written before the handshake is over leaves with its last message.
+      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ...trusting({}) })
+      doors.stopAfterTest(() => socket.destroy())
+      await expectEcho(await logIn(socket))
+    }
+  })
+
+  test('a client that reads slowly gets all of it, in order, of any sizes', async () => {
+    const { port, server } = await start()
+    const socket = await encrypted(port)
+    const client = await logIn(socket)
+    const channel = await client.channel(1)
+    const queue = await channel.queue()
+    const bodies = Array.from({ length: 300 }, (_, at) => Buffer.alloc((at * 7919) % 90_000, `${at};`))
+    await channel.consume(queue, { noAck: true })
+    socket.pause()
+    for (const body of bodies) channel.publish({ routingKey: queue, body })
+    await expect.poll(() => server.broker.queueInfo(queue)?.messagesPublished).toBe(bodies.length)
+    socket.resume()
+    for (const body of bodies) expect((await channel.delivery()).content.body.equals(body)).toBe(true)
+  })
+
+  test('a client that resets its connection ends that one, while it sends, while it is sent to, and while it is idle', async () => {
+    const { port, lines, server } = await start()
+    const good = await logIn(await encrypted(port))
+    for (const busy of ['sending', 'receiving', 'idle'] as const) {
+      const raw = await plain(port)
+      const socket = connect({ socket: raw, servername: 'localhost', ...trusting({}) })
+      doors.stopAfterTest(() => socket.destroy())
+      await once(socket, 'secureConnect')
+      const channel = await (await logIn(socket)).channel(1)
+      const queue = await channel.queue()
+      if (busy === 'sending') channel.publish({ routingKey: queue, body: Buffer.alloc(5_000_000) })
+      if (busy === 'receiving') {
+        channel.publish({ routingKey: queue, body: Buffer.alloc(5_000_000) })
+        socket.pause()
+        await channel.consume(queue).catch(() => {})
+      }
+      raw.resetAndDestroy()
+    }
+    await expect.poll(() => server.connections().length).toBe(1)
+    await expectEcho(good)
+    expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+  })
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('a session goes on in the next connection, with %s', async (version) => {
+    const { port } = await start()
+    const options = { minVersion: version, maxVersion: version }
+    const first = await encrypted(port, options)
+    // With TLS 1.3, its ticket comes behind the handshake.
+    const ticket = version === 'TLSv1.3' ? once(first, 'session') : Promise.resolve([first.getSession()])
+    await logIn(first)
+    const [session] = await ticket
+    const second = await encrypted(port, { ...options, session })
+    expect(second.isSessionReused()).toBe(true)
+    await expectEcho(await logIn(second))
   })
 
   test('a client without TLS is told nothing, and the log says why it went', async () => {

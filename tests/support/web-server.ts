@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 export interface WebRequest {
@@ -6,6 +7,15 @@ export interface WebRequest {
   readonly path: string
   /** Of the query, or of the form that was posted. */
   readonly fields: URLSearchParams
+}
+
+/** What a server with TLS shows, in PEM. */
+export interface WebServerTls {
+  readonly cert: string
+  readonly key: string
+  readonly maxVersion?: 'TLSv1.1' | 'TLSv1.3'
+  readonly minVersion?: 'TLSv1' | 'TLSv1.2'
+  readonly ciphers?: string
 }
 
 type Answer = string | { readonly status?: number; readonly body?: string; readonly headers?: Record<string, string> }
@@ -16,22 +26,29 @@ export class WebServer {
   readonly requests: WebRequest[] = []
   /** How many connections there were. */
   connections = 0
-  readonly #server = createServer((request, response) => void this.#answer(request, response))
+  readonly #server: Server
+  readonly #scheme: 'http' | 'https'
   readonly #answers: (request: WebRequest) => Answer | Promise<Answer>
 
-  private constructor(answers: (request: WebRequest) => Answer | Promise<Answer>) {
+  private constructor(answers: (request: WebRequest) => Answer | Promise<Answer>, tls: WebServerTls | undefined) {
     this.#answers = answers
+    this.#scheme = tls === undefined ? 'http' : 'https'
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response)
+    this.#server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer)
     this.#server.on('connection', () => this.connections++)
   }
 
-  static async start(answers: (request: WebRequest) => Answer | Promise<Answer>): Promise<WebServer> {
-    const server = new WebServer(answers)
+  static async start(
+    answers: (request: WebRequest) => Answer | Promise<Answer>,
+    tls?: WebServerTls,
+  ): Promise<WebServer> {
+    const server = new WebServer(answers, tls)
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
     return server
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** Closes the connections that are kept and idle. */
