@@ -228,6 +228,16 @@ describe('the management API', () => {
     ).toBe(400)
   })
 
+  test('filters lists by patterns that would take other engines for ever', async () => {
+    const name = `${'a'.repeat(200)}!`
+    await api.put(`/queues/%2F/${name}`)
+    const found = async (pattern: string): Promise<number> =>
+      (await api.get(`/queues?page=1&use_regex=true&name=${encodeURIComponent(pattern)}`)).body.filtered_count
+    expect([await found('^(a+)+$'), await found('^(a|a)*!$'), await found('(.*a){50}b')]).toEqual([0, 1, 0])
+    await api.delete(`/queues/%2F/${name}`)
+    await expectServing()
+  })
+
   test('allows no other origin, unless it was told to, and no page to frame it', async () => {
     const reply = await api.get('/overview', { headers: { origin: 'https://evil.example' } })
     expect(reply.headers.get('access-control-allow-origin')).toBeNull()

@@ -203,6 +203,17 @@ describe('certificates of clients', () => {
     },
   )
 
+  test('are of the authority whose key signed them, not of one that has its name', async () => {
+    const { port, lines, server } = await start(verified)
+    const twin = makeCertificate({ commonName: folder.authority.commonName, isAuthority: true })
+    const forged = makeCertificate({ commonName: 'app', signedBy: twin })
+    for (const cert of [forged.cert, forged.cert + twin.cert, forged.cert + folder.authority.cert])
+      expect(await refusal(port, { cert, key: forged.key })).toMatch(/closed|ECONNRESET|ALERT|DECRYPT/)
+    const reasons = lines.map(({ fields }) => String(fields.reason)) // the first alone: the log tells of one cause now and then
+    expect(reasons).toContainEqual(expect.stringMatching(/its certificate is refused|ERR_SSL/))
+    expect(server.connections()).toEqual([])
+  })
+
   test('are refused after their time', async () => {
     const { port, lines } = await start(verified)
     const expired = makeCertificate({ commonName: 'app', toDays: -0.5, signedBy: folder.authority })

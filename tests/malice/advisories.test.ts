@@ -77,6 +77,71 @@ const ELSEWHERE: readonly Elsewhere[] = [
     file: 'conformance/log-lines.test.ts',
     name: 'are in no line, whatever a client does with its password',
   },
+  {
+    advisories: 'CVE-2026-67230, CVE-2026-67232, GHSA-cfqc',
+    file: 'listeners/web-socket.test.ts',
+    name: 'holds little of an unfinished message before the log-in',
+  },
+  {
+    advisories: 'CVE-2026-67232',
+    file: 'listeners/web-socket.test.ts',
+    name: 'compresses nothing',
+  },
+  {
+    advisories: 'CVE-2026-67404',
+    file: 'conformance/auth-over-https.test.ts',
+    name: 'none come from a server with a certificate %s',
+  },
+  {
+    advisories: 'CVE-2026-67409',
+    file: 'auth/oauth2/token-check.test.ts',
+    name: 'stay when the server answers with %s',
+  },
+  {
+    advisories: 'CVE-2026-67242',
+    file: 'auth/oauth2/token-check.test.ts',
+    name: 'whose expiry has a fraction and is over',
+  },
+  {
+    advisories: 'CVE-2026-67231',
+    file: 'listeners/tls.test.ts',
+    name: 'are of the authority whose key signed them, not of one that has its name',
+  },
+  {
+    advisories: 'CVE-2023-46118, CVE-2026-57212',
+    file: 'http/hostile.test.ts',
+    name: 'stops reading a body that is too large, whatever its length says',
+  },
+  {
+    advisories: 'CVE-2026-66070, CVE-2026-67236',
+    file: 'http/hostile.test.ts',
+    name: 'allows no other origin, unless it was told to, and no page to frame it',
+  },
+  {
+    advisories: 'CVE-2026-66077, CVE-2026-57214, CVE-2026-67239, CVE-2026-44839, CVE-2025-30219',
+    file: 'http/hostile.test.ts',
+    name: 'takes names for names, whatever is in them',
+  },
+  {
+    advisories: 'CVE-2026-66074, CVE-2026-67240, CVE-2026-67413',
+    file: 'http/hostile.test.ts',
+    name: 'filters lists by patterns that would take other engines for ever',
+  },
+  {
+    advisories: 'CVE-2024-51988',
+    file: 'http/access.test.ts',
+    name: 'do in a virtual host what the permissions of the user allow, and nothing else',
+  },
+  {
+    advisories: 'CVE-2015-8786',
+    file: 'http/lists.test.ts',
+    name: 'refuse pages that there are not, as RabbitMQ does',
+  },
+  {
+    advisories: 'CVE-2026-67238',
+    file: 'malice/topology.test.ts',
+    name: 'to addresses that were guessed or are gone go nowhere',
+  },
 ]
 
 test.each(ELSEWHERE)('$advisories: more in $file', ({ file, name }) => {
