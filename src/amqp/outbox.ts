@@ -11,7 +11,7 @@ const BLOCK_BYTES = 128 * 1024
 /** Referenced bytes go to the socket when they are so many: while they are still in the processor's cache. */
 const REFERENCED_BYTES_MAX = 512 * 1024
 const FREE_BLOCKS_MAX = 64
-const FREE_LARGE_BLOCKS_MAX = 8
+const FREE_LARGE_BLOCKS_MAX = 4
 /** While input comes in turn after turn, output may wait this many turns for more of it. */
 const WAITING_TURNS_MAX = 4
 /** It waits only if the last output left no longer ago than this. */

@@ -19,6 +19,8 @@ import { WriteAhead } from './write-ahead.ts'
 
 /** With encryption, so much is read at once at most. */
 const RECORD_BYTES = 16 * 1024
+/** An encrypted socket gives so much in a turn: half of what one takes (`WriteAhead`). */
+const DECRYPTED_BYTES_MAX = 512 * 1024
 
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
@@ -52,6 +54,8 @@ export class Transport implements Waiting {
   /** What is left of its time in the turn of the event loop with this number. */
   #loopTurn = 0
   #leftMs = 0
+  /** What an encrypted socket has given in this turn. */
+  #decryptedBytes = 0
   /** It goes on in the next turn: first with what was kept, then with reading. */
   #isGoingOnLater = false
 
@@ -61,7 +65,7 @@ export class Transport implements Waiting {
     this.#receiver = receiver
     this.#rest = new Rest(readBuffer.rests, (bytes) => receiver.kept(bytes))
     this.#target = readBuffer.target
-    const reader = { buffer: () => this.#target, callback: (bytes: number) => this.#receiveDirectly(bytes) }
+    const reader = { buffer: () => this.#target, callback: (bytes: number) => this.#receiveDirectly(bytes, false) }
     const direct = readDirectly(accepted, reader)
     this.#socket = direct ?? accepted
     const sink = isSlowToTell(this.#socket) ? new WriteAhead(this.#socket, flusher) : this.#socket
@@ -133,7 +137,7 @@ export class Transport implements Waiting {
   /** Starts to read from what has no handle that we could take. */
   #read(reader: Reader): void {
     const socket = this.#socket
-    this.#ahead = readDecrypted(socket, reader)
+    this.#ahead = readDecrypted(socket, { ...reader, callback: (bytes) => this.#receiveDecrypted(bytes) })
     if (this.#ahead === undefined)
       socket.on('data', (chunk: Buffer) => {
         for (let at = 0; at < chunk.length; at += READ_BYTES) {
@@ -145,10 +149,21 @@ export class Transport implements Waiting {
     socket.resume()
   }
 
-  /** So many bytes lie where they were read to. Decides where the next ones go, and whether to read on in this turn. */
-  #receiveDirectly(bytes: number): boolean {
+  /** To decrypt takes time that no turn counts: after so much, the others are next, and what was read can leave. */
+  #receiveDecrypted(bytes: number): boolean {
+    const readsOn = this.#receiveDirectly(bytes, bytes >= RECORD_BYTES)
+    this.#decryptedBytes += bytes
+    if (this.#decryptedBytes >= DECRYPTED_BYTES_MAX) this.#goOnLater()
+    return readsOn && !this.#isGoingOnLater
+  }
+
+  /**
+   * So many bytes lie where they were read to. Decides where the next ones go, and whether to read on in this turn. `isRecord`: as
+   * much as encryption takes together.
+   */
+  #receiveDirectly(bytes: number, isRecord: boolean): boolean {
     const wasPlaced = this.#place.isSet
-    const readsOn = this.#receive(bytes, bytes === this.#target.length)
+    const readsOn = this.#receive(bytes, isRecord || bytes === this.#target.length)
     try {
       this.#aim(wasPlaced)
       return readsOn
@@ -227,6 +242,7 @@ export class Transport implements Waiting {
     const loopTurn = this.#readBuffer.turn()
     if (loopTurn !== this.#loopTurn) {
       this.#loopTurn = loopTurn
+      this.#decryptedBytes = 0
       this.#leftMs = this.#readBuffer.shares.shareMs(this, loopTurn, performance.now())
     }
     this.#turn.begin(this.#leftMs)

@@ -1,17 +1,18 @@
 /**
  * What is written to an encrypted socket, or to a WebSocket. These say only in a later turn that they have taken a write, even if
- * they have: waiting for each would leave them idle most of the time. So their bytes are copied, and count as taken until there
- * are many of them. The stream is given one piece of memory at a time, and what is written meanwhile gathers for the next one: if
- * it were given more, Node.js would copy all of it again, into new memory.
+ * they have: waiting for each would leave them idle most of the time. So their bytes are copied, and count as taken until many of
+ * them wait. The stream is given one piece of memory at a time, and what is written meanwhile gathers for the next one: if it
+ * were given more, Node.js would copy all of it again, into new memory.
  */
 import type { Duplex } from 'node:stream'
 import type { Block } from '../lib/block.ts'
 
-const AHEAD_BYTES = 512 * 1024
-/** Most turns of a connection fit in here. */
+/** A turn of a busy connection may read so much: what that leads to must leave in the next one, or queues grow. */
+const AHEAD_BYTES = 1024 * 1024
+/** What most connections write in a turn. */
 const BLOCK_BYTES = 128 * 1024
-/** What has no room in the first block goes into larger ones: a stream takes one of them in a turn. */
-export const LARGE_BLOCK_BYTES: number = 512 * 1024
+/** What has no room in there moves into a larger block: the stream takes one block in a turn. */
+export const LARGE_BLOCK_BYTES: number = AHEAD_BYTES + BLOCK_BYTES
 
 /** Where an outbox writes to. */
 export interface Sink {
@@ -53,8 +54,7 @@ export class WriteAhead implements Sink {
   #gathered: Block[] = []
   /** So much of the last one is used. */
   #lastBytes = 0
-  /** What is in the stream and gathered. */
-  #pendingBytes = 0
+  #gatheredBytes = 0
   #written: (() => void) | undefined
 
   constructor(stream: Duplex, blocks: BlockSource) {
@@ -64,13 +64,13 @@ export class WriteAhead implements Sink {
 
   /** What counts as not taken. */
   get writableLength(): number {
-    return this.#pendingBytes > AHEAD_BYTES ? this.#pendingBytes : 0
+    return this.#gatheredBytes > AHEAD_BYTES ? this.#gatheredBytes + this.#leavingBytes : 0
   }
 
   get unsentBytes(): number {
     const { _handle: handle } = this.#stream as SocketWithHandle
     const below = handle?._parent?.writeQueueSize ?? handle?.writeQueueSize ?? 0
-    return this.writableLength === 0 ? 0 : this.#pendingBytes + below
+    return this.writableLength === 0 ? 0 : this.writableLength + below
   }
 
   get destroyed(): boolean {
@@ -93,7 +93,7 @@ export class WriteAhead implements Sink {
   /** `written` is told of when some of what was written has left: it is the same for all writes. */
   write(bytes: Uint8Array, written?: () => void): boolean {
     this.#written = written ?? this.#written
-    this.#pendingBytes += bytes.length
+    this.#gatheredBytes += bytes.length
     for (let at = 0; at < bytes.length; ) at += this.#gather(bytes, at)
     if (!this.#isCorked) this.#send()
     return this.writableLength === 0
@@ -101,17 +101,26 @@ export class WriteAhead implements Sink {
 
   /** Copies what has room in the last block; returns how much that was. */
   #gather(bytes: Uint8Array, at: number): number {
-    let block = this.#gathered.at(-1)
-    if (block === undefined || this.#lastBytes === block.size) {
-      block = this.#blocks.take(block === undefined ? BLOCK_BYTES : LARGE_BLOCK_BYTES)
-      this.copiedBytes += block.size
-      this.#gathered.push(block)
-      this.#lastBytes = 0
-    }
+    const block = this.#room()
     const end = Math.min(bytes.length, at + block.size - this.#lastBytes)
     block.bytes.set(at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end), this.#lastBytes)
     this.#lastBytes += end - at
     return end - at
+  }
+
+  /** The last block, which has room: a new one, or a larger one in its place, if need be. */
+  #room(): Block {
+    const last = this.#gathered.at(-1)
+    if (last !== undefined && this.#lastBytes < last.size) return last
+    const block = this.#blocks.take(last === undefined ? BLOCK_BYTES : LARGE_BLOCK_BYTES)
+    this.copiedBytes += block.size
+    if (last?.size === BLOCK_BYTES) {
+      block.bytes.set(last.bytes)
+      this.#gathered.pop()
+      this.#giveBack(last)
+    } else this.#lastBytes = 0
+    this.#gathered.push(block)
+    return block
   }
 
   #send(): void {
@@ -121,13 +130,14 @@ export class WriteAhead implements Sink {
     const bytes = this.#gathered.length === 0 ? this.#lastBytes : block.size
     this.#leaving = block
     this.#leavingBytes = bytes
+    this.#gatheredBytes -= bytes
     this.#stream.write(block.bytes.subarray(0, bytes), this.#onSent)
   }
 
   readonly #onSent = (): void => {
     if (this.#leaving !== undefined) this.#giveBack(this.#leaving)
     this.#leaving = undefined
-    this.#pendingBytes -= this.#leavingBytes
+    this.#leavingBytes = 0
     if (this.#stream.destroyed) this.#drop()
     else this.#send()
     this.#written?.()
@@ -137,7 +147,7 @@ export class WriteAhead implements Sink {
   #drop(): void {
     for (const block of this.#gathered) this.#giveBack(block)
     this.#gathered = []
-    this.#pendingBytes = 0
+    this.#gatheredBytes = 0
   }
 
   #giveBack(block: Block): void {

@@ -63,20 +63,30 @@ test('what is written together leaves together, and its last part tells when it 
   expect([isWritten, slow.taken.toString()]).toEqual([true, 'one two'])
 })
 
-test('much that has not left counts as not taken, until there is less of it', async () => {
+test('much that waits counts as not taken, until there is less of it', async () => {
   const slow = new Slow()
   const written: number[] = []
-  for (let at = 0; at < 6; at++) {
-    slow.ahead.write(Buffer.alloc(100_000, at), () => written.push(slow.ahead.writableLength))
-  }
-  expect(slow.ahead.writableLength).toBe(600_000)
-  expect(slow.ahead.unsentBytes).toBe(600_000)
+  const piece = (at: number) => Buffer.alloc(300_000, at)
+  for (let at = 0; at < 5; at++) slow.ahead.write(piece(at), () => written.push(slow.ahead.writableLength))
+  expect(slow.ahead.writableLength).toBe(1_500_000)
+  expect(slow.ahead.unsentBytes).toBe(1_500_000)
   await slow.take()
   expect(written).toEqual([0])
-  for (let at = 1; at < 6; at++) await slow.take()
-  const all = Buffer.concat(Array.from({ length: 6 }, (_, at) => Buffer.alloc(100_000, at)))
-  expect(slow.taken.equals(all)).toBe(true)
-  expect(slow.lent.size).toBe(0)
+  while (slow.stream.writableLength > 0) await slow.take()
+  expect(slow.taken.equals(Buffer.concat([0, 1, 2, 3, 4].map(piece)))).toBe(true)
+  expect([slow.lent.size, slow.ahead.copiedBytes, slow.ahead.writableLength]).toEqual([0, 0, 0])
+})
+
+test('what is written in a turn leaves in the next one, however much it is', async () => {
+  const slow = new Slow()
+  slow.ahead.write(Buffer.alloc(100))
+  const bytes = Buffer.from(Array.from({ length: 1_000_000 }, (_, at) => at % 251))
+  for (let at = 0; at < bytes.length; at += 1000) slow.ahead.write(bytes.subarray(at, at + 1000))
+  expect(slow.ahead.writableLength).toBe(0)
+  await slow.take()
+  expect(slow.stream.writableLength).toBe(1_000_000)
+  await slow.take()
+  expect(slow.taken.subarray(100).equals(bytes)).toBe(true)
 })
 
 test('the stream is given one piece of memory at a time, and what comes meanwhile goes together', async () => {
