@@ -3,9 +3,11 @@ import { createServer } from 'node:net'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { CertificateFolder } from '../support/certificate-folder.ts'
 import { CtlBroker, ctl } from './ctl-broker.ts'
 import { TestContext } from './serve-context.ts'
 
+const certificates = new CertificateFolder()
 let broker: CtlBroker
 let url: string
 
@@ -123,6 +125,21 @@ describe('over HTTP', () => {
     const { code, errors } = await ctl(['list_users', '--url', withLogin('guest:hush-hush')])
     expect(code).toBe(77)
     expect(errors).toBe('Error: the broker does not allow that: Not_Authorized')
+  })
+
+  test('an address with TLS is used when its certificate can be trusted', async () => {
+    const { url: secure } = await broker.started.server.http.listenManagement({
+      port: 0,
+      tls: certificates.server('api'),
+    })
+    const address = secure.replace('://', '://guest:guest@')
+    expect(await ctl(['ping', '--url', address, '--ca-file', certificates.caFile])).toMatchObject({
+      code: 0,
+      errors: '',
+    })
+    const { code, errors } = await ctl(['ping', '--url', address])
+    expect(code).toBe(69)
+    expect(errors).toContain('unable to verify the first certificate')
   })
 
   test('users without a tag may log in, and may not administer', async () => {
