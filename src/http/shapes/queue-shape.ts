@@ -49,8 +49,8 @@ export function queueShape(
   const kept = info.durable
     ? { count: info.messagesReady + info.messagesUnacked, bytes: info.bytesReady + info.bytesUnacked }
     : NONE
-  return {
-    ...queueDefinition(place, info),
+  // Without a spread among its fields: lists make very many of these.
+  const figures = {
     state: info.paused ? 'stopped' : 'running',
     consumer_capacity: info.consumers > 0 ? 1 : 0,
     consumer_utilisation: info.consumers > 0 ? 1 : 0,
@@ -66,7 +66,6 @@ export function queueShape(
     message_bytes_ram: info.bytesReady + info.bytesUnacked,
     message_bytes_ready: info.bytesReady,
     message_bytes_unacknowledged: info.bytesUnacked,
-    ...lengths(info.messagesReady, info.messagesUnacked, counters, asked),
     messages_delayed: info.messagesDelayed,
     messages_paged_out: 0,
     messages_persistent: kept.count,
@@ -79,6 +78,11 @@ export function queueShape(
     reductions: 0,
     reductions_details: { rate: 0 },
     single_active_consumer_tag: info.singleActiveConsumer ?? null,
+  }
+  return {
+    ...queueDefinition(place, info),
+    ...figures,
+    ...lengths(info.messagesReady, info.messagesUnacked, counters, asked),
     ...(stats === undefined ? {} : { message_stats: stats }),
   }
 }
