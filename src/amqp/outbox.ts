@@ -27,17 +27,33 @@ export class OutboxFlusher {
   #turnsWaited = 0
   #flushedAtMs = 0
   #outboxes: Outbox[] = []
+  #isArmed = false
   readonly #free: Block[] = []
   readonly #freeLarge: Block[] = []
 
   add(outbox: Outbox): void {
-    if (this.#outboxes.push(outbox) === 1) setImmediate(this.#flush)
+    this.#outboxes.push(outbox)
+    this.#arm()
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    setImmediate(this.#flush)
   }
 
   take(sizeBytes: number): Block {
     if (sizeBytes > BLOCK_BYTES)
       return (sizeBytes === LARGE_BLOCK_BYTES ? this.#freeLarge.pop() : undefined) ?? allocateBlock(sizeBytes)
+    // Thousands of clients may be answered in one turn: their blocks are used again within it.
+    if (this.#free.length === 0 && this.#outboxes.length > FREE_BLOCKS_MAX) this.#flushEarly()
     return this.#free.pop() ?? allocateBlock(BLOCK_BYTES)
+  }
+
+  #flushEarly(): void {
+    const outboxes = this.#outboxes
+    this.#outboxes = []
+    for (const outbox of outboxes) flushWaiting(outbox)
   }
 
   give(block: Block): void {
@@ -47,12 +63,13 @@ export class OutboxFlusher {
   }
 
   readonly #flush = (): void => {
+    this.#isArmed = false
     // Otherwise each small piece of a stream would be answered by a write of its own.
     const nowMs = performance.now()
     if (this.hasInput && this.#turnsWaited < WAITING_TURNS_MAX && nowMs - this.#flushedAtMs < STREAMING_MS) {
       this.hasInput = false
       this.#turnsWaited++
-      setImmediate(this.#flush)
+      this.#arm()
       return
     }
     const hasInput = this.hasInput
@@ -67,13 +84,17 @@ export class OutboxFlusher {
         this.add(outbox)
         continue
       }
-      outbox.isWaiting = false
-      try {
-        outbox.flush()
-      } catch (error) {
-        outbox.fail(error)
-      }
+      flushWaiting(outbox)
     }
+  }
+}
+
+function flushWaiting(outbox: Outbox): void {
+  outbox.isWaiting = false
+  try {
+    outbox.flush()
+  } catch (error) {
+    outbox.fail(error)
   }
 }
 

@@ -263,3 +263,22 @@ describe('OutboxFlusher', () => {
     expect(again.includes(large)).toBe(false)
   })
 })
+
+test('a thousand outboxes that are written to in one turn use the same few blocks, and each leaves in order', async () => {
+  const flusher = new OutboxFlusher()
+  const blocks = new Set<Block>()
+  const all = Array.from({ length: 1000 }, () => {
+    const socket = new SlowSocket()
+    socket.room = 1000
+    return { socket, outbox: new Outbox(socket as unknown as Socket, flusher, () => {}) }
+  })
+  for (const text of ['first ', 'second']) {
+    for (const [i, { outbox }] of all.entries()) {
+      outbox.write(Buffer.from(`${text} ${i} `))
+      blocks.add(outbox.block)
+    }
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(all.map(({ socket }) => String(socket.taken))).toEqual(all.map((_, i) => `first  ${i} second ${i} `))
+  expect(blocks.size).toBeLessThan(150)
+})
