@@ -222,11 +222,11 @@ describe('while an answer waits for the disk', () => {
     declareNew(channel)
     await expectNothing(channel)
     const { memory } = server.server.core
-    const limit = Object.getOwnPropertyDescriptor(memory, 'limitBytes')
-    Object.defineProperty(memory, 'limitBytes', { ...limit, value: 1 })
+    const { limitBytes } = memory
+    memory.setLimit(1)
     channel.publish({ routingKey: QUEUE, body: 'more' })
     await channel.client.expect(0, 'connection.blocked')
-    Object.defineProperty(memory, 'limitBytes', { ...limit })
+    memory.setLimit(limitBytes)
     memory.sample()
     await channel.client.expect(0, 'connection.unblocked')
   })
