@@ -94,8 +94,8 @@ export class ChannelConsumers implements ReplySink {
     if (this.#replyConsumer?.tag === tag) this.#removeReplyConsumer()
     const consumer = this.#byTag.get(tag)
     if (consumer === undefined) return
-    this.#forget(consumer)
     this.#detach(consumer)
+    this.#forget(consumer)
   }
 
   cancelledByQueue(consumer: Consumer): void {
@@ -115,8 +115,8 @@ export class ChannelConsumers implements ReplySink {
   /** Ends a consumer because of the broker, and tells the client. False when it has ended already. */
   revoke(consumer: Consumer): boolean {
     if (this.#byTag.get(consumer.tag) !== consumer) return false
-    this.cancelledByQueue(consumer)
     this.#detach(consumer)
+    this.cancelledByQueue(consumer)
     return true
   }
 
@@ -199,6 +199,7 @@ export class ChannelConsumers implements ReplySink {
     this.#channel.vhost.topology.remove(consumerBytes(consumer))
   }
 
+  /** Before it is forgotten: its queue delivers once more, for which it may have to wait. */
   #detach(consumer: Consumer): void {
     const { queue } = consumer
     if (queue.removeConsumer(consumer)) this.#channel.vhost.removeQueue(queue)

@@ -74,7 +74,7 @@ export class Transport implements Waiting {
       receiver.failed(error)
       this.#socket.destroy() // one with encryption tells of an error and stays open
     })
-    this.#socket.on('end', () => this.#socket.destroy())
+    this.#socket.on('end', () => this.#inputEnded())
     this.#socket.on('close', () => {
       this.outbox.close()
       this.#place.clear()
@@ -122,6 +122,18 @@ export class Transport implements Waiting {
   }
 
   destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /**
+   * The client sends nothing more. An encrypted socket tells of that also while it is not read from, together with the last that the
+   * client has sent: this comes first. If the connection is paused, it is lost.
+   */
+  #inputEnded(): void {
+    for (let left = Number.POSITIVE_INFINITY; this.#isGoingOnLater && this.#rest.bytes < left; ) {
+      left = this.#rest.bytes
+      this.goOn()
+    }
     this.#socket.destroy()
   }
 

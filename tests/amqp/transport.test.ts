@@ -241,6 +241,20 @@ describe('when the socket', () => {
     expect([receiver.events, receiver.units, receiver.keptBytes]).toEqual([events, ['first'], 0])
   })
 
+  test('is ended by the client, what waited for the next turn comes first', async () => {
+    receiver.unitsMax = 1
+    receiver.onUnit = () => {
+      clock.nowMs += 1
+      turn.spend(LONG_WORK)
+    }
+    arrive(Buffer.concat([unit('first'), unit('second'), unit('third'), unit('fourth').subarray(0, 2)]))
+    expect(receiver.units).toEqual(['first'])
+    // As Node.js does it with encryption: also of a socket that is paused.
+    socket.emit('end')
+    await closed()
+    expect([receiver.units, receiver.keptBytes]).toEqual([['first', 'second', 'third'], 0])
+  })
+
   test('breaks in the middle of a piece, the rest of it is not looked at in a later turn', async () => {
     receiver.unitsMax = 1
     receiver.onUnit = () => socket.destroy(new Error('EPIPE'))

@@ -1,5 +1,6 @@
 // Limits on unacked bytes: nothing is refused and nothing lost, deliveries wait until there is room.
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { UnackedAccount } from '../../src/broker/clients/unacked-bytes.ts'
 import type { ConnectionInfo } from '../../src/embedded/embedded-clients.ts'
 import type { Logger } from '../../src/lib/logger.ts'
 import type { ServerConfig } from '../../src/server/server-config.ts'
@@ -217,6 +218,25 @@ test('a channel or a connection that ends gives its share back, a cancelled cons
   await other.consume(queue)
   await other.expectBodies(...bodies(1, 2))
   await other.expectCounts(queue, 6, 1)
+})
+
+test('a consumer that is cancelled as soon as it has begun does not wait', async () => {
+  await start({ unackedBytesMaxPerConnection: 100 })
+  const wait = vi.spyOn(UnackedAccount.prototype, 'wait')
+  onTestFinished(() => wait.mockRestore())
+  const consuming = await channel()
+  const queue = await consuming.queue()
+  consuming.publishTo(queue, ...bodies(1, 2))
+  await consuming.get(queue)
+  const { socket } = consuming.client
+  socket.cork()
+  consuming.send('basic.consume', { queue, consumerTag: 'c' })
+  consuming.send('basic.cancel', { consumerTag: 'c' })
+  socket.uncork()
+  await consuming.expect('basic.consume-ok')
+  await consuming.expect('basic.cancel-ok')
+  const [account] = wait.mock.contexts as UnackedAccount[]
+  expect(account?.wait({ wake: () => {} })).toBe(true) // it is the only one
 })
 
 test('many consumers of one user share what there is, and each gets its turn', async () => {

@@ -17,7 +17,7 @@ import { parseExpiration } from '../queues/expiry.ts'
 import { NOTHING_BESIDE } from '../queues/message-ttl.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
-import { countSent, type Route } from '../routing/route.ts'
+import { countAlong, type Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
 import { NameCounts } from '../statistics/name-counts.ts'
@@ -115,11 +115,7 @@ export class Publisher {
     this.#toldCount = this.publishedCount
     this.#exchange?.countPublished(count, count * this.#copiesEach)
     this.#exchangeCount += count
-    const route = this.#toldRoute
-    if (route === undefined) return
-    // One that is old may be forgotten already.
-    if (route.version === this.#routes.version) route.publishedCount += count
-    else countSent(route, count)
+    if (this.#toldRoute !== undefined) countAlong(this.#toldRoute, count)
   }
 
   /** Counts one message whose queues were found by more than its route. */
@@ -127,7 +123,7 @@ export class Publisher {
     const { exchange } = route
     exchange.countPublished(1, queues.length)
     this.#exchangeCount++
-    if (queues === route.queues) route.publishedCount++
+    if (queues === route.queues) countAlong(route, 1)
     else if (queues.length <= COUNTED_QUEUES_MAX) for (const { name } of queues) exchange.sent.add(name, 1)
   }
 

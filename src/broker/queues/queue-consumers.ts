@@ -128,7 +128,7 @@ export class QueueConsumers {
       const { round } = levels[i] as Level
       while (round.size > 0) {
         const consumer = round.first
-        if (consumer.credit > 0 && consumer.sink.isOpen && !consumer.isCancelled) {
+        if (consumer.credit > 0 && !consumer.isCancelled && consumer.sink.isOpen) {
           round.rotate()
           return consumer
         }

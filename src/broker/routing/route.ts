@@ -15,8 +15,16 @@ export interface Route {
   readonly needs: PropertySet
   /** Messages that went this way and were not told to the exchange yet, see `Routes.tellCounts`. */
   publishedCount: number
+  /** While it is, its exchange is told now and then. Publishers go on with routes that are forgotten, too. */
+  isRemembered: boolean
   /** Whoever has this grant may publish this way, see `SessionAccess`. */
   allowedTo: object | undefined
+}
+
+/** So many messages went along it. */
+export function countAlong(route: Route, messages: number): void {
+  if (route.isRemembered) route.publishedCount += messages
+  else countSent(route, messages)
 }
 
 /** The exchange counts that so many messages went this way. */

@@ -23,7 +23,7 @@ export class Routes {
   readonly #topology: Topology
   readonly #replyConsumers: ReplyConsumers
   readonly #turn: Turn
-  readonly #remembered = new RouteCache(tellCount)
+  readonly #remembered = new RouteCache(forget)
   /** The route of every message to an exchange, where the routing key makes no difference. */
   readonly #shared = new WeakMap<Exchange, Route>()
 
@@ -49,7 +49,7 @@ export class Routes {
     const { exchange } = message
     session.require('write', 'exchange', exchange)
     const route = this.#find(exchange, message.routingKey)
-    if (route.replyConsumer === undefined) this.#remembered.set(head, keyStart, keyEnd, route)
+    if (route.replyConsumer === undefined) this.#remember(message, route)
     return route
   }
 
@@ -62,8 +62,13 @@ export class Routes {
     if (exchange === undefined) return undefined
     const route = this.#through(exchange, message.routingKey)
     // What is remembered is for clients as well.
-    if (!exchange.internal && route.replyConsumer === undefined) this.#remembered.set(head, keyStart, keyEnd, route)
+    if (!exchange.internal && route.replyConsumer === undefined) this.#remember(message, route)
     return route
+  }
+
+  #remember({ head, keyStart, keyEnd }: Message, route: Route): void {
+    this.#remembered.set(head, keyStart, keyEnd, route)
+    route.isRemembered = true
   }
 
   /** Tells exchanges what went along their routes: before that is read. */
@@ -95,6 +100,7 @@ export class Routes {
           replyConsumer,
           needs: NO_NEEDS,
           publishedCount: 0,
+          isRemembered: false,
           allowedTo: undefined,
         }
       }
@@ -110,6 +116,7 @@ export class Routes {
       replyConsumer: undefined,
       needs,
       publishedCount: 0,
+      isRemembered: false,
       allowedTo: undefined,
     }
     // Only the keys of a fanout that leads straight to queues make no difference.
@@ -124,6 +131,11 @@ export class Routes {
     this.#turn.spend(LONG_WORK)
     return routing
   }
+}
+
+function forget(route: Route): void {
+  tellCount(route)
+  route.isRemembered = false
 }
 
 /** Tells the exchange what went along a route: now and then, and when the route is forgotten. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Consumer, type ConsumerOptions } from '../../../src/broker/queues/consumer.ts'
 import { ConsumerRound } from '../../../src/broker/queues/consumer-round.ts'
 import { QueueConsumers } from '../../../src/broker/queues/queue-consumers.ts'
@@ -55,6 +55,16 @@ describe('QueueConsumers', () => {
     consumers.enter(b)
     consumers.enter(b)
     expect(turns(consumers, 4)).toBe('cbcb')
+  })
+
+  test('asks no cancelled one whether it can take a message', () => {
+    const [a, b, c] = [consumer('a'), consumer('b'), consumer('c')]
+    const consumers = added(a, b, c)
+    consumers.remove(a)
+    const isAsked = vi.fn(() => true)
+    Object.defineProperty(a.sink, 'isOpen', { get: isAsked })
+    expect(turns(consumers, 2)).toBe('bc')
+    expect(isAsked).not.toHaveBeenCalled()
   })
 
   test('puts a new one behind all others, wherever the round is', () => {
