@@ -37,6 +37,7 @@ describe('the command line', () => {
     [['list_users', '--erlang-cookie', 'x'], 'Unknown argument: erlang-cookie'],
     [['list_users', '--url', 'guest:secret@nowhere'], '--url is an address such as'],
     [['list_users', '--url', 'http://localhost:1'], 'the user is given in --url'],
+    [['list_users', '--url', 'http://guest:secret%@localhost:1'], 'in --url are not encoded: % is written as %25'],
     [['stop', '--url', 'http://guest:secret@localhost:1'], 'stop needs the control socket'],
     [['list_users', '--password-file', '/none', '--url', 'http://guest@localhost:1'], '/none cannot be read'],
   ])('%j fails with 64', async (args, text) => {
@@ -185,16 +186,19 @@ test('a start that does not come fails with 75', async () => {
   expect(await ctl(['await_startup', '--data-dir', folder, '-t', '1'])).toMatchObject({ code: 75 })
 })
 
-test('a start that comes later is waited for', async () => {
-  const own = await CtlBroker.start()
-  await own.stop()
-  const waiting = own.run(['await_startup', '-t', '30'])
-  const { mkdirSync } = await import('node:fs')
-  mkdirSync(own.folder)
-  const { startTestBroker } = await import('../../src/testing.ts')
-  const started = await startTestBroker()
-  await started.server.http.listenControl({ path: own.socket, process: own.process })
-  expect(await waiting).toMatchObject({ code: 0 })
-  await started.stop()
-  rmSync(own.folder, { recursive: true, force: true })
-})
+test.each([[['-t', '30']], [['-t', '0']], [['-t', '30', '-n', `leveret@${hostname()}`]]])(
+  'a start that comes later is waited for: %j',
+  async (options) => {
+    const own = await CtlBroker.start()
+    await own.stop()
+    const waiting = own.run(['await_startup', ...options])
+    const { mkdirSync } = await import('node:fs')
+    mkdirSync(own.folder)
+    const { startTestBroker } = await import('../../src/testing.ts')
+    const started = await startTestBroker()
+    await started.server.http.listenControl({ path: own.socket, process: own.process })
+    expect(await waiting).toMatchObject({ code: 0 })
+    await started.stop()
+    rmSync(own.folder, { recursive: true, force: true })
+  },
+)

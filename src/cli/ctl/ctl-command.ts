@@ -121,7 +121,7 @@ async function carryOut(verb: Verb, parsed: Parsed, context: Context): Promise<n
         CtlExit.usage,
         `${verb.name} needs the control socket of the broker: it does not go by --url`,
       )
-    await requireNode(broker, parsed.node)
+    if (verb.isEarly !== true) await requireNode(broker, parsed.node)
     const output = await verb.run(
       new VerbCall(broker, parsed, {
         timeoutMs,
@@ -129,6 +129,7 @@ async function carryOut(verb: Verb, parsed: Parsed, context: Context): Promise<n
         readInput: () => context.readInput(),
       }),
     )
+    if (verb.isEarly === true) await requireNode(broker, parsed.node)
     const text = outputText(output, {
       formatter: parsed.formatter as Formatter, // yargs takes no other
       isQuiet: parsed.quiet === true || parsed.silent === true,

@@ -26,9 +26,9 @@ function urlTarget(text: string, given: Given, environment: Environment): Target
   const file = given['password-file']
   const password =
     file === undefined
-      ? (environment.LEVERET_CTL_PASSWORD ?? decodeURIComponent(url.password))
+      ? (environment.LEVERET_CTL_PASSWORD ?? decoded(url.password))
       : contentOf(String(file)).replace(/\r?\n$/, '')
-  const name = decodeURIComponent(url.username)
+  const name = decoded(url.username)
   if (name === '' || password === '') {
     const ways = 'in --url, by --password-file or by LEVERET_CTL_PASSWORD'
     throw new CtlFailure(CtlExit.usage, `the user is given in --url, and the password ${ways}`)
@@ -36,6 +36,15 @@ function urlTarget(text: string, given: Given, environment: Environment): Target
   url.username = url.password = ''
   const ca = given['ca-file'] === undefined ? undefined : contentOf(String(given['ca-file']))
   return { kind: 'url', url, login: { name, password }, ca }
+}
+
+/** A name or password in an address. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new CtlFailure(CtlExit.usage, 'the user and the password in --url are not encoded: % is written as %25')
+  }
 }
 
 function contentOf(file: string): string {

@@ -15,6 +15,8 @@ export interface Verb {
   readonly hasVhost?: boolean
   /** It needs the control socket: the process around the server is what it is about. */
   readonly isLocal?: boolean
+  /** The broker need not answer yet: which node it is can only be looked at behind the command. */
+  readonly isEarly?: boolean
   /** How long it waits for an answer where nothing else is said, in seconds; 0 for any time. */
   readonly timeoutSec?: number
   run(call: VerbCall): Promise<Output> | Output

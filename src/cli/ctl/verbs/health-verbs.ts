@@ -35,7 +35,7 @@ async function ping({ broker }: VerbCall): Promise<Output> {
 }
 
 async function awaitStartup(call: VerbCall): Promise<Output> {
-  const endMs = performance.now() + call.timeoutMs
+  const endMs = call.timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + call.timeoutMs
   for (;;) {
     try {
       await check(call.broker, '/ready-to-serve-clients')
@@ -138,6 +138,7 @@ export const HEALTH_VERBS: readonly Verb[] = [
     name: 'await_startup',
     describe: 'wait until the broker serves clients, for --timeout seconds at most (default: 300)',
     timeoutSec: 300,
+    isEarly: true,
     run: awaitStartup,
   },
   { name: 'check', describe: 'whether anything is wrong with the broker', run: checkAll },
