@@ -27,13 +27,14 @@ export interface HttpListenerOptions {
   readonly load: () => Promise<Fetch>
   readonly encryption?: Encryption | undefined
   readonly onFailure: (error: unknown) => void
+  /** A client that takes nothing of an answer for so long is cut off. Default 30 seconds. */
+  readonly sendTimeoutMs?: number
 }
 
 const CONNECTIONS_MAX = 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60_000
 const IDLE_TIMEOUT_MS = 60_000
-/** A client that takes nothing of an answer for so long is cut off. */
 const SEND_TIMEOUT_MS = 30_000
 const HEADER_BYTES_MAX = 16 * 1024
 /** A client that sends more requests than this before it has an answer is cut off. */
@@ -45,7 +46,7 @@ export class HttpListener {
   readonly #sockets = new Set<Socket>()
   readonly #encryption: Encryption | undefined
 
-  constructor({ protocol, load, encryption, onFailure }: HttpListenerOptions) {
+  constructor({ protocol, load, encryption, onFailure, sendTimeoutMs = SEND_TIMEOUT_MS }: HttpListenerOptions) {
     this.protocol = protocol
     this.#encryption = encryption
     let loaded: Promise<Answer> | undefined
@@ -62,7 +63,10 @@ export class HttpListener {
       }
       loaded ??= loadAnswer(load)
       Promise.all([loaded, turn])
-        .then(([listener]) => listener(request, response))
+        .then(([listener]) => {
+          pipeline.isAtWork = () => request.complete && !response.headersSent
+          return listener(request, response)
+        })
         .catch(onFailure)
     }
     const settings = {
@@ -76,8 +80,12 @@ export class HttpListener {
     )
     if (encryption !== undefined) encrypt(this.#server, encryption)
     this.#server.maxConnections = CONNECTIONS_MAX
-    this.#server.timeout = SEND_TIMEOUT_MS
-    this.#server.on('timeout', (socket: Socket) => socket.destroy())
+    this.#server.timeout = sendTimeoutMs
+    this.#server.on('timeout', (socket: Socket) => {
+      // It waits for an answer that takes long: a move of very many messages, or a disk without room.
+      if (pipelines.get(socket)?.isAtWork() === true) socket.setTimeout(sendTimeoutMs)
+      else socket.destroy()
+    })
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
@@ -129,6 +137,8 @@ export class HttpListener {
 
 /** Requests of one connection that have no answer yet. They are carried out one after the other: answers leave in this order anyway. */
 class Pipeline {
+  /** Whether all of a request is there, and nothing of its answer. */
+  isAtWork: () => boolean = () => false
   #count = 0
   #last: Promise<void> = Promise.resolve()
 
