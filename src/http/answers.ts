@@ -26,6 +26,12 @@ export function unauthorized(): Response {
   return response
 }
 
+/** The answer to HEAD: that to GET, whose body is not sent. What would have made it is told so. */
+export function withoutBody({ body, status, headers }: Response): Response {
+  body?.cancel().catch(() => {})
+  return new Response(null, { status, headers })
+}
+
 /** 201 for what is new, 204 for what was there already. */
 export function put(isNew: boolean): Response {
   return isNew ? created() : done()

@@ -6,9 +6,10 @@ import type { Logger } from '../lib/logger.ts'
 import { plainAddress } from '../lib/peer.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
 import { requireAccess } from './access.ts'
-import { error as errorAnswer, unauthorized } from './answers.ts'
-import { asApiError, badRequest } from './api-error.ts'
+import { error as errorAnswer, unauthorized, withoutBody } from './answers.ts'
+import { ApiError, asApiError, badRequest } from './api-error.ts'
 import { BodyReader } from './body.ts'
+import { isFromAnotherSite } from './browser-pages.ts'
 import { Call } from './call.ts'
 import { credentialsIn } from './credentials.ts'
 import { ListTurns } from './lists/list-turns.ts'
@@ -42,6 +43,11 @@ type HttpContext = Context<{ Bindings: HttpBindings }>
 const DECISIONS_MAX = 16
 /** Who asks where no log-in is asked for. */
 const NOBODY: ApiUser = { name: '', tags: [] }
+const FOREIGN_PAGE = new ApiError(
+  403,
+  'forbidden',
+  'pages of another origin may change nothing here: --management-origins names those that may',
+)
 /** What RabbitMQ sends with every answer. */
 const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -83,11 +89,14 @@ export class ManagementApp {
 
   #register({ path, methods }: Route): void {
     this.#hono.all(`${this.#options.pathPrefix}/api${path}`, async (context) => {
-      // The answer to HEAD is that to GET, without its body.
-      const method = context.req.method === 'HEAD' ? 'GET' : context.req.method
+      const isHead = context.req.method === 'HEAD'
+      const method = isHead ? 'GET' : context.req.method
       if (method === 'OPTIONS') return this.#preflight(context.req.raw, methods)
       const endpoint = methods[method as Method]
-      if (endpoint !== undefined) return await this.#carryOut(context, endpoint)
+      if (endpoint !== undefined) {
+        const answer = await this.#carryOut(context, endpoint)
+        return isHead ? withoutBody(answer) : answer
+      }
       return new Response(null, { status: 405, headers: { allow: allowed(methods), 'content-length': '0' } })
     })
   }
@@ -95,6 +104,7 @@ export class ManagementApp {
   async #carryOut(context: HttpContext, endpoint: Endpoint): Promise<Response> {
     const { server } = this.#options
     const { raw } = context.req
+    if (endpoint.requires !== 'nothing' && this.#isForeign(raw)) throw FOREIGN_PAGE
     const authorization = raw.headers.get('authorization')
     // A client that logs in wants to know whether it can.
     const trusted = authorization === null ? this.#options.trusted : undefined
@@ -173,6 +183,12 @@ export class ManagementApp {
     const origin = request.headers.get('origin')
     const { allowOrigins } = this.#options
     return origin !== null && (allowOrigins.includes(origin) || allowOrigins.includes('*')) ? origin : undefined
+  }
+
+  /** A page would change something in the name of the user whose password the browser remembers. */
+  #isForeign(request: Request): boolean {
+    const isHarmless = request.method === 'GET' || request.method === 'HEAD'
+    return !isHarmless && this.#allowedOrigin(request) === undefined && isFromAnotherSite(request.headers)
   }
 
   #preflight(request: Request, methods: Route['methods']): Response {

@@ -264,6 +264,43 @@ describe('the management API', () => {
     expect((await fetch(url.replace('/broker', '/api/overview'), { headers })).status).toBe(404)
   })
 
+  test.each([
+    ['a page of another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    ['a page of another origin, by a browser that tells no more', { origin: 'https://evil.example' }],
+    ['a page that hides its origin', { origin: 'null' }],
+    ['a page of a neighbour', { 'sec-fetch-site': 'same-site' }],
+  ])('takes no changes from %s, which has the browser send what its user logged in with', async (_name, headers) => {
+    const users = { users: [{ name: 'evil', password: 'evil', tags: 'administrator' }] }
+    const reply = await api.post('/definitions', users, { headers })
+    expect([reply.status, reply.body.error]).toEqual([403, 'forbidden'])
+    expect(reply.body.reason).toContain('--management-origins')
+    expect((await api.get('/users/evil')).status).toBe(404)
+  })
+
+  test('takes changes from its own pages, and from those of an origin that it was told of', async () => {
+    const { url } = await api.started.server.http.listenManagement({ port: 0, allowOrigins: ['https://good.example'] })
+    const put = async (headers: Readonly<Record<string, string>>): Promise<number> => {
+      const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`
+      const request = { method: 'PUT', body: '{}', headers: { authorization, ...headers } }
+      return (await fetch(`${url}/api/queues/%2F/pages`, request)).status
+    }
+    expect(await put({ origin: url })).toBe(201)
+    expect(await put({ origin: 'https://good.example', 'sec-fetch-site': 'cross-site' })).toBe(204)
+    expect(await put({ 'sec-fetch-site': 'same-origin' })).toBe(204)
+    expect(await put({ origin: 'https://other.example' })).toBe(403)
+    await api.delete('/queues/%2F/pages')
+  })
+
+  test('gives long lists after requests for their headers alone', async () => {
+    const { broker } = api.started
+    broker.declareQueue('bound', { durable: false })
+    for (let key = 0; key < 1001; key++) broker.bindQueue('bound', 'amq.direct', String(key))
+    const heads = Array.from({ length: 65 }, () => api.request('HEAD', '/bindings'))
+    expect(new Set((await Promise.all(heads)).map(({ status }) => status))).toEqual(new Set([200]))
+    expect((await api.get('/bindings')).status).toBe(200)
+    broker.deleteQueue('bound')
+  }, 60_000)
+
   test('refuses options that make no sense', async () => {
     await expect(api.started.server.http.listenManagement({ port: -1 })).rejects.toThrow(RangeError)
     await expect(api.started.server.http.listenManagement({ pathPrefix: 'rabbitmq' })).rejects.toThrow(TypeError)

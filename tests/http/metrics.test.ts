@@ -246,3 +246,8 @@ test('clients that do not read their answers get them one after the other, and f
   }
   expect((await fetch(`${url}/per-object`)).status).toBe(200)
 })
+
+test('metrics are given after requests for their headers alone', async () => {
+  for (let left = 9; left > 0; left--) expect((await fetch(url, { method: 'HEAD' })).status).toBe(200)
+  expect((await fetch(url)).status).toBe(200)
+})

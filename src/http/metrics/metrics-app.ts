@@ -5,6 +5,7 @@ import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-client
 import type { QueueFigures } from '../../embedded/queue-figures.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { Pacer } from '../../lib/pacer.ts'
+import { withoutBody } from '../answers.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { readiness } from '../readiness.ts'
 import { nodeMemory } from '../shapes/node-shape.ts'
@@ -91,7 +92,9 @@ export class MetricsApp {
     this.#waitingCount--
     try {
       const text = await this.#write(endpoint, format, req, write)
-      return new Response(streamOf(text.pieces(), over), { headers: { 'content-type': CONTENT_TYPES[format] } })
+      const headers = { 'content-type': CONTENT_TYPES[format] }
+      const answer = new Response(streamOf(text.pieces(), over), { headers })
+      return req.method === 'HEAD' ? withoutBody(answer) : answer
     } catch (error) {
       over()
       throw error
