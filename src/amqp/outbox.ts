@@ -199,8 +199,11 @@ export class Outbox implements Output {
     this.#flushedBytes = this.length - this.#start + this.#piecesBytes
     this.#flushedAtMs = performance.now()
     if (this.#pieces.length === 0) {
-      this.bytesWritten += this.length - this.#start
-      socket.write(this.block.bytes.subarray(this.#start, this.length), this.#onWritten)
+      const bytes = this.block.bytes.subarray(this.#start, this.length)
+      this.bytesWritten += bytes.length
+      // Before it is written: to take a block for it may have all outboxes flushed that wait.
+      this.#start = this.length
+      socket.write(bytes, this.#onWritten)
     } else this.#writePieces()
     if (socket.writableLength > 0) this.#waitForSocket()
     else if (this.#pieces.length === 0) this.#returnBlocks()

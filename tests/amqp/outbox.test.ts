@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net'
+import { type Duplex, Writable } from 'node:stream'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Outbox, OutboxFlusher } from '../../src/amqp/outbox.ts'
+import { WriteAhead } from '../../src/amqp/write-ahead.ts'
 import { Block } from '../../src/lib/block.ts'
 
 /**
@@ -281,4 +283,25 @@ test('a thousand outboxes that are written to in one turn use the same few block
   await new Promise((resolve) => setImmediate(resolve))
   expect(all.map(({ socket }) => String(socket.taken))).toEqual(all.map((_, i) => `first  ${i} second ${i} `))
   expect(blocks.size).toBeLessThan(150)
+})
+
+test('an outbox that leaves while it waits with many others, over what takes a block for that, leaves once', async () => {
+  const flusher = new OutboxFlusher()
+  const taken: Buffer[] = []
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, written) => {
+      taken.push(Buffer.from(chunk))
+      setImmediate(written)
+    },
+  })
+  const outbox = new Outbox(new WriteAhead(stream as unknown as Duplex, flusher), flusher, () => {})
+  const sent = Array.from({ length: 5 }, (_, i) => Buffer.alloc(100_000, `${i}`))
+  outbox.write(sent[0] as Buffer)
+  for (let i = 0; i < 64; i++) {
+    new Outbox(new SlowSocket() as unknown as Socket, flusher, () => {}).write(Buffer.from('other'))
+  }
+  for (const bytes of sent.slice(1)) outbox.write(bytes)
+  const expected = Buffer.concat(sent)
+  await expect.poll(() => Buffer.concat(taken).length).toBeGreaterThanOrEqual(expected.length)
+  expect(Buffer.concat(taken).equals(expected)).toBe(true)
 })

@@ -43,14 +43,14 @@ describe('Publisher', () => {
   test('goes on along a route that is forgotten for many others: its exchange counts what went to its queues', () => {
     model.queue('q')
     const other = new Publisher(model.vhost, session('other'), 1000)
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 9000; i++) {
       publisher.publish(message('', 'q'))
       other.publish(message('', `nowhere ${i}`))
       if (i % 1000 === 0) publisher.tellCounts()
     }
     publisher.tellCounts()
     model.vhost.routes.tellCounts()
-    expect(model.vhost.exchange('')?.sent.get('q')).toBe(20_000)
+    expect(model.vhost.exchange('')?.sent.get('q')).toBe(9000)
   })
 
   test('says whether a message went anywhere', () => {
