@@ -15,7 +15,7 @@ import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
 import { ReadPlace } from './read-place.ts'
 import { Rest } from './rest.ts'
-import { WriteAhead } from './write-ahead.ts'
+import { type Sink, WriteAhead } from './write-ahead.ts'
 
 /** With encryption, so much is read at once at most. */
 const RECORD_BYTES = 16 * 1024
@@ -40,6 +40,7 @@ export class Transport implements Waiting {
   readonly outbox: Outbox
   bytesRead = 0
   readonly #socket: Duplex
+  readonly #sink: Sink
   readonly #readBuffer: ReadBuffer
   readonly #receiver: Receiver
   #isEnding = false
@@ -68,8 +69,8 @@ export class Transport implements Waiting {
     const reader = { buffer: () => this.#target, callback: (bytes: number) => this.#receiveDirectly(bytes, false) }
     const direct = readDirectly(accepted, reader)
     this.#socket = direct ?? accepted
-    const sink = isSlowToTell(this.#socket) ? new WriteAhead(this.#socket, flusher) : this.#socket
-    this.outbox = new Outbox(sink, flusher, () => this.#unblocked())
+    this.#sink = isSlowToTell(this.#socket) ? new WriteAhead(this.#socket, flusher) : this.#socket
+    this.outbox = new Outbox(this.#sink, flusher, () => this.#unblocked())
     this.#socket.on('error', (error) => {
       receiver.failed(error)
       this.#socket.destroy() // one with encryption tells of an error and stays open
@@ -138,7 +139,7 @@ export class Transport implements Waiting {
   }
 
   #endWhenEmpty(): void {
-    if (this.outbox.pendingBytes === 0) this.#socket.end()
+    if (this.outbox.pendingBytes === 0) this.#sink.end()
   }
 
   #unblocked(): void {

@@ -21,6 +21,8 @@ export interface Sink {
   write(bytes: Uint8Array, written?: () => void): boolean
   cork(): void
   uncork(): void
+  /** Behind all that was written. */
+  end(): unknown
   destroy(error?: Error): unknown
   /** Bytes of memory that copies of what was written take. */
   readonly copiedBytes?: number
@@ -47,6 +49,7 @@ export class WriteAhead implements Sink {
   readonly #stream: Duplex
   readonly #blocks: BlockSource
   #isCorked = false
+  #isEnding = false
   /** What the stream has now. */
   #leaving: Block | undefined
   #leavingBytes = 0
@@ -79,6 +82,12 @@ export class WriteAhead implements Sink {
 
   destroy(error?: Error): void {
     this.#stream.destroy(error)
+  }
+
+  /** Ends the stream once it has been given everything. */
+  end(): void {
+    this.#isEnding = true
+    this.#send()
   }
 
   cork(): void {
@@ -126,7 +135,10 @@ export class WriteAhead implements Sink {
   #send(): void {
     if (this.#leaving !== undefined) return
     const block = this.#gathered.shift()
-    if (block === undefined) return
+    if (block === undefined) {
+      if (this.#isEnding) this.#stream.end()
+      return
+    }
     const bytes = this.#gathered.length === 0 ? this.#lastBytes : block.size
     this.#leaving = block
     this.#leavingBytes = bytes

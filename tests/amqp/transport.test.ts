@@ -2,6 +2,7 @@
 // meanwhile. The socket is one that does what a test says.
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { OutboxFlusher } from '../../src/amqp/outbox.ts'
@@ -318,4 +319,31 @@ test('once our side ends, what was left over of the input is forgotten', async (
   transport.resume()
   await nextTurn()
   expect(receiver.units).toEqual(['first'])
+})
+
+test('over what takes one piece at a time, our side ends behind all that was written', async () => {
+  let [taken, isEnded] = ['', false]
+  const due: (() => void)[] = []
+  const stream = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, written) => {
+      taken += chunk.toString()
+      due.push(written)
+    },
+    final: (ended) => {
+      isEnded = true
+      ended()
+    },
+  })
+  const own = new Transport(stream, new ReadBuffer(FRAME_MAX), turn, new OutboxFlusher(), receiver)
+  for (const text of ['delivery ', 'close-ok']) {
+    own.outbox.write(Buffer.from(text))
+    own.outbox.flush()
+  }
+  own.end()
+  for (let i = 0; i < 5; i++) {
+    due.shift()?.()
+    await nextTurn()
+  }
+  expect([taken, isEnded, receiver.events]).toEqual(['delivery close-ok', true, []])
 })
