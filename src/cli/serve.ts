@@ -6,6 +6,7 @@ import { RareLines } from '../lib/rare-lines.ts'
 import type { ListenAddress } from '../listeners/listen-options.ts'
 import { DefinitionsError } from './definitions-error.ts'
 import { ExitCode } from './exit-code.ts'
+import { Hangup } from './hangup.ts'
 import { listenFailure } from './listen-failure.ts'
 import { type LogFile, openLogFile } from './log-file.ts'
 import type { LogOutput } from './log-output.ts'
@@ -108,6 +109,7 @@ async function run(
     output.flushSync()
     context.forceExit(ExitCode.failure)
   })
+  const hangup = new Hangup(context.signals)
   const rareLines = new RareLines(logger)
   const onDefect = (error: unknown): void => {
     if (isScarcity(error)) {
@@ -140,13 +142,13 @@ async function run(
     })
     const failure = await start(server, controlled(reload, stop, output), config, logger)
     if (failure !== undefined) return notStarted(failure, output, logger, context)
-    const onHangup = (): void => void reload.run()
-    context.signals.on('SIGHUP', onHangup)
+    hangup.begin(() => void reload.run())
     const signal = await stop.requested
-    context.signals.off('SIGHUP', onHangup)
+    hangup.end()
     return await shutDown(server, reload.config.shutdownGraceSec, signal, logger)
   } finally {
     stop.ignore()
+    hangup.ignore()
     context.signals.off('uncaughtException', onDefect)
     rareLines.close()
   }

@@ -7,6 +7,7 @@ export const CHANGEABLE_SETTINGS = [
   'connectionMax',
   'channelMaxPerNode',
   'consumerMaxPerChannel',
+  'consumerMax',
   'vhostMax',
   'queueMax',
   'exchangeMax',

@@ -35,6 +35,42 @@ async function started(text: string, flags: Partial<Record<OptionName, string>> 
   return { context, path, hangUp }
 }
 
+describe('a SIGHUP', () => {
+  test('that comes while the broker starts waits until it has started', async () => {
+    const context = new TestContext()
+    let isOpen = (): void => {}
+    context.server.startDone = new Promise((resolve) => {
+      isOpen = resolve
+    })
+    const started_ = context.logged('Server startup complete')
+    const exitCode = serve(new Map<OptionName, string>([['logFormat', 'json']]), context)
+    await context.logged('Leveret starts')
+    // Without a listener, the signal ends a process.
+    expect(context.signals.emit('SIGHUP', 'SIGHUP')).toBe(true)
+    expect(context.server.reloads).toEqual([])
+    isOpen()
+    await started_
+    await expect.poll(() => context.server.reloads.length).toBe(1)
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    await exitCode
+  })
+
+  test('that comes while the broker stops changes nothing, and does not end it', async () => {
+    const { context, hangUp } = await started('')
+    let isDown = (): void => {}
+    context.server.shutdownDone = new Promise((resolve) => {
+      isDown = resolve
+    })
+    const stopping = context.logged('stopping')
+    context.signals.emit('SIGTERM', 'SIGTERM')
+    await stopping
+    expect(context.signals.listenerCount('SIGHUP')).toBe(1)
+    hangUp()
+    expect(context.server.reloads).toEqual([])
+    isDown()
+  })
+})
+
 describe('on SIGHUP', () => {
   test('what can change changes, and what waits for a restart is named', async () => {
     const { context, path, hangUp } = await started('heartbeat = 10\nport = 5672\n')
@@ -150,6 +186,20 @@ describe('a server that runs', () => {
     server.changeConfig({ memoryLimitBytes: 1024 ** 4 })
     broker.declareQueue('q')
     expect(broker.publish('', 'q', 'x')).toEqual({ routed: true })
+  })
+
+  test('limits the consumers of the server', async () => {
+    const { server, url, broker } = await startTestBroker()
+    onTestFinished(() => server.shutdown())
+    broker.declareQueue('q')
+    server.changeConfig({ consumerMax: 1 })
+    const connection = await connect(url)
+    const refused = new Promise<Error>((resolve) => connection.on('error', resolve))
+    const channel = await connection.createChannel()
+    channel.on('error', () => {})
+    await channel.consume('q', () => {})
+    channel.consume('q', () => {}).catch(() => {})
+    expect((await refused).message).toMatch(/consumer/)
   })
 
   test('refuses what makes no sense, and changes nothing then', async () => {
