@@ -59,6 +59,7 @@ describe('the command line', () => {
     ['list_permissions', '-p', 'no'],
     ['list_queues', '-p', 'no'],
     ['peek', 'q', '--count', '0'],
+    ['log_tail_stream', '--duration', '2200000'],
     ['add_user', 'x', ''],
     ['check_certificate_expiration', '--within', 'x'],
     ['close_all_connections', 'late', '--limit', '-1'],

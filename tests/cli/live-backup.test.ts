@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { get } from 'node:http'
+import { createServer, get } from 'node:http'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { tarHeader } from '../../src/lib/tar.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 import { FakeProcess } from './ctl-broker.ts'
@@ -124,6 +125,28 @@ test('a backup never takes the place of another one, and asks the broker for not
   expect(byCtl).toMatchObject({ exitCode: 65, errors: expect.stringContaining('is there already') })
 })
 
+test('leveret ctl tells of a backup that cannot be written, and of a broker that has gone', async () => {
+  const { folder } = await running()
+  const name = `${'x'.repeat(300)}.tar`
+  expect(await leveret('ctl', 'backup', join(temporaryFolder(), name), '--data-dir', folder)).toMatchObject({
+    exitCode: 65,
+    errors: expect.stringMatching(/^Error: the backup cannot be written to .*: ENAMETOOLONG/),
+  })
+
+  const dying = createServer((_request, response) => {
+    response.write(tarHeader('log/0000000000000001.log', 1000, 0), () => response.destroy())
+  })
+  const socket = join(temporaryFolder(), 'ctl.sock')
+  dying.listen(socket)
+  onTestFinished(() => void dying.close())
+  const to = join(temporaryFolder(), 'cut.tar')
+  expect(await leveret('ctl', 'backup', to, '--ctl-socket', socket)).toMatchObject({
+    exitCode: 69,
+    errors: 'Error: the backup has ended too early: the broker has gone',
+  })
+  expect([existsSync(to), existsSync(`${to}.part`)]).toEqual([false, false])
+})
+
 /** The answer to a request for a backup, of which nothing was read yet. */
 function request(folder: string) {
   return new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
@@ -167,7 +190,7 @@ test('a backup that is cut off leaves nothing, and says so', async () => {
   await broker.whenDurable()
   const to = join(temporaryFolder(), 'cut.tar')
   const copying = leveret('backup', '--data-dir', folder, '--to', to)
-  await expect.poll(() => existsSync(`${to}.part`)).toBe(true)
+  await expect.poll(() => existsSync(`${to}.part`), { interval: 1, timeout: 10_000 }).toBe(true)
   await server.http.close()
   const { exitCode, errors } = await copying
   expect(exitCode).toBe(3)

@@ -105,6 +105,7 @@ function responsesOf(method: string, operation: Operation, requires: Requirement
     ...good,
     ...(method === 'GET' ? {} : { '400': refusal('It makes no sense, or the broker refuses it.') }),
     ...(requires === 'nothing' ? {} : { '401': refusal('The user may not do that.') }),
+    ...(requires === 'nothing' || method === 'GET' ? {} : { '403': refusal('A page of another origin asks.') }),
     '404': refusal('There is no such thing.'),
     ...(isHealth(operation) ? { '503': { description: 'The check fails.', ...content(ref('Health')) } } : {}),
   }

@@ -65,12 +65,13 @@ export async function* through(content: AsyncIterable<Buffer>, see: (piece: Buff
   }
 }
 
+/** Throws the system's error when that cannot be known: then there can be no backup either. */
 async function hasContent(path: string): Promise<boolean> {
-  try {
-    return (await readdir(path)).length > 0
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
-  }
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+  if (found === undefined) return false
+  return !found.isDirectory() || (await readdir(path)).length > 0
 }
 
 class TarTarget implements BackupTarget {

@@ -54,8 +54,8 @@ async function tail(call: VerbCall): Promise<Output> {
 
 async function tailStream(call: VerbCall): Promise<Output> {
   const seconds = call.optional('duration')
-  if (seconds !== undefined && !/^[1-9]\d{0,6}$/.test(seconds))
-    throw new CtlFailure(CtlExit.data, `--duration is a number of seconds, not ${seconds}`)
+  if (seconds !== undefined && !/^[1-9]\d{0,5}$/.test(seconds))
+    throw new CtlFailure(CtlExit.data, `--duration is a number of seconds from 1 to 999999, not ${seconds}`)
   await printLog(call, 'lines=0&follow=true', seconds === undefined ? undefined : Number(seconds) * 1000)
   return { kind: 'printed' }
 }
@@ -85,12 +85,20 @@ async function backup(call: VerbCall): Promise<Output> {
   const to = call.text('to')
   const { receiveFrom } = await import('../../backup.ts')
   const { files, bytes } = await receiveFrom(call.broker, to).catch((error: unknown) => {
-    throw error instanceof Error && error.name === 'DataFolderError'
-      ? new CtlFailure(CtlExit.data, error.message)
-      : error
+    throw backupFailure(error, to)
   })
   const text = `${to} has a copy of the store of the running broker: ${files} files, ${sizeText(bytes)}`
   return { kind: 'object', value: { to, files, bytes }, text }
+}
+
+function backupFailure(error: unknown, to: string): unknown {
+  if (!(error instanceof Error) || error instanceof CtlFailure) return error
+  if (error.name === 'DataFolderError') return new CtlFailure(CtlExit.data, error.message)
+  if (!('code' in error)) return error
+  // What a stream of Node.js says when the other side has gone.
+  if (error.code === 'ECONNRESET')
+    return new CtlFailure(CtlExit.unavailable, 'the backup has ended too early: the broker has gone', { cause: error })
+  return new CtlFailure(CtlExit.data, `the backup cannot be written to ${to}: ${error.message}`, { cause: error })
 }
 
 export const PROCESS_VERBS: readonly Verb[] = [
