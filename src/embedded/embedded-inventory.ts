@@ -56,17 +56,6 @@ export class EmbeddedInventory {
     for (const queue of vhost.queues()) yield new QueueFigures(vhost.name, queue)
   }
 
-  /** Undefined when there is no such queue. */
-  figuresOf(name: string): QueueFigures | undefined {
-    const vhost = this.#requireVhost()
-    const queue = vhost.queue(name)
-    return queue === undefined ? undefined : new QueueFigures(vhost.name, queue)
-  }
-
-  *queueNames(): Iterable<string> {
-    for (const { name } of this.#requireVhost().queues()) yield name
-  }
-
   *exchanges(): Iterable<ExchangeInfo> {
     const vhost = this.#requireVhost()
     vhost.counts.hear()

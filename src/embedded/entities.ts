@@ -211,7 +211,7 @@ export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeI
 export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
   return {
     name: queue.name,
-    type: queue.type === 'quorum' ? 'quorum' : 'classic',
+    type: typeOf(queue),
     replicas: 1,
     durable: queue.durable,
     exclusive: queue.owner !== undefined,
@@ -233,6 +233,10 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     messagesDelivered: queue.deliveredCount,
     counts: queueCounts(queue),
   }
+}
+
+export function typeOf({ type }: Queue): QueueInfo['type'] {
+  return type === 'quorum' ? 'quorum' : 'classic'
 }
 
 function queueCounts(queue: Queue): QueueCounts {

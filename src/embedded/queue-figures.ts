@@ -1,6 +1,6 @@
 /** A queue in numbers, as they are when they are read: for what looks at very many queues, and copies nothing. */
 import type { Queue } from '../broker/queues/queue.ts'
-import { headTimestamp } from './entities.ts'
+import { headTimestamp, type QueueInfo, typeOf } from './entities.ts'
 
 export class QueueFigures {
   readonly vhost: string
@@ -18,6 +18,14 @@ export class QueueFigures {
 
   get durable(): boolean {
     return this.#queue.durable
+  }
+
+  get type(): QueueInfo['type'] {
+    return typeOf(this.#queue)
+  }
+
+  get paused(): boolean {
+    return this.#queue.isPaused
   }
 
   get consumers(): number {

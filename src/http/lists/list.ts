@@ -10,6 +10,9 @@ import { FirstRows } from './first-rows.ts'
 import { pageAround, pageRequest } from './pages.ts'
 import { compareValues } from './sort.ts'
 
+/** How single columns are read off a row, by their names: the same values as in the object. */
+export type KnownColumns<Row> = Readonly<Record<string, (row: Row) => number | string>>
+
 export interface ListSource<Row> {
   rows(): Iterable<Row>
   /** What `name=` looks at. */
@@ -18,8 +21,8 @@ export interface ListSource<Row> {
   object(row: Row): object | undefined
   /** How RabbitMQ sorts when it is not told, and what is alike otherwise; without it, in the order of the rows. */
   compare?(a: Row, b: Row): number
-  /** The value of a column that is known without making the object; undefined for all others. */
-  column?(row: Row, name: string): number | string | undefined
+  /** What is known without making the object. */
+  readonly columns?: KnownColumns<Row>
   /** RabbitMQ gives some lists only as a whole. */
   readonly isWhole?: boolean
 }
@@ -42,8 +45,10 @@ async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Res
   const page = source.isWhole === true ? undefined : pageRequest(query)
   const pacer = new Pacer()
   const compare = comparison(query, source)
-  const path = sortPath(query)
-  const isSorted = path !== undefined || source.compare !== undefined || isReversed(query)
+  const key = sortKey(query, source)
+  const isSorted = key !== undefined || source.compare !== undefined || isReversed(query)
+  // A pattern may take long for one name, and so may an object that is made to be sorted.
+  const isSlow = page?.isSlow === true || key?.isSlow === true
   const rows = new FirstRows<Keyed<Row>>(
     isSorted && page !== undefined ? page.page * page.pageSize : undefined,
     compare,
@@ -52,11 +57,10 @@ async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Res
   let [total, filtered] = [0, 0]
   for (const row of source.rows()) {
     total++
-    // A pattern may take long for one name, and so may an object that is made to be sorted.
-    if (page === undefined ? pacer.isDue : pacer.isLate) await pacer.rest()
+    if (isSlow ? pacer.isLate : pacer.isDue) await pacer.rest()
     if (page?.isWanted(source.name(row)) === false) continue
     filtered++
-    if (rows.add({ row, sort: path === undefined ? undefined : sortValue(source, row, path) })) await rows.cut()
+    if (rows.add({ row, sort: key?.of(row) })) await rows.cut()
   }
   const found = isSorted ? await rows.sorted() : rows.gathered
   if (page === undefined) return written('[', ']', found, call, source)
@@ -65,10 +69,21 @@ async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Res
   return written(head, ']}', found.slice(start, start + itemCount), call, source)
 }
 
-function sortValue<Row>(source: ListSource<Row>, row: Row, path: readonly string[]): unknown {
-  const [name] = path
-  const known = path.length === 1 && name !== undefined ? source.column?.(row, name) : undefined
-  return known ?? partAt(source.object(row), path)
+interface SortKey<Row> {
+  readonly of: (row: Row) => unknown
+  /** The whole object is made for it. */
+  readonly isSlow: boolean
+}
+
+/** Undefined when the request wants nothing to be sorted by. */
+function sortKey<Row>(query: URLSearchParams, source: ListSource<Row>): SortKey<Row> | undefined {
+  const text = query.get('sort')
+  if (text === null || text === '') return undefined
+  const { columns = {} } = source
+  const known = Object.hasOwn(columns, text) ? columns[text] : undefined
+  if (known !== undefined) return { of: known, isSlow: false }
+  const path = text.split('.')
+  return { of: (row) => partAt(source.object(row), path), isSlow: true }
 }
 
 function comparison<Row>(query: URLSearchParams, source: ListSource<Row>): (a: Keyed<Row>, b: Keyed<Row>) => number {
@@ -81,15 +96,6 @@ function comparison<Row>(query: URLSearchParams, source: ListSource<Row>): (a: K
 
 function isReversed(query: URLSearchParams): boolean {
   return query.get('sort_reverse') === 'true'
-}
-
-export function compareTexts(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1
-}
-
-function sortPath(query: URLSearchParams): readonly string[] | undefined {
-  const text = query.get('sort')
-  return text === null || text === '' ? undefined : text.split('.')
 }
 
 /** As a stream: what the client does not take is not made. */

@@ -9,6 +9,8 @@ export interface PageRequest {
   readonly page: number
   readonly pageSize: number
   isWanted(name: string): boolean
+  /** It may take long for one name. */
+  readonly isSlow: boolean
 }
 
 /** Undefined when the whole list is asked for. Throws ApiError. */
@@ -21,7 +23,7 @@ export function pageRequest(query: URLSearchParams): PageRequest | undefined {
     const shown = `page number ${page}, page size ${pageSize ?? 'undefined'}`
     throw new ApiError(400, 'invalid_pagination_parameters', `Invalid pagination parameters: ${shown}`)
   }
-  return { page, pageSize: pageSize ?? PAGE_SIZE, isWanted: nameFilter(query) }
+  return { page, pageSize: pageSize ?? PAGE_SIZE, ...nameFilter(query) }
 }
 
 function integer(query: URLSearchParams, name: string): number | undefined {
@@ -32,16 +34,16 @@ function integer(query: URLSearchParams, name: string): number | undefined {
 }
 
 /** RabbitMQ: a part of the name in any case, or a regular expression. */
-function nameFilter(query: URLSearchParams): PageRequest['isWanted'] {
+function nameFilter(query: URLSearchParams): Pick<PageRequest, 'isWanted' | 'isSlow'> {
   const name = query.get('name') ?? ''
-  if (name === '') return () => true
+  if (name === '') return { isWanted: () => true, isSlow: false }
   if (query.get('use_regex') !== 'true') {
     const part = name.toLowerCase()
-    return (candidate) => candidate.toLowerCase().includes(part)
+    return { isWanted: (candidate) => candidate.toLowerCase().includes(part), isSlow: false }
   }
   try {
     const pattern = compilePattern(`(?i)${name}`)
-    return (candidate) => pattern.test(candidate)
+    return { isWanted: (candidate) => pattern.test(candidate), isSlow: true }
   } catch {
     throw badRequest('Pagination parameters are invalid')
   }

@@ -28,12 +28,15 @@ export async function sortInTurns<T>(rows: T[], compare: (a: T, b: T) => number,
 
 /** RabbitMQ compares Erlang's terms: numbers come before texts, and what is missing comes first. */
 export function compareValues(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (typeof a === 'string' && typeof b === 'string') return compareTexts(a, b)
   const [rankA, rankB] = [rank(a), rank(b)]
   if (rankA !== rankB) return rankA - rankB
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  const [textA, textB] = [comparable(a), comparable(b)]
-  if (textA === textB) return 0
-  return textA < textB ? -1 : 1
+  return compareTexts(comparable(a), comparable(b))
+}
+
+export function compareTexts(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1
 }
 
 function rank(value: unknown): number {

@@ -8,7 +8,8 @@ import { isAdministrator, isMonitor } from '../access.ts'
 import { done, object } from '../answers.ts'
 import { notAuthorised, notFound } from '../api-error.ts'
 import type { Call } from '../call.ts'
-import { compareTexts, list } from '../lists/list.ts'
+import { type KnownColumns, list } from '../lists/list.ts'
+import { compareTexts } from '../lists/sort.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelName, channelShape, connectionShape, consumerShape } from '../shapes/client-shapes.ts'
 import { deliveryFlow, exchangeFlow } from '../shapes/flow-shapes.ts'
@@ -31,10 +32,8 @@ function* visibleChannels(call: Call, isWanted: (info: ConnectionInfo) => boolea
   }
 }
 
-type Columns<Info> = Readonly<Record<string, (info: Info) => number | string>>
-
-/** What lists are sorted by most: known without making the whole object. */
-const CONNECTION_COLUMNS: Columns<ConnectionInfo> = {
+/** What lists are sorted by most. */
+const CONNECTION_COLUMNS: KnownColumns<ConnectionInfo> = {
   name: ({ route }) => route,
   vhost: ({ vhost }) => vhost,
   user: ({ user }) => user.name,
@@ -46,7 +45,7 @@ const CONNECTION_COLUMNS: Columns<ConnectionInfo> = {
   recv_oct: ({ bytesReceived }) => bytesReceived,
   send_oct: ({ bytesSent }) => bytesSent,
 }
-const CHANNEL_COLUMNS: Columns<ChannelInfo> = {
+const CHANNEL_COLUMNS: KnownColumns<ChannelInfo> = {
   name: channelName,
   vhost: ({ connection }) => connection.vhost,
   user: ({ connection }) => connection.user.name,
@@ -57,10 +56,6 @@ const CHANNEL_COLUMNS: Columns<ChannelInfo> = {
   messages_unconfirmed: ({ messagesUnconfirmed }) => messagesUnconfirmed,
 }
 
-function columnOf<Info>(columns: Columns<Info>, info: Info, name: string): number | string | undefined {
-  return Object.hasOwn(columns, name) ? columns[name]?.(info) : undefined
-}
-
 async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => boolean): Promise<Response> {
   const { name: node } = await call.server.node()
   const asked = sampleRequest(call.query)
@@ -69,7 +64,7 @@ async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => b
     rows: () => visibleConnections(call, isWanted),
     name: ({ route }) => route,
     compare: (a, b) => compareTexts(a.vhost, b.vhost) || compareTexts(a.route, b.route),
-    column: (info, name) => columnOf(CONNECTION_COLUMNS, info, name),
+    columns: CONNECTION_COLUMNS,
     object: (info) => connectionShape(node, info, statistics.connection(info.id), asked),
   })
 }
@@ -83,7 +78,7 @@ async function listChannels(call: Call, isWanted: (info: ConnectionInfo) => bool
     name: channelName,
     compare: (a, b) =>
       compareTexts(a.connection.vhost, b.connection.vhost) || compareTexts(channelName(a), channelName(b)),
-    column: (info, name) => columnOf(CHANNEL_COLUMNS, info, name),
+    columns: CHANNEL_COLUMNS,
     object: (info) => channelShape(node, info, statistics.channel(info.connection.id, info.number), asked),
   })
 }

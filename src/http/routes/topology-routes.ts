@@ -8,40 +8,53 @@ import { done, json, object, put } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
 import { flagIn, integerIn, objectIn, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
-import { compareTexts, type ListSource, list } from '../lists/list.ts'
+import { type KnownColumns, type ListSource, list } from '../lists/list.ts'
+import { compareTexts } from '../lists/sort.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelFlow, consumerFlow, exchangeFlow, queueFlow } from '../shapes/flow-shapes.ts'
-import { exclusiveTag, queueDefinition, queueShape, queueWithTotals } from '../shapes/queue-shape.ts'
+import { exclusiveTag, queueDefinition, queueShape, queueState, queueWithTotals } from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
 import { connectionsById, consumersOf } from './client-routes.ts'
-
-/** What lists of queues are sorted by most. */
-const QUEUE_COLUMNS: Readonly<Record<string, (queue: QueueFigures) => number>> = {
-  messages: (queue) => queue.messages,
-  messages_ready: (queue) => queue.messagesReady,
-  messages_unacknowledged: (queue) => queue.messagesUnacked,
-  consumers: (queue) => queue.consumers,
-  message_bytes: (queue) => queue.bytes,
-  memory: (queue) => queue.bytes,
-}
 
 interface Row {
   readonly broker: EmbeddedBroker
   readonly name: string
 }
 
+interface QueueRow extends Row {
+  readonly figures: QueueFigures
+}
+
+const NAME_COLUMNS: KnownColumns<Row> = {
+  name: ({ name }) => name,
+  vhost: ({ broker }) => broker.name,
+}
+/** What lists of queues are sorted by most. */
+const QUEUE_COLUMNS: KnownColumns<QueueRow> = {
+  ...NAME_COLUMNS,
+  messages: ({ figures }) => figures.messages,
+  messages_ready: ({ figures }) => figures.messagesReady,
+  messages_unacknowledged: ({ figures }) => figures.messagesUnacked,
+  consumers: ({ figures }) => figures.consumers,
+  message_bytes: ({ figures }) => figures.bytes,
+  message_bytes_ready: ({ figures }) => figures.bytesReady,
+  message_bytes_unacknowledged: ({ figures }) => figures.bytesUnacked,
+  memory: ({ figures }) => figures.bytes,
+  type: ({ figures }) => figures.type,
+  state: ({ figures }) => queueState(figures),
+}
+
 const byVhostAndName = (a: Row, b: Row): number =>
   (a.broker === b.broker ? 0 : compareTexts(a.broker.name, b.broker.name)) || compareTexts(a.name, b.name)
 
-function* rowsOf(
-  brokers: readonly EmbeddedBroker[],
-  names: (broker: EmbeddedBroker) => Iterable<string>,
-): Iterable<Row> {
-  for (const broker of brokers) for (const name of names(broker)) yield { broker, name }
-}
-
 // --- queues
+
+function* queueRows(brokers: readonly EmbeddedBroker[]): Iterable<QueueRow> {
+  for (const broker of brokers) {
+    for (const figures of broker.inventory.queueFigures()) yield { broker, name: figures.name, figures }
+  }
+}
 
 async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
   const brokers = await call.vhosts()
@@ -49,11 +62,11 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
   const asked = sampleRequest(call.query)
   const withoutStats = !isDetailed && call.flag('disable_stats')
   const definition = call.flag('enable_queue_totals') ? queueWithTotals : queueDefinition
-  const source: ListSource<Row> = {
-    rows: () => rowsOf(brokers, ({ inventory }) => inventory.queueNames()),
+  const source: ListSource<QueueRow> = {
+    rows: () => queueRows(brokers),
     name: ({ name }) => name,
     compare: byVhostAndName,
-    column: ({ broker, name }, column) => (withoutStats ? undefined : queueColumn(broker, name, column)),
+    columns: withoutStats ? NAME_COLUMNS : QUEUE_COLUMNS,
     object: ({ broker, name }) => {
       const info = broker.queueInfo(name)
       const place = { vhost: broker.name, node }
@@ -63,12 +76,6 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
     },
   }
   return await list(call, source)
-}
-
-function queueColumn(broker: EmbeddedBroker, name: string, column: string): number | undefined {
-  const read = Object.hasOwn(QUEUE_COLUMNS, column) ? QUEUE_COLUMNS[column] : undefined
-  const queue = read && broker.inventory.figuresOf(name)
-  return queue && read?.(queue)
 }
 
 async function getQueue(call: Call): Promise<Response> {
@@ -161,14 +168,19 @@ async function actOnQueue(call: Call): Promise<Response> {
 
 // --- exchanges
 
+function* exchangeRows(brokers: readonly EmbeddedBroker[]): Iterable<Row> {
+  for (const broker of brokers) for (const name of broker.inventory.exchangeNames()) yield { broker, name }
+}
+
 async function listExchanges(call: Call): Promise<Response> {
   const brokers = await call.vhosts()
   const asked = sampleRequest(call.query)
   const withoutStats = call.flag('disable_stats')
   return await list<Row>(call, {
-    rows: () => rowsOf(brokers, ({ inventory }) => inventory.exchangeNames()),
+    rows: () => exchangeRows(brokers),
     name: ({ name }) => name,
     compare: byVhostAndName,
+    columns: NAME_COLUMNS,
     object: ({ broker, name }) => {
       const info = broker.exchangeInfo(name)
       if (info === undefined) return undefined

@@ -3,7 +3,7 @@
 import type { ChannelCounts } from '../../broker/clients/channel-counts.ts'
 import type { SampledCounter } from '../../embedded/embedded-statistics.ts'
 import type { ExchangeInfo, QueueInfo } from '../../embedded/entities.ts'
-import { type SampleRequest, withDetails } from './rates.ts'
+import { details, type SampleRequest, withDetails } from './rates.ts'
 
 type Stats = Record<string, unknown>
 
@@ -103,13 +103,21 @@ export function lengths(
   unacked: number,
   counters: readonly SampledCounter[] | undefined,
   asked: SampleRequest,
-): Stats {
+) {
   const sum = sumOf(counters, 'messages', ['messages_ready', 'messages_unacknowledged'])
-  return withDetails(
-    { messages: ready + unacked, messages_ready: ready, messages_unacknowledged: unacked },
-    sum === undefined ? counters : [...(counters ?? []), sum],
-    asked.lengths,
-  )
+  const detailsOf = (name: string) =>
+    details(
+      counters?.find((counter) => counter.name === name),
+      asked.lengths,
+    )
+  return {
+    messages: ready + unacked,
+    messages_details: details(sum, asked.lengths),
+    messages_ready: ready,
+    messages_ready_details: detailsOf('messages_ready'),
+    messages_unacknowledged: unacked,
+    messages_unacknowledged_details: detailsOf('messages_unacknowledged'),
+  }
 }
 
 function sumOf(

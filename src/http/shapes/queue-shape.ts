@@ -11,8 +11,9 @@ export interface QueuePlace {
   readonly node: string
 }
 
-/** What `disable_stats` leaves. */
+/** What `disable_stats` leaves. JSON leaves out what is undefined. */
 export function queueDefinition({ vhost, node }: QueuePlace, info: QueueInfo) {
+  const isQuorum = info.type === 'quorum'
   return {
     arguments: jsonTable(info.arguments),
     auto_delete: info.autoDelete,
@@ -23,7 +24,9 @@ export function queueDefinition({ vhost, node }: QueuePlace, info: QueueInfo) {
     state: 'running',
     type: info.type,
     vhost,
-    ...(info.type === 'quorum' ? { leader: node, members: [node], online: [node] } : {}),
+    leader: isQuorum ? node : undefined,
+    members: isQuorum ? [node] : undefined,
+    online: isQuorum ? [node] : undefined,
   }
 }
 
@@ -45,31 +48,42 @@ export function queueShape(
   counters: readonly SampledCounter[] | undefined,
   asked: SampleRequest,
 ) {
-  const stats = queueStats(info, counters, asked)
-  const kept = info.durable
-    ? { count: info.messagesReady + info.messagesUnacked, bytes: info.bytesReady + info.bytesUnacked }
-    : NONE
-  // Without a spread among its fields: lists make very many of these.
-  const figures = {
-    state: info.paused ? 'stopped' : 'running',
+  const definition = queueDefinition(place, info)
+  const length = lengths(info.messagesReady, info.messagesUnacked, counters, asked)
+  const { messages } = length
+  const bytes = info.bytesReady + info.bytesUnacked
+  // Field by field: lists make very many of these, and a spread of so many is slow.
+  return {
+    arguments: definition.arguments,
+    auto_delete: definition.auto_delete,
+    durable: definition.durable,
+    exclusive: definition.exclusive,
+    name: definition.name,
+    node: definition.node,
+    state: queueState(info),
+    type: definition.type,
+    vhost: definition.vhost,
+    leader: definition.leader,
+    members: definition.members,
+    online: definition.online,
     consumer_capacity: info.consumers > 0 ? 1 : 0,
     consumer_utilisation: info.consumers > 0 ? 1 : 0,
     consumers: info.consumers,
-    effective_policy_definition: { ...info.effectivePolicyDefinition },
+    effective_policy_definition: info.effectivePolicyDefinition,
     exclusive_consumer_tag: null,
     garbage_collection: NO_COLLECTOR,
     head_message_timestamp: secondsOf(info.headTimestamp),
-    memory: info.bytesReady + info.bytesUnacked,
-    message_bytes: info.bytesReady + info.bytesUnacked,
+    memory: bytes,
+    message_bytes: bytes,
     message_bytes_paged_out: 0,
-    message_bytes_persistent: kept.bytes,
-    message_bytes_ram: info.bytesReady + info.bytesUnacked,
+    message_bytes_persistent: info.durable ? bytes : 0,
+    message_bytes_ram: bytes,
     message_bytes_ready: info.bytesReady,
     message_bytes_unacknowledged: info.bytesUnacked,
     messages_delayed: info.messagesDelayed,
     messages_paged_out: 0,
-    messages_persistent: kept.count,
-    messages_ram: info.messagesReady + info.messagesUnacked,
+    messages_persistent: info.durable ? messages : 0,
+    messages_ram: messages,
     messages_ready_ram: info.messagesReady,
     messages_unacknowledged_ram: info.messagesUnacked,
     operator_policy: info.operatorPolicy ?? null,
@@ -78,21 +92,24 @@ export function queueShape(
     reductions: 0,
     reductions_details: { rate: 0 },
     single_active_consumer_tag: info.singleActiveConsumer ?? null,
+    messages,
+    messages_details: length.messages_details,
+    messages_ready: length.messages_ready,
+    messages_ready_details: length.messages_ready_details,
+    messages_unacknowledged: length.messages_unacknowledged,
+    messages_unacknowledged_details: length.messages_unacknowledged_details,
+    message_stats: queueStats(info, counters, asked),
   }
-  return {
-    ...queueDefinition(place, info),
-    ...figures,
-    ...lengths(info.messagesReady, info.messagesUnacked, counters, asked),
-    ...(stats === undefined ? {} : { message_stats: stats }),
-  }
+}
+
+export function queueState({ paused }: Pick<QueueInfo, 'paused'>): string {
+  return paused ? 'stopped' : 'running'
 }
 
 /** What one queue has more than those of a list. */
 export function exclusiveTag(consumers: readonly ConsumerInfo[]): string | null {
   return consumers.find(({ exclusive }) => exclusive)?.tag ?? null
 }
-
-const NONE = { count: 0, bytes: 0 }
 
 /** Tools read these of Erlang's processes; the broker has none. */
 export const NO_COLLECTOR = {

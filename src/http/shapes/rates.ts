@@ -58,7 +58,8 @@ export function withDetails(
   return result
 }
 
-function details(counter: SampledCounter | undefined, asked: Range | undefined): Details {
+/** How one counter grows: `x_details`. */
+export function details(counter: SampledCounter | undefined, asked: Range | undefined): Details {
   const rate = round(counter?.rate ?? 0)
   if (asked === undefined || counter === undefined) return { rate }
   const samples = counter.samples(asked.ageSec, asked.incrSec)
