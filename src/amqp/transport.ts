@@ -7,7 +7,7 @@
  * except for large bodies, which are read where they stay (`ReadPlace`).
  */
 import type { Duplex } from 'node:stream'
-import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
+import { allocateBlock, Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
 import { isSlowToTell, type Reader, readDecrypted, readDirectly } from './direct-reading.ts'
 import type { Waiting } from './input-line.ts'
@@ -154,6 +154,8 @@ export class Transport implements Waiting {
     if (this.#ahead === undefined)
       socket.on('data', (chunk: Buffer) => {
         for (let at = 0; at < chunk.length; at += READ_BYTES) {
+          // At once: piece by piece, the rest would be copied again for each.
+          if (this.#isPaused || this.#isGoingOnLater) return this.#keepBehind(new Block(chunk), at, chunk.length)
           const piece = chunk.subarray(at, at + READ_BYTES)
           this.#readBuffer.target.set(piece)
           if (!this.#receive(piece.length, chunk.length >= RECORD_BYTES)) socket.pause()
@@ -197,9 +199,9 @@ export class Transport implements Waiting {
 
   /** Whether to read on in this turn. `isFull`: it was as much as can be read at once, so there probably is more. */
   #receive(bytes: number, isFull: boolean): boolean {
-    this.bytesRead += bytes
     try {
-      if (this.#place.isSet) this.#receivePlaced(bytes, isFull)
+      if (this.#isPaused) this.#receivePaused(bytes)
+      else if (this.#place.isSet) this.#receivePlaced(bytes, isFull)
       else this.#receiveShared(bytes, isFull)
       return !this.#isGoingOnLater
     } catch (error) {
@@ -208,9 +210,24 @@ export class Transport implements Waiting {
     }
   }
 
+  /** Encryption gives what it has read already, also once it is told to read nothing more. */
+  #receivePaused(bytes: number): void {
+    const { isSet, memory, start } = this.#place
+    if (isSet) this.#keepBehind(memory, start, start + bytes)
+    else
+      this.#keepBehind(this.#readBuffer.block, this.#readBuffer.headroomBytes, this.#readBuffer.headroomBytes + bytes)
+  }
+
+  /** Keeps this behind what was left over, to be looked at later. */
+  #keepBehind(block: Block, start: number, end: number): void {
+    this.bytesRead += end - start
+    this.#rest.append(block, start, end)
+  }
+
   /** So many bytes lie in the body that they belong to. */
   #receivePlaced(bytes: number, isFull: boolean): void {
     const { memory, start } = this.#place
+    this.bytesRead += bytes
     this.#look(memory, start, start + bytes, isFull)
   }
 
@@ -218,6 +235,7 @@ export class Transport implements Waiting {
   #receiveShared(bytes: number, isFull: boolean): void {
     const { block, headroomBytes } = this.#readBuffer
     const rest = this.#rest
+    this.bytesRead += bytes
     const end = headroomBytes + bytes
     const start = headroomBytes - rest.bytes
     if (start >= 0) {

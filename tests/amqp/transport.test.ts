@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import fc from 'fast-check'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { OutboxFlusher } from '../../src/amqp/outbox.ts'
 import { READ_BYTES, ReadBuffer } from '../../src/amqp/read-buffer.ts'
 import { type Receiver, Transport } from '../../src/amqp/transport.ts'
@@ -174,6 +174,29 @@ describe('once it is paused', () => {
     expect([receiver.units, socket.isPaused]).toEqual([['first', 'second', 'third'], false])
   })
 
+  test('what arrives all the same is not looked at: encryption gives what it has read already', async () => {
+    receiver.onUnit = () => transport.pause()
+    arrive(unit('first'))
+    arrive(unit('second'))
+    arrive(unit('third'))
+    expect([receiver.units, receiver.keptBytes > 0]).toEqual([['first'], true])
+    receiver.onUnit = () => {}
+    transport.resume()
+    await nextTurn()
+    expect(receiver.units).toEqual(['first', 'second', 'third'])
+  })
+
+  test('neither is the rest of a piece that is larger than the buffer', async () => {
+    const text = 'x'.repeat(255)
+    const count = (3 * READ_BYTES) / 256
+    receiver.onUnit = () => transport.pause()
+    arrive(Buffer.concat(Array.from({ length: count }, () => unit(text))))
+    expect(receiver.units.length).toBe(READ_BYTES / 256)
+    transport.resume()
+    await nextTurn()
+    expect([receiver.units.length, transport.bytesRead]).toEqual([count, count * 256])
+  })
+
   test('it may be paused again before it goes on', async () => {
     receiver.unitsMax = 1
     arrive(Buffer.concat([unit('first'), unit('second')]))
@@ -212,6 +235,21 @@ test('what takes longer than its share of a turn goes on in the next', async () 
   expect(receiver.units).toEqual(['first', 'second', 'third'])
   await nextTurn()
   expect([socket.isPaused, transport.isGoingOnLater]).toEqual([false, false])
+})
+
+test('of a very large piece, what has to wait is looked at once in a turn, and copied once', async () => {
+  const pieces = vi.spyOn(receiver, 'receive')
+  receiver.unitsMax = 1
+  receiver.onUnit = () => {
+    clock.nowMs += 1
+    turn.spend(LONG_WORK)
+  }
+  arrive(Buffer.concat(Array.from({ length: 100_000 }, () => unit('x'.repeat(200)))))
+  expect(pieces.mock.calls.length).toBe(1)
+  await nextTurn()
+  const [block] = pieces.mock.lastCall ?? []
+  await nextTurn()
+  expect([pieces.mock.calls.length, pieces.mock.lastCall?.[0] === block]).toEqual([3, true])
 })
 
 test('a client whose input is used up waits for no other turn, even if others have taken its time', () => {
