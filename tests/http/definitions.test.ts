@@ -122,6 +122,14 @@ describe('definitions', () => {
     expect((await other.get('/all-configuration')).body).toEqual(first)
   })
 
+  test('protect the virtual hosts that were protected', async () => {
+    await api.put('/vhosts/kept', { protected_from_deletion: true })
+    const { body } = await api.get('/definitions')
+    expect((await other.post('/definitions', body)).status).toBe(204)
+    expect((await other.delete('/vhosts/kept')).status).toBe(412)
+    expect((await other.get('/definitions')).body).toEqual(body)
+  })
+
   test('of one virtual host name no virtual host, and go into any', async () => {
     await api.post('/definitions', RABBITMQ_FILE)
     const { body } = await api.get('/definitions/v1')

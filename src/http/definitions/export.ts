@@ -47,7 +47,7 @@ export async function exportAll(call: Call, clusterName: string): Promise<object
 /** Of one virtual host, whose name is nowhere in it. */
 export async function exportVhost(broker: EmbeddedBroker): Promise<object> {
   const { queues, exchanges, bindings } = await contentOf(broker)
-  const { description, tags, defaultQueueType } = broker.info
+  const { description, defaultQueueType } = broker.info
   const nameless = <T extends { readonly vhost: string }>(objects: readonly T[]): object[] =>
     objects.map(({ vhost: _vhost, ...rest }) => rest)
   return {
@@ -55,7 +55,7 @@ export async function exportVhost(broker: EmbeddedBroker): Promise<object> {
     rabbitmq_definition_format: 'single_virtual_host',
     original_vhost_name: broker.name,
     explanation: `Definitions of virtual host '${broker.name}'`,
-    metadata: { description, tags: [...tags], default_queue_type: defaultQueueType },
+    metadata: metadataOf(broker),
     description,
     default_queue_type: defaultQueueType,
     limits: [],
@@ -67,10 +67,16 @@ export async function exportVhost(broker: EmbeddedBroker): Promise<object> {
   }
 }
 
-function vhostDefinition({ name, info }: EmbeddedBroker) {
-  const { description, tags, defaultQueueType } = info
-  const metadata = { description, tags: [...tags], default_queue_type: defaultQueueType }
-  return { name, description, tags: [...tags], default_queue_type: defaultQueueType, limits: [], metadata }
+function vhostDefinition(broker: EmbeddedBroker) {
+  const { description, tags, defaultQueueType } = broker.info
+  const metadata = metadataOf(broker)
+  return { name: broker.name, description, tags, default_queue_type: defaultQueueType, limits: [], metadata }
+}
+
+/** RabbitMQ has the protection among these, where there is one. */
+function metadataOf({ info: { description, tags, defaultQueueType, isProtected } }: EmbeddedBroker) {
+  const protection = isProtected ? { protected_from_deletion: true } : {}
+  return { description, tags: [...tags], default_queue_type: defaultQueueType, ...protection }
 }
 
 /** What is there for others, too: exclusive queues belong to their connections, and predeclared exchanges are everywhere. */
