@@ -13,6 +13,9 @@ import { serve } from '../../src/cli/serve.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { TestContext } from './serve-context.ts'
 
+/** What the process of the tests has taken must not raise the memory alarm. */
+const MEMORY_BYTES = 64 * 1024 ** 3
+
 const folder = mkdtempSync(join(tmpdir(), 'leveret-definitions-'))
 const servers: ServedServer[] = []
 
@@ -56,7 +59,7 @@ async function start(path: string, more: [OptionName, string][] = [['storage', '
   ])
   const resolution = resolveConfig({ flags, environment: {} })
   if (!resolution.isValid) throw new Error(resolution.errors.join())
-  const server = await createServer(resolution.config, 512 * 1024 * 1024, silentLogger)
+  const server = await createServer(resolution.config, MEMORY_BYTES, silentLogger)
   servers.push(server)
   await server.start()
   await server.loadDefinitions()
