@@ -1,9 +1,9 @@
 /**
- * Which page has a browser send a request. A browser sends the name and password that its user has typed once with every request, also
- * with one that a page of somebody else makes; but it says which page that is.
+ * Which page has a browser send a request. Once its user has typed a name and a password, a browser sends them with every request to
+ * that server, whichever site's page makes it. It also says where the page is from.
  */
 
-/** Programs say neither, and are of no site. */
+/** Programs that are no browsers say nothing of that. */
 export function isFromAnotherSite(headers: Headers): boolean {
   const site = headers.get('sec-fetch-site')
   // The user has typed the address.

@@ -42,7 +42,7 @@ type HttpContext = Context<{ Bindings: HttpBindings }>
 /** Permissions that one request may wait for. */
 const DECISIONS_MAX = 16
 /** Who asks where no log-in is asked for. */
-const NOBODY: ApiUser = { name: '', tags: [] }
+const NO_USER: ApiUser = { name: '', tags: [] }
 const FOREIGN_PAGE = new ApiError(
   403,
   'forbidden',
@@ -112,7 +112,7 @@ export class ManagementApp {
       this.#options.trusted?.peerAddress ?? plainAddress(context.env.incoming.socket.remoteAddress ?? '')
     const logIn = (credentials: PresentedCredentials): Promise<ApiUser | undefined> =>
       this.#login(credentials, peerAddress)
-    const known = endpoint.requires === 'nothing' ? NOBODY : trusted?.user
+    const known = endpoint.requires === 'nothing' ? NO_USER : trusted?.user
     const credentials = known === undefined ? credentialsIn(authorization) : undefined
     const user = known ?? (credentials && (await logIn(credentials)))
     if (user === undefined) return unauthorized()

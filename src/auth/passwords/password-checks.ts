@@ -4,7 +4,7 @@
  *
  * A client that connects again and again with the right password is let in by a keyed digest of it, within microseconds. The key
  * is made when the process starts and never leaves its memory, so the digest is worth nothing elsewhere. A wrong password always
- * takes the long way, whoever it is for: nothing about a user can be told from the time that a refusal takes.
+ * takes the long way, whichever user it is for: nothing about a user can be told from the time that a refusal takes.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { availableParallelism } from 'node:os'

@@ -32,7 +32,7 @@ export class AccessDirectory {
     this.#onFailure = onFailure
   }
 
-  /** What a user may do that nobody may be yet: for connection.open. */
+  /** What a user may do whose connection is not open yet: for connection.open. */
   of(user: AuthorizedUser, vhost: string): Access {
     return this.#held.get(user)?.get(vhost)?.access ?? new Access(user, vhost, this.#authorizer, this.#onFailure)
   }

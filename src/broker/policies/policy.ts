@@ -15,7 +15,7 @@ export type PolicyDefinition = Readonly<Record<string, PolicyValue>>
 /** Of a definition as JSON, so that its texts have a limit: names and routing keys are short. */
 const DEFINITION_CHARACTERS_MAX = 16 * 1024
 
-/** What is asked for, by whoever asks: nothing of it is sure. */
+/** What a client asks for: nothing of it has been checked yet. */
 export interface PolicyRequest {
   readonly pattern?: unknown
   readonly definition?: unknown

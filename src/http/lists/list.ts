@@ -117,7 +117,7 @@ function written<Row>(
     async pull(controller) {
       let text = next === 0 ? head : ''
       while (next < rows.length && text.length < CHUNK_CHARACTERS) {
-        const object = source.object((rows[next++] as Keyed<Row>).row)
+        const object = made(source, (rows[next++] as Keyed<Row>).row, end)
         if (pacer.isDue) await pacer.rest()
         if (object === undefined) continue
         text += `${isFirst ? '' : ','}${jsonText(pick(object, columns))}`
@@ -134,6 +134,16 @@ function written<Row>(
   })
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
   return new Response(body, { headers })
+}
+
+/** A defect ends the list. */
+function made<Row>(source: ListSource<Row>, row: Row, end: () => void): object | undefined {
+  try {
+    return source.object(row)
+  } catch (error) {
+    end()
+    throw error
+  }
 }
 
 /** Of what there is little of, made already. */

@@ -244,11 +244,17 @@ function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Ui
     async pull(controller) {
       // A fast reader takes each piece at once, and would not let others in between.
       await pacer.rest()
-      const { done, value } = iterator.next()
-      if (done === true) {
+      try {
+        const { done, value } = iterator.next()
+        if (done !== true) {
+          controller.enqueue(encoder.encode(value))
+          return
+        }
         controller.close()
-        end()
-      } else controller.enqueue(encoder.encode(value))
+      } catch (error) {
+        controller.error(error)
+      }
+      end()
     },
   })
 }

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import type { Call } from '../../src/http/call.ts'
+import { list } from '../../src/http/lists/list.ts'
+import { ListTurns } from '../../src/http/lists/list-turns.ts'
+
+test('a list that cannot be made to its end leaves room for others', async () => {
+  const call = { query: new URLSearchParams(), listTurns: new ListTurns() } as Call // a list asks for no more
+  const numbers = Array.from({ length: 1001 }, (_, number) => number)
+  const source = {
+    rows: () => numbers,
+    name: String,
+    object: () => {
+      throw new Error('a defect')
+    },
+  }
+  for (let left = 100; left > 0; left--) {
+    const answer = await list(call, source)
+    await expect(answer.text()).rejects.toThrow('a defect')
+  }
+})
