@@ -33,7 +33,7 @@ async function backupOfRunning(to: string, store: StoreCommandContext, inUse: Er
   const broker = await store.runningBroker()
   try {
     const { files, bytes } = await receiveFrom(broker, to, store.progress)
-    store.printLine(`${to} has the messages of the running broker: ${files} files, ${sizeText(bytes)}`)
+    store.printLine(`${to} has a copy of the store of the running broker: ${files} files, ${sizeText(bytes)}`)
     return ExitCode.done
   } catch (error) {
     if (!(error instanceof CtlFailure)) throw error

@@ -47,6 +47,11 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     for (const command of storeCommands(context, onExit)) cli.command(command)
   }
   cli.completion(COMPLETION, 'print a script that completes commands and flags in bash or zsh')
+  if (args[0] === COMPLETION && args.length === 1) {
+    // yargs prints the script and runs the default command then, which does not know this word.
+    cli.showCompletionScript()
+    return ExitCode.done
+  }
   const isCtl = args[0] === 'ctl'
   try {
     await cli.parseAsync(isCtl ? markDashed(args) : [...args], {}, (_error, _parsed, output) => {
@@ -57,7 +62,11 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     if (isCtl) return await ctlMisuse(error.message, args, context)
     const { correction } = await import('./correction.ts')
     const text = `${error.message}${await correction(error.message, args)}`
-    context.printError(`leveret: ${text}\n'leveret --help' shows all options.`)
+    const { COMMANDS } = await import('./commands.ts')
+    const command = COMMANDS.find((name) => name === args[0])
+    context.printError(
+      `leveret: ${text}\n'leveret ${command === undefined ? '' : `${command} `}--help' shows all options.`,
+    )
     return ExitCode.usage
   }
   // `perf` leaves its result where Node.js looks for it.

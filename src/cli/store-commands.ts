@@ -8,7 +8,7 @@ import type { StoreCommandContext } from './store-command-context.ts'
 /** What each command takes beside --data-dir and --config. */
 const OWN_OPTIONS = {
   check: {
-    repair: { type: 'boolean', describe: 'put right what can be; what is damaged goes into quarantine/' },
+    repair: { type: 'boolean', describe: 'repair what can be repaired; what is damaged goes into quarantine/' },
     json: { type: 'boolean', describe: 'print the result as one line of JSON' },
   },
   backup: {
@@ -16,11 +16,16 @@ const OWN_OPTIONS = {
       type: 'string',
       requiresArg: true,
       demandOption: true,
-      describe: 'a new file, when the name ends with .tar, or a new folder',
+      describe: 'where the copy goes: a new file if the name ends with .tar, else a new folder',
     },
   },
   restore: {
-    from: { type: 'string', requiresArg: true, demandOption: true, describe: 'what the command backup has made' },
+    from: {
+      type: 'string',
+      requiresArg: true,
+      demandOption: true,
+      describe: 'the file or folder that leveret backup has made',
+    },
   },
 } as const satisfies Readonly<Record<StoreCommand, Readonly<Record<string, Options>>>>
 
@@ -35,7 +40,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
   return [
     {
       command: 'check',
-      describe: 'look for damage in a stored broker that is not running',
+      describe: 'check the store of a stopped broker for damage',
       builder: (yargs) => withStoreOptions(yargs, 'check'),
       handler: run(async ({ repair, json }, store) => {
         const { check } = await import('./check.ts')
@@ -44,7 +49,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
     },
     {
       command: 'backup',
-      describe: 'copy a stored broker, running or not',
+      describe: 'copy the store of a broker, running or stopped',
       builder: (yargs) => withStoreOptions(yargs, 'backup'),
       handler: run(async ({ to }, store) => {
         const { backup } = await import('./backup.ts')
@@ -53,7 +58,7 @@ export function storeCommands(context: ServeContext, onExit: (code: number) => v
     },
     {
       command: 'restore',
-      describe: 'make a stored broker again from a copy',
+      describe: 'restore a store from a backup into an empty folder',
       builder: (yargs) => withStoreOptions(yargs, 'restore'),
       handler: run(async ({ from }, store) => {
         const { restore } = await import('./restore.ts')

@@ -76,9 +76,11 @@ export class TlsDoor {
     const { logger } = this.#context
     try {
       const files = readTlsFiles(this.#options)
+      const wasUnusable = this.#trouble !== undefined
       this.#trouble = undefined
       if (files.fingerprint === this.#files.fingerprint) {
-        if (isAsked) logger.info({}, 'the TLS files have not changed')
+        if (wasUnusable) logger.info({}, 'the TLS files can be used again; they are those in use')
+        else if (isAsked) logger.info({}, 'the TLS files have not changed')
         return
       }
       this.#server.setSecureContext(files.context)

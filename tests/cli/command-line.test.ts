@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { environmentNames, flagName, OPTION_NAMES, optionRow } from '../../config/options.ts'
 import { runCommandLine } from '../../src/cli/command-line.ts'
 import { TestContext } from './serve-context.ts'
@@ -110,4 +110,15 @@ describe('flags', () => {
     expect(await configOf('--allow-anonymous', '--port', '3')).toMatchObject({ allowAnonymous: true, port: 3 })
     expect(await configOf('--no-allow-anonymous')).toMatchObject({ allowAnonymous: false })
   })
+})
+
+test('completion prints a script for the shell', async () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  onTestFinished(() => log.mockRestore())
+  expect(await run('completion')).toMatchObject({ exitCode: 0, errors: '' })
+  expect(log.mock.calls.join('\n')).toContain('leveret --get-yargs-completions')
+})
+
+test('what is wrong with a command refers to the help of that command', async () => {
+  expect((await run('backup')).errors).toContain("'leveret backup --help' shows all options.")
 })

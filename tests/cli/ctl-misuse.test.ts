@@ -25,10 +25,14 @@ function temporaryFolder(): string {
 
 describe('the command line', () => {
   test.each([
-    [[], 'say what to do'],
+    [[], 'a command is missing'],
     [['list_queus'], 'there is no command list_queus; did you mean list_queues?'],
-    [['reset'], 'there is no command reset'],
-    [['add_user'], 'Not enough non-option arguments'],
+    [['reset'], 'there is no command reset: Leveret is one node'],
+    [['add_user'], 'arguments are missing: leveret ctl add_user <username> [password]'],
+    [['-p', '/', 'list_queus'], 'there is no command list_queus; did you mean list_queues?'],
+    [['-q', '--formatter=json', 'list_queus'], 'there is no command list_queus; did you mean'],
+    [['rotate_logs'], "there is no command rotate_logs: 'leveret ctl reload' opens the log file again"],
+    [['list_users', '--ctl-sock', 'x'], 'did you mean --ctl-socket?'],
     [['delete_user', 'a', 'b'], 'Unknown argument: b'],
     [['list_users', '--quite'], 'did you mean --quiet?'],
     [['list_queues', 'name', 'colour'], 'no such column: colour; there are name, vhost'],
@@ -126,7 +130,7 @@ describe('over HTTP', () => {
   test('a wrong password fails with 77 and is not shown', async () => {
     const { code, errors } = await ctl(['list_users', '--url', withLogin('guest:hush-hush')])
     expect(code).toBe(77)
-    expect(errors).toBe('Error: the broker does not allow that: Not_Authorized')
+    expect(errors).toBe('Error: the name or password is wrong, or the user lacks a tag for this command')
   })
 
   test('an address with TLS is used when its certificate can be trusted', async () => {
@@ -139,9 +143,11 @@ describe('over HTTP', () => {
       code: 0,
       errors: '',
     })
+    const soon = await broker.run(['check_certificate_expiration', '--within', '100', '--unit', 'years'])
+    expect(soon.errors).toMatch(/^Error: Certificates expiring: .*api.cert.pem is valid until \d{4}-/)
     const { code, errors } = await ctl(['ping', '--url', address])
     expect(code).toBe(69)
-    expect(errors).toContain('unable to verify the first certificate')
+    expect(errors).toContain('--ca-file names a file')
   })
 
   test('users without a tag may log in, and may not administer', async () => {
@@ -203,3 +209,10 @@ test.each([[['-t', '30']], [['-t', '0']], [['-t', '30', '-n', `leveret@${hostnam
     rmSync(own.folder, { recursive: true, force: true })
   },
 )
+
+test('what there is not is told by name', async () => {
+  expect((await broker.run(['list_queues', '-p', 'no'])).errors).toBe("Error: virtual host 'no' does not exist")
+  expect((await broker.run(['clear_policy', 'no'])).errors).toBe(
+    "Error: there is nothing of that name in virtual host '/'",
+  )
+})

@@ -83,7 +83,7 @@ describe.each(['copy.tar', 'copies/today'])('a backup of a running broker as %s'
     const to = join(temporaryFolder(), name)
     const result = await leveret('backup', '--data-dir', running_.folder, '--to', to)
     expect(result.exitCode).toBe(0)
-    expect(result.printed).toMatch(/has the messages of the running broker: \d+ files, /)
+    expect(result.printed).toMatch(/has a copy of the store of the running broker: \d+ files, /)
     await traffic.confirmed(traffic.kept.length + 100)
     await traffic.stop()
 

@@ -112,7 +112,7 @@ test('what is wrong ends the start, and the error says in which file and why', a
   await expect(start(file('a.json', 'no json'))).rejects.toThrow(/a\.json are no JSON object/)
   const typed = { queues: [{ name: 'q', vhost: '/', arguments: { 'x-queue-type': 'odd' } }] }
   await expect(start(file('b.json', typed))).rejects.toThrow(/b\.json are not all in effect: queues: q: .*x-queue-type/)
-  await expect(start(file('c.json', { queues: [{ name: 'q' }] }))).rejects.toThrow(/c\.json .*key_missing,vhost/)
+  await expect(start(file('c.json', { queues: [{ name: 'q' }] }))).rejects.toThrow(/c\.json .*: queues: q has no vhost/)
 })
 
 test('the command says so and ends with 1, before any client is let in', async () => {

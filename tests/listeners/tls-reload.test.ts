@@ -1,4 +1,5 @@
 // Certificates are changed while clients are connected; what cannot be used changes nothing; what ends soon is told of.
+import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
@@ -43,12 +44,16 @@ test('new clients see the new certificate, and those that are connected stay', a
 
 test('files that cannot be used change nothing, and are told of until there are better ones', async () => {
   const { server, port, files, lines } = await start('kept')
+  const kept = readFileSync(files.certFile, 'utf8')
   const other = folder.serverCertificate('other')
   folder.put('kept.cert.pem', other.cert) // its key is not there yet
   server.reloadTls()
   expect(await nameShown(port)).toBe('kept')
   expect(lines.at(-1)).toMatchObject({ level: 'error', text: expect.stringContaining(`${files.certFile} and`) })
   expect(server.health()).toMatchObject({ status: 'degraded', warnings: [expect.stringContaining('stay in use')] })
+  folder.put('kept.cert.pem', kept)
+  server.reloadTls()
+  expect(lines.at(-1)?.text).toBe('the TLS files can be used again; they are those in use')
   folder.put('kept.cert.pem', 'nothing')
   server.reloadTls()
   expect(await nameShown(port)).toBe('kept')

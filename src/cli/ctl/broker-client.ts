@@ -139,10 +139,14 @@ export class BrokerClient {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such socket; is the broker running, and is this its --data-dir?',
+  ENOENT:
+    'there is no such socket; if the broker runs, its log names the socket: give that to --ctl-socket, or its folder to --data-dir',
   ECONNREFUSED: 'nothing listens there; is the broker running?',
   ECONNRESET: 'it has closed the connection',
   ENOTFOUND: 'no such host is known',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself; --ca-file names a file to trust',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its authority is not known here; --ca-file names a file with its certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its authority is not known here; --ca-file names a file with its certificate',
 }
 
 function addressOf(target: Target, path: string): RequestOptions {
@@ -159,24 +163,31 @@ export function apiPath(parts: TemplateStringsArray, ...names: readonly string[]
   return parts.reduce((path, part, at) => `${path}${encodeURIComponent(names[at - 1] ?? '')}${part}`)
 }
 
+const REFUSED = 'the name or password is wrong, or the user lacks a tag for this command'
+
 /** Throws CtlFailure for an answer that is no success. */
 export function accepted(reply: Reply): Reply {
   const { status } = reply
   if (status >= 200 && status < 300) return reply
   const reason = reasonIn(reply)
-  if (status === 401) throw new CtlFailure(CtlExit.noPermission, `the broker does not allow that: ${reason}`)
+  if (status === 401) throw new CtlFailure(CtlExit.noPermission, reason === 'Not_Authorized' ? REFUSED : reason)
   if (status === 503) throw new CtlFailure(CtlExit.unavailable, reason)
   throw new CtlFailure(status === 400 || status === 404 ? CtlExit.data : CtlExit.software, reason)
 }
 
 function reasonIn({ status, text: body }: Reply): string {
   try {
-    const { reason } = JSON.parse(body) as { readonly reason?: unknown } | never
-    if (typeof reason === 'string') return reason
+    const { reason, expired } = JSON.parse(body) as { readonly reason?: unknown; readonly expired?: unknown }
+    if (typeof reason === 'string') return Array.isArray(expired) ? `${reason}: ${datesOf(expired)}` : reason
   } catch {
     // Something else answers there.
   }
   return `the broker answers ${status}`
+}
+
+/** Of certificates, as the API lists them. */
+function datesOf(certificates: readonly Readonly<Record<string, unknown>>[]): string {
+  return certificates.map((one) => `${one.certfile} is valid until ${one.certfile_expires_on}`).join(', ')
 }
 
 function json({ text: body }: Reply): unknown {

@@ -63,18 +63,28 @@ const VHOST: Readonly<Record<string, Options>> = {
 }
 
 /** The flags that all commands have. */
-export const CTL_FLAGS: readonly string[] = [...Object.keys({ ...WHERE_OPTIONS, ...OUTPUT_OPTIONS, ...VHOST })]
+export const CTL_FLAGS: readonly string[] = Object.keys(commonOptions())
+
+/** Those of them that are followed by a value, as they are written. */
+export const VALUE_FLAGS: readonly string[] = Object.entries(commonOptions()).flatMap(([name, { type, alias }]) => {
+  if (type === 'boolean') return []
+  return typeof alias === 'string' ? [`--${name}`, `-${alias}`] : [`--${name}`]
+})
+
+function commonOptions(): Readonly<Record<string, Options>> {
+  return { ...VHOST, ...OUTPUT_OPTIONS, ...WHERE_OPTIONS, ...placeOptions() }
+}
 
 /** `onExit` is told the exit code. */
 export function ctlCommand(context: Context, onExit: (code: number) => void): CommandModule {
   return {
     command: 'ctl',
-    describe: 'look at a broker that runs, and administer it',
+    describe: 'administer a running broker',
     builder: (yargs) => {
       for (const verb of VERBS) yargs.command(command(verb, context, onExit))
       return yargs
-        .usage('$0 ctl <command> [options]\n\nThe commands of rabbitmqctl and rabbitmq-diagnostics.')
-        .demandCommand(1, 'say what to do: leveret ctl --help lists the commands')
+        .usage('$0 ctl <command> [options]\n\nCommands of rabbitmqctl and rabbitmq-diagnostics, and some of its own.')
+        .demandCommand(1, 'a command is missing')
         .strict()
         .epilogue('leveret ctl <command> --help shows the options of a command.')
     },
@@ -139,9 +149,16 @@ async function carryOut(verb: Verb, parsed: Parsed, context: Context): Promise<n
     return CtlExit.done
   } catch (error) {
     if (!(error instanceof CtlFailure)) throw error
-    context.printError(`Error: ${error.message}`)
+    context.printError(`Error: ${error.message === 'Not Found' ? missing(verb, parsed) : error.message}`)
     return error.exitCode
   }
+}
+
+/** The API does not say what it has not found. */
+function missing({ hasVhost = false, args = '' }: Verb, { vhost }: Parsed): string {
+  const where = hasVhost ? ` in virtual host '${String(vhost)}'` : ''
+  if (args.startsWith('<')) return `there is nothing of that name${where}`
+  return hasVhost ? `virtual host '${String(vhost)}' does not exist` : 'the broker does not know this command'
 }
 
 function timeoutIn({ timeout }: Parsed, usualSec: number): number {

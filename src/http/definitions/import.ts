@@ -7,7 +7,7 @@ import type { JsonValue } from '../../broker/parameters/global-parameters.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import { ApiError, asApiError, badRequest } from '../api-error.ts'
-import { flagIn, objectIn, requireKeys, textIn } from '../body.ts'
+import { flagIn, objectIn, textIn } from '../body.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { policyIn, setParameter } from '../routes/policy-routes.ts'
@@ -74,7 +74,9 @@ function sectionsIn(body: JsonObject, into: string | undefined): Definitions {
     const objects = list.map((one) => (into === undefined || !isObject(one) ? one : { ...one, vhost: into }))
     for (const one of objects) {
       if (!isObject(one)) throw badRequest(`${section} has something that is no object`)
-      requireKeys(one, SECTIONS[section])
+      const keys: readonly string[] = SECTIONS[section]
+      const missing = keys.filter((key) => one[key] === undefined)
+      if (missing.length > 0) throw badRequest(`${section}: ${shown(one)} has no ${missing.join(', ')}`)
     }
     return [section, objects]
   })

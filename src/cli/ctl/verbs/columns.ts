@@ -64,6 +64,7 @@ export const CONNECTIONS: Columns = {
     ...same('ssl_hash', 'peer_cert_subject', 'peer_cert_issuer', 'peer_cert_validity', 'state', 'channels'),
     ...same('protocol', 'auth_mechanism', 'user', 'vhost', 'timeout', 'frame_max', 'channel_max', 'client_properties'),
     ...same('recv_oct', 'recv_cnt', 'send_oct', 'send_cnt', 'send_pend', 'connected_at', 'user_provided_name', 'node'),
+    ...same('unacked_bytes', 'deliveries_wait_for'),
   },
   usual: ['user', 'peer_host', 'peer_port', 'state'],
 }

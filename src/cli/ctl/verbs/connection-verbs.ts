@@ -64,8 +64,8 @@ export const CONNECTION_VERBS: readonly Verb[] = [
     describe: 'close all connections to a virtual host',
     hasVhost: true,
     options: {
-      global: { type: 'boolean', describe: 'to all virtual hosts' },
-      limit: { type: 'string', requiresArg: true, default: '0', describe: 'so many at most; 0: all' },
+      global: { type: 'boolean', describe: 'in all virtual hosts' },
+      limit: { type: 'string', requiresArg: true, default: '0', describe: 'how many at most; 0: all' },
       'per-connection-delay': {
         type: 'string',
         requiresArg: true,

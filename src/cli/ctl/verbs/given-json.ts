@@ -4,10 +4,7 @@ import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 export function givenJson(text: string): Readonly<Record<string, unknown>> {
   const value = givenValue(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new CtlFailure(
-      CtlExit.data,
-      `a JSON object is wanted, such as {"max-length": 1000}; this is none: ${text.slice(0, 80)}`,
-    )
+    throw new CtlFailure(CtlExit.data, `this is not a JSON object such as {"max-length": 1000}: ${text.slice(0, 80)}`)
   return value as Readonly<Record<string, unknown>> // it is an object
 }
 
@@ -16,6 +13,6 @@ export function givenValue(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new CtlFailure(CtlExit.data, `JSON is wanted; this is none: ${text.slice(0, 80)}`)
+    throw new CtlFailure(CtlExit.data, `this is not valid JSON: ${text.slice(0, 80)}`)
   }
 }

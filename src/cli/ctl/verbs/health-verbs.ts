@@ -133,7 +133,7 @@ const passing = (path: string, text: string): Verb['run'] => {
 }
 
 export const HEALTH_VERBS: readonly Verb[] = [
-  { name: 'ping', describe: 'whether the broker answers', run: ping },
+  { name: 'ping', describe: 'check whether the broker answers', run: ping },
   {
     name: 'await_startup',
     describe: 'wait until the broker serves clients, for --timeout seconds at most (default: 300)',
@@ -141,47 +141,56 @@ export const HEALTH_VERBS: readonly Verb[] = [
     isEarly: true,
     run: awaitStartup,
   },
-  { name: 'check', describe: 'whether anything is wrong with the broker', run: checkAll },
+  {
+    name: 'check',
+    describe: 'check that the broker serves, that no alarm is on, and that no certificate ends within a week',
+    run: checkAll,
+  },
   {
     name: 'check_running',
-    describe: 'whether the broker serves clients',
+    describe: 'check whether the broker serves clients',
     run: passing('/is-in-service', 'The broker is running'),
   },
   {
     name: 'check_local_alarms',
-    describe: 'whether no alarm is on',
+    describe: 'check that no alarm is on',
     run: passing('/local-alarms', 'No alarm is on'),
   },
-  { name: 'check_alarms', describe: 'the same', run: passing('/alarms', 'No alarm is on') },
+  { name: 'check_alarms', describe: 'the same as check_local_alarms', run: passing('/alarms', 'No alarm is on') },
   {
     name: 'check_virtual_hosts',
-    describe: 'whether all virtual hosts are there',
+    describe: 'check that all virtual hosts are there',
     run: passing('/virtual-hosts', 'All virtual hosts are running'),
   },
   {
     name: 'check_port_listener',
     args: '<port>',
-    describe: 'whether the broker listens on a port',
+    describe: 'check whether the broker listens on a port',
     run: checkPortListener,
   },
   {
     name: 'check_port_connectivity',
-    describe: 'whether all ports that the broker listens on can be connected to',
-    options: { address: { type: 'string', requiresArg: true, describe: 'by this address' } },
+    describe: 'check that every port of the broker accepts connections',
+    options: { address: { type: 'string', requiresArg: true, describe: 'address to connect to' } },
     run: checkConnectivity,
   },
   {
     name: 'check_protocol_listener',
     args: '<protocol>',
-    describe: 'whether the broker listens for a protocol: amqp, amqps, http …',
+    describe: 'check whether the broker listens for a protocol: amqp, amqps, http …',
     run: checkProtocol,
   },
   {
     name: 'check_certificate_expiration',
-    describe: 'whether certificates are good for a while',
+    describe: 'check that no certificate ends soon (--within, --unit)',
     options: {
-      within: { type: 'string', requiresArg: true, default: '4', describe: 'for so long' },
-      unit: { type: 'string', choices: ['days', 'weeks', 'months', 'years'], default: 'weeks', describe: 'unit of it' },
+      within: { type: 'string', requiresArg: true, default: '4', describe: 'how long they must be valid' },
+      unit: {
+        type: 'string',
+        choices: ['days', 'weeks', 'months', 'years'],
+        default: 'weeks',
+        describe: 'unit of --within',
+      },
     },
     run: checkCertificates,
   },

@@ -57,7 +57,12 @@ async function listPolicies({ path, text }: PolicyKind, call: VerbCall): Promise
 }
 
 const OPTIONS: Verb['options'] = {
-  priority: { type: 'string', requiresArg: true, default: '0', describe: 'of several policies, the highest counts' },
+  priority: {
+    type: 'string',
+    requiresArg: true,
+    default: '0',
+    describe: 'where several policies match, the highest priority wins',
+  },
   'apply-to': {
     type: 'string',
     requiresArg: true,
@@ -70,7 +75,7 @@ const OF_KIND: readonly Verb[] = KINDS.flatMap((kind) => [
   {
     name: `set_${kind.word}`,
     args: '<name> <pattern> <definition>',
-    describe: `set ${kind.article} ${kind.text}: a pattern of names, and what applies, as JSON`,
+    describe: `set ${kind.article} ${kind.text}: a pattern of names, and a definition in JSON`,
     hasVhost: true,
     ...(OPTIONS === undefined ? {} : { options: OPTIONS }),
     run: (call: VerbCall) => setPolicy(kind, call),
@@ -84,7 +89,7 @@ const OF_KIND: readonly Verb[] = KINDS.flatMap((kind) => [
   },
   {
     name: `list_${kind.plural}`,
-    describe: `list what ${kind.text === 'policy' ? 'policies' : 'operator policies'} there are`,
+    describe: `list ${kind.text === 'policy' ? 'policies' : 'operator policies'}`,
     hasVhost: true,
     run: (call: VerbCall) => listPolicies(kind, call),
   },

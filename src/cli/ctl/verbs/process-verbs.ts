@@ -20,7 +20,7 @@ async function reload({ broker }: VerbCall): Promise<Output> {
   if (report.problems.length > 0)
     throw new CtlFailure(CtlExit.data, `nothing was changed: ${report.problems.join('; ')}`)
   const names = (list: readonly string[]): string => (list.length === 0 ? 'none' : list.join(', '))
-  const text = `Options with another value now: ${names(report.applied)}\nafter a restart: ${names(report.needRestart)}`
+  const text = `Changed now: ${names(report.applied)}\nTo be changed by a restart: ${names(report.needRestart)}`
   return { kind: 'object', value: { applied: report.applied, need_restart: report.needRestart }, text }
 }
 
@@ -102,10 +102,10 @@ function backupFailure(error: unknown, to: string): unknown {
 }
 
 export const PROCESS_VERBS: readonly Verb[] = [
-  { name: 'environment', describe: 'the options that the broker runs with', isLocal: true, run: environment },
+  { name: 'environment', describe: 'show the options that the broker runs with', isLocal: true, run: environment },
   {
     name: 'reload',
-    describe: 'have the broker read its options and certificates again, as SIGHUP does',
+    describe: 'make the broker read its config file and certificates again, as SIGHUP does',
     isLocal: true,
     run: reload,
   },
@@ -114,8 +114,8 @@ export const PROCESS_VERBS: readonly Verb[] = [
     describe: 'print the last lines of the log',
     isLocal: true,
     options: {
-      number: { alias: 'N', type: 'string', requiresArg: true, default: '50', describe: 'so many lines' },
-      follow: { alias: 'f', type: 'boolean', describe: 'and further ones, as they come' },
+      number: { alias: 'N', type: 'string', requiresArg: true, default: '50', describe: 'how many lines' },
+      follow: { alias: 'f', type: 'boolean', describe: 'keep printing new lines as they come' },
     },
     run: tail,
   },
@@ -123,16 +123,18 @@ export const PROCESS_VERBS: readonly Verb[] = [
     name: 'log_tail_stream',
     describe: 'print the lines of the log as they come',
     isLocal: true,
-    options: { duration: { type: 'string', requiresArg: true, describe: 'for so many seconds (default: for ever)' } },
+    options: {
+      duration: { type: 'string', requiresArg: true, describe: 'how many seconds (default: until it is interrupted)' },
+    },
     run: tailStream,
   },
   {
     name: 'backup',
     args: '<to>',
-    describe: 'copy the store of the broker, which goes on: into a new file (.tar) or a new folder',
+    describe: 'copy the store of the running broker into a new file (.tar) or a new folder',
     isLocal: true,
     run: backup,
   },
-  { name: 'stop', describe: 'stop the broker, and wait until it has gone', isLocal: true, run: stop },
-  { name: 'shutdown', describe: 'the same', isLocal: true, run: stop },
+  { name: 'stop', describe: 'stop the broker and wait until its control socket is closed', isLocal: true, run: stop },
+  { name: 'shutdown', describe: 'the same as stop', isLocal: true, run: stop },
 ]

@@ -86,7 +86,7 @@ export const QUEUE_VERBS: readonly Verb[] = [
   {
     name: 'peek',
     args: '<queue>',
-    describe: 'show the first messages of a queue, and leave them as they are',
+    describe: 'show the first messages of a queue without taking them',
     hasVhost: true,
     options: { ...count('how many (default: 1)') },
     run: peek,
@@ -103,14 +103,14 @@ export const QUEUE_VERBS: readonly Verb[] = [
   {
     name: 'pause',
     args: '<queue>',
-    describe: 'keep a queue from delivering, until it is resumed',
+    describe: 'stop deliveries from a queue until it is resumed',
     hasVhost: true,
     run: pauseOrResume('pause', 'Pausing'),
   },
   {
     name: 'resume',
     args: '<queue>',
-    describe: 'let a queue that was paused deliver again',
+    describe: 'start deliveries from a paused queue again',
     hasVhost: true,
     run: pauseOrResume('resume', 'Resuming'),
   },

@@ -142,11 +142,20 @@ async function setClusterName(call: VerbCall): Promise<Output> {
 }
 
 export const STATUS_VERBS: readonly Verb[] = [
-  { name: 'status', describe: 'what the broker is, and how it does', run: status },
-  { name: 'cluster_status', describe: 'the same in the form of a cluster of one node', run: clusterStatus },
-  { name: 'version', describe: 'version of this command', run: version },
-  { name: 'server_version', describe: 'version of RabbitMQ that the broker behaves like', run: serverVersion },
+  { name: 'status', describe: 'show version, alarms, memory, disk, totals and listeners', run: status },
+  { name: 'cluster_status', describe: 'show the broker as a cluster of one node', run: clusterStatus },
+  { name: 'version', describe: 'print the version of this command', run: version },
+  {
+    name: 'server_version',
+    describe: 'print the version of RabbitMQ that the broker behaves like',
+    run: serverVersion,
+  },
   { name: 'list_feature_flags', describe: "list RabbitMQ's feature flags", run: features },
-  { name: 'memory_breakdown', describe: 'what memory is used for', run: memoryBreakdown },
-  { name: 'set_cluster_name', args: '<name>', describe: 'give the server another name for tools', run: setClusterName },
+  { name: 'memory_breakdown', describe: 'show what memory is used for', run: memoryBreakdown },
+  {
+    name: 'set_cluster_name',
+    args: '<name>',
+    describe: 'change the cluster name, which tools show',
+    run: setClusterName,
+  },
 ]

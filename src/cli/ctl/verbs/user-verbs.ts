@@ -40,7 +40,7 @@ async function addUser(call: VerbCall): Promise<Output> {
   await call.broker.put(apiPath`/users/${name}`, { password, tags: [] })
   return {
     kind: 'done',
-    text: `Adding user "${name}" ...\nDone. It may do nothing yet: set_permissions lets it use a virtual host.`,
+    text: `Adding user "${name}" ...\nDone. The user cannot use any virtual host yet: grant permissions with set_permissions.`,
   }
 }
 
@@ -133,22 +133,27 @@ export const USER_VERBS: readonly Verb[] = [
   {
     name: 'add_user',
     args: NAME_AND_PASSWORD,
-    describe: 'add a user; without a password, with that of the line on standard input',
+    describe: 'add a user; the password is read from standard input unless it is given',
     run: addUser,
   },
   { name: 'delete_user', args: '<username>', describe: 'remove a user', run: deleteUser },
-  { name: 'change_password', args: NAME_AND_PASSWORD, describe: 'give a user another password', run: changePassword },
-  { name: 'clear_password', args: '<username>', describe: 'take the password of a user away', run: clearPassword },
+  { name: 'change_password', args: NAME_AND_PASSWORD, describe: 'change the password of a user', run: changePassword },
+  {
+    name: 'clear_password',
+    args: '<username>',
+    describe: 'remove the password of a user, who cannot log in with one then',
+    run: clearPassword,
+  },
   {
     name: 'authenticate_user',
     args: NAME_AND_PASSWORD,
-    describe: 'whether a user may log in with a password',
+    describe: 'check whether a user may log in with a password',
     run: authenticate,
   },
   {
     name: 'set_user_tags',
     args: '<username> [tags..]',
-    describe: 'give a user other tags; without any, none',
+    describe: 'replace the tags of a user; without tags, remove them all',
     run: setTags,
   },
   { name: 'hash_password', args: '[password]', describe: 'print the hash of a password', run: hashPassword },
