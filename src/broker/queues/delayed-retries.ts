@@ -71,6 +71,7 @@ export class DelayedRetries {
   #found: RetryMark[] = []
   #foundAt = 0
   #whenRead: (() => void)[] = []
+  #now: () => number = () => 0
   /** Many come back, turn by turn. */
   #isComingBack = false
 
@@ -105,10 +106,11 @@ export class DelayedRetries {
 
   // --- after a restart
 
-  /** Reads what an earlier life has left, once. */
-  begin(whenRead: () => void): void {
+  /** Reads what an earlier life has left, once. What is due by the time that this clock tells then comes back before anything is delivered. */
+  begin(now: () => number, whenRead: () => void): void {
     if (!this.#isUnread) return
     this.#isUnread = false
+    this.#now = now
     this.#whenRead.push(whenRead)
     this.#marks?.read((marks) => {
       if (this.isReading) this.#found = marks.sort((a, b) => a.sequence - b.sequence)
@@ -146,8 +148,10 @@ export class DelayedRetries {
       this.#times.add(mark.atMs, segment, mark.messageIndex, mark)
     }
     this.#found = []
-    this.isReading = false
-    for (const work of this.#whenRead.splice(0)) work()
+    this.#comeBack(this.#now(), () => {
+      this.isReading = false
+      for (const work of this.#whenRead.splice(0)) work()
+    })
   }
 
   // --- messages that come back
@@ -175,15 +179,21 @@ export class DelayedRetries {
   /** Those that have waited long enough by this time come back: a few at once, many turn by turn. */
   run(nowMs: number): void {
     if (this.#times.firstAtMs > nowMs || this.#isComingBack) return
+    this.#comeBack(nowMs, () => {
+      if (!this.#queue.isDeleted) this.#onBack()
+    })
+  }
+
+  #comeBack(nowMs: number, onBack: () => void): void {
     if (this.#bringBack(AT_ONCE_MAX, nowMs)) {
-      this.#onBack()
+      onBack()
       return
     }
     this.#isComingBack = true
     const step = (count: number): boolean => this.#bringBack(count, nowMs)
     this.#tools.longWork.start(STEP_MESSAGES, step, () => {
       this.#isComingBack = false
-      if (!this.#queue.isDeleted) this.#onBack()
+      onBack()
     })
   }
 

@@ -95,7 +95,10 @@ export class QueueUpkeep implements DropRules {
   begin(): void {
     if (this.#tools.isRestoring) return
     this.renewLease()
-    this.#retries?.begin(() => this.#retriesRead())
+    this.#retries?.begin(
+      () => this.#tools.ages.turnMs(),
+      () => this.#cameBack(),
+    )
     this.dropWhatIsDue()
   }
 
@@ -110,12 +113,6 @@ export class QueueUpkeep implements DropRules {
     if (this.#retries?.takes(segment, index, isFailure, this.#tools.ages.turnMs()) !== true) return false
     this.timesChanged()
     return true
-  }
-
-  /** What an earlier life has left is read: the messages whose time has come meanwhile are ready before anything is delivered. */
-  #retriesRead(): void {
-    this.#retries?.run(this.#tools.ages.turnMs())
-    this.#cameBack()
   }
 
   #cameBack(): void {

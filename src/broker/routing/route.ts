@@ -17,7 +17,7 @@ export interface Route {
   publishedCount: number
   /** While it is, its exchange is told now and then. Publishers go on with routes that are forgotten, too. */
   isRemembered: boolean
-  /** Whoever has this grant may publish this way, see `SessionAccess`. */
+  /** Sessions with this grant may publish this way, see `SessionAccess`. */
   allowedTo: object | undefined
 }
 
