@@ -61,7 +61,8 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     if (!(error instanceof UsageError)) throw error
     if (isCtl) return await ctlMisuse(error.message, args, context)
     const { correction } = await import('./correction.ts')
-    const text = `${error.message}${await correction(error.message, args)}`
+    const complaint = error.message.replace(/^Missing required arguments?: /, '$&--')
+    const text = `${complaint}${await correction(error.message, args)}`
     const { COMMANDS } = await import('./commands.ts')
     const command = COMMANDS.find((name) => name === args[0])
     context.printError(

@@ -120,5 +120,7 @@ test('completion prints a script for the shell', async () => {
 })
 
 test('what is wrong with a command refers to the help of that command', async () => {
-  expect((await run('backup')).errors).toContain("'leveret backup --help' shows all options.")
+  expect((await run('backup')).errors).toBe(
+    "leveret: Missing required argument: --to\n'leveret backup --help' shows all options.",
+  )
 })

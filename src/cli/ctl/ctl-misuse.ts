@@ -4,12 +4,11 @@ import { VALUE_FLAGS } from './ctl-command.ts'
 import { VERBS } from './verbs/all-verbs.ts'
 
 const ONE_NODE = 'Leveret is one node, which is not in a cluster'
-const NO_APP = "the broker has no application apart from its process: 'leveret ctl stop' stops both"
 
 /** Commands of rabbitmqctl that there are not, and what to do in their place. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
-  ['stop_app', NO_APP],
-  ['start_app', NO_APP],
+  ['stop_app', "'leveret ctl stop' stops the broker with its process"],
+  ['start_app', "'leveret' starts the broker"],
   ['rotate_logs', "'leveret ctl reload' opens the log file again"],
   ['set_log_level', "change log_level in the config file, then run 'leveret ctl reload'"],
   ['node_health_check', "use 'leveret ctl check'"],
