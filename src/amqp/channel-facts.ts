@@ -25,6 +25,8 @@ interface KnownChannel {
 export function channelState(channel: KnownChannel): ChannelState {
   const { id, confirms, transaction, consumers, unacked, publisher } = channel
   const publishes = transaction?.publishCount ?? 0
+  const counts = channelCounts(channel)
+  // Field by field: lists make very many of these, and a spread is slow.
   return {
     number: id,
     publishedTo: () => publisher.published(),
@@ -37,7 +39,17 @@ export function channelState(channel: KnownChannel): ChannelState {
     messagesUnconfirmed: confirms?.unconfirmedCount ?? 0,
     messagesUncommitted: publishes,
     acksUncommitted: (transaction?.pendingCount ?? 0) - publishes,
-    ...channelCounts(channel),
+    published: counts.published,
+    confirmed: counts.confirmed,
+    returnedUnroutable: counts.returnedUnroutable,
+    droppedUnroutable: counts.droppedUnroutable,
+    delivered: counts.delivered,
+    deliveredNoAck: counts.deliveredNoAck,
+    got: counts.got,
+    gotNoAck: counts.gotNoAck,
+    gotEmpty: counts.gotEmpty,
+    redelivered: counts.redelivered,
+    acked: counts.acked,
   }
 }
 

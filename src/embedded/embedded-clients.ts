@@ -32,7 +32,7 @@ export class EmbeddedClients {
   /** The connections that are open, one by one: a walk may take several turns of the event loop. */
   *connections(): Iterable<ConnectionInfo> {
     this.#context.requireRunning()
-    for (const { state } of this.#context.clients.all()) if (state !== undefined) yield connectionInfo(state)
+    for (const { state } of this.#context.clients.all()) if (state !== undefined) yield new ClientConnectionInfo(state)
   }
 
   /** The channels of all connections, or of the one with this number. */
@@ -41,8 +41,9 @@ export class EmbeddedClients {
     for (const client of this.#context.clients.all()) {
       const { state } = client
       if (state === undefined || (connectionId !== undefined && state.id !== connectionId)) continue
-      const connection = connectionInfo(state)
-      for (const channel of client.channelStates()) yield { ...channel, connection }
+      const connection = new ClientConnectionInfo(state)
+      // The states are made for this call alone.
+      for (const channel of client.channelStates()) yield Object.assign(channel, { connection })
     }
   }
 
@@ -54,13 +55,62 @@ export class EmbeddedClients {
   }
 }
 
-function connectionInfo(state: ConnectionState): ConnectionInfo {
-  const { peerAddress, peerPort, localAddress, localPort, clientProperties } = state
-  return {
-    ...state,
-    route: `${addressText(peerAddress, peerPort)} -> ${addressText(localAddress, localPort)}`,
-    get clientProperties(): PlainTable {
-      return plainTable(clientProperties())
-    },
+/** Field by field: lists make very many of these, and a spread of so many fields is slow. */
+class ClientConnectionInfo implements ConnectionInfo {
+  readonly id: ConnectionInfo['id']
+  readonly peerAddress: ConnectionInfo['peerAddress']
+  readonly peerPort: ConnectionInfo['peerPort']
+  readonly name: ConnectionInfo['name']
+  readonly user: ConnectionInfo['user']
+  readonly vhost: ConnectionInfo['vhost']
+  readonly protocol: ConnectionInfo['protocol']
+  readonly localAddress: ConnectionInfo['localAddress']
+  readonly localPort: ConnectionInfo['localPort']
+  readonly isEncrypted: ConnectionInfo['isEncrypted']
+  readonly state: ConnectionInfo['state']
+  readonly connectedAtMs: ConnectionInfo['connectedAtMs']
+  readonly authMechanism: ConnectionInfo['authMechanism']
+  readonly channels: ConnectionInfo['channels']
+  readonly channelMax: ConnectionInfo['channelMax']
+  readonly frameMaxBytes: ConnectionInfo['frameMaxBytes']
+  readonly heartbeatSec: ConnectionInfo['heartbeatSec']
+  readonly bytesReceived: ConnectionInfo['bytesReceived']
+  readonly bytesSent: ConnectionInfo['bytesSent']
+  readonly bytesUnsent: ConnectionInfo['bytesUnsent']
+  readonly bytesUnacked: ConnectionInfo['bytesUnacked']
+  readonly deliveriesWaitFor: ConnectionInfo['deliveriesWaitFor']
+  readonly route: string
+  readonly #clientProperties: ConnectionState['clientProperties']
+
+  constructor(state: ConnectionState) {
+    this.id = state.id
+    this.peerAddress = state.peerAddress
+    this.peerPort = state.peerPort
+    this.name = state.name
+    this.user = state.user
+    this.vhost = state.vhost
+    this.protocol = state.protocol
+    this.localAddress = state.localAddress
+    this.localPort = state.localPort
+    this.isEncrypted = state.isEncrypted
+    this.state = state.state
+    this.connectedAtMs = state.connectedAtMs
+    this.authMechanism = state.authMechanism
+    this.channels = state.channels
+    this.channelMax = state.channelMax
+    this.frameMaxBytes = state.frameMaxBytes
+    this.heartbeatSec = state.heartbeatSec
+    this.bytesReceived = state.bytesReceived
+    this.bytesSent = state.bytesSent
+    this.bytesUnsent = state.bytesUnsent
+    this.bytesUnacked = state.bytesUnacked
+    this.deliveriesWaitFor = state.deliveriesWaitFor
+    const { peerAddress, peerPort, localAddress, localPort } = state
+    this.route = `${addressText(peerAddress, peerPort)} -> ${addressText(localAddress, localPort)}`
+    this.#clientProperties = state.clientProperties
+  }
+
+  get clientProperties(): PlainTable {
+    return plainTable(this.#clientProperties())
   }
 }

@@ -6,7 +6,9 @@ import { jsonTable } from '../json.ts'
 import { channelDetails } from './flow-shapes.ts'
 import { channelStats } from './message-stats.ts'
 import { NO_COLLECTOR } from './queue-shape.ts'
-import { type SampleRequest, withDetails } from './rates.ts'
+import { detailsOf, type SampleRequest } from './rates.ts'
+
+// Field by field, without a spread: lists make very many of these. JSON leaves out what is undefined.
 
 export function connectionShape(
   node: string,
@@ -34,7 +36,10 @@ export function connectionShape(
     protocol: info.protocol,
     recv_cnt: 0,
     send_cnt: 0,
-    ...withDetails({ recv_oct: info.bytesReceived, send_oct: info.bytesSent }, counters, asked.data),
+    recv_oct: info.bytesReceived,
+    recv_oct_details: detailsOf(counters, 'recv_oct', asked.data),
+    send_oct: info.bytesSent,
+    send_oct_details: detailsOf(counters, 'send_oct', asked.data),
     reductions: 0,
     reductions_details: { rate: 0 },
     send_pend: info.bytesUnsent,
@@ -43,8 +48,8 @@ export function connectionShape(
     ssl_hash: null,
     ssl_key_exchange: null,
     ssl_protocol: null,
-    ...(info.bytesUnacked === undefined ? {} : { unacked_bytes: info.bytesUnacked }),
-    ...(info.deliveriesWaitFor === undefined ? {} : { deliveries_wait_for: info.deliveriesWaitFor }),
+    unacked_bytes: info.bytesUnacked,
+    deliveries_wait_for: info.deliveriesWaitFor,
     state: info.state,
     timeout: info.heartbeatSec,
     type: 'network',
@@ -66,7 +71,6 @@ export function channelShape(
   asked: SampleRequest,
 ) {
   const { connection } = info
-  const stats = channelStats(info, counters, asked)
   return {
     acks_uncommitted: info.acksUncommitted,
     confirm: info.isConfirming,
@@ -93,7 +97,7 @@ export function channelShape(
     user: connection.user.name,
     user_who_performed_action: connection.user.name,
     vhost: connection.vhost,
-    ...(stats === undefined ? {} : { message_stats: stats }),
+    message_stats: channelStats(info, counters, asked),
   }
 }
 

@@ -3,7 +3,7 @@
 import type { ChannelCounts } from '../../broker/clients/channel-counts.ts'
 import type { SampledCounter } from '../../embedded/embedded-statistics.ts'
 import type { ExchangeInfo, QueueInfo } from '../../embedded/entities.ts'
-import { details, type SampleRequest, withDetails } from './rates.ts'
+import { details, detailsOf, type SampleRequest, withDetails } from './rates.ts'
 
 type Stats = Record<string, unknown>
 
@@ -105,18 +105,13 @@ export function lengths(
   asked: SampleRequest,
 ) {
   const sum = sumOf(counters, 'messages', ['messages_ready', 'messages_unacknowledged'])
-  const detailsOf = (name: string) =>
-    details(
-      counters?.find((counter) => counter.name === name),
-      asked.lengths,
-    )
   return {
     messages: ready + unacked,
     messages_details: details(sum, asked.lengths),
     messages_ready: ready,
-    messages_ready_details: detailsOf('messages_ready'),
+    messages_ready_details: detailsOf(counters, 'messages_ready', asked.lengths),
     messages_unacknowledged: unacked,
-    messages_unacknowledged_details: detailsOf('messages_unacknowledged'),
+    messages_unacknowledged_details: detailsOf(counters, 'messages_unacknowledged', asked.lengths),
   }
 }
 

@@ -50,15 +50,23 @@ export function withDetails(
   const result: Details = {}
   for (const [name, value] of Object.entries(now)) {
     result[name] = value
-    result[`${name}_details`] = details(
-      counters?.find((counter) => counter.name === name),
-      asked,
-    )
+    result[`${name}_details`] = detailsOf(counters, name, asked)
   }
   return result
 }
 
-/** How one counter grows: `x_details`. */
+/** How the counter of that name grows: `x_details`. */
+export function detailsOf(
+  counters: readonly SampledCounter[] | undefined,
+  name: string,
+  asked: Range | undefined,
+): Details {
+  return details(
+    counters?.find((counter) => counter.name === name),
+    asked,
+  )
+}
+
 export function details(counter: SampledCounter | undefined, asked: Range | undefined): Details {
   const rate = round(counter?.rate ?? 0)
   if (asked === undefined || counter === undefined) return { rate }
