@@ -11,7 +11,8 @@ import { dirname, join, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 const CACHE = join(import.meta.dirname, '.cache')
-const NPM_QUIET = ['--no-audit', '--no-fund', '--loglevel=error']
+/** A download that hangs is tried again long before the tests give up: npm itself waits five minutes. */
+const NPM_OPTIONS = ['--no-audit', '--no-fund', '--loglevel=error', '--fetch-timeout=45000']
 
 const PACKAGE = JSON.stringify(
   {
@@ -70,7 +71,7 @@ export async function installConsumer(): Promise<string> {
     await rm(CACHE, { recursive: true, force: true })
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'package.json'), PACKAGE)
-    await runWell('npm', ['install', ...NPM_QUIET], folder)
+    await runWell('npm', ['install', ...NPM_OPTIONS], folder)
     await writeFile(join(folder, 'complete'), '')
   }
   await installPackage(folder)
@@ -83,7 +84,7 @@ export async function installPackage(folder: string, ...options: string[]): Prom
   try {
     await runWell('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', packed], ROOT)
     const [name] = await readdir(packed)
-    await runWell('npm', ['install', '--no-save', ...options, ...NPM_QUIET, join(packed, String(name))], folder)
+    await runWell('npm', ['install', '--no-save', ...options, ...NPM_OPTIONS, join(packed, String(name))], folder)
   } finally {
     await rm(packed, { recursive: true })
   }
