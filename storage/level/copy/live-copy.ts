@@ -4,7 +4,6 @@
  * the journal needs no more stay until they are copied, so that the disk holds at most the log of that moment more. What is copied next
  * is made when the reader has taken what came before.
  */
-import { crc32 } from 'node:zlib'
 import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { tarEnd, tarHeader, tarPadding } from '../../../src/lib/tar.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
@@ -13,6 +12,7 @@ import type { LevelJournal } from '../log/level-journal.ts'
 import type { LogFile, LogFiles } from '../log/log-files.ts'
 import { createEnd, LOG_FRAME_HEADER_BYTES, logFileName } from '../log/log-format.ts'
 import { MANIFEST, type ManifestFile, manifestText, recordsName } from './backup-manifest.ts'
+import { CountedContent } from './counted-content.ts'
 import { packedRecord } from './packed-records.ts'
 
 /** So much is read, and counted, in one turn of the event loop. */
@@ -126,13 +126,10 @@ async function* file(
   pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   yield tarHeader(name, bytes, SYSTEM_CLOCK.wallMs() / 1000)
-  let crc = 0
-  for await (const piece of pieces) {
-    crc = crc32(piece, crc)
-    yield piece
-  }
+  const counted = new CountedContent(pieces)
+  yield* counted
   yield tarPadding(bytes)
-  files.push({ name, bytes, crc32: crc })
+  files.push(counted.as(name))
 }
 
 async function* logPieces({ log, bytes, end }: LogPart): AsyncGenerator<Uint8Array> {

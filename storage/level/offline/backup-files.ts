@@ -57,14 +57,6 @@ export async function readWhole(content: AsyncIterable<Uint8Array>): Promise<Buf
   return Buffer.concat(pieces)
 }
 
-/** The same content, piece by piece seen on its way. */
-export async function* through(content: AsyncIterable<Buffer>, see: (piece: Buffer) => void): AsyncIterable<Buffer> {
-  for await (const piece of content) {
-    see(piece)
-    yield piece
-  }
-}
-
 /** Throws the system's error when that cannot be known: then there can be no backup either. */
 async function hasContent(path: string): Promise<boolean> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {

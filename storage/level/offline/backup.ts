@@ -7,16 +7,16 @@
  *     manifest.json
  */
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import type { ClassicLevel } from 'classic-level'
 import { SYSTEM_CLOCK } from '../../../src/lib/clock.ts'
 import { levelDb } from '../catalogue/leveldb.ts'
 import { MANIFEST, type ManifestFile, manifestText, recordsName } from '../copy/backup-manifest.ts'
+import { CountedContent } from '../copy/counted-content.ts'
 import { packedRecord } from '../copy/packed-records.ts'
 import { openFolder } from '../disk/files.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { logFileNumber } from '../log/log-format.ts'
-import { createBackupTarget, through } from './backup-files.ts'
+import { createBackupTarget } from './backup-files.ts'
 import { type CheckOptions, type StoreReport, withCheckedStore } from './offline-store.ts'
 
 const RECORDS_FILE_BYTES = 8 * 1024 * 1024
@@ -37,13 +37,9 @@ export async function backupStore(folder: string, to: string, options: CheckOpti
       const files: ManifestFile[] = []
       const add = async (name: string, bytes: number, content: AsyncIterable<Buffer>): Promise<void> => {
         options.onProgress?.(`copying ${name}, ${bytes} bytes`)
-        let crc = 0
-        await target.add(
-          name,
-          bytes,
-          through(content, (piece) => (crc = crc32(piece, crc))),
-        )
-        files.push({ name, bytes, crc32: crc })
+        const counted = new CountedContent(content)
+        await target.add(name, bytes, counted)
+        files.push(counted.as(name))
       }
       for await (const [name, bytes, content] of logContents(join(folder, LOG_FOLDER))) await add(name, bytes, content)
       let number = 0

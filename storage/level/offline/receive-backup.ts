@@ -1,5 +1,4 @@
 /** Writes down the backup that a running broker sends (see `copyLive`): all of it, or nothing. */
-import { crc32 } from 'node:zlib'
 import { readTar } from '../../../src/lib/tar.ts'
 import {
   BACKUP_LOG_NAME,
@@ -10,8 +9,9 @@ import {
   type ManifestFile,
   parseManifest,
 } from '../copy/backup-manifest.ts'
+import { CountedContent } from '../copy/counted-content.ts'
 import { DataFolderError } from '../recovery/data-folder.ts'
-import { type BackupTarget, createBackupTarget, readWhole, through } from './backup-files.ts'
+import { type BackupTarget, createBackupTarget, readWhole } from './backup-files.ts'
 
 export interface ReceivedBackup {
   readonly files: number
@@ -57,13 +57,9 @@ async function receiveInto(
     }
     if (!BACKUP_LOG_NAME.test(name) && !BACKUP_RECORDS_NAME.test(name))
       throw new DataFolderError(`the broker sends no backup: it has a file ${name}`)
-    let crc = 0
-    await target.add(
-      name,
-      sizeBytes,
-      through(content, (piece) => (crc = crc32(piece, crc))),
-    )
-    copied.set(name, { name, bytes: sizeBytes, crc32: crc })
+    const counted = new CountedContent(content)
+    await target.add(name, sizeBytes, counted)
+    copied.set(name, counted.as(name))
   }
   compareWithManifest(manifest, copied, 'the backup')
   return { files: copied.size, bytes: [...copied.values()].reduce((sum, { bytes }) => sum + bytes, 0) }

@@ -1,7 +1,6 @@
 /** Makes a store again from a backup (see backup.ts): all of it, or nothing. */
 import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { Catalogue } from '../catalogue/catalogue.ts'
 import type { CatalogueOperation } from '../catalogue/catalogue-records.ts'
 import { removeEntityCopy } from '../checkpoint/entity-copy.ts'
@@ -14,10 +13,11 @@ import {
   type ManifestFile,
   parseManifest,
 } from '../copy/backup-manifest.ts'
+import { CountedContent } from '../copy/counted-content.ts'
 import { ifMissing, makeFolder, syncFolder } from '../disk/files.ts'
 import { CATALOGUE_FOLDER, RESTORE_FOLDER, STORE_FOLDERS } from '../disk/store-folders.ts'
 import { claimFolder, DataFolderError, folderContent } from '../recovery/data-folder.ts'
-import { type BackupFile, backupFiles, readWhole, through, writeSynced } from './backup-files.ts'
+import { type BackupFile, backupFiles, readWhole, writeSynced } from './backup-files.ts'
 
 /**
  * Resolves to the number of bytes. Over a restore that was cut off, it starts from the beginning. Throws DataFolderError
@@ -113,16 +113,11 @@ async function copyFile(
   catalogue: Catalogue,
   from: string,
 ): Promise<ManifestFile> {
-  let crc = 0
-  let bytes = 0
-  const counted = through(content, (piece) => {
-    crc = crc32(piece, crc)
-    bytes += piece.length
-  })
+  const counted = new CountedContent(content)
   if (BACKUP_LOG_NAME.test(name)) await writeSynced(join(part, name), counted)
   else if (BACKUP_RECORDS_NAME.test(name)) await catalogue.write(operationsOf(await readWhole(counted)), true)
   else throw new DataFolderError(`${from} is no backup of a store: it has a file ${name}`)
-  return { name, bytes, crc32: crc }
+  return counted.as(name)
 }
 
 /** Throws RangeError when the bytes are no list of records. */
