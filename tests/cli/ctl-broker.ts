@@ -92,3 +92,23 @@ export class CtlBroker {
     return JSON.parse(line)
   }
 }
+
+/** Runs commands on a broker, and notes in `tested` which ones. */
+export function commandsOf(broker: () => CtlBroker) {
+  const tested = new Set<string>()
+  return {
+    tested,
+    lines: (verb: string, ...args: readonly string[]): Promise<readonly string[]> => {
+      tested.add(verb)
+      return broker().lines(verb, ...args)
+    },
+    json: (verb: string, ...args: readonly string[]): Promise<unknown> => {
+      tested.add(verb)
+      return broker().json(verb, ...args)
+    },
+    run: (verb: string, ...args: readonly string[]): Promise<CtlResult> => {
+      tested.add(verb)
+      return broker().run([verb, ...args])
+    },
+  }
+}

@@ -7,7 +7,7 @@ import { CONNECTION_VERBS } from '../../src/cli/ctl/verbs/connection-verbs.ts'
 import { DEFINITION_VERBS } from '../../src/cli/ctl/verbs/definition-verbs.ts'
 import { LIST_VERBS } from '../../src/cli/ctl/verbs/list-verbs.ts'
 import { PROCESS_VERBS } from '../../src/cli/ctl/verbs/process-verbs.ts'
-import { CtlBroker } from './ctl-broker.ts'
+import { CtlBroker, commandsOf } from './ctl-broker.ts'
 
 let broker: CtlBroker
 
@@ -16,23 +16,8 @@ beforeAll(async () => {
 })
 afterAll(() => broker.stop())
 
-/** Every command that a test below runs. */
-const tested = new Set<string>()
-
-async function lines(verb: string, ...args: readonly string[]) {
-  tested.add(verb)
-  return await broker.lines(verb, ...args)
-}
-
-async function json(verb: string, ...args: readonly string[]) {
-  tested.add(verb)
-  return await broker.json(verb, ...args)
-}
-
-async function run(verb: string, ...args: readonly string[]) {
-  tested.add(verb)
-  return await broker.run([verb, ...args])
-}
+/** Every command that a test below runs is in `tested`. */
+const { tested, lines, json, run } = commandsOf(() => broker)
 
 describe('connections', () => {
   /** A client, and what the broker has closed it with. */

@@ -7,7 +7,7 @@ import { STATUS_VERBS } from '../../src/cli/ctl/verbs/status-verbs.ts'
 import { USER_VERBS } from '../../src/cli/ctl/verbs/user-verbs.ts'
 import { VHOST_VERBS } from '../../src/cli/ctl/verbs/vhost-verbs.ts'
 import { leveretVersion, RABBITMQ_VERSION } from '../../src/lib/version.ts'
-import { CtlBroker, ctl } from './ctl-broker.ts'
+import { CtlBroker, commandsOf, ctl } from './ctl-broker.ts'
 
 const NODE = `leveret@${hostname()}`
 let broker: CtlBroker
@@ -17,23 +17,8 @@ beforeAll(async () => {
 })
 afterAll(() => broker.stop())
 
-/** Every command that a test below runs. */
-const tested = new Set<string>()
-
-async function lines(verb: string, ...args: readonly string[]) {
-  tested.add(verb)
-  return await broker.lines(verb, ...args)
-}
-
-async function json(verb: string, ...args: readonly string[]) {
-  tested.add(verb)
-  return await broker.json(verb, ...args)
-}
-
-async function run(verb: string, ...args: readonly string[]) {
-  tested.add(verb)
-  return await broker.run([verb, ...args])
-}
+/** Every command that a test below runs is in `tested`. */
+const { tested, lines, json, run } = commandsOf(() => broker)
 
 describe('the broker', () => {
   test('tells how it is', async () => {
