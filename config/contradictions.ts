@@ -11,26 +11,56 @@ export function contradictions(config: Config): string[] {
     errors.push('--tls-verify verify_peer needs --tls-ca: the authorities that sign the certificates of clients')
   if (tlsFailIfNoPeerCert && tlsVerify !== 'verify_peer')
     errors.push('--tls-fail-if-no-peer-cert needs --tls-verify verify_peer')
-  errors.push(...ofManagement(config))
+  const hasCommonCert = tlsCert !== undefined
+  errors.push(...ofDoor('--management-tls', ofManagement(config), hasCommonCert))
+  errors.push(...ofDoor('--metrics-tls', ofMetrics(config), hasCommonCert))
   if (proxyProtocol && config.proxyNetworks.length === 0)
     errors.push('--proxy-protocol needs --proxy-networks: whose word counts for who a client is')
   if (!listensAnywhere(config)) errors.push('there is nothing to listen on: --port is none')
   return errors
 }
 
-function ofManagement(config: Config): string[] {
-  const { managementTlsPort, managementTlsCert, managementTlsKey, managementTlsVerify, tlsCert } = config
+interface SecureDoor {
+  readonly port: number | 'none'
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  readonly ca: string | undefined
+  readonly verify: 'verify_none' | 'verify_peer'
+  readonly failIfNoPeerCert: boolean
+}
+
+function ofManagement(config: Config): SecureDoor {
+  return {
+    port: config.managementTlsPort,
+    cert: config.managementTlsCert,
+    key: config.managementTlsKey,
+    ca: config.managementTlsCa,
+    verify: config.managementTlsVerify,
+    failIfNoPeerCert: config.managementTlsFailIfNoPeerCert,
+  }
+}
+
+function ofMetrics(config: Config): SecureDoor {
+  return {
+    port: config.metricsTlsPort,
+    cert: config.metricsTlsCert,
+    key: config.metricsTlsKey,
+    ca: config.metricsTlsCa,
+    verify: config.metricsTlsVerify,
+    failIfNoPeerCert: config.metricsTlsFailIfNoPeerCert,
+  }
+}
+
+/** `flag` is how its options begin. */
+function ofDoor(flag: string, door: SecureDoor, hasCommonCert: boolean): string[] {
+  const { port, cert, key, ca, verify, failIfNoPeerCert } = door
   const errors: string[] = []
-  if ((managementTlsCert === undefined) !== (managementTlsKey === undefined))
-    errors.push('--management-tls-cert and --management-tls-key go together')
-  else if (managementTlsPort !== 'none' && managementTlsCert === undefined && tlsCert === undefined)
-    errors.push(
-      '--management-tls-port needs --management-tls-cert and --management-tls-key, or --tls-cert and --tls-key',
-    )
-  if (managementTlsVerify === 'verify_peer' && config.managementTlsCa === undefined)
-    errors.push('--management-tls-verify verify_peer needs --management-tls-ca')
-  if (config.managementTlsFailIfNoPeerCert && managementTlsVerify !== 'verify_peer')
-    errors.push('--management-tls-fail-if-no-peer-cert needs --management-tls-verify verify_peer')
+  if ((cert === undefined) !== (key === undefined)) errors.push(`${flag}-cert and ${flag}-key go together`)
+  else if (port !== 'none' && cert === undefined && !hasCommonCert)
+    errors.push(`${flag}-port needs ${flag}-cert and ${flag}-key, or --tls-cert and --tls-key`)
+  if (verify === 'verify_peer' && ca === undefined) errors.push(`${flag}-verify verify_peer needs ${flag}-ca`)
+  if (failIfNoPeerCert && verify !== 'verify_peer')
+    errors.push(`${flag}-fail-if-no-peer-cert needs ${flag}-verify verify_peer`)
   return errors
 }
 

@@ -32,10 +32,13 @@ const FAMILIES: readonly Family[] = [
 
 /** Security settings of RabbitMQ's that Leveret does not have, and the values that ask for nothing it lacks. */
 const SECURITY_KEYS: readonly { readonly key: RegExp; readonly harmless: readonly string[] }[] = [
-  { key: /^(?:ssl_options|management\.ssl)\.(?:client_renegotiation|use_sslv2|use_sslv3)$/, harmless: ['false'] },
-  { key: /^management\.ssl\.honor_cipher_order$/, harmless: ['true'] },
   {
-    key: /^(?:ssl_options|management\.ssl)\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/,
+    key: /^(?:ssl_options|(?:management|prometheus)\.ssl)\.(?:client_renegotiation|use_sslv2|use_sslv3)$/,
+    harmless: ['false'],
+  },
+  { key: /^(?:management|prometheus)\.ssl\.honor_cipher_order$/, harmless: ['true'] },
+  {
+    key: /^(?:ssl_options|(?:management|prometheus)\.ssl)\.(?:secure_renegotiate|honor_ecc_order|reuse_sessions)$/,
     harmless: ['true', 'false'],
   },
   { key: /^auth_(?:oauth2\.https|http\.ssl_options)\.(?:peer_verification|verify)$/, harmless: ['verify_peer'] },

@@ -17,6 +17,14 @@ export const LISTENER_FAMILIES: readonly Family[] = [
     key: /^management\.ssl\.ciphers\./,
     read: (entries, reading) => readList('managementTlsCiphers', entries, reading),
   },
+  {
+    key: /^prometheus\.ssl\.versions\./,
+    read: (entries, reading) => readList('metricsTlsVersions', entries, reading),
+  },
+  {
+    key: /^prometheus\.ssl\.ciphers\./,
+    read: (entries, reading) => readList('metricsTlsCiphers', entries, reading),
+  },
 ]
 
 /** The first one takes the place of `bind` and `port`, unless there is a default one beside it. */

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** RabbitMQ's names of what it speaks. */
-export type HttpProtocol = 'http' | 'https' | 'http/prometheus'
+export type HttpProtocol = 'http' | 'https' | 'http/prometheus' | 'https/prometheus'
 
 /** Does TLS handshakes. */
 export interface Encryption {

@@ -14,12 +14,15 @@ export interface HttpContext {
   readonly rareLines: RareLines
 }
 
-export interface ManagementSettings {
+export interface MetricsSettings {
   readonly host: string
   readonly port: number
+  readonly encryption: Encryption | undefined
+}
+
+export interface ManagementSettings extends MetricsSettings {
   readonly pathPrefix: string
   readonly allowOrigins: readonly string[]
-  readonly encryption: Encryption | undefined
 }
 
 /** Rejects with the system's error when it refuses the port. */
@@ -36,15 +39,14 @@ export async function startManagement(context: HttpContext, settings: Management
 }
 
 /** Rejects like `startManagement`. */
-export async function startMetrics(
-  context: HttpContext,
-  settings: { readonly host: string; readonly port: number },
-): Promise<HttpListener> {
-  const listener = listenerFor('http/prometheus', context, undefined, async () => {
+export async function startMetrics(context: HttpContext, settings: MetricsSettings): Promise<HttpListener> {
+  const { host, port, encryption } = settings
+  const protocol = encryption === undefined ? 'http/prometheus' : 'https/prometheus'
+  const listener = listenerFor(protocol, context, encryption, async () => {
     const { MetricsApp } = await import('./metrics/metrics-app.ts')
     return new MetricsApp(context).fetch
   })
-  await listener.listen(settings.host, settings.port)
+  await listener.listen(host, port)
   context.server.statistics.start()
   return listener
 }

@@ -17,6 +17,8 @@ export interface MetricsOptions {
   readonly host?: string
   /** TCP port, 0 for a free one. Default 15692. */
   readonly port?: number
+  /** HTTPS: with a certificate of its own, or with that of the server's secure listeners. Default none: HTTP. */
+  readonly tls?: TlsOptions | 'as listeners'
 }
 
 export interface ManagementOptions extends MetricsOptions {
@@ -26,8 +28,6 @@ export interface ManagementOptions extends MetricsOptions {
   readonly pathPrefix?: string
   /** Origins whose pages may use the API from a browser; `*` for all. Default none. */
   readonly allowOrigins?: readonly string[]
-  /** HTTPS: with a certificate of its own, or with that of the server's secure listeners. Default none: HTTP. */
-  readonly tls?: TlsOptions | 'as listeners'
 }
 
 /** Where an HTTP door is open. */
@@ -49,16 +49,14 @@ const aProcess: Check = (value, name) => {
   if (typeof value !== 'object' || value === null) throw notA('an object', value, name)
 }
 const CONTROL: Checks<ControlOptions> = { path: text(1, 4096), process: aProcess }
-const METRICS: Checks<MetricsOptions> = { host: aHost, port: aPort }
-const MANAGEMENT: Checks<ManagementOptions> = {
+const METRICS: Checks<MetricsOptions> = {
   host: aHost,
   port: aPort,
-  pathPrefix: aPrefix,
-  allowOrigins: texts,
   tls: (value) => {
     if (value !== 'as listeners') checkTls(value)
   },
 }
+const MANAGEMENT: Checks<ManagementOptions> = { ...METRICS, pathPrefix: aPrefix, allowOrigins: texts }
 
 export interface ControlOptions {
   /** Where its file is: in a folder that no other user may write to. */
@@ -104,13 +102,9 @@ export class ServerHttp {
     checkOptions('listenManagement', options, MANAGEMENT)
     const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [], tls } = options
     const { startManagement } = await import('../http/start.ts')
-    const encryption = tls === undefined ? undefined : new HttpTls(tls, this.#tlsContext)
-    const settings = { host, port, pathPrefix, allowOrigins, encryption }
-    const listener = await startManagement(this.#context, settings).catch((error: unknown) => {
-      encryption?.close()
-      throw error
-    })
-    if (encryption !== undefined) this.#tls.push(encryption)
+    const listener = await this.#encrypted(tls, (encryption) =>
+      startManagement(this.#context, { host, port, pathPrefix, allowOrigins, encryption }),
+    )
     return this.#opened(listener, pathPrefix)
   }
 
@@ -118,9 +112,10 @@ export class ServerHttp {
   async listenMetrics(options: MetricsOptions = {}): Promise<HttpAddress> {
     this.#requireRunning()
     checkOptions('listenMetrics', options, METRICS)
-    const { host = '127.0.0.1', port = METRICS_PORT } = options
+    const { host = '127.0.0.1', port = METRICS_PORT, tls } = options
     const { startMetrics } = await import('../http/start.ts')
-    return this.#opened(await startMetrics(this.#context, { host, port }), '/metrics')
+    const listener = await this.#encrypted(tls, (encryption) => startMetrics(this.#context, { host, port, encryption }))
+    return this.#opened(listener, '/metrics')
   }
 
   /** Those of HTTPS. */
@@ -165,10 +160,24 @@ export class ServerHttp {
     await Promise.all([control?.close(), ...this.#listeners.splice(0).map((listener) => listener.close())])
   }
 
+  async #encrypted(
+    asked: TlsOptions | 'as listeners' | undefined,
+    start: (encryption: HttpTls | undefined) => Promise<HttpListener>,
+  ): Promise<HttpListener> {
+    if (asked === undefined) return await start(undefined)
+    const encryption = new HttpTls(asked, this.#tlsContext)
+    const listener = await start(encryption).catch((error: unknown) => {
+      encryption.close()
+      throw error
+    })
+    this.#tls.push(encryption)
+    return listener
+  }
+
   #opened(listener: HttpListener, path: string): HttpAddress {
     this.#listeners.push(listener)
     const { host, port } = listener.address
-    const scheme = listener.protocol === 'https' ? 'https' : 'http'
+    const scheme = listener.protocol.startsWith('https') ? 'https' : 'http'
     return { host, port, url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}` }
   }
 }

@@ -323,7 +323,7 @@ describe('other keys', () => {
     'management.listener.ssl = true',
     'management.listener.ssl_opts.certfile = cert.pem',
     'management.disable_basic_auth = true',
-    'prometheus.ssl.port = 15691',
+    'prometheus.ssl.dhfile = dh.pem',
     'default_permissions.configure = ^own-',
   ])('%s is refused: the broker would be less safe than it says', (line) => {
     expect(read(line).errors[0]).toContain('is a security setting that Leveret does not support')

@@ -46,6 +46,28 @@ function get(url: URL, path: string, more: object = {}): Promise<Answer> {
   })
 }
 
+describe('the metrics over TLS', () => {
+  test('show a certificate, and tell tools that they are HTTPS', async () => {
+    const management = await start(own)
+    const { url } = await server.http.listenMetrics({ port: 0, tls: 'as listeners' })
+    expect(url).toMatch(/^https:.*\/metrics$/)
+    expect(await get(new URL(url), '/metrics')).toEqual({ status: 200, commonName: 'listeners' })
+    const port = Number(new URL(url).port)
+    expect((await server.node()).listeners).toContainEqual({ protocol: 'https/prometheus', host: '127.0.0.1', port })
+    expect((await get(management, '/api/health/checks/protocol-listener/https%2Fprometheus')).status).toBe(200)
+    expect((await get(management, '/api/health/checks/protocol-listener/prometheus')).status).toBe(503)
+  })
+
+  test('can be for clients with a certificate alone', async () => {
+    await start(own)
+    const client = folder.client('scraper')
+    const tls = { ...own, caFile: folder.caFile, verifyPeer: true, requireCertificate: true }
+    const url = new URL((await server.http.listenMetrics({ port: 0, tls })).url)
+    await expect(get(url, '/metrics')).rejects.toThrow()
+    expect((await get(url, '/metrics', { cert: client.cert, key: client.key })).status).toBe(200)
+  })
+})
+
 describe('the management API over TLS', () => {
   test('shows the certificate of the listeners, or its own', async () => {
     const shared = await start('as listeners')

@@ -40,6 +40,7 @@ const PROTOCOLS: Readonly<Record<string, string>> = {
   amqps: 'amqp/ssl',
   management: 'http',
   prometheus: 'http/prometheus',
+  'prometheus/ssl': 'https/prometheus',
 }
 
 async function protocolListener(call: Call): Promise<Response> {

@@ -73,7 +73,7 @@ function contextsOf({ name, listeners }: NodeInfo) {
     .filter(({ protocol }) => protocol.startsWith('http'))
     .map(({ protocol, host, port }) => ({
       node: name,
-      description: protocol === 'http' ? 'RabbitMQ Management' : 'RabbitMQ Prometheus',
+      description: protocol.endsWith('/prometheus') ? 'RabbitMQ Prometheus' : 'RabbitMQ Management',
       path: '/',
       ip: host,
       port: String(port),
