@@ -135,9 +135,12 @@ export class Segment {
     view.setUint16(start + 2, view.getUint16(start + 2) | RECORD_EXTENDED)
     view.setUint16(this.length, extension.length)
     const at = this.length + EXTENSION_LENGTH_BYTES
+    const { length } = extension
     // Most have a few bytes only.
-    for (let i = 0; i < extension.length; i++) view.setUint8(at + i, extension[i] as number)
-    this.length = at + extension.length
+    let i = 0
+    for (; i + 4 <= length; i += 4) view.setUint32(at + i, wordAt(extension, i))
+    for (; i < length; i++) view.setUint8(at + i, extension[i] as number)
+    this.length = at + length
   }
 
   /** Where the key of a record begins in the block; its header begins where it ends. */
@@ -275,6 +278,12 @@ export class Segment {
     offsets.set(this.offsets)
     this.offsets = offsets
   }
+}
+
+/** The four bytes at this place, which must be there. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+  return (high << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
 }
 
 /** How often the message was delivered before and came back, up to 65,535 times; after a restart, at least so often, or 255 times. */

@@ -28,6 +28,9 @@ export class AgeClock implements Clock {
   /** The time when this turn asked for it first; not a number before it did. */
   #turnMs = Number.NaN
   #awaitsTurnEnd = false
+  /** The number of what `turnMs` tells now, as long as it tells the same; 0 when it would look anew. */
+  turn = 0
+  #turnCount = 0
   /** Whether it was ever asked for the time. */
   isUsed = false
 
@@ -58,6 +61,7 @@ export class AgeClock implements Clock {
     const nowMs = this.monotonicMs()
     if (this.#atTurnEnd === undefined) return nowMs
     this.#turnMs = nowMs
+    this.turn = ++this.#turnCount
     if (!this.#awaitsTurnEnd) {
       this.#awaitsTurnEnd = true
       this.#atTurnEnd(this.#endTurn)
@@ -73,6 +77,7 @@ export class AgeClock implements Clock {
   /** This turn may have taken long already: the next one to ask for its time gets the time that it is then. */
   lookAnew(): void {
     this.#turnMs = Number.NaN
+    this.turn = 0
   }
 
   wallMs(): number {

@@ -76,6 +76,28 @@ describe('the clock of ages', () => {
     expect(ends.length).toBe(2)
   })
 
+  test('numbers what it tells, and has no number when it would look anew', () => {
+    const ends: (() => void)[] = []
+    const clock = new AgeClock(clockAt(TODAY), (work) => ends.push(work))
+    const turns = [clock.turn]
+    const look = (): void => {
+      clock.turnMs()
+      turns.push(clock.turn)
+    }
+    look()
+    look()
+    clock.lookAnew()
+    turns.push(clock.turn)
+    look()
+    ends[0]?.()
+    turns.push(clock.turn)
+    look()
+    expect(turns).toEqual([0, 1, 1, 0, 2, 0, 3])
+    const withoutTurns = new AgeClock(clockAt(TODAY))
+    withoutTurns.turnMs()
+    expect(withoutTurns.turn).toBe(0)
+  })
+
   test('has the timers of the system', () => {
     const system = clockAt(TODAY)
     const done: number[] = []

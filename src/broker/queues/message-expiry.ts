@@ -12,6 +12,8 @@ import type { QueueMessages } from './queue-messages.ts'
 const NEVER = Number.POSITIVE_INFINITY
 /** With less time than this a message is delivered when it arrives, if a consumer can take it: its turn might come too late. */
 const SHORT_MS = 10
+/** No turn has this number. */
+const NO_TURN = -1
 
 export interface ExpiringQueue {
   /** Puts a message behind the others. */
@@ -53,6 +55,9 @@ export class MessageExpiry {
   #soonestMs = 0
   /** The next ready message is being read back. */
   #awaitsHead = false
+  /** Messages of this turn (`AgeClock.turn`) get this stamp, and there is nothing else to do about their time. */
+  #stampTurn = NO_TURN
+  #stamp: Uint8Array | undefined
 
   constructor(queue: ExpiringQueue, messages: QueueMessages, tools: ExpiryTools, drops: ExpiryDrops) {
     this.#queue = queue
@@ -63,6 +68,7 @@ export class MessageExpiry {
 
   set queueMs(ms: number | undefined) {
     this.#queueMs = ms
+    this.#stampTurn = NO_TURN
     if (this.#ttl !== undefined) this.#ttl.queueMs = ms
   }
 
@@ -82,14 +88,32 @@ export class MessageExpiry {
 
   /** Puts a message behind the others, with its time noted beside it. */
   append(message: Message): void {
+    if (message.extension !== undefined || this.#tools.ages.turn !== this.#stampTurn) {
+      this.#appendAnew(message)
+      return
+    }
+    message.extension = this.#stamp
+    this.#queue.append(message)
+    message.extension = undefined
+  }
+
+  #appendAnew(message: Message): void {
     const { extension } = message
-    const nowMs = this.#tools.ages.turnMs()
+    const { ages } = this.#tools
+    const nowMs = ages.turnMs()
+    // The memory of the stamp is written to now.
+    this.#stampTurn = NO_TURN
     this.nowMs = nowMs
     const expiresAtMs = (this.#ttl ?? this.#newTtl()).stamp(message, nowMs)
+    const stamp = message.extension
     this.#queue.append(message)
     message.extension = extension
-    // Of those that expire later than the next one, and not soon, nothing has to be known yet.
     if (expiresAtMs < this.headAtMs || expiresAtMs - nowMs < SHORT_MS) this.#expect(expiresAtMs, nowMs)
+    // Of those that expire later than the next one, and not soon, nothing has to be known yet.
+    else if (extension === undefined && ages.turn !== 0) {
+      this.#stampTurn = ages.turn
+      this.#stamp = stamp
+    }
   }
 
   #newTtl(): MessageTtl {
@@ -135,6 +159,7 @@ export class MessageExpiry {
 
   #setHeadAt(atMs: number): void {
     this.headAtMs = atMs
+    this.#stampTurn = NO_TURN
     this.#drops.timesChanged()
   }
 }
