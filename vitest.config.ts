@@ -26,7 +26,7 @@ const ISOLATED = [
 export default defineConfig({
   test: {
     pool: 'forks',
-    // The same that the command tells V8 (src/cli/collector.ts): with a heap that is small beside the messages it would look
+    // The same that the command tells V8 (src/cli/assembly/collector.ts): with a heap that is small beside the messages it would look
     // through all of it over and over, which takes up to half of the processors' time.
     execArgv: ['--heap-growing-percent=400', '--min-semi-space-size=32'],
     // Many tests wait for a clock or a disk: one more than there are processors uses that time.

@@ -330,7 +330,9 @@ describe('this test', () => {
     expect(violation('level-storage.ts', 'offline/backup.ts')).toContain('may not use offline')
     expect(violation('cellar/barrel.ts', 'disk/files.ts')).toContain('in no room')
     expect(violation('checkpoint/checkpoint.ts', 'log/journal.ts')).toBeUndefined()
-    expect(storeRoomViolation({ from: 'src/cli/check.ts', to: 'storage/level/x.ts', isTypeOnly: true })).toBeUndefined()
+    expect(
+      storeRoomViolation({ from: 'src/cli/store/check.ts', to: 'storage/level/x.ts', isTypeOnly: true }),
+    ).toBeUndefined()
   })
 
   test('sees a cycle', () => {

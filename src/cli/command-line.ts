@@ -1,10 +1,10 @@
 import yargs, { type Argv } from 'yargs'
 import { leveretVersion } from '../lib/version.ts'
+import type { CommandContext } from './command-context.ts'
 import { STORE_COMMANDS } from './commands.ts'
 import { markDashed } from './ctl/dashed-arguments.ts'
 import { ExitCode } from './exit-code.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
-import type { ServeContext } from './serve.ts'
 
 const COMPLETION = 'completion'
 /** What a shell asks for the words that may follow. */
@@ -21,13 +21,13 @@ const CTL_WORDS: readonly string[] = ['ctl', ...HELP]
  * Runs the command that the arguments name and resolves to the exit code, for `serve` when the broker has stopped.
  * What a command needs is loaded when it runs, so that none waits for another's modules.
  */
-export async function runCommandLine(args: readonly string[], context: ServeContext): Promise<number> {
+export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
   let exitCode: number = ExitCode.done
   const onExit = (code: number): void => {
     exitCode = code
   }
   const cli = commands(yargs(), async (parsed) => {
-    const { serve } = await import('./serve.ts')
+    const { serve } = await import('./serve/serve.ts')
     exitCode = await serve(givenFlags(parsed), context)
   })
   if (args.some((arg) => PERF_WORDS.includes(arg))) {
@@ -43,7 +43,7 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
     cli.command(hashPasswordCommand(context, onExit))
   }
   if (args.some((arg) => STORE_WORDS.includes(arg))) {
-    const { storeCommands } = await import('./store-commands.ts')
+    const { storeCommands } = await import('./store/store-commands.ts')
     for (const command of storeCommands(context, onExit)) cli.command(command)
   }
   cli.completion(COMPLETION, 'print a script that completes commands and flags in bash or zsh')
@@ -75,7 +75,7 @@ export async function runCommandLine(args: readonly string[], context: ServeCont
 }
 
 /** As rabbitmqctl tells it. */
-async function ctlMisuse(message: string, args: readonly string[], context: ServeContext): Promise<number> {
+async function ctlMisuse(message: string, args: readonly string[], context: CommandContext): Promise<number> {
   const { ctlMisuseText } = await import('./ctl/ctl-misuse.ts')
   const { CtlExit } = await import('./ctl/ctl-failure.ts')
   context.printError(`Error: ${await ctlMisuseText(message, args)}\n'leveret ctl --help' lists the commands.`)

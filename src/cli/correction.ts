@@ -23,7 +23,7 @@ async function flagsOf(command: string): Promise<readonly string[]> {
   if (command === 'ctl') return (await import('./ctl/ctl-command.ts')).CTL_FLAGS
   if (command === 'completion') return []
   if (command === 'hash-password') return ['algorithm']
-  if (command !== 'perf') return (await import('./store-commands.ts')).storeFlags(command) ?? []
+  if (command !== 'perf') return (await import('./store/store-commands.ts')).storeFlags(command) ?? []
   const options = await import('../perf/options.ts')
   return Object.keys(options.PERF_OPTIONS).map(options.flagName)
 }

@@ -1,15 +1,15 @@
 /** `leveret hash-password`: what RabbitMQ's `rabbitmqctl hash_password` prints, for definitions and tools that take hashes. */
 import type { CommandModule } from 'yargs'
 import type { NewHashing } from '../auth/passwords/password-hash.ts'
+import type { CommandContext } from './command-context.ts'
 import { ExitCode } from './exit-code.ts'
-import type { ServeContext } from './serve.ts'
 
 interface HashPasswordOptions {
   readonly password: string | undefined
   readonly algorithm: NewHashing
 }
 
-type Context = Pick<ServeContext, 'printLine' | 'printError' | 'readInput'>
+type Context = Pick<CommandContext, 'printLine' | 'printError' | 'readInput'>
 
 /** `onExit` is told the exit code. */
 export function hashPasswordCommand(

@@ -1,20 +1,20 @@
 #!/usr/bin/env node
 import { redacted } from '../lib/redacted.ts'
+import type { CommandContext } from './command-context.ts'
 import { runCommandLine } from './command-line.ts'
 import { ExitCode } from './exit-code.ts'
-import { lowerHelperThreads } from './helper-threads.ts'
-import type { ServeContext } from './serve.ts'
+import { lowerHelperThreads } from './serve/helper-threads.ts'
 
-const context: ServeContext = {
+const context: CommandContext = {
   environment: process.env,
   signals: process,
   printLine: (text) => process.stdout.write(`${text}\n`),
   printError: (text) => process.stderr.write(`${redacted(text)}\n`),
   readInput: async () => (await import('node:stream/consumers')).text(process.stdin),
-  openOutput: async () => (await import('./standard-output.ts')).standardOutput(),
+  openOutput: async () => (await import('./log/standard-output.ts')).standardOutput(),
   createServer: async (config, memoryBytes, logger) => {
     lowerHelperThreads()
-    return (await import('./create-server.ts')).createServer(config, memoryBytes, logger)
+    return (await import('./assembly/create-server.ts')).createServer(config, memoryBytes, logger)
   },
   forceExit: (code) => process.exit(code),
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Config, OptionName } from '../../config/options.ts'
-import type { ServeContext, ServedServer } from '../../src/cli/serve.ts'
+import type { CommandContext } from '../../src/cli/command-context.ts'
+import type { ServedServer } from '../../src/cli/served-server.ts'
 import type { ControlledProcess } from '../../src/http/control-routes.ts'
 
 /** A server that is told what happens to it, and tells. */
@@ -61,7 +62,7 @@ interface LogEntry {
 }
 
 /** A process around `serve` in which a test sees everything and nothing really ends. */
-export class TestContext implements ServeContext {
+export class TestContext implements CommandContext {
   readonly environment: Record<string, string> = {}
   readonly signals = new EventEmitter()
   readonly server = new FakeServer()

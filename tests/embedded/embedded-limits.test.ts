@@ -1,7 +1,7 @@
 // Limits of virtual hosts and users: set by the program, met by clients.
 import { describe, expect, test } from 'vitest'
 import { ALL_PERMISSIONS } from '../../src/broker/access/permission-list.ts'
-import { checkEntities } from '../../src/cli/check-entities.ts'
+import { checkEntities } from '../../src/cli/store/check-entities.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
 import type { OpenOptions, RawClient } from '../support/raw-client.ts'
 import { useDurableBroker } from './durable-broker.ts'

@@ -1,6 +1,6 @@
 // Policies, set by the program and seen by clients.
 import { describe, expect, test } from 'vitest'
-import { checkEntities } from '../../src/cli/check-entities.ts'
+import { checkEntities } from '../../src/cli/store/check-entities.ts'
 import { startTestBroker } from '../../src/testing.ts'
 import type { RawClient } from '../support/raw-client.ts'
 import { useDurableBroker } from './durable-broker.ts'

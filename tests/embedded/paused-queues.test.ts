@@ -1,6 +1,6 @@
 // Queues that are paused by the program, and what their clients see of it.
 import { expect, test } from 'vitest'
-import { checkEntities } from '../../src/cli/check-entities.ts'
+import { checkEntities } from '../../src/cli/store/check-entities.ts'
 import { useDurableBroker } from './durable-broker.ts'
 import { refusal } from './refusal.ts'
 

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { listenFailure } from '../../src/cli/listen-failure.ts'
+import { listenFailure } from '../../src/cli/serve/listen-failure.ts'
 import { CertificateFolder } from '../support/certificate-folder.ts'
 import { expectEcho, logIn, plain, startServer, stopAfterTest, useDoors } from './doors.ts'
 

@@ -1,7 +1,7 @@
 /** `leveret ctl`: the commands of rabbitmqctl and rabbitmq-diagnostics, for a broker that runs. */
 import type { Argv, CommandModule, Options } from 'yargs'
+import type { CommandContext } from '../command-context.ts'
 import { optionFlags } from '../option-flags.ts'
-import type { ServeContext } from '../serve.ts'
 import { apiPath, BrokerClient } from './broker-client.ts'
 import { CtlExit, CtlFailure } from './ctl-failure.ts'
 import { FORMATTERS, type Formatter, outputText } from './output.ts'
@@ -10,7 +10,7 @@ import { type Verb, VerbCall } from './verb.ts'
 import { VERBS } from './verbs/all-verbs.ts'
 
 type Parsed = Readonly<Record<string, unknown>>
-type Context = Pick<ServeContext, 'environment' | 'printLine' | 'printError' | 'readInput'>
+type Context = Pick<CommandContext, 'environment' | 'printLine' | 'printError' | 'readInput'>
 
 const DEFAULT_TIMEOUT_SEC = 60
 const WHERE = 'Where the broker is:'

@@ -3,10 +3,10 @@ import { lstatSync, readFileSync } from 'node:fs'
 import { AUTOMATIC } from '../../../config/listener-options.ts'
 import type { Config } from '../../../config/options.ts'
 import { socketPath } from '../../lib/socket-path.ts'
-import { controlSocketPath, memorySocketPath } from '../control-place.ts'
 import { givenFlags } from '../option-flags.ts'
 import { readConfig } from '../read-config.ts'
 import type { Target } from './broker-client.ts'
+import { controlSocketPath, memorySocketPath } from './control-place.ts'
 import { CtlExit, CtlFailure } from './ctl-failure.ts'
 
 type Given = Readonly<Record<string, unknown>>

@@ -83,7 +83,7 @@ async function printLog(call: VerbCall, query: string, durationMs?: number): Pro
 
 async function backup(call: VerbCall): Promise<Output> {
   const to = call.text('to')
-  const { receiveFrom } = await import('../../backup.ts')
+  const { receiveFrom } = await import('../../store/backup.ts')
   const { files, bytes } = await receiveFrom(call.broker, to).catch((error: unknown) => {
     throw backupFailure(error, to)
   })

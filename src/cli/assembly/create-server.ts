@@ -1,0 +1,74 @@
+import { resolve } from 'node:path'
+import type { Config } from '../../../config/options.ts'
+import type { Durability } from '../../../storage/level/log/durability.ts'
+import type { Storage } from '../../../storage/storage.ts'
+import type { Logger } from '../../lib/logger.ts'
+import type { ListenAddress } from '../../listeners/listen-options.ts'
+import { ServerBuilder } from '../../server/server-builder.ts'
+import { ExitCode } from '../exit-code.ts'
+import type { ServedServer } from '../served-server.ts'
+import { applyChanges } from './apply-changes.ts'
+import { collectLessOften } from './collector.ts'
+import type { DefinitionFiles } from './definition-files.ts'
+import { openHttpDoors } from './http-doors.ts'
+import { withListeners } from './listeners.ts'
+import { openControl } from './open-control.ts'
+import { serverConfig } from './server-config.ts'
+
+/** Messages may take this share of the memory limit, and at most so much, before what is safe on the disk leaves memory. */
+const RESIDENT_SHARE = 0.3
+const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
+
+/** The server that the options describe, not listening yet. */
+export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
+  const definitions = await definitionsOf(config)
+  const settings = { ...serverConfig(config, memoryBytes), makesDefaultUser: definitions?.haveUsers !== true }
+  const { memoryLimitBytes = memoryBytes } = settings
+  const collector = collectLessOften({ memoryBytes, memoryLimitBytes })
+  const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
+  if (config.storage === 'leveldb') builder.withStorage(await levelStorage(config, memoryLimitBytes, logger))
+  withListeners(builder, config)
+  const server = builder.build()
+  return {
+    start: () => collector.whileStarting(() => server.start()),
+    loadDefinitions: async () => await definitions?.importInto(server, logger),
+    listen: () => server.listen(),
+    openHttpDoors: () => openHttpDoors(server.http, config, logger),
+    openControl: (process) => openControl(server.http, config, portOf(server.addresses), process, logger),
+    reload: (next, changed) => applyChanges(server, next, changed, memoryBytes),
+    shutdown: (options) => server.shutdown(options),
+  }
+}
+
+/** What imports them is loaded only when there are some. Throws DefinitionsError. */
+async function definitionsOf({ loadDefinitions }: Config): Promise<DefinitionFiles | undefined> {
+  if (loadDefinitions === undefined) return undefined
+  const { DefinitionFiles } = await import('./definition-files.ts')
+  return new DefinitionFiles(loadDefinitions)
+}
+
+/** What tells this broker from others on the machine. */
+function portOf(addresses: readonly ListenAddress[]): number | string {
+  return addresses.find(({ path }) => path === undefined)?.port ?? `pid-${process.pid}`
+}
+
+/** Loaded only when it is used: a broker in memory needs no native code. */
+async function levelStorage(config: Config, memoryLimitBytes: number, logger: Logger): Promise<Storage> {
+  const { LevelStorage } = await import('../../../storage/level/level-storage.ts')
+  return new LevelStorage({
+    folder: resolve(config.dataDir),
+    durability: config.durability as Durability, // the parser takes no other values
+    syncIntervalMs: config.syncIntervalMs,
+    freeBytesMin: config.diskFreeLimitBytes,
+    memoryBytes: Math.min(Math.floor(memoryLimitBytes * RESIDENT_SHARE), RESIDENT_BYTES_MAX),
+    onDamage: (text) => logger.error({}, text),
+    onDefect: (error) => logger.error({ err: error }, 'internal error after a commit'),
+    onFatal: (error) => {
+      logger.error(
+        { err: error },
+        'the store cannot be trusted any more: the broker stops; check the disk, then start it again',
+      )
+      process.exit(ExitCode.storage)
+    },
+  })
+}

@@ -1,0 +1,102 @@
+/** Opens the management API and the metrics, where the options say. */
+import { AUTOMATIC } from '../../../config/listener-options.ts'
+import type { Config } from '../../../config/options.ts'
+import type { Logger } from '../../lib/logger.ts'
+import type { TlsOptions } from '../../listeners/tls-options.ts'
+import type { HttpAddress, ManagementOptions, MetricsOptions } from '../../server/server-http.ts'
+
+export interface HttpServer {
+  listenManagement(options: ManagementOptions): Promise<HttpAddress>
+  listenMetrics(options: MetricsOptions): Promise<HttpAddress>
+}
+
+const MANAGEMENT_PORT = 15_672
+const MANAGEMENT_TLS_PORT = 15_671
+const METRICS_PORT = 15_692
+const METRICS_TLS_PORT = 15_691
+
+/** Rejects with the system's error when it refuses a port that was chosen. Without one that was not, the broker goes on. */
+export async function openHttpDoors(server: HttpServer, config: Config, logger: Logger): Promise<void> {
+  const { managementBind = config.bind, managementTlsBind = managementBind, managementTlsPort } = config
+  const { metricsBind = config.bind, metricsTlsBind = metricsBind, metricsTlsPort } = config
+  const { managementPathPrefix, managementOrigins: allowOrigins } = config
+  const common = { allowOrigins, ...(managementPathPrefix === undefined ? {} : { pathPrefix: managementPathPrefix }) }
+  await open(
+    'the management API',
+    plainPort(config.managementPort, managementTlsPort),
+    MANAGEMENT_PORT,
+    config,
+    logger,
+    (port) => server.listenManagement({ host: managementBind, port, ...common }),
+  )
+  await open('the management API', managementTlsPort, MANAGEMENT_TLS_PORT, config, logger, (port) =>
+    server.listenManagement({ host: managementTlsBind, port, tls: managementTls(config), ...common }),
+  )
+  await open('metrics', plainPort(config.metricsPort, metricsTlsPort), METRICS_PORT, config, logger, (port) =>
+    server.listenMetrics({ host: metricsBind, port }),
+  )
+  await open('metrics', metricsTlsPort, METRICS_TLS_PORT, config, logger, (port) =>
+    server.listenMetrics({ host: metricsTlsBind, port, tls: metricsTls(config) }),
+  )
+}
+
+/** RabbitMQ: with a port for TLS, there is none without, unless it is asked for. */
+function plainPort(asked: number | 'none' | typeof AUTOMATIC, tlsPort: number | 'none') {
+  return tlsPort !== 'none' && asked === AUTOMATIC ? 'none' : asked
+}
+
+function managementTls(config: Config): TlsOptions | 'as listeners' {
+  const { managementTlsCert: certFile, managementTlsKey: keyFile, managementTlsCiphers: ciphers } = config
+  return tlsOf(config, {
+    own: certFile && keyFile ? { certFile, keyFile, password: config.managementTlsPassword } : undefined,
+    caFile: config.managementTlsCa,
+    verifyPeer: config.managementTlsVerify === 'verify_peer',
+    requireCertificate: config.managementTlsFailIfNoPeerCert,
+    versions: config.managementTlsVersions,
+    ciphers: ciphers.length === 0 ? undefined : ciphers,
+  })
+}
+
+function metricsTls(config: Config): TlsOptions | 'as listeners' {
+  const { metricsTlsCert: certFile, metricsTlsKey: keyFile, metricsTlsCiphers: ciphers } = config
+  return tlsOf(config, {
+    own: certFile && keyFile ? { certFile, keyFile, password: config.metricsTlsPassword } : undefined,
+    caFile: config.metricsTlsCa,
+    verifyPeer: config.metricsTlsVerify === 'verify_peer',
+    requireCertificate: config.metricsTlsFailIfNoPeerCert,
+    versions: config.metricsTlsVersions,
+    ciphers: ciphers.length === 0 ? undefined : ciphers,
+  })
+}
+
+interface AskedTls extends Omit<TlsOptions, 'certFile' | 'keyFile' | 'password'> {
+  readonly own: Pick<TlsOptions, 'certFile' | 'keyFile' | 'password'> | undefined
+}
+
+/** With a certificate of its own, or that of the listeners. */
+function tlsOf(config: Config, { own, ...asked }: AskedTls): TlsOptions | 'as listeners' {
+  if (own !== undefined) return { ...own, ...asked }
+  const { tlsCert, tlsKey, tlsPassword: password, tlsHosts: hosts } = config
+  if (tlsCert === undefined || tlsKey === undefined) return 'as listeners'
+  return { certFile: tlsCert, keyFile: tlsKey, password, hosts, ...asked }
+}
+
+async function open(
+  what: string,
+  asked: number | 'none' | typeof AUTOMATIC,
+  usual: number,
+  { port: amqpPort }: Config,
+  logger: Logger,
+  listen: (port: number) => Promise<HttpAddress>,
+): Promise<void> {
+  if (asked === 'none') return
+  const isChosen = asked !== AUTOMATIC
+  const port = isChosen ? asked : amqpPort === 0 ? 0 : usual
+  try {
+    const { url } = await listen(port)
+    logger.info({ url }, `${what}: listening`)
+  } catch (error) {
+    if (isChosen) throw error
+    logger.warn({ err: error, port }, `${what}: not there, since the system refuses the usual port; choose another one`)
+  }
+}
