@@ -9,6 +9,7 @@
  * together in the block, which is nearly every publish, is passed on as one.
  */
 import type { Block } from '../src/lib/block.ts'
+import { BASIC_ACK, BASIC_NACK, BASIC_REJECT } from './basic-fast-path.ts'
 import {
   BARE_HEADER_BYTES,
   BASIC_PUBLISH,
@@ -48,6 +49,8 @@ export interface FrameSink {
   heartbeat(): void
   /** `holdsPublishes` made the scanner stop in front of a publish. */
   publishHeld(): void
+  /** `holdsMethods` made the scanner stop in front of a method. */
+  methodHeld(): void
 }
 
 export class FrameScanner {
@@ -55,6 +58,8 @@ export class FrameScanner {
   frameMaxBytes: number
   /** Makes `scan` return in front of the next publish, to be called again with it. */
   holdsPublishes = false
+  /** The same with the next method that neither publishes nor settles: such a method may take long. */
+  holdsMethods = false
   readonly #sink: FrameSink
   readonly #publish = new PublishInPlace()
   /** Bytes of a body frame's payload that are still to come, -1 when no body frame is open. */
@@ -116,6 +121,10 @@ export class FrameScanner {
           at = next
           continue
         }
+      }
+      if (this.holdsMethods && type === FRAME_METHOD && !isQuick(block, payload, size)) {
+        this.#sink.methodHeld()
+        break
       }
       this.#frame(type, channel, block, payload, payloadEnd)
       at = payloadEnd + 1
@@ -199,6 +208,13 @@ export class FrameScanner {
   #refuseEnd(type: number, block: Block, start: number, end: number): never {
     throw malformedFrame(type, block.bytes, start, end, `{invalid_frame_end_marker,${block.bytes[end]}}`)
   }
+}
+
+/** It publishes or settles. */
+function isQuick(block: Block, payload: number, size: number): boolean {
+  if (size < 4) return false
+  const id = block.view.getUint32(payload)
+  return id === BASIC_PUBLISH || id === BASIC_ACK || id === BASIC_NACK || id === BASIC_REJECT
 }
 
 function isFrameType(type: number): boolean {

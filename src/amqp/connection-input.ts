@@ -5,6 +5,7 @@
 import { PROTOCOL_HEADER } from '../../protocol/constants.ts'
 import { FrameScanner } from '../../protocol/frame-scanner.ts'
 import type { Block } from '../lib/block.ts'
+import type { Turn } from '../lib/turn.ts'
 import type { ChannelInput, ConfirmingChannel } from './channel-connection.ts'
 import type { AmqpContext } from './context.ts'
 import { type FramedConnection, FrameRouter } from './frame-router.ts'
@@ -30,6 +31,7 @@ export class ConnectionInput implements ChannelInput {
   readonly #connection: ReceivingConnection
   readonly #context: AmqpContext
   readonly #scanner: FrameScanner
+  readonly #turn: Turn
   /** Channels with publishes to confirm when the piece at hand is used up. */
   #confirming: ConfirmingChannel[] = []
   #isInPiece = false
@@ -39,7 +41,8 @@ export class ConnectionInput implements ChannelInput {
   constructor(connection: ReceivingConnection, context: AmqpContext) {
     this.#connection = connection
     this.#context = context
-    const router = new FrameRouter(connection, context.broker.inputTurn)
+    this.#turn = context.broker.inputTurn
+    const router = new FrameRouter(connection, this.#turn)
     this.#scanner = new FrameScanner(router, context.limits.initialFrameMaxBytes)
   }
 
@@ -53,9 +56,14 @@ export class ConnectionInput implements ChannelInput {
     this.#isInPiece = true
     this.#context.flusher.hasInput = true
     this.#scanner.holdsPublishes = connection.intake.beforeInput()
+    this.#scanner.holdsMethods = this.#turn.isLate
     try {
       let at = start
       if (connection.phase === 'header') {
+        if (this.#turn.isLate) {
+          this.#turn.end()
+          return start
+        }
         const isOurs = isOurProtocol(block, start, end)
         if (isOurs === undefined) return start
         if (!isOurs) {

@@ -230,9 +230,9 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   }
 
   closed(): void {
-    this.log.socketClosed()
     this.phase = 'closed'
     try {
+      this.log.socketClosed()
       this.release()
       this.answers.clear()
     } catch (error) {

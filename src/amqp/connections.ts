@@ -6,6 +6,8 @@ import { UnsentMemory } from './unsent-memory.ts'
 
 /** Heartbeats of one second need a look every half second. */
 const TICK_MS = 500
+/** So many connections are looked at in one turn of the event loop. */
+const TICKED_PER_TURN = 200
 
 export class AmqpConnections {
   readonly #context: AmqpContext
@@ -13,6 +15,8 @@ export class AmqpConnections {
   readonly #connections = new Set<Connection>()
   readonly #unsubscribe: readonly (() => void)[]
   #timer: NodeJS.Timeout | undefined
+  /** The connections that this half second's look has not come to yet. */
+  #ticking: Iterator<Connection> | undefined
   #nextId = 1
   /** Told of every connection that has gone. */
   readonly #goneListeners = new Set<(connection: Connection) => void>()
@@ -140,19 +144,36 @@ export class AmqpConnections {
     })
   }
 
+  /** Those that come or go meanwhile are looked at, or not. */
   readonly #tick = (): void => {
-    const nowMs = this.#now()
-    this.#each((connection) => connection.tick(nowMs))
+    if (this.#ticking !== undefined) return
+    this.#ticking = this.#connections.values()
+    this.#tickSome()
   }
 
-  /** An error ends the connection that it concerns, and no other. */
-  #each(act: (connection: Connection) => void): void {
-    for (const connection of this.#connections) {
-      try {
-        act(connection)
-      } catch (error) {
-        connection.broken(error)
+  readonly #tickSome = (): void => {
+    const nowMs = this.#now()
+    for (let left = TICKED_PER_TURN; left > 0; left--) {
+      const next = this.#ticking?.next()
+      if (next === undefined || next.done === true) {
+        this.#ticking = undefined
+        return
       }
+      actOn(next.value, (connection) => connection.tick(nowMs))
     }
+    setImmediate(this.#tickSome)
+  }
+
+  #each(act: (connection: Connection) => void): void {
+    for (const connection of this.#connections) actOn(connection, act)
+  }
+}
+
+/** An error ends the connection that it concerns, and no other. */
+function actOn(connection: Connection, act: (connection: Connection) => void): void {
+  try {
+    act(connection)
+  } catch (error) {
+    connection.broken(error)
   }
 }

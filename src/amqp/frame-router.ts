@@ -105,6 +105,10 @@ export class FrameRouter implements FrameSink {
     this.#connection.intake.publishHeld()
   }
 
+  methodHeld(): void {
+    this.#turn.end()
+  }
+
   /** A method that no open channel takes: the handshake's, channel 0's, or one that must not be. */
   #methodOutside(channelId: number, block: Block, start: number, end: number): void {
     const connection = this.#connection

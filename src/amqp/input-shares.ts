@@ -4,7 +4,7 @@
  * of its input costs something. The first thing that another one sends waits for one such turn, what follows does not.
  *
  * What is read late in a turn that was long already has little time: enough for a client that sends little, and what a busy one
- * has sent joins the `InputLine`.
+ * has sent joins the `InputLine`, as does a client that asks for more than to take messages from it: thousands may do so in the same turn.
  */
 const SHARE_MS = 0.25
 const SHARE_ALONE_MS = 2
@@ -19,6 +19,8 @@ export class InputShares {
   #onlySinceMs = 0
   #turn = 0
   #turnBeganMs = 0
+  /** The turn is long already. */
+  isLate = false
 
   /** The share of the connection that has just sent something, in the turn with this number. */
   shareMs(sender: object, turn: number, nowMs: number): number {
@@ -26,12 +28,13 @@ export class InputShares {
       this.#turn = turn
       this.#turnBeganMs = nowMs
     }
+    this.isLate = nowMs - this.#turnBeganMs >= TURN_MS
     if (sender !== this.#sender) {
       this.#sender = sender
       this.#onlySinceMs = nowMs
     }
     if (nowMs - this.#onlySinceMs >= ALONE_MS) return SHARE_ALONE_MS
-    return nowMs - this.#turnBeganMs < TURN_MS ? SHARE_MS : SHARE_LATE_MS
+    return this.isLate ? SHARE_LATE_MS : SHARE_MS
   }
 
   /** The connection is gone. */

@@ -19,6 +19,8 @@ const STREAMING_MS = 0.1
 /** An outbox from which so much left at once gathers for a while longer: a long write costs little more than a short one. */
 const STREAM_BYTES_MIN = 32 * 1024
 const GATHERING_MS = 0.4
+/** In a turn that thousands of clients make long, nothing waits longer than this. */
+const LATE_MS = 4
 
 /** Flushes all outboxes that were written to, once no more input is at hand, and lends them their blocks. */
 export class OutboxFlusher {
@@ -48,6 +50,13 @@ export class OutboxFlusher {
     // Thousands of clients may be answered in one turn: their blocks are used again within it.
     if (this.#free.length === 0 && this.#outboxes.length > FREE_BLOCKS_MAX) this.#flushEarly()
     return this.#free.pop() ?? allocateBlock(BLOCK_BYTES)
+  }
+
+  /** A turn of the event loop is long already, and there is more to be read in it. */
+  flushLate(nowMs: number): void {
+    if (nowMs - this.#flushedAtMs < LATE_MS) return
+    this.#flushedAtMs = nowMs
+    this.#flushEarly()
   }
 
   #flushEarly(): void {
@@ -195,7 +204,11 @@ export class Outbox implements Output {
   /** Hands everything to the socket, unless it is still busy with what it has. */
   flush(): void {
     const socket = this.#socket
-    if (this.isBlocked || socket.destroyed || (this.length === this.#start && this.#pieces.length === 0)) return
+    if (socket.destroyed) {
+      this.close()
+      return
+    }
+    if (this.isBlocked || (this.length === this.#start && this.#pieces.length === 0)) return
     this.#flushedBytes = this.length - this.#start + this.#piecesBytes
     this.#flushedAtMs = performance.now()
     if (this.#pieces.length === 0) {

@@ -1,5 +1,6 @@
 /** What all connections of a server read into, and what they share besides: whose turn it is, and for how long. */
 import { allocateBlock, type Block } from '../lib/block.ts'
+import { CrowdLine } from '../lib/crowd-line.ts'
 import { InputLine } from './input-line.ts'
 import { InputShares } from './input-shares.ts'
 import { RestBlocks } from './rest.ts'
@@ -19,6 +20,8 @@ export class ReadBuffer {
   readonly turn = turnCounter()
   readonly shares = new InputShares()
   readonly line = new InputLine(setImmediate, () => performance.now())
+  /** Connections whose clients have gone. */
+  readonly leaving = new CrowdLine(setImmediate, () => performance.now())
   readonly rests = new RestBlocks(READ_BYTES)
 
   /** `frameMaxBytes`: no rest is longer than a frame. */

@@ -43,8 +43,10 @@ export class Transport implements Waiting {
   readonly #sink: Sink
   readonly #readBuffer: ReadBuffer
   readonly #receiver: Receiver
+  readonly #flusher: OutboxFlusher
   #isEnding = false
   readonly #rest: Rest
+  #hasInputEnded = false
   #isPaused = false
   readonly #place = new ReadPlace()
   /** What an encrypted socket had read before. */
@@ -64,6 +66,7 @@ export class Transport implements Waiting {
     this.#readBuffer = readBuffer
     this.#turn = turn
     this.#receiver = receiver
+    this.#flusher = flusher
     this.#rest = new Rest(readBuffer.rests, (bytes) => receiver.kept(bytes))
     this.#target = readBuffer.target
     const reader = { buffer: () => this.#target, callback: (bytes: number) => this.#receiveDirectly(bytes, false) }
@@ -75,13 +78,15 @@ export class Transport implements Waiting {
       receiver.failed(error)
       this.#socket.destroy() // one with encryption tells of an error and stays open
     })
-    this.#socket.on('end', () => this.#inputEnded())
+    // Otherwise Node.js closes it in the turn in which the client has ended its side: of thousands that leave at once, too.
+    this.#socket.allowHalfOpen = true
+    this.#socket.on('end', () => readBuffer.leaving.add(() => this.#inputEnded()))
     this.#socket.on('close', () => {
       this.outbox.close()
       this.#place.clear()
       this.#rest.clear()
       readBuffer.shares.forget(this)
-      receiver.closed()
+      readBuffer.leaving.add(() => receiver.closed())
     })
     if (direct === undefined) this.#read(reader)
   }
@@ -127,15 +132,13 @@ export class Transport implements Waiting {
   }
 
   /**
-   * The client sends nothing more. An encrypted socket tells of that also while it is not read from, together with the last that the
-   * client has sent: this comes first. If the connection is paused, it is lost.
+   * The client sends nothing more. An encrypted socket tells of that also while it is not read from, before what the client has sent
+   * last was looked at: this comes first.
    */
   #inputEnded(): void {
-    for (let left = Number.POSITIVE_INFINITY; this.#isGoingOnLater && this.#rest.bytes < left; ) {
-      left = this.#rest.bytes
-      this.goOn()
-    }
-    this.#socket.destroy()
+    this.#hasInputEnded = true
+    // What is to be said before the end leaves first; there is little time for that, and then the socket closes by itself.
+    if (!this.#isEnding && !this.#isPaused && !this.#isGoingOnLater) this.#socket.destroy()
   }
 
   #endWhenEmpty(): void {
@@ -258,8 +261,10 @@ export class Transport implements Waiting {
     this.#isGoingOnLater = false
     if (this.#isPaused || this.#socket.destroyed) return
     try {
-      if (this.#rest.bytes > 0) this.#look(this.#rest.block, this.#rest.start, this.#rest.end, false)
-      if (!this.#isPaused && !this.#isGoingOnLater) this.#socket.resume()
+      if (this.#rest.bytes > 0) this.#look(this.#rest.block, this.#rest.start, this.#rest.end, false, true)
+      if (this.#isPaused || this.#isGoingOnLater) return
+      if (this.#hasInputEnded) this.#inputEnded()
+      else this.#socket.resume()
     } catch (error) {
       this.outbox.fail(error)
     }
@@ -267,19 +272,24 @@ export class Transport implements Waiting {
 
   /**
    * Lets the receiver look at this, for as long as the connection has time in this turn, and keeps what it leaves over. A client whose
-   * input is used up need not wait for another turn, even if what others wanted has taken the rest of its time.
+   * input is used up need not wait for another turn, even if what others wanted has taken the rest of its time. `isDue`: it stood in the
+   * line for that.
    */
-  #look(block: Block, start: number, end: number, isFull: boolean): void {
+  #look(block: Block, start: number, end: number, isFull: boolean, isDue = false): void {
+    const { shares } = this.#readBuffer
     const loopTurn = this.#readBuffer.turn()
     if (loopTurn !== this.#loopTurn) {
       this.#loopTurn = loopTurn
       this.#decryptedBytes = 0
-      this.#leftMs = this.#readBuffer.shares.shareMs(this, loopTurn, performance.now())
+      const nowMs = performance.now()
+      this.#leftMs = shares.shareMs(this, loopTurn, nowMs)
+      if (shares.isLate) this.#flusher.flushLate(nowMs)
     }
-    this.#turn.begin(this.#leftMs)
+    this.#turn.begin(this.#leftMs, !isDue && shares.isLate)
     const restStart = this.#receiver.receive(block, start, end)
     this.#leftMs = this.#turn.leftMs()
-    if (this.#turn.isOver || (isFull && this.#leftMs <= 0)) this.#goOnLater()
+    const isMore = isFull ? this.#leftMs <= 0 || this.#turn.isOver : this.#turn.isOver && restStart < end
+    if (isMore) this.#goOnLater()
     this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
   }
 }

@@ -14,12 +14,15 @@ export class Turn {
   #units = 0
   /** The work has taken the whole time. */
   isOver = false
+  /** Others have waited long already: only what is short is begun. */
+  isLate = false
 
   constructor(now: () => number) {
     this.#now = now
   }
 
-  begin(lengthMs: number): void {
+  begin(lengthMs: number, isLate = false): void {
+    this.isLate = isLate
     this.#endMs = this.#now() + lengthMs
     this.#units = 0
     this.isOver = false
@@ -33,6 +36,11 @@ export class Turn {
       if (this.#now() >= this.#endMs) this.isOver = true
     }
     return this.isOver
+  }
+
+  /** What comes next waits for a later turn. */
+  end(): void {
+    this.isOver = true
   }
 
   /** The time that is left, 0 or less when it is up. */

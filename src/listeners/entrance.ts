@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { CrowdLine } from '../lib/crowd-line.ts'
 import type { Networks } from '../lib/networks.ts'
 import { addressText, type Peer, plainAddress } from '../lib/peer.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
@@ -16,6 +17,8 @@ import type { ProxySource } from './proxy-header.ts'
 import { readProxyHeader } from './proxy-reader.ts'
 import type { TlsDoor } from './tls-door.ts'
 import type { WaitingPlace, WaitingSockets } from './waiting-sockets.ts'
+
+const LET_IN_DEFECT = 'internal error while a client was let in'
 
 export interface EntranceContext {
   readonly sockets: OpenSockets
@@ -39,6 +42,7 @@ export interface EntranceContext {
 
 export class Entrance {
   readonly #context: EntranceContext
+  readonly #arrivals = new CrowdLine(setImmediate, () => performance.now())
   readonly #starts = new HandshakeStarts()
   /** Clients that are not through yet. */
   readonly #entering = new Set<Entry>()
@@ -66,6 +70,25 @@ export class Entrance {
     }
     sockets.count++
     const entry = new Entry(socket, listener, peer, place, now() + handshakeTimeoutMs)
+    this.#entering.add(entry)
+    this.#arrivals.add(() => this.#letIn(entry, isProxied))
+  }
+
+  /** It was counted when it came; the system may give us a thousand clients in one turn. */
+  #letIn(entry: Entry, isProxied: boolean): void {
+    const { socket, listener, peer } = entry
+    try {
+      this.#entering.delete(entry)
+      if (socket.destroyed) this.#forget(entry)
+      else this.#begin(entry, isProxied)
+    } catch (error) {
+      this.#context.rareLines.log('error', { err: error, peer: peer.address, listener: listener.name }, LET_IN_DEFECT)
+      socket.destroy()
+    }
+  }
+
+  #begin(entry: Entry, isProxied: boolean): void {
+    const { socket, listener } = entry
     const { isSecure } = PROTOCOLS[listener.protocol]
     if (!isSecure && !isProxied) {
       this.#handOver(entry, socket, undefined)
@@ -92,10 +115,13 @@ export class Entrance {
     })
     socket.on('error', () => {}) // `close` follows
     socket.once('close', () => {
-      if (!entry.end()) return
-      entry.place.leave()
-      this.#context.sockets.count--
+      if (entry.end()) this.#forget(entry)
     })
+  }
+
+  #forget(entry: Entry): void {
+    entry.place.leave()
+    this.#context.sockets.count--
   }
 
   #readProxyHeader(entry: Entry): void {

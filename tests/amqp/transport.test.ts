@@ -241,7 +241,7 @@ test('of a very large piece, what has to wait is looked at once in a turn, and c
   const pieces = vi.spyOn(receiver, 'receive')
   receiver.unitsMax = 1
   receiver.onUnit = () => {
-    clock.nowMs += 1
+    clock.nowMs += 3 // also more than what a connection has that was alone for long, as on a busy machine
     turn.spend(LONG_WORK)
   }
   arrive(Buffer.concat(Array.from({ length: 100_000 }, () => unit('x'.repeat(200)))))

@@ -2,9 +2,11 @@
 import { once } from 'node:events'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { describe, expect, test } from 'vitest'
+import type { Authenticator } from '../../src/auth/authenticator.ts'
 import type { TlsOptions } from '../../src/listeners/tls-options.ts'
 import { CertificateFolder } from '../support/certificate-folder.ts'
 import { makeCertificate } from '../support/certificates.ts'
+import { RawClient } from '../support/raw-client.ts'
 import * as doors from './doors.ts'
 import { ended, expectEcho, type Line, logIn, plain } from './doors.ts'
 
@@ -111,6 +113,41 @@ describe('AMQP over TLS', () => {
     await expect.poll(() => server.connections().length).toBe(1)
     await expectEcho(good)
     expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+  })
+
+  test('what a client has sent before it ends its side is carried out, also if the broker had to wait before it looked', async () => {
+    let admit = (): void => {}
+    const asked = new Promise<void>((resolve) => {
+      admit = resolve
+    })
+    const user = (name: string) => ({ user: { name, tags: [] } })
+    const authenticator: Authenticator = {
+      authenticate: async ({ name }) => {
+        if (name === 'late') await asked
+        return user(name)
+      },
+      anonymous: () => ({ refusal: 'never' }),
+    }
+    const { port, server } = await doors.startServer((builder) =>
+      builder
+        .withListeners([{ protocol: 'amqps', host: '127.0.0.1', port: 0 }])
+        .withTls(files)
+        .withAuthenticator(authenticator),
+    )
+    const client = new RawClient(await encrypted(port))
+    await client.startLogin({ user: 'late' })
+    client.send(0, 'connection.tune-ok', { channelMax: 10, frameMax: 131_072, heartbeat: 0 })
+    client.send(0, 'connection.open', { virtualHost: '/' })
+    client.send(1, 'channel.open')
+    client.send(1, 'queue.declare', { queue: 'at-last' })
+    client.socket.end()
+    await once(client.socket, 'finish')
+    // By then the broker has seen the end.
+    await expectEcho(await logIn(await encrypted(port)))
+    expect(server.broker.queueInfo('at-last')).toBeUndefined()
+    admit()
+    await expect.poll(() => server.broker.queueInfo('at-last')).toBeDefined()
+    await client.expectSocketClosed()
   })
 
   test.each(['TLSv1.2', 'TLSv1.3'] as const)('a session goes on in the next connection, with %s', async (version) => {

@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type Target, targetOf } from './load-client.ts'
+import type { LoopReport } from './loop-watch.ts'
 
 /** This file runs from dist. */
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const LOOP_WATCH = new URL('loop-watch.js', import.meta.url).href
 const SAMPLE_MS = 100
 const MEBIBYTE = 1024 * 1024
 
@@ -17,6 +19,8 @@ export interface LoadBroker {
   readonly target: Target
   /** Undefined for a broker that was there before. */
   readonly memory: MemorySamples | undefined
+  /** How late its event loop was since this was asked last. Undefined for a broker that was there before. */
+  readonly loop: (() => Promise<LoopReport>) | undefined
   stop(): Promise<void>
 }
 
@@ -66,13 +70,18 @@ export class MemorySamples {
 
 /** A broker that runs already, at this URL. */
 export function runningBroker(url: string): LoadBroker {
-  return { target: targetOf(url), memory: undefined, stop: async () => {} }
+  return { target: targetOf(url), memory: undefined, loop: undefined, stop: async () => {} }
 }
 
-export async function startBroker(options: readonly string[]): Promise<LoadBroker> {
+/** `pin` is what starts a program on the processor that the broker is to have. */
+export async function startBroker(options: readonly string[], pin: readonly string[]): Promise<LoadBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'leveret-load-'))
   const args = ['--port', '0', '--log-format', 'json', '--data-dir', folder, ...options]
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [program = '', ...first] = [...pin, process.execPath]
+  const child = spawn(program, [...first, '--import', LOOP_WATCH, MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    env: { ...process.env, LEVERET_LOAD_WATCH: '1' },
+  })
   const leaveNothing = (): void => {
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
@@ -83,6 +92,11 @@ export async function startBroker(options: readonly string[]): Promise<LoadBroke
   return {
     target: targetOf(`amqp://guest:guest@127.0.0.1:${port}/`),
     memory,
+    loop: async () => {
+      const answer = once(child, 'message')
+      child.send('report')
+      return (await answer)[0]
+    },
     stop: async () => {
       memory.stop()
       const exit = once(child, 'exit')

@@ -1,4 +1,5 @@
 // npm run load -- [options]: puts a broker under load, or under attack, and prints what came of it and how a bystander fared.
+import { execFileSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { runningBroker, startBroker } from './broker.ts'
@@ -21,14 +22,18 @@ interface Options {
   readonly seconds: number | undefined
   readonly scale: number
   readonly url: string | undefined
+  /** Starts a program on the broker's processor, where there are two. */
+  readonly brokerPin: readonly string[]
 }
 
 /** Runs one; whether it went as it should. */
-async function run(name: string, scenario: Scenario, { seconds, scale, url }: Options): Promise<boolean> {
-  const broker = url === undefined ? await startBroker(scenario.broker) : runningBroker(url)
+async function run(name: string, scenario: Scenario, { seconds, scale, url, brokerPin }: Options): Promise<boolean> {
+  const broker = url === undefined ? await startBroker(scenario.broker, brokerPin) : runningBroker(url)
   const stopBystander = await startBystander(broker.target)
   try {
+    await broker.loop?.()
     const figures = await scenario.run(broker, { seconds: seconds ?? scenario.seconds, scale })
+    const loop = (await broker.loop?.())?.delayUs
     const { latencyUs: latency, failure } = await stopBystander()
     const ms = (us = Number.NaN): number => Number((us / 1000).toPrecision(3))
     const peakMb = broker.memory?.peakMb
@@ -40,6 +45,9 @@ async function run(name: string, scenario: Scenario, { seconds, scale, url }: Op
     const rows: Figures = {
       ...figures,
       'bystander ms p50/p99/max': [latency?.p50, latency?.p99, latency?.max].map(ms).join(' / '),
+      ...(loop === undefined
+        ? {}
+        : { "delay of the broker's loop, ms p50/p99/max": [loop.p50, loop.p99, loop.max].map(ms).join(' / ') }),
       ...(peakMb === undefined
         ? {}
         : { 'RSS at most': `${peakMb}${limit} MB (${broker.memory?.idleMb} at the start)` }),
@@ -72,11 +80,27 @@ async function main(): Promise<number> {
   const unknown = names.find((name) => SCENARIOS[name] === undefined)
   if (unknown !== undefined) throw new Error(`there is no scenario '${unknown}'`)
   const seconds = values.seconds === undefined ? undefined : numberOf('seconds', values.seconds, 1, 3600)
-  const options = { seconds, scale: numberOf('scale', values.scale, 0.001, 10), url: values.url }
+  const brokerPin = shareProcessors()
+  const options = { seconds, scale: numberOf('scale', values.scale, 0.001, 10), url: values.url, brokerPin }
   console.log(`Node.js ${process.version}, ${availableParallelism()} processors`)
   let isWell = true
   for (const name of names) isWell = (await run(name, SCENARIOS[name] as Scenario, options)) && isWell
   return isWell ? 0 : 1
+}
+
+/**
+ * The load has the first processor, on which the bystander comes first, and the broker the second: otherwise the bystander's
+ * figures have in them how the system shares processors. Returns what starts a program there.
+ */
+function shareProcessors(): readonly string[] {
+  if (availableParallelism() < 2) return []
+  try {
+    execFileSync('taskset', ['-a', '-p', '-c', '0', String(process.pid)], { stdio: 'ignore' })
+  } catch {
+    console.error('warning: without taskset, the broker and the load take processor time from one another')
+    return []
+  }
+  return ['taskset', '-c', '1']
 }
 
 function numberOf(name: string, text: string, min: number, max: number): number {

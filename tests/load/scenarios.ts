@@ -30,6 +30,8 @@ const IN_MEMORY = ['--storage', 'memory']
 const MANY_LOG_INS = ['--login-sockets-per-address-max', '100000', '--login-sockets-max', '100000']
 const OPENING_AT_ONCE = 50
 const FLOOD_LIMIT_MB = 256
+/** In so much time the broker has noticed that they have left. */
+const LEAVING_MS = 3000
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   connections: {
@@ -105,6 +107,7 @@ async function manyConnections(broker: LoadBroker, { seconds, scale }: Length): 
   await sleep(500)
   const lost = clients.filter(({ failure }) => failure !== undefined).length
   for (const client of clients) client.destroy()
+  await sleep(LEAVING_MS)
   return { connections: clients.length, 'opened/s': perSecond, 'KiB each': kilobytes, sent, received, lost }
 }
 

@@ -1,65 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameError } from '../../protocol/errors.ts'
-import { FrameScanner, type FrameSink } from '../../protocol/frame-scanner.ts'
+import { FrameScanner } from '../../protocol/frame-scanner.ts'
 import { Block } from '../../src/lib/block.ts'
 import { bodyFrames, contentHeader, frame, headerFrame, methodFrame } from '../support/wire-frames.ts'
-
-type Event = readonly [kind: string, channel: number, payload: string]
-
-/** Writes down what the scanner passes on: a publish as its three parts, a body as one piece however it came. */
-class Recorder implements FrameSink {
-  readonly events: Event[] = []
-  publishes = 0
-  held = 0
-  onFrame: () => void = () => {}
-
-  publish(...[block, at]: Parameters<FrameSink['publish']>): void {
-    this.publishes++
-    const method = Buffer.concat([Buffer.of(0, 60, 0, 40, 0, 0), block.bytes.subarray(at.keyStart, at.keyEnd)])
-    this.#add('method', at.channel, Buffer.concat([method, Buffer.of(at.bits)]))
-    this.#add('header', at.channel, block.bytes.subarray(at.headerStart, at.headerEnd))
-    this.#addBody(at.channel, block, at.bodyStart, at.bodyEnd)
-    this.onFrame()
-  }
-
-  method(channel: number, block: Block, start: number, end: number): void {
-    this.#add('method', channel, block.bytes.subarray(start, end))
-    this.onFrame()
-  }
-
-  header(channel: number, block: Block, start: number, end: number): void {
-    this.#add('header', channel, block.bytes.subarray(start, end))
-    this.onFrame()
-  }
-
-  body(channel: number, block: Block, start: number, end: number): void {
-    this.#addBody(channel, block, start, end)
-    this.onFrame()
-  }
-
-  #addBody(channel: number, block: Block, start: number, end: number): void {
-    if (start === end) return
-    const payload = block.bytes.toString('hex', start, end)
-    const last = this.events.at(-1)
-    if (last?.[0] === 'body' && last[1] === channel)
-      this.events[this.events.length - 1] = ['body', channel, last[2] + payload]
-    else this.events.push(['body', channel, payload])
-  }
-
-  heartbeat(): void {
-    this.events.push(['heartbeat', 0, ''])
-    this.onFrame()
-  }
-
-  publishHeld(): void {
-    this.held++
-  }
-
-  #add(kind: string, channel: number, payload: Buffer): void {
-    this.events.push([kind, channel, payload.toString('hex')])
-  }
-}
+import { type Event, Recorder } from './frame-recorder.ts'
 
 const KINDS: Readonly<Record<number, string>> = { 1: 'method', 2: 'header', 3: 'body', 8: 'heartbeat' }
 
@@ -290,6 +235,30 @@ describe('FrameScanner', () => {
         expect(recorder.events).toEqual(expectedEvents(bytes))
         const publishes = recorder.events.filter(([, , payload]) => payload.startsWith('003c0028'))
         expect(recorder.held).toBe(publishes.length)
+      }),
+    )
+  })
+
+  test('while methods are held, passes on what publishes and settles, and stops in front of the others', () => {
+    fc.assert(
+      fc.property(stream, (bytes) => {
+        const recorder = new Recorder()
+        const scanner = new FrameScanner(recorder, 131_072)
+        const block = new Block(bytes)
+        const isLong = ([kind, , payload]: Event): boolean => kind === 'method' && !/^003c00(28|50|78|5a)/.test(payload)
+        for (let at = 0; at < bytes.length; ) {
+          scanner.holdsMethods = true
+          const { length } = recorder.events
+          at = scanner.scan(block, at, bytes.length)
+          expect(recorder.events.slice(length).filter(isLong)).toEqual([])
+          if (at === bytes.length) break
+          scanner.holdsMethods = false
+          recorder.onFrame = () => scanner.hold()
+          at = scanner.scan(block, at, bytes.length)
+          recorder.onFrame = () => {}
+        }
+        expect(recorder.events).toEqual(expectedEvents(bytes))
+        expect(recorder.methodsHeld).toBe(recorder.events.filter(isLong).length)
       }),
     )
   })

@@ -1,0 +1,56 @@
+/**
+ * What very many clients may cause at once, and what is of no hurry: to let a client in, or to clear up behind one. A little of it is done
+ * at once. What would make the turn of the event loop long waits in order, and each turn does as much of it as its time allows, so that a
+ * crowd that comes or leaves keeps all others waiting for one short turn only.
+ */
+const TURN_MS = 1
+
+export class CrowdLine {
+  #waiting: (() => void)[] = []
+  #done = 0
+  #leftMs = TURN_MS
+  #isArmed = false
+  readonly #nextTurn: (work: () => void) => void
+  readonly #now: () => number
+
+  constructor(nextTurn: (work: () => void) => void, now: () => number) {
+    this.#nextTurn = nextTurn
+    this.#now = now
+  }
+
+  /** Does the work now, or in a later turn, behind all that waits already. It must not throw. */
+  add(work: () => void): void {
+    if (this.#leftMs > 0 && this.#waiting.length === 0) this.#do(work, this.#now())
+    else this.#waiting.push(work)
+    this.#arm()
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    this.#nextTurn(this.#run)
+  }
+
+  readonly #run = (): void => {
+    this.#isArmed = false
+    this.#leftMs = TURN_MS
+    let nowMs = this.#now()
+    while (this.#leftMs > 0 && this.#done < this.#waiting.length) {
+      nowMs = this.#do(this.#waiting[this.#done++] as () => void, nowMs)
+    }
+    if (this.#done > 0 && this.#done === this.#waiting.length) {
+      this.#waiting = []
+      this.#done = 0
+    }
+    // The next turn has its own time, also if nothing waits now.
+    if (this.#leftMs < TURN_MS) this.#arm()
+  }
+
+  /** Returns the time. */
+  #do(work: () => void, startedMs: number): number {
+    work()
+    const nowMs = this.#now()
+    this.#leftMs -= nowMs - startedMs
+    return nowMs
+  }
+}
