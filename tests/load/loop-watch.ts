@@ -12,7 +12,7 @@ export interface LoopReport {
 }
 
 /** Notes how late the loop is. A standstill counts for each of the moments in it, not once. */
-export function watchLoop(): () => LoopReport {
+function watchLoop(): () => LoopReport {
   const delays = new Histogram()
   let dueMs = performance.now() + INTERVAL_MS
   setInterval(() => {

@@ -16,6 +16,7 @@ const USAGE = `Usage: npm run load -- [options]
 Exit code 0 when the bystander's messages took less than 50 ms (p99) in each, and memory stayed where it should; 1 when not.`
 
 const P99_MS_MAX = 50
+const TASKSET = 'taskset'
 const LIMIT_SHARE_MAX = 1.2
 
 interface Options {
@@ -95,12 +96,12 @@ async function main(): Promise<number> {
 function shareProcessors(): readonly string[] {
   if (availableParallelism() < 2) return []
   try {
-    execFileSync('taskset', ['-a', '-p', '-c', '0', String(process.pid)], { stdio: 'ignore' })
+    execFileSync(TASKSET, ['-a', '-p', '-c', '0', String(process.pid)], { stdio: 'ignore' })
   } catch {
     console.error('warning: without taskset, the broker and the load take processor time from one another')
     return []
   }
-  return ['taskset', '-c', '1']
+  return [TASKSET, '-c', '1']
 }
 
 function numberOf(name: string, text: string, min: number, max: number): number {
