@@ -12,6 +12,7 @@ import type { Segment } from '../../../storage/segment.ts'
 import type { HeldMemory } from '../memory/memory-alarm.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import { TIME_MS_MAX } from './expiry.ts'
+import type { FoundMarks } from './found-marks.ts'
 import type { QueueSettings } from './queue-arguments.ts'
 import type { QueueLogs } from './queue-logs.ts'
 import type { QueueMessages } from './queue-messages.ts'
@@ -67,9 +68,9 @@ export class DelayedRetries {
   readonly #leaving = new Set<RetryPurge>()
   #marks: RetryMarks | undefined
   #isUnread: boolean
-  /** The marks that were read, and how many of their messages have been put aside. */
-  #found: RetryMark[] = []
-  #foundAt = 0
+  /** The marks that were read, and whose messages have not been put aside. */
+  #found: FoundMarks | undefined
+  #lastSegment: Segment | undefined
   #whenRead: (() => void)[] = []
   #now: () => number = () => 0
   /** Many come back, turn by turn. */
@@ -112,8 +113,8 @@ export class DelayedRetries {
     this.#isUnread = false
     this.#now = now
     this.#whenRead.push(whenRead)
-    this.#marks?.read((marks) => {
-      if (this.isReading) this.#found = marks.sort((a, b) => a.sequence - b.sequence)
+    this.#marks?.read((found) => {
+      if (this.isReading) this.#found = found
       this.#putAside()
     })
   }
@@ -123,31 +124,61 @@ export class DelayedRetries {
     this.#whenRead.push(work)
   }
 
-  /** Takes the messages of the marks out of the ready ones. Segments that are not in memory are read back one after the other. */
+  /** Takes the messages of the marks out of the ready ones: a few at once, many turn by turn. */
   #putAside(): void {
-    while (this.#foundAt < this.#found.length && !this.#queue.isDeleted) {
-      const mark = this.#found[this.#foundAt] as RetryMark
-      const segment = this.#messages.segmentAt(mark.sequence)
-      if (segment?.isResident === false) {
-        this.#messages.load(segment, () => this.#putAside())
-        return
-      }
-      this.#foundAt++
-      // The message may be damaged, or was dropped meanwhile.
-      if (segment === undefined || !this.#messages.takeAt(segment, mark.messageIndex)) {
-        this.#marks?.remove(mark.segment, mark.index)
-        continue
-      }
-      if (mark.isPurged) {
-        this.#messages.settle(segment, mark.messageIndex)
-        this.#marks?.remove(mark.segment, mark.index)
-        continue
-      }
-      failuresOf(segment).set(mark.messageIndex, mark.failures)
-      this.bytes += segment.bodyBytes(mark.messageIndex)
-      this.#times.add(mark.atMs, segment, mark.messageIndex, mark)
+    if (this.#putSomeAside(AT_ONCE_MAX)) this.#goOn()
+    else
+      this.#tools.longWork.start(
+        STEP_MESSAGES,
+        (count) => this.#putSomeAside(count),
+        () => this.#goOn(),
+      )
+  }
+
+  /** Up to so many; false when it can go on at once. */
+  #putSomeAside(count: number): boolean {
+    for (let left = count; left > 0; left--) {
+      const mark = this.#found?.next
+      if (mark === undefined || this.#queue.isDeleted) return true
+      const segment = this.#segmentOf(mark)
+      if (segment?.isResident === false) return true
+      this.#putOneAside(mark, segment, this.#found?.isNextPurged === true)
+      this.#found?.pass()
     }
-    this.#found = []
+    return false
+  }
+
+  #putOneAside(mark: RetryMark, segment: Segment | undefined, isPurged: boolean): void {
+    const { messageIndex } = mark
+    // The message may be damaged, or was dropped meanwhile.
+    const isThere = segment !== undefined && this.#messages.takeAt(segment, messageIndex)
+    if (isThere && !isPurged) {
+      failuresOf(segment).set(messageIndex, mark.failures)
+      this.bytes += segment.bodyBytes(messageIndex)
+      this.#times.add(mark.atMs, segment, messageIndex, mark)
+      return
+    }
+    if (isThere) this.#messages.settle(segment, messageIndex)
+    this.#marks?.remove(mark.segment, mark.index)
+  }
+
+  /** Marks of one segment come one after the other, and to find it takes long in a long queue. */
+  #segmentOf({ sequence }: RetryMark): Segment | undefined {
+    const last = this.#lastSegment
+    if (last?.sequence === sequence && last.log !== undefined) return last
+    this.#lastSegment = this.#messages.segmentAt(sequence)
+    return this.#lastSegment
+  }
+
+  /** Segments that are not in memory are read back one after the other. When that is over, what is due comes back first. */
+  #goOn(): void {
+    const mark = this.#found?.next
+    const segment = mark === undefined || this.#queue.isDeleted ? undefined : this.#segmentOf(mark)
+    if (segment !== undefined) {
+      this.#messages.load(segment, () => this.#putAside())
+      return
+    }
+    this.#found = this.#lastSegment = undefined
     this.#comeBack(this.#now(), () => {
       this.isReading = false
       for (const work of this.#whenRead.splice(0)) work()
@@ -223,11 +254,12 @@ export class DelayedRetries {
     const times = this.#times
     const { count } = times
     // The messages of marks that are being read were ready until now.
-    const unplaced = this.#found.slice(this.#foundAt)
-    this.#found = []
-    if (this.isReading && count + unplaced.length === 0) this.#marks?.purge()
+    const unplaced = this.#found
+    this.#found = undefined
+    const isEmpty = count + (unplaced?.count ?? 0) === 0
+    if (this.isReading && isEmpty) this.#marks?.purge()
     this.isReading = false
-    if (count + unplaced.length === 0) return 0
+    if (isEmpty) return 0
     const purge = new RetryPurge(this.#messages, this.#marks, times, this.bytes, unplaced)
     this.#times = new RetryTimes(this.#tools.memory)
     this.bytes = 0

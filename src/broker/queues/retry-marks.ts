@@ -10,6 +10,7 @@ import type { QueueLog } from '../../../storage/queue-log.ts'
 import type { RecordSource } from '../../../storage/record.ts'
 import type { Segment } from '../../../storage/segment.ts'
 import { Block, EMPTY_BLOCK } from '../../lib/block.ts'
+import { FoundMarks } from './found-marks.ts'
 import type { RecordPlace } from './retry-times.ts'
 
 const SEQUENCE_BYTES = 6
@@ -29,8 +30,6 @@ export interface RetryMark extends RecordPlace {
   readonly messageIndex: number
   readonly atMs: number
   readonly failures: number
-  /** The message was purged, and had not left yet when the broker stopped. */
-  isPurged: boolean
 }
 
 /** A mark on its way into the log. */
@@ -85,19 +84,15 @@ export class RetryMarks {
   }
 
   /** Reads all of them, the oldest first. */
-  read(whenRead: (marks: RetryMark[]) => void): void {
-    const marks: RetryMark[] = []
-    let purgedCount = 0
+  read(whenRead: (found: FoundMarks) => void): void {
+    const found = new FoundMarks()
     this.#log.eachReady(
       (segment, index) => {
         const mark = markAt(segment, index)
-        if (mark.sequence === PURGED_SEQUENCE) purgedCount = marks.length
-        marks.push(mark)
+        if (mark.sequence === PURGED_SEQUENCE) found.purgeAll()
+        found.add(mark)
       },
-      () => {
-        for (const mark of marks.slice(0, purgedCount)) mark.isPurged = true
-        whenRead(marks)
-      },
+      () => whenRead(found),
     )
   }
 
@@ -120,6 +115,5 @@ function markAt(segment: Segment, index: number): RetryMark {
     messageIndex: bytes.readUInt32BE(at + INDEX_AT),
     atMs: bytes.readUIntBE(at + TIME_AT, TIME_BYTES),
     failures: bytes.readUInt16BE(at + FAILURES_AT),
-    isPurged: false,
   }
 }

@@ -2,8 +2,9 @@
  * Drops messages that wait to be delivered again, with their marks, some at a time. Where that takes several turns, a mark behind all of
  * them tells a restart that they are gone.
  */
+import type { FoundMarks } from './found-marks.ts'
 import type { QueueMessages } from './queue-messages.ts'
-import type { RetryMark, RetryMarks } from './retry-marks.ts'
+import type { RetryMarks } from './retry-marks.ts'
 import type { RecordPlace, RetryTimes } from './retry-times.ts'
 
 export class RetryPurge {
@@ -13,7 +14,7 @@ export class RetryPurge {
   readonly #marks: RetryMarks | undefined
   readonly #times: RetryTimes
   /** Marks whose messages are gone already. */
-  readonly #unplaced: RetryMark[]
+  readonly #unplaced: FoundMarks | undefined
   #note: RecordPlace | undefined
 
   constructor(
@@ -21,7 +22,7 @@ export class RetryPurge {
     marks: RetryMarks | undefined,
     times: RetryTimes,
     bytes: number,
-    unplaced: RetryMark[],
+    unplaced: FoundMarks | undefined,
   ) {
     this.#messages = messages
     this.#marks = marks
@@ -39,9 +40,11 @@ export class RetryPurge {
   step(count: number): boolean {
     const times = this.#times
     for (let left = count; left > 0; left--) {
-      const mark = this.#unplaced.pop()
-      if (mark !== undefined) this.#remove(mark)
-      else if (times.pop()) this.#drop()
+      const mark = this.#unplaced?.next
+      if (mark !== undefined) {
+        this.#remove(mark)
+        this.#unplaced?.pass()
+      } else if (times.pop()) this.#drop()
       else return this.end()
     }
     return false
