@@ -7,8 +7,10 @@ interface KnownChannel {
   readonly id: number
   readonly counts: ChannelCounters
   readonly publisher: {
-    readonly publishedCount: number
-    published(): Iterable<readonly [exchange: string, count: number]>
+    readonly counts: {
+      readonly messages: number
+      byExchange(): Iterable<readonly [exchange: string, count: number]>
+    }
   }
   readonly confirms: { readonly unconfirmedCount: number } | undefined
   readonly transaction: { readonly publishCount: number; readonly pendingCount: number } | undefined
@@ -29,7 +31,7 @@ export function channelState(channel: KnownChannel): ChannelState {
   // Field by field: lists make very many of these, and a spread is slow.
   return {
     number: id,
-    publishedTo: () => publisher.published(),
+    publishedTo: () => publisher.counts.byExchange(),
     isConfirming: confirms !== undefined,
     isTransactional: transaction !== undefined,
     consumers: consumers.count,
@@ -55,7 +57,7 @@ export function channelState(channel: KnownChannel): ChannelState {
 
 export function channelCounts(channel: KnownChannel): ChannelCounts {
   const { counts, confirms, unacked, settling } = channel
-  const { publishedCount: published } = channel.publisher
+  const { messages: published } = channel.publisher.counts
   const { deliveredCount: delivered } = channel.consumers
   const { returnedUnroutable, droppedUnroutable, redelivered } = counts
   const { pulled, pulledNoAck, gotEmpty } = counts

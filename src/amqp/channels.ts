@@ -211,6 +211,6 @@ function notOpen({ name }: Method): FrameError {
 function tellCounts(channel: Channel): void {
   const { vhost, publisher } = channel
   vhost.counts.channelEnded(channelCounts(channel))
-  publisher.tellCounts()
+  publisher.counts.tell()
   vhost.counts.publishers.delete(publisher)
 }

@@ -33,7 +33,7 @@ export function waitingPublish(
     commit: () => {
       intake.hold(-bytes)
       const outcome = enqueue(publication)
-      publisher.countPrepared()
+      publisher.counts.addPublished()
       if (outcome === 'unrouted') unrouted(kept)
       kept.release()
       return outcome

@@ -29,6 +29,6 @@ export class VhostCounts {
 
   /** Has publishers tell what they have counted: before the counts of exchanges, or the sizes of messages, are read. */
   hear(): void {
-    for (const publisher of this.publishers) publisher.tellCounts()
+    for (const publisher of this.publishers) publisher.counts.tell()
   }
 }

@@ -58,7 +58,7 @@ export class EmbeddedInventory {
 
   *exchanges(): Iterable<ExchangeInfo> {
     const vhost = this.#requireVhost()
-    vhost.counts.hear()
+    vhost.hearWhatWasSent()
     for (const exchange of vhost.exchanges()) yield exchangeInfo(vhost, exchange)
   }
 

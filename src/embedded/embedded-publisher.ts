@@ -58,7 +58,7 @@ export class EmbeddedPublisher {
   #publishNow(message: Message): PublishOutcome {
     const outcome = this.#publisher.publish(message)
     // Nothing says when a program gives up a publisher: what it has not told then would be lost.
-    this.#publisher.tellCounts()
+    this.#publisher.counts.tell()
     return outcome
   }
 

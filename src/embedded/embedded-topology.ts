@@ -41,7 +41,7 @@ export class EmbeddedTopology {
 
   declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
     const vhost = this.#vhost()
-    vhost.counts.hear()
+    vhost.hearWhatWasSent()
     return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
   }
 
@@ -81,7 +81,7 @@ export class EmbeddedTopology {
 
   exchange(name: string): ExchangeInfo | undefined {
     const vhost = this.#vhost()
-    vhost.counts.hear()
+    vhost.hearWhatWasSent()
     const exchange = vhost.exchange(name)
     return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
   }
@@ -94,7 +94,7 @@ export class EmbeddedTopology {
 
   exchanges(): ExchangeInfo[] {
     const vhost = this.#vhost()
-    vhost.counts.hear()
+    vhost.hearWhatWasSent()
     return Array.from(vhost.exchanges(), (exchange) => exchangeInfo(vhost, exchange))
   }
 

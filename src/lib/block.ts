@@ -101,25 +101,30 @@ function copyFew(to: DataView, at: number, from: DataView, start: number, length
 export function equalBytes(a: Block, aStart: number, b: Block, bStart: number, length: number): boolean {
   const left = a.view
   const right = b.view
-  let i = 0
-  for (const last = length - 4; i <= last; i += 4) {
+  if (length < 4) {
+    for (let i = 0; i < length; i++) if (left.getUint8(aStart + i) !== right.getUint8(bStart + i)) return false
+    return true
+  }
+  const last = length - 4
+  for (let i = 0; i < last; i += 4) {
     if (left.getInt32(aStart + i, true) !== right.getInt32(bStart + i, true)) return false
   }
-  for (; i < length; i++) {
-    if (left.getUint8(aStart + i) !== right.getUint8(bStart + i)) return false
-  }
-  return true
+  // The last four bytes in one piece, though some of them were compared already.
+  return left.getInt32(aStart + last, true) === right.getInt32(bStart + last, true)
 }
 
 /**
- * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, then over the bytes that are left. With a
- * secret seed, no client can choose keys that share a slot.
+ * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, the last of which may have bytes of the one before; of fewer than
+ * four bytes, over each. With a secret seed, no client can choose keys that share a slot.
  */
 export function hashBytes(block: Block, start: number, end: number, seed: number): number {
   const view = block.view
+  const last = end - 4
   let hash = seed
-  let i = start
-  for (const last = end - 4; i <= last; i += 4) hash = Math.imul(hash ^ view.getInt32(i, true), 0x01000193)
-  for (; i < end; i++) hash = Math.imul(hash ^ view.getUint8(i), 0x01000193)
+  if (last < start) for (let i = start; i < end; i++) hash = Math.imul(hash ^ view.getUint8(i), 0x01000193)
+  else {
+    for (let i = start; i < last; i += 4) hash = Math.imul(hash ^ view.getInt32(i, true), 0x01000193)
+    hash = Math.imul(hash ^ view.getInt32(last, true), 0x01000193)
+  }
   return hash ^ (hash >>> 15)
 }

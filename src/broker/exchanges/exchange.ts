@@ -28,11 +28,11 @@ export class Exchange {
   readonly arguments: FieldTable
   /** Where a message goes that this exchange routed nowhere: by its arguments, or by policy. */
   alternateExchange: string | undefined
-  /** Messages that were published to it, as far as publishers have told, see `Publisher.tellCounts`. */
+  /** Messages that were published to it, as far as it was told, see `Vhost.hearWhatWasSent`. */
   publishedInCount = 0
   /** How many queues they went to, in all. */
   publishedOutCount = 0
-  /** How many messages went to each queue, as far as publishers have told. */
+  /** How many messages went to each queue, as far as it was told. */
   readonly sent = new NameCounts(QUEUES_MAX)
   /** The bindings that start here, by id. */
   readonly outgoing = new Map<string, Binding>()

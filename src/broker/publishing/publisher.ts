@@ -7,24 +7,22 @@ import { type Properties, UNUSED_FLAGS, validateProperties } from '../../../prot
 import { shortstrBytes } from '../../../protocol/short-string.ts'
 import { encodeExtension } from '../../../storage/record-extension.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes } from '../../lib/block.ts'
-import type { Histogram } from '../../lib/histogram.ts'
 import type { Turn } from '../../lib/turn.ts'
 import { BrokerError, refuse } from '../errors.ts'
-import type { Exchange } from '../exchanges/exchange.ts'
 import type { Message } from '../messages/message.ts'
 import { NO_NEEDS, propertySet } from '../messages/property-set.ts'
 import { parseExpiration } from '../queues/expiry.ts'
 import { NOTHING_BESIDE } from '../queues/message-ttl.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
-import { countAlong, type Route } from '../routing/route.ts'
+import { type Route, withoutQueues } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
-import { NameCounts } from '../statistics/name-counts.ts'
 import type { TrafficFigures } from '../statistics/traffic-figures.ts'
 import { FanOut, ONE_TURN_QUEUES_MAX } from './fan-out.ts'
 import { INSPECTED_FLAGS, isPersistent, isPlain, routingKeysIn } from './inspection.ts'
 import type { PublishOutcome } from './outcome.ts'
+import { PublishCounts } from './publish-counts.ts'
 
 const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()
@@ -32,11 +30,6 @@ const NO_PROPERTIES: Properties = {}
 
 /** The last route is remembered when it leads to no more queues than this. */
 const LAST_QUEUES_MAX = 1024
-
-/** A channel counts for so many exchanges what it has published to them. */
-const EXCHANGES_MAX = 64
-/** Of a message that goes to more queues than this by its properties, the exchange does not count where it went. */
-const COUNTED_QUEUES_MAX = 64
 
 /** A message that passed all checks, and where it goes. */
 export interface Publication {
@@ -58,30 +51,16 @@ export class Publisher {
   replyConsumer: ReplyConsumer | undefined
   /** How many queues the last message went to. */
   copies = 0
-  /** Messages that it has published. */
-  publishedCount = 0
   /** The last message is not in all of its queues yet: the publisher has to go on with this, and waits meanwhile. */
   fanOut: FanOut | undefined
+  readonly counts: PublishCounts
   /** The largest body. */
   readonly messageBytesMax: number
   readonly #routes: Routes
   readonly #session: Session
   readonly #isStorageDurable: boolean
   readonly #turn: Turn | undefined
-  readonly #sizes: Histogram
   #lastRoute: Route | undefined
-  /** Its counts are behind by the messages since `#toldCount`, which went to so many queues each, see `tellCounts`. */
-  #exchange: Exchange | undefined
-  #copiesEach = 0
-  /** Their route, unless it leads to very many queues. */
-  #toldRoute: Route | undefined
-  #toldCount = 0
-  /** The messages since `#sizedCount` have bodies of so many bytes: their sizes are counted when another one comes. */
-  #sizeBytes = 0
-  #sizedCount = 0
-  /** What was published to `#exchange` since it became that, as far as that was told, and to those before it. */
-  #exchangeCount = 0
-  readonly #published = new NameCounts(EXCHANGES_MAX)
   #lastKey: Block = EMPTY_BLOCK
   #lastKeyBytes = 0
 
@@ -92,67 +71,12 @@ export class Publisher {
     this.messageBytesMax = messageBytesMax
     this.#isStorageDurable = vhost.isStorageDurable
     this.#turn = turn
-    this.#sizes = vhost.figures.messageSizes
+    this.counts = new PublishCounts(vhost.figures.messageSizes)
   }
 
   /** What the session may do has changed: it is asked for anew. */
   forget(): void {
     this.#lastRoute = undefined
-  }
-
-  /**
-   * Tells the exchange of the messages that it was sent since the last time, and the broker of their sizes. Before a publisher is given
-   * up, and before these counts are read, this is called: to count there with each message would cost more than to find the route.
-   */
-  tellCounts(): void {
-    this.#countSizes(this.#sizeBytes)
-    this.#tellExchange()
-  }
-
-  #tellExchange(): void {
-    const count = this.publishedCount - this.#toldCount
-    if (count === 0) return
-    this.#toldCount = this.publishedCount
-    this.#exchange?.countPublished(count, count * this.#copiesEach)
-    this.#exchangeCount += count
-    if (this.#toldRoute !== undefined) countAlong(this.#toldRoute, count)
-  }
-
-  /** Counts one message whose queues were found by more than its route. */
-  #countOne(route: Route, queues: readonly Queue[]): void {
-    const { exchange } = route
-    exchange.countPublished(1, queues.length)
-    this.#exchangeCount++
-    if (queues === route.queues) countAlong(route, 1)
-    else if (queues.length <= COUNTED_QUEUES_MAX) for (const { name } of queues) exchange.sent.add(name, 1)
-  }
-
-  /** How many messages were published to each exchange, of those that were published to last. */
-  published(): Iterable<readonly [exchange: string, count: number]> {
-    this.tellCounts()
-    this.#tellPublished()
-    return this.#published.entries()
-  }
-
-  #tellPublished(): void {
-    if (this.#exchange !== undefined && this.#exchangeCount > 0)
-      this.#published.add(this.#exchange.name, this.#exchangeCount)
-    this.#exchangeCount = 0
-  }
-
-  /** Counts the sizes of those that were published, before one with so many bytes. */
-  #countSizes(nextBytes: number): void {
-    const count = this.publishedCount - this.#sizedCount
-    if (count > 0) this.#sizes.add(this.#sizeBytes, count)
-    this.#sizedCount = this.publishedCount
-    this.#sizeBytes = nextBytes
-  }
-
-  /** What was prepared is published now. Its exchange knows of it, and its size is counted. */
-  countPrepared(): void {
-    this.publishedCount++
-    this.#toldCount++
-    this.#sizedCount++
   }
 
   /** Throws BrokerError when a body of this size is refused. */
@@ -165,17 +89,19 @@ export class Publisher {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const bodyBytes = message.bodyEnd - message.bodyStart
     if (bodyBytes > this.messageBytesMax) this.checkSize(bodyBytes)
-    if (bodyBytes !== this.#sizeBytes) this.#countSizes(bodyBytes)
     const route = this.#route(message)
+    const { counts } = this
+    if (bodyBytes !== counts.sizeBytes) counts.beginSize(bodyBytes)
     if (route.needs !== NO_NEEDS || !isPlain(message)) {
       const publication = this.#inspect(message, route)
-      this.#countOne(route, publication.queues)
-      this.publishedCount++
-      this.#toldCount++
+      counts.addInspected(route, publication.queues)
       return this.#enqueue(publication.queues, publication.replyConsumer, publication.message)
     }
-    this.publishedCount++
-    return this.#enqueue(route.queues, route.replyConsumer, message)
+    counts.messages++
+    const { onlyQueue } = route
+    if (onlyQueue === undefined) return this.#enqueue(route.queues, route.replyConsumer, message)
+    this.copies = 1
+    return onlyQueue.publish(message) ? 'routed' : 'refused'
   }
 
   #enqueue(queues: readonly Queue[], replyConsumer: ReplyConsumer | undefined, message: Message): PublishOutcome {
@@ -195,9 +121,8 @@ export class Publisher {
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const route = this.#route(message)
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
-    this.#sizes.add(message.bodyBytes, 1)
     const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
-    this.#countOne(route, publication.queues)
+    this.counts.addPrepared(route, publication.queues, message.bodyBytes)
     return { ...publication, message: publication.message.copy() }
   }
 
@@ -223,7 +148,6 @@ export class Publisher {
   }
 
   #newRoute(message: Message): Route {
-    this.#tellExchange()
     const { head, keyStart } = message
     const keyBytes = message.keyEnd - keyStart
     const route = this.#routes.route(message, this.#session)
@@ -232,17 +156,13 @@ export class Publisher {
       this.#requireKey(route, message)
       route.allowedTo = grant
     }
-    if (route.exchange !== this.#exchange) {
-      this.#tellPublished()
-      this.#exchange = route.exchange
-    }
-    this.#copiesEach = route.queues.length
-    this.#toldRoute = route.queues.length <= LAST_QUEUES_MAX ? route : undefined
+    // A long list of queues would outlive the cache that it came from, in every channel another one.
+    const isKept = route.queues.length <= LAST_QUEUES_MAX
+    this.counts.beginRoute(isKept ? route : withoutQueues(route))
+    this.#lastRoute = isKept ? route : undefined
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
-    // A long list of queues would outlive the cache that it came from, in every channel another one.
-    this.#lastRoute = this.#toldRoute
     return route
   }
 

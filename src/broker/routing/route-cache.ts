@@ -1,31 +1,29 @@
 /**
  * Remembers routes by the bytes of exchange and routing key, so that no string is made from a key that was seen before.
- * An open hash table of bounded size; when it is full it starts afresh. Routes carry the topology version they were
- * made under, and older ones do not count.
+ * A hash table of bounded size, in a few arrays that lie close together: what a lookup waits for is memory. When it is full it starts
+ * afresh. Routes carry the topology version they were made under, and older ones do not count.
  */
 import { randomInt } from 'node:crypto'
-import { allocateBlock, type Block, copyBytes, equalBytes, hashBytes } from '../../lib/block.ts'
+import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK, equalBytes, hashBytes } from '../../lib/block.ts'
 import type { Route } from './route.ts'
 
-const SLOTS = 16_384
-const MASK = SLOTS - 1
-const ENTRIES_MAX = SLOTS / 2
+const SLOTS_MIN = 64
+const ENTRIES_MAX = 8192
 const KEY_BYTES_MAX = 1024 * 1024
 /** Of all routes together: each has a list of its own. */
 const QUEUES_MAX = 1024 * 1024
 
-interface Entry {
-  readonly hash: number
-  readonly start: number
-  readonly length: number
-  route: Route
-}
+const NO_SLOTS = new Int32Array(2)
 
 export class RouteCache {
-  #slots: (Entry | undefined)[] = []
-  #count = 0
-  #keys: Block | undefined
-  #keyBytes = 0
+  /** Two numbers for each slot: a hash, and the entry that has it, counted from 1; 0 where there is none. */
+  #slots = NO_SLOTS
+  /** The number of slots less one: a power of two less one. */
+  #mask = 0
+  /** Where the key of each entry begins in `#keys`; it ends where that of the next one begins. */
+  #starts: number[] = [0]
+  #routes: Route[] = []
+  #keys = EMPTY_BLOCK
   #queueCount = 0
   readonly #seed: number
   readonly #forgotten: (route: Route) => void
@@ -38,68 +36,100 @@ export class RouteCache {
 
   /** The remembered route, or undefined; the caller checks its version. */
   get(block: Block, start: number, end: number): Route | undefined {
-    if (this.#keys === undefined) return undefined
-    return this.#find(hashBytes(block, start, end, this.#seed), block, start, end)?.route
+    const entry = this.#find(hashBytes(block, start, end, this.#seed), block, start, end)
+    return entry === -1 ? undefined : this.#routes[entry]
   }
 
   set(block: Block, start: number, end: number, route: Route): void {
     const hash = hashBytes(block, start, end, this.#seed)
-    const known = this.#find(hash, block, start, end)
+    const entry = this.#find(hash, block, start, end)
     const queueCount = route.queues.length
-    if (known !== undefined && this.#queueCount - known.route.queues.length + queueCount <= QUEUES_MAX) {
-      this.#queueCount += queueCount - known.route.queues.length
-      this.#forgotten(known.route)
-      known.route = route
-      return
-    }
-    const length = end - start
-    if (!this.#hasRoom(length, queueCount)) this.#reset()
+    if (entry !== -1 && this.#replace(entry, route)) return
+    if (!this.#hasRoom(end - start, queueCount)) this.#reset()
     if (queueCount > QUEUES_MAX) return
-    const keys = this.#keyStore(length)
-    copyBytes(keys, this.#keyBytes, block, start, end)
-    let slot = hash & MASK
-    while (this.#slots[slot] !== undefined) slot = (slot + 1) & MASK
-    this.#slots[slot] = { hash, start: this.#keyBytes, length, route }
-    this.#keyBytes += length
+    if (this.#routes.length * 2 >= this.#mask) this.#growSlots()
     this.#queueCount += queueCount
-    this.#count++
+    this.#addKey(block, start, end)
+    this.#routes.push(route)
+    this.#occupy(hash, this.#routes.length)
   }
 
   each(visit: (route: Route) => void): void {
-    for (const entry of this.#slots) if (entry !== undefined) visit(entry.route)
+    for (const route of this.#routes) visit(route)
+  }
+
+  /** False when there is no room for all the queues that it leads to. */
+  #replace(entry: number, route: Route): boolean {
+    const before = this.#routes[entry] as Route
+    const queueCount = this.#queueCount - before.queues.length + route.queues.length
+    if (queueCount > QUEUES_MAX) return false
+    this.#queueCount = queueCount
+    this.#forgotten(before)
+    this.#routes[entry] = route
+    return true
   }
 
   #hasRoom(keyBytes: number, queueCount: number): boolean {
-    if (this.#keys === undefined || this.#count === ENTRIES_MAX) return false
-    return this.#keyBytes + keyBytes <= KEY_BYTES_MAX && this.#queueCount + queueCount <= QUEUES_MAX
+    if (this.#routes.length === ENTRIES_MAX || this.#queueCount + queueCount > QUEUES_MAX) return false
+    return this.#keyBytes + keyBytes <= KEY_BYTES_MAX
   }
 
-  #find(hash: number, block: Block, start: number, end: number): Entry | undefined {
-    const keys = this.#keys
-    if (keys === undefined) return undefined
+  /** Bytes of the keys of all entries. */
+  get #keyBytes(): number {
+    return this.#starts[this.#routes.length] as number
+  }
+
+  /** The entry with this key, or -1. */
+  #find(hash: number, block: Block, start: number, end: number): number {
+    const slots = this.#slots
+    const starts = this.#starts
     const length = end - start
-    for (let slot = hash & MASK; ; slot = (slot + 1) & MASK) {
-      const entry = this.#slots[slot]
-      if (entry === undefined) return undefined
-      if (entry.hash !== hash || entry.length !== length) continue
-      if (equalBytes(keys, entry.start, block, start, length)) return entry
+    for (let slot = hash & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const entry = (slots[slot * 2 + 1] as number) - 1
+      if (entry === -1) return -1
+      if (slots[slot * 2] !== hash) continue
+      const at = starts[entry] as number
+      if ((starts[entry + 1] as number) - at === length && equalBytes(this.#keys, at, block, start, length))
+        return entry
     }
+  }
+
+  #occupy(hash: number, entryFromOne: number): void {
+    let slot = hash & this.#mask
+    while (this.#slots[slot * 2 + 1] !== 0) slot = (slot + 1) & this.#mask
+    this.#slots[slot * 2] = hash
+    this.#slots[slot * 2 + 1] = entryFromOne
+  }
+
+  #growSlots(): void {
+    const before = this.#slots
+    const count = Math.max(SLOTS_MIN, (this.#mask + 1) * 2)
+    this.#slots = new Int32Array(count * 2)
+    this.#mask = count - 1
+    for (let at = 0; at < before.length; at += 2) {
+      if (before[at + 1] !== 0) this.#occupy(before[at] as number, before[at + 1] as number)
+    }
+  }
+
+  #addKey(block: Block, start: number, end: number): void {
+    const before = this.#keyBytes
+    const after = before + end - start
+    if (after > this.#keys.size) {
+      const larger = allocateBlock(Math.max(4096, Math.min(KEY_BYTES_MAX, this.#keys.size * 2)))
+      copyBytes(larger, 0, this.#keys, 0, before)
+      this.#keys = larger
+    }
+    copyBytes(this.#keys, before, block, start, end)
+    this.#starts.push(after)
   }
 
   #reset(): void {
     this.each(this.#forgotten)
-    this.#slots = new Array<Entry | undefined>(SLOTS).fill(undefined)
-    this.#count = this.#keyBytes = this.#queueCount = 0
-    this.#keys = allocateBlock(4096)
-  }
-
-  #keyStore(length: number): Block {
-    let keys = this.#keys as Block // reset has made it
-    if (this.#keyBytes + length > keys.size) {
-      const larger = allocateBlock(Math.min(KEY_BYTES_MAX, keys.size * 2))
-      copyBytes(larger, 0, keys, 0, this.#keyBytes)
-      this.#keys = keys = larger
-    }
-    return keys
+    this.#slots = NO_SLOTS
+    this.#mask = 0
+    this.#starts = [0]
+    this.#routes = []
+    this.#keys = EMPTY_BLOCK
+    this.#queueCount = 0
   }
 }

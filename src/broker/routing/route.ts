@@ -9,11 +9,15 @@ export interface Route {
   readonly version: number
   readonly exchange: Exchange
   readonly queues: readonly Queue[]
+  /** The queue that a plain message goes to, if it goes to that alone: most routes lead to one. */
+  readonly onlyQueue: Queue | undefined
+  /** How many queues these are: also of a route that stands for one, and does not have them. */
+  readonly copies: number
   /** The waiting requester, when the routing key is its reply address. */
   readonly replyConsumer: ReplyConsumer | undefined
   /** The properties that have a say in where a message goes. When there are any, its queues must be found anew. */
   readonly needs: PropertySet
-  /** Messages that went this way and were not told to the exchange yet, see `Routes.tellCounts`. */
+  /** Messages that went this way, as far as publishers have told (`PublishCounts`), of which the exchange does not know yet, see `Routes.tellCounts`. */
   publishedCount: number
   /** While it is, its exchange is told now and then. Publishers go on with routes that are forgotten, too. */
   isRemembered: boolean
@@ -28,6 +32,12 @@ export function countAlong(route: Route, messages: number): void {
 }
 
 /** The exchange counts that so many messages went this way. */
-export function countSent({ exchange, queues }: Route, messages: number): void {
+export function countSent({ exchange, queues, copies }: Route, messages: number): void {
+  exchange.countPublished(messages, messages * copies)
   for (let i = 0; i < queues.length; i++) exchange.sent.add((queues[i] as Queue).name, messages)
+}
+
+/** Stands for a route that leads to very many queues, for those that count what goes along it: it does not keep the queues. */
+export function withoutQueues(route: Route): Route {
+  return { ...route, queues: [], isRemembered: false }
 }

@@ -46,9 +46,9 @@ describe('Publisher', () => {
     for (let i = 0; i < 9000; i++) {
       publisher.publish(message('', 'q'))
       other.publish(message('', `nowhere ${i}`))
-      if (i % 1000 === 0) publisher.tellCounts()
+      if (i % 1000 === 0) publisher.counts.tell()
     }
-    publisher.tellCounts()
+    publisher.counts.tell()
     model.vhost.routes.tellCounts()
     expect(model.vhost.exchange('')?.sent.get('q')).toBe(9000)
   })
