@@ -8,7 +8,7 @@ import { type Clock, SYSTEM_CLOCK } from '../src/lib/clock.ts'
 import { IdleTimer } from '../src/lib/idle-timer.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
-import { NO_OFFSETS, Segment } from './segment.ts'
+import { Segment } from './segment.ts'
 import type { StorageMemory } from './storage-memory.ts'
 
 export const SEGMENT_BYTES = SPAN_BYTES
@@ -188,11 +188,9 @@ export class SegmentPool implements StorageMemory {
     const { block } = segment
     const freed = block.size + (segment.bodies?.dropAll() ?? 0)
     this.bytesInUse -= freed
-    segment.block = EMPTY_BLOCK
+    segment.leaveMemory()
     this.#free(block)
-    segment.offsets = NO_OFFSETS
     this.countOffsets(segment)
-    segment.bodies = undefined
     return freed
   }
 

@@ -23,6 +23,9 @@ export const SEGMENT_RECORDS_MAX = 65_536
 /** Of a segment whose records are not in memory. The type is written out: TypeScript before 5.7 knows no generic Uint32Array. */
 export const NO_OFFSETS: Uint32Array = new Uint32Array(0)
 
+/** Bytes of a body, where not all are alike. */
+const UNEVEN = -1
+
 /** What the recorder of a log knows of one of its segments. */
 export interface SegmentNotes {
   /** The segment's own. */
@@ -71,6 +74,11 @@ export class Segment {
   appendedBytes = 0
   /** … which are those of all its records, if it has been in memory all the time: what is read back may lack some. */
   isAsAppended = true
+  /**
+   * Bytes of every body that was appended, if all have the same size, else less than 0. To read the size of a record that was written
+   * a while ago means to wait for memory: each ack would.
+   */
+  #evenBodyBytes = UNEVEN
   /** While it is not in memory: what the bodies of its ready records are counted with. */
   unloadedBytes = 0
   /** Bytes of the bodies of its records, which are known without having it in memory. */
@@ -116,6 +124,7 @@ export class Segment {
     at += headerBytes
     this.count = index + 1
     this.appendedBytes += bodyBytes
+    if (bodyBytes !== this.#evenBodyBytes) this.#evenBodyBytes = index === 0 ? bodyBytes : UNEVEN
     const isBeside = bodyBytes >= BODY_BESIDE_BYTES_MIN
     if (!isBeside) {
       copyBytes(block, at, source.body, source.bodyStart, source.bodyEnd)
@@ -189,6 +198,7 @@ export class Segment {
 
   /** Bytes of the body, wherever it is. Of a segment that is not in memory only known after `keepBodyBytes`, else 0. */
   bodyBytes(index: number): number {
+    if (this.#evenBodyBytes >= 0) return this.#evenBodyBytes
     const kept = this.#bodyBytes
     if (kept !== undefined && index < kept.length) return kept[index] as number
     return this.block === EMPTY_BLOCK ? 0 : this.block.view.getUint32((this.offsets[index] as number) + 8)
@@ -196,6 +206,7 @@ export class Segment {
 
   /** Bytes of the bodies of these records. */
   bodyBytesIn(first: number, end: number): number {
+    if (this.#evenBodyBytes >= 0) return (end - first) * this.#evenBodyBytes
     if (first === 0 && end === this.count && this.isAsAppended) return this.appendedBytes
     let bytes = 0
     for (let index = first; index < end; index++) bytes += this.bodyBytes(index)
@@ -210,6 +221,14 @@ export class Segment {
       if (this.settled?.has(index) !== true) kept[index] = this.bodyBytes(index)
     }
     this.#bodyBytes = kept
+  }
+
+  /** Its records are on the disk alone from now on; what is read again may lack some. */
+  leaveMemory(): void {
+    this.block = EMPTY_BLOCK
+    this.offsets = NO_OFFSETS
+    this.bodies = undefined
+    this.#evenBodyBytes = UNEVEN
   }
 
   isRecordDurable(index: number): boolean {
@@ -266,6 +285,7 @@ export class Segment {
     this.unloadedBytes = 0
     this.appendedBytes = 0
     this.isAsAppended = true
+    this.#evenBodyBytes = UNEVEN
     this.#bodyBytes = undefined
     this.notes = undefined
     this.log = undefined
