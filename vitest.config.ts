@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // `npm test`: everything that is quick. tests/interop needs other languages, tests/fuzz, tests/crash and the soak take
 // minutes; each has its own command.
@@ -23,16 +24,40 @@ const ISOLATED = [
   'tests/broker/queues/several-logs.test.ts',
 ]
 
+/** They wait most of the time, or take longest: the others fill the time beside them, and none of them is left over at the end. */
+const LONGEST = [
+  'tests/malice/resident-memory.test.ts',
+  'tests/durable/held-answers.test.ts',
+  'tests/storage/level/power-loss.test.ts',
+  'tests/storage/level/corruption.test.ts',
+  'tests/malice/memory-limit.test.ts',
+  'tests/malice/topology-memory.test.ts',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => LONGEST.some((name) => moduleId.endsWith(name))
+    const [isolated, shared] = [true, false].map((isolate) =>
+      files.filter((file) => file.project.config.isolate === isolate),
+    )
+    const sorted = await super.sort(shared ?? [])
+    return [...(await super.sort(isolated ?? [])), ...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   test: {
     pool: 'forks',
     // The same that the command tells V8 (src/cli/assembly/collector.ts): with a heap that is small beside the messages it would look
     // through all of it over and over, which takes up to half of the processors' time.
     execArgv: ['--heap-growing-percent=400', '--min-semi-space-size=32'],
-    // Many tests wait for a clock or a disk: one more than there are processors uses that time.
-    maxWorkers: availableParallelism() + 1,
-    testTimeout: 15_000,
-    hookTimeout: 15_000,
+    // Many tests wait for a clock: two more than there are processors use that time.
+    maxWorkers: availableParallelism() + 2,
+    globalSetup: 'tests/support/memory-folder.ts',
+    // Bounds for a machine that does other things, too.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     // Some look at the memory or the timers of a whole process, of which something may still belong to the test before. What
     // passes only when it is repeated is marked in the output.
     retry: process.env.CI === undefined ? 0 : 2,

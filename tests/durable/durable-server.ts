@@ -1,6 +1,5 @@
 // A server over a store on a real disk whose log files a test can make fail, with clients on real sockets.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Server } from '../../src/server/server.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
@@ -9,6 +8,7 @@ import { openFolder } from '../../storage/level/disk/files.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 import type { LevelStorageOptions } from '../../storage/level/level-storage-options.ts'
 import { FaultyFiles } from '../storage/level/faulty-files.ts'
+import { diskFolder } from '../support/memory-folder.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { type OpenOptions, RawClient } from '../support/raw-client.ts'
 
@@ -22,7 +22,7 @@ interface LogLine {
 }
 
 export class DurableServer {
-  readonly folder = mkdtempSync(join(tmpdir(), 'leveret-disk-'))
+  readonly folder = mkdtempSync(join(diskFolder(), 'leveret-disk-'))
   readonly #options: Partial<LevelStorageOptions>
   readonly #config: Partial<ServerConfig>
   readonly #clients: RawClient[] = []
@@ -116,7 +116,7 @@ export class DurableServer {
     })
     const note = (level: LogLine['level']) => (_: object, text: string) => void this.log.push({ level, text })
     this.server = new ServerBuilder()
-      .withConfig({ port: 0, heartbeatSec: 0, ...this.#config })
+      .withConfig({ port: 0, heartbeatSec: 0, passwordHashing: 'sha256', ...this.#config })
       .withStorage(this.storage)
       .withLogger({ debug: () => {}, info: note('info'), warn: note('warn'), error: note('error') })
       .build()

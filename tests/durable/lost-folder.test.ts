@@ -1,9 +1,9 @@
 // The data folder of a running server is removed, moved away or replaced: the server says so, and promises nothing that
 // would not be there after a restart.
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { diskFolder } from '../support/memory-folder.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { DurableServer, PERSISTENT } from './durable-server.ts'
 
@@ -16,7 +16,7 @@ let publisher: RawChannel
 let aside: string
 
 beforeEach(async () => {
-  aside = mkdtempSync(join(tmpdir(), 'leveret-aside-'))
+  aside = mkdtempSync(join(diskFolder(), 'leveret-aside-'))
   durable = await DurableServer.start({ logFileBytes: LOG_FILE_BYTES })
   publisher = await durable.confirming()
   await publisher.call('queue.declare', { queue: QUEUE, durable: true })

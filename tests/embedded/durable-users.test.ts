@@ -42,7 +42,7 @@ interface StartOptions {
 
 async function start(options: StartOptions = {}): Promise<Server> {
   const builder = new ServerBuilder()
-    .withConfig({ port: 0, shutdownGraceMs: 500, ...options.config })
+    .withConfig({ port: 0, shutdownGraceMs: 500, passwordHashing: 'sha256', ...options.config })
     .withStorage(options.storage ?? new LevelStorage({ folder: options.folder ?? folder }))
     .withLogger({ debug: silent, info: noting, warn: noting, error: noting })
   if (options.isOnItsOwn === true) {

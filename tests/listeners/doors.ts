@@ -33,7 +33,7 @@ export async function startServer(build: (builder: ServerBuilder) => void, confi
   const log = (level: string) => (fields: object, text: string) =>
     void lines.push({ level, fields: { ...fields }, text })
   const builder = new ServerBuilder()
-    .withConfig({ port: 0, shutdownGraceMs: 1000, ...config })
+    .withConfig({ port: 0, shutdownGraceMs: 1000, passwordHashing: 'sha256', ...config })
     .withLogger({ debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') })
   build(builder)
   const server: Server = builder.build()

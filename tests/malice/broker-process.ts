@@ -69,7 +69,18 @@ export class BrokerProcess {
   static async #launch(launcher: readonly string[], options: readonly string[]): Promise<BrokerProcess> {
     const inherited = Object.entries(process.env).filter(([name]) => !/^(?:LEVERET|RABBITMQ)_/.test(name))
     const folder = mkdtempSync(join(tmpdir(), 'leveret-broker-'))
-    const program = [process.execPath, MAIN, '--port', '0', '--log-format', 'json', '--data-dir', folder, ...options]
+    const given = [
+      '--port',
+      '0',
+      '--log-format',
+      'json',
+      '--data-dir',
+      folder,
+      '--password-hashing',
+      'sha256',
+      ...options,
+    ]
+    const program = [process.execPath, MAIN, ...given]
     const [command = '', ...args] = [...launcher, ...program]
     const child = spawn(command, args, { env: Object.fromEntries(inherited), stdio: ['ignore', 'pipe', 'pipe'] })
     child.once('exit', () => rmSync(folder, { recursive: true, force: true }))

@@ -13,9 +13,9 @@ const PEAK_MB = LIMIT_MB * 1.2
 const DURABLE_PEAK_MB = LIMIT_MB * (Number.parseInt(process.versions.node, 10) < 24 ? 1.2 : 1.35)
 const QUIET_MB = 200
 const QUIET_MS = 30_000
-const LOAD_MS = 3000
+const LOAD_MS = 2000
 /** With checkpoints of the store in it. */
-const DURABLE_LOAD_MS = 8000
+const DURABLE_LOAD_MS = 6000
 /** On a machine that does other things, too, the collector may come late. */
 const MAY_REPEAT = { timeout: 60_000, retry: 2 }
 const QUEUES = Array.from({ length: 1000 }, (_, i) => `copies-${i}`)

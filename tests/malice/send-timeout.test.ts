@@ -30,7 +30,7 @@ async function start(config: Partial<ServerConfig>): Promise<void> {
   warnings = []
   const logger: Logger = { debug() {}, info() {}, warn: (_, text) => void warnings.push(text), error() {} }
   server = new ServerBuilder()
-    .withConfig({ port: 0, ...config })
+    .withConfig({ port: 0, passwordHashing: 'sha256', ...config })
     .withLogger(logger)
     .build()
   await server.listen()

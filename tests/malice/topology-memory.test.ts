@@ -10,9 +10,9 @@ import { BrokerProcess } from './broker-process.ts'
 import { Bystander } from './bystander.ts'
 import { endOf } from './under-attack.ts'
 
-const HEAP_MB = 128
+const HEAP_MB = 96
 /** What is to become durable is on the heap for a while, too. */
-const DURABLE_HEAP_MB = 256
+const DURABLE_HEAP_MB = 160
 /** Of 100 KB each: far more than the heap has room for. */
 const MANY = 3000
 const USED_UP = /^RESOURCE_ERROR - cannot .*: memory for queues, exchanges, bindings and consumers is used up$/

@@ -58,7 +58,7 @@ export async function underAttack(attack: (scene: Scene) => Promise<void>, terms
     void errors.push(`${message} ${String(Object.values(fields).at(-1))}`)
   const logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: note }
   const server = new ServerBuilder()
-    .withConfig({ port: 0, shutdownGraceMs: 2000, ...terms.config })
+    .withConfig({ port: 0, shutdownGraceMs: 2000, passwordHashing: 'sha256', ...terms.config })
     .withLogger(logger)
     .build()
   const socketsBefore = openSockets()

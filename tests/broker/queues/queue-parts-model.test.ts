@@ -22,6 +22,8 @@ type Step =
   | { readonly kind: 'restart'; readonly downMs: number; readonly isPrompt: boolean }
 
 const FAR_AWAY_MS = 2 ** 33
+/** How many lives of a queue are compared: few in every run of the tests, as many as wanted by hand. */
+const RUNS = Number(process.env.LEVERET_MODEL_RUNS ?? 100)
 
 async function compare(settings: Settings, steps: readonly Step[], makeStorage: () => Storage): Promise<void> {
   const naive = new Naive(settings)
@@ -157,7 +159,7 @@ test('a queue in memory behaves as the model', async () => {
     fc.asyncProperty(settingsWith(0), stepsOf(...LIVE), async (given, steps) => {
       await compare(given, steps, () => new MemoryStorage())
     }),
-    { numRuns: 300, endOnFailure: true },
+    { numRuns: RUNS, endOnFailure: true },
   )
 }, 60_000)
 
@@ -166,7 +168,7 @@ test('a queue in memory with consumers behaves as the model', async () => {
     fc.asyncProperty(settingsWith(0), stepsOf(...CONSUMED), async (given, steps) => {
       await compare(given, steps, () => new MemoryStorage())
     }),
-    { numRuns: 300, endOnFailure: true },
+    { numRuns: RUNS, endOnFailure: true },
   )
 }, 60_000)
 
@@ -212,7 +214,7 @@ test('messages that come back again and again wait as in the model', async () =>
         () => new LevelStorage({ folder, durability: 'os', memoryBytes: 0, freeBytesMin: 0 }),
       )
     }),
-    { numRuns: 40, endOnFailure: true },
+    { numRuns: Math.ceil(RUNS / 5), endOnFailure: true },
   )
 }, 120_000)
 
@@ -234,6 +236,6 @@ test('a durable queue behaves as the model, across restarts', async () => {
         )
       },
     ),
-    { numRuns: 100, endOnFailure: true },
+    { numRuns: Math.ceil(RUNS / 2), endOnFailure: true },
   )
 }, 120_000)

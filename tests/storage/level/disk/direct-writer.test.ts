@@ -1,13 +1,13 @@
 // A file that is written through, whichever way that is, holds exactly what was written.
 import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DataFile } from '../../../../storage/level/disk/data-file.ts'
 import { DirectWriter } from '../../../../storage/level/disk/direct-writer.ts'
 import { type Files, openFolder } from '../../../../storage/level/disk/files.ts'
+import { diskFolder } from '../../../support/memory-folder.ts'
 
 const MIB = 1024 * 1024
 
@@ -16,7 +16,7 @@ let files: Files
 let file: DataFile
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'leveret-direct-'))
+  folder = mkdtempSync(join(diskFolder(), 'leveret-direct-'))
   files = await openFolder(folder)
   file = await files.open('file')
 })
