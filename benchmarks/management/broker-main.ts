@@ -16,15 +16,15 @@ export interface LoopDelay {
 
 const RESOLUTION_MS = 1
 
-async function main(queues: number): Promise<void> {
+async function main(queues: number, hasDoors: boolean): Promise<void> {
   const server = new ServerBuilder().withConfig({ port: 0, passwordHashing: 'sha256' }).build()
   await server.listen()
   for (let i = 0; i < queues; i++) {
     server.broker.declareQueue(`queue-${String(i).padStart(6, '0')}`, { durable: false })
     if (i % 100 === 0) server.broker.publish('', `queue-${String(i).padStart(6, '0')}`, 'x')
   }
-  const management = await server.http.listenManagement({ port: 0 })
-  const metrics = await server.http.listenMetrics({ port: 0 })
+  const management = hasDoors ? (await server.http.listenManagement({ port: 0 })).url : ''
+  const metrics = hasDoors ? (await server.http.listenMetrics({ port: 0 })).url : ''
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   delay.enable()
   process.on('message', (what) => {
@@ -35,7 +35,7 @@ async function main(queues: number): Promise<void> {
       process.send?.(found)
     }
   })
-  const started: BrokerStarted = { amqp: server.url, management: management.url, metrics: metrics.url }
+  const started: BrokerStarted = { amqp: server.url, management, metrics }
   process.send?.(started)
 }
 
@@ -44,4 +44,4 @@ function ms(nanoseconds: number): number {
 }
 
 process.on('disconnect', () => process.exit())
-await main(Number(process.argv[2]))
+await main(Number(process.argv[2]), process.argv[3] !== 'closed')

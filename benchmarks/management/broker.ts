@@ -16,8 +16,9 @@ export class ManagedBroker {
     this.urls = urls
   }
 
-  static async start(queues: number): Promise<ManagedBroker> {
-    const child = fork(join(import.meta.dirname, 'broker-main.js'), [String(queues)])
+  /** Without doors, nothing of it is sampled, and `get` reaches nothing. */
+  static async start(queues: number, doors: 'open' | 'closed' = 'open'): Promise<ManagedBroker> {
+    const child = fork(join(import.meta.dirname, 'broker-main.js'), [String(queues), doors])
     const [urls] = await once(child, 'message')
     if (canPin() && child.pid !== undefined) pinProcess(child.pid, BROKER_PROCESSOR)
     return new ManagedBroker(child, urls as BrokerStarted)

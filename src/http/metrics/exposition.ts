@@ -105,9 +105,16 @@ export class Exposition {
 
 /** `{vhost="/",queue="q"}`; nothing when there are none. */
 export function labelText(labels: Labels): string {
-  const texts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  const texts = Object.entries(labels).map(([name, value]) => labelPair(name, value))
   return texts.length === 0 ? '' : `{${texts.join(',')}}`
 }
+
+/** `vhost="/"`. */
+export function labelPair(name: string, value: string): string {
+  return `${name}="${SPECIAL.test(value) ? escaped(value) : value}"`
+}
+
+const SPECIAL = /[\\"\n]/
 
 function escaped(value: string): string {
   return value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))

@@ -10,7 +10,7 @@ import type { ManagedServer } from '../managed-server.ts'
 import { readiness } from '../readiness.ts'
 import { nodeMemory } from '../shapes/node-shape.ts'
 import { writeBroker, writeCommon, writeOwn } from './broker-metrics.ts'
-import { CONTENT_TYPES, Exposition, type Family, type Format, formatFor, labelText } from './exposition.ts'
+import { CONTENT_TYPES, Exposition, type Family, type Format, formatFor, labelPair, labelText } from './exposition.ts'
 import { CHANNEL_FAMILIES, CONNECTION_FAMILIES, NOT_SUMMED, QUEUE_FAMILIES } from './families.ts'
 import { writeIdentity, writeServer } from './server-metrics.ts'
 
@@ -39,6 +39,8 @@ export interface MetricsOptions {
 /** So many wait for their turn at most, and an answer has so long to be read: no log-in is asked for here. */
 const WAITING_MAX = 8
 const SEND_MS_MAX = 30_000
+/** Pieces that are handed over at once, however fast they are made: as many wait in memory. */
+const PIECES_MAX = 16
 
 /** One answer is gathered and sent at a time: each takes memory for all there is. */
 export class MetricsApp {
@@ -203,7 +205,8 @@ export class MetricsApp {
     const own = text.with(OWN_PREFIX)
     own.family({ name: 'queue_oldest_message_age_seconds', type: 'gauge', help, value: age }, queues, labelsOf)
     const size = ({ figures }: Queue): number => figures.messages
-    const topic = ({ figures }: Queue): string => labelText({ topic: figures.name, vhost: figures.vhost })
+    const topic = ({ figures: { name, vhost } }: Queue): string =>
+      `{${labelPair('topic', name)},${labelPair('vhost', vhost)}}`
     const common = text.with(COMMON_PREFIX)
     common.family({ name: 'queue_size', type: 'gauge', help: 'Messages in a queue', value: size }, queues, topic)
   }
@@ -213,8 +216,9 @@ export class MetricsApp {
     const pacer = new Pacer()
     for (const vhost of this.#server.virtualHosts.names()) {
       if (vhosts?.has(vhost) === false) continue
+      const place = `{${labelPair('vhost', vhost)}`
       for (const figures of this.#server.virtualHosts.get(vhost)?.inventory.queueFigures() ?? []) {
-        queues.push({ figures, labels: labelText({ vhost, queue: figures.name }) })
+        queues.push({ figures, labels: `${place},${labelPair('queue', figures.name)}}` })
         if (pacer.isDue) await pacer.rest()
       }
     }
@@ -222,10 +226,12 @@ export class MetricsApp {
   }
 }
 
-/** As a stream: others are served between its pieces. `over` is called when all is sent, the client has gone, or it takes too long. */
+/**
+ * As a stream: others are served between its pieces. One is as long as what can be written in a turn: with busy connections a turn of the
+ * event loop takes much longer than the text of a few lines. `over` is called when all is sent, the client has gone, or it takes too long.
+ */
 function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Uint8Array> {
   const iterator = pieces[Symbol.iterator]()
-  const encoder = new TextEncoder()
   const pacer = new Pacer()
   let timer: NodeJS.Timeout | undefined
   const end = (): void => {
@@ -245,11 +251,7 @@ function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Ui
       // A fast reader takes each piece at once, and would not let others in between.
       await pacer.rest()
       try {
-        const { done, value } = iterator.next()
-        if (done !== true) {
-          controller.enqueue(encoder.encode(value))
-          return
-        }
+        if (!handOver(iterator, pacer, controller)) return
         controller.close()
       } catch (error) {
         controller.error(error)
@@ -257,6 +259,22 @@ function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Ui
       end()
     },
   })
+}
+
+/** As much as fits into a turn. True when that was all. */
+function handOver(
+  pieces: Iterator<string>,
+  pacer: Pacer,
+  controller: ReadableStreamDefaultController<Uint8Array>,
+): boolean {
+  for (let count = 0; count < PIECES_MAX; count++) {
+    const { done, value } = pieces.next()
+    if (done === true) return true
+    // For text as long as this, Buffer is much faster than TextEncoder.
+    controller.enqueue(Buffer.from(value))
+    if (pacer.isLate) break
+  }
+  return false
 }
 
 /** Turn by turn. */
