@@ -44,6 +44,15 @@ export class EmbeddedInventory {
     return this.#requireVhost().exchangeCount
   }
 
+  /** Costs less than to ask for all that is known of it. */
+  hasQueue(name: string): boolean {
+    return this.#requireVhost().queue(name) !== undefined
+  }
+
+  hasExchange(name: string): boolean {
+    return this.#requireVhost().exchange(name) !== undefined
+  }
+
   /** In the order in which they were declared. */
   *queues(): Iterable<QueueInfo> {
     const vhost = this.#requireVhost()
@@ -62,8 +71,18 @@ export class EmbeddedInventory {
     for (const exchange of vhost.exchanges()) yield exchangeInfo(vhost, exchange)
   }
 
+  /** Has what was published until now counted, too: see `exchange`. */
   *exchangeNames(): Iterable<string> {
-    for (const { name } of this.#requireVhost().exchanges()) yield name
+    const vhost = this.#requireVhost()
+    vhost.hearWhatWasSent()
+    for (const { name } of vhost.exchanges()) yield name
+  }
+
+  /** With the counts of the last walk over all of them: to have all publishers and routes tell theirs for each exchange would take long. */
+  exchange(name: string): ExchangeInfo | undefined {
+    const vhost = this.#requireVhost()
+    const exchange = vhost.exchange(name)
+    return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
   }
 
   *consumers(): Iterable<ConsumerInfo> {

@@ -41,8 +41,11 @@ export class EmbeddedTopology {
 
   declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
     const vhost = this.#vhost()
-    vhost.hearWhatWasSent()
-    return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
+    const known = vhost.exchange(name)
+    const exchange = declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session)
+    // Nobody has published to a new one.
+    if (exchange === known) vhost.hearWhatWasSent()
+    return exchangeInfo(vhost, exchange)
   }
 
   deleteExchange(name: string, options: DeleteExchangeOptions): void {
@@ -81,9 +84,10 @@ export class EmbeddedTopology {
 
   exchange(name: string): ExchangeInfo | undefined {
     const vhost = this.#vhost()
-    vhost.hearWhatWasSent()
     const exchange = vhost.exchange(name)
-    return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
+    if (exchange === undefined) return undefined
+    vhost.hearWhatWasSent()
+    return exchangeInfo(vhost, exchange)
   }
 
   queue(name: string): QueueInfo | undefined {

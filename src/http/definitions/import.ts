@@ -114,7 +114,7 @@ const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: Jso
   exchanges: async (server, one) => {
     const broker = vhostIn(server, one)
     // RabbitMQ: those that are there stay as they are.
-    if (isReserved(name(one)) || broker.exchangeInfo(name(one)) !== undefined) return
+    if (isReserved(name(one)) || broker.inventory.hasExchange(name(one))) return
     broker.declareExchange(name(one), text(one, 'type'), {
       durable: flagIn(one, 'durable', true),
       autoDelete: flagIn(one, 'auto_delete'),
@@ -124,7 +124,7 @@ const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: Jso
   },
   queues: async (server, one) => {
     const broker = vhostIn(server, one)
-    if (isReserved(name(one)) || broker.queueInfo(name(one)) !== undefined) return
+    if (isReserved(name(one)) || broker.inventory.hasQueue(name(one))) return
     const type = textIn(one, 'type')
     const table = tableIn(one)
     const needsType = type !== undefined && type !== '' && type !== 'classic' && table['x-queue-type'] === undefined

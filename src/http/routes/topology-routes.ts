@@ -119,7 +119,7 @@ async function putQueue(call: Call): Promise<Response> {
   const type = textIn(body, 'type')
   if (type !== undefined && type !== '' && table['x-queue-type'] === undefined && type !== 'classic')
     table['x-queue-type'] = type
-  const isNew = broker.queueInfo(name) === undefined
+  const isNew = !broker.inventory.hasQueue(name)
   broker.declareQueue(name, {
     durable: flagIn(body, 'durable', true),
     autoDelete: flagIn(body, 'auto_delete'),
@@ -182,7 +182,7 @@ async function listExchanges(call: Call): Promise<Response> {
     compare: byVhostAndName,
     columns: NAME_COLUMNS,
     object: ({ broker, name }) => {
-      const info = broker.exchangeInfo(name)
+      const info = broker.inventory.exchange(name)
       if (info === undefined) return undefined
       if (withoutStats) return exchangeDefinition(broker.name, info)
       return exchangeShape(broker.name, info, call.server.statistics.exchange(broker.name, name), asked)
@@ -212,7 +212,7 @@ async function putExchange(call: Call): Promise<Response> {
   const broker = call.vhostAsUser()
   const name = call.param('exchange')
   const body = await call.body()
-  const isNew = broker.exchangeInfo(name) === undefined
+  const isNew = !broker.inventory.hasExchange(name)
   broker.declareExchange(name, textIn(body, 'type') ?? 'direct', {
     durable: flagIn(body, 'durable', true),
     autoDelete: flagIn(body, 'auto_delete'),
