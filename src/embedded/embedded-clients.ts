@@ -80,7 +80,16 @@ class ClientConnectionInfo implements ConnectionInfo {
   readonly bytesUnacked: ConnectionInfo['bytesUnacked']
   readonly deliveriesWaitFor: ConnectionInfo['deliveriesWaitFor']
   readonly route: string
+  /** Its own, so that a copy has it; decoded when it is read, since lists read it of few. */
+  declare readonly clientProperties: PlainTable
   readonly #clientProperties: ConnectionState['clientProperties']
+  /** One for all: V8 makes the objects alike then, and defining it costs little. */
+  static readonly #CLIENT_PROPERTIES = {
+    enumerable: true,
+    get(this: ClientConnectionInfo): PlainTable {
+      return plainTable(this.#clientProperties())
+    },
+  }
 
   constructor(state: ConnectionState) {
     this.id = state.id
@@ -108,9 +117,6 @@ class ClientConnectionInfo implements ConnectionInfo {
     const { peerAddress, peerPort, localAddress, localPort } = state
     this.route = `${addressText(peerAddress, peerPort)} -> ${addressText(localAddress, localPort)}`
     this.#clientProperties = state.clientProperties
-  }
-
-  get clientProperties(): PlainTable {
-    return plainTable(this.#clientProperties())
+    Object.defineProperty(this, 'clientProperties', ClientConnectionInfo.#CLIENT_PROPERTIES)
   }
 }

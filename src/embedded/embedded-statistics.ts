@@ -198,6 +198,20 @@ export class EmbeddedStatistics {
     return queue === undefined ? undefined : counters('queue', this.#sampler.of(queue))
   }
 
+  /**
+   * Since when nothing has happened to a queue, in milliseconds since 1970, known to some five seconds. Undefined where something
+   * happened since the last sample but one, and where nothing ever did.
+   */
+  queueIdleSinceMs(vhost: string, name: string): number | undefined {
+    const queue = this.#core.vhost(vhost)?.queue(name)
+    return queue === undefined ? undefined : this.#sampler.of(queue)?.idleSinceMs
+  }
+
+  /** The same of a channel. */
+  channelIdleSinceMs(connection: number, number: number): number | undefined {
+    return this.#sampler.of(channelKey(connection, number))?.idleSinceMs
+  }
+
   exchange(vhost: string, name: string): readonly SampledCounter[] | undefined {
     const exchange = this.#core.vhost(vhost)?.exchange(name)
     return exchange === undefined ? undefined : counters('exchange', this.#sampler.of(exchange))

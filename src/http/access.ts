@@ -28,7 +28,7 @@ export function isMonitor({ tags }: ApiUser): boolean {
   return tags.includes(ADMINISTRATOR) || tags.includes('monitoring')
 }
 
-function isPolicymaker({ tags }: ApiUser): boolean {
+export function isPolicymaker({ tags }: ApiUser): boolean {
   return tags.includes(ADMINISTRATOR) || tags.includes('policymaker')
 }
 

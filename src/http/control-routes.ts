@@ -1,5 +1,7 @@
 /** Endpoints of the control socket alone: what concerns the process around the server, and its store. */
-import { done, json } from './answers.ts'
+import { hostname } from 'node:os'
+import { pid as ownPid } from 'node:process'
+import { json } from './answers.ts'
 import { ApiError, badRequest } from './api-error.ts'
 import type { Call } from './call.ts'
 import { endpoint, type Route } from './route.ts'
@@ -122,9 +124,9 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       path: '/control/stop',
       methods: {
         POST: endpoint('administrator', () => {
-          // The answer leaves first.
+          // The answer leaves first. It says whose end is to be waited for.
           setImmediate(process.stop)
-          return done()
+          return json({ pid: ownPid, host: hostname() })
         }),
       },
     },

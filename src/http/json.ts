@@ -44,3 +44,8 @@ function jsonValue(value: PlainValue): unknown {
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** As RabbitMQ writes times; JSON leaves out what is undefined. */
+export function timeText(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString().replace('Z', '+00:00')
+}

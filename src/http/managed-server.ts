@@ -29,6 +29,8 @@ export interface ManagedServer {
       }
     | undefined
   node(): Promise<NodeInfo>
+  /** How it is doing, with what is wrong in plain words. */
+  health(): { readonly status: string; readonly warnings: readonly string[] }
 }
 
 /** A user who has logged in; one without a name and tags where no log-in is asked for. */

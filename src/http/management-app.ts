@@ -69,7 +69,6 @@ export class ManagementApp {
     for (const route of [...ROUTES, ...(options.routes ?? [])]) this.#register(route)
     const toIndex = (context: HttpContext): Response => context.redirect(`${options.pathPrefix}/api/index.html`, 301)
     this.#hono.get(`${options.pathPrefix}/api`, toIndex)
-    this.#hono.get(`${options.pathPrefix}/api/`, toIndex)
     this.#hono.notFound(() => errorAnswer(404, 'Object Not Found', 'Not Found'))
     this.#hono.onError((error, context) => this.#failure(error, context))
   }
@@ -212,8 +211,10 @@ function allowed(methods: Route['methods']): string {
 function pathOf({ incoming }: HttpBindings): string {
   const url = incoming.url ?? '/'
   const start = url.startsWith('/') ? 0 : Math.max(0, url.indexOf('/', url.indexOf('://') + 3))
-  const end = url.indexOf('?')
-  return end < 0 ? url.slice(start) : url.slice(start, end)
+  const query = url.indexOf('?')
+  const end = query < 0 ? url.length : query
+  // RabbitMQ takes a slash at the end for none.
+  return url.slice(start, end > start + 1 && url[end - 1] === '/' ? end - 1 : end)
 }
 
 function queryOf(url: string): URLSearchParams {

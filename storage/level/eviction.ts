@@ -9,7 +9,7 @@ const EVICT_STEP_SHARE = 0.05
 
 export class Eviction {
   readonly #pool: SegmentPool
-  readonly #bytesMax: number
+  #bytesMax: number
   readonly #logs: () => Iterable<QueueLog>
   /** Bytes of messages that were left when some were evicted last. */
   #bytesLeft = 0
@@ -19,6 +19,12 @@ export class Eviction {
     this.#pool = pool
     this.#bytesMax = bytesMax
     this.#logs = logs
+  }
+
+  set bytesMax(value: number) {
+    this.#bytesMax = value
+    this.#bytesLeft = 0
+    this.look()
   }
 
   /** To be called when there may be too many. */

@@ -90,6 +90,12 @@ export class LevelStorage implements Storage, VhostStorage, PageSource {
     return this.#pool
   }
 
+  /** Bytes of messages that stay in memory though they are safe on the disk. It may change at any time. */
+  set memoryBytes(value: number) {
+    checkLevelStorageOptions({ ...this.#options, memoryBytes: value })
+    this.#eviction.bytesMax = value
+  }
+
   get journal(): LevelJournal {
     if (this.#journal === undefined) throw new Error(NOT_OPEN)
     return this.#journal

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'amqplib'
@@ -75,6 +75,9 @@ describe('definitions', () => {
     broker.started.broker.declareQueue('kept')
     await lines('export_definitions', file)
     expect((statSync(file).mode & 0o777).toString(8), 'it has hashes').toBe('600')
+    chmodSync(file, 0o640)
+    await lines('export_definitions', file)
+    expect((statSync(file).mode & 0o777).toString(8), 'the operator has chosen it').toBe('640')
     broker.started.reset()
     await lines('import_definitions', file)
     expect(await lines('list_queues', 'name')).toEqual(['name', 'kept'])

@@ -184,7 +184,9 @@ test('leveret ctl finds the broker by its data folder, reads its log, has it rel
   child.kill('SIGHUP')
   await expect.poll(async () => (await run('environment')).output, { timeout: 30_000 }).toContain('heartbeat = 20')
   const exit = exitOf(child)
-  expect(await run('stop')).toMatchObject({ code: 0, errors: '' })
+  expect(await run('stop')).toMatchObject({ code: 0, errors: '', output: 'The broker has stopped\n' })
+  // It has released its store by then.
+  expect(() => process.kill(child.pid ?? 0, 0)).toThrow('ESRCH')
   expect(await exit).toBe(0)
   expect(await run('ping')).toMatchObject({ code: 69 })
 })

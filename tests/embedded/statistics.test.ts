@@ -55,6 +55,28 @@ describe('the counters of a queue', () => {
   })
 })
 
+describe('what nothing happens to', () => {
+  test('is idle since the last change that a sample has seen', async () => {
+    const { broker, server } = started
+    const { statistics } = server
+    broker.declareQueue('q')
+    const idleSinceMs = (): number | undefined => statistics.queueIdleSinceMs('/', 'q')
+    await statistics.sample()
+    expect(idleSinceMs(), 'nothing ever happened to it').toBeUndefined()
+    broker.publish('', 'q', 'x')
+    await statistics.sample()
+    expect(idleSinceMs(), 'it was used').toBeUndefined()
+    await statistics.sample()
+    const since = idleSinceMs()
+    expect(Math.abs(Date.now() - (since ?? 0))).toBeLessThan(60_000)
+    await statistics.sample()
+    expect(idleSinceMs()).toBe(since)
+    await broker.get('q', { noAck: true })
+    await statistics.sample()
+    expect(idleSinceMs()).toBeUndefined()
+  })
+})
+
 describe('samples', () => {
   test('tell what queues, exchanges, virtual hosts and the server did', async () => {
     const { broker, server } = started

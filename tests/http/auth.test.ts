@@ -175,9 +175,34 @@ test('events tell what was changed lately, the newest first', async () => {
   const seen = (await api.get(`/events?after=${start}`, { login: 'watcher:x' })).body
   expect(seen.some(({ event }: { event: string }) => event.startsWith('user.'))).toBe(false)
   expect(seen.some(({ event }: { event: string }) => event === 'queue.created')).toBe(true)
+  expect(seen.some(({ event }: { event: string }) => event.startsWith('policy.'))).toBe(false)
   for (const query of ['limit=x', 'limit=1001', 'after=-1']) {
     expect([query, (await api.get(`/events?${query}`)).status]).toEqual([query, 400])
   }
+})
+
+test('events of policies are for policymakers of the virtual host, those of global parameters for all policymakers', async () => {
+  const start = (await api.get('/events?limit=1')).body[0].id
+  await api.put('/vhosts/open')
+  for (const [name, tags] of [
+    ['maker', 'monitoring,policymaker'],
+    ['monitor', 'monitoring'],
+  ]) {
+    await api.put(`/users/${name}`, { password: 'x', tags })
+    await api.put(`/permissions/open/${name}`, { configure: '', write: '', read: '' })
+  }
+  for (const vhost of ['open', '%2F']) {
+    await api.put(`/policies/${vhost}/p`, { pattern: '^q', definition: { 'max-length': 1 } })
+  }
+  await api.put('/global-parameters/g', { value: 1 })
+  const seen = async (login: string): Promise<string[]> => {
+    const events: { event: string; vhost?: string }[] = (await api.get(`/events?after=${start}`, { login })).body
+    const own = events.filter(({ event }) => /^(?:policy|parameter)\./.test(event))
+    return own.map(({ event, vhost }) => `${event} ${vhost ?? ''}`).sort()
+  }
+  expect(await seen('guest:guest')).toEqual(['parameter.set ', 'policy.set /', 'policy.set open'])
+  expect(await seen('maker:x')).toEqual(['parameter.set ', 'policy.set open'])
+  expect(await seen('monitor:x')).toEqual([])
 })
 
 test('probes need no log-in', async () => {

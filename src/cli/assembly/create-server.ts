@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Config } from '../../../config/options.ts'
+import type { LevelStorage } from '../../../storage/level/level-storage.ts'
 import type { Durability } from '../../../storage/level/log/durability.ts'
-import type { Storage } from '../../../storage/storage.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ListenAddress } from '../../listeners/listen-options.ts'
 import { ServerBuilder } from '../../server/server-builder.ts'
@@ -13,11 +13,8 @@ import type { DefinitionFiles } from './definition-files.ts'
 import { openHttpDoors } from './http-doors.ts'
 import { withListeners } from './listeners.ts'
 import { openControl } from './open-control.ts'
+import { residentBytes } from './resident-bytes.ts'
 import { serverConfig } from './server-config.ts'
-
-/** Messages may take this share of the memory limit, and at most so much, before what is safe on the disk leaves memory. */
-const RESIDENT_SHARE = 0.3
-const RESIDENT_BYTES_MAX = 128 * 1024 * 1024
 
 /** The server that the options describe, not listening yet. */
 export async function createServer(config: Config, memoryBytes: number, logger: Logger): Promise<ServedServer> {
@@ -26,7 +23,8 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
   const { memoryLimitBytes = memoryBytes } = settings
   const collector = collectLessOften({ memoryBytes, memoryLimitBytes })
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
-  if (config.storage === 'leveldb') builder.withStorage(await levelStorage(config, memoryLimitBytes, logger))
+  const storage = config.storage === 'leveldb' ? await levelStorage(config, memoryLimitBytes, logger) : undefined
+  if (storage !== undefined) builder.withStorage(storage)
   withListeners(builder, config)
   const server = builder.build()
   return {
@@ -35,7 +33,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
     listen: () => server.listen(),
     openHttpDoors: () => openHttpDoors(server.http, config, logger),
     openControl: (process) => openControl(server.http, config, portOf(server.addresses), process, logger),
-    reload: (next, changed) => applyChanges(server, next, changed, memoryBytes),
+    reload: (next, changed) => applyChanges({ server, storage, memoryBytes }, next, changed),
     shutdown: (options) => server.shutdown(options),
   }
 }
@@ -53,14 +51,14 @@ function portOf(addresses: readonly ListenAddress[]): number | string {
 }
 
 /** Loaded only when it is used: a broker in memory needs no native code. */
-async function levelStorage(config: Config, memoryLimitBytes: number, logger: Logger): Promise<Storage> {
+async function levelStorage(config: Config, memoryLimitBytes: number, logger: Logger): Promise<LevelStorage> {
   const { LevelStorage } = await import('../../../storage/level/level-storage.ts')
   return new LevelStorage({
     folder: resolve(config.dataDir),
     durability: config.durability as Durability, // the parser takes no other values
     syncIntervalMs: config.syncIntervalMs,
     freeBytesMin: config.diskFreeLimitBytes,
-    memoryBytes: Math.min(Math.floor(memoryLimitBytes * RESIDENT_SHARE), RESIDENT_BYTES_MAX),
+    memoryBytes: residentBytes(memoryLimitBytes),
     onDamage: (text) => logger.error({}, text),
     onDefect: (error) => logger.error({ err: error }, 'internal error after a commit'),
     onFatal: (error) => {

@@ -61,6 +61,8 @@ export class Series {
   readonly #length: number
   readonly #firstTick: number
   #lastTick: number
+  #changedTick: number
+  #changedAtMs: number
 
   constructor(times: SampleTimes, width: number, length: number, room = new SeriesRoom()) {
     this.#times = times
@@ -69,6 +71,8 @@ export class Series {
     this.#values = room.take(width * length)
     this.#firstTick = times.last
     this.#lastTick = times.last - 1
+    this.#changedTick = times.last
+    this.#changedAtMs = times.at(times.last)
   }
 
   /** The last tick that it has a sample of. */
@@ -79,11 +83,25 @@ export class Series {
   /** Adds the sample of the tick at hand. Ticks that were left out had what the last one has. */
   push(values: ArrayLike<number>): void {
     const { last } = this.#times
+    if (this.#differs(values)) {
+      this.#changedTick = last
+      this.#changedAtMs = this.#times.at(last)
+    }
     for (let tick = Math.max(this.#lastTick + 1, last - this.#length + 1); tick <= last; tick++) {
       const from = (tick % this.#length) * this.#width
       for (let at = 0; at < this.#width; at++) this.#values[from + at] = values[at] as number
     }
     this.#lastTick = last
+  }
+
+  #differs(values: ArrayLike<number>): boolean {
+    for (let at = 0; at < this.#width; at++) if (values[at] !== this.value(at, this.#lastTick)) return true
+    return false
+  }
+
+  /** Since when, in milliseconds since 1970, nothing has changed; undefined for what has changed before the last tick. */
+  get idleSinceMs(): number | undefined {
+    return this.#changedTick < this.#times.last ? this.#changedAtMs : undefined
   }
 
   value(at: number, tick: number): number {

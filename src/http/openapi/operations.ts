@@ -73,6 +73,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /health/checks/virtual-hosts': check('Says ok: virtual hosts run while the server does'),
   'GET /health/checks/node-is-mirror-sync-critical': check('Says ok: there is one node'),
   'GET /health/checks/node-is-quorum-critical': check('Says ok: there is one node'),
+  'GET /health/checks/warnings': check(
+    'Fails while the server warns of anything: what it holds back, what it cannot do',
+  ),
   'GET /health/checks/is-in-service': check('Fails while nothing durable can be kept'),
   'GET /health/checks/below-node-connection-limit': check('Fails when no further connection can be taken'),
   'GET /health/checks/ready-to-serve-clients': check('Fails while nothing durable can be kept'),
@@ -149,7 +152,6 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /topic-permissions/:vhost/:user/:exchange': many('Which routing keys a user may use there', 'TopicPermission'),
   'DELETE /topic-permissions/:vhost/:user/:exchange': act('Lets a user use all routing keys there'),
   'GET /users': list('The users', 'User'),
-  'GET /users/': list('The users', 'User'),
   'GET /users/without-permissions': list('The users that may open no virtual host', 'User'),
   'POST /users/bulk-delete': act('Deletes users', 'UserNames'),
   'GET /users/:user': one('A user', 'User'),

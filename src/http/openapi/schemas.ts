@@ -52,6 +52,7 @@ const QUEUE_STATS = {
   ...each(['policy', 'operator_policy', 'exclusive_consumer_tag', 'single_active_consumer_tag'], orNull(text)),
   effective_policy_definition: table,
   head_message_timestamp: orNull(whole),
+  'idle_since?': text,
   'message_stats?': ref('MessageStats'),
 }
 

@@ -2,6 +2,7 @@
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
 import type { ConsumerFlow } from '../../embedded/embedded-flows.ts'
+import type { EmbeddedStatistics } from '../../embedded/embedded-statistics.ts'
 import type { ConsumerInfo } from '../../embedded/entities.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import { isAdministrator, isMonitor } from '../access.ts'
@@ -13,7 +14,7 @@ import { compareTexts } from '../lists/sort.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelName, channelShape, connectionShape, consumerShape } from '../shapes/client-shapes.ts'
 import { deliveryFlow, exchangeFlow } from '../shapes/flow-shapes.ts'
-import { sampleRequest } from '../shapes/rates.ts'
+import { type SampleRequest, sampleRequest } from '../shapes/rates.ts'
 
 const NOT_YOURS = 'User not authorised to access object'
 
@@ -79,8 +80,14 @@ async function listChannels(call: Call, isWanted: (info: ConnectionInfo) => bool
     compare: (a, b) =>
       compareTexts(a.connection.vhost, b.connection.vhost) || compareTexts(channelName(a), channelName(b)),
     columns: CHANNEL_COLUMNS,
-    object: (info) => channelShape(node, info, statistics.channel(info.connection.id, info.number), asked),
+    object: (info) => oneChannel(node, info, statistics, asked),
   })
+}
+
+function oneChannel(node: string, info: ChannelInfo, statistics: EmbeddedStatistics, asked: SampleRequest) {
+  const { connection, number } = info
+  const counters = statistics.channel(connection.id, number)
+  return channelShape(node, info, counters, asked, statistics.channelIdleSinceMs(connection.id, number))
 }
 
 /** Throws ApiError when there is none of that name, and when the user may not do that with it. */
@@ -129,13 +136,12 @@ async function getChannel(call: Call): Promise<Response> {
   for (const info of call.server.clients.channels()) {
     if (channelName(info) !== name) continue
     if (!isVisible(call, info.connection)) throw notAuthorised(NOT_YOURS)
-    const counters = call.server.statistics.channel(info.connection.id, info.number)
     const asked = sampleRequest(call.query)
     const { vhost, id } = info.connection
     const publishes = call.server.statistics.flows.fromChannel(id, info.number)
     const consumers = await channelConsumers(call, info)
     return object(call, {
-      ...channelShape(node, info, counters, asked),
+      ...oneChannel(node, info, call.server.statistics, asked),
       consumer_details: consumers.map(({ shape }) => shape),
       deliveries: consumers.map(({ flow }) => deliveryFlow(vhost, flow, asked)),
       publishes: publishes.map((flow) => exchangeFlow(vhost, flow, asked)),

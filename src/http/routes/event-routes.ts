@@ -1,5 +1,6 @@
 /** What was made, changed and removed lately. RabbitMQ has no such endpoint: it has an exchange for it, by a plugin. */
-import { isAdministrator } from '../access.ts'
+import type { BrokerEvent } from '../../broker/statistics/event-log.ts'
+import { isAdministrator, isPolicymaker, openVhosts } from '../access.ts'
 import { json } from '../answers.ts'
 import { badRequest } from '../api-error.ts'
 import type { Call } from '../call.ts'
@@ -16,16 +17,28 @@ function numberIn({ query }: Call, name: string, usual: number, max: number): nu
   return value
 }
 
-/** Monitors see all; policies, users and permissions are for administrators, as elsewhere. */
+/**
+ * Monitors see all but what is hidden from them elsewhere: users and permissions are for administrators, policies for policymakers who may
+ * open their virtual host, and global parameters for any policymaker.
+ */
 async function listEvents(call: Call): Promise<Response> {
   const [limit, after] = [
     numberIn(call, 'limit', EVENTS, EVENTS_MAX),
     numberIn(call, 'after', 0, Number.MAX_SAFE_INTEGER),
   ]
-  const isSecret = (name: string): boolean => /^(?:user|permission|topic)\./.test(name)
   const events = call.server.statistics.events(Number.POSITIVE_INFINITY, after)
-  const seen = isAdministrator(call.user) ? events : events.filter(({ name }) => !isSecret(name))
+  const seen = isAdministrator(call.user) ? events : events.filter(await visibleTo(call))
   return json(seen.slice(0, limit).map(({ id, name, atMs, about }) => ({ id, event: name, timestamp: atMs, ...about })))
+}
+
+async function visibleTo({ server, user, peerAddress }: Call): Promise<(event: BrokerEvent) => boolean> {
+  const makesPolicies = isPolicymaker(user)
+  const open = new Set(makesPolicies ? await openVhosts(server, user, peerAddress) : [])
+  return ({ name, about }) => {
+    if (/^(?:user|permission|topic)\./.test(name)) return false
+    if (name.startsWith('policy.')) return open.has(about.vhost ?? '')
+    return !name.startsWith('parameter.') || makesPolicies
+  }
 }
 
 export const EVENT_ROUTES: readonly Route[] = [{ path: '/events', methods: { GET: endpoint('monitor', listEvents) } }]

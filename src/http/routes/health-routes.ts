@@ -87,6 +87,12 @@ async function inService(call: Call): Promise<Response> {
   return trouble === undefined ? json(OK) : failed(trouble, {})
 }
 
+/** Beyond RabbitMQ: all that the server itself says is wrong, or held back. */
+function warnings(call: Call): Response {
+  const { status, warnings: found } = call.server.health()
+  return status === 'healthy' ? json(OK) : failed(found.join('; '), { server_status: status, warnings: found })
+}
+
 function belowConnectionLimit(node: NodeInfo): boolean {
   return node.filesMax === undefined || node.filesOpen < node.filesMax
 }
@@ -127,6 +133,7 @@ export const HEALTH_ROUTES: readonly Route[] = [
   { path: '/health/checks/port-listener/:port', methods: { GET: endpoint('user', portListener) } },
   { path: '/health/checks/protocol-listener/:protocols', methods: { GET: endpoint('user', protocolListener) } },
   { path: '/health/checks/virtual-hosts', methods: { GET: ok } },
+  { path: '/health/checks/warnings', methods: { GET: endpoint('user', warnings) } },
   { path: '/health/checks/node-is-mirror-sync-critical', methods: { GET: single } },
   { path: '/health/checks/node-is-quorum-critical', methods: { GET: single } },
   { path: '/health/checks/is-in-service', methods: { GET: endpoint('user', inService) } },

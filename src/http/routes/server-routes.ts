@@ -28,7 +28,7 @@ async function overview(call: Call): Promise<Response> {
     sample_retention_policies: RETENTION,
     exchange_types: EXCHANGE_TYPES,
     product_version: RABBITMQ_VERSION,
-    product_name: 'RabbitMQ',
+    product_name: 'Leveret',
     rabbitmq_version: RABBITMQ_VERSION,
     leveret_version: node.version,
     cluster_name: clusterName(call, node),

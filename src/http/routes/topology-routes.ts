@@ -72,7 +72,9 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
       const place = { vhost: broker.name, node }
       if (info === undefined) return undefined
       if (withoutStats) return definition(place, info)
-      return queueShape(place, info, call.server.statistics.queue(broker.name, name), asked)
+      const { statistics } = call.server
+      const idleSinceMs = statistics.queueIdleSinceMs(broker.name, name)
+      return queueShape(place, info, statistics.queue(broker.name, name), asked, idleSinceMs)
     },
   }
   return await list(call, source)
@@ -92,7 +94,13 @@ async function getQueue(call: Call): Promise<Response> {
   const incoming = await statistics.flows.toQueue(broker.name, info.name)
   const deliveries = statistics.flows.toConsumers(broker.name, info.name)
   return object(call, {
-    ...queueShape(place, info, statistics.queue(broker.name, info.name), asked),
+    ...queueShape(
+      place,
+      info,
+      statistics.queue(broker.name, info.name),
+      asked,
+      statistics.queueIdleSinceMs(broker.name, info.name),
+    ),
     ...ownerOf(call, info),
     exclusive_consumer_tag: exclusiveTag(broker.consumers(info.name)),
     consumer_details: await consumersOf(call, broker, info.name),

@@ -156,7 +156,6 @@ async function deleteLimit(call: Call): Promise<Response> {
 
 export const USER_ROUTES: readonly Route[] = [
   { path: '/users', methods: { GET: endpoint('administrator', (call) => listUsers(call)) } },
-  { path: '/users/', methods: { GET: endpoint('administrator', (call) => listUsers(call)) } },
   { path: '/users/without-permissions', methods: { GET: endpoint('administrator', usersWithoutPermissions) } },
   { path: '/users/bulk-delete', methods: { POST: endpoint('administrator', deleteUsers) } },
   {

@@ -2,7 +2,7 @@
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
 import type { SampledCounter } from '../../embedded/embedded-statistics.ts'
 import type { ConsumerInfo } from '../../embedded/entities.ts'
-import { jsonTable } from '../json.ts'
+import { jsonTable, timeText } from '../json.ts'
 import { channelDetails } from './flow-shapes.ts'
 import { channelStats } from './message-stats.ts'
 import { NO_COLLECTOR } from './queue-shape.ts'
@@ -69,6 +69,7 @@ export function channelShape(
   info: ChannelInfo,
   counters: readonly SampledCounter[] | undefined,
   asked: SampleRequest,
+  idleSinceMs: number | undefined,
 ) {
   const { connection } = info
   return {
@@ -81,6 +82,7 @@ export function channelShape(
     },
     consumer_count: info.consumers,
     garbage_collection: NO_COLLECTOR,
+    idle_since: timeText(idleSinceMs),
     global_prefetch_count: info.globalPrefetchCount,
     messages_unacknowledged: info.messagesUnacked,
     messages_uncommitted: info.messagesUncommitted,

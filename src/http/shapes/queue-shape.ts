@@ -2,7 +2,7 @@
 
 import type { SampledCounter } from '../../embedded/embedded-statistics.ts'
 import type { ConsumerInfo, QueueInfo } from '../../embedded/entities.ts'
-import { jsonTable } from '../json.ts'
+import { jsonTable, timeText } from '../json.ts'
 import { lengths, queueStats } from './message-stats.ts'
 import type { SampleRequest } from './rates.ts'
 
@@ -47,6 +47,7 @@ export function queueShape(
   info: QueueInfo,
   counters: readonly SampledCounter[] | undefined,
   asked: SampleRequest,
+  idleSinceMs: number | undefined,
 ) {
   const definition = queueDefinition(place, info)
   const length = lengths(info.messagesReady, info.messagesUnacked, counters, asked)
@@ -73,6 +74,7 @@ export function queueShape(
     exclusive_consumer_tag: null,
     garbage_collection: NO_COLLECTOR,
     head_message_timestamp: secondsOf(info.headTimestamp),
+    idle_since: timeText(idleSinceMs),
     memory: bytes,
     message_bytes: bytes,
     message_bytes_paged_out: 0,

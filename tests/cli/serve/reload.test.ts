@@ -7,7 +7,9 @@ import { type Config, OPTION_NAMES, type OptionName } from '../../../config/opti
 import { resolveConfig } from '../../../config/resolve.ts'
 import { applyChanges } from '../../../src/cli/assembly/apply-changes.ts'
 import { serve } from '../../../src/cli/serve/serve.ts'
+import { ServerBuilder } from '../../../src/server/server-builder.ts'
 import { startTestBroker } from '../../../src/testing.ts'
+import { LevelStorage } from '../../../storage/level/level-storage.ts'
 import { TestContext } from '../serve-context.ts'
 
 function confFile(text: string): string {
@@ -152,7 +154,10 @@ describe('a server that runs', () => {
     const started = await startTestBroker()
     onTestFinished(() => started.stop())
     const names = Object.keys(settings) as OptionName[]
-    expect(applyChanges(started.server, configOf(settings), names, 1024 ** 3)).toEqual(names)
+    const { server } = started
+    expect(applyChanges({ server, storage: undefined, memoryBytes: 1024 ** 3 }, configOf(settings), names)).toEqual(
+      names,
+    )
     return started
   }
 
@@ -188,6 +193,26 @@ describe('a server that runs', () => {
     expect(broker.publish('', 'q', 'x')).toEqual({ routed: true })
   })
 
+  test('keeps fewer messages in memory that are on the disk when its limit of memory is lower', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'leveret-reload-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const storage = new LevelStorage({ folder })
+    const server = new ServerBuilder().withConfig({ port: 0 }).withStorage(storage).build()
+    onTestFinished(() => server.shutdown())
+    await server.start()
+    server.broker.declareQueue('q')
+    for (let count = 0; count < 160; count++)
+      server.broker.publish('', 'q', Buffer.alloc(256 * 1024), { persistent: true })
+    await server.broker.whenDurable()
+    const before = storage.bytesInUse
+    const settings = { server, storage, memoryBytes: 1024 ** 3 }
+    applyChanges(settings, configOf({ memoryLimit: '10MiB' }), ['memoryLimit'])
+    expect(before).toBeGreaterThan(40 * 1024 ** 2)
+    // Those that are due soon stay.
+    expect(storage.bytesInUse).toBeLessThan(before / 2)
+    expect(server.broker.queueInfo('q')?.messagesReady).toBe(160)
+  })
+
   test('limits the consumers of the server', async () => {
     const { server, url, broker } = await startTestBroker()
     onTestFinished(() => server.shutdown())
@@ -214,7 +239,7 @@ describe('a server that runs', () => {
     const { server } = await startTestBroker()
     onTestFinished(() => server.shutdown())
     const config = configOf({})
-    const taken = applyChanges(server, config, OPTION_NAMES, 1024 ** 3)
+    const taken = applyChanges({ server, storage: undefined, memoryBytes: 1024 ** 3 }, config, OPTION_NAMES)
     expect(taken).toContain('memoryLimit')
     expect(taken).not.toContain('port')
     for (const name of ['tlsCert', 'dataDir', 'defaultUser', 'frameMaxBytes', 'maxMessageSizeBytes'] as const)

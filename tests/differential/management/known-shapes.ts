@@ -62,7 +62,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   { pattern: / \S*\.socket_opts(?:\.\w+$| is object, not )/, reason: 'options of Erlang’s sockets' },
   { pattern: / lacks \S*\.config_files\[\]$/, reason: 'there may be no config file' },
-  { pattern: / lacks \S*\.idle_since$/, reason: 'the broker does not note the time for each message' },
+  { pattern: / lacks \S*\.idle_since$/, reason: 'known from the samples: of what was used, some seconds later' },
   {
     pattern: /^\/definitions\/:vhost lacks \.(?:parameters|policies)\[\]\.vhost$/,
     reason: 'not in 4.x: they belong to the virtual host that they are imported into',

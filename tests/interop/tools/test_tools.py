@@ -344,7 +344,7 @@ class Readiness(ToolCase):
         """NServiceBus and ServiceControl: the version is at least 3.10, features are listed, queues come by pages"""
         overview = self.read("/overview", OVERVIEW)
         self.assertGreaterEqual([int(part) for part in overview["rabbitmq_version"].split(".")], [3, 10, 0])
-        self.assertEqual(overview["product_name"], "RabbitMQ")
+        self.assertEqual(overview["product_name"], "Leveret")
         flags = self.read("/feature-flags", [{"name": str, "state": str, "desc": str, "stability": str, "provided_by": str}])
         self.assertIn("enabled", {flag["state"] for flag in flags})
         page = {"items": [QUEUE], "page": int, "page_count": int, "page_size": int, "total_count": int, "item_count": int}

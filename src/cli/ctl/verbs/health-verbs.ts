@@ -12,7 +12,7 @@ async function check(broker: BrokerClient, path: string): Promise<void> {
 }
 
 /** What `check` asks for, all of it. */
-const ALL = ['/is-in-service', '/alarms', '/virtual-hosts', '/certificate-expiration/7/days'] as const
+const ALL = ['/warnings', '/alarms', '/virtual-hosts', '/certificate-expiration/7/days'] as const
 
 async function checkAll({ broker }: VerbCall): Promise<Output> {
   const problems: string[] = []
@@ -143,7 +143,8 @@ export const HEALTH_VERBS: readonly Verb[] = [
   },
   {
     name: 'check',
-    describe: 'check that the broker serves, that no alarm is on, and that no certificate ends within a week',
+    describe:
+      'check that the broker serves and warns of nothing, that no alarm is on, that no certificate ends in a week',
     run: checkAll,
   },
   {

@@ -1,8 +1,10 @@
 /** What concerns the process of the broker, over its control socket: options, log, stop, and the backup of its store. */
+import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { printable } from '../../../lib/printable.ts'
 import { sizeText } from '../../size-text.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
+import { hasEnded } from '../process-end.ts'
 import type { Output, Verb, VerbCall } from '../verb.ts'
 
 async function environment({ broker }: VerbCall): Promise<Output> {
@@ -27,15 +29,16 @@ async function reload({ broker }: VerbCall): Promise<Output> {
 const GONE_MS = 50
 
 async function stop(call: VerbCall): Promise<Output> {
-  await call.broker.post('/control/stop')
+  const { pid, host } = (await call.broker.post('/control/stop')) as { readonly pid: number; readonly host: string }
   const endMs = performance.now() + call.timeoutMs
-  // The socket goes before the store is closed; the process itself ends soon after.
-  while (await answers(call)) {
+  // The socket goes before the store is closed, and the process at the end. In a container of its own it cannot be seen from here.
+  const isElsewhere = host !== hostname() || pid === process.pid
+  while ((await answers(call)) || !(isElsewhere || hasEnded(pid))) {
     if (call.timeoutMs > 0 && performance.now() > endMs)
       throw new CtlFailure(CtlExit.timeout, `the broker has not stopped within ${call.timeoutMs / 1000} seconds`)
     await sleep(GONE_MS)
   }
-  return { kind: 'done', text: 'Stopping the broker ...' }
+  return { kind: 'done', text: 'The broker has stopped' }
 }
 
 async function answers({ broker }: VerbCall): Promise<boolean> {
@@ -135,6 +138,12 @@ export const PROCESS_VERBS: readonly Verb[] = [
     isLocal: true,
     run: backup,
   },
-  { name: 'stop', describe: 'stop the broker and wait until its control socket is closed', isLocal: true, run: stop },
-  { name: 'shutdown', describe: 'the same as stop', isLocal: true, run: stop },
+  {
+    name: 'stop',
+    describe: 'stop the broker and wait until its process has ended, for --timeout seconds at most (default: 300)',
+    timeoutSec: 300,
+    isLocal: true,
+    run: stop,
+  },
+  { name: 'shutdown', describe: 'the same as stop', timeoutSec: 300, isLocal: true, run: stop },
 ]

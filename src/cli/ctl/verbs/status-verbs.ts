@@ -32,7 +32,7 @@ function statusValue(facts: BrokerOverview): object {
     net_ticktime: 60,
     os: process.platform,
     pid: facts.pid,
-    product_name: 'RabbitMQ',
+    product_name: 'Leveret',
     product_version: facts.rabbitmqVersion,
     rabbitmq_version: facts.rabbitmqVersion,
     run_queue: 0,
