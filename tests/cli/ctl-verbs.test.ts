@@ -70,7 +70,9 @@ describe('the broker', () => {
   test('whose alarm is on fails the checks', async () => {
     broker.started.blockPublishers()
     onTestFinished(() => broker.started.unblockPublishers())
-    for (const verb of ['check', 'check_alarms', 'check_local_alarms'])
+    const warning = 'Error: low on memory: publishers are blocked'
+    expect(await run('check')).toMatchObject({ code: 69, errors: warning })
+    for (const verb of ['check_alarms', 'check_local_alarms'])
       expect(await run(verb), verb).toMatchObject({ code: 69, errors: 'Error: resource alarm(s) in effect' })
     expect(await lines('alarms')).toEqual(['Resource alarm: memory'])
     expect(await json('status')).toMatchObject({ alarms: ['memory'] })

@@ -238,35 +238,6 @@ describe('the server', () => {
     expect([redirect.status, redirect.headers.get('location')]).toEqual([301, '/api/index.html'])
   })
 
-  test('has no endpoints of plugins that it does not have, as a RabbitMQ without them', async () => {
-    for (const path of [
-      '/shovels',
-      '/shovels/%2F',
-      '/federation-links',
-      '/federation-links/%2F',
-      '/stream/connections',
-      '/stream/publishers',
-      '/stream/consumers/%2F',
-      '/traces',
-      '/top/rabbit@node',
-    ]) {
-      expect([path, (await api.get(path)).status]).toEqual([path, 404])
-    }
-    for (const component of ['shovel', 'federation-upstream']) {
-      expect((await api.get(`/parameters/${component}`)).body).toEqual([])
-    }
-  })
-
-  test('takes a slash at the end of a path for none', async () => {
-    for (const path of ['/overview/', '/queues/', '/queues/%2F/', '/users/', '/vhosts/%2F/permissions/']) {
-      expect([path, (await api.get(path)).status]).toEqual([path, 200])
-    }
-    expect((await api.put('/queues/%2F/slash/')).status).toBe(201)
-    expect((await api.get('/queues/%2F/slash')).body.name).toBe('slash')
-    expect((await api.delete('/queues/%2F/slash/?if-empty=true')).status).toBe(204)
-    expect((await api.get('/queues/%2F//')).status).toBe(404)
-  })
-
   test('is healthy, and says what is not there', async () => {
     for (const check of [
       'alarms',

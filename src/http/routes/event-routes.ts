@@ -1,10 +1,12 @@
 /** What was made, changed and removed lately. RabbitMQ has no such endpoint: it has an exchange for it, by a plugin. */
-import type { BrokerEvent } from '../../broker/statistics/event-log.ts'
+import type { EmbeddedStatistics } from '../../embedded/embedded-statistics.ts'
 import { isAdministrator, isPolicymaker, openVhosts } from '../access.ts'
 import { json } from '../answers.ts'
 import { badRequest } from '../api-error.ts'
 import type { Call } from '../call.ts'
 import { endpoint, type Route } from '../route.ts'
+
+type BrokerEvent = ReturnType<EmbeddedStatistics['events']>[number]
 
 const EVENTS = 100
 const EVENTS_MAX = 1000

@@ -12,7 +12,7 @@ async function check(broker: BrokerClient, path: string): Promise<void> {
 }
 
 /** What `check` asks for, all of it. */
-const ALL = ['/warnings', '/alarms', '/virtual-hosts', '/certificate-expiration/7/days'] as const
+const ALL = ['/warnings', '/virtual-hosts', '/certificate-expiration/7/days'] as const
 
 async function checkAll({ broker }: VerbCall): Promise<Output> {
   const problems: string[] = []
