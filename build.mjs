@@ -24,7 +24,8 @@ function build() {
   }
   mkdirSync(join(root, 'dist/cjs'), { recursive: true })
   // Without it the files below would count as ES modules, like all the rest of the package.
-  writeFileSync(join(root, 'dist/cjs/package.json'), '{ "type": "commonjs" }\n')
+  const form = join(root, 'dist/cjs/package.json')
+  if (!existsSync(form)) writeFileSync(form, '{ "type": "commonjs" }\n')
   const projects = ['tsconfig.build.json', 'tsconfig.cjs.json'].map((name) => join(root, name))
   return spawnSync(process.execPath, [compiler, '--build', ...projects], { stdio: 'inherit' }).status ?? 1
 }

@@ -34,7 +34,11 @@ function install(): void {
     ['update', '-q'],
     ['install', '-y', '-q', '--no-install-recommends', 'strace'],
   ]) {
-    const { status, stderr, error } = spawnSync('apt-get', args, { env, encoding: 'utf8' })
+    // Other suites may want to install something at the same time.
+    const { status, stderr, error } = spawnSync('flock', ['/tmp/leveret-apt.lock', 'apt-get', ...args], {
+      env,
+      encoding: 'utf8',
+    })
     if (status !== 0) throw new Error(`strace is missing, and apt-get ${args[0]} failed: ${error?.message ?? stderr}`)
   }
 }
