@@ -61,7 +61,7 @@ export class ConnectionInput implements ChannelInput {
       let at = start
       if (connection.phase === 'header') {
         if (this.#turn.isLate) {
-          this.#turn.end()
+          this.#turn.putOff()
           return start
         }
         const isOurs = isOurProtocol(block, start, end)
@@ -101,7 +101,8 @@ export class ConnectionInput implements ChannelInput {
     this.#isInPiece = false
     for (const act of this.#afterPiece) act()
     if (this.#afterPiece.length > 0) this.#afterPiece = []
-    this.#context.broker.scheduler.run()
+    // The queues deliver in the next turn if this one is long already.
+    if (!this.#turn.isLate) this.#context.broker.scheduler.run()
     this.#connection.intake.afterInput()
     this.checkUnread()
   }

@@ -106,7 +106,7 @@ export class FrameRouter implements FrameSink {
   }
 
   methodHeld(): void {
-    this.#turn.end()
+    this.#turn.putOff()
   }
 
   /** A method that no open channel takes: the handshake's, channel 0's, or one that must not be. */

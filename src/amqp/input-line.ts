@@ -2,20 +2,58 @@
  * Connections that have sent more than their share of a turn stand in a line: each turn of the event loop lets as many of
  * them go on as its time allows, and reads in between from those that send little. So the busy ones share what time there is, and
  * however many they are, the others wait for one short turn.
+ *
+ * There are three lines, which share the time: of those whose rest is short, of those that ask for more than to publish or
+ * settle, and of the busy ones. A client that sends a little must not wait for thousands that declare queues, nor one
+ * that logs in for a thousand that publish at full speed.
  */
 const TURN_MS = 1
+
+/** What a connection waits with. */
+export type InputKind = 'short' | 'method' | 'busy'
 
 /** A connection that stands in the line. */
 export interface Waiting {
   goOn(): void
 }
 
-export class InputLine {
-  /** Those whose round it is, the first ones of which have had their turn. */
-  #round: Waiting[] = []
+class Line {
+  /** Of the turn at hand. */
+  usedMs = 0
+  /** So many may go on in the turn at hand. */
+  left = 0
+  #waiting: Waiting[] = []
   #done = 0
-  /** Those that came since the round began. */
-  #next: Waiting[] = []
+
+  get length(): number {
+    return this.#waiting.length - this.#done
+  }
+
+  add(connection: Waiting): void {
+    this.#waiting.push(connection)
+  }
+
+  /** Nothing that joins during the turn goes on in it: what it has sent since has to be read first. */
+  beginTurn(): void {
+    this.usedMs = 0
+    this.left = this.length
+    // Not each time that one leaves, which would move all others.
+    if (this.#done > this.left) {
+      this.#waiting = this.#waiting.slice(this.#done)
+      this.#done = 0
+    }
+  }
+
+  /** Only while some are left. */
+  takeFirst(): Waiting {
+    this.left--
+    return this.#waiting[this.#done++] as Waiting
+  }
+}
+
+export class InputLine {
+  readonly #lines: Readonly<Record<InputKind, Line>> = { short: new Line(), method: new Line(), busy: new Line() }
+  readonly #all = Object.values(this.#lines)
   #isArmed = false
   readonly #nextTurn: (work: () => void) => void
   readonly #now: () => number
@@ -25,9 +63,9 @@ export class InputLine {
     this.#now = now
   }
 
-  /** Goes on in a later turn, behind all that wait already. */
-  add(connection: Waiting): void {
-    this.#next.push(connection)
+  /** Goes on in a later turn, behind all of its kind that wait already. */
+  add(connection: Waiting, kind: InputKind): void {
+    this.#lines[kind].add(connection)
     this.#arm()
   }
 
@@ -37,24 +75,26 @@ export class InputLine {
     this.#nextTurn(this.#run)
   }
 
-  /** Nothing that joins meanwhile has its turn yet: what it has sent since has to be read first. */
   readonly #run = (): void => {
     this.#isArmed = false
-    const endMs = this.#now() + TURN_MS
-    let left = this.#round.length - this.#done + this.#next.length
-    while (left-- > 0) {
-      if (this.#done === this.#round.length) this.#beginRound()
-      ;(this.#round[this.#done++] as Waiting).goOn()
-      if (this.#now() >= endMs) break
+    let nowMs = this.#now()
+    const endMs = nowMs + TURN_MS
+    for (const line of this.#all) line.beginTurn()
+    for (let line = this.#nextLine(); line !== undefined && nowMs < endMs; line = this.#nextLine()) {
+      const startedMs = nowMs
+      line.takeFirst().goOn()
+      nowMs = this.#now()
+      line.usedMs += nowMs - startedMs
     }
-    if (left > 0) this.#arm()
+    if (this.#all.some(({ length }) => length > 0)) this.#arm()
   }
 
-  #beginRound(): void {
-    const done = this.#round
-    this.#round = this.#next
-    this.#next = done
-    this.#next.length = 0
-    this.#done = 0
+  /** The line that has had the least of this turn's time, of those in which one is left. */
+  #nextLine(): Line | undefined {
+    let found: Line | undefined
+    for (const line of this.#all) {
+      if (line.left > 0 && (found === undefined || line.usedMs < found.usedMs)) found = line
+    }
+    return found
   }
 }

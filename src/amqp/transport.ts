@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream'
 import { allocateBlock, Block, copyBytes } from '../lib/block.ts'
 import type { Turn } from '../lib/turn.ts'
 import { isSlowToTell, type Reader, readDecrypted, readDirectly } from './direct-reading.ts'
-import type { Waiting } from './input-line.ts'
+import type { InputKind, Waiting } from './input-line.ts'
 import { Outbox, type OutboxFlusher } from './outbox.ts'
 import { READ_BYTES, type ReadBuffer } from './read-buffer.ts'
 import { ReadPlace } from './read-place.ts'
@@ -19,6 +19,8 @@ import { type Sink, WriteAhead } from './write-ahead.ts'
 
 /** With encryption, so much is read at once at most. */
 const RECORD_BYTES = 16 * 1024
+/** A client that sends little leaves no more than this to be looked at later. */
+const SHORT_BYTES_MAX = 4 * 1024
 /** An encrypted socket gives so much in a turn: half of what one takes (`WriteAhead`). */
 const DECRYPTED_BYTES_MAX = 512 * 1024
 
@@ -171,7 +173,7 @@ export class Transport implements Waiting {
   #receiveDecrypted(bytes: number): boolean {
     const readsOn = this.#receiveDirectly(bytes, bytes >= RECORD_BYTES)
     this.#decryptedBytes += bytes
-    if (this.#decryptedBytes >= DECRYPTED_BYTES_MAX) this.#goOnLater()
+    if (this.#decryptedBytes >= DECRYPTED_BYTES_MAX) this.#goOnLater('busy')
     return readsOn && !this.#isGoingOnLater
   }
 
@@ -250,10 +252,10 @@ export class Transport implements Waiting {
     }
   }
 
-  #goOnLater(): void {
+  #goOnLater(kind: InputKind = this.#rest.bytes <= SHORT_BYTES_MAX ? 'short' : 'busy'): void {
     if (this.#isGoingOnLater) return
     this.#isGoingOnLater = true
-    this.#readBuffer.line.add(this)
+    this.#readBuffer.line.add(this, kind)
   }
 
   /** Its turn in the line has come. */
@@ -285,11 +287,19 @@ export class Transport implements Waiting {
       this.#leftMs = shares.shareMs(this, loopTurn, nowMs)
       if (shares.isLate) this.#flusher.flushLate(nowMs)
     }
-    this.#turn.begin(this.#leftMs, !isDue && shares.isLate)
+    const isLate = shares.isLate && !isDue
+    if (isLate && end - start > SHORT_BYTES_MAX) {
+      this.#rest.keep(block, start, end, true)
+      this.#goOnLater('busy')
+      return
+    }
+    const turn = this.#turn
+    turn.begin(this.#leftMs, isLate)
     const restStart = this.#receiver.receive(block, start, end)
-    this.#leftMs = this.#turn.leftMs()
-    const isMore = isFull ? this.#leftMs <= 0 || this.#turn.isOver : this.#turn.isOver && restStart < end
-    if (isMore) this.#goOnLater()
+    this.#leftMs = turn.leftMs()
+    const isMore = isFull ? this.#leftMs <= 0 || turn.isOver : turn.isOver && restStart < end
+    if (isMore)
+      this.#goOnLater(turn.hasPutOff ? 'method' : isFull || end - restStart > SHORT_BYTES_MAX ? 'busy' : 'short')
     this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
   }
 }

@@ -16,6 +16,7 @@ export class Turn {
   isOver = false
   /** Others have waited long already: only what is short is begun. */
   isLate = false
+  hasPutOff = false
 
   constructor(now: () => number) {
     this.#now = now
@@ -23,6 +24,7 @@ export class Turn {
 
   begin(lengthMs: number, isLate = false): void {
     this.isLate = isLate
+    this.hasPutOff = false
     this.#endMs = this.#now() + lengthMs
     this.#units = 0
     this.isOver = false
@@ -38,9 +40,10 @@ export class Turn {
     return this.isOver
   }
 
-  /** What comes next waits for a later turn. */
-  end(): void {
+  /** What comes next takes too long to be begun late in a turn: it waits for a later one. */
+  putOff(): void {
     this.isOver = true
+    this.hasPutOff = true
   }
 
   /** The time that is left, 0 or less when it is up. */

@@ -23,7 +23,7 @@ function connection(name: string, ms: number, times = 1): { goOn(): void } {
     goOn: (): void => {
       went.push(name)
       nowMs += ms
-      if (--left > 0) line.add(self)
+      if (--left > 0) line.add(self, 'busy')
     },
   }
   return self
@@ -39,7 +39,7 @@ function turn(): string[] {
 }
 
 test('nothing goes on before the next turn', () => {
-  line.add(connection('a', 0.1))
+  line.add(connection('a', 0.1), 'busy')
   expect(went).toEqual([])
   expect(turn()).toEqual(['a'])
   expect(turn()).toEqual([])
@@ -47,7 +47,7 @@ test('nothing goes on before the next turn', () => {
 })
 
 test('a turn lets as many go on as its time allows, the next one those behind them', () => {
-  for (const name of ['a', 'b', 'c', 'd', 'e']) line.add(connection(name, 0.5))
+  for (const name of ['a', 'b', 'c', 'd', 'e']) line.add(connection(name, 0.5), 'busy')
   expect(turn()).toEqual(['a', 'b'])
   expect(turn()).toEqual(['c', 'd'])
   expect(turn()).toEqual(['e'])
@@ -55,20 +55,37 @@ test('a turn lets as many go on as its time allows, the next one those behind th
 })
 
 test('however long one takes, another one has its turn in the next', () => {
-  line.add(connection('slow', 100, 3))
-  line.add(connection('quick', 0.01))
+  line.add(connection('slow', 100, 3), 'busy')
+  line.add(connection('quick', 0.01), 'busy')
   expect([turn(), turn(), turn()]).toEqual([['slow'], ['quick', 'slow'], ['slow']])
 })
 
 test('one that joins the line again does so behind the others, and not in the same turn', () => {
-  line.add(connection('a', 0.01, 3))
-  line.add(connection('b', 0.01, 2))
+  line.add(connection('a', 0.01, 3), 'busy')
+  line.add(connection('b', 0.01, 2), 'busy')
   expect([turn(), turn(), turn(), turn()]).toEqual([['a', 'b'], ['a', 'b'], ['a'], []])
 })
 
 test('one that joins in the middle of a round comes after all who were there', () => {
-  for (const name of ['a', 'b', 'c']) line.add(connection(name, 1, 2))
+  for (const name of ['a', 'b', 'c']) line.add(connection(name, 1, 2), 'busy')
   expect(turn()).toEqual(['a'])
-  line.add(connection('late', 1))
+  line.add(connection('late', 1), 'busy')
   expect([turn(), turn(), turn(), turn(), turn()]).toEqual([['b'], ['c'], ['a'], ['late'], ['b']])
+})
+
+test('those that have sent little, those that ask for something and the busy ones share the time of a turn', () => {
+  for (let at = 0; at < 100; at++) line.add(connection('busy', 0.25), 'busy')
+  for (let at = 0; at < 100; at++) line.add(connection('method', 0.1), 'method')
+  for (let at = 0; at < 100; at++) line.add(connection('short', 0.02), 'short')
+  const went = turn()
+  const count = (kind: string): number => went.filter((name) => name === kind).length
+  expect([count('short'), count('method'), count('busy')]).toEqual([13, 3, 2])
+})
+
+test('what is short waits for none of the others', () => {
+  for (let at = 0; at < 1000; at++) line.add(connection('busy', 0.25, 100), 'busy')
+  for (let at = 0; at < 1000; at++) line.add(connection('method', 0.1), 'method')
+  turn()
+  line.add(connection('short', 0.02), 'short')
+  expect(turn()[0]).toBe('short')
 })
