@@ -36,6 +36,7 @@ export type {
   RejectOptions,
 } from './embedded/call-options.ts'
 export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
+export type { ExchangeOptions, QueueOptions } from './embedded/declarations.ts'
 export type { Settled } from './embedded/deliveries.ts'
 export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
 export type { ChannelInfo, ConnectionInfo, EmbeddedClients } from './embedded/embedded-clients.ts'
@@ -51,15 +52,7 @@ export type {
 export type { EmbeddedPolicies, PolicyInfo, PolicyOptions } from './embedded/embedded-policies.ts'
 export type { EmbeddedStatistics, SampledCounter, ServerTotals } from './embedded/embedded-statistics.ts'
 export type { ChangePasswordOptions, EmbeddedUsers, UserSettings } from './embedded/embedded-users.ts'
-export type {
-  AppliedPolicies,
-  ConsumerInfo,
-  ExchangeInfo,
-  ExchangeOptions,
-  QueueCounts,
-  QueueInfo,
-  QueueOptions,
-} from './embedded/entities.ts'
+export type { AppliedPolicies, ConsumerInfo, ExchangeInfo, QueueCounts, QueueInfo } from './embedded/entities.ts'
 export type { MessageProperties } from './embedded/message-properties.ts'
 export type { NodeInfo } from './embedded/node-info.ts'
 export type { AddressedMessage, OutgoingMessage } from './embedded/outgoing-message.ts'

@@ -1,5 +1,5 @@
 import { aBoolean, aFunction, anyText, type Checks, checkOptions, wholeNumber } from '../lib/checks.ts'
-import { checkName } from './entities.ts'
+import { checkName } from './declarations.ts'
 import type { ReceivedMessage } from './received-message.ts'
 
 const PREFETCH_MAX = 65_535

@@ -7,9 +7,9 @@ import type { Vhost } from '../broker/vhost.ts'
 import { aFunction } from '../lib/checks.ts'
 import type { Logger } from '../lib/logger.ts'
 import { type ConsumeOptions, checkConsumeOptions, type InProcessConsumer } from './consume-options.ts'
+import { toArguments } from './declarations.ts'
 import type { Deliveries } from './deliveries.ts'
 import { EmbeddedConsumer, type MessageHandler } from './embedded-consumer.ts'
-import { toArguments } from './entities.ts'
 
 export class EmbeddedConsumers {
   readonly #vhost: Vhost

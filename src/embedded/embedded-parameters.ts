@@ -1,8 +1,8 @@
 /** RabbitMQ's global parameters, for code in the same process. */
 import type { Broker } from '../broker/broker.ts'
 import type { JsonValue } from '../broker/parameters/global-parameters.ts'
+import { checkName } from './declarations.ts'
 import { durable } from './durable.ts'
-import { checkName } from './entities.ts'
 
 export interface GlobalParametersContext {
   readonly core: Broker

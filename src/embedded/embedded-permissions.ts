@@ -5,9 +5,9 @@ import type { Permission } from '../broker/authorizer.ts'
 import { type ResourceKind, refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { anyText, type Checks, checkOptions } from '../lib/checks.ts'
+import { checkName } from './declarations.ts'
 import { durable } from './durable.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
-import { checkName } from './entities.ts'
 
 /** What a user may do in a virtual host. */
 export interface UserPermissions extends PermissionPatterns {

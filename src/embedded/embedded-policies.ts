@@ -2,8 +2,8 @@
 import type { ApplyTo, Policy, PolicyDefinition, PolicyKind } from '../broker/policies/policy.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { type Check, type Checks, checkOptions } from '../lib/checks.ts'
+import { checkName } from './declarations.ts'
 import { durable } from './durable.ts'
-import { checkName } from './entities.ts'
 
 export interface PolicyOptions {
   /**

@@ -16,16 +16,18 @@ import {
 } from './call-options.ts'
 import {
   bindingRequest,
-  type ConsumerInfo,
   checkName,
-  consumerInfo,
-  type ExchangeInfo,
   type ExchangeOptions,
   exchangeDeclaration,
-  exchangeInfo,
-  type QueueInfo,
   type QueueOptions,
   queueDeclaration,
+} from './declarations.ts'
+import {
+  type ConsumerInfo,
+  consumerInfo,
+  type ExchangeInfo,
+  exchangeInfo,
+  type QueueInfo,
   queueInfo,
 } from './entities.ts'
 

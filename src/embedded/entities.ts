@@ -1,46 +1,15 @@
-/** What code in this process may say and learn about exchanges, queues and consumers. */
+/** What code in this process learns about exchanges, queues and consumers. */
 
-import type { FieldTable } from '../../protocol/field-table.ts'
-import { fieldTable, type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
-import { checkNameBytes } from '../../protocol/short-string.ts'
+import { type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
-import type { BindingRequest } from '../broker/operations/binding-operations.ts'
-import type { ExchangeDeclaration } from '../broker/operations/exchange-declaration.ts'
-import type { QueueDeclaration } from '../broker/operations/queue-declaration.ts'
 import type { PolicyDefinition } from '../broker/policies/policy.ts'
 import type { EffectivePolicy } from '../broker/policies/policy-set.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
-import { argumentOfProperty } from '../broker/queues/queue-arguments.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { aBoolean, anyText, aTable, type Checks, checkOptions } from '../lib/checks.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
 import type { MessageProperties } from './message-properties.ts'
 import { readProperties } from './received-message.ts'
-
-const NO_ARGUMENTS: FieldTable = new Map()
-
-export interface ExchangeOptions {
-  /** Survives a restart, where the storage does. Default true. */
-  readonly durable?: boolean
-  /** Goes with the last binding that starts at it. Default false. */
-  readonly autoDelete?: boolean
-  /** Takes messages from other exchanges only. Default false. */
-  readonly internal?: boolean
-  /** For example `alternate-exchange`. */
-  readonly arguments?: PlainTable
-}
-
-export interface QueueOptions {
-  /** Survives a restart, where the storage does. Default true; an exclusive queue is never durable. */
-  readonly durable?: boolean
-  /** Can be used by the declaring broker object alone. Default false. */
-  readonly exclusive?: boolean
-  /** Goes with its last consumer. Default false. */
-  readonly autoDelete?: boolean
-  /** RabbitMQ's queue arguments: `x-max-length` … */
-  readonly arguments?: PlainTable
-}
 
 /** What applies to a queue or an exchange beside its arguments. */
 export interface AppliedPolicies {
@@ -138,58 +107,6 @@ export interface ConsumerInfo {
   readonly arguments: PlainTable
   /** How long a message may be unacknowledged, in milliseconds; undefined for what its queue and the server say. */
   readonly timeoutMs: number | undefined
-}
-
-const EXCHANGE_CHECKS: Checks<ExchangeOptions> = {
-  durable: aBoolean,
-  autoDelete: aBoolean,
-  internal: aBoolean,
-  arguments: aTable,
-}
-
-const QUEUE_CHECKS: Checks<QueueOptions> = {
-  durable: aBoolean,
-  exclusive: aBoolean,
-  autoDelete: aBoolean,
-  arguments: aTable,
-}
-
-/** Client libraries have options for what AMQP carries as arguments: `argumentOf` knows their names. */
-const argumentHint =
-  (argumentOf: (property: string) => string | undefined) =>
-  (name: string): string | undefined => {
-    const argument = name.startsWith('x-') ? name : argumentOf(name)
-    return argument === undefined ? undefined : `did you mean arguments: { '${argument}': … }?`
-  }
-
-const exchangeHint = argumentHint((name) => (name === 'alternateExchange' ? 'alternate-exchange' : undefined))
-const queueHint = argumentHint(argumentOfProperty)
-
-export function exchangeDeclaration(name: string, type: string, options: ExchangeOptions): ExchangeDeclaration {
-  anyText(type, 'the type of the exchange')
-  checkOptions('declareExchange', options, EXCHANGE_CHECKS, { hint: exchangeHint })
-  const { durable = true, autoDelete = false, internal = false } = options
-  return { name: checkName(name), type, durable, autoDelete, internal, arguments: toArguments(options.arguments) }
-}
-
-export function queueDeclaration(name: string, options: QueueOptions): QueueDeclaration {
-  checkOptions('declareQueue', options, QUEUE_CHECKS, { hint: queueHint })
-  const { durable = true, exclusive = false, autoDelete = false } = options
-  return { name: checkName(name), durable, exclusive, autoDelete, arguments: toArguments(options.arguments) }
-}
-
-export function bindingRequest(
-  destination: string,
-  source: string,
-  key: string,
-  bindingArguments: PlainTable | undefined,
-): BindingRequest {
-  return {
-    source: checkName(source, 'the source'),
-    destination: checkName(destination, 'the destination'),
-    routingKey: checkName(key, 'the routing key'),
-    arguments: toArguments(bindingArguments),
-  }
 }
 
 export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeInfo {
@@ -292,16 +209,4 @@ function activityStatus(consumer: Consumer): ConsumerInfo['activityStatus'] {
   const { consumers } = consumer.queue
   if (!consumers.hasSingleActive) return 'up'
   return consumers.active === consumer ? 'single_active' : 'waiting'
-}
-
-export function toArguments(plain: PlainTable | undefined): FieldTable {
-  if (plain !== undefined) aTable(plain, 'arguments')
-  return plain === undefined ? NO_ARGUMENTS : fieldTable(plain)
-}
-
-/** Names and routing keys travel as short strings, AMQP 0-9-1 section 4.2.5.3. Throws RangeError or TypeError. */
-export function checkName(name: string, what = 'the name'): string {
-  anyText(name, what)
-  checkNameBytes(Buffer.byteLength(name))
-  return name
 }
