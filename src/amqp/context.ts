@@ -5,7 +5,7 @@ import type { Broker } from '../broker/broker.ts'
 import type { ConnectionDetails } from '../broker/clients/client-directory.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { RareLines } from '../lib/rare-lines.ts'
-import type { OutboxFlusher } from './outbox.ts'
+import type { OutboxFlusher } from './outbox-flusher.ts'
 import type { ReadBuffer } from './read-buffer.ts'
 
 export interface AmqpLimits {

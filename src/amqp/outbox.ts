@@ -3,109 +3,16 @@
  * block goes to the socket once per turn of the event loop, or when it is full. While the socket has not taken
  * everything, nothing more is handed to it: `isBlocked` says so, and deliveries wait.
  */
-import { allocateBlock, type Block, EMPTY_BLOCK } from '../lib/block.ts'
+import { type Block, EMPTY_BLOCK } from '../lib/block.ts'
+import type { OutboxFlusher } from './outbox-flusher.ts'
 import type { UnsentMemory } from './unsent-memory.ts'
-import { LARGE_BLOCK_BYTES, type Sink } from './write-ahead.ts'
+import type { Sink } from './write-ahead.ts'
 
-const BLOCK_BYTES = 128 * 1024
 /** Referenced bytes go to the socket when they are so many: while they are still in the processor's cache. */
 const REFERENCED_BYTES_MAX = 512 * 1024
-const FREE_BLOCKS_MAX = 64
-const FREE_LARGE_BLOCKS_MAX = 4
-/** While input comes in turn after turn, output may wait this many turns for more of it. */
-const WAITING_TURNS_MAX = 4
-/** It waits only if the last output left no longer ago than this. */
-const STREAMING_MS = 0.1
 /** An outbox from which so much left at once gathers for a while longer: a long write costs little more than a short one. */
 const STREAM_BYTES_MIN = 32 * 1024
 const GATHERING_MS = 0.4
-/** In a turn that thousands of clients make long, nothing waits longer than this. */
-const LATE_MS = 4
-
-/** Flushes all outboxes that were written to, once no more input is at hand, and lends them their blocks. */
-export class OutboxFlusher {
-  /** A connection sets it when it reads input that may lead to output. */
-  hasInput = false
-  #turnsWaited = 0
-  #flushedAtMs = 0
-  #outboxes: Outbox[] = []
-  #isArmed = false
-  readonly #free: Block[] = []
-  readonly #freeLarge: Block[] = []
-
-  add(outbox: Outbox): void {
-    this.#outboxes.push(outbox)
-    this.#arm()
-  }
-
-  #arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    setImmediate(this.#flush)
-  }
-
-  take(sizeBytes: number): Block {
-    if (sizeBytes > BLOCK_BYTES)
-      return (sizeBytes === LARGE_BLOCK_BYTES ? this.#freeLarge.pop() : undefined) ?? allocateBlock(sizeBytes)
-    // Thousands of clients may be answered in one turn: their blocks are used again within it.
-    if (this.#free.length === 0 && this.#outboxes.length > FREE_BLOCKS_MAX) this.#flushEarly()
-    return this.#free.pop() ?? allocateBlock(BLOCK_BYTES)
-  }
-
-  /** A turn of the event loop is long already, and there is more to be read in it. */
-  flushLate(nowMs: number): void {
-    if (nowMs - this.#flushedAtMs < LATE_MS) return
-    this.#flushedAtMs = nowMs
-    this.#flushEarly()
-  }
-
-  #flushEarly(): void {
-    const outboxes = this.#outboxes
-    this.#outboxes = []
-    for (const outbox of outboxes) flushWaiting(outbox)
-  }
-
-  give(block: Block): void {
-    if (block.size === BLOCK_BYTES && this.#free.length < FREE_BLOCKS_MAX) this.#free.push(block)
-    else if (block.size === LARGE_BLOCK_BYTES && this.#freeLarge.length < FREE_LARGE_BLOCKS_MAX)
-      this.#freeLarge.push(block)
-  }
-
-  readonly #flush = (): void => {
-    this.#isArmed = false
-    // Otherwise each small piece of a stream would be answered by a write of its own.
-    const nowMs = performance.now()
-    if (this.hasInput && this.#turnsWaited < WAITING_TURNS_MAX && nowMs - this.#flushedAtMs < STREAMING_MS) {
-      this.hasInput = false
-      this.#turnsWaited++
-      this.#arm()
-      return
-    }
-    const hasInput = this.hasInput
-    this.hasInput = false
-    this.#turnsWaited = 0
-    this.#flushedAtMs = nowMs
-    const outboxes = this.#outboxes
-    this.#outboxes = []
-    for (let i = 0; i < outboxes.length; i++) {
-      const outbox = outboxes[i] as Outbox
-      if (hasInput && outbox.isGathering(nowMs)) {
-        this.add(outbox)
-        continue
-      }
-      flushWaiting(outbox)
-    }
-  }
-}
-
-function flushWaiting(outbox: Outbox): void {
-  outbox.isWaiting = false
-  try {
-    outbox.flush()
-  } catch (error) {
-    outbox.fail(error)
-  }
-}
 
 /** Where frames are written. */
 export interface Output {

@@ -1,7 +1,8 @@
 // What clients have not read yet counts with the memory that it takes: a body that many of them are sent is there once.
 import type { Socket } from 'node:net'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { Outbox, OutboxFlusher } from '../../src/amqp/outbox.ts'
+import { Outbox } from '../../src/amqp/outbox.ts'
+import { OutboxFlusher } from '../../src/amqp/outbox-flusher.ts'
 import { UnsentMemory } from '../../src/amqp/unsent-memory.ts'
 import { Block } from '../../src/lib/block.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'

@@ -8,15 +8,10 @@ import type { Page } from '../disk/places.ts'
 import { LOG_FOLDER } from '../disk/store-folders.ts'
 import { HeldLogs } from './held-logs.ts'
 import { createEnd, createFileHeader, logFileName, logFileNumber, markIn } from './log-format.ts'
+import { PlaceLooks } from './place-looks.ts'
 import { type SpareFile, SpareFiles } from './spare-files.ts'
 import type { StoredSegment } from './stored-segment.ts'
 
-/**
- * Whether the file that is written to is where its name leads is looked at with every commit. Where they come without end,
- * that is too much: so many in a row are, then one in so many milliseconds.
- */
-const LOOKS_IN_A_ROW = 100
-const LOOK_MS = 5
 const NO_MARK = new Uint8Array(0)
 /**
  * A commit that makes its file longer costs the disk far more than one into room that is there: the length has to be
@@ -57,8 +52,7 @@ export class LogFiles {
   #end: Uint8Array = NO_MARK
   /** The file after the current one; undefined inside when it could not be made. */
   #next: Promise<LogFile | undefined> | undefined
-  #looksLeft = LOOKS_IN_A_ROW
-  #lastCommitMs = 0
+  readonly #looks = new PlaceLooks()
   /** The store that files which are made belong to. */
   storeId: string | undefined
   /** Bytes written since the store was opened. */
@@ -137,7 +131,8 @@ export class LogFiles {
     const bytes = frame.reduce((sum, piece) => sum + piece.length, 0)
     const pieces = [...frame, this.#end]
     const end = log.bytes + bytes + this.#end.length
-    const isInPlace = this.#isInPlace(log)
+    // Looks while the file is written to: that costs the commit no time.
+    const isInPlace = this.#looks.isDue() ? log.file.isInPlace() : true
     const write = (all: Uint8Array[]): Promise<void> =>
       isThrough ? log.file.writeThrough(all, log.bytes) : log.file.write(all, log.bytes)
     const makesRoom = end > log.roomBytes && bytes <= SMALL_COMMIT_BYTES
@@ -156,16 +151,6 @@ export class LogFiles {
     this.writtenBytes += bytes
     if (log.bytes > this.fileBytes * PREPARE_SHARE)
       this.#next ??= this.#create(1, this.#spares.take()).catch(() => undefined)
-  }
-
-  /** Looks while the file is written to: that costs the commit no time. */
-  #isInPlace(log: LogFile): Promise<boolean> | true {
-    const now = performance.now()
-    this.#looksLeft = Math.min(LOOKS_IN_A_ROW, this.#looksLeft + (now - this.#lastCommitMs) / LOOK_MS)
-    this.#lastCommitMs = now
-    if (this.#looksLeft < 1) return true
-    this.#looksLeft--
-    return log.file.isInPlace()
   }
 
   /** The name of a log file that is in its folder no more. */
