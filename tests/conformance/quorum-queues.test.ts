@@ -112,6 +112,52 @@ test('it is not equivalent to a classic queue', async () => {
   await channel.expectRefusal('queue.declare', { queue, durable: true }, 406, text)
 })
 
+test('an argument of another queue type is refused as such, whatever its value', async () => {
+  for (const [type, name, value] of [
+    ['quorum', 'x-max-priority', 'five'],
+    ['quorum', 'x-queue-mode', 'bogus'],
+    ['classic', 'x-dead-letter-strategy', 'never'],
+    ['classic', 'x-max-in-memory-length', -1],
+  ] as const) {
+    const queue = unique('q')
+    const declare = { queue, durable: true, arguments: { 'x-queue-type': type, [name]: value } }
+    const text = `invalid arg '${name}' for queue '${queue}' in vhost '/' of queue type rabbit_${type}_queue`
+    await channel.expectRefusal('queue.declare', declare, 406, text)
+  }
+})
+
+test('of several arguments that differ, the error names the one that RabbitMQ compares first', async () => {
+  const queue = await quorumQueue({ 'x-expires': 86_400_000, 'x-max-length': 5, 'x-dead-letter-exchange': 'dead' })
+  for (const [given, named] of [
+    [{ 'x-message-ttl': 5 }, 'x-dead-letter-exchange'],
+    [{ 'x-message-ttl': 5, 'x-dead-letter-exchange': 'dead' }, 'x-expires'],
+    [{ 'x-dead-letter-exchange': 'dead', 'x-expires': 86_400_000, 'x-delivery-limit': 3 }, 'x-max-length'],
+  ] as const) {
+    const text = new RegExp(`inequivalent arg '${named}' for queue '${queue}' in vhost '/'`)
+    const declare = { queue, durable: true, arguments: { ...QUORUM, ...given } }
+    await channel.expectRefusal('queue.declare', declare, 406, text)
+  }
+  const untyped = { queue, durable: true, arguments: { 'x-expires': 5 } }
+  await channel.expectRefusal('queue.declare', untyped, 406, /inequivalent arg 'x-dead-letter-exchange'/)
+})
+
+test('a consumer whose limit is reached gets its next message behind those that wait for one', async () => {
+  const queue = await quorumQueue()
+  const [one, other] = [await channel.client.channel(2), await channel.client.channel(3)]
+  for (const each of [one, other]) {
+    await each.call('basic.qos', { prefetchCount: 1 })
+    if (each === one) channel.publishTo(queue, '1')
+    await each.consume(queue)
+    if (each === one) {
+      const { args } = await one.delivery()
+      expect(args).toMatchObject({ deliveryTag: 1 })
+    }
+  }
+  one.nack(1)
+  expect((await other.delivery()).args).toMatchObject({ redelivered: true })
+  await one.expectQuiet(queue)
+})
+
 test.each([
   ['if-unused', { ifUnused: true }],
   ['if-empty', { ifEmpty: true }],

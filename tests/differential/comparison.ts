@@ -1,5 +1,5 @@
 // Where two brokers differ, and what kind of difference it is.
-import { EVENED, KNOWN, type Known } from './known.ts'
+import { EVENED, type Evened, KNOWN, type Known } from './known.ts'
 import type { Entry } from './session.ts'
 import { callsOf, type Step } from './step.ts'
 
@@ -25,11 +25,9 @@ export function firstDifference(
     const [one = {}, other = {}] = [rabbitmq[index], leveret[index]]
     const step = steps[index]
     let [a, b] = [text(one), text(other)]
-    for (const { pattern, replacement, isIn } of EVENED) {
+    for (const one of EVENED) {
       if (a === b) break
-      if (isIn?.(steps) === false) continue
-      a = a.replace(pattern, replacement)
-      b = b.replace(pattern, replacement)
+      if (one.isIn?.(steps) !== false) [a, b] = [evened(a, one), evened(b, one)]
     }
     if (isBurst(step)) [a, b] = [withoutCounts(a), withoutCounts(b)]
     if (a === b) continue
@@ -37,6 +35,10 @@ export function firstDifference(
     return { index, step, rabbitmq: one, leveret: other, known, signature: signature(step, a, b) }
   }
   return undefined
+}
+
+function evened(lines: string, { pattern, replacement }: Evened): string {
+  return typeof replacement === 'string' ? lines.replace(pattern, replacement) : lines.replace(pattern, replacement)
 }
 
 function text(entry: Entry): string {

@@ -1,4 +1,5 @@
 // A sequence for a seed.
+import type { MethodArguments } from '../support/wire-methods.ts'
 import { Draw } from './draw.ts'
 import { LIFE } from './life.ts'
 import { MESSAGES } from './messages.ts'
@@ -6,7 +7,7 @@ import { EXCHANGES, QUEUES } from './names.ts'
 import type { Operation, Topic } from './operation.ts'
 import type { Place, Step } from './step.ts'
 import { bindQueue, TOPOLOGY } from './topology.ts'
-import { deadlyArguments } from './values.ts'
+import { deadlyArguments, quorumArguments } from './values.ts'
 
 const OPERATIONS: readonly Operation[] = [...TOPOLOGY, ...MESSAGES, ...LIFE]
 
@@ -17,6 +18,8 @@ interface Focus {
   readonly channels?: number
   /** What dies in queues goes somewhere. */
   readonly isDeadly?: boolean
+  /** Most queues are quorum queues. */
+  readonly isQuorum?: boolean
 }
 
 const FEW_NAMES = { bindings: 0.2, exchanges: 0.2, mistakes: 0.1 } as const
@@ -36,6 +39,8 @@ const FOCUSES: readonly Focus[] = [
     channels: 2,
     isDeadly: true,
   },
+  { factors: { ...FEW_NAMES, publishes: 2, consumers: 2, settling: 4 }, channels: 1, isQuorum: true },
+  { factors: { ...FEW_NAMES, publishes: 2, consumers: 2, settling: 3, ends: 1 }, channels: 2, isQuorum: true },
 ]
 
 export function generate(seed: number): Step[] {
@@ -63,14 +68,23 @@ function place(draw: Draw, { channels }: Focus): Place {
   return { connection, channel }
 }
 
+function classic(draw: Draw, focus: Focus): MethodArguments {
+  const isNarrow = focus.channels !== undefined
+  const ends = isNarrow ? {} : { ...draw.flag('autoDelete', 0.1), ...draw.flag('exclusive', 0.08) }
+  const deadly = focus.isDeadly === true && draw.chance(0.8) ? { arguments: deadlyArguments(draw) } : {}
+  return { ...draw.flag('durable', 0.3), ...ends, ...deadly }
+}
+
+function quorum(draw: Draw): MethodArguments {
+  return { durable: true, arguments: quorumArguments(draw) }
+}
+
 /** Something to work with. Where few channels do much, all queues are there and stay. */
 function beginning(draw: Draw, focus: Focus): Step[] {
   const isNarrow = focus.channels !== undefined
   const steps: Step[] = []
   for (const queue of isNarrow ? QUEUES : QUEUES.slice(0, 2 + draw.random.below(2))) {
-    const ends = isNarrow ? {} : { ...draw.flag('autoDelete', 0.1), ...draw.flag('exclusive', 0.08) }
-    const deadly = focus.isDeadly === true && draw.chance(0.8) ? { arguments: deadlyArguments(draw) } : {}
-    const args = { queue, ...draw.flag('durable', 0.3), ...ends, ...deadly }
+    const args = { queue, ...(focus.isQuorum === true && draw.chance(0.8) ? quorum(draw) : classic(draw, focus)) }
     steps.push({ kind: 'calls', at: place(draw, focus), calls: [{ method: 'queue.declare', args }] })
   }
   for (const exchange of EXCHANGES.slice(0, 1 + draw.random.below(3))) {

@@ -18,11 +18,14 @@ export interface Known {
   readonly explains: (seen: Seen) => boolean
 }
 
+/** Of the properties of a message. */
+const HEADERS_FLAG = 0x2000
+
 /** Texts that say the same in two ways. */
-interface Evened {
+export interface Evened {
   readonly reason: string
   readonly pattern: RegExp
-  readonly replacement: string
+  readonly replacement: string | ((match: string, ...groups: string[]) => string)
   /** Only in such sequences. */
   readonly isIn?: (steps: readonly Step[]) => boolean
 }
@@ -44,6 +47,24 @@ export const EVENED: readonly Evened[] = [
     pattern:
       /(inequivalent arg 'x-queue-type'.*?received )(?:the value )?('\w*')(?: of type '\w+')? but current is (?:none|'classic')/g,
     replacement: '$1$2 but current is classic',
+  },
+  {
+    reason: 'the other way round: RabbitMQ 4.2 treats a missing x-queue-type as classic',
+    pattern:
+      /(inequivalent arg 'x-queue-type'.*?received )(?:none|'classic') but current is (?:the value )?('\w+')(?: of type '\w+')?/g,
+    replacement: "$1'classic' but current is $2",
+  },
+  {
+    reason: 'RabbitMQ 3.10 says to basic.get that a message of a quorum queue never came back, too',
+    pattern: /(headers=\{[^\n]*?) ?x-delivery-count=l:0( ?)/g,
+    replacement: (_match, others = '', space = '') => (others.endsWith('{') ? others : `${others}${space}`),
+  },
+  {
+    reason: 'no headers beside that, or none at all',
+    pattern: /\[([0-9a-f]+)([^\n{]*?) headers=\{\}/g,
+    replacement: (_match, flags = '', others = '') =>
+      `[${(Number.parseInt(flags, 16) & ~HEADERS_FLAG).toString(16)}${others}`,
+    isIn: (steps) => hasQuorumQueue(steps),
   },
   { reason: 'when a message died', pattern: /\btime=T:\d+/g, replacement: 'time=T' },
   {
@@ -73,6 +94,12 @@ const withoutDeliveries = (lines: string): string =>
     .split('\n')
     .filter((line) => !/^\S+: (?:to |acked |nacked )/.test(line))
     .join('\n')
+
+const hasQuorumQueue = (steps: readonly Step[]): boolean =>
+  steps.some((step) => callsOf(step).some(({ args }) => JSON.stringify(args?.arguments ?? {}).includes('"quorum"')))
+const hasHighPriority = (steps: readonly Step[]): boolean =>
+  steps.some((step) => callsOf(step).some(({ content }) => Number(content?.properties?.priority ?? 0) > 4))
+const LATER_ARGUMENT = /(?:invalid|inequivalent) arg 'x-(?:consumer-timeout|delayed-retry-\w+)'/
 
 const hasDeadLetters = (steps: readonly Step[]): boolean => JSON.stringify(steps).includes('x-dead-letter-exchange')
 /** Without what says which came first. */
@@ -124,6 +151,62 @@ export const KNOWN: readonly Known[] = [
     reason: 'an unknown x-queue-type is refused with 406, not 541',
     explains: ({ rabbitmq, leveret }) =>
       rabbitmq.includes('INTERNAL_ERROR') && leveret.includes("invalid arg 'x-queue-type'"),
+  },
+  {
+    because: '4.2',
+    reason: 'no queue knows x-cancel-on-ha-failover any more, so that a quorum queue takes it like any other',
+    explains: ({ rabbitmq }) => rabbitmq.includes("invalid arg 'x-cancel-on-ha-failover'"),
+  },
+  {
+    because: '4.2',
+    reason: 'classic queues have x-queue-leader-locator',
+    explains: ({ rabbitmq, leveret }) =>
+      /invalid arg 'x-queue-leader-locator'.* of queue type rabbit_classic_queue/.test(rabbitmq) ||
+      (leveret.includes("inequivalent arg 'x-queue-leader-locator'") && rabbitmq.includes('declare-ok')),
+  },
+  {
+    because: '4.2',
+    reason: 'x-delivery-limit has to be a whole number',
+    explains: ({ rabbitmq, leveret }) =>
+      leveret.includes("invalid arg 'x-delivery-limit'") && !rabbitmq.includes("invalid arg 'x-delivery-limit'"),
+  },
+  {
+    because: '4.2',
+    reason: 'priorities above 4 are high in a quorum queue',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      hasQuorumQueue(steps) && hasHighPriority(steps) && haveOtherMessages(rabbitmq, leveret),
+  },
+  {
+    because: '4.2',
+    reason: 'x-consumer-timeout and x-delayed-retry-* came later: they are checked, and compared',
+    explains: ({ rabbitmq, leveret }) => LATER_ARGUMENT.test(leveret) && !LATER_ARGUMENT.test(rabbitmq),
+  },
+  {
+    because: 'meant',
+    reason: 'classic queues have a delivery limit, too',
+    explains: ({ rabbitmq, leveret }) =>
+      /invalid arg 'x-delivery-limit'.* of queue type rabbit_classic_queue/.test(rabbitmq) &&
+      !leveret.includes('rabbit_classic_queue'),
+  },
+  {
+    because: 'meant',
+    reason: 'an exclusive consumer is exclusive in a quorum queue, too',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      hasQuorumQueue(steps) && leveret.includes('in exclusive use') && !rabbitmq.includes('in exclusive use'),
+  },
+  {
+    because: 'meant',
+    reason: 'a message that was fetched from a quorum queue counts as no consumer',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      hasQuorumQueue(steps) &&
+      calls(steps, 'basic.get') &&
+      rabbitmq.replace(/consumerCount=\d+/g, '') === leveret.replace(/consumerCount=\d+/g, ''),
+  },
+  {
+    because: 'chance',
+    reason: 'what a quorum queue had sent to a channel when that began to close',
+    explains: ({ rabbitmq, leveret, steps }) =>
+      hasQuorumQueue(steps) && isHeld(steps) && withoutDeliveries(rabbitmq) === withoutDeliveries(leveret),
   },
   {
     because: '4.2',

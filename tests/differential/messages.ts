@@ -160,6 +160,7 @@ const consume = call('consumers', 10, (draw, at) => {
         [1, { foo: 1 }],
         [0.5, { 'x-stream-offset': 'first' }],
         [0.5, { 'x-cancel-on-ha-failover': true }],
+        [0.5, { 'x-consumer-timeout': draw.pick<WireValue>([86_400_000, 0, -1, 'a']) }],
       ]),
     },
   ]

@@ -96,6 +96,53 @@ export function deadlyArguments(draw: Draw): WireTable {
   return { ...draw.pick(DEATHS), ...draw.pick(DEAD_LETTERS) }
 }
 
+/** RabbitMQ 3.10 has no limit where none is given, and then puts what comes back behind the others. */
+const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': 20 }
+
+/** What a quorum queue can be told, beside where its dead letters go. */
+const QUORUM_FINE: readonly WireTable[] = [
+  {},
+  {},
+  {},
+  ...[0, 1, 2, tagged('l', 3)].map((limit) => ({ 'x-delivery-limit': limit })),
+  { 'x-message-ttl': DAY_MS },
+  { 'x-expires': DAY_MS },
+  { 'x-max-length': 1_000_000 },
+  { 'x-overflow': 'drop-head' },
+  { 'x-single-active-consumer': true },
+  { 'x-max-in-memory-length': 1 },
+  { 'x-max-in-memory-bytes': 100 },
+  { 'x-quorum-initial-group-size': 1 },
+  { 'x-queue-leader-locator': 'client-local' },
+  { 'x-dead-letter-strategy': 'at-most-once' },
+  { 'x-delayed-retry-type': 'disabled' },
+  { 'x-consumer-timeout': DAY_MS },
+]
+
+/** Of a quorum queue: what dies there dies of its clients, which have a delivery limit for that. */
+export function quorumArguments(draw: Draw): WireTable {
+  const deadLetters = draw.chance(0.4) ? draw.pick(DEAD_LETTERS) : {}
+  return { ...QUORUM, ...draw.pick(QUORUM_FINE), ...deadLetters }
+}
+
+/** Arguments that quorum queues have, right and wrong, of one of them or of a queue of another type. */
+const OF_QUORUM: readonly WireTable[] = [
+  ...[2, -1, '2', 1.5, TOO_LONG].map((value) => ({ 'x-delivery-limit': value })),
+  ...['all', 'failed', 'returned', 'disabled', 'bogus', 1].map((value) => ({ 'x-delayed-retry-type': value })),
+  ...[DAY_MS, 0, -1, 'a', TOO_LONG].map((value) => ({ 'x-delayed-retry-min': value })),
+  ...[DAY_MS, 0, -1, 'a', TOO_LONG].map((value) => ({ 'x-delayed-retry-max': value })),
+  ...[DAY_MS, 0, -1, 'a', TOO_LONG].map((value) => ({ 'x-consumer-timeout': value })),
+  ...['at-most-once', 'at-least-once', 'bogus', 1].map((value) => ({ 'x-dead-letter-strategy': value })),
+  ...[1, 0, -1, 'a'].map((value) => ({ 'x-max-in-memory-length': value })),
+  ...[1, 0, -1, 'a'].map((value) => ({ 'x-max-in-memory-bytes': value })),
+  ...[1, 0, 'a'].map((value) => ({ 'x-quorum-initial-group-size': value })),
+  ...['client-local', 'balanced', 'bogus', 1].map((value) => ({ 'x-queue-leader-locator': value })),
+  ...[3, '3'].map((value) => ({ 'x-max-priority': value })),
+  { 'x-queue-mode': 'lazy' },
+  { 'x-queue-version': 2 },
+  { 'x-queue-master-locator': 'client-local' },
+]
+
 const WRONG: readonly WireTable[] = [
   ...[-1, '5000', 1.5, null, true, TOO_LONG].map((value) => ({ 'x-message-ttl': value })),
   ...[0, -5, 'a', TOO_LONG].map((value) => ({ 'x-expires': value })),
@@ -181,6 +228,7 @@ export function bindingArguments(draw: Draw): WireTable {
 
 export function queueArguments(draw: Draw): WireTable {
   if (draw.chance(0.7)) return {}
+  if (draw.chance(0.15)) return { ...(draw.chance(0.6) ? QUORUM : {}), ...draw.pick(OF_QUORUM) }
   const first = draw.pick(draw.chance(0.6) ? FINE : WRONG)
   return draw.chance(0.3) ? { ...draw.pick(FINE), ...first } : first
 }

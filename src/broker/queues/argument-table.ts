@@ -73,7 +73,10 @@ export function argumentsOf(table: ArgumentTable, type: QueueTypeName): string[]
   return Object.entries(table).flatMap(([name, { types }]) => (types.includes(type) ? [name] : []))
 }
 
-/** Throws BrokerError for the first argument that makes no sense, in RabbitMQ's order: that of the rows, `first` before them. */
+/**
+ * Throws BrokerError for the first argument that makes no sense, in RabbitMQ's order: that of the rows, `first` before them, and those
+ * of other types behind them, whatever their values.
+ */
 export function checkArguments(
   table: ArgumentTable,
   type: QueueTypeName,
@@ -95,7 +98,7 @@ export function checkArguments(
     if (why !== undefined) throw refuse.invalidArgument(name, resource, why)
   }
   if (first !== undefined) check(first, table[first])
-  for (const [name, row] of rows) check(name, row)
+  for (const [name, row] of rows) if (row.types.includes(type)) check(name, row)
   for (const [name, { types }] of rows) {
     if (!types.includes(type) && all.has(name)) throw refuse.argumentOfOtherType(name, resource, `rabbit_${type}_queue`)
   }

@@ -203,9 +203,28 @@ export function areEqualSettings(one: QueueSettings, other: QueueSettings): bool
   return (Object.keys(one) as (keyof QueueSettings)[]).every((setting) => one[setting] === other[setting])
 }
 
+/** RabbitMQ compares the arguments of a quorum queue in this order; those that it does not know come behind them. */
+const QUORUM_ORDER: readonly (keyof typeof QUEUE_ARGUMENTS)[] = [
+  'x-dead-letter-exchange',
+  'x-dead-letter-routing-key',
+  'x-dead-letter-strategy',
+  'x-expires',
+  'x-max-length',
+  'x-max-length-bytes',
+  'x-max-in-memory-length',
+  'x-max-in-memory-bytes',
+  'x-overflow',
+  'x-single-active-consumer',
+  'x-queue-type',
+  'x-quorum-initial-group-size',
+  'x-delivery-limit',
+  'x-message-ttl',
+  'x-queue-leader-locator',
+]
+
 const COMPARED_BY_TYPE = {
   classic: argumentsOf(QUEUE_ARGUMENTS, 'classic'),
-  quorum: argumentsOf(QUEUE_ARGUMENTS, 'quorum'),
+  quorum: [...new Set([...QUORUM_ORDER, ...argumentsOf(QUEUE_ARGUMENTS, 'quorum')])],
   stream: argumentsOf(QUEUE_ARGUMENTS, 'stream'),
 } as const satisfies Readonly<Record<QueueTypeName, readonly string[]>>
 

@@ -25,13 +25,16 @@ export class QueueConsumers {
   /** Where there may be one active consumer only: the others. */
   readonly #waiting: WaitingConsumers<Consumer> | undefined
 
-  /** The active one makes room for another of higher priority, as RabbitMQ has it in quorum queues. */
-  readonly #yields: boolean
+  /**
+   * As RabbitMQ has it in quorum queues, the active one makes room for another of higher priority, and a consumer leaves the round with
+   * the message that it can take last, not when it is due again.
+   */
+  readonly #isQuorum: boolean
   /** It does so now: it gets nothing more, and the other one is next when all that it has is settled. */
   #isYielding = false
 
-  constructor(hasSingleActive = false, yields = false) {
-    this.#yields = yields
+  constructor(hasSingleActive = false, isQuorum = false) {
+    this.#isQuorum = isQuorum
     this.#waiting = hasSingleActive ? new WaitingConsumers() : undefined
   }
 
@@ -57,7 +60,7 @@ export class QueueConsumers {
     else if (this.active === undefined) this.#activate(consumer)
     else {
       this.#waiting.add(consumer)
-      if (this.#yields && !this.#isYielding && consumer.priority > this.active.priority) this.#yield(this.active)
+      if (this.#isQuorum && !this.#isYielding && consumer.priority > this.active.priority) this.#yield(this.active)
     }
   }
 
@@ -129,7 +132,12 @@ export class QueueConsumers {
       while (round.size > 0) {
         const consumer = round.first
         if (consumer.credit > 0 && !consumer.isCancelled && consumer.sink.isOpen) {
-          round.rotate()
+          if (consumer.credit > 1 || !this.#isQuorum) {
+            round.rotate()
+            return consumer
+          }
+          round.shift()
+          consumer.isInRound = false
           return consumer
         }
         round.shift()

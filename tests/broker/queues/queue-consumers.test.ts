@@ -57,6 +57,23 @@ describe('QueueConsumers', () => {
     expect(turns(consumers, 4)).toBe('cbcb')
   })
 
+  test('has one whose credit is used up behind the others, in a quorum queue already before it is due again', () => {
+    for (const [isQuorum, expected] of [
+      [false, 'aab'],
+      [true, 'aba'],
+    ] as const) {
+      const consumers = new QueueConsumers(false, isQuorum)
+      const [a, b] = [consumer('a', { prefetchCount: 1 }), consumer('b', { prefetchCount: 1 })]
+      consumers.add(a)
+      const first = consumers.next()
+      a.credit = 0
+      consumers.add(b)
+      a.credit = 1
+      consumers.enter(a)
+      expect(`${first?.tag}${turns(consumers, 2)}`).toBe(expected)
+    }
+  })
+
   test('asks no cancelled one whether it can take a message', () => {
     const [a, b, c] = [consumer('a'), consumer('b'), consumer('c')]
     const consumers = added(a, b, c)
