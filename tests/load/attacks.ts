@@ -10,7 +10,7 @@ import {
   EXCHANGE_DECLARE_OK,
   publish,
 } from './frames.ts'
-import { LoadClient } from './load-client.ts'
+import { LoadClient, loginBytes } from './load-client.ts'
 import type { Figures, Length, Scenario } from './scenarios.ts'
 
 const CLOSE_CHANNEL = encodeMethodFrame(2, 'channel.close', { replyCode: 200, replyText: '', classId: 0, methodId: 0 })
@@ -26,6 +26,12 @@ export function attacks(
       broker: [...inMemory, ...manyLogIns],
       seconds: 15,
       run: slowloris,
+    },
+    'slowloris-log-in': {
+      description: '2,000 clients that log in byte by byte, and come again when they are cut off',
+      broker: [...inMemory, ...manyLogIns, '--handshake-timeout', '5000'],
+      seconds: 15,
+      run: slowLogIns,
     },
     'half-open': {
       description: 'connections that say nothing, as many as the broker takes, from one address',
@@ -93,6 +99,35 @@ async function slowloris(broker: LoadBroker, { seconds, scale }: Length): Promis
   const lost = clients.filter(({ failure }) => failure !== undefined).length
   for (const client of clients) client.destroy()
   return { clients: clients.length, 'bytes each': at, lost }
+}
+
+async function slowLogIns(broker: LoadBroker, { seconds, scale }: Length): Promise<Figures> {
+  const count = Math.round(2000 * scale)
+  const bytes = loginBytes(broker.target)
+  const open = new Map<LoadClient, number>()
+  const endsAt = performance.now() + seconds * 1000
+  let [begun, cutOff, through] = [0, 0, 0]
+  while (performance.now() < endsAt) {
+    for (let left = 50; left > 0 && open.size < count; left--) {
+      open.set(await LoadClient.connect(broker.target), 0)
+      begun++
+    }
+    for (const [client, at] of open) {
+      if (client.failure === undefined && at < bytes.length) {
+        client.write(bytes.subarray(at, at + 1))
+        open.set(client, at + 1)
+      } else {
+        if (client.failure === undefined) through++
+        else cutOff++
+        client.destroy()
+        open.delete(client)
+      }
+    }
+    await sleep(100)
+  }
+  const atTheEnd = open.size
+  for (const client of open.keys()) client.destroy()
+  return { begun, 'cut off': cutOff, 'logged in': through, 'open at the end': atTheEnd }
 }
 
 /** For these users in turn. One that logs in rightly meanwhile must get in. */

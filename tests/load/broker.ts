@@ -1,5 +1,5 @@
 /** The built broker in a process of its own, with a store in a new folder, and how much memory it takes. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,10 @@ const SAMPLE_MS = 100
 const MEBIBYTE = 1024 * 1024
 
 export interface LoadBroker {
+  /** For the load. */
   readonly target: Target
+  /** Without encryption, if there is a way. */
+  readonly plainTarget: Target
   /** Undefined for a broker that was there before. */
   readonly memory: MemorySamples | undefined
   /** How late its event loop was since this was asked last. Undefined for a broker that was there before. */
@@ -70,13 +73,18 @@ export class MemorySamples {
 
 /** A broker that runs already, at this URL. */
 export function runningBroker(url: string): LoadBroker {
-  return { target: targetOf(url), memory: undefined, loop: undefined, stop: async () => {} }
+  return { target: targetOf(url), plainTarget: targetOf(url), memory: undefined, loop: undefined, stop: async () => {} }
 }
 
 /** `pin` is what starts a program on the processor that the broker is to have. */
-export async function startBroker(options: readonly string[], pin: readonly string[]): Promise<LoadBroker> {
+export async function startBroker(
+  options: readonly string[],
+  isEncrypted: boolean,
+  pin: readonly string[],
+): Promise<LoadBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'leveret-load-'))
   const args = ['--port', '0', '--log-format', 'json', '--data-dir', folder, ...options]
+  if (isEncrypted) args.push('--tls-port', '0', ...makeCertificate(folder))
   const [program = '', ...first] = [...pin, process.execPath]
   const child = spawn(program, [...first, '--import', LOOP_WATCH, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
@@ -87,10 +95,12 @@ export async function startBroker(options: readonly string[], pin: readonly stri
     rmSync(folder, { recursive: true, force: true })
   }
   process.once('exit', leaveNothing)
-  const port = await portOf(child)
+  const ports = await portsOf(child)
   const memory = new MemorySamples(Number(child.pid))
+  const plainTarget = targetOf(`amqp://guest:guest@127.0.0.1:${ports.amqp}/`)
   return {
-    target: targetOf(`amqp://guest:guest@127.0.0.1:${port}/`),
+    target: isEncrypted ? targetOf(`amqps://guest:guest@127.0.0.1:${ports.amqps}/`) : plainTarget,
+    plainTarget,
     memory,
     loop: async () => {
       const answer = once(child, 'message')
@@ -108,16 +118,31 @@ export async function startBroker(options: readonly string[], pin: readonly stri
   }
 }
 
-/** Reads the log up to the end of the start, and lets the rest of it run out. */
-async function portOf(child: ChildProcess): Promise<number> {
+interface LogLine {
+  readonly msg: string
+  readonly level: string
+  readonly protocol?: string
+  readonly port?: number
+}
+
+/** The options that have the broker show a certificate of its own. */
+function makeCertificate(folder: string): readonly string[] {
+  const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=localhost']
+  execFileSync('openssl', ['req', '-x509', ...curve, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  return ['--tls-cert', certificate, '--tls-key', key]
+}
+
+/** By protocol. Reads the log up to the end of the start, and lets the rest of it run out. */
+async function portsOf(child: ChildProcess): Promise<Readonly<Record<string, number>>> {
   if (child.stdout === null) throw new Error('the broker has no standard output')
   const lines = createInterface({ input: child.stdout })
   return await new Promise((resolve, reject) => {
-    let port = 0
+    const ports: Record<string, number> = {}
     lines.on('line', (line) => {
-      const entry: { readonly msg: string; readonly level: string; readonly port?: number } = JSON.parse(line)
-      port = entry.port ?? port
-      if (entry.msg === 'Server startup complete') resolve(port)
+      const entry: LogLine = JSON.parse(line)
+      if (entry.protocol !== undefined && entry.port !== undefined) ports[entry.protocol] = entry.port
+      if (entry.msg === 'Server startup complete') resolve(ports)
       if (entry.level === 'error') console.error(line)
     })
     child.once('exit', (code) => reject(new Error(`the broker ended with ${code}; was it built?`)))

@@ -174,7 +174,7 @@ export class LoadClient {
 }
 
 /** The whole log-in up to channel.open, without waiting for an answer. */
-function loginBytes({ user, password, vhost }: Target, channelMax: number): Buffer {
+export function loginBytes({ user, password, vhost }: Target, channelMax = 2047): Buffer {
   const clientProperties = fieldTable({
     capabilities: { 'connection.blocked': true, authentication_failure_close: true },
   })

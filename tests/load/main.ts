@@ -29,8 +29,9 @@ interface Options {
 
 /** Runs one; whether it went as it should. */
 async function run(name: string, scenario: Scenario, { seconds, scale, url, brokerPin }: Options): Promise<boolean> {
-  const broker = url === undefined ? await startBroker(scenario.broker, brokerPin) : runningBroker(url)
-  const stopBystander = await startBystander(broker.target)
+  const { broker: options, isEncrypted = false } = scenario
+  const broker = url === undefined ? await startBroker(options, isEncrypted, brokerPin) : runningBroker(url)
+  const stopBystander = await startBystander(broker.plainTarget)
   try {
     await broker.loop?.()
     const figures = await scenario.run(broker, { seconds: seconds ?? scenario.seconds, scale })

@@ -22,6 +22,8 @@ export interface Scenario {
   readonly seconds: number
   /** Its memory limit in MiB, where it has one. */
   readonly limitMb?: number
+  /** The load comes over TLS; the bystander does not. */
+  readonly isEncrypted?: boolean
   run(broker: LoadBroker, length: Length): Promise<Figures>
 }
 
@@ -39,6 +41,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     broker: [...IN_MEMORY, ...MANY_LOG_INS],
     seconds: 30,
     run: manyConnections,
+  },
+  'tls-connections': {
+    description: '5,000 connections with TLS, which publish to one another every five seconds',
+    broker: [...IN_MEMORY, ...MANY_LOG_INS],
+    isEncrypted: true,
+    seconds: 15,
+    run: (broker, { seconds, scale }) => manyConnections(broker, { seconds, scale: scale / 2 }),
   },
   newcomers: {
     description: '1,000 new connections a second, each with a channel, closed in order',
