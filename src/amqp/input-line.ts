@@ -52,6 +52,10 @@ class Line {
 }
 
 export class InputLine {
+  /** Called before any of them goes on, with the time: what is to be sent should not wait until they have gone on. */
+  beforeTurn: (nowMs: number) => void = () => {}
+  /** Called when all have gone on who could: what is read from now on is not late because of them. */
+  afterTurn: () => void = () => {}
   readonly #lines: Readonly<Record<InputKind, Line>> = { short: new Line(), method: new Line(), busy: new Line() }
   readonly #all = Object.values(this.#lines)
   #isArmed = false
@@ -77,6 +81,7 @@ export class InputLine {
 
   readonly #run = (): void => {
     this.#isArmed = false
+    this.beforeTurn(this.#now())
     let nowMs = this.#now()
     const endMs = nowMs + TURN_MS
     for (const line of this.#all) line.beginTurn()
@@ -87,6 +92,7 @@ export class InputLine {
       line.usedMs += nowMs - startedMs
     }
     if (this.#all.some(({ length }) => length > 0)) this.#arm()
+    this.afterTurn()
   }
 
   /** The line that has had the least of this turn's time, of those in which one is left. */

@@ -77,6 +77,11 @@ export class Outbox implements Output {
     return this.bytesWritten - unsentBytes(this.#socket)
   }
 
+  /** The client, or the network, has not taken all that it was sent: also if there is room for more. */
+  get hasUntaken(): boolean {
+    return this.isBlocked || unsentBytes(this.#socket) > 0
+  }
+
   reserve(sizeBytes: number): Block {
     if (this.length + sizeBytes > this.block.size) this.#makeRoom(sizeBytes)
     if (!this.isWaiting) {
@@ -229,8 +234,8 @@ interface SocketWithHandle {
 
 /** What was handed to a socket and is still in this process. We hand it one write at a time. */
 function unsentBytes(socket: Sink): number {
+  if (socket.unsentBytes !== undefined) return socket.unsentBytes
   const { writableLength } = socket
   if (writableLength === 0) return 0
-  if (socket.unsentBytes !== undefined) return socket.unsentBytes
   return (socket as unknown as SocketWithHandle)._handle?.writeQueueSize ?? writableLength
 }

@@ -16,8 +16,8 @@ export class ReadBuffer {
   /** The beginning of it. */
   readonly shortTarget: Buffer
   readonly headroomBytes: number
-  /** Number of the turn of the event loop. */
-  readonly turn = turnCounter()
+  /** Of the event loop, as far as something is read in them. */
+  readonly turns = new Turns()
   readonly shares = new InputShares()
   readonly line = new InputLine(setImmediate, () => performance.now())
   /** Connections whose clients have gone. */
@@ -26,6 +26,7 @@ export class ReadBuffer {
 
   /** `frameMaxBytes`: no rest is longer than a frame. */
   constructor(frameMaxBytes: number) {
+    this.line.afterTurn = () => this.turns.next()
     this.headroomBytes = frameMaxBytes + 64
     this.block = allocateBlock(this.headroomBytes + READ_BYTES)
     this.target = this.block.bytes.subarray(this.headroomBytes)
@@ -34,16 +35,23 @@ export class ReadBuffer {
 }
 
 /** Counts the turns of the event loop in which something is read. */
-function turnCounter(): () => number {
-  let turn = 1
-  let isArmed = false
-  const next = (): void => {
-    turn++
-    isArmed = false
+class Turns {
+  #number = 1
+  #isArmed = false
+
+  /** The number of the turn at hand. */
+  current(): number {
+    if (!this.#isArmed) setImmediate(this.#nextByItself)
+    this.#isArmed = true
+    return this.#number
   }
-  return () => {
-    if (!isArmed) setImmediate(next)
-    isArmed = true
-    return turn
+
+  next(): void {
+    this.#number++
+  }
+
+  readonly #nextByItself = (): void => {
+    this.#isArmed = false
+    this.next()
   }
 }

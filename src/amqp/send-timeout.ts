@@ -26,8 +26,8 @@ export class SendTimeout {
   tick(nowMs: number): boolean {
     const elapsedMs = Math.min(nowMs - this.#lastTickMs, TICK_MS_MAX)
     this.#lastTickMs = nowMs
-    const { isBlocked, bytesTaken } = this.#outbox
-    const isStuck = isBlocked && bytesTaken === this.#bytesTaken
+    const { hasUntaken, bytesTaken } = this.#outbox
+    const isStuck = hasUntaken && bytesTaken === this.#bytesTaken
     this.#bytesTaken = bytesTaken
     this.#stuckMs = isStuck ? this.#stuckMs + elapsedMs : 0
     return this.#timeoutMs === 0 || this.#stuckMs < this.#timeoutMs

@@ -280,7 +280,7 @@ export class Transport implements Waiting {
    */
   #look(block: Block, start: number, end: number, isFull: boolean, isDue = false): void {
     const { shares } = this.#readBuffer
-    const loopTurn = this.#readBuffer.turn()
+    const loopTurn = this.#readBuffer.turns.current()
     if (loopTurn !== this.#loopTurn) {
       this.#loopTurn = loopTurn
       this.#decryptedBytes = 0

@@ -26,7 +26,7 @@ export interface Sink {
   destroy(error?: Error): unknown
   /** Bytes of memory that copies of what was written take. */
   readonly copiedBytes?: number
-  /** What has not left this process. Without it, the socket's own count. */
+  /** What has not left this process, also of what counts as taken. Without it, the socket's own count. */
   readonly unsentBytes?: number
 }
 
@@ -73,7 +73,8 @@ export class WriteAhead implements Sink {
   get unsentBytes(): number {
     const { _handle: handle } = this.#stream as SocketWithHandle
     const below = handle?._parent?.writeQueueSize ?? handle?.writeQueueSize ?? 0
-    return this.writableLength === 0 ? 0 : this.writableLength + below
+    const ours = this.#gatheredBytes + this.#leavingBytes
+    return ours === 0 ? 0 : ours + below
   }
 
   get destroyed(): boolean {

@@ -10,6 +10,15 @@ const BYTES_MAX_BEFORE_LOGIN = 16 * 1024
 /** A control frame has a header of two bytes, and a mask of four. */
 const CONTROL_FRAME_BYTES = 6
 
+/** The part of a WebSocket that is not public and tells how much of what has come belongs to no message yet that is whole. */
+interface WithReceiver {
+  readonly _receiver?: { readonly _bufferedBytes?: number }
+}
+
+function bufferedBytes(socket: WebSocket): number {
+  return (socket as unknown as WithReceiver)._receiver?._bufferedBytes ?? 0
+}
+
 export class UnfinishedMessage {
   #bytes = 0
   #bytesMax = BYTES_MAX_BEFORE_LOGIN
@@ -27,7 +36,8 @@ export class UnfinishedMessage {
       count(chunk.length)
       if (this.#bytes > this.#bytesMax) socket.terminate()
     })
-    socket.on('message', () => count(-this.#bytes))
+    // The beginning of the next one may have come with its end.
+    socket.on('message', () => count(bufferedBytes(socket) - this.#bytes))
     socket.on('ping', controlled)
     socket.on('pong', controlled)
     below.once('close', () => count(-this.#bytes))

@@ -247,6 +247,9 @@ export class ServerAssembly {
   #amqpContext(): AmqpContext {
     const { config } = this.#parts
     const nodeName = `leveret@${hostname()}`
+    const flusher = new OutboxFlusher()
+    const readBuffer = new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes))
+    readBuffer.line.beforeTurn = (nowMs) => flusher.flushLate(nowMs)
     return {
       broker: this.core,
       logins: this.logins,
@@ -255,8 +258,8 @@ export class ServerAssembly {
       limits: config,
       serverProperties: serverProperties(leveretVersion(), nodeName),
       nodeName,
-      flusher: new OutboxFlusher(),
-      readBuffer: new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes)),
+      flusher,
+      readBuffer,
       wallMs: () => this.clock.wallMs(),
       onOpen: (details) => {
         this.hooks.call('onConnect', details)

@@ -5,11 +5,11 @@ import { SendTimeout } from '../../src/amqp/send-timeout.ts'
 const TICK_MS = 500
 const TIMEOUT_MS = 3000
 
-let outbox: { isBlocked: boolean; bytesTaken: number }
+let outbox: { hasUntaken: boolean; bytesTaken: number }
 let nowMs: number
 
 beforeEach(() => {
-  outbox = { isBlocked: true, bytesTaken: 0 }
+  outbox = { hasUntaken: true, bytesTaken: 0 }
   nowMs = 1000
 })
 
@@ -35,7 +35,7 @@ describe('SendTimeout', () => {
   })
 
   test('does not mind a client for which nothing waits', () => {
-    outbox.isBlocked = false
+    outbox.hasUntaken = false
     expect(run(TIMEOUT_MS)).toBeUndefined()
   })
 

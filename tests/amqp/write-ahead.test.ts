@@ -42,8 +42,11 @@ test('what is written counts as taken at once, and may be changed: it was copied
   expect(slow.ahead.write(bytes)).toBe(true)
   bytes.fill(0)
   expect(slow.ahead.writableLength).toBe(0)
+  // The send timeout counts it until the stream has taken it.
+  expect(slow.ahead.unsentBytes).toBe(3)
   expect(slow.ahead.copiedBytes).toBeGreaterThanOrEqual(3)
   await slow.take()
+  expect(slow.ahead.unsentBytes).toBe(0)
   expect(slow.taken.toString()).toBe('one')
   expect([slow.lent.size, slow.ahead.copiedBytes]).toEqual([0, 0])
 })

@@ -1,8 +1,10 @@
 // What is held of a WebSocket's message until it is whole: counted, and little before the log-in.
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { expect, test } from 'vitest'
-import type { WebSocket } from 'ws'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { UnfinishedMessage } from '../../src/listeners/unfinished-message.ts'
 
 function start() {
@@ -34,14 +36,37 @@ test('what comes in is held until the message is whole, or the client is gone', 
   expect(held()).toBe(0)
 })
 
-test('the end of a message and the beginning of the next one may come at once', () => {
-  const { below, socket, read, held } = start()
-  // The WebSocket looks at it behind the count.
-  below.once('data', () => socket.emit('message', Buffer.alloc(10), true))
-  read(100)
-  expect(held()).toBe(0)
-  read(100)
-  expect(held()).toBe(100)
+test('what comes with the end of a message, and belongs to the next one, is held', async () => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())))
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const client = new WebSocket(`ws://127.0.0.1:${port}`)
+  const [socket, request] = (await once(server, 'connection')) as [WebSocket, IncomingMessage]
+  onTestFinished(() => {
+    client.terminate()
+    socket.terminate()
+  })
+  await once(client, 'open')
+  let held = 0
+  new UnfinishedMessage(socket, request.socket).watch((bytes) => {
+    held += bytes
+  })
+  const heldAtTheEnd: number[] = []
+  socket.on('message', () => heldAtTheEnd.push(held))
+  // Two messages, masked with zeros: all of the first, and of the second 5,000 bytes of 10,000 with its header of eight.
+  const first = Buffer.concat([Buffer.of(0x82, 0x80 | 10, 0, 0, 0, 0), Buffer.alloc(10)])
+  const second = Buffer.concat([
+    Buffer.of(0x82, 0x80 | 126, 10_000 >> 8, 10_000 & 255, 0, 0, 0, 0),
+    Buffer.alloc(10_000),
+  ])
+  const raw = (client as unknown as { readonly _socket: Socket })._socket
+  raw.write(Buffer.concat([first, second.subarray(0, 5008)]))
+  await expect.poll(() => heldAtTheEnd.length).toBe(1)
+  expect(held).toBe(5008)
+  raw.write(second.subarray(5008))
+  await expect.poll(() => heldAtTheEnd.length).toBe(2)
+  expect(held).toBe(0)
 })
 
 test('pings are not part of it, and do not hide it', () => {

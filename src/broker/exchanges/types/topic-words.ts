@@ -29,8 +29,8 @@ export class WordNumbers {
     return number
   }
 
-  release(word: string): void {
-    const number = this.of(word)
+  /** `number` is the word's. */
+  release(word: string, number: number): void {
     const uses = (this.#uses[number] ?? 0) - 1
     this.#uses[number] = uses
     if (uses > 0) return
@@ -102,8 +102,16 @@ function wordsOf(key: string): string[] {
 
 /** Whether the binding key stands for more than one routing key. */
 export function hasWildcard(bindingKey: string): boolean {
-  if (!bindingKey.includes('*') && !bindingKey.includes('#')) return false
-  return wordsOf(bindingKey).some((word) => word === '*' || word === '#')
+  return hasWord(bindingKey, '*') || hasWord(bindingKey, '#')
+}
+
+/** Without an object for each word: a queue that is deleted may have had very many bindings. */
+function hasWord(key: string, letter: string): boolean {
+  for (let at = key.indexOf(letter); at >= 0; at = key.indexOf(letter, at + 1)) {
+    const isFirst = at === 0 || key[at - 1] === '.'
+    if (isFirst && (at + 1 === key.length || key[at + 1] === '.')) return true
+  }
+  return false
 }
 
 /** A binding key's words in the one form that all have which mean the same: of `*` and `#` in a row, `#` is last and alone. */

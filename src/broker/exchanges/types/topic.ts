@@ -47,7 +47,9 @@ export class TopicTable<D> implements RoutingTable<D> {
     if (pattern === undefined || !pattern.ways.delete(way) || pattern.ways.size > 0) return
     this.#patterns.delete(pattern.name)
     this.#index.remove(pattern)
-    for (const word of words) if (word !== '*' && word !== '#') this.#numbers.release(word)
+    for (const [at, number] of pattern.words.entries()) {
+      if (number !== ANY_WORD && number !== ANY_WORDS) this.#numbers.release(words[at] as string, number)
+    }
   }
 
   route(routingKey: string, properties: Properties, visit: (destination: D) => void): void {
