@@ -56,6 +56,12 @@ export const HTTP_OPTIONS = {
     'origins whose pages may use the management API from a browser; * for all',
     { group: 'HTTP', defaultText: 'none' },
   ),
+  httpHosts: option<readonly string[]>(
+    [],
+    nameList(),
+    'names of hosts that HTTP answers to, besides addresses and localhost; none for any name',
+    { group: 'HTTP', defaultText: 'none' },
+  ),
   managementTlsPort: managementTls.port,
   managementTlsBind: managementTls.bind,
   managementTlsCert: managementTls.cert,

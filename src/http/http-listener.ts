@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { isKnownHost } from './host-names.ts'
 
 /** RabbitMQ's names of what it speaks. */
 export type HttpProtocol = 'http' | 'https' | 'http/prometheus' | 'https/prometheus'
@@ -27,6 +28,8 @@ export interface HttpListenerOptions {
   readonly load: () => Promise<Fetch>
   readonly encryption?: Encryption | undefined
   readonly onFailure: (error: unknown) => void
+  /** Names that it answers to, besides addresses and localhost. Default: all. */
+  readonly hosts?: readonly string[]
   /** A client that takes nothing of an answer for so long is cut off. Default 30 seconds. */
   readonly sendTimeoutMs?: number
 }
@@ -46,7 +49,8 @@ export class HttpListener {
   readonly #sockets = new Set<Socket>()
   readonly #encryption: Encryption | undefined
 
-  constructor({ protocol, load, encryption, onFailure, sendTimeoutMs = SEND_TIMEOUT_MS }: HttpListenerOptions) {
+  constructor(options: HttpListenerOptions) {
+    const { protocol, load, encryption, onFailure, hosts = [], sendTimeoutMs = SEND_TIMEOUT_MS } = options
     this.protocol = protocol
     this.#encryption = encryption
     let loaded: Promise<Answer> | undefined
@@ -54,6 +58,12 @@ export class HttpListener {
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
       response.on('error', () => {}) // the client has gone
       const { socket } = request
+      if (!isKnownHost(request.headers.host, hosts)) {
+        response
+          .writeHead(421, { connection: 'close' })
+          .end('No such host here: --http-hosts names those that there are.\n')
+        return
+      }
       const pipeline = pipelines.get(socket) ?? new Pipeline()
       pipelines.set(socket, pipeline)
       const turn = pipeline.turn(response)

@@ -18,6 +18,7 @@ export interface MetricsSettings {
   readonly host: string
   readonly port: number
   readonly encryption: Encryption | undefined
+  readonly hosts: readonly string[]
 }
 
 export interface ManagementSettings extends MetricsSettings {
@@ -27,9 +28,9 @@ export interface ManagementSettings extends MetricsSettings {
 
 /** Rejects with the system's error when it refuses the port. */
 export async function startManagement(context: HttpContext, settings: ManagementSettings): Promise<HttpListener> {
-  const { host, port, encryption, ...rest } = settings
+  const { host, port, encryption, hosts, ...rest } = settings
   const protocol = encryption === undefined ? 'http' : 'https'
-  const listener = listenerFor(protocol, context, encryption, async () => {
+  const listener = listenerFor(protocol, context, { encryption, hosts }, async () => {
     const { ManagementApp } = await import('./management-app.ts')
     return new ManagementApp({ ...context, ...rest }).fetch
   })
@@ -40,9 +41,9 @@ export async function startManagement(context: HttpContext, settings: Management
 
 /** Rejects like `startManagement`. */
 export async function startMetrics(context: HttpContext, settings: MetricsSettings): Promise<HttpListener> {
-  const { host, port, encryption } = settings
+  const { host, port, encryption, hosts } = settings
   const protocol = encryption === undefined ? 'http/prometheus' : 'https/prometheus'
-  const listener = listenerFor(protocol, context, encryption, async () => {
+  const listener = listenerFor(protocol, context, { encryption, hosts }, async () => {
     const { MetricsApp } = await import('./metrics/metrics-app.ts')
     return new MetricsApp(context).fetch
   })
@@ -62,7 +63,7 @@ const OPERATOR = { user: { name: 'rmq-cli', tags: ['administrator'] }, peerAddre
 
 /** Opens the control socket: who may open its file is let in. Rejects with the system's error when it refuses the path. */
 export async function startControl(context: HttpContext, settings: ControlSettings): Promise<HttpListener> {
-  const listener = listenerFor('http', context, undefined, async () => {
+  const listener = listenerFor('http', context, { encryption: undefined, hosts: [] }, async () => {
     const [{ ManagementApp }, { controlRoutes }] = await Promise.all([
       import('./management-app.ts'),
       import('./control-routes.ts'),
@@ -77,13 +78,13 @@ export async function startControl(context: HttpContext, settings: ControlSettin
 function listenerFor(
   protocol: HttpProtocol,
   { logger }: HttpContext,
-  encryption: Encryption | undefined,
+  door: Pick<MetricsSettings, 'encryption' | 'hosts'>,
   load: () => Promise<Fetch>,
 ): HttpListener {
   return new HttpListener({
     protocol,
     load,
-    encryption,
+    ...door,
     onFailure: (err) => logger.error({ err }, 'internal error while answering over HTTP'),
   })
 }

@@ -19,6 +19,8 @@ export interface MetricsOptions {
   readonly port?: number
   /** HTTPS: with a certificate of its own, or with that of the server's secure listeners. Default none: HTTP. */
   readonly tls?: TlsOptions | 'as listeners'
+  /** Names of hosts, without ports, that it answers to, besides addresses and `localhost`: against DNS rebinding. Default: all. */
+  readonly hosts?: readonly string[]
 }
 
 export interface ManagementOptions extends MetricsOptions {
@@ -55,6 +57,7 @@ const METRICS: Checks<MetricsOptions> = {
   tls: (value) => {
     if (value !== 'as listeners') checkTls(value)
   },
+  hosts: texts,
 }
 const MANAGEMENT: Checks<ManagementOptions> = { ...METRICS, pathPrefix: aPrefix, allowOrigins: texts }
 
@@ -100,10 +103,10 @@ export class ServerHttp {
   async listenManagement(options: ManagementOptions = {}): Promise<HttpAddress> {
     this.#requireRunning()
     checkOptions('listenManagement', options, MANAGEMENT)
-    const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [], tls } = options
+    const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [], hosts = [], tls } = options
     const { startManagement } = await import('../http/start.ts')
     const listener = await this.#encrypted(tls, (encryption) =>
-      startManagement(this.#context, { host, port, pathPrefix, allowOrigins, encryption }),
+      startManagement(this.#context, { host, port, pathPrefix, allowOrigins, hosts, encryption }),
     )
     return this.#opened(listener, pathPrefix)
   }
@@ -112,9 +115,11 @@ export class ServerHttp {
   async listenMetrics(options: MetricsOptions = {}): Promise<HttpAddress> {
     this.#requireRunning()
     checkOptions('listenMetrics', options, METRICS)
-    const { host = '127.0.0.1', port = METRICS_PORT, tls } = options
+    const { host = '127.0.0.1', port = METRICS_PORT, hosts = [], tls } = options
     const { startMetrics } = await import('../http/start.ts')
-    const listener = await this.#encrypted(tls, (encryption) => startMetrics(this.#context, { host, port, encryption }))
+    const listener = await this.#encrypted(tls, (encryption) =>
+      startMetrics(this.#context, { host, port, hosts, encryption }),
+    )
     return this.#opened(listener, '/metrics')
   }
 

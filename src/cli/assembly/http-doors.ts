@@ -19,8 +19,12 @@ const METRICS_TLS_PORT = 15_691
 export async function openHttpDoors(server: HttpServer, config: Config, logger: Logger): Promise<void> {
   const { managementBind = config.bind, managementTlsBind = managementBind, managementTlsPort } = config
   const { metricsBind = config.bind, metricsTlsBind = metricsBind, metricsTlsPort } = config
-  const { managementPathPrefix, managementOrigins: allowOrigins } = config
-  const common = { allowOrigins, ...(managementPathPrefix === undefined ? {} : { pathPrefix: managementPathPrefix }) }
+  const { managementPathPrefix, managementOrigins: allowOrigins, httpHosts: hosts } = config
+  const common = {
+    allowOrigins,
+    hosts,
+    ...(managementPathPrefix === undefined ? {} : { pathPrefix: managementPathPrefix }),
+  }
   await open(
     'the management API',
     plainPort(config.managementPort, managementTlsPort),
@@ -33,10 +37,10 @@ export async function openHttpDoors(server: HttpServer, config: Config, logger: 
     server.listenManagement({ host: managementTlsBind, port, tls: managementTls(config), ...common }),
   )
   await open('metrics', plainPort(config.metricsPort, metricsTlsPort), METRICS_PORT, config, logger, (port) =>
-    server.listenMetrics({ host: metricsBind, port }),
+    server.listenMetrics({ host: metricsBind, port, hosts }),
   )
   await open('metrics', metricsTlsPort, METRICS_TLS_PORT, config, logger, (port) =>
-    server.listenMetrics({ host: metricsTlsBind, port, tls: metricsTls(config) }),
+    server.listenMetrics({ host: metricsTlsBind, port, hosts, tls: metricsTls(config) }),
   )
 }
 
