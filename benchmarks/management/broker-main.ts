@@ -1,5 +1,8 @@
 // A broker with very many queues, and a look at how late its event loop is. Told what to do by its parent.
+import { totalmem } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { collectLessOften } from '../../src/cli/assembly/collector.ts'
+import { lowerHelperThreads } from '../../src/cli/serve/helper-threads.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
 
 export interface BrokerStarted {
@@ -17,6 +20,9 @@ export interface LoopDelay {
 const RESOLUTION_MS = 1
 
 async function main(queues: number, hasDoors: boolean): Promise<void> {
+  // As the command does.
+  lowerHelperThreads()
+  collectLessOften({ memoryBytes: totalmem(), memoryLimitBytes: totalmem() * 0.6 })
   const server = new ServerBuilder().withConfig({ port: 0, passwordHashing: 'sha256' }).build()
   await server.listen()
   for (let i = 0; i < queues; i++) {

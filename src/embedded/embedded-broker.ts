@@ -6,7 +6,9 @@ import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import type { AuthorizedUser } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
+import { cancelConsumer } from '../broker/operations/consumer-cancellation.ts'
 import { pauseQueue, resumeQueue } from '../broker/operations/queue-pause.ts'
+import type { ConsumerOrigin } from '../broker/queues/consumer.ts'
 import { FULL_ACCESS, Session } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -294,6 +296,15 @@ export class EmbeddedBroker {
   /** The consumers of a queue, or of all queues: those in this process and those behind AMQP connections. */
   consumers(queueName?: string): ConsumerInfo[] {
     return this.#topology.consumers(queueName)
+  }
+
+  /**
+   * Ends a consumer of an AMQP client (`ConsumerInfo.origin` says on which connection and channel), which is told of it as when its queue is
+   * deleted. What it has not settled stays with its channel. False when there is none. Throws BrokerError `not-found`.
+   */
+  cancelConsumer(queue: string, origin: ConsumerOrigin, tag: string): boolean {
+    const vhost = this.#requireVhost()
+    return cancelConsumer(vhost, vhost.requireQueue(queue), origin, tag)
   }
 
   // --- virtual hosts

@@ -109,6 +109,7 @@ const AUDIENCES: Readonly<Record<string, Audience>> = {
   'GET /channels/:channel': 'tagged',
   'GET /consumers': 'tagged',
   'GET /consumers/:vhost': 'sees vhost',
+  'DELETE /consumers/:vhost/:connection/:channel/:tag': 'in vhost',
   'GET /vhosts': 'tagged',
   'GET /vhosts/:vhost': 'sees vhost',
   'PUT /vhosts/:vhost': 'administrator',

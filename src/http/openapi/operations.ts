@@ -130,6 +130,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /channels/:channel': one('A channel with its consumers', 'ChannelWithDetails'),
   'GET /consumers': list('The consumers of all virtual hosts that the user may open', 'Consumer'),
   'GET /consumers/:vhost': list('The consumers of a virtual host', 'Consumer'),
+  'DELETE /consumers/:vhost/:connection/:channel/:tag': act('Ends a consumer; its client is told'),
   'GET /vhosts': list('The virtual hosts that the user may see', 'Vhost'),
   'GET /vhosts/:vhost': one('A virtual host', 'Vhost'),
   'PUT /vhosts/:vhost': act('Makes or changes a virtual host', 'VhostSettings'),

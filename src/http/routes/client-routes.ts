@@ -7,7 +7,7 @@ import type { ConsumerInfo } from '../../embedded/entities.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import { isAdministrator, isMonitor } from '../access.ts'
 import { done, object } from '../answers.ts'
-import { notAuthorised, notFound } from '../api-error.ts'
+import { badRequest, notAuthorised, notFound } from '../api-error.ts'
 import type { Call } from '../call.ts'
 import { type KnownColumns, list } from '../lists/list.ts'
 import { compareTexts } from '../lists/sort.ts'
@@ -119,6 +119,21 @@ function closeConnection(call: Call): Response {
   const { id } = connectionOf(call)
   call.server.clients.close(id, reasonIn(call))
   return done()
+}
+
+/** As a connection, it is for its own user and for administrators. RabbitMQ has no such endpoint; other brokers have it at this path. */
+async function cancelConsumer(call: Call): Promise<Response> {
+  const { id } = connectionOf(call)
+  const broker = call.vhost()
+  const [channel, tag] = [call.param('channel'), call.param('tag')]
+  if (!/^\d{1,5}$/.test(channel)) throw badRequest('the channel is a number')
+  const origin = { connection: id, channel: Number(channel) }
+  const pacer = new Pacer()
+  for (const { name, consumers } of broker.inventory.queueFigures()) {
+    if (pacer.isDue) await pacer.rest()
+    if (consumers > 0 && broker.cancelConsumer(name, origin, tag)) return done()
+  }
+  throw notFound()
 }
 
 function closeConnectionsOfUser(call: Call): Response {
@@ -259,4 +274,8 @@ export const CLIENT_ROUTES: readonly Route[] = [
   { path: '/channels/:channel', methods: { GET: endpoint('user', getChannel) } },
   { path: '/consumers', methods: { GET: endpoint('user', listConsumers) } },
   { path: '/consumers/:vhost', methods: { GET: endpoint('visible vhost', listConsumers) } },
+  {
+    path: '/consumers/:vhost/:connection/:channel/:tag',
+    methods: { DELETE: endpoint('vhost', cancelConsumer) },
+  },
 ]
