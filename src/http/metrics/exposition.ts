@@ -16,6 +16,9 @@ export interface Family<T> {
   value(of: T): number
 }
 
+/** The labels of an object, as text; `at` counts the objects from 0. */
+export type LabelsOf<T> = (object: T, at: number) => string
+
 export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   prometheus: 'text/plain; version=0.0.4; charset=utf-8',
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
@@ -54,7 +57,7 @@ export class Exposition {
   }
 
   /** One series for each of the objects, written when it is due. */
-  family<T>(family: Family<T>, objects: Iterable<T>, labelsOf: (object: T) => string): void {
+  family<T>(family: Family<T>, objects: Iterable<T>, labelsOf: LabelsOf<T>): void {
     this.#sections.push(this.#lines(family, objects, labelsOf))
   }
 
@@ -83,12 +86,12 @@ export class Exposition {
     for (const section of this.#sections) yield* section
   }
 
-  *#lines<T>(family: Family<T>, objects: Iterable<T>, labelsOf: (object: T) => string): Iterable<string> {
+  *#lines<T>(family: Family<T>, objects: Iterable<T>, labelsOf: LabelsOf<T>): Iterable<string> {
     const full = `${this.#prefix}${family.name}`
     let text = this.#head(family.name, family.type, family.help)
     let count = 0
     for (const object of objects) {
-      text += `${full}${labelsOf(object)} ${numberText(family.value(object))}\n`
+      text += `${full}${labelsOf(object, count)} ${numberText(family.value(object))}\n`
       if (++count % PIECE_LINES !== 0) continue
       yield text
       text = ''

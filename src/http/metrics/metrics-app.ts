@@ -10,19 +10,29 @@ import type { ManagedServer } from '../managed-server.ts'
 import { readiness } from '../readiness.ts'
 import { nodeMemory } from '../shapes/node-shape.ts'
 import { writeBroker, writeCommon, writeOwn } from './broker-metrics.ts'
-import { CONTENT_TYPES, Exposition, type Family, type Format, formatFor, labelPair, labelText } from './exposition.ts'
+import {
+  CONTENT_TYPES,
+  Exposition,
+  type Family,
+  type Format,
+  formatFor,
+  type LabelsOf,
+  labelPair,
+  labelText,
+} from './exposition.ts'
 import { CHANNEL_FAMILIES, CONNECTION_FAMILIES, NOT_SUMMED, QUEUE_FAMILIES } from './families.ts'
 import { writeIdentity, writeServer } from './server-metrics.ts'
+import { streamOf } from './text-stream.ts'
 
 const PREFIX = 'rabbitmq_'
 const DETAILED_PREFIX = 'rabbitmq_detailed_'
 const COMMON_PREFIX = 'message_broker_'
 const OWN_PREFIX = 'leveret_'
 
-/** A queue with its labels, made once for all families. */
-interface Queue {
-  readonly figures: QueueFigures
-  readonly labels: string
+/** Queues, and the labels of each, made once for all families: in lists of their own, since the collector looks at every object here. */
+interface Queues {
+  readonly figures: readonly QueueFigures[]
+  readonly labels: readonly string[]
 }
 
 interface Write {
@@ -36,11 +46,8 @@ export interface MetricsOptions {
   readonly logger: Logger
 }
 
-/** So many wait for their turn at most, and an answer has so long to be read: no log-in is asked for here. */
+/** So many wait for their turn at most: no log-in is asked for here. */
 const WAITING_MAX = 8
-const SEND_MS_MAX = 30_000
-/** Pieces that are handed over at once, however fast they are made: as many wait in memory. */
-const PIECES_MAX = 16
 
 /** One answer is gathered and sent at a time: each takes memory for all there is. */
 export class MetricsApp {
@@ -172,10 +179,7 @@ export class MetricsApp {
     const ofQueues: readonly Family<QueueFigures>[] = wanted<Family<QueueFigures>>(QUEUE_FAMILIES)
     if (ofQueues.length > 0) {
       const queues = await this.#queues(vhosts)
-      const labelsOf = ({ labels }: Queue): string => labels
-      for (const { value, ...family } of ofQueues) {
-        text.family({ ...family, value: ({ figures }: Queue) => value(figures) }, queues, labelsOf)
-      }
+      for (const family of ofQueues) text.family(family, queues.figures, labelsIn(queues))
       if (families === undefined) this.#ages(text, queues)
     }
     const isInVhost = ({ vhost }: { readonly vhost: string }): boolean => vhosts === undefined || vhosts.has(vhost)
@@ -197,28 +201,34 @@ export class MetricsApp {
   }
 
   /** What RabbitMQ has no names for. */
-  #ages(text: Exposition, queues: readonly Queue[]): void {
+  #ages(text: Exposition, queues: Queues): void {
     const { statistics } = this.#server
-    const age = ({ figures: { vhost, name } }: Queue): number => statistics.oldestMessageAgeMs(vhost, name) / 1000
-    const labelsOf = ({ labels }: Queue): string => labels
+    const age = ({ vhost, name }: QueueFigures): number => statistics.oldestMessageAgeMs(vhost, name) / 1000
     const help = 'About how old the oldest message of a queue is'
     const own = text.with(OWN_PREFIX)
-    own.family({ name: 'queue_oldest_message_age_seconds', type: 'gauge', help, value: age }, queues, labelsOf)
-    const size = ({ figures }: Queue): number => figures.messages
-    const topic = ({ figures: { name, vhost } }: Queue): string =>
+    const ages = { name: 'queue_oldest_message_age_seconds', type: 'gauge', help, value: age } as const
+    own.family(ages, queues.figures, labelsIn(queues))
+    const size = ({ messages }: QueueFigures): number => messages
+    const topic = ({ name, vhost }: QueueFigures): string =>
       `{${labelPair('topic', name)},${labelPair('vhost', vhost)}}`
     const common = text.with(COMMON_PREFIX)
-    common.family({ name: 'queue_size', type: 'gauge', help: 'Messages in a queue', value: size }, queues, topic)
+    common.family(
+      { name: 'queue_size', type: 'gauge', help: 'Messages in a queue', value: size },
+      queues.figures,
+      topic,
+    )
   }
 
-  async #queues(vhosts?: ReadonlySet<string>): Promise<Queue[]> {
-    const queues: Queue[] = []
+  async #queues(vhosts?: ReadonlySet<string>): Promise<Queues> {
+    const queues = { figures: [] as QueueFigures[], labels: [] as string[] }
     const pacer = new Pacer()
     for (const vhost of this.#server.virtualHosts.names()) {
       if (vhosts?.has(vhost) === false) continue
       const place = `{${labelPair('vhost', vhost)}`
       for (const figures of this.#server.virtualHosts.get(vhost)?.inventory.queueFigures() ?? []) {
-        queues.push({ figures, labels: `${place},${labelPair('queue', figures.name)}}` })
+        queues.figures.push(figures)
+        // Joined it is one piece of text: put together in another way, it would be taken apart again for each line.
+        queues.labels.push([place, ',', labelPair('queue', figures.name), '}'].join(''))
         if (pacer.isDue) await pacer.rest()
       }
     }
@@ -226,55 +236,8 @@ export class MetricsApp {
   }
 }
 
-/**
- * As a stream: others are served between its pieces. One is as long as what can be written in a turn: with busy connections a turn of the
- * event loop takes much longer than the text of a few lines. `over` is called when all is sent, the client has gone, or it takes too long.
- */
-function streamOf(pieces: Iterable<string>, over: () => void): ReadableStream<Uint8Array> {
-  const iterator = pieces[Symbol.iterator]()
-  const pacer = new Pacer()
-  let timer: NodeJS.Timeout | undefined
-  const end = (): void => {
-    clearTimeout(timer)
-    over()
-  }
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      const tooLate = (): void => {
-        controller.error(new Error('the client does not read'))
-        over()
-      }
-      timer = setTimeout(tooLate, SEND_MS_MAX).unref()
-    },
-    cancel: end,
-    async pull(controller) {
-      // A fast reader takes each piece at once, and would not let others in between.
-      await pacer.rest()
-      try {
-        if (!handOver(iterator, pacer, controller)) return
-        controller.close()
-      } catch (error) {
-        controller.error(error)
-      }
-      end()
-    },
-  })
-}
-
-/** As much as fits into a turn. True when that was all. */
-function handOver(
-  pieces: Iterator<string>,
-  pacer: Pacer,
-  controller: ReadableStreamDefaultController<Uint8Array>,
-): boolean {
-  for (let count = 0; count < PIECES_MAX; count++) {
-    const { done, value } = pieces.next()
-    if (done === true) return true
-    // For text as long as this, Buffer is much faster than TextEncoder.
-    controller.enqueue(Buffer.from(value))
-    if (pacer.isLate) break
-  }
-  return false
+function labelsIn({ labels }: Queues): LabelsOf<QueueFigures> {
+  return (_figures, at) => labels[at] as string // there is one for each
 }
 
 /** Turn by turn. */
