@@ -22,8 +22,8 @@ beforeEach(() => {
   }
 })
 
-function fill(queue: Queue, count: number): void {
-  for (let number = 0; number < count; number++) publisher.publish(message('', queue.name, String(number)))
+function fill(queue: Queue, count: number, from = 0): void {
+  for (let number = from; number < from + count; number++) publisher.publish(message('', queue.name, String(number)))
 }
 
 test('a queue that has to drop many gives others their turn when these take long', () => {
@@ -76,7 +76,8 @@ test('what was rejected arrives, though its queue is deleted while it waits, and
   const last = model.vhost.queue('letters-199') as Queue
   expect(last.readyCount).toBe(0)
   model.vhost.removeQueue(queue)
-  fill(model.queue('q'), 100)
+  // In the same places of the same memory lie others now.
+  fill(model.queue('q'), 89, 11)
   model.run()
   expect(drain(last)).toEqual(Array.from({ length: 20 }, (_, number) => String(number)))
   expect(model.memory.heldBytes).toBe(0)
