@@ -52,13 +52,14 @@ class Line {
 }
 
 export class InputLine {
-  /** Called before any of them goes on, with the time: what is to be sent should not wait until they have gone on. */
-  beforeTurn: (nowMs: number) => void = () => {}
+  /** Called before any of them goes on, with the time and how long they took the last time: what is to be sent should not wait for them. */
+  beforeTurn: (nowMs: number, lastTookMs: number) => void = () => {}
   /** Called when all have gone on who could: what is read from now on is not late because of them. */
   afterTurn: () => void = () => {}
   readonly #lines: Readonly<Record<InputKind, Line>> = { short: new Line(), method: new Line(), busy: new Line() }
   readonly #all = Object.values(this.#lines)
   #isArmed = false
+  #lastTookMs = 0
   readonly #nextTurn: (work: () => void) => void
   readonly #now: () => number
 
@@ -81,8 +82,9 @@ export class InputLine {
 
   readonly #run = (): void => {
     this.#isArmed = false
-    this.beforeTurn(this.#now())
+    this.beforeTurn(this.#now(), this.#lastTookMs)
     let nowMs = this.#now()
+    const beganMs = nowMs
     const endMs = nowMs + TURN_MS
     for (const line of this.#all) line.beginTurn()
     for (let line = this.#nextLine(); line !== undefined && nowMs < endMs; line = this.#nextLine()) {
@@ -91,6 +93,7 @@ export class InputLine {
       nowMs = this.#now()
       line.usedMs += nowMs - startedMs
     }
+    this.#lastTookMs = nowMs - beganMs
     if (this.#all.some(({ length }) => length > 0)) this.#arm()
     this.afterTurn()
   }

@@ -43,9 +43,9 @@ export class OutboxFlusher {
     return this.#free.pop() ?? allocateBlock(BLOCK_BYTES)
   }
 
-  /** A turn of the event loop is long already, and there is more to be read in it. */
-  flushLate(nowMs: number): void {
-    if (nowMs - this.#flushedAtMs < LATE_MS) return
+  /** A turn of the event loop is long already, or will be, and there is more to do in it: probably for so long. */
+  flushLate(nowMs: number, aheadMs = 0): void {
+    if (aheadMs < LATE_MS && nowMs - this.#flushedAtMs < LATE_MS) return
     this.#flushedAtMs = nowMs
     this.#flushEarly()
   }

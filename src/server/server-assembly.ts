@@ -249,7 +249,7 @@ export class ServerAssembly {
     const nodeName = `leveret@${hostname()}`
     const flusher = new OutboxFlusher()
     const readBuffer = new ReadBuffer(Math.max(config.frameMaxBytes, config.initialFrameMaxBytes))
-    readBuffer.line.beforeTurn = (nowMs) => flusher.flushLate(nowMs)
+    readBuffer.line.beforeTurn = (nowMs, lastTookMs) => flusher.flushLate(nowMs, lastTookMs)
     return {
       broker: this.core,
       logins: this.logins,

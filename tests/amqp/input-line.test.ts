@@ -89,3 +89,18 @@ test('what is short waits for none of the others', () => {
   line.add(connection('short', 0.02), 'short')
   expect(turn()[0]).toBe('short')
 })
+
+test('what is to be sent leaves before they go on, and it is known how long they took the last time', () => {
+  const calls: (string | number)[] = []
+  line.beforeTurn = (_, lastTookMs) => void calls.push(lastTookMs)
+  const slow = (name: string) => ({
+    goOn: () => {
+      calls.push(name)
+      nowMs += 60
+    },
+  })
+  for (const name of ['a', 'b']) line.add(slow(name), 'busy')
+  turn()
+  turn()
+  expect(calls).toEqual([0, 'a', 60, 'b'])
+})
