@@ -82,9 +82,9 @@ async function main(): Promise<number> {
   const unknown = names.find((name) => SCENARIOS[name] === undefined)
   if (unknown !== undefined) throw new Error(`there is no scenario '${unknown}'`)
   const seconds = values.seconds === undefined ? undefined : numberOf('seconds', values.seconds, 1, 3600)
+  console.log(`Node.js ${process.version}, ${availableParallelism()} processors`)
   const brokerPin = shareProcessors()
   const options = { seconds, scale: numberOf('scale', values.scale, 0.001, 10), url: values.url, brokerPin }
-  console.log(`Node.js ${process.version}, ${availableParallelism()} processors`)
   let isWell = true
   for (const name of names) isWell = (await run(name, SCENARIOS[name] as Scenario, options)) && isWell
   return isWell ? 0 : 1
