@@ -136,3 +136,19 @@ test('those that are purged while they are put aside do not come back, neither t
   })
   expect([found.delayedCount, found.readyCount, storage.bytesInUse, broker.memory.heldBytes]).toEqual([0, 0, 0, 0])
 })
+
+test('those that are purged before their marks are read do not come back', async () => {
+  const lives = new Lives()
+  await lives.leaveWaiting()
+  const { storage, broker } = await lives.begin(0)
+  onTestFinished(() => storage.close())
+  const queue = broker.requireVhost('/').queue('q') as Queue
+  expect([queue.delayedCount, queue.upkeep?.isDropping]).toEqual([0, true])
+  expect(queue.purge()).toBe(WAITING + READY)
+  await vi.waitUntil(async () => {
+    lives.turns.shift()?.()
+    await nextTurn()
+    return storage.bytesInUse === 0 && lives.turns.length === 0
+  })
+  expect([queue.delayedCount, queue.readyCount, broker.memory.heldBytes]).toEqual([0, 0, 0])
+})

@@ -92,6 +92,8 @@ describe.each([
     clock.turn(AN_HOUR_MS)
     run()
     expect(drain(queue)).toEqual(['later'])
+    // Nor are their marks there.
+    expect(storage.bytesInUse).toBe(0)
   })
 
   test.each([0, 1, 5, 1000])('has none of them after a restart that comes %i turns after the purge', async (count) => {
