@@ -1,6 +1,6 @@
 /** A publish that waits for tx.commit: it is checked and routed when it comes, and counts as held until the transaction ends. */
 import type { Message } from '../broker/messages/message.ts'
-import { enqueue, type Publication, type Publisher } from '../broker/publishing/publisher.ts'
+import type { Publication, Publisher } from '../broker/publishing/publisher.ts'
 import type { TransactionOperation } from '../broker/publishing/transaction.ts'
 import type { Intake } from './intake.ts'
 
@@ -23,17 +23,16 @@ export function waitingPublish(
 ): TransactionOperation {
   intake.refuseIfShortOfMemory()
   const publication = publisher.prepare(message)
-  const { message: kept, queues } = publication
+  const { message: kept, queues, isKept } = publication
   const bytes = heldBytes(publication)
   intake.hold(bytes)
   return {
     kind: 'publish',
-    isDurable: queues.some((queue) => queue.keeps(kept)),
+    isDurable: isKept,
     units: Math.max(1, queues.length),
     commit: () => {
       intake.hold(-bytes)
-      const outcome = enqueue(publication)
-      publisher.counts.addPublished()
+      const outcome = publisher.publishPrepared(publication)
       if (outcome === 'unrouted') unrouted(kept)
       kept.release()
       return outcome
@@ -45,6 +44,8 @@ export function waitingPublish(
   }
 }
 
-function heldBytes({ message, queues }: Publication): number {
-  return PUBLICATION_BYTES + message.head.size + message.bodyBytes + queues.length * REFERENCE_BYTES
+function heldBytes({ message, queues, missing }: Publication): number {
+  const references = queues.length + missing.length
+  const nameBytes = missing.reduce((bytes, name) => bytes + name.length, 0)
+  return PUBLICATION_BYTES + message.head.size + message.bodyBytes + nameBytes + references * REFERENCE_BYTES
 }

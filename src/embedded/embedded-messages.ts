@@ -2,7 +2,6 @@
 import type { Permission } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
 import { moveMessages } from '../broker/publishing/message-move.ts'
-import { enqueue } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -71,7 +70,7 @@ export class EmbeddedMessages {
   publishBatch(messages: Iterable<AddressedMessage>): boolean[] {
     const publications = Array.from(messages, (message) => this.publisher.prepare(encodeAddressed(message)))
     this.#vhost.ages.lookAnew() // the caller's code may have made the messages one by one
-    const outcomes = publications.map(enqueue)
+    const outcomes = publications.map((publication) => this.publisher.publishPrepared(publication))
     if (outcomes.includes('refused')) throw refuse.partialTransaction()
     return outcomes.map((outcome) => outcome === 'routed')
   }

@@ -68,6 +68,13 @@ export class EmbeddedPublisher {
     return this.#publisher.prepare(message)
   }
 
+  /** Publishes what was prepared. */
+  publishPrepared(publication: Publication): PublishOutcome {
+    const outcome = this.#publisher.publishPrepared(publication)
+    this.#publisher.counts.tell()
+    return outcome
+  }
+
   #requireRoom(): void {
     const { memory } = this.#core
     const { journal } = this.#vhost

@@ -4,7 +4,6 @@
  */
 import { refuse } from '../broker/errors.ts'
 import type { Message } from '../broker/messages/message.ts'
-import { enqueue } from '../broker/publishing/publisher.ts'
 import { type TransactionOperation as Step, Transaction } from '../broker/publishing/transaction.ts'
 import type { Settlement } from '../broker/queues/settlement.ts'
 import { aFunction, wholeNumber } from '../lib/checks.ts'
@@ -182,10 +181,11 @@ export class Transactions {
   /** `settled` is what earlier operations of the transaction settle. */
   #prepare({ operation, message }: Entry, settled: Set<Delivery>): Step[] {
     if (operation.kind !== 'publish') return this.#prepareSettle(operation, settled)
-    const publication = this.#context.publisher().prepare(message as Message) // entryOf made one for every publish
+    const publisher = this.#context.publisher()
+    const publication = publisher.prepare(message as Message) // entryOf made one for every publish
     const isRouted = publication.queues.length > 0 || publication.replyConsumer !== undefined
     if (operation.mandatory && !isRouted) throw refuse.unroutable(operation.exchange, operation.routingKey)
-    return [{ kind: 'publish', commit: () => enqueue(publication), rollback: () => {} }]
+    return [{ kind: 'publish', commit: () => publisher.publishPrepared(publication), rollback: () => {} }]
   }
 
   #prepareSettle(operation: SettleOperation, settled: Set<Delivery>): Step[] {

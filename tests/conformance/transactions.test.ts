@@ -180,6 +180,43 @@ test('a returned message comes at commit, before commit-ok', async () => {
   await channel.expect('tx.commit-ok')
 })
 
+// RabbitMQ: the names of the queues are settled when the message is published; whether they are there counts at the commit.
+test('a message for a queue that is declared before the commit arrives, mandatory or not', async () => {
+  const queue = unique('q')
+  channel.publishTo(queue, 'a')
+  channel.publish({ routingKey: queue, body: 'b', mandatory: true })
+  channel.publish({ routingKey: unique('nowhere'), body: 'c', properties: { headers: { CC: [queue] } } })
+  await channel.expectQuiet()
+  await observer.queue({}, queue)
+  await channel.call('tx.commit')
+  expect(await observer.drain(queue)).toEqual(['a', 'b', 'c'])
+})
+
+test('a message for a queue that was deleted and declared again before the commit arrives in the new one', async () => {
+  const queue = await observer.queue()
+  await observer.queue({}, `${queue}-bound`)
+  await observer.call('queue.bind', { queue: `${queue}-bound`, exchange: 'amq.fanout', routingKey: '' })
+  channel.publishTo(queue, 'a')
+  channel.publish({ exchange: 'amq.fanout', routingKey: '', body: 'b' })
+  await channel.expectQuiet()
+  for (const name of [queue, `${queue}-bound`]) {
+    await observer.call('queue.delete', { queue: name })
+    await observer.queue({}, name)
+  }
+  await channel.call('tx.commit')
+  expect(await observer.drain(queue)).toEqual(['a'])
+  expect(await observer.drain(`${queue}-bound`)).toEqual(['b'])
+})
+
+test('a message that no binding leads anywhere when it is published goes nowhere, whatever is bound before the commit', async () => {
+  channel.publish({ exchange: 'amq.fanout', routingKey: unique('nothing'), body: 'lost' })
+  await channel.expectQuiet()
+  const queue = await observer.queue()
+  await observer.call('queue.bind', { queue, exchange: 'amq.fanout', routingKey: '' })
+  await channel.call('tx.commit')
+  expect(await observer.drain(queue)).toEqual([])
+})
+
 test('a rolled back mandatory message is not returned', async () => {
   channel.publish({ routingKey: unique('nowhere'), mandatory: true })
   await channel.call('tx.rollback')

@@ -5,7 +5,7 @@
 import type { Histogram } from '../../lib/histogram.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import type { Queue } from '../queues/queue.ts'
-import { countAlong, type Route } from '../routing/route.ts'
+import { countAlong, KEPT_QUEUES_MAX, type Route, withoutQueues } from '../routing/route.ts'
 import { NameCounts } from '../statistics/name-counts.ts'
 
 /** A channel counts for so many exchanges what it has published to them. */
@@ -35,7 +35,7 @@ export class PublishCounts {
   /** The next messages take this route. */
   beginRoute(route: Route): void {
     this.#tellRoute()
-    this.#route = route
+    this.#route = route.copies <= KEPT_QUEUES_MAX ? route : withoutQueues(route)
     if (route.exchange !== this.#exchange) this.#beginExchange(route.exchange)
   }
 
@@ -55,19 +55,11 @@ export class PublishCounts {
     this.#routedCount++
   }
 
-  /** A message, which is to be published later, goes to these queues, by the route that began last: all but `messages` knows of it now. */
+  /** The same for one whose route was found before; another one may have begun since. */
   addPrepared(route: Route, queues: readonly Queue[], bodyBytes: number): void {
-    countOne(route, queues)
-    this.#sizes.add(bodyBytes, 1)
-    this.#exchangeSince--
-  }
-
-  /** What was prepared is published now. */
-  addPublished(): void {
-    this.messages++
-    this.#routedCount++
-    this.#sizedCount++
-    this.#exchangeSince++
+    if (bodyBytes !== this.sizeBytes) this.beginSize(bodyBytes)
+    this.beginRoute(route)
+    this.addInspected(route, queues)
   }
 
   /** Tells what was counted since the last time: to the route, and the sizes. Before that is read, and before the publisher is given up. */

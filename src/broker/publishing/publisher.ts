@@ -15,7 +15,7 @@ import { parseExpiration } from '../queues/expiry.ts'
 import { NOTHING_BESIDE } from '../queues/message-ttl.ts'
 import type { Queue } from '../queues/queue.ts'
 import { REPLY_QUEUE, type ReplyConsumer } from '../routing/reply-to.ts'
-import { type Route, withoutQueues } from '../routing/route.ts'
+import { KEPT_QUEUES_MAX, type Route } from '../routing/route.ts'
 import type { Routes } from '../routing/routes.ts'
 import type { Session } from '../session.ts'
 import type { TrafficFigures } from '../statistics/traffic-figures.ts'
@@ -28,15 +28,24 @@ const HEADERS = propertySet('headers')
 const NO_HEADERS: FieldTable = new Map()
 const NO_PROPERTIES: Properties = {}
 
-/** The last route is remembered when it leads to no more queues than this. */
-const LAST_QUEUES_MAX = 1024
-
-/** A message that passed all checks, and where it goes. */
-export interface Publication {
+/** Where a message goes that passed all checks. */
+interface Destinations {
+  /** As queues get it. */
   readonly message: Message
   readonly queues: readonly Queue[]
   readonly replyConsumer: ReplyConsumer | undefined
 }
+
+/** A message that is published later. As in RabbitMQ, the names of its queues are settled; whether they are there counts then. */
+export interface Publication extends Destinations {
+  readonly route: Route
+  /** Names of queues, through the default exchange, that are not there yet. */
+  readonly missing: readonly string[]
+  /** A queue that it may go to keeps it across a restart. */
+  readonly isKept: boolean
+}
+
+const NONE_MISSING: readonly string[] = []
 
 /** A virtual host, as a publisher knows it. */
 export interface PublishedTo {
@@ -115,15 +124,30 @@ export class Publisher {
     return fanOut.isRefused ? 'refused' : 'routed'
   }
 
-  /** Checks and routes now what is to be enqueued later. The publication owns its bytes. */
+  /** Checks and routes now what is to be published later, see `publishPrepared`. The publication owns its bytes. */
   prepare(message: Message): Publication {
     this.checkSize(message.bodyBytes)
     message.isDurable = this.#isStorageDurable && isPersistent(message)
     const route = this.#route(message)
     const isSimple = route.needs === NO_NEEDS && isPlain(message)
-    const publication = isSimple ? { ...route, message } : this.#inspect(message, route)
-    this.counts.addPrepared(route, publication.queues, message.bodyBytes)
-    return { ...publication, message: publication.message.copy() }
+    const { queues, replyConsumer } = route
+    const destinations = isSimple ? { message, queues, replyConsumer } : this.#inspect(message, route)
+    const isNamed = route.exchange.name === '' && replyConsumer === undefined
+    const missing =
+      isNamed && !(isSimple && queues.length > 0)
+        ? missingAmong(this.#checkedKeys(message), destinations.queues)
+        : NONE_MISSING
+    const kept = destinations.message.copy()
+    const isKept = missing.length > 0 || destinations.queues.some((queue) => queue.keeps(kept))
+    return { ...destinations, message: kept, route, missing, isKept: this.#isStorageDurable && isKept }
+  }
+
+  /** Puts a message that was prepared into those of its queues that are there. */
+  publishPrepared({ message, route, queues, missing, replyConsumer }: Publication): PublishOutcome {
+    const there = this.#routes.thoseThere(queues, missing)
+    this.forget() // the route that is counted along is another one now
+    this.counts.addPrepared(route, there, message.bodyBytes)
+    return enqueueTo(there, replyConsumer, message)
   }
 
   /** The message as queues would have got it: what basic.return gives back. */
@@ -156,10 +180,8 @@ export class Publisher {
       this.#requireKey(route, message)
       route.allowedTo = grant
     }
-    // A long list of queues would outlive the cache that it came from, in every channel another one.
-    const isKept = route.queues.length <= LAST_QUEUES_MAX
-    this.counts.beginRoute(isKept ? route : withoutQueues(route))
-    this.#lastRoute = isKept ? route : undefined
+    this.counts.beginRoute(route)
+    this.#lastRoute = route.copies <= KEPT_QUEUES_MAX ? route : undefined
     if (keyBytes > this.#lastKey.size) this.#lastKey = allocateBlock(Math.max(64, keyBytes))
     copyBytes(this.#lastKey, 0, head, keyStart, keyStart + keyBytes)
     this.#lastKeyBytes = keyBytes
@@ -179,7 +201,7 @@ export class Publisher {
   }
 
   /** The slow way: for properties that change the route or must be checked. */
-  #inspect(message: Message, route: Route): Publication {
+  #inspect(message: Message, route: Route): Destinations {
     const keys = this.#checkedKeys(message)
     if ((message.propertyFlags & (INSPECTED_FLAGS | HEADERS | route.needs)) === 0) {
       const queues = this.#routes.queuesFor(route.exchange, keys, NO_PROPERTIES)
@@ -238,13 +260,10 @@ function extensionFor(headers: FieldTable): Uint8Array {
   return encodeExtension({ blindKeys: routingKeysIn(headers, 'BCC').map(shortstrBytes) })
 }
 
-/** Puts a publication into those of its queues that are still there. */
-export function enqueue({ message, queues, replyConsumer }: Publication): PublishOutcome {
-  return enqueueTo(
-    queues.filter((queue) => !queue.isDeleted),
-    replyConsumer,
-    message,
-  )
+/** The names among these keys that none of the queues has, each once. */
+function missingAmong(keys: readonly string[], queues: readonly Queue[]): readonly string[] {
+  const there = new Set(queues.map(({ name }) => name))
+  return [...new Set(keys)].filter((key) => !there.has(key))
 }
 
 function enqueueTo(

@@ -3,6 +3,9 @@ import type { PropertySet } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { ReplyConsumer } from './reply-to.ts'
 
+/** A publisher keeps a route to no more queues: a long list would outlive the cache that it came from, in every channel another one. */
+export const KEPT_QUEUES_MAX = 1024
+
 /** Where messages with one exchange and routing key go. */
 export interface Route {
   /** The version of the routes that this was found under. */

@@ -81,6 +81,14 @@ export class Routes {
     return [...this.#follow(exchange, routingKeys, properties).queues]
   }
 
+  /** Of these queues, those that are there by now, be it as others with the same name, and these others as well. */
+  thoseThere(queues: readonly Queue[], names: readonly string[]): readonly Queue[] {
+    if (names.length === 0 && !queues.some(({ isDeleted }) => isDeleted)) return queues
+    const there = queues.map((queue) => (queue.isDeleted ? this.#topology.queue(queue.name) : queue))
+    for (const name of names) there.push(this.#topology.queue(name))
+    return there.filter((queue) => queue !== undefined)
+  }
+
   #find(exchangeName: string, routingKey: string): Route {
     const exchange = this.#topology.exchange(exchangeName)
     if (exchange === undefined) throw refuse.missing('exchange', exchangeName, this.#topology.name)

@@ -4,7 +4,7 @@ import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain
 import { decodeContentHeader, type Properties, readFlags } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
 import { Message } from '../../../src/broker/messages/message.ts'
-import { enqueue, Publisher } from '../../../src/broker/publishing/publisher.ts'
+import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
 import { Block } from '../../../src/lib/block.ts'
 import { drain, get, Model, message, refusal, session } from '../model.ts'
@@ -248,10 +248,10 @@ describe('Publisher', () => {
     original.head.bytes.fill(0)
     model.vhost.removeQueue(deleted)
     expect(queue.readyCount).toBe(0)
-    expect(enqueue(publication)).toBe('routed')
+    expect(publisher.publishPrepared(publication)).toBe('routed')
     expect(drain(queue)).toEqual(['body'])
     model.vhost.removeQueue(queue)
-    expect(enqueue(publication)).toBe('unrouted')
+    expect(publisher.publishPrepared(publication)).toBe('unrouted')
     expect(model.storage.bytesInUse).toBe(0)
   })
 })
