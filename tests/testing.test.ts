@@ -253,6 +253,7 @@ test('after stop every call says that the broker was stopped', async () => {
     exchanges: () => broker.exchanges(),
     queues: () => broker.queues(),
     consumers: () => broker.consumers(),
+    cancelConsumer: () => broker.cancelConsumer('q', { connection: 1, channel: 1 }, 'c'),
     createVhost: () => broker.createVhost('v'),
     defaultQueueType: () => broker.defaultQueueType,
     info: () => broker.info,
