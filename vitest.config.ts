@@ -22,6 +22,7 @@ const ISOLATED = [
   'tests/conformance/blocked.test.ts',
   'tests/amqp/unsent-memory.test.ts',
   'tests/broker/queues/several-logs.test.ts',
+  'tests/lib/memory-figures.test.ts',
 ]
 
 /** They wait most of the time, or take longest: the others fill the time beside them, and none of them is left over at the end. */
