@@ -252,7 +252,8 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   /** Called about twice a second. */
   tick(nowMs: number): void {
-    const over = this.#clock.tick(nowMs, this.phase === 'open', this.reading.isPaused)
+    const isInputHeld = this.reading.isPaused || this.#transport.isGoingOnLater
+    const over = this.#clock.tick(nowMs, this.phase === 'open', isInputHeld)
     if (over === 'deadline') {
       this.failures.outOfTime()
       if (!this.end.outOfTime()) this.destroy()
