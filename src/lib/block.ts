@@ -115,7 +115,8 @@ export function equalBytes(a: Block, aStart: number, b: Block, bStart: number, l
 
 /**
  * A hash of the bytes for in-memory tables: FNV-1a over 32-bit words, the last of which may have bytes of the one before; of fewer than
- * four bytes, over each. With a secret seed, no client can choose keys that share a slot.
+ * four bytes, over each. With a secret seed, no client can tell which keys share a slot; but there are keys that have the same hash
+ * whatever the seed, and a table must expect them.
  */
 export function hashBytes(block: Block, start: number, end: number, seed: number): number {
   const view = block.view

@@ -13,6 +13,9 @@ const KEY_BYTES_MAX = 1024 * 1024
 /** Of all routes together: each has a list of its own. */
 const QUEUES_MAX = 1024 * 1024
 
+/** More keys than this have the same hash by no chance: a client has chosen them, to make each search a long one. */
+const SAME_HASH_MAX = 8
+
 const NO_SLOTS = new Int32Array(2)
 
 export class RouteCache {
@@ -40,18 +43,20 @@ export class RouteCache {
     return entry === -1 ? undefined : this.#routes[entry]
   }
 
-  set(block: Block, start: number, end: number, route: Route): void {
+  /** False when it does not remember the route. */
+  set(block: Block, start: number, end: number, route: Route): boolean {
     const hash = hashBytes(block, start, end, this.#seed)
     const entry = this.#find(hash, block, start, end)
     const queueCount = route.queues.length
-    if (entry !== -1 && this.#replace(entry, route)) return
+    if (entry !== -1 && this.#replace(entry, route)) return true
     if (!this.#hasRoom(end - start, queueCount)) this.#reset()
-    if (queueCount > QUEUES_MAX) return
+    if (queueCount > QUEUES_MAX || this.#countOf(hash) === SAME_HASH_MAX) return false
     if (this.#routes.length * 2 >= this.#mask) this.#growSlots()
     this.#queueCount += queueCount
     this.#addKey(block, start, end)
     this.#routes.push(route)
     this.#occupy(hash, this.#routes.length)
+    return true
   }
 
   each(visit: (route: Route) => void): void {
@@ -92,6 +97,16 @@ export class RouteCache {
       if ((starts[entry + 1] as number) - at === length && equalBytes(this.#keys, at, block, start, length))
         return entry
     }
+  }
+
+  /** How many entries have this hash. */
+  #countOf(hash: number): number {
+    const slots = this.#slots
+    let count = 0
+    for (let slot = hash & this.#mask; slots[slot * 2 + 1] !== 0; slot = (slot + 1) & this.#mask) {
+      if (slots[slot * 2] === hash) count++
+    }
+    return count
   }
 
   #occupy(hash: number, entryFromOne: number): void {

@@ -67,8 +67,7 @@ export class Routes {
   }
 
   #remember({ head, keyStart, keyEnd }: Message, route: Route): void {
-    this.#remembered.set(head, keyStart, keyEnd, route)
-    route.isRemembered = true
+    if (this.#remembered.set(head, keyStart, keyEnd, route)) route.isRemembered = true
   }
 
   /** Tells exchanges what went along their routes: before that is read. */

@@ -31,6 +31,23 @@ function withHeaderBytes(list: readonly number[]): Message {
   return made
 }
 
+/** One of messages whose keys have the same hash: the highest bit of a word takes back that of an earlier one. */
+function ofOneHash(exchange: 'many', number: number): Message {
+  const key = Buffer.concat([Buffer.from(`\x04${exchange}\x3b`), Buffer.alloc(59, 'a')])
+  let words = 0
+  for (let bit = 0; bit < 10; bit++) {
+    if (((number >> bit) & 1) === 0) continue
+    key[4 * bit + 7] = 0xe1
+    words++
+  }
+  if (words % 2 === 1) key[55] = 0xe1
+  const header = Buffer.from([0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+  const made = new Message()
+  made.setInPlace(new Block(Buffer.concat([key, header])), 0, key.length, key.length, key.length + header.length)
+  made.setOwnBody(new Block(Buffer.alloc(0)))
+  return made
+}
+
 function requester(): { consumer: ReplyConsumer; replies: string[] } {
   const replies: string[] = []
   const sink = { deliverReply: (_: ReplyConsumer, reply: Message) => void replies.push(reply.body.bytes.toString()) }
@@ -51,6 +68,16 @@ describe('Publisher', () => {
     publisher.counts.tell()
     model.vhost.routes.tellCounts()
     expect(model.vhost.exchange('')?.sent.get('q')).toBe(9000)
+  })
+
+  test('counts what goes along routes that are not remembered', () => {
+    const many = model.exchange('many', 'topic')
+    model.bind(many, model.queue('q'), '#')
+    for (let i = 0; i < 1000; i++) publisher.publish(ofOneHash('many', i))
+    publisher.counts.tell()
+    model.vhost.routes.tellCounts()
+    expect(many.sent.get('q')).toBe(1000)
+    expect(many.publishedInCount).toBe(1000)
   })
 
   test('says whether a message went anywhere', () => {

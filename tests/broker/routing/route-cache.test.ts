@@ -11,6 +11,21 @@ function route(version: number, queueCount = 1): Route {
 
 const SEED = 0x811c9dc5
 
+/** The highest bit of a word stays the highest one through the hash: an even number of them takes itself back. */
+function keysOfOneHash(count: number): Buffer[] {
+  return Array.from({ length: count }, (_, i) => {
+    const key = Buffer.alloc(64, 'a')
+    let words = 0
+    for (let bit = 0; bit < 15; bit++) {
+      if (((i >> bit) & 1) === 0) continue
+      key[4 * bit + 3] = 0xe1
+      words++
+    }
+    if (words % 2 === 1) key[63] = 0xe1
+    return key
+  })
+}
+
 class Pair {
   readonly cache: RouteCache
   readonly map = new Map<string, Route>()
@@ -100,6 +115,18 @@ describe('RouteCache', () => {
     expect(areRemembered(2)).toEqual([false, true])
     pair.set(key(0), route(0, 2_000_000))
     expect(pair.get(key(0))).toBeUndefined()
+  })
+
+  test('remembers few of the keys that a client chooses so that they have the same hash, whatever the seed', () => {
+    const pair = new Pair()
+    const keys = keysOfOneHash(4000)
+    const areRemembered = keys.map((key, i) => pair.cache.set(new Block(key), 0, key.length, route(i)))
+    expect(new Set(keys.map((key) => hashBytes(new Block(key), 0, key.length, 12_345))).size).toBe(1)
+    for (const [i, key] of keys.entries()) expect(pair.get(key)?.version).toBe(areRemembered[i] ? i : undefined)
+    expect(areRemembered.filter((is) => is).length).toBe(8)
+    const other = Buffer.from('other')
+    pair.set(other, route(5000))
+    expect(pair.get(other)?.version).toBe(5000)
   })
 
   test('tells keys apart that have the same hash', () => {
