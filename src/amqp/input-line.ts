@@ -7,6 +7,8 @@
  * settle, and of the busy ones. A client that sends a little must not wait for thousands that declare queues, nor one
  * that logs in for a thousand that publish at full speed.
  */
+import { WaitingLine } from '../lib/waiting-line.ts'
+
 const TURN_MS = 1
 
 /** What a connection waits with. */
@@ -18,36 +20,20 @@ export interface Waiting {
 }
 
 class Line {
+  readonly waiting = new WaitingLine<Waiting>()
   /** Of the turn at hand. */
   usedMs = 0
-  /** So many may go on in the turn at hand. */
+  /** So many may go on in the turn at hand: nothing that joins during it does, since what it has sent meanwhile has to be read first. */
   left = 0
-  #waiting: Waiting[] = []
-  #done = 0
 
-  get length(): number {
-    return this.#waiting.length - this.#done
-  }
-
-  add(connection: Waiting): void {
-    this.#waiting.push(connection)
-  }
-
-  /** Nothing that joins during the turn goes on in it: what it has sent since has to be read first. */
   beginTurn(): void {
     this.usedMs = 0
-    this.left = this.length
-    // Not each time that one leaves, which would move all others.
-    if (this.#done > this.left) {
-      this.#waiting = this.#waiting.slice(this.#done)
-      this.#done = 0
-    }
+    this.left = this.waiting.length
   }
 
-  /** Only while some are left. */
-  takeFirst(): Waiting {
+  goOn(): void {
     this.left--
-    return this.#waiting[this.#done++] as Waiting
+    this.waiting.takeFirst()?.goOn()
   }
 }
 
@@ -70,7 +56,7 @@ export class InputLine {
 
   /** Goes on in a later turn, behind all of its kind that wait already. */
   add(connection: Waiting, kind: InputKind): void {
-    this.#lines[kind].add(connection)
+    this.#lines[kind].waiting.add(connection)
     this.#arm()
   }
 
@@ -87,14 +73,16 @@ export class InputLine {
     const beganMs = nowMs
     const endMs = nowMs + TURN_MS
     for (const line of this.#all) line.beginTurn()
-    for (let line = this.#nextLine(); line !== undefined && nowMs < endMs; line = this.#nextLine()) {
+    for (let line = this.#nextLine(); line !== undefined; line = this.#nextLine()) {
+      // One of each line goes on in any case: otherwise the others would wait for as long as the first one always takes all of the time.
+      if (nowMs >= endMs && line.usedMs > 0) break
       const startedMs = nowMs
-      line.takeFirst().goOn()
+      line.goOn()
       nowMs = this.#now()
       line.usedMs += nowMs - startedMs
     }
     this.#lastTookMs = nowMs - beganMs
-    if (this.#all.some(({ length }) => length > 0)) this.#arm()
+    if (this.#all.some(({ waiting }) => waiting.length > 0)) this.#arm()
     this.afterTurn()
   }
 

@@ -4,7 +4,7 @@
  * of its input costs something. The first thing that another one sends waits for one such turn, what follows does not.
  *
  * What is read late in a turn that was long already has little time: enough for a client that sends little, and what a busy one
- * has sent joins the `InputLine`, as does a client that asks for more than to take messages from it: thousands may do so in the same turn.
+ * has sent joins the `InputLine`, as does a client that does anything but publish or settle: thousands may do so in the same turn.
  */
 const SHARE_MS = 0.25
 const SHARE_ALONE_MS = 2

@@ -3,11 +3,12 @@
  * at once. What would make the turn of the event loop long waits in order, and each turn does as much of it as its time allows, so that a
  * crowd that comes or leaves keeps all others waiting for one short turn only.
  */
+import { WaitingLine } from './waiting-line.ts'
+
 const TURN_MS = 1
 
 export class CrowdLine {
-  #waiting: (() => void)[] = []
-  #done = 0
+  readonly #waiting = new WaitingLine<() => void>()
   #leftMs = TURN_MS
   #isArmed = false
   readonly #nextTurn: (work: () => void) => void
@@ -21,7 +22,7 @@ export class CrowdLine {
   /** Does the work now, or in a later turn, behind all that waits already. It must not throw. */
   add(work: () => void): void {
     if (this.#leftMs > 0 && this.#waiting.length === 0) this.#do(work, this.#now())
-    else this.#waiting.push(work)
+    else this.#waiting.add(work)
     this.#arm()
   }
 
@@ -35,15 +36,13 @@ export class CrowdLine {
     this.#isArmed = false
     this.#leftMs = TURN_MS
     let nowMs = this.#now()
-    while (this.#leftMs > 0 && this.#done < this.#waiting.length) {
-      nowMs = this.#do(this.#waiting[this.#done++] as () => void, nowMs)
-    }
-    if (this.#done > 0 && this.#done === this.#waiting.length) {
-      this.#waiting = []
-      this.#done = 0
+    while (this.#leftMs > 0) {
+      const work = this.#waiting.takeFirst()
+      if (work === undefined) break
+      nowMs = this.#do(work, nowMs)
     }
     // The next turn has its own time, also if nothing waits now.
-    if (this.#leftMs < TURN_MS) this.#arm()
+    if (this.#leftMs < TURN_MS || this.#waiting.length > 0) this.#arm()
   }
 
   /** Returns the time. */

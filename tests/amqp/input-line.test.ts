@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { InputLine } from '../../src/amqp/input-line.ts'
+import { type InputKind, InputLine } from '../../src/amqp/input-line.ts'
 
 let nowMs: number
 let due: (() => void)[]
@@ -17,13 +17,13 @@ beforeEach(() => {
 })
 
 /** One that has so much to do, each time that its turn comes, so many times. */
-function connection(name: string, ms: number, times = 1): { goOn(): void } {
+function connection(name: string, ms: number, times = 1, kind: InputKind = 'busy'): { goOn(): void } {
   let left = times
   const self = {
     goOn: (): void => {
       went.push(name)
       nowMs += ms
-      if (--left > 0) line.add(self, 'busy')
+      if (--left > 0) line.add(self, kind)
     },
   }
   return self
@@ -88,6 +88,14 @@ test('what is short waits for none of the others', () => {
   turn()
   line.add(connection('short', 0.02), 'short')
   expect(turn()[0]).toBe('short')
+})
+
+test('however long those of one line take, one of each other line goes on in the same turn', () => {
+  line.add(connection('short', 5, 100, 'short'), 'short')
+  line.add(connection('method', 5, 100, 'method'), 'method')
+  for (const name of ['a', 'b']) line.add(connection(name, 5), 'busy')
+  expect(turn()).toEqual(['short', 'method', 'a'])
+  expect(turn()).toEqual(['short', 'method', 'b'])
 })
 
 test('what is to be sent leaves before they go on, and it is known how long they took the last time', () => {

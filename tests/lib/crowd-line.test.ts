@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { collectGarbage } from '../../src/lib/collect-garbage.ts'
 import { CrowdLine } from '../../src/lib/crowd-line.ts'
 
 let nowMs: number
@@ -56,4 +57,23 @@ test('once the crowd has gone, no turn is asked for, and one alone need not wait
   expect(done).toHaveLength(3)
   add(3, 0.1)
   expect(done).toHaveLength(4)
+})
+
+test('what was done is not kept while the crowd goes on coming', async () => {
+  const kept: WeakRef<object>[] = []
+  const addOne = (): void => {
+    const client = { bytes: new Uint8Array(1000) }
+    kept.push(new WeakRef(client))
+    line.add(() => {
+      nowMs += client.bytes.length / 1000
+    })
+  }
+  for (let number = 0; number < 100; number++) addOne()
+  for (let turn = 0; turn < 1000; turn++) {
+    addOne()
+    nextTurn()
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  collectGarbage()
+  expect(kept.filter((client) => client.deref() !== undefined).length).toBeLessThan(300)
 })
