@@ -54,7 +54,8 @@ export default defineConfig({
     execArgv: ['--heap-growing-percent=400', '--min-semi-space-size=32'],
     // Many tests wait for a clock: two more than there are processors use that time.
     maxWorkers: availableParallelism() + 2,
-    globalSetup: 'tests/support/memory-folder.ts',
+    globalSetup: ['tests/support/memory-folder.ts', 'tests/support/draw-seed.ts'],
+    setupFiles: 'tests/support/same-examples.ts',
     // Bounds for a machine that does other things, too.
     testTimeout: 60_000,
     hookTimeout: 60_000,

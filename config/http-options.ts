@@ -4,7 +4,7 @@ import { AUTOMATIC, automaticOr } from './listener-options.ts'
 import { noneOr } from './listener-parsers.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
 import { option } from './option-row.ts'
-import { hostAddress, integer, nameList, type Parser } from './parsers.ts'
+import { hostAddress, hostNames, integer, nameList, type Parser } from './parsers.ts'
 
 const { port } = NUMBER_SETTINGS
 const aChosenPort = noneOr(integer(port.min, port.max))
@@ -58,7 +58,7 @@ export const HTTP_OPTIONS = {
   ),
   httpHosts: option<readonly string[]>(
     [],
-    nameList(),
+    hostNames(),
     'names of hosts that HTTP answers to, besides addresses and localhost; none for any name',
     { group: 'HTTP', defaultText: 'none' },
   ),

@@ -79,6 +79,18 @@ export function nameList(): Parser<readonly string[]> {
   }
 }
 
+/** As a `Host` header has them, but for the port. */
+export function hostNames(): Parser<readonly string[]> {
+  const names = nameList()
+  return {
+    allowed: "names of hosts without ports, separated by commas, or 'none'",
+    parse: (value) => {
+      const hosts = names.parse(value)
+      return hosts?.every((host) => /^[\w.-]+$/.test(host)) ? hosts : undefined
+    },
+  }
+}
+
 /** `name=value` pairs, separated by commas; `none` is no pair. */
 export function pairs(): Parser<ReadonlyMap<string, string>> {
   return {

@@ -1,6 +1,6 @@
 /** Endpoints of the control socket alone: what concerns the process around the server, and its store. */
-import { hostname } from 'node:os'
 import { pid as ownPid } from 'node:process'
+import { processSpace } from '../lib/process-space.ts'
 import { json } from './answers.ts'
 import { ApiError, badRequest } from './api-error.ts'
 import type { Call } from './call.ts'
@@ -126,7 +126,7 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
         POST: endpoint('administrator', () => {
           // The answer leaves first. It says whose end is to be waited for.
           setImmediate(process.stop)
-          return json({ pid: ownPid, host: hostname() })
+          return json({ pid: ownPid, space: processSpace() })
         }),
       },
     },

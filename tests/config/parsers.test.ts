@@ -4,6 +4,7 @@ import {
   byteSize,
   choice,
   hostAddress,
+  hostNames,
   integer,
   memoryLimit,
   memoryLimitBytes,
@@ -80,6 +81,13 @@ describe('other values', () => {
   test('an address is an IP address or a host name', () => {
     expect(parsed(hostAddress(), '0.0.0.0', '::1', 'broker.example', 'fe80::1%eth0')).not.toContain(undefined)
     expect(parsed(hostAddress(), '', 'a b', 'a/b', '*').every((value) => value === undefined)).toBe(true)
+  })
+
+  test('names of hosts have no scheme and no port: no request would name them', () => {
+    expect(hostNames().parse('broker.example, BROKER')).toEqual(['broker.example', 'BROKER'])
+    expect(hostNames().parse('none')).toEqual([])
+    for (const text of ['https://broker.example', 'broker.example:15672', 'a,,b', '*'])
+      expect([text, hostNames().parse(text)]).toEqual([text, undefined])
   })
 
   test('a boolean is true or false', () => {

@@ -1,5 +1,6 @@
 import { type Channel, type ChannelModel, connect } from 'amqplib'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Pacer } from '../../src/lib/pacer.ts'
 import { ApiClient } from './api-client.ts'
 
 let api: ApiClient
@@ -72,6 +73,24 @@ describe('a consumer', () => {
     expect((await api.delete(path.replace(/t$/, 'u'))).status).toBe(404)
     expect((await api.get('/queues/%2F/mine')).body.consumers).toBe(1)
     expect((await api.delete(path, { login: 'owner:owner' })).status).toBe(204)
+    await cancelled
+  })
+
+  test('is found although queues before its own are deleted while it is looked for', async () => {
+    await api.put('/queues/%2F/first')
+    await api.put('/queues/%2F/second')
+    await consumer('first', 'of the first')
+    const { cancelled, path } = await consumer('second', 'of the second')
+    vi.spyOn(Pacer.prototype, 'isDue', 'get').mockReturnValue(true)
+    const { broker } = api.started.server
+    const names = Array.from(broker.inventory.queueFigures(), ({ name }) => name)
+    // It goes when its turn has come.
+    const rest = vi.spyOn(Pacer.prototype, 'rest').mockImplementation(async () => {
+      if (names.shift() === 'first') broker.deleteQueue('first')
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    expect((await api.delete(path)).status).toBe(204)
+    expect(rest).toHaveBeenCalled()
     await cancelled
   })
 })

@@ -136,6 +136,20 @@ describe('the OpenAPI document', () => {
     }
   })
 
+  test('says what queues and channels look like that are idle', async () => {
+    const { schemas } = document.components
+    for (let tick = 0; tick < 2; tick++) await api.started.server.statistics.sample()
+    for (const [path, name] of [
+      ['/queues', 'Queue'],
+      ['/channels', 'Channel'],
+    ] as const) {
+      const [shown] = (await api.get(path)).body
+      expect(shown.idle_since).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$/)
+      expect([path, problems(shown, schemas[name] as Schema, schemas)]).toEqual([path, []])
+      expect(schemas[name]?.properties).toHaveProperty('idle_since')
+    }
+  })
+
   test('says what refusals look like', async () => {
     const { schemas } = document.components
     for (const [path, login] of [

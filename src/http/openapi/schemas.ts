@@ -83,6 +83,7 @@ const CHANNEL = {
   transactional: flag,
   ...each(['consumer_count', 'prefetch_count', 'global_prefetch_count', 'messages_unacknowledged'], whole),
   ...each(['messages_unconfirmed', 'messages_uncommitted', 'acks_uncommitted'], whole),
+  'idle_since?': text,
   'message_stats?': ref('MessageStats'),
 }
 

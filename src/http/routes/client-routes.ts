@@ -130,8 +130,9 @@ async function cancelConsumer(call: Call): Promise<Response> {
   const origin = { connection: id, channel: Number(channel) }
   const pacer = new Pacer()
   for (const { name, consumers } of broker.inventory.queueFigures()) {
-    if (pacer.isDue) await pacer.rest()
     if (consumers > 0 && broker.cancelConsumer(name, origin, tag)) return done()
+    // Not before: the queue may be deleted meanwhile.
+    if (pacer.isDue) await pacer.rest()
   }
   throw notFound()
 }

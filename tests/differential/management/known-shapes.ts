@@ -16,7 +16,8 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { pattern: /^\/auth\/hash_password\/:password answers \d+, not 404/, reason: 'came with 4.x' },
   { pattern: /^\/auth\/attempts\/:node\/source has \[\]$/, reason: 'RabbitMQ has to be told to count by source' },
   {
-    pattern: /^\/(?:queues\/:vhost\/:queue\/peek|health\/(?:ready|live)|events|openapi\.json) answers \d+, not 404/,
+    pattern:
+      /^\/(?:queues\/:vhost\/:queue\/peek|health\/(?:ready|live|checks\/warnings)|events|openapi\.json) answers \d+, not 404/,
     reason: 'our own',
   },
   { pattern: /^\/nodes\/:node\/memory\/(?:ets|relative) answers 404/, reason: 'tables of Erlang' },

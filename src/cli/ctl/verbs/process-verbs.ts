@@ -1,7 +1,7 @@
 /** What concerns the process of the broker, over its control socket: options, log, stop, and the backup of its store. */
-import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { printable } from '../../../lib/printable.ts'
+import { processSpace } from '../../../lib/process-space.ts'
 import { sizeText } from '../../size-text.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 import { hasEnded } from '../process-end.ts'
@@ -29,11 +29,12 @@ async function reload({ broker }: VerbCall): Promise<Output> {
 const GONE_MS = 50
 
 async function stop(call: VerbCall): Promise<Output> {
-  const { pid, host } = (await call.broker.post('/control/stop')) as { readonly pid: number; readonly host: string }
+  const { pid, space } = (await call.broker.post('/control/stop')) as { readonly pid: number; readonly space: string }
   const endMs = performance.now() + call.timeoutMs
-  // The socket goes before the store is closed, and the process at the end. In a container of its own it cannot be seen from here.
-  const isElsewhere = host !== hostname() || pid === process.pid
-  while ((await answers(call)) || !(isElsewhere || hasEnded(pid))) {
+  // The socket goes before the store is closed, and the process at the end; by then, the socket may be that of the next broker. The
+  // process of another container cannot be seen from here.
+  const isSeen = space === processSpace() && pid !== process.pid
+  while (isSeen ? !hasEnded(pid) : await answers(call)) {
     if (call.timeoutMs > 0 && performance.now() > endMs)
       throw new CtlFailure(CtlExit.timeout, `the broker has not stopped within ${call.timeoutMs / 1000} seconds`)
     await sleep(GONE_MS)
