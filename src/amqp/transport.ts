@@ -289,7 +289,8 @@ export class Transport implements Waiting {
       if (shares.isLate) this.#flusher.flushLate(nowMs)
     }
     const isLate = shares.isLate && !isDue
-    if (isLate && end - start > SHORT_BYTES_MAX) {
+    // What lies in its body already takes less to look at than to keep.
+    if (isLate && end - start > SHORT_BYTES_MAX && !this.#place.isSet) {
       this.#rest.keep(block, start, end, true)
       this.#goOnLater('busy')
       return

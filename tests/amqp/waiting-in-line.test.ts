@@ -2,13 +2,15 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Connection } from '../../src/amqp/connection.ts'
 import { InputLine, type Waiting } from '../../src/amqp/input-line.ts'
+import { InputShares } from '../../src/amqp/input-shares.ts'
+import { Rest } from '../../src/amqp/rest.ts'
 import { useBroker } from '../support/broker.ts'
 import { methodFrame } from '../support/wire-frames.ts'
 
 const broker = useBroker()
 const DECLARES = 4000
 
-test('it is not given up for its silence', async () => {
+test('a client whose input waits is not given up for its silence', async () => {
   const client = await broker.open({ tune: { heartbeat: 1 } })
   const channel = await client.channel(1)
   let held: Waiting | undefined
@@ -26,4 +28,23 @@ test('it is not given up for its silence', async () => {
   for (let ms = 500; ms <= 3000; ms += 500) connection.tick(nowMs + ms)
   held?.goOn()
   for (let left = DECLARES; left > 0; left--) expect((await channel.next()).name).toBe('exchange.declare-ok')
+})
+
+test('what was read into a large body, where it stays, is not copied to wait in a turn that is long already', async () => {
+  const channel = await broker.channel()
+  const queue = await channel.queue()
+  onTestFinished(() => void vi.restoreAllMocks())
+  let turns = 0
+  vi.spyOn(InputShares.prototype, 'shareMs').mockImplementation(function (this: InputShares) {
+    // By then the body has begun, and is read to its place.
+    this.isLate = turns++ > 8
+    return 0.02
+  })
+  const keep = vi.spyOn(Rest.prototype, 'keep')
+  const body = Buffer.alloc(16 * 1024 * 1024, 'body')
+  channel.publish({ routingKey: queue, body })
+  channel.send('basic.get', { queue, noAck: true })
+  expect((await channel.next()).content?.body.equals(body)).toBe(true)
+  const copiedBytes = keep.mock.calls.reduce((sum, [, start, end]) => sum + end - start, 0)
+  expect(copiedBytes).toBeLessThan(body.length / 2)
 })
