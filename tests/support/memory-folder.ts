@@ -1,23 +1,33 @@
 // Temporary folders lie in memory where there is plenty of it: syncing and removing thousands of files takes a sixth of the
 // time there. What is about the disk asks for `diskFolder`.
-import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hasEnded } from '../../src/cli/ctl/process-end.ts'
 
 const MEMORY = '/dev/shm'
 const FREE_BYTES_MIN = 6 * 1024 ** 3
 
 /** Runs before all tests; what it returns runs behind them. */
 export function setup(): (() => void) | undefined {
-  if (process.env.LEVERET_TEST_DISK !== undefined || !hasRoom()) return undefined
+  if (process.env.LEVERET_TEST_DISK !== undefined || !existsSync(MEMORY)) return undefined
+  removeLeftovers(MEMORY)
+  if (!hasRoom()) return undefined
   process.env.LEVERET_TEST_DISK = tmpdir()
-  const folder = mkdtempSync(join(MEMORY, 'leveret-tests-'))
+  const folder = mkdtempSync(join(MEMORY, `leveret-tests-${process.pid}-`))
   process.env.TMPDIR = folder
   return () => rmSync(folder, { recursive: true, force: true })
 }
 
+/** What runs that were killed have left would take memory for ever. */
+export function removeLeftovers(place: string): void {
+  for (const name of readdirSync(place)) {
+    const [, pid] = /^leveret-tests-(\d+)-/.exec(name) ?? []
+    if (pid !== undefined && hasEnded(Number(pid))) rmSync(join(place, name), { recursive: true, force: true })
+  }
+}
+
 function hasRoom(): boolean {
-  if (!existsSync(MEMORY)) return false
   const { bavail, bsize } = statfsSync(MEMORY)
   return Math.min(bavail * bsize, freemem()) >= FREE_BYTES_MIN
 }
