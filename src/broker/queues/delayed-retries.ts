@@ -114,7 +114,10 @@ export class DelayedRetries {
     this.#now = now
     this.#whenRead.push(whenRead)
     this.#marks?.read((found) => {
-      if (this.isReading) this.#found = found
+      if (this.isReading && !this.#queue.isDeleted) {
+        found.countIn(this.#tools.memory)
+        this.#found = found
+      }
       this.#putAside()
     })
   }
@@ -178,6 +181,7 @@ export class DelayedRetries {
       this.#messages.load(segment, () => this.#putAside())
       return
     }
+    this.#found?.clear()
     this.#found = this.#lastSegment = undefined
     this.#comeBack(this.#now(), () => {
       this.isReading = false
@@ -277,6 +281,7 @@ export class DelayedRetries {
   /** The queue is gone. */
   clear(): void {
     this.#times.clear()
+    this.#found?.clear()
     for (const purge of this.#leaving) purge.end()
     this.bytes = 0
     this.#marks?.clear()

@@ -2,7 +2,11 @@
  * The marks that an earlier life has left (`RetryMarks`), by the segments of their messages: the oldest segment first, and of each
  * segment the oldest mark. They may be very many, so that nothing goes through all of them at once.
  */
+import type { HeldMemory } from '../memory/memory-alarm.ts'
 import type { RetryMark } from './retry-marks.ts'
+
+/** What one takes in memory. */
+const MARK_BYTES = 96
 
 export class FoundMarks {
   /** How many are left. */
@@ -14,12 +18,19 @@ export class FoundMarks {
   #sequences: number[] | undefined
   /** The place of the next mark among those of its segment. */
   #at = 0
+  #memory: HeldMemory | undefined
 
   add(mark: RetryMark): void {
     this.count++
     const others = this.#marks.get(mark.sequence)
     if (others === undefined) this.#marks.set(mark.sequence, [mark])
     else others.push(mark)
+  }
+
+  /** All have been found: those that are left are counted there from now on. */
+  countIn(memory: HeldMemory): void {
+    this.#memory = memory
+    memory.heldBytes += this.count * MARK_BYTES
   }
 
   /** The messages of all marks that were added by now were purged. */
@@ -43,6 +54,15 @@ export class FoundMarks {
   pass(): void {
     this.#at++
     this.count--
+    if (this.#memory !== undefined) this.#memory.heldBytes -= MARK_BYTES
+  }
+
+  /** Those that are left are not needed. */
+  clear(): void {
+    if (this.#memory !== undefined) this.#memory.heldBytes -= this.count * MARK_BYTES
+    this.count = 0
+    this.#marks.clear()
+    this.#sequences = []
   }
 
   #nextSequence(): number | undefined {

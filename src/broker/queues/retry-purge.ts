@@ -67,6 +67,7 @@ export class RetryPurge {
     if (this.#note !== undefined) this.#remove(this.#note)
     this.#note = undefined
     this.#times.clear()
+    this.#unplaced?.clear()
     return true
   }
 }

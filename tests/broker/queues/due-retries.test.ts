@@ -97,6 +97,8 @@ test('those that have to wait on are put aside turn by turn, and nothing is deli
   const putAside: number[] = [queue.delayedCount]
   await vi.waitUntil(async () => {
     if (queue.delayedCount < WAITING) expect(sink.delivered).toEqual([])
+    // What is known of them counts from when their marks are read, whether they are put aside yet or not.
+    if (queue.delayedCount > 0) expect(broker.memory.heldBytes).toBeGreaterThan(WAITING * 64)
     lives.turns.shift()?.()
     await nextTurn()
     putAside.push(queue.delayedCount)
@@ -135,6 +137,23 @@ test('those that are purged while they are put aside do not come back, neither t
     return found.upkeep?.isDropping !== true && lives.turns.length === 0
   })
   expect([found.delayedCount, found.readyCount, storage.bytesInUse, broker.memory.heldBytes]).toEqual([0, 0, 0, 0])
+})
+
+test('of those whose queue is deleted while they are put aside, nothing is held', async () => {
+  const lives = new Lives()
+  await lives.leaveWaiting()
+  const { storage, broker } = await lives.begin(0)
+  onTestFinished(() => storage.close())
+  const queue = broker.requireVhost('/').queue('q') as Queue
+  await vi.waitUntil(async () => {
+    lives.turns.shift()?.()
+    await nextTurn()
+    return queue.delayedCount > 0
+  })
+  expect(queue.delayedCount).toBeLessThan(WAITING)
+  broker.requireVhost('/').removeQueue(queue)
+  while (lives.turns.length > 0) lives.turns.shift()?.()
+  expect([broker.memory.heldBytes, storage.bytesInUse]).toEqual([0, 0])
 })
 
 test('those that are purged before their marks are read do not come back', async () => {
