@@ -65,12 +65,16 @@ export class Rest {
 
   /** Puts `block[start, end)` behind it. */
   append(block: Block, start: number, end: number): void {
-    const { bytes } = this
-    const joined = allocateBlock(bytes + end - start)
-    copyBytes(joined, 0, this.block, this.start, this.end)
-    copyBytes(joined, bytes, block, start, end)
-    this.#holdLarge(joined)
-    this.#lieIn(joined, joined.size)
+    const bytes = this.bytes + end - start
+    if (this.block !== this.#large || this.end + end - start > this.#large.size) {
+      const joined = allocateBlock(bytes)
+      copyBytes(joined, 0, this.block, this.start, this.end)
+      const before = this.bytes
+      this.#holdLarge(joined)
+      this.#lieIn(joined, before)
+    }
+    copyBytes(this.block, this.end, block, start, end)
+    this.end += end - start
   }
 
   clear(): void {
