@@ -83,6 +83,16 @@ export class FrameScanner {
     return this.#bodyChannel
   }
 
+  /** Whether `scan` would find more in `block[start, end)` than the beginning of a frame, which it leaves where it is. */
+  finds(block: Block, start: number, end: number): boolean {
+    if (this.#bodyBytesLeft >= 0) return true
+    if (end - start < FRAME_HEADER_BYTES) return false
+    const size = block.view.getUint32(start + 3)
+    const isStreamed = block.bytes[start] === FRAME_BODY && size > STREAMED_BODY_BYTES_MIN
+    const isTooLarge = this.frameMaxBytes !== 0 && size > this.frameMaxBytes
+    return isStreamed || isTooLarge || start + FRAME_HEADER_BYTES + size < end
+  }
+
   /** Makes `scan` return after the frame that it is at: nothing after it will be looked at. */
   stop(): void {
     this.#isStopped = true

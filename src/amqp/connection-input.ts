@@ -50,6 +50,11 @@ export class ConnectionInput implements ChannelInput {
     this.#scanner.frameMaxBytes = bytes
   }
 
+  /** Whether there is something to carry out in `block[start, end)`. */
+  finds(block: Block, start: number, end: number): boolean {
+    return this.#connection.phase === 'header' || this.#scanner.finds(block, start, end)
+  }
+
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
   receive(block: Block, start: number, end: number): number {
     const connection = this.#connection

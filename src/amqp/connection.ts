@@ -134,6 +134,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     return this.input.receive(block, start, end)
   }
 
+  finds(block: Block, start: number, end: number): boolean {
+    return this.input.finds(block, start, end)
+  }
+
   place(place: ReadPlace): boolean {
     return this.input.place(place)
   }

@@ -28,6 +28,8 @@ const DECRYPTED_BYTES_MAX = 512 * 1024
 export interface Receiver {
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
   receive(block: Block, start: number, end: number): number
+  /** Whether there is more in `block[start, end)` than the beginning of what `receive` would only leave over. */
+  finds(block: Block, start: number, end: number): boolean
   /** Tells where the next bytes are to be read to, when nothing was left over; false when that is nowhere in particular. */
   place(place: ReadPlace): boolean
   /** What was read and not looked at takes so many bytes more, or less. */
@@ -289,8 +291,8 @@ export class Transport implements Waiting {
       if (shares.isLate) this.#flusher.flushLate(nowMs)
     }
     const isLate = shares.isLate && !isDue
-    // What lies in its body already takes less to look at than to keep.
-    if (isLate && end - start > SHORT_BYTES_MAX && !this.#place.isSet) {
+    // What lies in its body already takes less to look at than to keep, and the beginning of a frame takes nothing.
+    if (isLate && end - start > SHORT_BYTES_MAX && !this.#place.isSet && this.#receiver.finds(block, start, end)) {
       this.#rest.keep(block, start, end, true)
       this.#goOnLater('busy')
       return

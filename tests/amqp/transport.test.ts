@@ -80,6 +80,9 @@ class UnitReceiver implements Receiver {
     return at
   }
 
+  finds(): boolean {
+    return true
+  }
   place(): boolean {
     return false
   }

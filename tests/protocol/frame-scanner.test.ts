@@ -346,3 +346,19 @@ describe('FrameScanner refuses', () => {
     )
   })
 })
+
+test('tells the beginning of a frame from what there is to look at', () => {
+  const scanner = new FrameScanner(new Recorder(), 200_000)
+  const found = (bytes: number[], frameBytes: number): boolean => {
+    const block = new Block(Buffer.concat([Buffer.from(bytes), Buffer.alloc(Math.max(0, frameBytes - bytes.length))]))
+    return scanner.finds(block, 0, block.size)
+  }
+  const method = (size: number): number[] => [1, 0, 1, 0, size >>> 16, (size >>> 8) & 0xff, size & 0xff]
+  expect(found([1, 0, 1], 3)).toBe(false)
+  expect(found(method(100_000), 7)).toBe(false)
+  expect(found(method(100_000), 100_007)).toBe(false)
+  expect(found(method(100_000), 100_008)).toBe(true)
+  // The beginning of a large body is passed on, and a frame that is too large is refused.
+  expect(found([3, ...method(100_000).slice(1)], 50)).toBe(true)
+  expect(found(method(200_001), 50)).toBe(true)
+})
