@@ -28,6 +28,23 @@ export interface Route {
   allowedTo: object | undefined
 }
 
+/** One that nothing went along yet, and that is not remembered. */
+export function routeTo(found: Pick<Route, 'version' | 'exchange' | 'queues' | 'replyConsumer' | 'needs'>): Route {
+  const { version, exchange, queues, replyConsumer, needs } = found
+  return {
+    version,
+    exchange,
+    queues,
+    onlyQueue: queues.length === 1 ? queues[0] : undefined,
+    copies: queues.length,
+    replyConsumer,
+    needs,
+    publishedCount: 0,
+    isRemembered: false,
+    allowedTo: undefined,
+  }
+}
+
 /** So many messages went along it. */
 export function countAlong(route: Route, messages: number): void {
   if (route.isRemembered) route.publishedCount += messages

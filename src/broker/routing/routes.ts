@@ -11,7 +11,7 @@ import { NO_NEEDS } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { Session } from '../session.ts'
 import { isReplyAddress, type ReplyConsumers } from './reply-to.ts'
-import { countSent, type Route } from './route.ts'
+import { countSent, type Route, routeTo } from './route.ts'
 import { RouteCache } from './route-cache.ts'
 import { Routing, type Topology } from './router.ts'
 
@@ -99,37 +99,13 @@ export class Routes {
     const { version } = this
     if (exchange.name === '' && isReplyAddress(routingKey)) {
       const replyConsumer = this.#replyConsumers.at(routingKey)
-      if (replyConsumer !== undefined) {
-        return {
-          version,
-          exchange,
-          queues: [],
-          onlyQueue: undefined,
-          copies: 0,
-          replyConsumer,
-          needs: NO_NEEDS,
-          publishedCount: 0,
-          isRemembered: false,
-          allowedTo: undefined,
-        }
-      }
+      if (replyConsumer !== undefined) return routeTo({ version, exchange, queues: [], replyConsumer, needs: NO_NEEDS })
     }
     const shared = this.#shared.get(exchange)
     if (shared?.version === version) return shared
     const { needs, queues: found } = this.#follow(exchange, [routingKey], NO_PROPERTIES)
     const queues = needs === NO_NEEDS ? [...found] : []
-    const route: Route = {
-      version,
-      exchange,
-      queues,
-      onlyQueue: queues.length === 1 ? queues[0] : undefined,
-      copies: queues.length,
-      replyConsumer: undefined,
-      needs,
-      publishedCount: 0,
-      isRemembered: false,
-      allowedTo: undefined,
-    }
+    const route = routeTo({ version, exchange, queues, replyConsumer: undefined, needs })
     // Only the keys of a fanout that leads straight to queues make no difference.
     if (exchange.type === 'fanout' && queues.length > 0 && leadsToQueuesOnly(exchange))
       this.#shared.set(exchange, route)
