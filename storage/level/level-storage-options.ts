@@ -40,6 +40,7 @@ const aDurability: Check = (value, name) => {
   requireDurability(value)
 }
 
+const MEBIBYTE = 1024 * 1024
 const BYTES_MAX = Number.MAX_SAFE_INTEGER
 
 const CHECKS: Checks<LevelStorageOptions> = {
@@ -55,8 +56,25 @@ const CHECKS: Checks<LevelStorageOptions> = {
   files: anObject,
 }
 
+/** What counts, whether the program said it or not. */
+export interface StoreSettings extends Required<Omit<LevelStorageOptions, 'files'>> {
+  readonly files: Files | undefined
+}
+
 /** Throws TypeError or RangeError: a mistake here would cost messages. */
-export function checkLevelStorageOptions(options: LevelStorageOptions): void {
+export function storeSettings(options: LevelStorageOptions): StoreSettings {
   checkOptions('LevelStorage', options ?? {}, CHECKS)
   if (options?.folder === undefined) throw new TypeError('LevelStorage needs a folder')
+  return {
+    folder: options.folder,
+    durability: options.durability ?? 'sync',
+    syncIntervalMs: options.syncIntervalMs ?? 100,
+    logFileBytes: options.logFileBytes ?? 64 * MEBIBYTE,
+    memoryBytes: options.memoryBytes ?? 512 * MEBIBYTE,
+    freeBytesMin: options.freeBytesMin ?? 64 * MEBIBYTE,
+    onFatal: options.onFatal ?? (() => {}),
+    onDamage: options.onDamage ?? (() => {}),
+    onDefect: options.onDefect ?? (() => {}),
+    files: options.files,
+  }
 }

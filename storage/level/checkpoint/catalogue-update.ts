@@ -33,12 +33,15 @@ export interface CatalogueIds {
   storeId: string | undefined
 }
 
-/** Of a storage that has nothing yet. */
-export function firstIds(pool: { readonly nextSequence: number }): CatalogueIds {
+/** They go on behind those that the store has. The numbers of segments are the pool's. */
+export function idsBehind(
+  { nextQueueId, nextPageId, storeId }: Omit<CatalogueIds, 'nextSequence'>,
+  pool: { readonly nextSequence: number },
+): CatalogueIds {
   return {
-    nextQueueId: 1,
-    nextPageId: 1,
-    storeId: undefined,
+    nextQueueId,
+    nextPageId,
+    storeId,
     get nextSequence() {
       return pool.nextSequence
     },

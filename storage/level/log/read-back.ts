@@ -16,12 +16,11 @@ export interface SegmentOwner {
 
 export class ReadBack {
   readonly #reader: PageReader
-  /** There is none before the storage is open, and nothing to read. */
-  readonly #journal: () => LevelJournal
+  readonly #journal: LevelJournal
   /** What is being read, with those that wait for it. */
   readonly #loading = new Map<Segment, (() => void)[]>()
 
-  constructor(reader: PageReader, journal: () => LevelJournal) {
+  constructor(reader: PageReader, journal: LevelJournal) {
     this.#reader = reader
     this.#journal = journal
   }
@@ -40,11 +39,11 @@ export class ReadBack {
         (damaged) => {
           this.#loading.delete(segment)
           this.#discard(owner, segment, damaged)
-          for (const callback of callbacks) this.#journal().call(callback)
+          for (const callback of callbacks) this.#journal.call(callback)
         },
         (error: unknown) => {
           this.#loading.delete(segment)
-          this.#journal().unreadable(error)
+          this.#journal.unreadable(error)
         },
       )
   }
@@ -52,7 +51,7 @@ export class ReadBack {
   #discard({ queueId, log }: SegmentOwner, segment: Segment, damaged: readonly DamagedRecords[]): void {
     for (const { page, first, count } of damaged) {
       const place = page.file === 0 ? `catalogue entry ${page.offset}` : `log file ${page.file} at ${page.offset}`
-      this.#journal().damaged(`${count} messages of queue ${queueId} in ${place} are damaged and left out`)
+      this.#journal.damaged(`${count} messages of queue ${queueId} in ${place} are damaged and left out`)
       if (log !== undefined) leaveOut(log, segment, first, count)
     }
   }

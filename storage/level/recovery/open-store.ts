@@ -19,7 +19,7 @@ import { type ClaimedFolder, claimFolder, requireUsableFolder } from './data-fol
 import { Quarantine } from './quarantine.ts'
 import { type RecoveredStore, recover } from './recovery.ts'
 import { StorePlace } from './store-place.ts'
-import { completeCatalogue } from './store-state.ts'
+import { completeCatalogue, pagesOf } from './store-state.ts'
 
 export interface StorePlan {
   readonly folder: string
@@ -84,8 +84,31 @@ export class OpenStore {
     return await Quarantine.create(this.quarantine, this.catalogue, this.logs, this.#plan.clock)
   }
 
+  /**
+   * Goes on where the last process has ended: the log in a file of its own. What was damaged is told of once, and the catalogue made
+   * whole, so that the next start does not come across it again. Returns whether that was needed: then the catalogue has all entities,
+   * and may have newer ones than the log tells of.
+   */
+  async goOnFrom(found: RecoveredStore): Promise<boolean> {
+    const { logs, catalogue } = this
+    for (const { segments } of found.queues.values()) {
+      for (const stored of segments.values()) for (const page of stored.pages) logs.pageAdded(page, stored)
+    }
+    // What the last process left behind is due as if this one had written it.
+    logs.writtenBytes = found.replayedBytes
+    logs.storeId = found.storeId
+    const { number, bytes } = await logs.startNext(found.lastFile + 1)
+    const isDamaged = found.isIncomplete || found.findings.quarantined > 0
+    if (isDamaged) await this.#complete(found, { file: number, offset: bytes })
+    else await catalogue.removePagesFrom(found.nextPageId)
+    await catalogue.pagesFound(pagesOf(found))
+    // Bodies that were shared may be needed still.
+    for (const entry of found.unneededEntries) catalogue.entries.foundUnneeded(entry)
+    return isDamaged
+  }
+
   /** What is damaged goes into the quarantine, what the log has told again into the catalogue. */
-  async complete(found: RecoveredStore, position: LogPosition): Promise<void> {
+  async #complete(found: RecoveredStore, position: LogPosition): Promise<void> {
     if (found.damagedKeys.length > 0) {
       const quarantine = await this.newQuarantine()
       await quarantine.keepRecords(await this.catalogue.records(found.damagedKeys))
