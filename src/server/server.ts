@@ -15,16 +15,15 @@ import type { NodeInfo } from '../embedded/node-info.ts'
 import type { Transactions } from '../embedded/transactions.ts'
 import { VirtualHosts } from '../embedded/virtual-hosts.ts'
 import { checkOptions, wholeNumber } from '../lib/checks.ts'
-import { addressText } from '../lib/peer.ts'
 import type { ListenAddress } from '../listeners/listen-options.ts'
 import type { ChangeableConfig } from './changeable-config.ts'
 import { parseAddress } from './listen-address.ts'
-import { NodeFacts } from './node-facts.ts'
 import type { ServerRecovery } from './recovery.ts'
 import type { ServerAssembly, ServerParts } from './server-assembly.ts'
 import { ServerHttp } from './server-http.ts'
 import { ServerLife, type ServerState } from './server-life.ts'
-import { alarmsOf, type Health, healthOf, NOT_LISTENING, type ServerStats, STOPPED } from './status.ts'
+import { ServerReport } from './server-report.ts'
+import type { Health, ServerStats } from './status.ts'
 
 const CLOSED_BY_PROGRAM = "broker forced connection closure with reason 'closed by the program'"
 const { shutdownGraceMs } = NUMBER_SETTINGS
@@ -39,7 +38,7 @@ export class Server {
   readonly #given: ServerParts
   readonly #life: ServerLife
   readonly #parts: ServerAssembly
-  readonly #node: NodeFacts
+  readonly #report: ServerReport
 
   constructor(parts: ServerParts) {
     this.#given = parts
@@ -54,20 +53,7 @@ export class Server {
       () => this.backup(),
       () => this.#life.requireRunning(),
     )
-    this.#node = new NodeFacts({
-      core: this.core,
-      storage: parts.storage,
-      uptimeMs: () => this.#life.uptimeMs,
-      nowMs: () => this.#parts.clock.monotonicMs(),
-      addresses: () => this.addresses,
-      httpListeners: () => this.http.listeners,
-      certificates: () => this.#parts.listeners.dated(this.http.certificates),
-      mechanisms: parts.config.authMechanisms,
-      get consumerTimeoutMs() {
-        return parts.config.consumerTimeoutMs
-      },
-      defaultQueueType: parts.config.defaultQueueType,
-    })
+    this.#report = new ServerReport(parts, this.#life, this.http)
   }
 
   /**
@@ -158,7 +144,7 @@ export class Server {
 
   /** The server and the process that it runs in. */
   async node(): Promise<NodeInfo> {
-    return await this.#node.info()
+    return await this.#report.node()
   }
 
   /** Log-ins by other ways than a listener, and how many there were. */
@@ -178,15 +164,12 @@ export class Server {
 
   /** Where it listens: more than one after several calls of `listenAndServe`. */
   get addresses(): readonly ListenAddress[] {
-    return this.#parts.listeners.addresses
+    return this.#report.addresses
   }
 
   /** `amqp://` or `amqps://` URL of the first port that speaks AMQP, without user and password. */
   get url(): string {
-    if (this.addresses.length === 0) throw new Error(this.#life.isEnding ? STOPPED : NOT_LISTENING)
-    const address = this.addresses.find(({ path, protocol }) => path === undefined && protocol.startsWith('amqp'))
-    if (address === undefined) throw new Error('the server listens on no port for AMQP')
-    return `${address.protocol}://${addressText(address.host, address.port)}`
+    return this.#report.url
   }
 
   /**
@@ -284,21 +267,12 @@ export class Server {
 
   /** How the server is doing: for probes. */
   health(): Health {
-    if (this.#life.state !== 'running') return { status: 'stopped', uptimeMs: 0, warnings: [] }
-    const warnings = [...this.#parts.listeners.warnings, ...this.http.warnings]
-    const held = { core: this.core, journal: this.#given.storage.journal, warnings }
-    return healthOf(held, this.#life.uptimeMs)
+    return this.#report.health()
   }
 
   /** The server in numbers. Walks over all queues and connections. */
   stats(): ServerStats {
-    return {
-      uptimeMs: this.#life.uptimeMs,
-      alarms: this.#life.state === 'running' ? alarmsOf(this.core, this.#given.storage.journal) : [],
-      eventLoopDelayMs: this.#parts.loadWatch.delayMs,
-      ...this.core.clients.traffic(),
-      ...this.core.stats(),
-    }
+    return this.#report.stats()
   }
 
   /** The open connections. */
