@@ -38,11 +38,12 @@ export type {
 export type { ConsumeOptions, InProcessConsumer } from './embedded/consume-options.ts'
 export type { ExchangeOptions, QueueOptions } from './embedded/declarations.ts'
 export type { Settled } from './embedded/deliveries.ts'
-export type { EmbeddedBroker, PublishResult } from './embedded/embedded-broker.ts'
+export type { EmbeddedBroker } from './embedded/embedded-broker.ts'
 export type { ChannelInfo, ConnectionInfo, EmbeddedClients } from './embedded/embedded-clients.ts'
 export type { MessageHandler } from './embedded/embedded-consumer.ts'
 export type { BindingDestination, BindingInfo, EmbeddedInventory } from './embedded/embedded-inventory.ts'
 export type { EmbeddedUserLimits, EmbeddedVhostLimits } from './embedded/embedded-limits.ts'
+export type { PublishResult } from './embedded/embedded-messages.ts'
 export type { EmbeddedGlobalParameters } from './embedded/embedded-parameters.ts'
 export type {
   EmbeddedPermissions,

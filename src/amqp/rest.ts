@@ -69,9 +69,8 @@ export class Rest {
     if (this.block !== this.#large || this.end + end - start > this.#large.size) {
       const joined = allocateBlock(bytes)
       copyBytes(joined, 0, this.block, this.start, this.end)
-      const before = this.bytes
       this.#holdLarge(joined)
-      this.#lieIn(joined, before)
+      this.#lieIn(joined, this.bytes)
     }
     copyBytes(this.block, this.end, block, start, end)
     this.end += end - start

@@ -4,10 +4,6 @@
  */
 import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import type { AuthorizedUser } from '../broker/authorizer.ts'
-import { refuse } from '../broker/errors.ts'
-import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
-import { cancelConsumer } from '../broker/operations/consumer-cancellation.ts'
-import { pauseQueue, resumeQueue } from '../broker/operations/queue-pause.ts'
 import type { ConsumerOrigin } from '../broker/queues/consumer.ts'
 import { FULL_ACCESS, Session } from '../broker/session.ts'
 import { type BrokerStats, brokerStats } from '../broker/statistics/broker-stats.ts'
@@ -24,27 +20,22 @@ import type {
 } from './call-options.ts'
 import type { ConsumeOptions, InProcessConsumer } from './consume-options.ts'
 import type { ExchangeOptions, QueueOptions } from './declarations.ts'
-import type { Deliveries, Settled } from './deliveries.ts'
-import { durable } from './durable.ts'
+import type { Settled } from './deliveries.ts'
 import type { MessageHandler } from './embedded-consumer.ts'
 import { EmbeddedInventory } from './embedded-inventory.ts'
 import { EmbeddedVhostLimits } from './embedded-limits.ts'
-import { EmbeddedMessages } from './embedded-messages.ts'
+import { EmbeddedMessages, type PublishResult } from './embedded-messages.ts'
 import { EmbeddedPermissions } from './embedded-permissions.ts'
 import { EmbeddedPolicies } from './embedded-policies.ts'
 import { EmbeddedTopology } from './embedded-topology.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
 import type { ConsumerInfo, ExchangeInfo, QueueInfo } from './entities.ts'
+import { LiveVhost } from './live-vhost.ts'
 import type { MessageProperties } from './message-properties.ts'
 import type { AddressedMessage } from './outgoing-message.ts'
 import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
 import { Transactions } from './transactions.ts'
-import { aQueueType, type DefaultQueueType, type VhostInfo, type VhostOptions } from './vhost-options.ts'
-
-export interface PublishResult {
-  /** Whether the message was put into at least one queue. */
-  readonly routed: boolean
-}
+import type { DefaultQueueType, VhostInfo, VhostOptions } from './vhost-options.ts'
 
 /** Code in this process is trusted: it may publish in any user's name. */
 const IN_PROCESS_USER: AuthorizedUser = { name: '', tags: ['impersonator'] }
@@ -62,41 +53,36 @@ export class EmbeddedBroker {
   readonly limits: EmbeddedVhostLimits
   /** What there is in this virtual host, one by one. */
   readonly inventory: EmbeddedInventory
-  readonly #vhost: Vhost
+  readonly #live: LiveVhost
   readonly #vhosts: EmbeddedVhosts
   readonly #topology: EmbeddedTopology
   readonly #messages: EmbeddedMessages
 
   /** Servers make it: see `Server.broker` and `EmbeddedBroker.vhost`. Without a session it may do everything. */
   constructor(vhost: Vhost, vhosts: EmbeddedVhosts, session = new Session(IN_PROCESS_USER, vhost.name, FULL_ACCESS)) {
-    this.#vhost = vhost
+    const live = new LiveVhost(vhost, vhosts.context)
+    const topology = new EmbeddedTopology(live.require, session)
+    const messages = new EmbeddedMessages(live, vhosts, session, topology.accessQueue)
+    this.#live = live
     this.#vhosts = vhosts
-    const requireVhost = (): Vhost => this.#requireVhost()
-    const topology = new EmbeddedTopology(requireVhost, session)
-    const messages = new EmbeddedMessages(vhost, vhosts, session, (name, permission) =>
-      topology.accessQueue(name, permission),
-    )
     this.#topology = topology
     this.#messages = messages
-    this.policies = new EmbeddedPolicies('policy', requireVhost)
-    this.operatorPolicies = new EmbeddedPolicies('operator policy', requireVhost)
-    this.permissions = new EmbeddedPermissions(vhosts.context, requireVhost)
-    this.limits = new EmbeddedVhostLimits(requireVhost)
-    this.inventory = new EmbeddedInventory(requireVhost)
+    this.policies = new EmbeddedPolicies('policy', live.require)
+    this.operatorPolicies = new EmbeddedPolicies('operator policy', live.require)
+    this.permissions = new EmbeddedPermissions(vhosts.context, live.require)
+    this.limits = new EmbeddedVhostLimits(live.require)
+    this.inventory = new EmbeddedInventory(live.require)
     this.transactions = new Transactions({
-      publisher: () => this.#requireVhost() && messages.publisher,
+      publisher: () => messages.publisher,
       deliveries: messages.deliveries,
-      whenDurable: () => this.whenDurable(),
-      requireRunning: () => {
-        vhosts.context.requireRunning()
-        vhost.ages.lookAnew()
-      },
+      whenDurable: () => live.whenDurable(),
+      requireRunning: () => live.startTime(),
     })
   }
 
   /** The name of the virtual host. */
   get name(): string {
-    return this.#vhost.name
+    return this.#live.name
   }
 
   // --- exchanges, queues and bindings
@@ -133,7 +119,7 @@ export class EmbeddedBroker {
 
   /** Drops the ready messages of a queue; how many there were. Throws BrokerError: `not-found`, `resource-locked`. */
   purgeQueue(name: string): number {
-    return this.#topology.accessQueue(name).purge()
+    return this.#topology.purgeQueue(name)
   }
 
   /**
@@ -141,17 +127,17 @@ export class EmbeddedBroker {
    * and basic.get find it empty; publishing and everything else goes on. Throws BrokerError: `not-found`, `resource-locked`.
    */
   pauseQueue(name: string): void {
-    pauseQueue(this.#vhost, this.#topology.accessQueue(name, 'configure'))
+    this.#topology.pauseQueue(name)
   }
 
   /** Has a paused queue deliver again. Throws BrokerError: `not-found`, `resource-locked`. */
   resumeQueue(name: string): void {
-    resumeQueue(this.#vhost, this.#topology.accessQueue(name, 'configure'))
+    this.#topology.resumeQueue(name)
   }
 
   /** Messages of the exchange go to the queue when the key fits. Throws BrokerError: `not-found`, `resource-locked` … */
   bindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#topology.bind(bindQueue, queue, exchange, routingKey, bindingArguments)
+    this.#topology.bindQueue(queue, exchange, routingKey, bindingArguments)
   }
 
   /**
@@ -159,17 +145,17 @@ export class EmbeddedBroker {
    * for a queue that is exclusive to a connection.
    */
   unbindQueue(queue: string, exchange: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#topology.bind(unbindQueue, queue, exchange, routingKey, bindingArguments)
+    this.#topology.unbindQueue(queue, exchange, routingKey, bindingArguments)
   }
 
   /** Messages of `source` go to `destination` too when the key fits. Throws BrokerError: `not-found` … */
   bindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#topology.bind(bindExchange, destination, source, routingKey, bindingArguments)
+    this.#topology.bindExchange(destination, source, routingKey, bindingArguments)
   }
 
   /** Takes a binding away, if there is one with this key and these arguments. Throws BrokerError for the default exchange. */
   unbindExchange(destination: string, source: string, routingKey = '', bindingArguments?: PlainTable): void {
-    this.#topology.bind(unbindExchange, destination, source, routingKey, bindingArguments)
+    this.#topology.unbindExchange(destination, source, routingKey, bindingArguments)
   }
 
   /**
@@ -178,8 +164,7 @@ export class EmbeddedBroker {
    * before.
    */
   async whenDurable(): Promise<void> {
-    this.#vhosts.context.requireRunning()
-    await durable(this.#vhost.journal)
+    await this.#live.whenDurable()
   }
 
   // --- messages in
@@ -196,9 +181,8 @@ export class EmbeddedBroker {
     body: string | Uint8Array,
     properties?: MessageProperties,
   ): PublishResult {
-    this.#requireVhost()
     const message = properties === undefined ? { body } : { body, properties }
-    return { routed: this.#messages.publish(exchange, routingKey, message) }
+    return this.#messages.publish(exchange, routingKey, message)
   }
 
   /**
@@ -206,8 +190,7 @@ export class EmbeddedBroker {
    * out while the others are published.
    */
   publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
-    this.#requireVhost()
-    return this.#messages.publishBatch(messages).map((routed) => ({ routed }))
+    return this.#messages.publishBatch(messages)
   }
 
   // --- messages out
@@ -253,28 +236,28 @@ export class EmbeddedBroker {
 
   /** The message is done with; with `multiple` also those before it that its consumer, or `get` on its queue, received. */
   ack(message: Settled, options: AckOptions = {}): void {
-    this.#handedOut.ack(message, options)
+    this.#messages.handedOut.ack(message, options)
   }
 
   /** Gives a message back to its old place in the queue, or drops it with `requeue: false`. `multiple` as in `ack`. */
   nack(message: Settled, options: NackOptions = {}): void {
-    this.#handedOut.nack(message, options)
+    this.#messages.handedOut.nack(message, options)
   }
 
   /** Gives one message back to its old place in the queue, or drops it with `requeue: false`. */
   reject(message: Settled, options: RejectOptions = {}): void {
-    this.#handedOut.reject(message, options)
+    this.#messages.handedOut.reject(message, options)
   }
 
   /** Gives everything back that was handed out and is not settled; how many messages came back. AMQP: basic.recover. */
   recover(): number {
-    return this.#handedOut.recover()
+    return this.#messages.handedOut.recover()
   }
 
   // --- what there is
 
   stats(): BrokerStats {
-    return brokerStats([this.#requireVhost()])
+    return brokerStats([this.#live.require()])
   }
 
   exchangeInfo(name: string): ExchangeInfo | undefined {
@@ -303,8 +286,7 @@ export class EmbeddedBroker {
    * deleted. What it has not settled stays with its channel. False when there is none. Throws BrokerError `not-found`.
    */
   cancelConsumer(queue: string, origin: ConsumerOrigin, tag: string): boolean {
-    const vhost = this.#requireVhost()
-    return cancelConsumer(vhost, vhost.requireQueue(queue), origin, tag)
+    return this.#topology.cancelConsumer(queue, origin, tag)
   }
 
   // --- virtual hosts
@@ -316,20 +298,17 @@ export class EmbeddedBroker {
 
   /** The type of durable queues that are declared without one. */
   get defaultQueueType(): DefaultQueueType {
-    this.#vhosts.context.requireRunning()
-    return this.#vhost.defaultQueueType === 'quorum' ? 'quorum' : 'classic'
+    return this.#live.defaultQueueType
   }
 
   /** What is set of this virtual host. */
   get info(): VhostInfo {
-    return { defaultQueueType: this.defaultQueueType, ...this.#requireVhost().metadata }
+    return this.#live.info
   }
 
   /** For queues that are declared from now on, durable. */
   setDefaultQueueType(type: DefaultQueueType): void {
-    this.#vhosts.context.requireRunning()
-    aQueueType(type, 'the default queue type')
-    this.#vhost.setDefaultQueueType(type)
+    this.#live.defaultQueueType = type
   }
 
   /** The broker of another virtual host. */
@@ -344,22 +323,5 @@ export class EmbeddedBroker {
 
   vhosts(): string[] {
     return this.#vhosts.names()
-  }
-
-  /**
-   * Throws Error after a shutdown, BrokerError when the virtual host is gone. Every call begins here, and the time of its own: the
-   * caller's code may have worked for long in this turn.
-   */
-  #requireVhost(): Vhost {
-    this.#vhosts.context.requireRunning()
-    const vhost = this.#vhost
-    vhost.ages.lookAnew()
-    if (this.#vhosts.context.core.vhost(vhost.name) !== vhost) throw refuse.missingVhost(vhost.name)
-    return vhost
-  }
-
-  get #handedOut(): Deliveries {
-    this.#requireVhost()
-    return this.#messages.deliveries
   }
 }

@@ -4,7 +4,6 @@ import { refuse } from '../broker/errors.ts'
 import { moveMessages } from '../broker/publishing/message-move.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Session } from '../broker/session.ts'
-import type { Vhost } from '../broker/vhost.ts'
 import { checkOptions } from '../lib/checks.ts'
 import {
   GET_CHECKS,
@@ -22,30 +21,36 @@ import type { MessageHandler } from './embedded-consumer.ts'
 import { EmbeddedConsumers } from './embedded-consumers.ts'
 import { EmbeddedPublisher } from './embedded-publisher.ts'
 import type { EmbeddedVhosts } from './embedded-vhosts.ts'
+import type { LiveVhost } from './live-vhost.ts'
 import { type AddressedMessage, encodeAddressed, type OutgoingMessage } from './outgoing-message.ts'
 import type { PeekedMessage, ReceivedMessage } from './received-message.ts'
 import { type DiskWaits, peekMessages, takeMessage } from './take-message.ts'
 
-/** Finds a queue for a use; throws BrokerError. */
-/** One that may be read from, or whatever else it is for. */
+/** Finds a queue for a use: to be read from, when nothing is said. Throws BrokerError. */
 export type AccessQueue = (name: string, permission?: Permission) => Queue
+
+export interface PublishResult {
+  /** Whether the message was put into at least one queue. */
+  readonly routed: boolean
+}
 
 export class EmbeddedMessages {
   readonly deliveries: Deliveries
-  readonly publisher: EmbeddedPublisher
-  readonly #vhost: Vhost
+  readonly #live: LiveVhost
+  readonly #publisher: EmbeddedPublisher
   readonly #diskWaits: DiskWaits
   readonly #accessQueue: AccessQueue
   readonly #consumers: EmbeddedConsumers
 
-  constructor(vhost: Vhost, vhosts: EmbeddedVhosts, session: Session, accessQueue: AccessQueue) {
+  constructor(live: LiveVhost, vhosts: EmbeddedVhosts, session: Session, accessQueue: AccessQueue) {
     const { context } = vhosts
+    const vhost = live.require()
     const { core, logger, maxMessageSizeBytes, clock } = context
-    this.#vhost = vhost
+    this.#live = live
     this.#diskWaits = vhosts.diskWaits
     this.#accessQueue = accessQueue
     this.deliveries = new Deliveries(vhosts.nextTag)
-    this.publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
+    this.#publisher = new EmbeddedPublisher(vhost, core, session, maxMessageSizeBytes)
     const consumers = new EmbeddedConsumers(vhost, this.deliveries, logger)
     this.#consumers = consumers
     const tools = {
@@ -62,17 +67,29 @@ export class EmbeddedMessages {
     this.deliveries.whenOpened = () => timeouts.expectLook()
   }
 
-  publish(exchange: string, routingKey: string, message: OutgoingMessage): boolean {
-    return this.publisher.publish(exchange, routingKey, message)
+  /** For messages that come in. */
+  get publisher(): EmbeddedPublisher {
+    this.#live.require()
+    return this.#publisher
   }
 
-  /** Of each, whether it was put into at least one queue. */
-  publishBatch(messages: Iterable<AddressedMessage>): boolean[] {
-    const publications = Array.from(messages, (message) => this.publisher.prepare(encodeAddressed(message)))
-    this.#vhost.ages.lookAnew() // the caller's code may have made the messages one by one
-    const outcomes = publications.map((publication) => this.publisher.publishPrepared(publication))
+  /** What was handed out and can be settled. */
+  get handedOut(): Deliveries {
+    this.#live.require()
+    return this.deliveries
+  }
+
+  publish(exchange: string, routingKey: string, message: OutgoingMessage): PublishResult {
+    return { routed: this.publisher.publish(exchange, routingKey, message) }
+  }
+
+  publishBatch(messages: Iterable<AddressedMessage>): PublishResult[] {
+    const { publisher } = this
+    const publications = Array.from(messages, (message) => publisher.prepare(encodeAddressed(message)))
+    this.#live.startTime() // the caller's code may have made the messages one by one
+    const outcomes = publications.map((publication) => publisher.publishPrepared(publication))
     if (outcomes.includes('refused')) throw refuse.partialTransaction()
-    return outcomes.map((outcome) => outcome === 'routed')
+    return outcomes.map((outcome) => ({ routed: outcome === 'routed' }))
   }
 
   async get(queueName: string, options: GetOptions): Promise<ReceivedMessage | undefined> {
@@ -91,7 +108,7 @@ export class EmbeddedMessages {
     const source = this.#accessQueue(from)
     const target = this.#accessQueue(to, 'write')
     if (source === target) throw new RangeError('the messages of a queue are moved to another one')
-    const { longWork, journal } = this.#vhost
+    const { longWork, journal } = this.#live.require()
     let moved = 0
     await this.#diskWaits.until((whenMoved) => {
       moveMessages(source, target, options.count ?? source.readyCount, { longWork, journal }, (count) => {

@@ -1,9 +1,11 @@
 /** Exchanges, queues, bindings and consumers of one virtual host, for code in the same process: what `EmbeddedBroker` says of them. */
-import type { PlainTable } from '../../protocol/field-table-plain.ts'
 import type { Permission } from '../broker/authorizer.ts'
-import type { BindingRequest } from '../broker/operations/binding-operations.ts'
+import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
+import { cancelConsumer } from '../broker/operations/consumer-cancellation.ts'
 import { declareExchange, deleteExchange } from '../broker/operations/exchange-declaration.ts'
 import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/queue-declaration.ts'
+import { pauseQueue, resumeQueue } from '../broker/operations/queue-pause.ts'
+import type { ConsumerOrigin } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
@@ -30,6 +32,8 @@ import {
   type QueueInfo,
   queueInfo,
 } from './entities.ts'
+
+type BindingParts = Parameters<typeof bindingRequest>
 
 export class EmbeddedTopology {
   readonly #vhost: () => Vhost
@@ -68,20 +72,37 @@ export class EmbeddedTopology {
     return deleteQueue(this.#vhost(), name, ifUnused, ifEmpty, this.#session)
   }
 
+  purgeQueue(name: string): number {
+    return this.accessQueue(name).purge()
+  }
+
+  pauseQueue(name: string): void {
+    pauseQueue(this.#vhost(), this.accessQueue(name, 'configure'))
+  }
+
+  resumeQueue(name: string): void {
+    resumeQueue(this.#vhost(), this.accessQueue(name, 'configure'))
+  }
+
   /** One that may be read from, or whatever else it is for. */
-  accessQueue(name: string, permission: Permission = 'read'): Queue {
+  readonly accessQueue = (name: string, permission: Permission = 'read'): Queue => {
     return accessQueue(this.#vhost(), checkName(name, 'the name of the queue'), this.#session, permission)
   }
 
-  /** Makes or removes a binding, of a queue or of an exchange. */
-  bind(
-    operation: (vhost: Vhost, request: BindingRequest, session: Session) => unknown,
-    destination: string,
-    source: string,
-    routingKey: string,
-    bindingArguments: PlainTable | undefined,
-  ): void {
-    operation(this.#vhost(), bindingRequest(destination, source, routingKey, bindingArguments), this.#session)
+  bindQueue(...binding: BindingParts): void {
+    bindQueue(this.#vhost(), bindingRequest(...binding), this.#session)
+  }
+
+  unbindQueue(...binding: BindingParts): void {
+    unbindQueue(this.#vhost(), bindingRequest(...binding), this.#session)
+  }
+
+  bindExchange(...binding: BindingParts): void {
+    bindExchange(this.#vhost(), bindingRequest(...binding), this.#session)
+  }
+
+  unbindExchange(...binding: BindingParts): void {
+    unbindExchange(this.#vhost(), bindingRequest(...binding), this.#session)
   }
 
   exchange(name: string): ExchangeInfo | undefined {
@@ -114,5 +135,10 @@ export class EmbeddedTopology {
     const vhost = this.#vhost()
     const queues = queueName === undefined ? [...vhost.queues()] : [vhost.requireQueue(queueName)]
     return queues.flatMap((queue) => queue.consumers.all().map(consumerInfo))
+  }
+
+  cancelConsumer(queue: string, origin: ConsumerOrigin, tag: string): boolean {
+    const vhost = this.#vhost()
+    return cancelConsumer(vhost, vhost.requireQueue(queue), origin, tag)
   }
 }
