@@ -3,7 +3,7 @@ import { createBinding } from './exchanges/binding.ts'
 import { isExchangeType } from './exchanges/types/exchange-types.ts'
 import { textValue } from './fields.ts'
 import { isPolicyKind, makePolicy } from './policies/policy.ts'
-import { queueTypeNamed } from './queues/queue-kinds.ts'
+import { queueKindNamed } from './queues/queue-kinds.ts'
 import { LOGS_BESIDE, type LogsBeside } from './queues/queue-logs.ts'
 import type { RecordLayout, RecordReader } from './record-fields.ts'
 import type { Vhost } from './vhost.ts'
@@ -35,7 +35,7 @@ export type Restore = (vhost: FindVhost, key: readonly string[], fields: RecordR
 export const restoreVhost: Restore = (find, key, fields) => {
   const vhost = find(nameIn(key, 0))
   const type = fields.field('defaultQueueType')
-  if (type?.type === 'S') vhost.setDefaultQueueType(queueTypeNamed(String(type.value)))
+  if (type?.type === 'S') vhost.setDefaultQueueType(queueKindNamed(String(type.value)))
   const [description, tags] = [fields.field('description'), fields.field('tags')]
   vhost.setMetadata({
     description: textValue(description) ?? '',

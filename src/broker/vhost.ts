@@ -16,8 +16,8 @@ import type { TopologyMemory } from './memory/topology-memory.ts'
 import { VhostPolicies } from './policies/vhost-policies.ts'
 import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
-import type { QueueTypeName } from './queues/argument-table.ts'
 import { Queue } from './queues/queue.ts'
+import type { QueueKindName } from './queues/queue-kinds.ts'
 import { type LogsBeside, QueueLogs } from './queues/queue-logs.ts'
 import type { QueueSpec, QueueSurroundings } from './queues/queue-spec.ts'
 import type { DeadLetters } from './queues/settlement.ts'
@@ -52,7 +52,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly policies: VhostPolicies
   readonly limits: VhostLimits
   /** The type of durable queues that are declared without one, if not classic. */
-  defaultQueueType: QueueTypeName | undefined
+  defaultQueueType: QueueKindName | undefined
   metadata: VhostMetadata = NO_METADATA
   /** What went through it. */
   readonly counts = new VhostCounts()
@@ -106,7 +106,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   /** Has durable queues that are declared without a type be of this one from now on. */
-  setDefaultQueueType(type: QueueTypeName | undefined): void {
+  setDefaultQueueType(type: QueueKindName | undefined): void {
     if (this.defaultQueueType === type) return
     this.defaultQueueType = type
     this.entities.vhostChanged(this)

@@ -6,6 +6,7 @@ import type { PolicyDefinition } from '../broker/policies/policy.ts'
 import type { EffectivePolicy } from '../broker/policies/policy-set.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
+import { type QueueKindName, queueKindName } from '../broker/queues/queue-kinds.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { EmbeddedConsumer } from './embedded-consumer.ts'
 import type { MessageProperties } from './message-properties.ts'
@@ -37,7 +38,7 @@ export interface ExchangeInfo extends AppliedPolicies {
 
 export interface QueueInfo extends AppliedPolicies {
   readonly name: string
-  readonly type: 'classic' | 'quorum'
+  readonly type: QueueKindName
   /** How many nodes have its messages: 1, also for a quorum queue. */
   readonly replicas: number
   readonly durable: boolean
@@ -128,7 +129,7 @@ export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeI
 export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
   return {
     name: queue.name,
-    type: typeOf(queue),
+    type: queueKindName(queue.arguments),
     replicas: 1,
     durable: queue.durable,
     exclusive: queue.owner !== undefined,
@@ -150,10 +151,6 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     messagesDelivered: queue.deliveredCount,
     counts: queueCounts(queue),
   }
-}
-
-export function typeOf({ type }: Queue): QueueInfo['type'] {
-  return type === 'quorum' ? 'quorum' : 'classic'
 }
 
 function queueCounts(queue: Queue): QueueCounts {

@@ -1,6 +1,7 @@
 /** A queue in numbers, as they are when they are read: for what looks at very many queues, and copies nothing. */
 import type { Queue } from '../broker/queues/queue.ts'
-import { headTimestamp, type QueueInfo, typeOf } from './entities.ts'
+import { queueKindName } from '../broker/queues/queue-kinds.ts'
+import { headTimestamp, type QueueInfo } from './entities.ts'
 
 export class QueueFigures {
   readonly vhost: string
@@ -21,7 +22,7 @@ export class QueueFigures {
   }
 
   get type(): QueueInfo['type'] {
-    return typeOf(this.#queue)
+    return queueKindName(this.#queue.arguments)
   }
 
   get paused(): boolean {

@@ -1,9 +1,10 @@
 /** What a program may say of a virtual host. */
-import { QUEUE_TYPES, queueTypeNamed } from '../broker/queues/queue-kinds.ts'
+import { QUEUE_KIND_NAMES, type QueueKindName, queueKindNamed } from '../broker/queues/queue-kinds.ts'
 import type { VhostMetadata } from '../broker/vhost-metadata.ts'
 import { aBoolean, anyText, type Check, type Checks, text, texts } from '../lib/checks.ts'
 
-export type DefaultQueueType = 'classic' | 'quorum'
+export type DefaultQueueType = QueueKindName
+export const DEFAULT_QUEUE_TYPES: readonly DefaultQueueType[] = QUEUE_KIND_NAMES
 
 export interface VhostOptions {
   /** The type of durable queues that are declared without one. Default `classic`, or what it is already. */
@@ -23,8 +24,8 @@ export interface VhostInfo extends Required<Omit<VhostOptions, 'owner'>> {}
 
 /** Throws RangeError for what is no type of queues. */
 export const aQueueType: Check = (value, name) => {
-  if (typeof value !== 'string' || queueTypeNamed(value) === undefined) {
-    throw new RangeError(`${name} must be one of ${QUEUE_TYPES.join(', ')}`)
+  if (typeof value !== 'string' || queueKindNamed(value) === undefined) {
+    throw new RangeError(`${name} must be one of ${QUEUE_KIND_NAMES.join(', ')}`)
   }
 }
 

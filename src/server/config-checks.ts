@@ -2,6 +2,7 @@
 import { NUMBER_SETTINGS } from '../../config/number-settings.ts'
 import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { aBackendsConfig } from '../auth/backends/backends-config.ts'
+import { DEFAULT_QUEUE_TYPES } from '../embedded/vhost-options.ts'
 import {
   aBoolean,
   type Check,
@@ -44,7 +45,7 @@ export const CONFIG_CHECKS: Checks<ServerConfig> = {
   defaultPass: aSecret,
   defaultUserTags: texts,
   defaultVhost: name,
-  defaultQueueType: oneOf(['classic', 'quorum']),
+  defaultQueueType: oneOf(DEFAULT_QUEUE_TYPES),
   loopbackUsers: texts,
   allowAnonymous: aBoolean,
   anonymousLoginUser: optional(name),

@@ -24,7 +24,7 @@ import {
   type Settings,
   settingsOf,
 } from './argument-table.ts'
-import { QUEUE_TYPES, queueType } from './queue-kinds.ts'
+import { QUEUE_KIND_NAMES, type QueueKindName, queueType } from './queue-kinds.ts'
 
 /** The time that every message has. */
 export const MESSAGE_TTL = 'x-message-ttl'
@@ -128,7 +128,7 @@ const QUEUE_ARGUMENTS = {
     read: asFlag,
     default: false,
   },
-  [QUEUE_TYPE]: { types: ALL, check: oneOf(QUEUE_TYPES, unsupported('type')) },
+  [QUEUE_TYPE]: { types: ALL, check: oneOf(QUEUE_KIND_NAMES, unsupported('type')) },
   'x-queue-master-locator': { types: CLASSIC },
   'x-queue-leader-locator': { types: ALL, check: oneOf(LEADER_LOCATORS, () => 'invalid_queue_locator_arg') },
   'x-dead-letter-strategy': {
@@ -240,7 +240,7 @@ export function checkQueueArguments(queueName: string, vhostName: string, all: F
 }
 
 /** A queue without a type is of this one. */
-export function withQueueType(all: FieldTable, type: QueueTypeName = 'classic'): FieldTable {
+export function withQueueType(all: FieldTable, type: QueueKindName = 'classic'): FieldTable {
   return all.has(QUEUE_TYPE) ? all : new Map(all).set(QUEUE_TYPE, { type: 'S', value: type })
 }
 

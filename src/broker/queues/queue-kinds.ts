@@ -32,23 +32,29 @@ const quorum: QueueKind = {
   messages: (logs) => new PriorityMessages(logs, new HighAndNormal(), new Discards(logs)),
 }
 
-const QUEUE_KINDS: { readonly [type: string]: QueueKind } = { classic, quorum }
+const QUEUE_KINDS = { classic, quorum } satisfies { readonly [name: string]: QueueKind }
 
-/** What it is called: `classic`, unless its arguments say otherwise. */
+export type QueueKindName = keyof typeof QUEUE_KINDS
+
+/** Whose arguments it takes, and whose rules it follows: those of a classic queue, unless it is of one of RabbitMQ's other types. */
 export function queueType(queueArguments: FieldTable): QueueTypeName {
   const type = textValue(queueArguments.get('x-queue-type'))
   return type === 'quorum' || type === 'stream' ? type : 'classic'
 }
 
-export const QUEUE_TYPES: readonly string[] = Object.keys(QUEUE_KINDS)
+export const QUEUE_KIND_NAMES = Object.keys(QUEUE_KINDS) as readonly QueueKindName[]
 
-/** The type of this name; undefined when there is none. */
-export function queueTypeNamed(name: string): QueueTypeName | undefined {
-  return name === 'classic' || name === 'quorum' ? name : undefined
+/** Undefined when there is no kind of this name. */
+export function queueKindNamed(name: string): QueueKindName | undefined {
+  return Object.hasOwn(QUEUE_KINDS, name) ? (name as QueueKindName) : undefined
 }
 
-/** A queue without a type is a classic one. */
-export function queueKind(queueArguments: FieldTable): QueueKind {
+/** What it is called: `classic`, unless its arguments say otherwise. */
+export function queueKindName(queueArguments: FieldTable): QueueKindName {
   const type = queueArguments.get('x-queue-type')
-  return (type?.type === 'S' ? QUEUE_KINDS[String(type.value)] : undefined) ?? classic
+  return (type?.type === 'S' ? queueKindNamed(String(type.value)) : undefined) ?? 'classic'
+}
+
+export function queueKind(queueArguments: FieldTable): QueueKind {
+  return QUEUE_KINDS[queueKindName(queueArguments)]
 }

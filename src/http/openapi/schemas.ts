@@ -1,4 +1,5 @@
 /** What the objects of the API look like. */
+import { DEFAULT_QUEUE_TYPES } from '../../embedded/vhost-options.ts'
 import {
   anything,
   counters,
@@ -17,7 +18,7 @@ import {
   whole,
 } from './schema.ts'
 
-const queueType = oneOf('classic', 'quorum')
+const queueType = oneOf(...DEFAULT_QUEUE_TYPES)
 const tags = listOf(text)
 
 const QUEUE_DEFINITION = {

@@ -1,6 +1,6 @@
 /** Virtual hosts, and what users may do in them. */
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
-import type { DefaultQueueType, VhostOptions } from '../../embedded/vhost-options.ts'
+import { DEFAULT_QUEUE_TYPES, type DefaultQueueType, type VhostOptions } from '../../embedded/vhost-options.ts'
 import { visibleVhosts } from '../access.ts'
 import { done, json, object, put } from '../answers.ts'
 import { ApiError, badRequest, notFound } from '../api-error.ts'
@@ -79,7 +79,8 @@ function queueType(type: string | undefined): DefaultQueueType | undefined {
   // RabbitMQ exports virtual hosts without a type as of type `undefined`.
   if (type === undefined || type === '' || type === 'undefined') return undefined
   const short = type.replace(/^rabbit_(classic|quorum)_queue$/, '$1')
-  if (short === 'classic' || short === 'quorum') return short
+  const found = DEFAULT_QUEUE_TYPES.find((name) => name === short)
+  if (found !== undefined) return found
   throw badRequest(`Unsupported default queue type: ${type.slice(0, 64)}`)
 }
 
