@@ -5,8 +5,10 @@
 import { encodeFieldTable, type Field } from '../../protocol/field-table.ts'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
+import type { ResourceKind } from './errors.ts'
 import type { Binding } from './exchanges/binding.ts'
 import type { Exchange } from './exchanges/exchange.ts'
+import type { UnbindingRecords } from './exchanges/unbindings.ts'
 import { decodeLimits, encodeLimits } from './limits/limit-values.ts'
 import { VHOST_LIMITS, type VhostLimitRecords, type VhostLimitValues } from './limits/vhost-limits.ts'
 import { isReserved } from './names.ts'
@@ -27,11 +29,12 @@ import {
   restorePausedQueue,
   restorePolicy,
   restoreQueue,
+  restoreUnbinding,
   restoreVhost,
 } from './restored-entities.ts'
 import type { Vhost } from './vhost.ts'
 
-export class DurableEntities implements PolicyRecords, VhostLimitRecords {
+export class DurableEntities implements PolicyRecords, VhostLimitRecords, UnbindingRecords {
   readonly #vhosts: EntityRecords
   readonly #policies: EntityRecords
   readonly #vhostLimits: EntityRecords
@@ -39,6 +42,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
   readonly #queues: EntityRecords
   readonly #bindings: EntityRecords
   readonly #pausedQueues: EntityRecords
+  readonly #unbindings: EntityRecords
 
   /** `journalOf` finds the journal of a virtual host, by its name. */
   constructor(registry: EntityRegistry, vhost: FindVhost, journalOf: (vhost: string) => Journal) {
@@ -74,6 +78,8 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
     })
     this.#exchanges = register(2, 'exchange', EXCHANGE_LAYOUT, restoreExchange)
     this.#queues = register(3, 'queue', QUEUE_LAYOUT, restoreQueue)
+    // Before the bindings, of which it says that they were going.
+    this.#unbindings = register(14, 'unbinding', [], restoreUnbinding)
     this.#bindings = register(4, 'binding', BINDING_LAYOUT, restoreBinding)
     this.#pausedQueues = register(10, 'paused queue', [], restorePausedQueue)
   }
@@ -192,6 +198,19 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords {
 
   bindingRemoved(binding: Binding): void {
     if (isDurableBinding(binding)) this.#bindings.remove([binding.source.vhostName, binding.source.name, binding.id])
+  }
+
+  /** A binding that was going when the broker stopped. */
+  leftOverBindingRemoved(key: readonly string[]): void {
+    this.#bindings.remove(key)
+  }
+
+  unbindingBegun(vhost: string, kind: ResourceKind, name: string): void {
+    put(this.#unbindings, [vhost, kind, name], () => [])
+  }
+
+  unbindingEnded(vhost: string, kind: ResourceKind, name: string): void {
+    this.#unbindings.remove([vhost, kind, name])
   }
 }
 

@@ -100,11 +100,23 @@ export const restorePausedQueue: Restore = (vhost, key) => {
   vhost(nameIn(key, 0)).requireQueue(nameIn(key, 1)).isPaused = true
 }
 
+/** Of a queue or an exchange that was removed: its bindings were going when the broker stopped. */
+export const restoreUnbinding: Restore = (vhost, key) => {
+  const kind = nameIn(key, 1) === 'queue' ? 'queue' : 'exchange'
+  vhost(nameIn(key, 0)).unbindings.foundUnfinished(kind, nameIn(key, 2))
+}
+
 export const restoreBinding: Restore = (findVhost, key, fields) => {
   const name = fields.text('destination')
+  const kind = fields.text('kind') === 'queue' ? 'queue' : 'exchange'
   const vhost = findVhost(nameIn(key, 0))
-  const source = vhost.requireExchange(nameIn(key, 1))
-  const destination = fields.text('kind') === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
+  const sourceName = nameIn(key, 1)
+  if (vhost.unbindings.isLeftOver(sourceName, kind, name, vhost.exchange(sourceName))) {
+    vhost.entities.leftOverBindingRemoved(key)
+    return
+  }
+  const source = vhost.requireExchange(sourceName)
+  const destination = kind === 'queue' ? vhost.requireQueue(name) : vhost.requireExchange(name)
   const [routingKey, bindingArguments] = [fields.text('routingKey'), fields.table('arguments')]
   vhost.addBinding(createBinding(source, destination, routingKey, bindingArguments, nameIn(key, 2)))
 }

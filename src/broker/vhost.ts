@@ -8,6 +8,7 @@ import type { Binding, Destination } from './exchanges/binding.ts'
 import { BindingIndex, type Bindings } from './exchanges/binding-index.ts'
 import { Exchange, type ExchangeSpec } from './exchanges/exchange.ts'
 import { PREDECLARED } from './exchanges/predeclared.ts'
+import { Unbindings } from './exchanges/unbindings.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import { VhostLimits } from './limits/vhost-limits.ts'
 import type { HeldMemory } from './memory/memory-alarm.ts'
@@ -59,6 +60,10 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   readonly #bindings = new BindingIndex()
+  /** Bindings of what was removed, which may be many. */
+  readonly unbindings: Unbindings
+  /** Exchanges that are being removed. */
+  readonly #doomed: Exchange[] = []
   readonly #sharedArguments = new SharedArguments()
   /** Whether messages can survive a restart. */
   readonly isStorageDurable: boolean
@@ -97,6 +102,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     })
     this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
     this.limits = new VhostLimits(name, tools.entities)
+    this.unbindings = new Unbindings(name, longWork, tools.entities, (binding) => this.#dropBinding(binding))
     for (const exchange of PREDECLARED) this.addExchange(exchange)
   }
 
@@ -217,24 +223,32 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   removeBinding(source: Exchange, id: string): void {
-    if (!this.#dropBinding(source, id)) return
+    const binding = source.outgoing.get(id)
+    if (binding === undefined) return
     this.routes.version++
-    if (isUnused(source)) this.removeExchange(source)
+    this.#dropBinding(binding)
   }
 
   /** Removes the exchange with all its bindings, and the auto-delete exchanges that lose their last one by that. */
   removeExchange(exchange: Exchange): void {
-    const doomed = [exchange]
-    for (let next = doomed.pop(); next !== undefined; next = doomed.pop()) {
-      if (this.#exchanges.get(next.name) !== next) continue
-      this.#exchanges.delete(next.name)
-      this.topology.remove(exchangeBytes(next), 'exchanges')
-      for (const id of [...next.outgoing.keys()]) this.#dropBinding(next, id)
-      this.entities.exchangeRemoved(next)
-      this.#events.exchangeDeleted(next)
-      this.routes.version++
-      for (const unused of this.#unbind(next)) doomed.push(unused)
+    // Whoever is removing one goes on with this: there may be a long chain of them.
+    if (this.#doomed.push(exchange) > 1) return
+    try {
+      for (let at = 0; at < this.#doomed.length; at++) this.#removeDoomed(this.#doomed[at] as Exchange)
+    } finally {
+      this.#doomed.length = 0
     }
+  }
+
+  #removeDoomed(exchange: Exchange): void {
+    if (this.#exchanges.get(exchange.name) !== exchange) return
+    this.#exchanges.delete(exchange.name)
+    exchange.isDeleted = true
+    this.topology.remove(exchangeBytes(exchange), 'exchanges')
+    this.entities.exchangeRemoved(exchange)
+    this.#events.exchangeDeleted(exchange)
+    this.routes.version++
+    this.unbindings.begin(exchange, bindingsOf(exchange, this.#bindings.take(exchange)))
   }
 
   /** Removes the queue with its bindings and cancels its consumers; how many ready messages went with it. */
@@ -246,10 +260,10 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.routes.version++
     const { readyCount } = queue
     this.counts.queueRemoved(queue)
-    for (const exchange of this.#unbind(queue)) this.removeExchange(exchange)
     this.entities.queueRemoved(queue)
     this.#events.queue('queue.deleted', queue)
     queue.close()
+    this.unbindings.begin(queue, this.#bindings.take(queue)[Symbol.iterator]())
     return readyCount
   }
 
@@ -257,12 +271,14 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   restored(): void {
     this.isRestoring = false
     for (const queue of this.#queues.values()) queue.restored()
+    this.unbindings.restored((source) => this.#lostBinding(source))
   }
 
   /** Removes everything, for good. */
   clear(): void {
     for (const queue of [...this.#queues.values()]) this.removeQueue(queue)
     for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
+    this.unbindings.finish()
     this.policies.clear()
     this.limits.replace({})
   }
@@ -275,28 +291,23 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.routes.version++
   }
 
-  #dropBinding(source: Exchange, id: string): boolean {
-    const binding = source.removeBinding(id)
-    if (binding === undefined) return false
+  #dropBinding(binding: Binding): void {
+    const { source, id } = binding
+    if (source.removeBinding(id) === undefined) return
     this.#bindings.remove(binding)
     this.topology.remove(bindingBytes(binding), 'bindings')
     this.entities.bindingRemoved(binding)
     this.#events.binding('binding.deleted', binding)
-    return true
+    this.#lostBinding(source)
   }
 
-  /** Takes away the bindings that lead here; the exchanges that must go with them. */
-  #unbind(destination: Destination): Exchange[] {
-    const unused = new Set<Exchange>()
-    for (const { source, id } of [...this.#bindings.to(destination)]) {
-      this.#dropBinding(source, id)
-      if (isUnused(source)) unused.add(source)
-    }
-    return [...unused]
+  /** RabbitMQ: an auto-delete exchange goes with the last binding that starts at it. */
+  #lostBinding(source: Exchange): void {
+    if (source.autoDelete && source.outgoing.size === 0) this.removeExchange(source)
   }
 }
 
-// RabbitMQ: an auto-delete exchange goes with the last binding that starts at it.
-function isUnused(exchange: Exchange): boolean {
-  return exchange.autoDelete && exchange.outgoing.size === 0
+function* bindingsOf(exchange: Exchange, incoming: Iterable<Binding>): Iterator<Binding> {
+  yield* exchange.outgoing.values()
+  yield* incoming
 }

@@ -5,6 +5,7 @@
 import { type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
 import type { Binding, Destination } from '../broker/exchanges/binding.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
+import { isThere } from '../broker/exchanges/unbindings.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import {
   type ConsumerInfo,
@@ -110,12 +111,12 @@ export class EmbeddedInventory {
     const to: Destination =
       destinationType === 'queue' ? vhost.requireQueue(destination) : vhost.requireExchange(destination)
     if (destinationType === 'queue') yield implicitBinding(destination)
-    for (const binding of vhost.bindingsTo(to)) yield bindingInfo(binding)
+    for (const binding of vhost.bindingsTo(to)) if (isThere(binding)) yield bindingInfo(binding)
   }
 }
 
 function* ofSource({ outgoing }: Exchange): Iterable<BindingInfo> {
-  for (const binding of outgoing.values()) yield bindingInfo(binding)
+  for (const binding of outgoing.values()) if (isThere(binding)) yield bindingInfo(binding)
 }
 
 function implicitBinding(queue: string): BindingInfo {

@@ -7,7 +7,7 @@ import { accessQueue, declareQueue, deleteQueue } from '../broker/operations/que
 import { pauseQueue, resumeQueue } from '../broker/operations/queue-pause.ts'
 import type { ConsumerOrigin } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
-import type { Session } from '../broker/session.ts'
+import { FULL_ACCESS, type Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { checkOptions } from '../lib/checks.ts'
 import {
@@ -46,7 +46,7 @@ export class EmbeddedTopology {
   }
 
   declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
-    const vhost = this.#vhost()
+    const vhost = this.#unbound()
     const known = vhost.exchange(name)
     const exchange = declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session)
     // Nobody has published to a new one.
@@ -57,11 +57,12 @@ export class EmbeddedTopology {
   deleteExchange(name: string, options: DeleteExchangeOptions): void {
     checkName(name)
     checkOptions('deleteExchange', options, DELETE_EXCHANGE_CHECKS)
-    deleteExchange(this.#vhost(), name, options.ifUnused ?? false, this.#session)
+    deleteExchange(this.#unbound(), name, options.ifUnused ?? false, this.#session)
+    this.#unbound()
   }
 
   declareQueue(name: string, options: QueueOptions): QueueInfo {
-    const vhost = this.#vhost()
+    const vhost = this.#unbound()
     return queueInfo(vhost, declareQueue(vhost, queueDeclaration(name, options), this.#session))
   }
 
@@ -69,7 +70,16 @@ export class EmbeddedTopology {
     checkName(name)
     checkOptions('deleteQueue', options, DELETE_QUEUE_CHECKS)
     const { ifUnused = false, ifEmpty = false } = options
-    return deleteQueue(this.#vhost(), name, ifUnused, ifEmpty, this.#session)
+    const messageCount = deleteQueue(this.#vhost(), name, ifUnused, ifEmpty, this.#session)
+    this.#unbound()
+    return messageCount
+  }
+
+  /** The program itself does not wait: bindings of what was removed are taken away first. For one of the server's users it is told to. */
+  #unbound(): Vhost {
+    const vhost = this.#vhost()
+    if (this.#session.access === FULL_ACCESS) vhost.unbindings.finish()
+    return vhost
   }
 
   purgeQueue(name: string): number {

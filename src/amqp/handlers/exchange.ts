@@ -2,6 +2,7 @@ import { entityName } from '../../broker/names.ts'
 import { bindExchange, unbindExchange } from '../../broker/operations/binding-operations.ts'
 import { declareExchange, deleteExchange, passiveExchange } from '../../broker/operations/exchange-declaration.ts'
 import type { Handler } from './handler.ts'
+import { whenUnbound } from './when-unbound.ts'
 
 const declare: Handler<'exchange.declare'> = (channel, args) => {
   const { vhost, session } = channel
@@ -14,10 +15,13 @@ const declare: Handler<'exchange.declare'> = (channel, args) => {
 
 const remove: Handler<'exchange.delete'> = (channel, { exchange, ifUnused, nowait }) => {
   const { vhost, session } = channel
-  deleteExchange(vhost, exchange, ifUnused, session)
-  if (nowait) return
-  const isStaged = vhost.entities.isExchangeStaged(vhost.name, entityName(exchange))
-  channel.connection.sendWhenDurable(channel.id, 'exchange.delete-ok', {}, isStaged)
+  const name = entityName(exchange)
+  deleteExchange(vhost, name, ifUnused, session)
+  whenUnbound(channel, 'exchange', name, () => {
+    if (nowait) return
+    const isStaged = vhost.entities.isExchangeStaged(vhost.name, name)
+    channel.connection.sendWhenDurable(channel.id, 'exchange.delete-ok', {}, isStaged)
+  })
 }
 
 const bind: Handler<'exchange.bind'> = (channel, args) => {

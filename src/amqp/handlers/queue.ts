@@ -6,6 +6,7 @@ import { accessQueue, declareQueue, deleteQueue, passiveQueue } from '../../brok
 import { isReplyAddress, REPLY_QUEUE } from '../../broker/routing/reply-to.ts'
 import type { Channel } from '../channel.ts'
 import type { Handler } from './handler.ts'
+import { whenUnbound } from './when-unbound.ts'
 
 /** The queue a method names; an empty name stands for the one declared last on the channel. */
 export function queueName(channel: Channel, name: string): string {
@@ -44,11 +45,13 @@ function declareReplyAddress(channel: Channel, queue: string, nowait: boolean): 
 
 const remove: Handler<'queue.delete'> = (channel, args) => {
   const { connection, session, vhost } = channel
-  const name = queueName(channel, args.queue)
+  const name = entityName(queueName(channel, args.queue))
   const messageCount = deleteQueue(vhost, name, args.ifUnused, args.ifEmpty, session)
-  if (args.nowait) return
-  const isStaged = vhost.entities.isQueueStaged(vhost.name, entityName(name))
-  connection.sendWhenDurable(channel.id, 'queue.delete-ok', { messageCount }, isStaged)
+  whenUnbound(channel, 'queue', name, () => {
+    if (args.nowait) return
+    const isStaged = vhost.entities.isQueueStaged(vhost.name, name)
+    connection.sendWhenDurable(channel.id, 'queue.delete-ok', { messageCount }, isStaged)
+  })
 }
 
 const purge: Handler<'queue.purge'> = (channel, args) => {

@@ -28,6 +28,14 @@ export class BindingIndex {
     if (bindings?.size === 0) this.#byDestination.delete(binding.destination)
   }
 
+  /** Forgets the bindings that lead to this destination, and no longer counts them: which they are. */
+  take(destination: Destination): Bindings {
+    const bindings = this.to(destination)
+    this.count -= bindings.size
+    this.#byDestination.delete(destination)
+    return bindings
+  }
+
   /** The bindings that lead to this destination. */
   to(destination: Destination): Bindings {
     return this.#byDestination.get(destination) ?? NONE

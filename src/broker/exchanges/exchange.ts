@@ -26,6 +26,7 @@ export class Exchange {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
+  isDeleted = false
   /** Where a message goes that this exchange routed nowhere: by its arguments, or by policy. */
   alternateExchange: string | undefined
   /** Messages that were published to it, as far as it was told, see `Vhost.hearWhatWasSent`. */
@@ -79,7 +80,7 @@ export class Exchange {
     const binding = this.outgoing.get(id)
     if (binding === undefined) return undefined
     this.outgoing.delete(id)
-    this.routingTable.remove(binding)
+    if (!this.isDeleted) this.routingTable.remove(binding)
     return binding
   }
 }

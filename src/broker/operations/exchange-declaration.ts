@@ -29,6 +29,7 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
   const name = entityName(declaration.name)
   refuseDefaultExchange(name)
   session.require('configure', 'exchange', name)
+  vhost.unbindings.requireGone('exchange', name)
   const existing = vhost.exchange(name)
   if (existing !== undefined) {
     checkEquivalence(existing, declaration)
@@ -68,6 +69,8 @@ export function deleteExchange(vhost: Vhost, name: string, ifUnused: boolean, se
   session.require('configure', 'exchange', plainName)
   const exchange = vhost.exchange(plainName)
   if (exchange === undefined) return
+  // Some of its bindings may lead to what is gone already.
+  if (ifUnused) vhost.unbindings.requireNone()
   if (ifUnused && exchange.outgoing.size > 0) throw refuse.inUse('exchange', plainName, vhost.name)
   vhost.removeExchange(exchange)
 }

@@ -39,6 +39,7 @@ function declare(vhost: Vhost, declaration: QueueDeclaration, session: Session):
   if (asked === '' && kind.isAlwaysDurable) throw refuse.serverNamed(kind.module)
   const name = asked === '' ? session.serverName() : asked
   session.require('configure', 'queue', name)
+  vhost.unbindings.requireGone('queue', name)
   vhost.churn.queuesDeclared++
   const existing = vhost.queue(name)
   if (existing !== undefined) {

@@ -46,6 +46,7 @@ export class Routing {
     let isRouted = false
     this.needs |= exchangeType(exchange.type).needs
     exchange.routingTable.route(routingKey, properties, (destination) => {
+      if (destination.isDeleted) return // and this binding is going, too
       isRouted = true
       if (destination.kind === 'queue') this.queues.add(destination)
       else this.#enqueue(destination)
