@@ -179,6 +179,14 @@ export class Broker {
     return restored
   }
 
+  /** Resolves once all queues know which of their messages wait before they are delivered again: the numbers of ready ones are right then. */
+  async retriesRead(): Promise<void> {
+    const queues = [...this.#vhosts.values()].flatMap((vhost) =>
+      [...vhost.queues()].filter((queue) => queue.isReadingRetries),
+    )
+    await Promise.all(queues.map((queue) => new Promise<void>((resolve) => queue.whenRetriesRead(resolve))))
+  }
+
   /** The vhost of that name, made if there is none. */
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)

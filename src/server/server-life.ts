@@ -91,6 +91,7 @@ export class ServerLife {
       await openStorage(storage, { onProgress, clock }, (found) => {
         this.recovery = restoreServer(found, this.assembly, config, authenticator === undefined)
       })
+      await this.assembly.core.retriesRead()
       journalWatch.start()
       storeDelay.start(storage.journal)
     } catch (error) {

@@ -193,6 +193,49 @@ describe('a message', () => {
     },
   )
 
+  // RabbitMQ: a message has expired when the time is that of its expiry or later.
+  describe('at the very millisecond at which its time is over', () => {
+    /** The time comes, and what the queue does at it has not been done yet. */
+    function comes(ms: number): void {
+      model.clock.nowMs = ms
+      model.runOne()
+    }
+
+    test.each([
+      ['its queue', { 'x-message-ttl': 100 }, undefined],
+      ['itself', {}, '100'],
+    ])('is not delivered to a consumer that comes then, and is to one that comes before: by %s', (_, settings, own) => {
+      const timed = queue(settings)
+      publish('late', own)
+      comes(100)
+      const late = model.consumer(timed)
+      model.run()
+      expect([late.sink.bodies, timed.readyCount]).toEqual([[], 0])
+      timed.removeConsumer(late.consumer)
+      publish('in time', own)
+      comes(199)
+      const { sink } = model.consumer(timed)
+      model.run()
+      expect(sink.bodies).toEqual(['in time'])
+    })
+
+    test('is not what a get takes, which takes it before', () => {
+      const timed = queue({ 'x-message-ttl': 100 })
+      publish('late')
+      comes(100)
+      expect(drain(timed)).toEqual([])
+      publish('in time')
+      comes(199)
+      expect(drain(timed)).toEqual(['in time'])
+    })
+
+    test('is gone at once when it has no time at all, and nobody takes it', () => {
+      const timed = queue({})
+      publish('now', '0')
+      expect(timed.readyCount).toBe(0)
+    })
+  })
+
   test('has what was left of its time when it comes back, and none that is too short', () => {
     const timed = queue({ 'x-message-ttl': 100 })
     const { sink } = model.consumer(timed)
