@@ -16,8 +16,14 @@ export interface Family<T> {
   value(of: T): number
 }
 
-/** The labels of an object, as text; `at` counts the objects from 0. */
-export type LabelsOf<T> = (object: T, at: number) => string
+/** Series of many objects: the lines of each family, for its name in full. */
+export interface SeriesOfEach {
+  readonly families: readonly Pick<Family<never>, 'name' | 'type' | 'help'>[]
+  lines(family: number, name: string): Iterable<Uint8Array>
+}
+
+/** A part of the text: what is counted for very many objects is made as bytes. */
+export type Piece = string | Uint8Array
 
 export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   prometheus: 'text/plain; version=0.0.4; charset=utf-8',
@@ -36,12 +42,9 @@ export function formatFor(accept: string | null): Format {
   return open > 0 && open >= weight('text/plain') ? 'openmetrics' : 'prometheus'
 }
 
-/** Lines that are handed over at a time. */
-const PIECE_LINES = 512
-
 export class Exposition {
   readonly format: Format
-  readonly #sections: Iterable<string>[] = []
+  readonly #sections: Iterable<Piece>[] = []
   readonly #prefix: string
 
   constructor(prefix: string, format: Format) {
@@ -56,9 +59,11 @@ export class Exposition {
     return part
   }
 
-  /** One series for each of the objects, written when it is due. */
-  family<T>(family: Family<T>, objects: Iterable<T>, labelsOf: LabelsOf<T>): void {
-    this.#sections.push(this.#lines(family, objects, labelsOf))
+  /** All families, written when they are due. */
+  each(series: SeriesOfEach): void {
+    for (const [at, { name, type, help }] of series.families.entries()) {
+      this.#sections.push([this.#head(name, type, help)], series.lines(at, `${this.#prefix}${name}`))
+    }
   }
 
   series(name: string, type: MetricType, help: string, all: readonly (readonly [Labels, number])[]): void {
@@ -77,26 +82,13 @@ export class Exposition {
   }
 
   /** All of it, in pieces: it may be much. */
-  *pieces(): Iterable<string> {
+  *pieces(): Iterable<Piece> {
     yield* this.#all()
     if (this.format === 'openmetrics') yield '# EOF\n'
   }
 
-  *#all(): Iterable<string> {
+  *#all(): Iterable<Piece> {
     for (const section of this.#sections) yield* section
-  }
-
-  *#lines<T>(family: Family<T>, objects: Iterable<T>, labelsOf: LabelsOf<T>): Iterable<string> {
-    const full = `${this.#prefix}${family.name}`
-    let text = this.#head(family.name, family.type, family.help)
-    let count = 0
-    for (const object of objects) {
-      text += `${full}${labelsOf(object, count)} ${numberText(family.value(object))}\n`
-      if (++count % PIECE_LINES !== 0) continue
-      yield text
-      text = ''
-    }
-    yield text
   }
 
   #head(name: string, type: MetricType, help: string): string {
@@ -123,7 +115,7 @@ function escaped(value: string): string {
   return value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))
 }
 
-function numberText(value: number): string {
+export function numberText(value: number): string {
   if (Number.isNaN(value)) return 'NaN'
   return Number.isFinite(value) ? String(value) : value > 0 ? '+Inf' : '-Inf'
 }
