@@ -76,15 +76,19 @@ export class Entrance {
 
   /** It was counted when it came; the system may give us a thousand clients in one turn. */
   #letIn(entry: Entry, isProxied: boolean): void {
-    const { socket, listener, peer } = entry
+    const { socket } = entry
     try {
       this.#entering.delete(entry)
       if (socket.destroyed) this.#forget(entry)
       else this.#begin(entry, isProxied)
     } catch (error) {
-      this.#context.rareLines.log('error', { err: error, peer: peer.address, listener: listener.name }, LET_IN_DEFECT)
+      this.#broken(entry, error)
       socket.destroy()
     }
+  }
+
+  #broken({ peer, listener }: Entry, error: unknown): void {
+    this.#context.rareLines.log('error', { err: error, peer: peer.address, listener: listener.name }, LET_IN_DEFECT)
   }
 
   #begin(entry: Entry, isProxied: boolean): void {
@@ -177,19 +181,22 @@ export class Entrance {
     if (entry.end()) this.#handOver(entry, stream, head)
   }
 
-  #handOver({ peer, place, listener, deadlineMs }: Entry, stream: Duplex, head: Buffer | undefined): void {
-    const { sockets, speakers } = this.#context
-    speakers[PROTOCOLS[listener.protocol].speaker]({
-      peer,
-      stream,
-      head,
-      deadlineMs,
-      loggedIn: () => place.leave(),
-      gone: () => {
-        place.leave()
-        sockets.count--
-      },
-    })
+  /** Whoever fails to take the client in may have promised to tell when it is gone, or not: it counts as gone once, and at once. */
+  #handOver(entry: Entry, stream: Duplex, head: Buffer | undefined): void {
+    const { peer, listener, deadlineMs } = entry
+    let isGone = false
+    const gone = (): void => {
+      if (!isGone) this.#forget(entry)
+      isGone = true
+    }
+    try {
+      const speak = this.#context.speakers[PROTOCOLS[listener.protocol].speaker]
+      speak({ peer, stream, head, deadlineMs, loggedIn: () => entry.place.leave(), gone })
+    } catch (error) {
+      this.#broken(entry, error)
+      stream.destroy()
+      gone()
+    }
   }
 
   #outOfTime(entry: Entry): void {
