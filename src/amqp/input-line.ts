@@ -10,6 +10,8 @@
 import { WaitingLine } from '../lib/waiting-line.ts'
 
 const TURN_MS = 1
+/** More busy ones than this are a crowd. */
+const CROWD = 64
 
 /** What a connection waits with. */
 export type InputKind = 'short' | 'method' | 'busy'
@@ -52,6 +54,11 @@ export class InputLine {
   constructor(nextTurn: (work: () => void) => void, now: () => number) {
     this.#nextTurn = nextTurn
     this.#now = now
+  }
+
+  /** Very many busy ones wait. */
+  get isCrowded(): boolean {
+    return this.#lines.busy.waiting.length > CROWD
   }
 
   /** Goes on in a later turn, behind all of its kind that wait already. */

@@ -188,7 +188,7 @@ export class Transport implements Waiting {
     const wasPlaced = this.#place.isSet
     const readsOn = this.#receive(bytes, isRecord || bytes === this.#target.length)
     try {
-      this.#aim(wasPlaced)
+      this.#aim(wasPlaced, !readsOn && this.#readBuffer.line.isCrowded)
       return readsOn
     } catch (error) {
       this.outbox.fail(error)
@@ -196,12 +196,15 @@ export class Transport implements Waiting {
     }
   }
 
-  /** Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. */
-  #aim(wasPlaced: boolean): void {
+  /**
+   * Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. `isInCrowd`: hundreds wait for
+   * their turn, and may all be read from in the same one: a little at first, so that it stays short.
+   */
+  #aim(wasPlaced: boolean, isInCrowd: boolean): void {
     if (this.#rest.bytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
     else {
       if (wasPlaced) this.#place.clear()
-      this.#target = wasPlaced ? this.#readBuffer.shortTarget : this.#readBuffer.target
+      this.#target = wasPlaced || isInCrowd ? this.#readBuffer.shortTarget : this.#readBuffer.target
     }
   }
 
@@ -301,7 +304,7 @@ export class Transport implements Waiting {
     turn.begin(this.#leftMs, isLate)
     const restStart = this.#receiver.receive(block, start, end)
     this.#leftMs = turn.leftMs()
-    const isMore = isFull ? this.#leftMs <= 0 || turn.isOver : turn.isOver && restStart < end
+    const isMore = isFull ? isLate || this.#leftMs <= 0 || turn.isOver : turn.isOver && restStart < end
     if (isMore)
       this.#goOnLater(turn.hasPutOff ? 'method' : isFull || end - restStart > SHORT_BYTES_MAX ? 'busy' : 'short')
     this.#rest.keep(block, restStart, end, this.#isGoingOnLater)
