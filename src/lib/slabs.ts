@@ -1,19 +1,24 @@
 /**
  * Memory for blocks of a few sizes, taken from the system in large slabs:
  *
- *     slab 32 MiB = 128 spans of 256 KiB = blocks of one size per span
+ *     slab of 32 MiB or more = spans of 256 KiB = blocks of one size per span
  *
  * A slab is as large as the C library maps on its own, whatever came and went before: it takes memory only as far as it was
  * written to, and it goes back to the system as a whole. Pieces of malloc's heap stay there as long as anything behind
  * them does. A span whose blocks are all free may be cut into blocks of another size, and a slab whose spans are all free may go.
+ *
+ * V8 looks through its whole heap for every 64 MiB of new array buffers: for a backlog that grows by hundreds of megabytes a second,
+ * again and again, and others wait meanwhile. So the more slabs there are, the larger is the next one.
  */
 import { Block } from './block.ts'
 
 export const SPAN_BYTES = 256 * 1024
 const SMALLEST_BYTES = 1024
 /** From glibc's largest threshold on, an allocation is a mapping of its own. */
-const SLAB_BYTES = 32 * 1024 * 1024
-const SPANS = SLAB_BYTES / SPAN_BYTES
+const SLAB_BYTES_MIN = 32 * 1024 * 1024
+const SLAB_BYTES_MAX = 512 * 1024 * 1024
+/** Of all that there is, a new slab may be this share. */
+const SLAB_SHARE_MAX = 0.25
 export const SIZE_CLASSES = Math.log2(SPAN_BYTES / SMALLEST_BYTES) + 1
 
 /** The class of the smallest blocks with room for so much; `SIZE_CLASSES` or more when there are none so large. */
@@ -22,7 +27,7 @@ export function sizeClassOf(sizeBytes: number): number {
 }
 
 class Slab {
-  readonly memory = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  readonly memory: Buffer
   /** Spans that were in use and are free. */
   readonly free: Span[] = []
   /** How many spans have been in use: the memory behind them was never written to. */
@@ -30,6 +35,19 @@ class Slab {
   usedCount = 0
   /** Made here, since a new one keeps the slab until the turn is over: V8 may be asked to collect in the turn that gives it up. */
   readonly weak = new WeakRef(this)
+
+  constructor(sizeBytes: number) {
+    this.memory = Buffer.allocUnsafeSlow(sizeBytes)
+  }
+
+  get sizeBytes(): number {
+    return this.memory.length
+  }
+
+  /** Whether there is memory that was never in use. */
+  get isFresh(): boolean {
+    return this.begun * SPAN_BYTES < this.sizeBytes
+  }
 
   open(): Span {
     this.usedCount++
@@ -88,6 +106,10 @@ export class Slabs {
   /** Bytes of the blocks in use. */
   blockBytes = 0
   blockCount = 0
+  /** Bytes of address space of all slabs. */
+  mappedBytes = 0
+  /** Bytes of the slabs that are free as a whole. */
+  freeSlabBytes = 0
   readonly #slabs = new Set<Slab>()
   readonly #freeSlabs: Slab[] = []
   /** Those that were given up: as long as V8 has not collected one, it may as well be used again. */
@@ -96,24 +118,14 @@ export class Slabs {
   readonly #listed: (Span | undefined)[] = Array.from({ length: SIZE_CLASSES }, () => undefined)
   /** Where the next span comes from. */
   #current: Slab | undefined
-  /** The fewest free slabs there have been since `fewestFree` was asked last. */
-  #fewestFree = 0
-
-  /** Bytes of address space of all slabs. */
-  get mappedBytes(): number {
-    return this.#slabs.size * SLAB_BYTES
-  }
+  /** The fewest bytes of free slabs there have been since `takeUnusedBytes` was asked last. */
+  #fewestFreeBytes = 0
 
   /** Bytes of memory that the system has given, for what is in use and for what is free. */
   get reservedBytes(): number {
     let bytes = 0
     for (const slab of this.#slabs) bytes += slab.begun * SPAN_BYTES
     return bytes
-  }
-
-  /** Bytes of the slabs that are free as a whole. */
-  get freeSlabBytes(): number {
-    return this.#freeSlabs.length * SLAB_BYTES
   }
 
   take(sizeClass: number): Block {
@@ -141,20 +153,24 @@ export class Slabs {
   /** Gives free slabs back to the system, at least so many bytes if there are so many. Collecting them is V8's business. */
   release(bytes: number): void {
     this.#closeUnused()
-    const count = Math.min(this.#freeSlabs.length, Math.ceil(bytes / SLAB_BYTES))
-    for (const slab of this.#freeSlabs.splice(this.#freeSlabs.length - count, count)) {
+    for (let left = bytes; left > 0; ) {
+      const slab = this.#freeSlabs.pop()
+      if (slab === undefined) break
+      left -= slab.sizeBytes
+      this.freeSlabBytes -= slab.sizeBytes
+      this.mappedBytes -= slab.sizeBytes
       this.#slabs.delete(slab)
       this.#givenUp.push(slab.weak)
       if (this.#current === slab) this.#current = undefined
     }
-    this.#fewestFree = Math.min(this.#fewestFree, this.#freeSlabs.length)
+    this.#fewestFreeBytes = Math.min(this.#fewestFreeBytes, this.freeSlabBytes)
   }
 
   /** Bytes of slabs that were free all the time since this was asked last. */
   takeUnusedBytes(): number {
     this.#closeUnused()
-    const bytes = this.#fewestFree * SLAB_BYTES
-    this.#fewestFree = this.#freeSlabs.length
+    const bytes = this.#fewestFreeBytes
+    this.#fewestFreeBytes = this.freeSlabBytes
     return bytes
   }
 
@@ -174,13 +190,26 @@ export class Slabs {
     let fresh: Slab | undefined
     for (const slab of this.#slabs) {
       if (slab.free.length > 0 && (fullest === undefined || slab.usedCount > fullest.usedCount)) fullest = slab
-      if (slab.begun < SPANS) fresh = slab
+      if (slab.isFresh) fresh = slab
     }
     const found = fullest ?? fresh
     if (found !== undefined) return found
-    const slab = this.#takeBack() ?? new Slab()
+    const slab = this.#takeBack() ?? this.#newSlab()
     this.#slabs.add(slab)
+    this.mappedBytes += slab.sizeBytes
     return slab
+  }
+
+  #newSlab(): Slab {
+    const share = 2 ** Math.floor(Math.log2(Math.max(1, this.mappedBytes * SLAB_SHARE_MAX)))
+    const sizeBytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, share))
+    try {
+      return new Slab(sizeBytes)
+    } catch (error) {
+      // Of address space, too, there may be a limit.
+      if (sizeBytes === SLAB_BYTES_MIN) throw error
+      return new Slab(SLAB_BYTES_MIN)
+    }
   }
 
   #takeBack(): Slab | undefined {
@@ -199,14 +228,17 @@ export class Slabs {
     this.#unlist(span)
     const { slab } = span
     slab.free.push(span)
-    if (--slab.usedCount === 0) this.#freeSlabs.push(slab)
+    if (--slab.usedCount > 0) return
+    this.#freeSlabs.push(slab)
+    this.freeSlabBytes += slab.sizeBytes
   }
 
   #leaveFree(slab: Slab): void {
     const index = this.#freeSlabs.lastIndexOf(slab)
     if (index < 0) return
     this.#freeSlabs.splice(index, 1)
-    this.#fewestFree = Math.min(this.#fewestFree, this.#freeSlabs.length)
+    this.freeSlabBytes -= slab.sizeBytes
+    this.#fewestFreeBytes = Math.min(this.#fewestFreeBytes, this.freeSlabBytes)
   }
 
   #list(span: Span): void {

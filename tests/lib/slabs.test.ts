@@ -61,3 +61,21 @@ test('a slab can be collected in the turn in which it is given up', async () => 
   collectGarbage()
   expect(memory.deref()).toBeUndefined()
 })
+
+test('the more slabs there are, the larger is the next one', () => {
+  const slabs = new Slabs()
+  const mapped = new Set<number>()
+  const blocks = Array.from({ length: (8 * 1024 * 1024 * 1024) / SPAN_BYTES }, () => {
+    mapped.add(slabs.mappedBytes)
+    return slabs.take(LARGEST)
+  })
+  const all = [...mapped.add(slabs.mappedBytes)]
+  const sizes = all.slice(1).map((bytes, i) => (bytes - (all[i] as number)) / (1024 * 1024))
+  expect(new Set(sizes)).toEqual(new Set([32, 64, 128, 256, 512]))
+  expect(sizes.length).toBeLessThan(45)
+  for (const block of blocks.splice(1)) slabs.give(block)
+  slabs.release(1)
+  expect(slabs.mappedBytes - slabs.freeSlabBytes).toBe(SLAB_BYTES)
+  slabs.release(Number.POSITIVE_INFINITY)
+  expect([slabs.mappedBytes, slabs.freeSlabBytes, slabs.takeUnusedBytes()]).toEqual([SLAB_BYTES, 0, 0])
+})
