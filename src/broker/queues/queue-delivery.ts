@@ -8,6 +8,8 @@ import type { QueueMessages } from './queue-messages.ts'
 
 /** Before it is looked at, a queue delivers so many messages between two looks at the clock. */
 const CATCH_UP_MESSAGES = 256
+/** A queue that delivers fewer messages at once delivers little. */
+const LITTLE_MESSAGES = 16
 
 /** What may have to be dropped before it is delivered. */
 export interface DeliveryRules {
@@ -45,6 +47,8 @@ export class QueueDelivery {
   readonly #messages: QueueMessages
   readonly #scheduler: DeliveryScheduler
   #isScheduled = false
+  /** It delivered little the last time. */
+  isShort = true
   /** What gives back the rest of messages that come back turn by turn. */
   #returning: Set<() => void> | undefined
 
@@ -67,7 +71,9 @@ export class QueueDelivery {
   deliver(limit: number): number {
     this.#isScheduled = false
     this.#queue.upkeep?.beginDelivery()
-    return this.#deliver(limit)
+    const count = this.#deliver(limit)
+    this.isShort = count < LITTLE_MESSAGES
+    return count
   }
 
   /**
@@ -99,6 +105,7 @@ export class QueueDelivery {
     let noAckCount = 0
     for (; messages.readyCount > 0 && (!messages.isRecorded || messages.isReadable(this.#wake)); left--) {
       if (left === 0) {
+        this.isShort = false
         this.wake()
         break
       }

@@ -61,6 +61,36 @@ describe('DeliveryScheduler', () => {
     for (const { sink } of queues) expect(sink.delivered.length).toBe(400)
   })
 
+  test('delivers a message now and then before the backlogs of hundreds of queues', () => {
+    const model = new Model()
+    const long = Array.from({ length: 500 }, (_, i) => queueWith(model, `long${i}`, 500))
+    const busy = () => long.reduce((sum, { sink }) => sum + sink.delivered.length, 0)
+    while (busy() < 80_000) model.runOne()
+    const { queue, sink } = queueWith(model, 'short', 0)
+    for (let i = 1; i <= 10; i++) {
+      const before = busy()
+      queue.publish(message('', 'short', 'x'))
+      model.runOne()
+      expect(sink.delivered.length).toBe(i)
+      expect(busy() - before).toBeGreaterThan(0)
+    }
+    model.run()
+    expect(busy()).toBe(250_000)
+  })
+
+  test('has a backlog go on beside queues that never stop to deliver a message now and then', () => {
+    const model = new Model()
+    const long = queueWith(model, 'long', 5000)
+    const short = Array.from({ length: 1000 }, (_, i) => queueWith(model, `short${i}`, 1))
+    for (let turns = 0; long.sink.delivered.length < 5000; turns++) {
+      expect(turns).toBeLessThan(500)
+      model.runOne()
+      for (const { queue } of short) if (queue.readyCount === 0) queue.publish(message('', queue.name, 'x'))
+    }
+    model.run()
+    for (const { queue } of short) expect(queue.readyCount).toBe(0)
+  })
+
   test('goes on when a delivery fails', () => {
     const model = new Model()
     const { sink, queue } = queueWith(model, 'bad', 1)
