@@ -5,8 +5,9 @@
  *
  * `scan` calls the sink for every whole frame in the block and returns where the rest begins: the caller keeps those
  * bytes and puts them in front of the next piece. The payload of a large body frame is passed on as it arrives, so the
- * rest is never longer than one method or header frame. A publish whose method, header and single body frame lie
- * together in the block, which is nearly every publish, is passed on as one.
+ * rest is never longer than one method or header frame, or 4 KiB. A publish whose method, header and single body frame lie
+ * together in the block, which is nearly every publish, is passed on as one; a short one of which only the beginning is
+ * there is left over as a whole, so that it will.
  */
 import type { Block } from '../src/lib/block.ts'
 import { BASIC_ACK, BASIC_NACK, BASIC_REJECT } from './basic-fast-path.ts'
@@ -25,6 +26,12 @@ import { FrameError, malformedFrame, unexpectedFrame, unknownFrame } from './err
 
 /** An incomplete body frame larger than this is passed on piece by piece. */
 const STREAMED_BODY_BYTES_MIN = 4096
+/** A publish that is longer than this is not waited for: its frames are passed on one by one. */
+const SHORT_PUBLISH_BYTES_MAX = 4096
+
+/** What `#publishInPlace` returns when it has passed nothing on: these frames are no publish in one piece, or may become one. */
+const NOT_IN_PLACE = 0
+const INCOMPLETE = -1
 
 /** A publish that lies in one piece: where its parts are. Reused for every one of a scanner's publishes. */
 export class PublishInPlace {
@@ -127,7 +134,8 @@ export class FrameScanner {
           break
         }
         const next = this.#publishInPlace(channel, block, payload, payloadEnd, end)
-        if (next !== 0) {
+        if (next === INCOMPLETE) break
+        if (next !== NOT_IN_PLACE) {
           at = next
           continue
         }
@@ -153,32 +161,38 @@ export class FrameScanner {
     } else throw unknownFrame(type, block.bytes, start, end)
   }
 
-  /** Passes a publish on when it lies in one piece: where the next frame begins, or 0 when it does not. */
+  /** Passes a publish on when it lies in one piece; returns where the next frame begins then. */
   #publishInPlace(channel: number, block: Block, payload: number, payloadEnd: number, end: number): number {
     const { bytes, view } = block
     const publish = this.#publish
     const keyStart = payload + 6
     const routingKey = keyStart + 1 + (bytes[keyStart] as number)
-    if (routingKey >= payloadEnd) return 0
+    if (routingKey >= payloadEnd) return NOT_IN_PLACE
     const keyEnd = routingKey + 1 + (bytes[routingKey] as number)
     const header = payloadEnd + 1
     const headerStart = header + FRAME_HEADER_BYTES
-    if (keyEnd + 1 !== payloadEnd || headerStart + BARE_HEADER_BYTES >= end) return 0
-    if (bytes[header] !== FRAME_HEADER || view.getUint16(header + 1) !== channel) return 0
+    if (keyEnd + 1 !== payloadEnd || header >= end || bytes[header] !== FRAME_HEADER) return NOT_IN_PLACE
+    if (headerStart > end) return INCOMPLETE
     const headerSize = view.getUint32(header + 3)
     const headerEnd = headerStart + headerSize
-    if (headerSize < BARE_HEADER_BYTES || (this.frameMaxBytes !== 0 && headerSize > this.frameMaxBytes)) return 0
-    if (headerEnd >= end || bytes[headerEnd] !== FRAME_END || view.getUint32(headerStart) !== BASIC_UNWEIGHTED) return 0
+    if (view.getUint16(header + 1) !== channel || headerSize < BARE_HEADER_BYTES) return NOT_IN_PLACE
+    if (this.frameMaxBytes !== 0 && headerSize > this.frameMaxBytes) return NOT_IN_PLACE
+    if (headerEnd >= end) return isShort(payload - FRAME_HEADER_BYTES, headerEnd) ? INCOMPLETE : NOT_IN_PLACE
+    if (bytes[headerEnd] !== FRAME_END || view.getUint32(headerStart) !== BASIC_UNWEIGHTED) return NOT_IN_PLACE
     const bodySize = view.getUint32(headerStart + 8)
-    if (view.getUint32(headerStart + 4) !== 0) return 0
+    if (view.getUint32(headerStart + 4) !== 0) return NOT_IN_PLACE
     let bodyStart = headerEnd
     let next = headerEnd + 1
     if (bodySize > 0) {
       bodyStart = next + FRAME_HEADER_BYTES
       const bodyEnd = bodyStart + bodySize
-      if (bodyEnd >= end || bytes[next] !== FRAME_BODY || view.getUint16(next + 1) !== channel) return 0
-      if (view.getUint32(next + 3) !== bodySize || bytes[bodyEnd] !== FRAME_END) return 0
-      if (this.frameMaxBytes !== 0 && bodySize > this.frameMaxBytes) return 0
+      if (bodyEnd >= end)
+        return isShort(payload - FRAME_HEADER_BYTES, bodyEnd) && mayBeBody(channel, block, next, end, bodySize)
+          ? INCOMPLETE
+          : NOT_IN_PLACE
+      if (bytes[next] !== FRAME_BODY || view.getUint16(next + 1) !== channel) return NOT_IN_PLACE
+      if (view.getUint32(next + 3) !== bodySize || bytes[bodyEnd] !== FRAME_END) return NOT_IN_PLACE
+      if (this.frameMaxBytes !== 0 && bodySize > this.frameMaxBytes) return NOT_IN_PLACE
       next = bodyEnd + 1
     }
     publish.channel = channel
@@ -218,6 +232,17 @@ export class FrameScanner {
   #refuseEnd(type: number, block: Block, start: number, end: number): never {
     throw malformedFrame(type, block.bytes, start, end, `{invalid_frame_end_marker,${block.bytes[end]}}`)
   }
+}
+
+function isShort(start: number, end: number): boolean {
+  return end - start <= SHORT_PUBLISH_BYTES_MAX
+}
+
+/** Whether what is there of the frame at this place, which is not all, is the beginning of a body frame with so many bytes. */
+function mayBeBody(channel: number, { bytes, view }: Block, at: number, end: number, size: number): boolean {
+  if (at >= end) return true
+  if (bytes[at] !== FRAME_BODY) return false
+  return at + FRAME_HEADER_BYTES > end || (view.getUint16(at + 1) === channel && view.getUint32(at + 3) === size)
 }
 
 /** It publishes or settles. */

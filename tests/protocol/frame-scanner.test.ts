@@ -146,9 +146,23 @@ describe('FrameScanner', () => {
     const whole = Buffer.concat(parts)
     expect(scan([whole]).publishes).toBe(1)
     expect(scan([Buffer.concat([whole, whole, whole])]).publishes).toBe(3)
-    expect(scan([whole.subarray(0, whole.length - 1), whole.subarray(whole.length - 1)]).publishes).toBe(0)
     expect(scan(parts).publishes).toBe(0)
     expect(scan([Buffer.concat([methodFrame(1, 'basic.publish'), headerFrame(1, 0)])]).publishes).toBe(1)
+  })
+
+  test('waits for the rest of a short publish once its header frame has begun, so as to pass it on as one', () => {
+    const publishOf = (bodyBytes: number): Buffer =>
+      Buffer.concat([
+        methodFrame(1, 'basic.publish', { routingKey: 'k' }),
+        headerFrame(1, bodyBytes),
+        frame(3, 1, Buffer.alloc(bodyBytes)),
+      ])
+    const methodBytes = methodFrame(1, 'basic.publish', { routingKey: 'k' }).length
+    const short = publishOf(100)
+    for (let at = 1; at < short.length; at++)
+      expect(scan([short.subarray(0, at), short.subarray(at)]).publishes).toBe(at === methodBytes ? 0 : 1)
+    const long = publishOf(4096)
+    expect(scan([long.subarray(0, 1000), long.subarray(1000)]).publishes).toBe(0)
   })
 
   test.each<[string, Buffer[]]>([
