@@ -7,6 +7,7 @@
  * settle, and of the busy ones. A client that sends a little must not wait for thousands that declare queues, nor one
  * that logs in for a thousand that publish at full speed.
  */
+import { NextTurn } from '../lib/next-turn.ts'
 import { WaitingLine } from '../lib/waiting-line.ts'
 
 const TURN_MS = 1
@@ -46,13 +47,12 @@ export class InputLine {
   afterTurn: () => void = () => {}
   readonly #lines: Readonly<Record<InputKind, Line>> = { short: new Line(), method: new Line(), busy: new Line() }
   readonly #all = Object.values(this.#lines)
-  #isArmed = false
   #lastTookMs = 0
-  readonly #nextTurn: (work: () => void) => void
+  readonly #turn: NextTurn
   readonly #now: () => number
 
   constructor(nextTurn: (work: () => void) => void, now: () => number) {
-    this.#nextTurn = nextTurn
+    this.#turn = new NextTurn(nextTurn, () => this.#run())
     this.#now = now
   }
 
@@ -64,17 +64,10 @@ export class InputLine {
   /** Goes on in a later turn, behind all of its kind that wait already. */
   add(connection: Waiting, kind: InputKind): void {
     this.#lines[kind].waiting.add(connection)
-    this.#arm()
+    this.#turn.expect()
   }
 
-  #arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    this.#nextTurn(this.#run)
-  }
-
-  readonly #run = (): void => {
-    this.#isArmed = false
+  #run(): void {
     this.beforeTurn(this.#now(), this.#lastTookMs)
     let nowMs = this.#now()
     const beganMs = nowMs
@@ -89,7 +82,7 @@ export class InputLine {
       line.usedMs += nowMs - startedMs
     }
     this.#lastTookMs = nowMs - beganMs
-    if (this.#all.some(({ waiting }) => waiting.length > 0)) this.#arm()
+    if (this.#all.some(({ waiting }) => waiting.length > 0)) this.#turn.expect()
     this.afterTurn()
   }
 

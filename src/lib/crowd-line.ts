@@ -3,6 +3,7 @@
  * at once. What would make the turn of the event loop long waits in order, and each turn does as much of it as its time allows, so that a
  * crowd that comes or leaves keeps all others waiting for one short turn only.
  */
+import { NextTurn } from './next-turn.ts'
 import { WaitingLine } from './waiting-line.ts'
 
 const TURN_MS = 1
@@ -10,12 +11,11 @@ const TURN_MS = 1
 export class CrowdLine {
   readonly #waiting = new WaitingLine<() => void>()
   #leftMs = TURN_MS
-  #isArmed = false
-  readonly #nextTurn: (work: () => void) => void
+  readonly #turn: NextTurn
   readonly #now: () => number
 
   constructor(nextTurn: (work: () => void) => void, now: () => number) {
-    this.#nextTurn = nextTurn
+    this.#turn = new NextTurn(nextTurn, () => this.#run())
     this.#now = now
   }
 
@@ -23,17 +23,10 @@ export class CrowdLine {
   add(work: () => void): void {
     if (this.#leftMs > 0 && this.#waiting.length === 0) this.#do(work, this.#now())
     else this.#waiting.add(work)
-    this.#arm()
+    this.#turn.expect()
   }
 
-  #arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    this.#nextTurn(this.#run)
-  }
-
-  readonly #run = (): void => {
-    this.#isArmed = false
+  #run(): void {
     this.#leftMs = TURN_MS
     let nowMs = this.#now()
     while (this.#leftMs > 0) {
@@ -42,7 +35,7 @@ export class CrowdLine {
       nowMs = this.#do(work, nowMs)
     }
     // The next turn has its own time, also if nothing waits now.
-    if (this.#leftMs < TURN_MS || this.#waiting.length > 0) this.#arm()
+    if (this.#leftMs < TURN_MS || this.#waiting.length > 0) this.#turn.expect()
   }
 
   /** Returns the time. */
