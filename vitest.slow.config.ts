@@ -15,6 +15,8 @@ export default defineConfig({
     // Projects that use the package have tests of their own.
     exclude: [...configDefaults.exclude, 'tests/package/.cache/**'],
     pool: 'forks',
+    execArgv: ['--heap-growing-percent=400', '--min-semi-space-size=32', '--single-threaded-gc'],
+    experimental: { fsModuleCache: true },
     // They wait for others most of the time.
     maxWorkers: 2,
     testTimeout: 300_000,

@@ -1,10 +1,14 @@
 // The broker of the crash tests: the built one, with small log files and little memory, so that rotation, checkpoints,
 // moved messages, eviction and reading back all happen within seconds. Its only argument is the options as JSON.
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { ServerBuilder } from '../../dist/src/index.js'
-import { LevelStorage } from '../../dist/storage/level/level-storage.js'
 import { killingFiles } from './killing-files.mjs'
+
+// Hundreds of these are started, and as CommonJS their modules load with a third less work.
+const require = createRequire(import.meta.url)
+const { ServerBuilder } = require('../../dist/cjs/src/index.js')
+const { LevelStorage } = require('../../dist/cjs/storage/level/level-storage.js')
 
 const STORE_FAILED = 3
 const { killsItself, ...options } = JSON.parse(process.argv[2])

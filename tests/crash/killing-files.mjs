@@ -1,6 +1,8 @@
 // The files of the log, in a process that kills itself at one of its own writes or syncs: before it, while it is under way,
 // or when it is done and nothing else has happened yet.
-import { openFolder } from '../../dist/storage/level/disk/files.js'
+import { createRequire } from 'node:module'
+
+const { openFolder } = createRequire(import.meta.url)('../../dist/cjs/storage/level/disk/files.js')
 
 const AIMED_AT = ['write', 'writeThrough', 'sync']
 
