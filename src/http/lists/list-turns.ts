@@ -3,12 +3,14 @@
  * objects, until its client has read it.
  */
 import { ApiError } from '../api-error.ts'
+import { KeptOrders } from './kept-orders.ts'
 
 const AT_ONCE = 8
 const LONG_ROWS = 1000
 const LONG_AT_ONCE = 64
 
 export class ListTurns {
+  readonly orders = new KeptOrders()
   #underWay = 0
   readonly #waiting: (() => void)[] = []
   #longCount = 0

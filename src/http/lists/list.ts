@@ -7,7 +7,8 @@ import type { Call } from '../call.ts'
 import { jsonText } from '../json.ts'
 import { columnsOf, partAt, pick } from './columns.ts'
 import { FirstRows } from './first-rows.ts'
-import { pageAround, pageRequest } from './pages.ts'
+import { type NamedParts, namedOrder } from './named-order.ts'
+import { type PageRequest, pageAround, pageRequest } from './pages.ts'
 import { compareValues } from './sort.ts'
 
 /** How single columns are read off a row, by their names: the same values as in the object. */
@@ -21,6 +22,8 @@ export interface ListSource<Row> {
   object(row: Row): object | undefined
   /** How RabbitMQ sorts when it is not told, and what is alike otherwise; without it, in the order of the rows. */
   compare?(a: Row, b: Row): number
+  /** The same rows by their names, for lists that may be very long, if they are sorted by their parts and names. */
+  readonly named?: NamedParts<Row>
   /** What is known without making the object. */
   readonly columns?: KnownColumns<Row>
   /** RabbitMQ gives some lists only as a whole. */
@@ -33,6 +36,9 @@ interface Keyed<Row> {
   readonly sort: unknown
 }
 
+/** Up to here, the first rows of a list are found without sorting all. */
+const FIRST_ROWS_MAX = 1000
+
 /** Bytes of JSON that are handed over at a time. */
 const CHUNK_CHARACTERS = 32 * 1024
 
@@ -41,8 +47,54 @@ export async function list<Row>(call: Call, source: ListSource<Row>): Promise<Re
 }
 
 async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Response> {
+  const page = source.isWhole === true ? undefined : pageRequest(call.query)
+  const { named } = source
+  const isLong = page === undefined || page.page * page.pageSize > FIRST_ROWS_MAX
+  const { total, count, object } =
+    named !== undefined && isLong ? await byNames(call, source, named, page) : await byRows(call, source, page)
+  if (page === undefined) return written('[', ']', { start: 0, end: count, object }, call)
+  const { start, itemCount, fields } = pageAround(page, total, count)
+  const head = `${jsonText(fields).slice(0, -1)},"items":[`
+  return written(head, ']}', { start, end: start + itemCount, object }, call)
+}
+
+/** What there is, what of it is wanted, and the objects of that in order: a page may have only those up to its end. */
+interface Found {
+  readonly total: number
+  readonly count: number
+  object(at: number): object | undefined
+}
+
+/** Pages far behind have to have all rows sorted, and are asked for one after the other. */
+async function byNames<Row>(
+  call: Call,
+  source: ListSource<Row>,
+  { key: partsKey, parts, object }: NamedParts<Row>,
+  page: PageRequest | undefined,
+): Promise<Found> {
+  const { query, listTurns } = call
+  const key = sortKey(query, source)
+  const asked = {
+    name: source.name,
+    isWanted: page?.isWanted ?? ((): boolean => true),
+    key: key?.of,
+    isReversed: isReversed(query),
+    isSlow: page?.isSlow === true || key?.isSlow === true,
+  }
+  const make = () => namedOrder(parts, asked, new Pacer())
+  const order = page === undefined ? await make() : await listTurns.orders.order(orderKey(call, partsKey), make)
+  const { names, parts: partOf, total } = order
+  return { total, count: names.length, object: (at) => object(partOf[at] as number, names[at] as string) }
+}
+
+const NOT_OF_ORDER = new Set(['page', 'page_size', 'columns'])
+
+function orderKey({ path, query }: Call, parts: string): string {
+  return JSON.stringify([path, parts, [...query].filter(([name]) => !NOT_OF_ORDER.has(name))])
+}
+
+async function byRows<Row>(call: Call, source: ListSource<Row>, page: PageRequest | undefined): Promise<Found> {
   const { query } = call
-  const page = source.isWhole === true ? undefined : pageRequest(query)
   const pacer = new Pacer()
   const compare = comparison(query, source)
   const key = sortKey(query, source)
@@ -54,19 +106,16 @@ async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Res
     compare,
     pacer,
   )
-  let [total, filtered] = [0, 0]
+  let [total, count] = [0, 0]
   for (const row of source.rows()) {
     total++
     if (isSlow ? pacer.isLate : pacer.isDue) await pacer.rest()
     if (page?.isWanted(source.name(row)) === false) continue
-    filtered++
+    count++
     if (rows.add({ row, sort: key?.of(row) })) await rows.cut()
   }
   const found = isSorted ? await rows.sorted() : rows.gathered
-  if (page === undefined) return written('[', ']', found, call, source)
-  const { start, itemCount, fields } = pageAround(page, total, filtered)
-  const head = `${jsonText(fields).slice(0, -1)},"items":[`
-  return written(head, ']}', found.slice(start, start + itemCount), call, source)
+  return { total, count, object: (at) => source.object((found[at] as Keyed<Row>).row) }
 }
 
 interface SortKey<Row> {
@@ -98,32 +147,31 @@ function isReversed(query: URLSearchParams): boolean {
   return query.get('sort_reverse') === 'true'
 }
 
+interface Written extends Pick<Found, 'object'> {
+  readonly start: number
+  readonly end: number
+}
+
 /** As a stream: what the client does not take is not made. */
-function written<Row>(
-  head: string,
-  tail: string,
-  rows: readonly Keyed<Row>[],
-  call: Call,
-  source: ListSource<Row>,
-): Response {
-  const end = call.listTurns.sending(rows.length)
+function written(head: string, tail: string, { start, end: last, object: at }: Written, call: Call): Response {
+  const end = call.listTurns.sending(last - start)
   const columns = columnsOf(call.query)
   const encoder = new TextEncoder()
   const pacer = new Pacer()
-  let next = 0
+  let next = start
   let isFirst = true
   const body = new ReadableStream<Uint8Array>({
     cancel: end,
     async pull(controller) {
-      let text = next === 0 ? head : ''
-      while (next < rows.length && text.length < CHUNK_CHARACTERS) {
-        const object = made(source, (rows[next++] as Keyed<Row>).row, end)
+      let text = next === start ? head : ''
+      while (next < last && text.length < CHUNK_CHARACTERS) {
+        const object = made(at, next++, end)
         if (pacer.isDue) await pacer.rest()
         if (object === undefined) continue
         text += `${isFirst ? '' : ','}${jsonText(pick(object, columns))}`
         isFirst = false
       }
-      if (next < rows.length) {
+      if (next < last) {
         controller.enqueue(encoder.encode(text))
         return
       }
@@ -137,9 +185,9 @@ function written<Row>(
 }
 
 /** A defect ends the list. */
-function made<Row>(source: ListSource<Row>, row: Row, end: () => void): object | undefined {
+function made(object: Found['object'], at: number, end: () => void): object | undefined {
   try {
-    return source.object(row)
+    return object(at)
   } catch (error) {
     end()
     throw error

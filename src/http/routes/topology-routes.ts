@@ -48,12 +48,32 @@ const QUEUE_COLUMNS: KnownColumns<QueueRow> = {
 const byVhostAndName = (a: Row, b: Row): number =>
   (a.broker === b.broker ? 0 : compareTexts(a.broker.name, b.broker.name)) || compareTexts(a.name, b.name)
 
+function sourceOf<R extends Row>(
+  brokers: readonly EmbeddedBroker[],
+  rowsOf: (broker: EmbeddedBroker) => Iterable<R>,
+  object: (broker: EmbeddedBroker, name: string) => object | undefined,
+  columns: KnownColumns<R>,
+): ListSource<R> {
+  return {
+    *rows() {
+      for (const broker of brokers) yield* rowsOf(broker)
+    },
+    name: ({ name }) => name,
+    compare: byVhostAndName,
+    columns,
+    object: ({ broker, name }) => object(broker, name),
+    named: {
+      key: JSON.stringify(brokers.map(({ name }) => name)),
+      parts: brokers.map(rowsOf),
+      object: (part, name) => object(brokers[part] as EmbeddedBroker, name), // the number is that of a broker
+    },
+  }
+}
+
 // --- queues
 
-function* queueRows(brokers: readonly EmbeddedBroker[]): Iterable<QueueRow> {
-  for (const broker of brokers) {
-    for (const figures of broker.inventory.queueFigures()) yield { broker, name: figures.name, figures }
-  }
+function* queueRows(broker: EmbeddedBroker): Iterable<QueueRow> {
+  for (const figures of broker.inventory.queueFigures()) yield { broker, name: figures.name, figures }
 }
 
 async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
@@ -62,22 +82,17 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
   const asked = sampleRequest(call.query)
   const withoutStats = !isDetailed && call.flag('disable_stats')
   const definition = call.flag('enable_queue_totals') ? queueWithTotals : queueDefinition
-  const source: ListSource<QueueRow> = {
-    rows: () => queueRows(brokers),
-    name: ({ name }) => name,
-    compare: byVhostAndName,
-    columns: withoutStats ? NAME_COLUMNS : QUEUE_COLUMNS,
-    object: ({ broker, name }) => {
-      const info = broker.queueInfo(name)
-      const place = { vhost: broker.name, node }
-      if (info === undefined) return undefined
-      if (withoutStats) return definition(place, info)
-      const { statistics } = call.server
-      const idleSinceMs = statistics.queueIdleSinceMs(broker.name, name)
-      return queueShape(place, info, statistics.queue(broker.name, name), asked, idleSinceMs)
-    },
+  const object = (broker: EmbeddedBroker, name: string): object | undefined => {
+    const info = broker.queueInfo(name)
+    const place = { vhost: broker.name, node }
+    if (info === undefined) return undefined
+    if (withoutStats) return definition(place, info)
+    const { statistics } = call.server
+    const idleSinceMs = statistics.queueIdleSinceMs(broker.name, name)
+    return queueShape(place, info, statistics.queue(broker.name, name), asked, idleSinceMs)
   }
-  return await list(call, source)
+  const columns = withoutStats ? NAME_COLUMNS : QUEUE_COLUMNS
+  return await list(call, sourceOf<QueueRow>(brokers, queueRows, object, columns))
 }
 
 async function getQueue(call: Call): Promise<Response> {
@@ -176,26 +191,21 @@ async function actOnQueue(call: Call): Promise<Response> {
 
 // --- exchanges
 
-function* exchangeRows(brokers: readonly EmbeddedBroker[]): Iterable<Row> {
-  for (const broker of brokers) for (const name of broker.inventory.exchangeNames()) yield { broker, name }
+function* exchangeRows(broker: EmbeddedBroker): Iterable<Row> {
+  for (const name of broker.inventory.exchangeNames()) yield { broker, name }
 }
 
 async function listExchanges(call: Call): Promise<Response> {
   const brokers = await call.vhosts()
   const asked = sampleRequest(call.query)
   const withoutStats = call.flag('disable_stats')
-  return await list<Row>(call, {
-    rows: () => exchangeRows(brokers),
-    name: ({ name }) => name,
-    compare: byVhostAndName,
-    columns: NAME_COLUMNS,
-    object: ({ broker, name }) => {
-      const info = broker.inventory.exchange(name)
-      if (info === undefined) return undefined
-      if (withoutStats) return exchangeDefinition(broker.name, info)
-      return exchangeShape(broker.name, info, call.server.statistics.exchange(broker.name, name), asked)
-    },
-  })
+  const object = (broker: EmbeddedBroker, name: string): object | undefined => {
+    const info = broker.inventory.exchange(name)
+    if (info === undefined) return undefined
+    if (withoutStats) return exchangeDefinition(broker.name, info)
+    return exchangeShape(broker.name, info, call.server.statistics.exchange(broker.name, name), asked)
+  }
+  return await list(call, sourceOf(brokers, exchangeRows, object, NAME_COLUMNS))
 }
 
 async function getExchange(call: Call): Promise<Response> {
