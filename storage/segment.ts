@@ -114,7 +114,9 @@ export class Segment {
     const index = this.count
     if (index === this.offsets.length) this.#growOffsets()
     this.offsets[index] = start
-    view.setUint32(start, (keyBytes << 16) | (source.isDurable ? RECORD_DURABLE : 0))
+    // Decided before, not within the call: V8 would not see any more that `view` is one, and call a function to set each.
+    const flags = source.isDurable ? RECORD_DURABLE : 0
+    view.setUint32(start, (keyBytes << 16) | flags)
     view.setUint32(start + 4, headerBytes)
     view.setUint32(start + 8, bodyBytes)
     let at = start + RECORD_PREFIX_BYTES
