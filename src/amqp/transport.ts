@@ -58,6 +58,8 @@ export class Transport implements Waiting {
   #ahead: Buffer | undefined
   /** What is read into now. */
   #target: Buffer
+  /** It has sent more at once than what is read at first. */
+  #sendsMuch = false
   readonly #turn: Turn
   /** What is left of its time in the turn of the event loop with this number. */
   #loopTurn = 0
@@ -73,7 +75,7 @@ export class Transport implements Waiting {
     this.#receiver = receiver
     this.#flusher = flusher
     this.#rest = new Rest(readBuffer.rests, (bytes) => receiver.kept(bytes))
-    this.#target = readBuffer.target
+    this.#target = readBuffer.shortTarget
     const reader = { buffer: () => this.#target, callback: (bytes: number) => this.#receiveDirectly(bytes, false) }
     const direct = readDirectly(accepted, reader)
     this.#socket = direct ?? accepted
@@ -186,9 +188,11 @@ export class Transport implements Waiting {
    */
   #receiveDirectly(bytes: number, isRecord: boolean): boolean {
     const wasPlaced = this.#place.isSet
-    const readsOn = this.#receive(bytes, isRecord || bytes === this.#target.length)
+    const isFull = bytes === this.#target.length
+    if (isFull) this.#sendsMuch = true
+    const readsOn = this.#receive(bytes, isRecord || isFull)
     try {
-      this.#aim(wasPlaced, !readsOn && this.#readBuffer.line.isCrowded)
+      this.#aim(wasPlaced, !this.#sendsMuch || (!(isFull && readsOn) && this.#readBuffer.line.isCrowded))
       return readsOn
     } catch (error) {
       this.outbox.fail(error)
@@ -197,14 +201,15 @@ export class Transport implements Waiting {
   }
 
   /**
-   * Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. `isInCrowd`: hundreds wait for
-   * their turn, and may all be read from in the same one: a little at first, so that it stays short.
+   * Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. `isLittle`: of a client that has not
+   * sent much yet, or that waits among hundreds, little is read at first. They may all be read from in the same turn, which stays short
+   * so.
    */
-  #aim(wasPlaced: boolean, isInCrowd: boolean): void {
+  #aim(wasPlaced: boolean, isLittle: boolean): void {
     if (this.#rest.bytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
     else {
       if (wasPlaced) this.#place.clear()
-      this.#target = wasPlaced || isInCrowd ? this.#readBuffer.shortTarget : this.#readBuffer.target
+      this.#target = wasPlaced || isLittle ? this.#readBuffer.shortTarget : this.#readBuffer.target
     }
   }
 
