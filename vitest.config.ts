@@ -35,15 +35,47 @@ const LONGEST = [
   'tests/malice/topology-memory.test.ts',
 ]
 
+/** They wait for seconds on end. Side by side they would leave the processors idle, so each has others around it that do not wait. */
+const WAITING = [
+  'tests/conformance/auth-backends.test.ts',
+  'tests/conformance/consumer-timeout.test.ts',
+  'tests/conformance/frameworks.test.ts',
+  'tests/conformance/handshake.test.ts',
+  'tests/conformance/log-lines.test.ts',
+  'tests/durable/disk-trouble.test.ts',
+  'tests/durable/lost-folder.test.ts',
+  'tests/embedded/consumer-timeout.test.ts',
+  'tests/listeners/external.test.ts',
+  'tests/listeners/tls.test.ts',
+  'tests/malice/descriptors.test.ts',
+  'tests/malice/send-timeout.test.ts',
+  'tests/storage/level/checkpoint/give-back.test.ts',
+]
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification): boolean => LONGEST.some((name) => moduleId.endsWith(name))
     const [isolated, shared] = [true, false].map((isolate) =>
       files.filter((file) => file.project.config.isolate === isolate),
     )
     const sorted = await super.sort(shared ?? [])
-    return [...(await super.sort(isolated ?? [])), ...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+    const [long, waiting] = [LONGEST, WAITING].map((names) => sorted.filter((file) => isOneOf(file, names)))
+    const others = sorted.filter((file) => !isOneOf(file, [...LONGEST, ...WAITING]))
+    return [...(await super.sort(isolated ?? [])), ...(long ?? []), ...spread(waiting ?? [], others)]
   }
+}
+
+function isOneOf({ moduleId }: TestSpecification, names: readonly string[]): boolean {
+  return names.some((name) => moduleId.endsWith(name))
+}
+
+/** Those that wait come at equal distances in the first half of the others, which takes longest. */
+function spread(waiting: readonly TestSpecification[], others: readonly TestSpecification[]): TestSpecification[] {
+  const distance = Math.max(1, Math.floor(others.length / 2 / Math.max(1, waiting.length)))
+  const mixed = others.flatMap((file, at) => [
+    ...(at % distance === 0 ? waiting.slice(at / distance, at / distance + 1) : []),
+    file,
+  ])
+  return [...mixed, ...waiting.slice(Math.ceil(others.length / distance))]
 }
 
 export default defineConfig({
