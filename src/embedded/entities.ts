@@ -1,6 +1,7 @@
 /** What code in this process learns about exchanges, queues and consumers. */
 
 import { type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
+import type { HandedOutCounts } from '../broker/clients/channel-counts.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
 import type { PolicyDefinition } from '../broker/policies/policy.ts'
 import type { EffectivePolicy } from '../broker/policies/policy-set.ts'
@@ -74,20 +75,8 @@ export interface QueueInfo extends AppliedPolicies {
   readonly counts: QueueCounts
 }
 
-/** Messages that went through a queue since it was declared, or since the server started. */
-export interface QueueCounts {
-  /** Handed to consumers that acknowledge. */
-  readonly delivered: number
-  /** Handed to those that do not. */
-  readonly deliveredNoAck: number
-  /** Taken by `get`, to be acknowledged. */
-  readonly got: number
-  readonly gotNoAck: number
-  /** How often `get` found none. */
-  readonly gotEmpty: number
-  readonly redelivered: number
-  readonly acked: number
-}
+/** Messages that went out of a queue since it was declared, or since the server started. */
+export interface QueueCounts extends HandedOutCounts {}
 
 export interface ConsumerInfo {
   /** Messages that were delivered to it. */

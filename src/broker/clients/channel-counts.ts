@@ -1,21 +1,26 @@
+/** Messages that were handed out. */
+export interface HandedOutCounts {
+  /** To consumers that acknowledge. */
+  readonly delivered: number
+  /** To those that do not. */
+  readonly deliveredNoAck: number
+  /** By `get`, or basic.get, to be acknowledged. */
+  readonly got: number
+  readonly gotNoAck: number
+  /** How often `get` found none. */
+  readonly gotEmpty: number
+  readonly redelivered: number
+  readonly acked: number
+}
+
 /** Messages that went through a channel, or through many of them. */
-export interface ChannelCounts {
+export interface ChannelCounts extends HandedOutCounts {
   readonly published: number
   readonly confirmed: number
   /** Mandatory ones that came back. */
   readonly returnedUnroutable: number
   /** Others that went nowhere. */
   readonly droppedUnroutable: number
-  /** To consumers that acknowledge. */
-  readonly delivered: number
-  /** To those that do not. */
-  readonly deliveredNoAck: number
-  /** By basic.get, to be acknowledged. */
-  readonly got: number
-  readonly gotNoAck: number
-  readonly gotEmpty: number
-  readonly redelivered: number
-  readonly acked: number
 }
 
 export const NO_CHANNEL_COUNTS: ChannelCounts = {
