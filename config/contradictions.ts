@@ -1,4 +1,5 @@
 // What options say together that makes no sense, though each does by itself.
+import { type HttpTls, httpTls } from './http-tls.ts'
 import type { Config } from './options.ts'
 
 export function contradictions(config: Config): string[] {
@@ -12,48 +13,16 @@ export function contradictions(config: Config): string[] {
   if (tlsFailIfNoPeerCert && tlsVerify !== 'verify_peer')
     errors.push('--tls-fail-if-no-peer-cert needs --tls-verify verify_peer')
   const hasCommonCert = tlsCert !== undefined
-  errors.push(...ofDoor('--management-tls', ofManagement(config), hasCommonCert))
-  errors.push(...ofDoor('--metrics-tls', ofMetrics(config), hasCommonCert))
+  errors.push(...ofDoor('--management-tls', httpTls(config, 'management'), hasCommonCert))
+  errors.push(...ofDoor('--metrics-tls', httpTls(config, 'metrics'), hasCommonCert))
   if (proxyProtocol && config.proxyNetworks.length === 0)
     errors.push('--proxy-protocol needs --proxy-networks: whose word counts for who a client is')
   if (!listensAnywhere(config)) errors.push('there is nothing to listen on: --port is none')
   return errors
 }
 
-interface SecureDoor {
-  readonly port: number | 'none'
-  readonly cert: string | undefined
-  readonly key: string | undefined
-  readonly ca: string | undefined
-  readonly verify: 'verify_none' | 'verify_peer'
-  readonly failIfNoPeerCert: boolean
-}
-
-function ofManagement(config: Config): SecureDoor {
-  return {
-    port: config.managementTlsPort,
-    cert: config.managementTlsCert,
-    key: config.managementTlsKey,
-    ca: config.managementTlsCa,
-    verify: config.managementTlsVerify,
-    failIfNoPeerCert: config.managementTlsFailIfNoPeerCert,
-  }
-}
-
-function ofMetrics(config: Config): SecureDoor {
-  return {
-    port: config.metricsTlsPort,
-    cert: config.metricsTlsCert,
-    key: config.metricsTlsKey,
-    ca: config.metricsTlsCa,
-    verify: config.metricsTlsVerify,
-    failIfNoPeerCert: config.metricsTlsFailIfNoPeerCert,
-  }
-}
-
 /** `flag` is how its options begin. */
-function ofDoor(flag: string, door: SecureDoor, hasCommonCert: boolean): string[] {
-  const { port, cert, key, ca, verify, failIfNoPeerCert } = door
+function ofDoor(flag: string, { port, cert, key, ca, verify, failIfNoPeerCert }: HttpTls, hasCommonCert: boolean) {
   const errors: string[] = []
   if ((cert === undefined) !== (key === undefined)) errors.push(`${flag}-cert and ${flag}-key go together`)
   else if (port !== 'none' && cert === undefined && !hasCommonCert)

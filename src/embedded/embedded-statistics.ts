@@ -102,6 +102,11 @@ export class EmbeddedStatistics {
     await this.#sampler.sample()
   }
 
+  /** What was sampled until now counts no more: rates and samples begin with the next one. Counters go on. */
+  async forgetSamples(): Promise<void> {
+    await this.#sampler.forget()
+  }
+
   /** Everything together, as it is now. Walks over all queues and channels, turn by turn. */
   async totals(): Promise<ServerTotals> {
     const core = this.#core

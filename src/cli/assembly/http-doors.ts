@@ -1,4 +1,5 @@
 /** Opens the management API and the metrics, where the options say. */
+import { type HttpTls, httpTls } from '../../../config/http-tls.ts'
 import { AUTOMATIC } from '../../../config/listener-options.ts'
 import type { Config } from '../../../config/options.ts'
 import type { Logger } from '../../lib/logger.ts'
@@ -17,9 +18,9 @@ const METRICS_TLS_PORT = 15_691
 
 /** Rejects with the system's error when it refuses a port that was chosen. Without one that was not, the broker goes on. */
 export async function openHttpDoors(server: HttpServer, config: Config, logger: Logger): Promise<void> {
-  const { managementBind = config.bind, managementTlsBind = managementBind, managementTlsPort } = config
-  const { metricsBind = config.bind, metricsTlsBind = metricsBind, metricsTlsPort } = config
+  const { managementBind = config.bind, metricsBind = config.bind } = config
   const { managementPathPrefix, managementOrigins: allowOrigins, httpHosts: hosts } = config
+  const [managementTls, metricsTls] = [httpTls(config, 'management'), httpTls(config, 'metrics')]
   const common = {
     allowOrigins,
     hosts,
@@ -27,20 +28,25 @@ export async function openHttpDoors(server: HttpServer, config: Config, logger: 
   }
   await open(
     'the management API',
-    plainPort(config.managementPort, managementTlsPort),
+    plainPort(config.managementPort, managementTls.port),
     MANAGEMENT_PORT,
     config,
     logger,
     (port) => server.listenManagement({ host: managementBind, port, ...common }),
   )
-  await open('the management API', managementTlsPort, MANAGEMENT_TLS_PORT, config, logger, (port) =>
-    server.listenManagement({ host: managementTlsBind, port, tls: managementTls(config), ...common }),
+  await open('the management API', managementTls.port, MANAGEMENT_TLS_PORT, config, logger, (port) =>
+    server.listenManagement({
+      host: managementTls.bind ?? managementBind,
+      port,
+      tls: tlsOf(config, managementTls),
+      ...common,
+    }),
   )
-  await open('metrics', plainPort(config.metricsPort, metricsTlsPort), METRICS_PORT, config, logger, (port) =>
+  await open('metrics', plainPort(config.metricsPort, metricsTls.port), METRICS_PORT, config, logger, (port) =>
     server.listenMetrics({ host: metricsBind, port, hosts }),
   )
-  await open('metrics', metricsTlsPort, METRICS_TLS_PORT, config, logger, (port) =>
-    server.listenMetrics({ host: metricsTlsBind, port, hosts, tls: metricsTls(config) }),
+  await open('metrics', metricsTls.port, METRICS_TLS_PORT, config, logger, (port) =>
+    server.listenMetrics({ host: metricsTls.bind ?? metricsBind, port, hosts, tls: tlsOf(config, metricsTls) }),
   )
 }
 
@@ -49,37 +55,16 @@ function plainPort(asked: number | 'none' | typeof AUTOMATIC, tlsPort: number | 
   return tlsPort !== 'none' && asked === AUTOMATIC ? 'none' : asked
 }
 
-function managementTls(config: Config): TlsOptions | 'as listeners' {
-  const { managementTlsCert: certFile, managementTlsKey: keyFile, managementTlsCiphers: ciphers } = config
-  return tlsOf(config, {
-    own: certFile && keyFile ? { certFile, keyFile, password: config.managementTlsPassword } : undefined,
-    caFile: config.managementTlsCa,
-    verifyPeer: config.managementTlsVerify === 'verify_peer',
-    requireCertificate: config.managementTlsFailIfNoPeerCert,
-    versions: config.managementTlsVersions,
-    ciphers: ciphers.length === 0 ? undefined : ciphers,
-  })
-}
-
-function metricsTls(config: Config): TlsOptions | 'as listeners' {
-  const { metricsTlsCert: certFile, metricsTlsKey: keyFile, metricsTlsCiphers: ciphers } = config
-  return tlsOf(config, {
-    own: certFile && keyFile ? { certFile, keyFile, password: config.metricsTlsPassword } : undefined,
-    caFile: config.metricsTlsCa,
-    verifyPeer: config.metricsTlsVerify === 'verify_peer',
-    requireCertificate: config.metricsTlsFailIfNoPeerCert,
-    versions: config.metricsTlsVersions,
-    ciphers: ciphers.length === 0 ? undefined : ciphers,
-  })
-}
-
-interface AskedTls extends Omit<TlsOptions, 'certFile' | 'keyFile' | 'password'> {
-  readonly own: Pick<TlsOptions, 'certFile' | 'keyFile' | 'password'> | undefined
-}
-
 /** With a certificate of its own, or that of the listeners. */
-function tlsOf(config: Config, { own, ...asked }: AskedTls): TlsOptions | 'as listeners' {
-  if (own !== undefined) return { ...own, ...asked }
+function tlsOf(config: Config, door: HttpTls): TlsOptions | 'as listeners' {
+  const asked = {
+    caFile: door.ca,
+    verifyPeer: door.verify === 'verify_peer',
+    requireCertificate: door.failIfNoPeerCert,
+    versions: door.versions,
+    ciphers: door.ciphers.length === 0 ? undefined : door.ciphers,
+  }
+  if (door.cert && door.key) return { certFile: door.cert, keyFile: door.key, password: door.password, ...asked }
   const { tlsCert, tlsKey, tlsPassword: password, tlsHosts: hosts } = config
   if (tlsCert === undefined || tlsKey === undefined) return 'as listeners'
   return { certFile: tlsCert, keyFile: tlsKey, password, hosts, ...asked }

@@ -112,6 +112,15 @@ export class Sampler {
     this.#series = next
   }
 
+  /** Of everything sampled, only what the counters have reached stays. */
+  async forget(): Promise<void> {
+    const pacer = new Pacer()
+    for (const series of [...this.#series.values()]) {
+      series.forget()
+      if (pacer.isDue) await pacer.rest()
+    }
+  }
+
   async #sampleVhost(vhost: Vhost, known: Known, next: Known, pacer: Pacer): Promise<Sum> {
     const nowMs = this.#clock.monotonicMs()
     const sum = emptySum()

@@ -59,7 +59,7 @@ export class Series {
   readonly #width: number
   readonly #values: Float64Array
   readonly #length: number
-  readonly #firstTick: number
+  #firstTick: number
   #lastTick: number
   #changedTick: number
   #changedAtMs: number
@@ -104,9 +104,18 @@ export class Series {
     return this.#changedTick < this.#times.last ? this.#changedAtMs : undefined
   }
 
+  /** From now on, its counters have always been what they are. */
+  forget(): void {
+    const last = (this.#lastTick % this.#length) * this.#width
+    for (let row = 0; row < this.#length; row++) {
+      if (row * this.#width !== last) this.#values.copyWithin(row * this.#width, last, last + this.#width)
+    }
+    this.#firstTick = Number.NEGATIVE_INFINITY
+  }
+
   value(at: number, tick: number): number {
     if (tick < this.#firstTick) return 0
-    const known = Math.min(Math.max(tick, this.#lastTick - this.#length + 1), this.#lastTick)
+    const known = Math.min(Math.max(tick, this.#lastTick - this.#length + 1, 0), this.#lastTick)
     return this.#values[(known % this.#length) * this.#width + at] as number
   }
 

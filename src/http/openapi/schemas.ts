@@ -169,6 +169,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Feature: fields(each(['name', 'desc', 'doc_url', 'state', 'stability', 'provided_by'], text)),
   Health: fields({ status: oneOf('ok', 'failed'), 'reason?': text }),
   Queue: fields({ ...QUEUE_DEFINITION, ...QUEUE_STATS }),
+  QuorumStatus: fields({
+    ...each(['Node Name', 'Raft State', 'Membership'], text),
+    ...each(['Last Log Index', 'Last Written', 'Last Applied', 'Commit Index', 'Snapshot Index'], whole),
+    ...each(['Term', 'Machine Version'], whole),
+  }),
   QueueWithDetails: fields({
     ...QUEUE_DEFINITION,
     ...QUEUE_STATS,

@@ -264,6 +264,15 @@ export const CLIENT_ROUTES: readonly Route[] = [
     },
   },
   {
+    path: '/connections/:connection/sessions',
+    methods: {
+      GET: endpoint('user', (call) => {
+        connectionOf(call)
+        throw badRequest('connection does not use AMQP 1.0')
+      }),
+    },
+  },
+  {
     path: '/vhosts/:vhost/connections',
     methods: { GET: endpoint('visible vhost', (call) => listConnections(call, ofVhost(call))) },
   },

@@ -99,6 +99,11 @@ async function setClusterName(call: Call): Promise<Response> {
   return done()
 }
 
+async function resetStatistics({ server }: Call): Promise<Response> {
+  await server.statistics.forgetSamples()
+  return done()
+}
+
 const FEATURES = [
   'classic_queue_type_delivery_support',
   'detailed_queues_endpoint',
@@ -151,6 +156,16 @@ export const SERVER_ROUTES: readonly Route[] = [
   { path: '/feature-flags/:name/enable', methods: { PUT: endpoint('administrator', () => done()) } },
   { path: '/deprecated-features', methods: { GET: endpoint('user', () => json([])) } },
   { path: '/deprecated-features/used', methods: { GET: endpoint('user', () => json([])) } },
+  { path: '/reset', methods: { DELETE: endpoint('administrator', resetStatistics) } },
+  {
+    path: '/reset/:node',
+    methods: {
+      DELETE: endpoint('administrator', async (call) => {
+        await requireThisNode(call)
+        return await resetStatistics(call)
+      }),
+    },
+  },
   { path: '/rebalance/queues', methods: { POST: endpoint('administrator', () => done()) } },
   {
     path: '/vhosts/:vhost/start/:node',

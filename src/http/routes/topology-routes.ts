@@ -12,7 +12,14 @@ import { type KnownColumns, type ListSource, list } from '../lists/list.ts'
 import { compareTexts } from '../lists/sort.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelFlow, consumerFlow, exchangeFlow, queueFlow } from '../shapes/flow-shapes.ts'
-import { exclusiveTag, queueDefinition, queueShape, queueState, queueWithTotals } from '../shapes/queue-shape.ts'
+import {
+  exclusiveTag,
+  queueDefinition,
+  queueShape,
+  queueState,
+  queueWithTotals,
+  quorumStatus,
+} from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
 import { connectionsById, consumersOf } from './client-routes.ts'
@@ -122,6 +129,13 @@ async function getQueue(call: Call): Promise<Response> {
     deliveries: deliveries.map((flow) => consumerFlow(place.node, flow, connections, asked)),
     incoming: incoming.map((flow) => exchangeFlow(broker.name, flow, asked)),
   })
+}
+
+async function getQuorumStatus(call: Call): Promise<Response> {
+  const info = call.vhost().queueInfo(call.param('queue'))
+  if (info === undefined) throw notFound()
+  if (info.type !== 'quorum') return json({ status: 'failed', reason: 'classic_queue_not_supported' }, 503)
+  return json(quorumStatus((await call.server.node()).name, info))
 }
 
 /** Whose an exclusive queue is. RabbitMQ: lists do not say it. */
@@ -262,6 +276,8 @@ export const TOPOLOGY_ROUTES: readonly Route[] = [
       DELETE: endpoint('vhost', deleteQueue),
     },
   },
+  // RabbitMQ shows it to users without permissions in the virtual host, too.
+  { path: '/queues/quorum/:vhost/:queue/status', methods: { GET: endpoint('vhost', getQuorumStatus) } },
   { path: '/queues/:vhost/:queue/contents', methods: { DELETE: endpoint('vhost', purgeQueue) } },
   { path: '/queues/:vhost/:queue/actions', methods: { POST: endpoint('vhost', actOnQueue) } },
   { path: '/exchanges', methods: { GET: endpoint('user', listExchanges) } },

@@ -104,6 +104,27 @@ export function queueShape(
   }
 }
 
+/**
+ * RabbitMQ's view of a quorum queue's log, member by member: this node is the only one. The numbers of its entries are those of messages
+ * since the server started.
+ */
+export function quorumStatus(node: string, { messagesPublished, messagesReady, messagesUnacked }: QueueInfo) {
+  return [
+    {
+      'Node Name': node,
+      'Raft State': 'leader',
+      Membership: 'voter',
+      'Last Log Index': messagesPublished,
+      'Last Written': messagesPublished,
+      'Last Applied': messagesPublished,
+      'Commit Index': messagesPublished,
+      'Snapshot Index': Math.max(0, messagesPublished - messagesReady - messagesUnacked),
+      Term: 1,
+      'Machine Version': 7,
+    },
+  ]
+}
+
 export function queueState({ paused }: Pick<QueueInfo, 'paused'>): string {
   return paused ? 'stopped' : 'running'
 }
