@@ -15,6 +15,7 @@ export default defineConfig({
     // Projects that use the package have tests of their own.
     exclude: [...configDefaults.exclude, 'tests/package/.cache/**'],
     pool: 'forks',
+    // As in vitest.config.ts, which says why.
     execArgv: ['--heap-growing-percent=400', '--min-semi-space-size=32', '--single-threaded-gc'],
     experimental: { fsModuleCache: true },
     // They wait for others most of the time.
