@@ -56,6 +56,29 @@ test('queue.delete: delete-ok comes when the exchange is gone whose last binding
   await channel.expectRefusal('exchange.declare', { exchange, type: 'topic', passive: true }, 404, text)
 })
 
+/** An auto-delete exchange with very many bindings to an auto-delete queue, which goes with its consumer: their names. */
+async function goWithConsumer(): Promise<{ exchange: string; queue: string }> {
+  const exchange = await channel.exchange('topic')
+  const queue = await channel.queue({ autoDelete: true })
+  await bindMany(queue, exchange)
+  await channel.call('basic.cancel', { consumerTag: await channel.consume(queue) })
+  return { exchange, queue }
+}
+
+test('an auto-delete exchange is gone for who asks for it when its bindings go with a queue, whatever took that away', async () => {
+  const { exchange } = await goWithConsumer()
+  const text = `no exchange '${exchange}' in vhost '/'`
+  await channel.expectRefusal('exchange.declare', { exchange, type: 'topic', passive: true }, 404, text)
+})
+
+test('an auto-delete exchange that is declared while its bindings go with a queue is a new one, and stays', async () => {
+  const { exchange, queue } = await goWithConsumer()
+  await channel.call('exchange.declare', { exchange, type: 'fanout', autoDelete: true })
+  // Answered when the last binding of the old one has gone.
+  await channel.call('queue.delete', { queue })
+  await channel.call('exchange.declare', { exchange, type: 'fanout', autoDelete: true, passive: true })
+})
+
 test('a queue that is declared again by another client has none of the old bindings', async () => {
   const queue = await channel.queue(DURABLE)
   await bindMany(queue, 'amq.topic')

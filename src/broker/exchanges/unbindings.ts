@@ -88,6 +88,14 @@ export class Unbindings {
     if (ended !== undefined) throw new Undecided(ended)
   }
 
+  /** Throws Undecided while all that start at an exchange are going, if it goes with the last of them: who asks for it finds it gone. */
+  requireStays(exchange: Exchange): void {
+    const { autoDelete, outgoing } = exchange
+    if (!autoDelete || outgoing.size === 0 || this.#underWay.size === 0) return
+    for (const binding of outgoing.values()) if (isThere(binding)) return
+    this.requireNone()
+  }
+
   /** Throws Undecided while any are going. */
   requireNone(): void {
     for (const { ended } of this.#underWay.values()) throw new Undecided(ended)

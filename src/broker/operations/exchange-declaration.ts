@@ -32,6 +32,7 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
   vhost.unbindings.requireGone('exchange', name)
   const existing = vhost.exchange(name)
   if (existing !== undefined) {
+    vhost.unbindings.requireStays(existing)
     checkEquivalence(existing, declaration)
     return existing
   }
@@ -58,7 +59,9 @@ export function passiveExchange(vhost: Vhost, name: string, session: Session): E
   const plainName = entityName(name)
   refuseDefaultExchange(plainName)
   session.requireAny('exchange', plainName)
-  return vhost.requireExchange(plainName)
+  const exchange = vhost.requireExchange(plainName)
+  vhost.unbindings.requireStays(exchange)
+  return exchange
 }
 
 /** Deleting what is not there is no error. */
