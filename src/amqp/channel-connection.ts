@@ -35,6 +35,9 @@ export interface ChannelConnection {
 export interface ChannelInput {
   /** Acts now, or behind the answers to the piece of input that is being looked at. */
   after(act: () => void): void
+  /** The answer to what is being looked at comes in a later turn: what is to be said behind it waits until `answered`. */
+  answerLater(): void
+  answered(): void
   /** The channel has publishes to confirm. */
   confirming(channel: ConfirmingChannel): void
 }

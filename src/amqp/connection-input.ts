@@ -37,6 +37,8 @@ export class ConnectionInput implements ChannelInput {
   #isInPiece = false
   /** What is to be said once the piece at hand is used up: after the answers to what it asked for. */
   #afterPiece: (() => void)[] = []
+  /** The answer to the last method is still to come. */
+  #isAnswerDue = false
 
   constructor(connection: ReceivingConnection, context: AmqpContext) {
     this.#connection = connection
@@ -104,8 +106,7 @@ export class ConnectionInput implements ChannelInput {
   #finish(): void {
     if (this.#confirming.length > 0) this.tellConfirms()
     this.#isInPiece = false
-    for (const act of this.#afterPiece) act()
-    if (this.#afterPiece.length > 0) this.#afterPiece = []
+    if (this.#afterPiece.length > 0 && !this.#isAnswerDue) this.#actAfterPiece()
     // The queues deliver in the next turn if this one is long already.
     if (!this.#turn.isLate) this.#context.broker.scheduler.run()
     this.#connection.intake.afterInput()
@@ -131,8 +132,23 @@ export class ConnectionInput implements ChannelInput {
 
   /** Acts now, or behind the answers to the piece that is being looked at. */
   after(act: () => void): void {
-    if (this.#isInPiece) this.#afterPiece.push(act)
+    if (this.#isInPiece || this.#isAnswerDue) this.#afterPiece.push(act)
     else act()
+  }
+
+  answerLater(): void {
+    this.#isAnswerDue = true
+  }
+
+  answered(): void {
+    this.#isAnswerDue = false
+    this.#actAfterPiece()
+  }
+
+  #actAfterPiece(): void {
+    const acts = this.#afterPiece
+    this.#afterPiece = []
+    for (const act of acts) act()
   }
 
   /** Looks at nothing more while the client leaves our answers unread, or too much waits for the disk. */

@@ -38,8 +38,8 @@ export class VirtualHosts {
   }
 
   /**
-   * A call of such a broker may throw something else, while an authorizer has not answered: then this is the promise that it has, and
-   * the call may be made again. Undefined for any other error.
+   * A call of such a broker may throw something else, while an authorizer has not answered, or while bindings go of what had the name
+   * before: then this is the promise that it is over, and the call may be made again. Undefined for any other error.
    */
   whenDecided(error: unknown): Promise<void> | undefined {
     return error instanceof Undecided ? error.settled.then(() => {}) : undefined

@@ -56,6 +56,17 @@ test('queue.delete: delete-ok comes when the exchange is gone whose last binding
   await channel.expectRefusal('exchange.declare', { exchange, type: 'topic', passive: true }, 404, text)
 })
 
+test('queue.delete: delete-ok comes before the cancel of consumers, on any channel of the client', async () => {
+  const queue = await channel.queue(DURABLE)
+  await bindMany(queue, 'amq.topic')
+  const other = await channel.client.channel(channel.id + 1)
+  for (const each of [channel, other]) await each.consume(queue)
+  const names: string[] = []
+  channel.send('queue.delete', { queue })
+  while (names.length < 3) names.push((await channel.client.next()).name)
+  expect(names).toEqual(['queue.delete-ok', 'basic.cancel', 'basic.cancel'])
+})
+
 /** An auto-delete exchange with very many bindings to an auto-delete queue, which goes with its consumer: their names. */
 async function goWithConsumer(): Promise<{ exchange: string; queue: string }> {
   const exchange = await channel.exchange('topic')
