@@ -33,6 +33,8 @@ class Slab {
   /** How many spans have been in use: the memory behind them was never written to. */
   begun = 0
   usedCount = 0
+  /** It is too large for what is in use: what it holds runs out, and nothing new is put into it. */
+  isRetired = false
   /** Made here, since a new one keeps the slab until the turn is over: V8 may be asked to collect in the turn that gives it up. */
   readonly weak = new WeakRef(this)
 
@@ -120,6 +122,8 @@ export class Slabs {
   #current: Slab | undefined
   /** The fewest bytes of free slabs there have been since `takeUnusedBytes` was asked last. */
   #fewestFreeBytes = 0
+  /** The most bytes of spans in use since then. */
+  #mostUsedBytes = 0
 
   /** Bytes of memory that the system has given, for what is in use and for what is free. */
   get reservedBytes(): number {
@@ -130,7 +134,10 @@ export class Slabs {
 
   take(sizeClass: number): Block {
     const span = this.#listed[sizeClass] ?? this.#open(sizeClass)
-    if (span.liveCount === 0) this.usedBytes += SPAN_BYTES
+    if (span.liveCount === 0) {
+      this.usedBytes += SPAN_BYTES
+      if (this.usedBytes > this.#mostUsedBytes) this.#mostUsedBytes = this.usedBytes
+    }
     const block = span.take()
     this.blockBytes += block.size
     this.blockCount++
@@ -143,9 +150,13 @@ export class Slabs {
     span.free.push(block)
     this.blockBytes -= block.size
     this.blockCount--
-    if (!span.isListed) this.#list(span)
+    if (!span.isListed && !span.slab.isRetired) this.#list(span)
     if (--span.liveCount > 0) return
     this.usedBytes -= SPAN_BYTES
+    if (span.slab.isRetired) {
+      this.#closed(span)
+      return
+    }
     // The last one of its size stays: a queue that is filled and emptied in turn finds its block again.
     if (span.previous !== undefined || span.next !== undefined) this.#close(span)
   }
@@ -171,7 +182,29 @@ export class Slabs {
     this.#closeUnused()
     const bytes = this.#fewestFreeBytes
     this.#fewestFreeBytes = this.freeSlabBytes
+    this.#retire()
     return bytes
+  }
+
+  /**
+   * A few blocks would keep a large slab for as long as their places are given to others: when it has more than twice the room that was
+   * in use of late, others take the new ones.
+   */
+  #retire(): void {
+    for (const slab of this.#slabs) {
+      const isRetired =
+        slab.usedCount > 0 && slab.sizeBytes > SLAB_BYTES_MIN && slab.sizeBytes > 2 * this.#mostUsedBytes
+      if (isRetired && this.#current === slab) this.#current = undefined
+      slab.isRetired = isRetired
+    }
+    this.#mostUsedBytes = this.usedBytes
+    for (const first of [...this.#listed]) {
+      for (let span = first; span !== undefined; ) {
+        const { next } = span
+        if (span.slab.isRetired) this.#unlist(span)
+        span = next
+      }
+    }
   }
 
   #open(sizeClass: number): Span {
@@ -189,6 +222,7 @@ export class Slabs {
     let fullest: Slab | undefined
     let fresh: Slab | undefined
     for (const slab of this.#slabs) {
+      if (slab.isRetired) continue
       if (slab.free.length > 0 && (fullest === undefined || slab.usedCount > fullest.usedCount)) fullest = slab
       if (slab.isFresh) fresh = slab
     }
@@ -226,9 +260,15 @@ export class Slabs {
 
   #close(span: Span): void {
     this.#unlist(span)
+    this.#closed(span)
+  }
+
+  /** The span is in no list. */
+  #closed(span: Span): void {
     const { slab } = span
     slab.free.push(span)
     if (--slab.usedCount > 0) return
+    slab.isRetired = false
     this.#freeSlabs.push(slab)
     this.freeSlabBytes += slab.sizeBytes
   }

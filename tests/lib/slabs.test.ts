@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Block } from '../../src/lib/block.ts'
 import { collectGarbage } from '../../src/lib/collect-garbage.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES } from '../../src/lib/slabs.ts'
 
@@ -78,4 +79,19 @@ test('the more slabs there are, the larger is the next one', () => {
   expect(slabs.mappedBytes - slabs.freeSlabBytes).toBe(SLAB_BYTES)
   slabs.release(Number.POSITIVE_INFINITY)
   expect([slabs.mappedBytes, slabs.freeSlabBytes, slabs.takeUnusedBytes()]).toEqual([SLAB_BYTES, 0, 0])
+})
+
+test('a large slab goes, too, when little is in use and always something', () => {
+  const slabs = new Slabs()
+  const blocks = Array.from({ length: (4 * 1024 * 1024 * 1024) / SPAN_BYTES }, () => slabs.take(LARGEST))
+  const few = blocks.splice(0, 4)
+  for (const block of blocks) slabs.give(block)
+  for (let round = 0; round < 400; round++) {
+    few.push(slabs.take(LARGEST))
+    slabs.give(few.shift() as Block)
+    if (round % 20 === 0) slabs.release(slabs.takeUnusedBytes())
+  }
+  expect(slabs.mappedBytes).toBeLessThanOrEqual(64 * 1024 * 1024)
+  for (const block of few) slabs.give(block)
+  expect(slabs.usedBytes).toBe(0)
 })
