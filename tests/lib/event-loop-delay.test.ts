@@ -16,7 +16,8 @@ test('takes no samples while the loop has nothing to do, and that time counts as
   await new Promise((resolve) => setTimeout(resolve, 3000))
   const work = setInterval(() => block(20), 30)
   await vi.waitFor(() => expect(delay.isMeasuring).toBe(true), { timeout: 20_000, interval: 10 })
-  await vi.waitFor(() => expect(delay.figures.maxSec).toBeGreaterThan(0), { timeout: 20_000, interval: 10 })
+  await new Promise((resolve) => setTimeout(resolve, 300)) // some samples
+  expect(delay.figures.maxSec).toBeGreaterThan(0)
   clearInterval(work)
   expect(delay.figures.maxSec).toBeLessThan(2.5)
 })
