@@ -50,18 +50,25 @@ async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Res
   const page = source.isWhole === true ? undefined : pageRequest(call.query)
   const { named } = source
   const isLong = page === undefined || page.page * page.pageSize > FIRST_ROWS_MAX
-  const { total, count, object } =
+  const { total, count, rows } =
     named !== undefined && isLong ? await byNames(call, source, named, page) : await byRows(call, source, page)
-  if (page === undefined) return written('[', ']', { start: 0, end: count, object }, call)
+  if (page === undefined) return written('[', ']', rows(0, count), call)
   const { start, itemCount, fields } = pageAround(page, total, count)
   const head = `${jsonText(fields).slice(0, -1)},"items":[`
-  return written(head, ']}', { start, end: start + itemCount, object }, call)
+  return written(head, ']}', rows(start, start + itemCount), call)
 }
 
-/** What there is, what of it is wanted, and the objects of that in order: a page may have only those up to its end. */
+/** What there is, what of it is wanted, and that in order: of a page, what is behind its end may be missing. */
 interface Found {
   readonly total: number
   readonly count: number
+  /** A part of it. It holds no other rows: a client may take long to read it. */
+  rows(start: number, end: number): Rows
+}
+
+interface Rows {
+  readonly count: number
+  /** Undefined when it is gone by now. */
   object(at: number): object | undefined
 }
 
@@ -84,7 +91,14 @@ async function byNames<Row>(
   const make = () => namedOrder(parts, asked, new Pacer())
   const order = page === undefined ? await make() : await listTurns.orders.order(orderKey(call, partsKey), make)
   const { names, parts: partOf, total } = order
-  return { total, count: names.length, object: (at) => object(partOf[at] as number, names[at] as string) }
+  const rows = (start: number, end: number): Rows =>
+    namedRows(names.slice(start, end), partOf.slice(start, end), object)
+  return { total, count: names.length, rows }
+}
+
+/** Made outside: within, it would hold on to all that is there. */
+function namedRows(names: readonly string[], parts: Uint32Array, object: NamedParts<never>['object']): Rows {
+  return { count: names.length, object: (at) => object(parts[at] as number, names[at] as string) }
 }
 
 const NOT_OF_ORDER = new Set(['page', 'page_size', 'columns'])
@@ -115,7 +129,12 @@ async function byRows<Row>(call: Call, source: ListSource<Row>, page: PageReques
     if (rows.add({ row, sort: key?.of(row) })) await rows.cut()
   }
   const found = isSorted ? await rows.sorted() : rows.gathered
-  return { total, count, object: (at) => source.object((found[at] as Keyed<Row>).row) }
+  return { total, count, rows: (start, end) => keyedRows(found.slice(start, end), source) }
+}
+
+/** Made outside, as `namedRows`. */
+function keyedRows<Row>(rows: readonly Keyed<Row>[], source: ListSource<Row>): Rows {
+  return { count: rows.length, object: (at) => source.object((rows[at] as Keyed<Row>).row) }
 }
 
 interface SortKey<Row> {
@@ -147,31 +166,26 @@ function isReversed(query: URLSearchParams): boolean {
   return query.get('sort_reverse') === 'true'
 }
 
-interface Written extends Pick<Found, 'object'> {
-  readonly start: number
-  readonly end: number
-}
-
 /** As a stream: what the client does not take is not made. */
-function written(head: string, tail: string, { start, end: last, object: at }: Written, call: Call): Response {
-  const end = call.listTurns.sending(last - start)
+function written(head: string, tail: string, rows: Rows, call: Call): Response {
+  const end = call.listTurns.sending(rows.count)
   const columns = columnsOf(call.query)
   const encoder = new TextEncoder()
   const pacer = new Pacer()
-  let next = start
+  let next = 0
   let isFirst = true
   const body = new ReadableStream<Uint8Array>({
     cancel: end,
     async pull(controller) {
-      let text = next === start ? head : ''
-      while (next < last && text.length < CHUNK_CHARACTERS) {
-        const object = made(at, next++, end)
+      let text = next === 0 ? head : ''
+      while (next < rows.count && text.length < CHUNK_CHARACTERS) {
+        const object = made(rows, next++, end)
         if (pacer.isDue) await pacer.rest()
         if (object === undefined) continue
         text += `${isFirst ? '' : ','}${jsonText(pick(object, columns))}`
         isFirst = false
       }
-      if (next < last) {
+      if (next < rows.count) {
         controller.enqueue(encoder.encode(text))
         return
       }
@@ -185,9 +199,9 @@ function written(head: string, tail: string, { start, end: last, object: at }: W
 }
 
 /** A defect ends the list. */
-function made(object: Found['object'], at: number, end: () => void): object | undefined {
+function made(rows: Rows, at: number, end: () => void): object | undefined {
   try {
-    return object(at)
+    return rows.object(at)
   } catch (error) {
     end()
     throw error
