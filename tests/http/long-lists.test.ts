@@ -82,6 +82,22 @@ describe('long lists', () => {
     expect((await api.get(page)).body.items).toEqual(before.slice(1))
     expect((await api.get('/queues/%2F?columns=name')).body).not.toContainEqual(before[0])
   })
+
+  test('keep their order for the next pages: what is made meanwhile is not in it', async () => {
+    const page = (number: number) => `/queues/third?page=${number}&page_size=350&columns=name&sort_reverse=true`
+    const { broker } = api.started
+    const third = broker.createVhost('third')
+    for (const name of NAMES) third.declareQueue(name)
+    const before = (await api.get(page(3))).body
+    third.declareQueue('zz-last')
+    const after = (await api.get(page(4))).body
+    expect(after.total_count).toBe(before.total_count)
+    expect((await api.get(page(1))).body).toMatchObject({
+      total_count: before.total_count + 1,
+      items: [{ name: 'zz-last' }, ...Array.from({ length: 349 }, () => ({}))],
+    })
+    broker.deleteVhost('third')
+  })
 })
 
 describe('orders', () => {
@@ -101,6 +117,14 @@ describe('orders', () => {
       for (const key of ['a', 'b', 'c', 'd', 'e', 'b']) await orders.order(key, make)
       expect(make).toHaveBeenCalledTimes(6)
       await orders.order('a', make)
+      expect(make).toHaveBeenCalledTimes(7)
+      let end: (order: NamedOrder) => void = () => {}
+      const slow = orders.order('slow', () => new Promise((resolve) => (end = resolve)))
+      vi.advanceTimersByTime(10_000)
+      end(ORDER)
+      await slow
+      vi.advanceTimersByTime(4999)
+      await orders.order('slow', make)
       expect(make).toHaveBeenCalledTimes(7)
       await expect(orders.order('f', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
       expect(await orders.order('f', make)).toBe(ORDER)

@@ -1,4 +1,4 @@
-/** Orders of very long lists, kept for a few seconds: whoever reads page after page would have all of it sorted for each of them. */
+/** Orders of very long lists, kept for a few seconds: a client that reads page after page would have all of it sorted for each of them. */
 import type { NamedOrder } from './named-order.ts'
 
 const KEEP_MS = 5000
@@ -6,7 +6,8 @@ const KEPT_MAX = 4
 
 interface Kept {
   readonly order: Promise<NamedOrder>
-  readonly timer: NodeJS.Timeout
+  /** From when it is made. */
+  timer?: NodeJS.Timeout
 }
 
 export class KeptOrders {
@@ -21,10 +22,12 @@ export class KeptOrders {
       if (this.#kept.size < KEPT_MAX) break
       this.#drop(oldest)
     }
-    const made = { order: make(), timer: setTimeout(() => this.#drop(key), KEEP_MS).unref() }
+    const made: Kept = { order: make() }
     this.#kept.set(key, made)
     try {
-      return await made.order
+      const order = await made.order
+      if (this.#kept.get(key) === made) made.timer = setTimeout(() => this.#drop(key), KEEP_MS).unref()
+      return order
     } catch (error) {
       if (this.#kept.get(key) === made) this.#drop(key)
       throw error
