@@ -1,5 +1,6 @@
 /** When the outboxes of all connections go to their sockets: once per turn of the event loop, and a little later while more is likely to come. */
 import { allocateBlock, type Block } from '../lib/block.ts'
+import { NextTurn } from '../lib/next-turn.ts'
 import type { Outbox } from './outbox.ts'
 import { LARGE_BLOCK_BYTES } from './write-ahead.ts'
 
@@ -20,19 +21,13 @@ export class OutboxFlusher {
   #turnsWaited = 0
   #flushedAtMs = 0
   #outboxes: Outbox[] = []
-  #isArmed = false
+  readonly #nextTurn = new NextTurn(setImmediate, () => this.#flush())
   readonly #free: Block[] = []
   readonly #freeLarge: Block[] = []
 
   add(outbox: Outbox): void {
     this.#outboxes.push(outbox)
-    this.#arm()
-  }
-
-  #arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    setImmediate(this.#flush)
+    this.#nextTurn.expect()
   }
 
   take(sizeBytes: number): Block {
@@ -62,14 +57,13 @@ export class OutboxFlusher {
       this.#freeLarge.push(block)
   }
 
-  readonly #flush = (): void => {
-    this.#isArmed = false
+  #flush(): void {
     // Otherwise each small piece of a stream would be answered by a write of its own.
     const nowMs = performance.now()
     if (this.hasInput && this.#turnsWaited < WAITING_TURNS_MAX && nowMs - this.#flushedAtMs < STREAMING_MS) {
       this.hasInput = false
       this.#turnsWaited++
-      this.#arm()
+      this.#nextTurn.expect()
       return
     }
     const hasInput = this.hasInput

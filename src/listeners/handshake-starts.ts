@@ -3,6 +3,7 @@
  * that a thousand clients that come at once hold up the others only a little; and only so many are under way, since each
  * takes memory.
  */
+import { NextTurn } from '../lib/next-turn.ts'
 
 const STARTS_PER_TURN = 4
 const UNDER_WAY_MAX = 2000
@@ -10,7 +11,7 @@ const UNDER_WAY_MAX = 2000
 export class HandshakeStarts {
   #underWay = 0
   readonly #waiting = new Set<() => void>()
-  #isArmed = false
+  readonly #nextTurn = new NextTurn(setImmediate, () => this.#beginSome())
 
   /** Calls `start` when it is its turn. Returns what takes it out of the line, or ends it once it has begun; to be called once. */
   add(start: () => void): () => void {
@@ -32,13 +33,10 @@ export class HandshakeStarts {
   }
 
   #arm(): void {
-    if (this.#isArmed || this.#waiting.size === 0 || this.#underWay >= UNDER_WAY_MAX) return
-    this.#isArmed = true
-    setImmediate(this.#turn)
+    if (this.#waiting.size > 0 && this.#underWay < UNDER_WAY_MAX) this.#nextTurn.expect()
   }
 
-  readonly #turn = (): void => {
-    this.#isArmed = false
+  #beginSome(): void {
     let left = STARTS_PER_TURN
     for (const begin of this.#waiting) {
       if (left-- === 0 || this.#underWay >= UNDER_WAY_MAX) break

@@ -6,6 +6,7 @@
  * Queues that delivered little the last time have a line of their own, which is served in turn with the round of the others: one
  * message now and then must not wait for a thousand queues that have much to deliver.
  */
+import { NextTurn } from '../../lib/next-turn.ts'
 import { Turn } from '../../lib/turn.ts'
 
 /** Messages that one queue delivers before the next one does. */
@@ -35,14 +36,13 @@ export class DeliveryScheduler {
   #shortEnd = 0
   #wasShort = false
   #isRunning = false
-  #isArmed = false
   readonly #turn: Turn
   readonly #catchUpTurn: Turn
-  readonly #nextTurn: (work: () => void) => void
+  readonly #nextTurn: NextTurn
   readonly #onDefect: (error: unknown) => void
 
   constructor(nextTurn: (work: () => void) => void, now: () => number, onDefect: (error: unknown) => void) {
-    this.#nextTurn = nextTurn
+    this.#nextTurn = new NextTurn(nextTurn, () => this.run())
     this.#turn = new Turn(now)
     this.#catchUpTurn = new Turn(now)
     this.#onDefect = onDefect
@@ -51,7 +51,7 @@ export class DeliveryScheduler {
   add(queue: Deliverer): void {
     if (queue.isShort) this.#short.push(queue)
     else this.#next.push(queue)
-    if (!this.#isRunning) this.#arm()
+    if (!this.#isRunning) this.#nextTurn.expect()
   }
 
   /** The time that a queue has to deliver out of its turn. */
@@ -77,7 +77,7 @@ export class DeliveryScheduler {
       queue = this.#takeNext()
     }
     this.#isRunning = false
-    if (this.#hasQueue) this.#arm()
+    if (this.#hasQueue) this.#nextTurn.expect()
   }
 
   get #hasQueue(): boolean {
@@ -108,16 +108,5 @@ export class DeliveryScheduler {
     else if (this.#shortDone > 0) this.#short.splice(0, this.#shortDone)
     this.#shortDone = 0
     this.#shortEnd = this.#short.length
-  }
-
-  #arm(): void {
-    if (this.#isArmed) return
-    this.#isArmed = true
-    this.#nextTurn(this.#work)
-  }
-
-  readonly #work = (): void => {
-    this.#isArmed = false
-    this.run()
   }
 }

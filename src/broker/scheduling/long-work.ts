@@ -1,4 +1,5 @@
 /** Work that is too much for one turn of the event loop: it is done step by step, behind all other work that is due. */
+import { NextTurn } from '../../lib/next-turn.ts'
 import { Turn } from '../../lib/turn.ts'
 
 const TURN_MS = 0.3
@@ -16,12 +17,11 @@ export class LongWork {
   /** The one whose turn it is in front. */
   readonly #pending = new Set<Work>()
   readonly #turn: Turn
-  readonly #nextTurn: (work: () => void) => void
+  readonly #nextTurn: NextTurn
   readonly #onDefect: (error: unknown) => void
-  #isScheduled = false
 
   constructor(nextTurn: (work: () => void) => void, now: () => number, onDefect: (error: unknown) => void) {
-    this.#nextTurn = nextTurn
+    this.#nextTurn = new NextTurn(nextTurn, () => this.#run())
     this.#turn = new Turn(now)
     this.#onDefect = onDefect
   }
@@ -44,7 +44,7 @@ export class LongWork {
     }
     const work = { units, act }
     this.#pending.add(work)
-    this.#schedule()
+    this.#nextTurn.expect()
     return () => {
       if (this.#pending.has(work)) act(Number.POSITIVE_INFINITY)
     }
@@ -55,15 +55,8 @@ export class LongWork {
     for (const { act } of [...this.#pending]) act(Number.POSITIVE_INFINITY)
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    this.#nextTurn(this.#run)
-  }
-
   /** All of it together has one turn, and looks at the clock after every so many units. */
-  readonly #run = (): void => {
-    this.#isScheduled = false
+  #run(): void {
     this.#turn.begin(TURN_MS)
     for (const work of this.#pending) {
       this.#pending.delete(work)
@@ -71,6 +64,6 @@ export class LongWork {
       work.act(work.units)
       if (this.#turn.spend(work.units)) break
     }
-    if (this.#pending.size > 0) this.#schedule()
+    if (this.#pending.size > 0) this.#nextTurn.expect()
   }
 }
