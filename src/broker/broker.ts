@@ -181,10 +181,14 @@ export class Broker {
 
   /** Resolves once all queues know which of their messages wait before they are delivered again: the numbers of ready ones are right then. */
   async retriesRead(): Promise<void> {
-    const queues = [...this.#vhosts.values()].flatMap((vhost) =>
-      [...vhost.queues()].filter((queue) => queue.isReadingRetries),
-    )
-    await Promise.all(queues.map((queue) => new Promise<void>((resolve) => queue.whenRetriesRead(resolve))))
+    const reading: Promise<void>[] = []
+    for (const vhost of this.#vhosts.values()) {
+      for (const { upkeep } of vhost.queues()) {
+        const retries = upkeep?.retries
+        if (retries?.isReading === true) reading.push(new Promise((resolve) => retries.whenRead(resolve)))
+      }
+    }
+    await Promise.all(reading)
   }
 
   /** The vhost of that name, made if there is none. */

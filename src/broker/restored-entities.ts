@@ -1,4 +1,5 @@
 /** Makes the entities of the model again, of the records that `DurableEntities` has kept of them. */
+import type { ResourceKind } from './errors.ts'
 import { createBinding } from './exchanges/binding.ts'
 import { isExchangeType } from './exchanges/types/exchange-types.ts'
 import { textValue } from './fields.ts'
@@ -102,13 +103,12 @@ export const restorePausedQueue: Restore = (vhost, key) => {
 
 /** Of a queue or an exchange that was removed: its bindings were going when the broker stopped. */
 export const restoreUnbinding: Restore = (vhost, key) => {
-  const kind = nameIn(key, 1) === 'queue' ? 'queue' : 'exchange'
-  vhost(nameIn(key, 0)).unbindings.foundUnfinished(kind, nameIn(key, 2))
+  vhost(nameIn(key, 0)).unbindings.foundUnfinished(kindNamed(nameIn(key, 1)), nameIn(key, 2))
 }
 
 export const restoreBinding: Restore = (findVhost, key, fields) => {
   const name = fields.text('destination')
-  const kind = fields.text('kind') === 'queue' ? 'queue' : 'exchange'
+  const kind = kindNamed(fields.text('kind'))
   const vhost = findVhost(nameIn(key, 0))
   const sourceName = nameIn(key, 1)
   if (vhost.unbindings.isLeftOver(sourceName, kind, name, vhost.exchange(sourceName))) {
@@ -125,4 +125,8 @@ export function nameIn(key: readonly string[], at: number): string {
   const name = key[at]
   if (name === undefined) throw new Error('its key is too short')
   return name
+}
+
+function kindNamed(name: string): ResourceKind {
+  return name === 'queue' ? 'queue' : 'exchange'
 }

@@ -231,7 +231,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
 
   /** Removes the exchange with all its bindings, and the auto-delete exchanges that lose their last one by that. */
   removeExchange(exchange: Exchange): void {
-    // Whoever is removing one goes on with this: there may be a long chain of them.
+    // The removal that is under way goes on with this one: there may be a long chain of them.
     if (this.#doomed.push(exchange) > 1) return
     try {
       for (let at = 0; at < this.#doomed.length; at++) this.#removeDoomed(this.#doomed[at] as Exchange)

@@ -191,13 +191,14 @@ export class Slabs {
    * in use of late, others take the new ones.
    */
   #retire(): void {
+    let hasRetired = false
     for (const slab of this.#slabs) {
-      const isRetired =
-        slab.usedCount > 0 && slab.sizeBytes > SLAB_BYTES_MIN && slab.sizeBytes > 2 * this.#mostUsedBytes
-      if (isRetired && this.#current === slab) this.#current = undefined
-      slab.isRetired = isRetired
+      slab.isRetired = slab.usedCount > 0 && slab.sizeBytes > SLAB_BYTES_MIN && slab.sizeBytes > 2 * this.#mostUsedBytes
+      if (slab.isRetired) hasRetired = true
     }
     this.#mostUsedBytes = this.usedBytes
+    if (!hasRetired) return
+    if (this.#current?.isRetired === true) this.#current = undefined
     for (const first of [...this.#listed]) {
       for (let span = first; span !== undefined; ) {
         const { next } = span

@@ -181,7 +181,7 @@ export class Entrance {
     if (entry.end()) this.#handOver(entry, stream, head)
   }
 
-  /** Whoever fails to take the client in may have promised to tell when it is gone, or not: it counts as gone once, and at once. */
+  /** A speaker that fails to take the client in may tell that it is gone, or not: it counts as gone once, and at once. */
   #handOver(entry: Entry, stream: Duplex, head: Buffer | undefined): void {
     const { peer, listener, deadlineMs } = entry
     let isGone = false

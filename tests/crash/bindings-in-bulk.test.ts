@@ -36,6 +36,16 @@ async function open(broker: CrashBroker): Promise<RawChannel> {
   return await (await (await RawClient.connect(broker)).handshake()).channel(1)
 }
 
+async function start(durability: 'sync' | 'interval' | 'os'): Promise<CrashBroker> {
+  return await CrashBroker.start({
+    folder,
+    logFileBytes: MIB,
+    memoryBytes: 64 * MIB,
+    durability,
+    killsItself: true,
+  })
+}
+
 const keyOf = (i: number): string => `key.${i}`
 
 async function prepare(channel: RawChannel): Promise<void> {
@@ -74,13 +84,7 @@ test(`bindings go with their queue, or stay with it, through ${KILLS} kills (LEV
   const random = new Random(SEED)
   for (let kill = 0; kill < KILLS; kill++) {
     const durability = random.pick(['sync', 'interval', 'os'] as const)
-    broker = await CrashBroker.start({
-      folder,
-      logFileBytes: MIB,
-      memoryBytes: 64 * MIB,
-      durability,
-      killsItself: true,
-    })
+    broker = await start(durability)
     const channel = await open(broker)
     await prepare(channel)
     if (kill % 2 === 1)
@@ -97,13 +101,7 @@ test(`bindings go with their queue, or stay with it, through ${KILLS} kills (LEV
     await broker.kill()
     await deleted
 
-    broker = await CrashBroker.start({
-      folder,
-      logFileBytes: MIB,
-      memoryBytes: 64 * MIB,
-      durability,
-      killsItself: true,
-    })
+    broker = await start(durability)
     const after = await open(broker)
     const wasThere = await isThere(after, 'queue', QUEUE)
     const hasExchange = await isThere(after, 'exchange', AUTO_DELETE)

@@ -194,16 +194,6 @@ export class Queue {
     this.discards?.goOn(this.deadLetters)
   }
 
-  /** Which of its messages wait is not known yet: they count as ready until then. */
-  get isReadingRetries(): boolean {
-    return this.upkeep?.retries?.isReading === true
-  }
-
-  whenRetriesRead(work: () => void): void {
-    if (this.isReadingRetries) this.upkeep?.retries?.whenRead(work)
-    else work()
-  }
-
   /** The queue is used, by a declaration or a basic.get. */
   renewLease(): void {
     this.upkeep?.renewLease()
