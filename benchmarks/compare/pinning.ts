@@ -9,8 +9,15 @@ const TASKSET = 'taskset'
 /** The right to a processor that one who measures times has over those who make load, where the system grants it. */
 const PRIORITY = -10
 
-/** Whether processes can be tied to processors here. */
+let answer: boolean | undefined
+
+/** Whether processes can be tied to processors here. The first answer stays: once this one is tied to a processor, it knows of no other. */
 export function canPin(): boolean {
+  answer ??= hasProcessors()
+  return answer
+}
+
+function hasProcessors(): boolean {
   if (availableParallelism() < 2) return false
   try {
     execFileSync(TASKSET, ['--version'], { stdio: 'ignore' })
@@ -33,8 +40,8 @@ export function pinProcess(pid: number, processor: number): () => void {
 }
 
 function affinity(pid: number): string {
-  const answer = execFileSync(TASKSET, ['-p', '-c', String(pid)], { encoding: 'utf8' })
-  const list = answer.trim().split(': ').at(-1)
+  const told = execFileSync(TASKSET, ['-p', '-c', String(pid)], { encoding: 'utf8' })
+  const list = told.trim().split(': ').at(-1)
   if (list === undefined) throw new Error(`taskset does not say where process ${pid} runs`)
   return list
 }

@@ -1,23 +1,15 @@
 // A broker with very many queues, and a look at how late its event loop is. Told what to do by its parent.
 import { totalmem } from 'node:os'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { collectLessOften } from '../../src/cli/assembly/collector.ts'
 import { lowerHelperThreads } from '../../src/cli/serve/helper-threads.ts'
 import { ServerBuilder } from '../../src/server/server-builder.ts'
+import { type LoopDelay, LoopWatch } from './loop-watch.ts'
 
 export interface BrokerStarted {
   readonly amqp: string
   readonly management: string
   readonly metrics: string
 }
-
-/** Milliseconds. */
-export interface LoopDelay {
-  readonly p99: number
-  readonly max: number
-}
-
-const RESOLUTION_MS = 1
 
 async function main(queues: number, hasDoors: boolean): Promise<void> {
   // As the command does.
@@ -31,22 +23,17 @@ async function main(queues: number, hasDoors: boolean): Promise<void> {
   }
   const management = hasDoors ? (await server.http.listenManagement({ port: 0 })).url : ''
   const metrics = hasDoors ? (await server.http.listenMetrics({ port: 0 })).url : ''
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-  delay.enable()
+  const loop = new LoopWatch()
   process.on('message', (what) => {
     if (what === 'sample') void server.statistics.sample().then(() => process.send?.('sampled'))
-    if (what === 'reset') delay.reset()
+    if (what === 'reset') loop.reset()
     if (what === 'delay') {
-      const found: LoopDelay = { p99: ms(delay.percentile(99)), max: ms(delay.max) }
+      const found: LoopDelay = loop.delay
       process.send?.(found)
     }
   })
   const started: BrokerStarted = { amqp: server.url, management, metrics }
   process.send?.(started)
-}
-
-function ms(nanoseconds: number): number {
-  return Math.max(0, Math.round((nanoseconds / 1e6 - RESOLUTION_MS) * 10) / 10)
 }
 
 process.on('disconnect', () => process.exit())

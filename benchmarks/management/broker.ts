@@ -3,7 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { BROKER_PROCESSOR, canPin, pinProcess } from '../compare/pinning.ts'
-import type { BrokerStarted, LoopDelay } from './broker-main.ts'
+import type { BrokerStarted } from './broker-main.ts'
+import type { LoopDelay } from './loop-watch.ts'
 
 const AUTHORIZATION = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
 

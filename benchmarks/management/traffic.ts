@@ -24,6 +24,8 @@ export interface Outcome {
   /** By how much the event loop was late at most: the median of all runs, and the worst of them. */
   readonly lateMs: number
   readonly lateMsMax: number
+  /** The most processor time that one turn of it took, in the worst run. */
+  readonly cpuMsMax: number
 }
 
 /** Requests before anything counts: code that runs for the first time is slow. */
@@ -33,17 +35,19 @@ export const WARM_UP = 20
 export async function inTurns(companies: readonly Company[], rounds: number, seconds: number): Promise<Outcome[]> {
   const rates = companies.map((): number[] => [])
   const late = companies.map((): number[] => [])
+  const cpu = companies.map((): number[] => [])
   for (const { ask } of companies) for (let time = 0; time < WARM_UP; time++) await ask?.()
   for (let round = 0; round < rounds; round++) {
     for (const [at, { broker, ask, perSecond = 1 }] of companies.entries()) {
       let rate = 0
-      const { max } = await broker.loopDelayOf(async () => {
+      const { max, cpuMax } = await broker.loopDelayOf(async () => {
         const asking = ask === undefined ? undefined : askEvery(1000 / perSecond, ask)
         rate = await traffic(broker, seconds)
         await asking?.stop()
       })
       rates[at]?.push(rate)
       late[at]?.push(max)
+      cpu[at]?.push(cpuMax)
     }
   }
   return companies.map(({ name }, at) => {
@@ -56,6 +60,7 @@ export async function inTurns(companies: readonly Company[], rounds: number, sec
       share: median(shares) ?? 0,
       lateMs: median(lateMs) ?? 0,
       lateMsMax: Math.max(...lateMs),
+      cpuMsMax: Math.max(...(cpu[at] ?? [])),
     }
   })
 }
