@@ -1,6 +1,6 @@
 /** The clients of a server, whatever protocol they speak, for code in the same process. */
 import { type PlainTable, plainTable } from '../../protocol/field-table-plain.ts'
-import type { ClientDirectory } from '../broker/clients/client-directory.ts'
+import type { ClientConnection, ClientDirectory } from '../broker/clients/client-directory.ts'
 import type { ChannelState, ConnectionState } from '../broker/clients/client-info.ts'
 import { anyText } from '../lib/checks.ts'
 import { addressText } from '../lib/peer.ts'
@@ -32,16 +32,40 @@ export class EmbeddedClients {
   /** The connections that are open, one by one: a walk may take several turns of the event loop. */
   *connections(): Iterable<ConnectionInfo> {
     this.#context.requireRunning()
-    for (const { state } of this.#context.clients.all()) if (state !== undefined) yield new ClientConnectionInfo(state)
+    for (const client of this.#context.clients.all()) {
+      const info = infoOf(client)
+      if (info !== undefined) yield info
+    }
+  }
+
+  /** The open connection with this number. */
+  connection(id: number): ConnectionInfo | undefined {
+    this.#context.requireRunning()
+    return infoOf(this.#context.clients.one(id))
+  }
+
+  /** The one with this route. Looks at all connections, though hardly at most of them. */
+  connectionWithRoute(route: string): ConnectionInfo | undefined {
+    this.#context.requireRunning()
+    anyText(route, 'the route')
+    const port = Number(/:(\d{1,5}) -> /.exec(route)?.[1])
+    for (const client of this.#context.clients.all()) {
+      if (client.details?.peerPort !== port) continue
+      const info = infoOf(client)
+      if (info?.route === route) return info
+    }
+    return undefined
   }
 
   /** The channels of all connections, or of the one with this number. */
   *channels(connectionId?: number): Iterable<ChannelInfo> {
     this.#context.requireRunning()
-    for (const client of this.#context.clients.all()) {
-      const { state } = client
-      if (state === undefined || (connectionId !== undefined && state.id !== connectionId)) continue
-      const connection = new ClientConnectionInfo(state)
+    const { clients } = this.#context
+    const one = connectionId === undefined ? undefined : clients.one(connectionId)
+    const wanted = connectionId === undefined ? clients.all() : one === undefined ? [] : [one]
+    for (const client of wanted) {
+      const connection = infoOf(client)
+      if (connection === undefined) continue
       // The states are made for this call alone.
       for (const channel of client.channelStates()) yield Object.assign(channel, { connection })
     }
@@ -53,6 +77,11 @@ export class EmbeddedClients {
     anyText(reason, 'the reason')
     return this.#context.clients.closeOne(connectionId, reason)
   }
+}
+
+function infoOf(client: ClientConnection | undefined): ConnectionInfo | undefined {
+  const state = client?.state
+  return state === undefined ? undefined : new ClientConnectionInfo(state)
 }
 
 /** Field by field: lists make very many of these, and a spread of so many fields is slow. */

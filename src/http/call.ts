@@ -107,4 +107,9 @@ export class Call {
     const names = await openVhosts(this.server, this.user, this.peerAddress)
     return names.flatMap((name) => this.server.virtualHosts.get(name) ?? [])
   }
+
+  /** A list takes its time: meanwhile a virtual host may go, and another one of its name may come. */
+  isThere(broker: EmbeddedBroker): boolean {
+    return this.server.virtualHosts.get(broker.name) === broker
+  }
 }

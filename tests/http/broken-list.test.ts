@@ -18,3 +18,16 @@ test('a list that cannot be made to its end leaves room for others', async () =>
     await expect(answer.text()).rejects.toThrow('a defect')
   }
 })
+
+test('a list rests while it looks at what has no row', async () => {
+  const call = { query: new URLSearchParams(), listTurns: new ListTurns() } as Call // a list asks for no more
+  let turns = 0
+  const count = setInterval(() => turns++, 1)
+  function* rows(): Iterable<undefined> {
+    for (const endMs = performance.now() + 100; performance.now() < endMs; ) yield undefined
+  }
+  const answer = await list(call, { rows, name: String, object: () => ({}) })
+  clearInterval(count)
+  expect(await answer.json()).toEqual([])
+  expect(turns).toBeGreaterThan(2)
+})

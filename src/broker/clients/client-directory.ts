@@ -18,6 +18,8 @@ export interface ConnectionDetails {
 
 /** A connection, as the directory knows it. */
 export interface ClientConnection {
+  /** Counts the connections of a server from 1. */
+  readonly id: number
   /** Undefined until the client has opened a virtual host. */
   readonly details: ConnectionDetails | undefined
   /** Known once the client has logged in, which is earlier. */
@@ -47,35 +49,41 @@ export interface Traffic {
 }
 
 export class ClientDirectory {
-  readonly #connections = new Set<ClientConnection>()
+  readonly #connections = new Map<number, ClientConnection>()
   /** Bytes of connections that are gone. */
   #pastBytesReceived = 0
   #pastBytesSent = 0
 
   add(connection: ClientConnection): void {
-    this.#connections.add(connection)
+    this.#connections.set(connection.id, connection)
   }
 
   /** The connection is gone: what it has counted stays. */
   remove(connection: ClientConnection): void {
-    if (!this.#connections.delete(connection)) return
+    if (!this.#connections.delete(connection.id)) return
     this.#pastBytesReceived += connection.bytesReceived
     this.#pastBytesSent += connection.bytesSent
   }
 
   /** The connections that are open. */
   open(): ConnectionDetails[] {
-    return [...this.#connections].flatMap(({ details }) => (details === undefined ? [] : [details]))
+    return [...this.#connections.values()].flatMap(({ details }) => (details === undefined ? [] : [details]))
   }
 
   /** Those that clients have opened a virtual host with, one by one. */
   *all(): Iterable<ClientConnection> {
-    for (const connection of this.#connections) if (connection.details !== undefined) yield connection
+    for (const connection of this.#connections.values()) if (connection.details !== undefined) yield connection
+  }
+
+  /** The one with this number, if it is open. */
+  one(id: number): ClientConnection | undefined {
+    const connection = this.#connections.get(id)
+    return connection?.details === undefined ? undefined : connection
   }
 
   traffic(): Traffic {
     let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.values()) {
       if (connection.details !== undefined) connections++
       channels += connection.channels.count
       bytesReceived += connection.bytesReceived
@@ -94,34 +102,33 @@ export class ClientDirectory {
 
   /** A user has other tags. */
   userChanged(before: AuthorizedUser, now: AuthorizedUser): void {
-    this.#each((connection) => connection.userChanged(before, now))
+    for (const connection of this.#connections.values()) {
+      guarded(connection, () => connection.userChanged(before, now))
+    }
   }
 
   /** False when there is none with this number. */
   closeOne(id: number, reason: string): boolean {
-    let isFound = false
-    this.#close(({ details }) => {
-      const isMeant = details?.id === id
-      isFound ||= isMeant
-      return isMeant
-    }, reason)
-    return isFound
+    const connection = this.one(id)
+    if (connection === undefined) return false
+    forced(connection, reason)
+    return true
   }
 
   #close(isMeant: (connection: ClientConnection) => boolean, reason: string): void {
-    this.#each((connection) => {
-      if (isMeant(connection)) connection.force(reason)
-    })
+    for (const connection of this.#connections.values()) if (isMeant(connection)) forced(connection, reason)
   }
+}
 
-  /** An error ends the connection that it concerns, and no other. */
-  #each(act: (connection: ClientConnection) => void): void {
-    for (const connection of this.#connections) {
-      try {
-        act(connection)
-      } catch (error) {
-        connection.broken(error)
-      }
-    }
+function forced(connection: ClientConnection, reason: string): void {
+  guarded(connection, () => connection.force(reason))
+}
+
+/** An error ends the connection that it concerns, and no other. */
+function guarded(connection: ClientConnection, act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    connection.broken(error)
   }
 }

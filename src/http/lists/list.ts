@@ -15,7 +15,8 @@ import { compareValues } from './sort.ts'
 export type KnownColumns<Row> = Readonly<Record<string, (row: Row) => number | string>>
 
 export interface ListSource<Row> {
-  rows(): Iterable<Row>
+  /** Undefined stands for something that was looked at and has no row: many of those may follow each other. */
+  rows(): Iterable<Row | undefined>
   /** What `name=` looks at. */
   name(row: Row): string
   /** Undefined when it is gone by now. */
@@ -122,8 +123,9 @@ async function byRows<Row>(call: Call, source: ListSource<Row>, page: PageReques
   )
   let [total, count] = [0, 0]
   for (const row of source.rows()) {
-    total++
     if (isSlow ? pacer.isLate : pacer.isDue) await pacer.rest()
+    if (row === undefined) continue
+    total++
     if (page?.isWanted(source.name(row)) === false) continue
     count++
     if (rows.add({ row, sort: key?.of(row) })) await rows.cut()

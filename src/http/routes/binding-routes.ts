@@ -19,7 +19,10 @@ interface Row {
 type Bindings = (broker: EmbeddedBroker, call: Call) => Iterable<BindingInfo>
 
 function* rowsOf(brokers: readonly EmbeddedBroker[], call: Call, bindings: Bindings): Iterable<Row> {
-  for (const broker of brokers) for (const binding of bindings(broker, call)) yield { vhost: broker.name, binding }
+  for (const broker of brokers) {
+    if (!call.isThere(broker)) continue
+    for (const binding of bindings(broker, call)) yield { vhost: broker.name, binding }
+  }
 }
 
 const listBindings =

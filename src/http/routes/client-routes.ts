@@ -23,13 +23,17 @@ function isVisible(call: Call, { user }: ConnectionInfo): boolean {
   return isMonitor(call.user) || user.name === call.user.name
 }
 
-function* visibleConnections(call: Call, isWanted: (info: ConnectionInfo) => boolean): Iterable<ConnectionInfo> {
-  for (const info of call.server.clients.connections()) if (isWanted(info) && isVisible(call, info)) yield info
+type Wanted = (info: ConnectionInfo) => boolean
+
+function* visibleConnections(call: Call, isWanted: Wanted): Iterable<ConnectionInfo | undefined> {
+  for (const info of call.server.clients.connections()) {
+    yield isWanted(info) && isVisible(call, info) ? info : undefined
+  }
 }
 
-function* visibleChannels(call: Call, isWanted: (info: ConnectionInfo) => boolean): Iterable<ChannelInfo> {
-  for (const info of call.server.clients.channels()) {
-    if (isWanted(info.connection) && isVisible(call, info.connection)) yield info
+function* visibleChannels(call: Call, isWanted: Wanted, id?: number): Iterable<ChannelInfo | undefined> {
+  for (const info of call.server.clients.channels(id)) {
+    yield isWanted(info.connection) && isVisible(call, info.connection) ? info : undefined
   }
 }
 
@@ -57,7 +61,7 @@ const CHANNEL_COLUMNS: KnownColumns<ChannelInfo> = {
   messages_unconfirmed: ({ messagesUnconfirmed }) => messagesUnconfirmed,
 }
 
-async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => boolean): Promise<Response> {
+async function listConnections(call: Call, isWanted: Wanted): Promise<Response> {
   const { name: node } = await call.server.node()
   const asked = sampleRequest(call.query)
   const { statistics } = call.server
@@ -70,12 +74,12 @@ async function listConnections(call: Call, isWanted: (info: ConnectionInfo) => b
   })
 }
 
-async function listChannels(call: Call, isWanted: (info: ConnectionInfo) => boolean): Promise<Response> {
+async function listChannels(call: Call, isWanted: Wanted, id?: number): Promise<Response> {
   const { name: node } = await call.server.node()
   const asked = sampleRequest(call.query)
   const { statistics } = call.server
   return await list<ChannelInfo>(call, {
-    rows: () => visibleChannels(call, isWanted),
+    rows: () => visibleChannels(call, isWanted, id),
     name: channelName,
     compare: (a, b) =>
       compareTexts(a.connection.vhost, b.connection.vhost) || compareTexts(channelName(a), channelName(b)),
@@ -92,14 +96,11 @@ function oneChannel(node: string, info: ChannelInfo, statistics: EmbeddedStatist
 
 /** Throws ApiError when there is none of that name, and when the user may not do that with it. */
 function connectionOf(call: Call): ConnectionInfo {
-  const name = call.param('connection')
-  for (const info of call.server.clients.connections()) {
-    if (info.route !== name) continue
-    const isAllowed = call.method === 'DELETE' ? isAdministrator(call.user) : isMonitor(call.user)
-    if (!isAllowed && info.user.name !== call.user.name) throw notAuthorised(NOT_YOURS)
-    return info
-  }
-  throw notFound()
+  const info = call.server.clients.connectionWithRoute(call.param('connection'))
+  if (info === undefined) throw notFound()
+  const isAllowed = call.method === 'DELETE' ? isAdministrator(call.user) : isMonitor(call.user)
+  if (!isAllowed && info.user.name !== call.user.name) throw notAuthorised(NOT_YOURS)
+  return info
 }
 
 async function getConnection(call: Call): Promise<Response> {
@@ -137,31 +138,48 @@ async function cancelConsumer(call: Call): Promise<Response> {
   throw notFound()
 }
 
-function closeConnectionsOfUser(call: Call): Response {
+async function closeConnectionsOfUser(call: Call): Promise<Response> {
   const name = call.param('username')
   if (!isAdministrator(call.user) && name !== call.user.name) throw notAuthorised(NOT_YOURS)
-  for (const { id, user } of [...call.server.clients.connections()]) {
-    if (user.name === name) call.server.clients.close(id, reasonIn(call))
+  const { clients } = call.server
+  const pacer = new Pacer()
+  const ids: number[] = []
+  // Those that come back meanwhile stay.
+  for (const { id, user } of clients.connections()) {
+    if (user.name === name) ids.push(id)
+    if (pacer.isDue) await pacer.rest()
+  }
+  for (const id of ids) {
+    clients.close(id, reasonIn(call))
+    if (pacer.isLate) await pacer.rest()
   }
   return done()
 }
 
 async function getChannel(call: Call): Promise<Response> {
-  const name = call.param('channel')
   const { name: node } = await call.server.node()
-  for (const info of call.server.clients.channels()) {
+  const info = channelOf(call)
+  const asked = sampleRequest(call.query)
+  const { vhost, id } = info.connection
+  const publishes = call.server.statistics.flows.fromChannel(id, info.number)
+  const consumers = await channelConsumers(call, info)
+  return object(call, {
+    ...oneChannel(node, info, call.server.statistics, asked),
+    consumer_details: consumers.map(({ shape }) => shape),
+    deliveries: consumers.map(({ flow }) => deliveryFlow(vhost, flow, asked)),
+    publishes: publishes.map((flow) => exchangeFlow(vhost, flow, asked)),
+  })
+}
+
+/** Throws ApiError when there is none of that name, and when the user may not see it. */
+function channelOf(call: Call): ChannelInfo {
+  const name = call.param('channel')
+  const { clients } = call.server
+  const connection = clients.connectionWithRoute(name.replace(/ \(\d{1,5}\)$/, ''))
+  for (const info of connection === undefined ? [] : clients.channels(connection.id)) {
     if (channelName(info) !== name) continue
     if (!isVisible(call, info.connection)) throw notAuthorised(NOT_YOURS)
-    const asked = sampleRequest(call.query)
-    const { vhost, id } = info.connection
-    const publishes = call.server.statistics.flows.fromChannel(id, info.number)
-    const consumers = await channelConsumers(call, info)
-    return object(call, {
-      ...oneChannel(node, info, call.server.statistics, asked),
-      consumer_details: consumers.map(({ shape }) => shape),
-      deliveries: consumers.map(({ flow }) => deliveryFlow(vhost, flow, asked)),
-      publishes: publishes.map((flow) => exchangeFlow(vhost, flow, asked)),
-    })
+    return info
   }
   throw notFound()
 }
@@ -196,18 +214,13 @@ export async function consumersOf(call: Call, broker: EmbeddedBroker, queue: str
   const consumers = broker.consumers(queue)
   if (consumers.length === 0) return []
   const { name: node, consumerTimeoutMs } = await call.server.node()
-  const connections = connectionsById(call)
   return consumers.map((info) =>
-    consumerShape(node, broker.name, info, connectionIn(connections, info), consumerTimeoutMs),
+    consumerShape(node, broker.name, info, connectionOfConsumer(call, info), consumerTimeoutMs),
   )
 }
 
-export function connectionsById(call: Call): Map<number, ConnectionInfo> {
-  return new Map(Array.from(call.server.clients.connections(), (info) => [info.id, info]))
-}
-
-function connectionIn(connections: Map<number, ConnectionInfo>, { origin }: ConsumerInfo): ConnectionInfo | undefined {
-  return origin === undefined ? undefined : connections.get(origin.connection)
+function connectionOfConsumer({ server }: Call, { origin }: ConsumerInfo): ConnectionInfo | undefined {
+  return origin === undefined ? undefined : server.clients.connection(origin.connection)
 }
 
 interface ConsumerRow {
@@ -215,18 +228,23 @@ interface ConsumerRow {
   readonly info: ConsumerInfo
 }
 
-function* consumerRows(brokers: readonly EmbeddedBroker[]): Iterable<ConsumerRow> {
-  for (const broker of brokers) for (const info of broker.inventory.consumers()) yield { vhost: broker.name, info }
+function* consumerRows(call: Call, brokers: readonly EmbeddedBroker[]): Iterable<ConsumerRow | undefined> {
+  for (const broker of brokers) {
+    if (!call.isThere(broker)) continue
+    for (const { name, consumers } of broker.inventory.queueFigures()) {
+      if (consumers === 0 || !call.isThere(broker)) yield undefined
+      else for (const info of broker.consumers(name)) yield { vhost: broker.name, info }
+    }
+  }
 }
 
 async function listConsumers(call: Call): Promise<Response> {
   const brokers = await call.vhosts()
   const { name: node, consumerTimeoutMs } = await call.server.node()
-  const connections = connectionsById(call)
   return await list<ConsumerRow>(call, {
-    rows: () => consumerRows(brokers),
+    rows: () => consumerRows(call, brokers),
     name: ({ info }) => info.tag,
-    object: ({ vhost, info }) => consumerShape(node, vhost, info, connectionIn(connections, info), consumerTimeoutMs),
+    object: ({ vhost, info }) => consumerShape(node, vhost, info, connectionOfConsumer(call, info), consumerTimeoutMs),
     isWhole: true,
   })
 }
@@ -259,7 +277,7 @@ export const CLIENT_ROUTES: readonly Route[] = [
     methods: {
       GET: endpoint('user', (call) => {
         const { id } = connectionOf(call)
-        return listChannels(call, (info) => info.id === id)
+        return listChannels(call, anyone, id)
       }),
     },
   },

@@ -22,7 +22,7 @@ import {
 } from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
-import { connectionsById, consumersOf } from './client-routes.ts'
+import { consumersOf } from './client-routes.ts'
 
 interface Row {
   readonly broker: EmbeddedBroker
@@ -56,11 +56,16 @@ const byVhostAndName = (a: Row, b: Row): number =>
   (a.broker === b.broker ? 0 : compareTexts(a.broker.name, b.broker.name)) || compareTexts(a.name, b.name)
 
 function sourceOf<R extends Row>(
+  call: Call,
   brokers: readonly EmbeddedBroker[],
-  rowsOf: (broker: EmbeddedBroker) => Iterable<R>,
-  object: (broker: EmbeddedBroker, name: string) => object | undefined,
+  allRowsOf: (broker: EmbeddedBroker) => Iterable<R>,
+  objectOf: (broker: EmbeddedBroker, name: string) => object | undefined,
   columns: KnownColumns<R>,
 ): ListSource<R> {
+  function* rowsOf(broker: EmbeddedBroker): Iterable<R> {
+    if (call.isThere(broker)) yield* allRowsOf(broker)
+  }
+  const object = (broker: EmbeddedBroker, name: string) => (call.isThere(broker) ? objectOf(broker, name) : undefined)
   return {
     *rows() {
       for (const broker of brokers) yield* rowsOf(broker)
@@ -99,7 +104,7 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
     return queueShape(place, info, statistics.queue(broker.name, name), asked, idleSinceMs)
   }
   const columns = withoutStats ? NAME_COLUMNS : QUEUE_COLUMNS
-  return await list(call, sourceOf<QueueRow>(brokers, queueRows, object, columns))
+  return await list(call, sourceOf<QueueRow>(call, brokers, queueRows, object, columns))
 }
 
 async function getQueue(call: Call): Promise<Response> {
@@ -112,7 +117,6 @@ async function getQueue(call: Call): Promise<Response> {
   }
   const { statistics } = call.server
   const asked = sampleRequest(call.query)
-  const connections = connectionsById(call)
   const incoming = await statistics.flows.toQueue(broker.name, info.name)
   const deliveries = statistics.flows.toConsumers(broker.name, info.name)
   return object(call, {
@@ -126,7 +130,7 @@ async function getQueue(call: Call): Promise<Response> {
     ...ownerOf(call, info),
     exclusive_consumer_tag: exclusiveTag(broker.consumers(info.name)),
     consumer_details: await consumersOf(call, broker, info.name),
-    deliveries: deliveries.map((flow) => consumerFlow(place.node, flow, connections, asked)),
+    deliveries: deliveries.map((flow) => consumerFlow(place.node, flow, call.server.clients, asked)),
     incoming: incoming.map((flow) => exchangeFlow(broker.name, flow, asked)),
   })
 }
@@ -141,11 +145,10 @@ async function getQuorumStatus(call: Call): Promise<Response> {
 /** Whose an exclusive queue is. RabbitMQ: lists do not say it. */
 function ownerOf({ server }: Call, { ownerConnection }: QueueInfo) {
   if (ownerConnection === undefined) return {}
-  for (const { id, route, peerAddress, peerPort } of server.clients.connections()) {
-    if (id === ownerConnection)
-      return { owner_pid_details: { name: route, peer_host: peerAddress, peer_port: peerPort } }
-  }
-  return {}
+  const owner = server.clients.connection(ownerConnection)
+  if (owner === undefined) return {}
+  const { route, peerAddress, peerPort } = owner
+  return { owner_pid_details: { name: route, peer_host: peerAddress, peer_port: peerPort } }
 }
 
 async function putQueue(call: Call): Promise<Response> {
@@ -219,7 +222,7 @@ async function listExchanges(call: Call): Promise<Response> {
     if (withoutStats) return exchangeDefinition(broker.name, info)
     return exchangeShape(broker.name, info, call.server.statistics.exchange(broker.name, name), asked)
   }
-  return await list(call, sourceOf(brokers, exchangeRows, object, NAME_COLUMNS))
+  return await list(call, sourceOf(call, brokers, exchangeRows, object, NAME_COLUMNS))
 }
 
 async function getExchange(call: Call): Promise<Response> {
@@ -231,11 +234,10 @@ async function getExchange(call: Call): Promise<Response> {
   const asked = sampleRequest(call.query)
   const { name: node } = await call.server.node()
   const { flows } = call.server.statistics
-  const connections = connectionsById(call)
   const incoming = await flows.toExchange(broker.name, info.name)
   return object(call, {
     ...exchangeShape(broker.name, info, counters, asked),
-    incoming: incoming.map((flow) => channelFlow(node, flow, connections, asked)),
+    incoming: incoming.map((flow) => channelFlow(node, flow, call.server.clients, asked)),
     outgoing: flows.fromExchange(broker.name, info.name).map((flow) => queueFlow(broker.name, flow, asked)),
   })
 }

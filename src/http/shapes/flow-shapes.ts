@@ -1,9 +1,9 @@
 /** What goes from where to where, as RabbitMQ shows it: `incoming`, `outgoing`, `publishes` and `deliveries`. */
-import type { ConnectionInfo } from '../../embedded/embedded-clients.ts'
+import type { ConnectionInfo, EmbeddedClients } from '../../embedded/embedded-clients.ts'
 import type { ChannelFlow, ConsumerFlow, ExchangeFlow, Flow, QueueFlow } from '../../embedded/embedded-flows.ts'
 import { type SampleRequest, withDetails } from './rates.ts'
 
-type Connections = ReadonlyMap<number, ConnectionInfo>
+type Connections = Pick<EmbeddedClients, 'connection'>
 
 function published({ count, counters }: Flow, asked: SampleRequest) {
   return withDetails({ publish: count }, counters, asked.rates)
@@ -18,14 +18,14 @@ export function queueFlow(vhost: string, flow: QueueFlow, asked: SampleRequest) 
 }
 
 export function channelFlow(node: string, flow: ChannelFlow, connections: Connections, asked: SampleRequest) {
-  const connection = connections.get(flow.connection)
+  const connection = connections.connection(flow.connection)
   return { channel_details: channelDetails(node, flow.channel, connection), stats: published(flow, asked) }
 }
 
 /** RabbitMQ has one for each channel; a channel with several consumers of a queue has several here. */
 export function consumerFlow(node: string, flow: ConsumerFlow, connections: Connections, asked: SampleRequest) {
   const { origin, noAck } = flow.consumer
-  const connection = origin === undefined ? undefined : connections.get(origin.connection)
+  const connection = origin === undefined ? undefined : connections.connection(origin.connection)
   return {
     channel_details: channelDetails(node, origin?.channel ?? 0, connection),
     stats: delivered(flow, noAck, asked),

@@ -6,6 +6,7 @@ import {
 } from '../../../src/broker/clients/client-directory.ts'
 
 class Client implements ClientConnection {
+  readonly id: number
   details: ConnectionDetails | undefined
   userName: string | undefined
   channels = { count: 2 }
@@ -16,6 +17,7 @@ class Client implements ClientConnection {
   readonly #failure: Error | undefined
 
   constructor(id: number, user: string, vhost: string | undefined, failure?: Error) {
+    this.id = id
     this.userName = user
     this.#failure = failure
     if (vhost === undefined) return
