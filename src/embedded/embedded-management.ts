@@ -4,6 +4,7 @@ import type { StoreFigures } from '../../storage/store-figures.ts'
 import type { Logins } from '../auth/logins/logins.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { EventLoopDelay } from '../lib/event-loop-delay.ts'
 import { EmbeddedClients } from './embedded-clients.ts'
 import { EmbeddedLogins } from './embedded-logins.ts'
 import { EmbeddedGlobalParameters } from './embedded-parameters.ts'
@@ -17,6 +18,7 @@ export interface ManagementContext {
   /** What the storage has written, if it counts that. */
   readonly store: StoreFigures | undefined
   readonly clock: Clock
+  readonly eventLoop: EventLoopDelay
   readonly onDefect: (error: unknown) => void
   /** Throws unless the server runs; it may be stopping. */
   readonly requireRunning: () => void
@@ -36,6 +38,7 @@ export class EmbeddedManagement {
     isInternalUser,
     store,
     clock,
+    eventLoop,
     onDefect,
     requireRunning,
     requireServing,
@@ -43,6 +46,6 @@ export class EmbeddedManagement {
     this.globalParameters = new EmbeddedGlobalParameters({ core, requireRunning: requireServing })
     this.clients = new EmbeddedClients({ clients: core.clients, requireRunning })
     this.logins = new EmbeddedLogins({ logins, isInternalUser, requireRunning })
-    this.statistics = new EmbeddedStatistics({ core, store, clock, onDefect })
+    this.statistics = new EmbeddedStatistics({ core, store, clock, eventLoop, onDefect })
   }
 }

@@ -8,7 +8,7 @@ import type { Churn } from '../broker/statistics/churn.ts'
 import type { BrokerEvent } from '../broker/statistics/event-log.ts'
 import type { DeathCounts } from '../broker/statistics/traffic-figures.ts'
 import type { Clock } from '../lib/clock.ts'
-import { type DelayFigures, EventLoopDelay } from '../lib/event-loop-delay.ts'
+import type { DelayFigures, EventLoopDelay } from '../lib/event-loop-delay.ts'
 import type { Histogram } from '../lib/histogram.ts'
 import { Pacer } from '../lib/pacer.ts'
 import { EmbeddedFlows } from './embedded-flows.ts'
@@ -61,6 +61,7 @@ export interface StatisticsContext {
   readonly core: Broker
   readonly store: StoreFigures | undefined
   readonly clock: Clock
+  readonly eventLoop: EventLoopDelay
   readonly onDefect: (error: unknown) => void
 }
 
@@ -75,11 +76,12 @@ export class EmbeddedStatistics {
   readonly flows: EmbeddedFlows
   readonly #sampler: Sampler
   readonly #store: StoreFigures | undefined
-  readonly #eventLoop = new EventLoopDelay()
+  readonly #eventLoop: EventLoopDelay
 
   /** Servers make it: see `Server.statistics`. */
-  constructor({ core, store, clock, onDefect }: StatisticsContext) {
+  constructor({ core, store, clock, eventLoop, onDefect }: StatisticsContext) {
     this.#core = core
+    this.#eventLoop = eventLoop
     this.#store = store
     this.#sampler = new Sampler(core, clock, onDefect)
     this.flows = new EmbeddedFlows(core, (kind, subject) => counters(kind, this.#sampler.of(subject)))
@@ -88,13 +90,12 @@ export class EmbeddedStatistics {
   /** Samples are taken from now on. */
   start(): void {
     this.#sampler.start()
-    this.#eventLoop.start()
+    this.#eventLoop.measure()
   }
 
   /** For the end of the server. */
   stop(): void {
     this.#sampler.stop()
-    this.#eventLoop.stop()
   }
 
   /** Takes a sample now, beside those that the timer takes. */

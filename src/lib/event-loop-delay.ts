@@ -1,16 +1,19 @@
 /**
- * How late the event loop is, by Node's own histogram: it takes samples outside JavaScript. What is older than a minute or two goes.
+ * How late the event loop is. A timer looks twice a second: how late it comes itself, and how long the loop was busy. Node's own histogram
+ * takes finer samples outside JavaScript, when they are wanted; that wakes the process fifty times a second, which is half a percent of a
+ * processor, so none are taken while the loop has nothing to do. Then the timer tells of what ends such a time.
  *
- * To take samples wakes the process fifty times a second, which is half a percent of a processor. While the loop has nothing to do, none
- * are taken.
+ * What is older than a minute or two goes.
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 
 const RESOLUTION_MS = 20
 const PERIOD_MS = 60_000
-/** So often it looks whether the loop has something to do: less than this share of the time is nothing. */
-const LOOK_MS = 5000
+const LOOK_MS = 500
+/** A loop that was busy for less than this share of the time had nothing to do. */
 const IDLE_SHARE = 0.02
+/** So many such looks in a row end the fine samples. */
+const IDLE_LOOKS = 10
 
 export interface DelayFigures {
   readonly meanSec: number
@@ -23,68 +26,103 @@ export interface DelayFigures {
 const NONE: DelayFigures = { meanSec: 0, maxSec: 0, p50Sec: 0, p90Sec: 0, p99Sec: 0 }
 
 export class EventLoopDelay {
-  #current: IntervalHistogram | undefined
-  #last: DelayFigures | undefined
+  /** Called at each look, with the milliseconds that it came late. */
+  onLook: (lateMs: number) => void = () => {}
+  readonly #now: () => number
+  readonly #lookMs: number
   #timer: NodeJS.Timeout | undefined
-  #lookTimer: NodeJS.Timeout | undefined
+  #lookedAtMs = 0
+  /** Undefined when no fine samples are wanted. */
+  #histogram: IntervalHistogram | undefined
   /** False while the loop has nothing to do. */
   isMeasuring = false
-  readonly #lookMs: number
+  #busy = performance.eventLoopUtilization()
+  #turns = 0
+  #idleLooks = 0
+  /** The longest turn that no fine sample tells of, since the period began. */
+  #longestSec = 0
+  #periodAtMs = 0
+  #last = NONE
 
-  constructor(lookMs = LOOK_MS) {
+  constructor(now: () => number, lookMs = LOOK_MS) {
+    this.#now = now
     this.#lookMs = lookMs
   }
 
   start(): void {
-    if (this.#current !== undefined) return
-    const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
-    histogram.enable()
-    this.#current = histogram
-    this.isMeasuring = true
-    let before = performance.eventLoopUtilization()
-    this.#lookTimer = setInterval(() => {
-      const now = performance.eventLoopUtilization()
-      this.#measure(histogram, performance.eventLoopUtilization(now, before).utilization >= IDLE_SHARE)
-      before = now
-    }, this.#lookMs)
-    this.#lookTimer.unref()
-    this.#timer = setInterval(() => {
-      this.#last = figures(histogram)
-      histogram.reset()
-    }, PERIOD_MS)
+    if (this.#timer !== undefined) return
+    this.#lookedAtMs = this.#now()
+    this.#periodAtMs = this.#lookedAtMs
+    this.#timer = setInterval(() => this.#look(), this.#lookMs)
     this.#timer.unref()
+  }
+
+  /** Takes fine samples from now on. Calling it again does nothing. */
+  measure(): void {
+    if (this.#histogram !== undefined) return
+    this.#histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+    this.#histogram.enable()
+    this.isMeasuring = true
   }
 
   stop(): void {
     clearInterval(this.#timer)
-    clearInterval(this.#lookTimer)
-    this.#current?.disable()
-    this.#current = undefined
+    this.#timer = undefined
+    this.#histogram?.disable()
+    this.#histogram = undefined
     this.isMeasuring = false
-  }
-
-  #measure(histogram: IntervalHistogram, isBusy: boolean): void {
-    if (isBusy === this.isMeasuring) return
-    this.isMeasuring = isBusy
-    if (!isBusy) histogram.disable()
-    else {
-      // Without the reset, the time without samples would count as a delay.
-      this.#last = this.figures
-      histogram.reset()
-      histogram.enable()
-    }
   }
 
   /** Of this minute and the one before it, whichever is worse. */
   get figures(): DelayFigures {
-    const now = this.#current === undefined ? NONE : figures(this.#current)
-    const last = this.#last ?? NONE
-    return now.maxSec >= last.maxSec ? now : last
+    const now = this.#figures()
+    return now.maxSec >= this.#last.maxSec ? now : this.#last
+  }
+
+  #figures(): DelayFigures {
+    const fine = this.#histogram === undefined ? NONE : figuresOf(this.#histogram)
+    return { ...fine, maxSec: Math.max(fine.maxSec, this.#longestSec) }
+  }
+
+  #look(): void {
+    const nowMs = this.#now()
+    const lateMs = Math.max(0, nowMs - this.#lookedAtMs - this.#lookMs)
+    this.#lookedAtMs = nowMs
+    if (this.#histogram !== undefined) this.#attend(this.#histogram, lateMs)
+    if (nowMs - this.#periodAtMs >= PERIOD_MS) this.#beginPeriod(this.#figures())
+    this.onLook(lateMs)
+  }
+
+  #attend(histogram: IntervalHistogram, lateMs: number): void {
+    const [busy, turns] = [performance.eventLoopUtilization(), performance.nodeTiming.uvMetricsInfo.loopCount]
+    const { active, utilization } = performance.eventLoopUtilization(busy, this.#busy)
+    // What is busy may be a single turn or many of them: one took at least the mean.
+    const longestMs = Math.max(lateMs, active / Math.max(1, turns - this.#turns))
+    this.#busy = busy
+    this.#turns = turns
+    this.#idleLooks = utilization < IDLE_SHARE ? this.#idleLooks + 1 : 0
+    if (!this.isMeasuring) this.#longestSec = Math.max(this.#longestSec, longestMs / 1000)
+    if (this.isMeasuring && this.#idleLooks >= IDLE_LOOKS) {
+      this.isMeasuring = false
+      histogram.disable()
+    } else if (!this.isMeasuring && this.#idleLooks === 0) {
+      this.isMeasuring = true
+      // Without a reset, the time without samples would count as a delay.
+      this.#beginPeriod(this.figures)
+      histogram.enable()
+    }
+  }
+
+  #beginPeriod(last: DelayFigures): void {
+    this.#last = last
+    this.#longestSec = 0
+    this.#periodAtMs = this.#lookedAtMs
+    this.#histogram?.reset()
   }
 }
 
 /** The time that a sample was late by: what is measured is the whole interval. */
-function figures(histogram: IntervalHistogram): DelayFigures {
+function figuresOf(histogram: IntervalHistogram): DelayFigures {
   if (histogram.count === 0) return NONE
   const seconds = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - RESOLUTION_MS / 1000)
   return {

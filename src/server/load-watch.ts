@@ -1,22 +1,22 @@
 /**
- * Watches how late the event loop is: a timer that comes late shows for how long everything else had to wait. While it is late again
- * and again, publishers are held back, and consumers and administration have what there is. One long turn is no reason, however
+ * Watches how late the event loop is. While it is late again and again, publishers are held back, and consumers and administration have what there is. One long turn is no reason, however
  * long it was: the process may have been stopped.
  */
+import type { EventLoopDelay } from '../lib/event-loop-delay.ts'
 import { CLEAR_SHARE, type WatchedAlarm } from './watched-alarm.ts'
 
-const SAMPLE_MS = 500
-/** So many samples in a row begin the alarm, or end it. */
-const SAMPLES = 3
+/** So many looks in a row begin the alarm, or end it. */
+const LOOKS = 3
+
+type LoadAlarm = Omit<WatchedAlarm, 'now'>
 
 export class LoadWatch {
-  readonly #parts: WatchedAlarm
-  #timer: NodeJS.Timeout | undefined
-  #lastMs = 0
+  readonly #parts: LoadAlarm
   #recentMs: number[] = []
 
-  constructor(parts: WatchedAlarm) {
+  constructor(eventLoop: EventLoopDelay, parts: LoadAlarm) {
     this.#parts = parts
+    eventLoop.onLook = (lateMs) => this.#looked(lateMs)
   }
 
   /** How late the event loop was lately, at most. */
@@ -24,25 +24,13 @@ export class LoadWatch {
     return Math.round(Math.max(0, ...this.#recentMs))
   }
 
-  start(): void {
-    this.#lastMs = this.#parts.now()
-    this.#timer = setInterval(() => this.#look(), SAMPLE_MS)
-    this.#timer.unref()
-  }
-
-  stop(): void {
-    clearInterval(this.#timer)
-  }
-
-  #look(): void {
-    const { alarm, logger, now } = this.#parts
+  #looked(lateMs: number): void {
+    const { alarm, logger } = this.#parts
     const limitMs = this.#parts.limitMs()
-    const nowMs = now()
-    this.#recentMs.push(Math.max(0, nowMs - this.#lastMs - SAMPLE_MS))
-    this.#recentMs = this.#recentMs.slice(-SAMPLES)
-    this.#lastMs = nowMs
+    this.#recentMs.push(lateMs)
+    this.#recentMs = this.#recentMs.slice(-LOOKS)
     if (limitMs === 0) alarm.set(false)
-    if (limitMs === 0 || this.#recentMs.length < SAMPLES) return
+    if (limitMs === 0 || this.#recentMs.length < LOOKS) return
     const [leastMs, mostMs] = [Math.min(...this.#recentMs), Math.max(...this.#recentMs)]
     const fields = { delayMs: Math.round(mostMs), limitMs }
     if (!alarm.isActive && leastMs > limitMs) {

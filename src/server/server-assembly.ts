@@ -19,6 +19,7 @@ import { EmbeddedManagement } from '../embedded/embedded-management.ts'
 import { EmbeddedUsers } from '../embedded/embedded-users.ts'
 import { EmbeddedVhosts } from '../embedded/embedded-vhosts.ts'
 import { type Clock, SystemClock } from '../lib/clock.ts'
+import { EventLoopDelay } from '../lib/event-loop-delay.ts'
 import { guarded } from '../lib/guarded.ts'
 import { type Logger, steadyLogger } from '../lib/logger.ts'
 import { memoryFigures } from '../lib/memory-figures.ts'
@@ -76,6 +77,7 @@ export class ServerAssembly {
   readonly memoryWatch: MemoryWatch
   readonly journalWatch: JournalWatch
   readonly storeDelay: StoreDelay
+  readonly eventLoop: EventLoopDelay
   readonly loadWatch: LoadWatch
   readonly vhosts: EmbeddedVhosts
   readonly userList: UserList
@@ -141,7 +143,12 @@ export class ServerAssembly {
     const { loadAlarm, storeAlarm } = this.core
     this.journalWatch = new JournalWatch(storage, this.connections, this.core, logger)
     this.storeDelay = new StoreDelay({ alarm: storeAlarm, limitMs: () => config.storeDelayLimitMs, now, logger })
-    this.loadWatch = new LoadWatch({ alarm: loadAlarm, limitMs: () => config.eventLoopDelayLimitMs, now, logger })
+    this.eventLoop = new EventLoopDelay(now)
+    this.loadWatch = new LoadWatch(this.eventLoop, {
+      alarm: loadAlarm,
+      limitMs: () => config.eventLoopDelayLimitMs,
+      logger,
+    })
     this.vhosts = new EmbeddedVhosts(this.#embeddedContext(requireRunning))
     this.management = this.#makeManagement(onDefect, { requireRunning, requireServing })
     this.users = new EmbeddedUsers({ core: this.core, list: this.userList, requireRunning: requireServing })
@@ -164,6 +171,7 @@ export class ServerAssembly {
       isInternalUser: (name) => authenticator === undefined && userList.has(name),
       store: storage.figures,
       clock,
+      eventLoop: this.eventLoop,
       onDefect,
       ...guards,
     })

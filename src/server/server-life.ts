@@ -85,7 +85,7 @@ export class ServerLife {
   async #open(): Promise<void> {
     this.#state = 'starting'
     const { storage, config, authenticator } = this.#parts
-    const { clock, journalWatch, storeDelay, memoryWatch, loadWatch, hooks } = this.assembly
+    const { clock, journalWatch, storeDelay, memoryWatch, eventLoop, hooks } = this.assembly
     try {
       const onProgress = (progress: RecoveryProgress): void => this.#tellProgress(progress)
       await openStorage(storage, { onProgress, clock }, (found) => {
@@ -101,7 +101,7 @@ export class ServerLife {
       throw error
     }
     memoryWatch.start()
-    loadWatch.start()
+    eventLoop.start()
     this.#startedAtMs = clock.monotonicMs()
     this.#state = 'running'
     hooks.call('onStart')
@@ -122,7 +122,7 @@ export class ServerLife {
     assembly.connections.close()
     await ports
     assembly.memoryWatch.stop()
-    assembly.loadWatch.stop()
+    assembly.eventLoop.stop()
     assembly.storeDelay.stop()
     await this.#closeHttp()
     assembly.management.statistics.stop()

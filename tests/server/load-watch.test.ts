@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Alarm } from '../../src/lib/alarm.ts'
+import { EventLoopDelay } from '../../src/lib/event-loop-delay.ts'
 import type { Logger } from '../../src/lib/logger.ts'
 import { LoadWatch } from '../../src/server/load-watch.ts'
 
-const SAMPLE_MS = 500
+const LOOK_MS = 500
 
 let nowMs: number
 let alarm: Alarm
@@ -23,16 +24,17 @@ afterEach(() => {
 function watch(limitMs: number): LoadWatch {
   const note = (_: object, message: string) => void logged.push(message)
   const logger: Logger = { debug: note, info: note, warn: note, error: note }
-  const started = new LoadWatch({ alarm, limitMs: () => limitMs, now: () => nowMs, logger })
-  started.start()
-  return started
+  const eventLoop = new EventLoopDelay(() => nowMs)
+  const load = new LoadWatch(eventLoop, { alarm, limitMs: () => limitMs, logger })
+  eventLoop.start()
+  return load
 }
 
 /** The timer comes so much too late, each time. */
 function late(...delaysMs: number[]): void {
   for (const delayMs of delaysMs) {
-    nowMs += SAMPLE_MS + delayMs
-    vi.advanceTimersByTime(SAMPLE_MS)
+    nowMs += LOOK_MS + delayMs
+    vi.advanceTimersByTime(LOOK_MS)
   }
 }
 
@@ -51,20 +53,17 @@ describe('an event loop that is late', () => {
       'the event loop is late: publishers wait, consumers go on',
       'the event loop is in time again: publishers go on',
     ])
-    load.stop()
   })
 
   test('once is none, however long that was', () => {
-    const load = watch(1000)
+    watch(1000)
     late(0, 3_600_000, 0, 0, 30_000, 0)
     expect(alarm.isActive).toBe(false)
-    load.stop()
   })
 
   test('is only told of when there is no limit', () => {
     const load = watch(0)
     late(5000, 5000, 5000, 5000)
     expect([alarm.isActive, load.delayMs]).toEqual([false, 5000])
-    load.stop()
   })
 })
