@@ -53,10 +53,11 @@ async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Res
   const isLong = page === undefined || page.page * page.pageSize > FIRST_ROWS_MAX
   const { total, count, rows } =
     named !== undefined && isLong ? await byNames(call, source, named, page) : await byRows(call, source, page)
-  if (page === undefined) return written('[', ']', rows(0, count), call)
-  const { start, itemCount, fields } = pageAround(page, total, count)
-  const head = `${jsonText(fields).slice(0, -1)},"items":[`
-  return written(head, ']}', rows(start, start + itemCount), call)
+  if (page === undefined) return written('[', () => ']', rows(0, count), call)
+  const { start, end, fields } = pageAround(page, total, count)
+  // Some of the rows may be gone by the time they are written.
+  const tail = (itemCount: number): string => `],${jsonText({ item_count: itemCount, ...fields }).slice(1)}`
+  return written('{"items":[', tail, rows(start, end), call)
 }
 
 /** What there is, what of it is wanted, and that in order: of a page, what is behind its end may be missing. */
@@ -168,14 +169,14 @@ function isReversed(query: URLSearchParams): boolean {
   return query.get('sort_reverse') === 'true'
 }
 
-/** As a stream: what the client does not take is not made. */
-function written(head: string, tail: string, rows: Rows, call: Call): Response {
+/** As a stream: what the client does not take is not made. The tail is told how many there were. */
+function written(head: string, tail: (count: number) => string, rows: Rows, call: Call): Response {
   const end = call.listTurns.sending(rows.count)
   const columns = columnsOf(call.query)
   const encoder = new TextEncoder()
   const pacer = new Pacer()
   let next = 0
-  let isFirst = true
+  let count = 0
   const body = new ReadableStream<Uint8Array>({
     cancel: end,
     async pull(controller) {
@@ -184,14 +185,14 @@ function written(head: string, tail: string, rows: Rows, call: Call): Response {
         const object = made(rows, next++, end)
         if (pacer.isDue) await pacer.rest()
         if (object === undefined) continue
-        text += `${isFirst ? '' : ','}${jsonText(pick(object, columns))}`
-        isFirst = false
+        text += `${count === 0 ? '' : ','}${jsonText(pick(object, columns))}`
+        count++
       }
       if (next < rows.count) {
         controller.enqueue(encoder.encode(text))
         return
       }
-      controller.enqueue(encoder.encode(`${text}${tail}`))
+      controller.enqueue(encoder.encode(`${text}${tail(count)}`))
       controller.close()
       end()
     },

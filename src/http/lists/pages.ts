@@ -49,7 +49,7 @@ function nameFilter(query: URLSearchParams): Pick<PageRequest, 'isWanted' | 'isS
   }
 }
 
-/** What RabbitMQ says around a page. Throws ApiError for a page that there is not. */
+/** Where a page is, and what RabbitMQ says of it beside its items. Throws ApiError for a page that there is not. */
 export function pageAround({ page, pageSize }: PageRequest, totalCount: number, filteredCount: number) {
   const pageCount = Math.max(1, Math.ceil(filteredCount / pageSize))
   if (page > pageCount) {
@@ -57,13 +57,11 @@ export function pageAround({ page, pageSize }: PageRequest, totalCount: number, 
     throw new ApiError(400, 'page_out_of_range', reason)
   }
   const start = (page - 1) * pageSize
-  const itemCount = Math.min(pageSize, filteredCount - start)
   return {
     start,
-    itemCount,
+    end: Math.min(start + pageSize, filteredCount),
     fields: {
       filtered_count: filteredCount,
-      item_count: itemCount,
       page,
       page_count: pageCount,
       page_size: pageSize,
