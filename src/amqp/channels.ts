@@ -98,7 +98,7 @@ export class Channels implements ChannelList, UnackedHolder {
       throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
     }
     const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
-    opened.vhost.counts.publishers.add(publisher)
+    opened.vhost.counts.publisherBegan(publisher)
     const channel = new Channel(id, connection, opened, publisher, broker.bodies)
     this.open[id] = channel
     this.count++
@@ -211,6 +211,5 @@ function notOpen({ name }: Method): FrameError {
 function tellCounts(channel: Channel): void {
   const { vhost, publisher } = channel
   vhost.counts.channelEnded(channelCounts(channel))
-  publisher.counts.tell()
-  vhost.counts.publishers.delete(publisher)
+  vhost.counts.publisherEnded(publisher)
 }

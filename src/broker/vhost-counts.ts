@@ -10,8 +10,8 @@ export class VhostCounts {
   readonly removedQuorumQueues = new CountSum(NOTHING_COUNTED)
   /** What went through channels that are gone. */
   endedChannels: ChannelCounts = NO_CHANNEL_COUNTS
-  /** Those that tell exchanges later what they have published. */
-  readonly publishers = new Set<Publisher>()
+  /** Those that tell later what they have published. */
+  readonly #publishers = new Set<Publisher>()
 
   /** What went through queues of all types that are gone. */
   get removedQueues(): CountSum {
@@ -27,8 +27,18 @@ export class VhostCounts {
     this.endedChannels = sumOfChannels(this.endedChannels, counts)
   }
 
-  /** Has publishers tell what they have counted: before the counts of exchanges, or the sizes of messages, are read. */
+  publisherBegan(publisher: Publisher): void {
+    this.#publishers.add(publisher)
+    publisher.counts.mayTellLater = true
+  }
+
+  publisherEnded(publisher: Publisher): void {
+    this.#publishers.delete(publisher)
+    publisher.counts.end()
+  }
+
+  /** Has publishers tell what they have counted: before the sizes of messages are read. */
   hear(): void {
-    for (const publisher of this.publishers) publisher.counts.tell()
+    for (const publisher of this.#publishers) publisher.counts.tell()
   }
 }

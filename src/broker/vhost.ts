@@ -147,12 +147,6 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return this.#exchanges.values()
   }
 
-  /** Has exchanges be told what they have not counted yet, of what went to each queue, too: before that is read. */
-  hearWhatWasSent(): void {
-    this.counts.hear()
-    this.routes.tellCounts()
-  }
-
   queues(): Iterable<Queue> {
     return this.#queues.values()
   }

@@ -49,8 +49,9 @@ export class EmbeddedFlows {
   /** From an exchange to the queues that there are. */
   fromExchange(vhostName: string, name: string): QueueFlow[] {
     const vhost = this.#core.vhost(vhostName)
-    vhost?.hearWhatWasSent()
-    const sent = [...(vhost?.exchange(name)?.sent.entries() ?? [])]
+    const exchange = vhost?.exchange(name)
+    exchange?.hear()
+    const sent = [...(exchange?.sent.entries() ?? [])]
     return sent
       .filter(([queue]) => vhost?.queue(queue) !== undefined)
       .map(([queue, count]) => ({ queue, ...this.#flow('flow', count, routeKey(vhostName, name, queue)) }))
@@ -59,10 +60,10 @@ export class EmbeddedFlows {
   /** From exchanges to a queue. Looks at all exchanges. */
   async toQueue(vhostName: string, queue: string): Promise<ExchangeFlow[]> {
     const vhost = this.#core.vhost(vhostName)
-    vhost?.hearWhatWasSent()
     const found: ExchangeFlow[] = []
     const pacer = new Pacer()
     for (const exchange of vhost?.exchanges() ?? []) {
+      exchange.hear()
       const count = exchange.sent.get(queue)
       if (count > 0) {
         const flow = this.#flow('flow', count, routeKey(vhostName, exchange.name, queue))

@@ -68,18 +68,13 @@ export class EmbeddedInventory {
 
   *exchanges(): Iterable<ExchangeInfo> {
     const vhost = this.#requireVhost()
-    vhost.hearWhatWasSent()
     for (const exchange of vhost.exchanges()) yield exchangeInfo(vhost, exchange)
   }
 
-  /** Has what was published until now counted, too: see `exchange`. */
   *exchangeNames(): Iterable<string> {
-    const vhost = this.#requireVhost()
-    vhost.hearWhatWasSent()
-    for (const { name } of vhost.exchanges()) yield name
+    for (const { name } of this.#requireVhost().exchanges()) yield name
   }
 
-  /** With the counts of the last walk over all of them: to have all publishers and routes tell theirs for each exchange would take long. */
   exchange(name: string): ExchangeInfo | undefined {
     const vhost = this.#requireVhost()
     const exchange = vhost.exchange(name)

@@ -47,11 +47,7 @@ export class EmbeddedTopology {
 
   declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
     const vhost = this.#unbound()
-    const known = vhost.exchange(name)
-    const exchange = declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session)
-    // Nobody has published to a new one.
-    if (exchange === known) vhost.hearWhatWasSent()
-    return exchangeInfo(vhost, exchange)
+    return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
   }
 
   deleteExchange(name: string, options: DeleteExchangeOptions): void {
@@ -118,9 +114,7 @@ export class EmbeddedTopology {
   exchange(name: string): ExchangeInfo | undefined {
     const vhost = this.#vhost()
     const exchange = vhost.exchange(name)
-    if (exchange === undefined) return undefined
-    vhost.hearWhatWasSent()
-    return exchangeInfo(vhost, exchange)
+    return exchange === undefined ? undefined : exchangeInfo(vhost, exchange)
   }
 
   queue(name: string): QueueInfo | undefined {
@@ -131,7 +125,6 @@ export class EmbeddedTopology {
 
   exchanges(): ExchangeInfo[] {
     const vhost = this.#vhost()
-    vhost.hearWhatWasSent()
     return Array.from(vhost.exchanges(), (exchange) => exchangeInfo(vhost, exchange))
   }
 

@@ -100,6 +100,7 @@ export interface ConsumerInfo {
 }
 
 export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeInfo {
+  exchange.hear()
   const { name, type, durable, autoDelete, internal, outgoing } = exchange
   return {
     name,

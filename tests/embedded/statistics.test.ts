@@ -237,3 +237,19 @@ describe('virtual hosts of a server', () => {
     expect(() => [...broker.inventory.bindingsFrom('none')]).toThrow("no exchange 'none' in vhost '/'")
   })
 })
+
+test('what is forgotten while a sample is taken is gone, also of what had no samples before', async () => {
+  const { server, broker } = started
+  const names = Array.from({ length: 10_000 }, (_, at) => `q${at}`)
+  for (const name of names) {
+    broker.declareQueue(name)
+    broker.publish('', name, 'x')
+  }
+  const sampled = server.statistics.sample()
+  await server.statistics.forgetSamples()
+  await sampled
+  for (const name of [names[0], names.at(-1)] as string[]) {
+    const publish = server.statistics.queue('/', name)?.find((counter) => counter.name === 'publish')
+    expect(publish).toMatchObject({ value: 1, rate: 0 })
+  }
+})

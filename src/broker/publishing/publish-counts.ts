@@ -3,7 +3,7 @@
  * others when the next one takes another route or has another size, and before it is read.
  */
 import type { Histogram } from '../../lib/histogram.ts'
-import type { Exchange } from '../exchanges/exchange.ts'
+import type { Exchange, Teller } from '../exchanges/exchange.ts'
 import type { Queue } from '../queues/queue.ts'
 import { countAlong, KEPT_QUEUES_MAX, type Route, withoutQueues } from '../routing/route.ts'
 import { NameCounts } from '../statistics/name-counts.ts'
@@ -13,7 +13,7 @@ const EXCHANGES_MAX = 64
 /** Of a message that goes to more queues than this by its properties, the exchange does not count where it went. */
 const COUNTED_QUEUES_MAX = 64
 
-export class PublishCounts {
+export class PublishCounts implements Teller {
   /** Messages that were published. */
   messages = 0
   /** Bytes of the bodies of the messages since `#sizedCount`. */
@@ -26,6 +26,10 @@ export class PublishCounts {
   /** The exchange of that route, and what `messages` was when it became that. */
   #exchange: Exchange | undefined
   #exchangeSince = 0
+  /** Exchanges know of it, and ask it. One that tells each message at once need not be known. */
+  mayTellLater = false
+  next: Teller | undefined
+  previous: Teller | undefined
   readonly #exchanges = new NameCounts(EXCHANGES_MAX)
 
   constructor(sizes: Histogram) {
@@ -68,6 +72,13 @@ export class PublishCounts {
     this.#tellRoute()
   }
 
+  /** The publisher is given up. */
+  end(): void {
+    this.tell()
+    if (this.mayTellLater) this.#exchange?.publishers.remove(this)
+    this.mayTellLater = false
+  }
+
   /** How many messages were published to each exchange, of those that were published to last. */
   byExchange(): Iterable<readonly [exchange: string, count: number]> {
     this.#tellExchange()
@@ -83,6 +94,10 @@ export class PublishCounts {
 
   #beginExchange(exchange: Exchange): void {
     this.#tellExchange()
+    if (this.mayTellLater) {
+      this.#exchange?.publishers.remove(this)
+      exchange.publishers.add(this)
+    }
     this.#exchange = exchange
   }
 

@@ -59,10 +59,6 @@ export class RouteCache {
     return true
   }
 
-  each(visit: (route: Route) => void): void {
-    for (const route of this.#routes) visit(route)
-  }
-
   /** False when there is no room for all the queues that it leads to. */
   #replace(entry: number, route: Route): boolean {
     const before = this.#routes[entry] as Route
@@ -139,7 +135,7 @@ export class RouteCache {
   }
 
   #reset(): void {
-    this.each(this.#forgotten)
+    for (const route of this.#routes) this.#forgotten(route)
     this.#slots = NO_SLOTS
     this.#mask = 0
     this.#starts = [0]

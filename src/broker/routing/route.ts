@@ -1,4 +1,4 @@
-import type { Exchange } from '../exchanges/exchange.ts'
+import type { Exchange, UsedRoute } from '../exchanges/exchange.ts'
 import type { PropertySet } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { ReplyConsumer } from './reply-to.ts'
@@ -7,7 +7,7 @@ import type { ReplyConsumer } from './reply-to.ts'
 export const KEPT_QUEUES_MAX = 1024
 
 /** Where messages with one exchange and routing key go. */
-export interface Route {
+export interface Route extends UsedRoute {
   /** The version of the routes that this was found under. */
   readonly version: number
   readonly exchange: Exchange
@@ -20,9 +20,7 @@ export interface Route {
   readonly replyConsumer: ReplyConsumer | undefined
   /** The properties that have a say in where a message goes. When there are any, its queues must be found anew. */
   readonly needs: PropertySet
-  /** Messages that went this way, as far as publishers have told (`PublishCounts`), of which the exchange does not know yet, see `Routes.tellCounts`. */
-  publishedCount: number
-  /** While it is, its exchange is told now and then. Publishers go on with routes that are forgotten, too. */
+  /** While it is, it counts what publishers tell (`PublishCounts`), and its exchange is told when it asks (`Exchange.hear`). Publishers go on with routes that are forgotten, too. */
   isRemembered: boolean
   /** Sessions with this grant may publish this way, see `SessionAccess`. */
   allowedTo: object | undefined
@@ -40,6 +38,8 @@ export function routeTo(found: Pick<Route, 'version' | 'exchange' | 'queues' | '
     replyConsumer,
     needs,
     publishedCount: 0,
+    next: undefined,
+    previous: undefined,
     isRemembered: false,
     allowedTo: undefined,
   }
@@ -47,17 +47,16 @@ export function routeTo(found: Pick<Route, 'version' | 'exchange' | 'queues' | '
 
 /** So many messages went along it. */
 export function countAlong(route: Route, messages: number): void {
-  if (route.isRemembered) route.publishedCount += messages
-  else countSent(route, messages)
-}
-
-/** The exchange counts that so many messages went this way. */
-export function countSent({ exchange, queues, copies }: Route, messages: number): void {
-  exchange.countPublished(messages, messages * copies)
-  for (let i = 0; i < queues.length; i++) exchange.sent.add((queues[i] as Queue).name, messages)
+  const { exchange } = route
+  if (!route.isRemembered) {
+    exchange.countSent(route, messages)
+    return
+  }
+  if (route.publishedCount === 0) exchange.usedRoutes.add(route)
+  route.publishedCount += messages
 }
 
 /** Stands for a route that leads to very many queues, for those that count what goes along it: it does not keep the queues. */
 export function withoutQueues(route: Route): Route {
-  return { ...route, queues: [], isRemembered: false }
+  return { ...route, queues: [], publishedCount: 0, next: undefined, previous: undefined, isRemembered: false }
 }

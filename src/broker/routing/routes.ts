@@ -11,7 +11,7 @@ import { NO_NEEDS } from '../messages/property-set.ts'
 import type { Queue } from '../queues/queue.ts'
 import type { Session } from '../session.ts'
 import { isReplyAddress, type ReplyConsumers } from './reply-to.ts'
-import { countSent, type Route, routeTo } from './route.ts'
+import { type Route, routeTo } from './route.ts'
 import { RouteCache } from './route-cache.ts'
 import { Routing, type Topology } from './router.ts'
 
@@ -70,11 +70,6 @@ export class Routes {
     if (this.#remembered.set(head, keyStart, keyEnd, route)) route.isRemembered = true
   }
 
-  /** Tells exchanges what went along their routes: before that is read. */
-  tellCounts(): void {
-    this.#remembered.each(tellCount)
-  }
-
   /** The queues that any of these routing keys lead a message with these properties to. */
   queuesFor(exchange: Exchange, routingKeys: readonly string[], properties: Properties): readonly Queue[] {
     return [...this.#follow(exchange, routingKeys, properties).queues]
@@ -121,16 +116,8 @@ export class Routes {
 }
 
 function forget(route: Route): void {
-  tellCount(route)
+  route.exchange.hearOf(route)
   route.isRemembered = false
-}
-
-/** Tells the exchange what went along a route: now and then, and when the route is forgotten. */
-function tellCount(route: Route): void {
-  const { publishedCount } = route
-  if (publishedCount === 0) return
-  route.publishedCount = 0
-  countSent(route, publishedCount)
 }
 
 function leadsToQueuesOnly(exchange: Exchange): boolean {

@@ -52,6 +52,8 @@ export class Sampler {
   readonly #values = new Float64Array(COUNTERS_MAX)
   #cancel: (() => void) | undefined
   #isStopped = false
+  /** Samples are taken one after the other, and forgotten between two of them. */
+  #last: Promise<void> = Promise.resolve()
 
   constructor(core: Broker, clock: Clock, onDefect: (error: unknown) => void) {
     this.#core = core
@@ -93,6 +95,27 @@ export class Sampler {
 
   /** Takes a sample of everything. */
   async sample(): Promise<void> {
+    await this.#inTurn(() => this.#take())
+  }
+
+  /** Of everything sampled, only what the counters have reached stays. */
+  async forget(): Promise<void> {
+    await this.#inTurn(async () => {
+      const pacer = new Pacer()
+      for (const series of this.#series.values()) {
+        series.forget()
+        if (pacer.isDue) await pacer.rest()
+      }
+    })
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => {}) // its caller is told
+    await done
+  }
+
+  async #take(): Promise<void> {
     const known = this.#series
     const next = new Map<Subject, Series>()
     const pacer = new Pacer()
@@ -110,15 +133,6 @@ export class Sampler {
     this.#push('overview', 'overview', known, next)
     this.#ages.forgetDeleted()
     this.#series = next
-  }
-
-  /** Of everything sampled, only what the counters have reached stays. */
-  async forget(): Promise<void> {
-    const pacer = new Pacer()
-    for (const series of [...this.#series.values()]) {
-      series.forget()
-      if (pacer.isDue) await pacer.rest()
-    }
   }
 
   async #sampleVhost(vhost: Vhost, known: Known, next: Known, pacer: Pacer): Promise<Sum> {
@@ -139,8 +153,8 @@ export class Sampler {
       }
       if (pacer.isDue) await pacer.rest()
     }
-    vhost.hearWhatWasSent()
     for (const exchange of vhost.exchanges()) {
+      exchange.hear()
       for (const [queue, count] of exchange.sent.entries()) {
         this.#values[0] = count
         this.#push('flow', routeKey(vhost.name, exchange.name, queue), known, next)

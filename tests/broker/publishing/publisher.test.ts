@@ -3,6 +3,7 @@ import type { Field } from '../../../protocol/field-table.ts'
 import { fieldTable, type PlainTable } from '../../../protocol/field-table-plain.ts'
 import { decodeContentHeader, type Properties, readFlags } from '../../../protocol/properties.ts'
 import { shortstrText } from '../../../protocol/short-string.ts'
+import type { Exchange } from '../../../src/broker/exchanges/exchange.ts'
 import { Message } from '../../../src/broker/messages/message.ts'
 import { Publisher } from '../../../src/broker/publishing/publisher.ts'
 import type { ReplyConsumer } from '../../../src/broker/routing/reply-to.ts'
@@ -66,7 +67,7 @@ describe('Publisher', () => {
       if (i % 1000 === 0) publisher.counts.tell()
     }
     publisher.counts.tell()
-    model.vhost.routes.tellCounts()
+    model.vhost.exchange('')?.hear()
     expect(model.vhost.exchange('')?.sent.get('q')).toBe(9000)
   })
 
@@ -75,9 +76,32 @@ describe('Publisher', () => {
     model.bind(many, model.queue('q'), '#')
     for (let i = 0; i < 1000; i++) publisher.publish(ofOneHash('many', i))
     publisher.counts.tell()
-    model.vhost.routes.tellCounts()
+    many.hear()
     expect(many.sent.get('q')).toBe(1000)
     expect(many.publishedInCount).toBe(1000)
+  })
+
+  test('is asked by the exchange that its messages go to now, and by no other', () => {
+    const names = ['one', 'two', 'three']
+    const exchanges = names.map((name) => model.exchange(name, 'topic'))
+    const publishers = names.map(() => new Publisher(model.vhost, session('any'), 1000))
+    for (const each of publishers) model.vhost.counts.publisherBegan(each)
+    for (const [at, each] of publishers.entries()) {
+      each.publish(message('one', 'k'))
+      each.publish(message(names[at] as string, 'k'))
+    }
+    const [one, two, three] = exchanges as [Exchange, Exchange, Exchange]
+    const asked = publishers.map(({ counts }) => vi.spyOn(counts, 'tell'))
+    two.hear()
+    expect(asked.map(({ mock }) => mock.calls.length)).toEqual([0, 1, 0])
+    expect(two.publishedInCount).toBe(1)
+    one.hear()
+    expect(one.publishedInCount).toBe(4)
+    model.vhost.counts.publisherEnded(publishers[2] as Publisher)
+    expect(three.publishedInCount).toBe(0)
+    three.hear()
+    expect(three.publishedInCount).toBe(1)
+    expect(asked.map(({ mock }) => mock.calls.length)).toEqual([1, 1, 1])
   })
 
   test('says whether a message went anywhere', () => {
