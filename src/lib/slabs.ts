@@ -3,7 +3,7 @@
  *
  *     slab of 32 MiB or more = spans of 256 KiB = blocks of one size per span
  *
- * A slab is as large as the C library maps on its own, whatever came and went before: it takes memory only as far as it was
+ * The first slab is small, for a broker that holds little. Any other is as large as the C library maps on its own, whatever came and went before: it takes memory only as far as it was
  * written to, and it goes back to the system as a whole. Pieces of malloc's heap stay there as long as anything behind
  * them does. A span whose blocks are all free may be cut into blocks of another size, and a slab whose spans are all free may go.
  *
@@ -17,6 +17,8 @@ const SMALLEST_BYTES = 1024
 /** From glibc's largest threshold on, an allocation is a mapping of its own. */
 const SLAB_BYTES_MIN = 32 * 1024 * 1024
 const SLAB_BYTES_MAX = 512 * 1024 * 1024
+/** The first one: V8 collects garbage for the length of an array buffer, and many brokers in a program of tests never need more. */
+const FIRST_SLAB_BYTES = 1024 * 1024
 /** Of all that there is, a new slab may be this share. */
 const SLAB_SHARE_MAX = 0.25
 export const SIZE_CLASSES = Math.log2(SPAN_BYTES / SMALLEST_BYTES) + 1
@@ -171,16 +173,19 @@ export class Slabs {
       this.freeSlabBytes -= slab.sizeBytes
       this.mappedBytes -= slab.sizeBytes
       this.#slabs.delete(slab)
+      slab.isRetired = false
       this.#givenUp.push(slab.weak)
       if (this.#current === slab) this.#current = undefined
     }
     this.#fewestFreeBytes = Math.min(this.#fewestFreeBytes, this.freeSlabBytes)
   }
 
-  /** Bytes of slabs that were free all the time since this was asked last. */
+  /** Bytes of slabs that were free all the time since this was asked last, or are free now and far too large for what was in use. */
   takeUnusedBytes(): number {
     this.#closeUnused()
-    const bytes = this.#fewestFreeBytes
+    let tooLargeBytes = 0
+    for (const slab of this.#freeSlabs) if (this.#isTooLarge(slab)) tooLargeBytes += slab.sizeBytes
+    const bytes = Math.max(this.#fewestFreeBytes, tooLargeBytes)
     this.#fewestFreeBytes = this.freeSlabBytes
     this.#retire()
     return bytes
@@ -193,7 +198,7 @@ export class Slabs {
   #retire(): void {
     let hasRetired = false
     for (const slab of this.#slabs) {
-      slab.isRetired = slab.usedCount > 0 && slab.sizeBytes > SLAB_BYTES_MIN && slab.sizeBytes > 2 * this.#mostUsedBytes
+      slab.isRetired = slab.usedCount > 0 && this.#isTooLarge(slab)
       if (slab.isRetired) hasRetired = true
     }
     this.#mostUsedBytes = this.usedBytes
@@ -206,6 +211,10 @@ export class Slabs {
         span = next
       }
     }
+  }
+
+  #isTooLarge({ sizeBytes }: Slab): boolean {
+    return sizeBytes > SLAB_BYTES_MIN && sizeBytes > 2 * this.#mostUsedBytes
   }
 
   #open(sizeClass: number): Span {
@@ -236,6 +245,7 @@ export class Slabs {
   }
 
   #newSlab(): Slab {
+    if (this.mappedBytes === 0) return new Slab(FIRST_SLAB_BYTES)
     const share = 2 ** Math.floor(Math.log2(Math.max(1, this.mappedBytes * SLAB_SHARE_MAX)))
     const sizeBytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, share))
     try {
@@ -269,7 +279,6 @@ export class Slabs {
     const { slab } = span
     slab.free.push(span)
     if (--slab.usedCount > 0) return
-    slab.isRetired = false
     this.#freeSlabs.push(slab)
     this.freeSlabBytes += slab.sizeBytes
   }
