@@ -26,7 +26,7 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
   const onExit = (code: number): void => {
     exitCode = code
   }
-  const cli = commands(yargs(), async (parsed) => {
+  const cli = commands(makeNoHelpAhead(yargs()), async (parsed) => {
     const { serve } = await import('./serve/serve.ts')
     exitCode = await serve(givenFlags(parsed), context)
   })
@@ -84,6 +84,21 @@ async function ctlMisuse(message: string, args: readonly string[], context: Comm
 
 /** The arguments do not make sense. */
 class UsageError extends Error {}
+
+/**
+ * yargs makes the help of every command that it runs, in case that it fails. Here a failure is told in one line, and the help that nobody
+ * reads would take most of the time of a command.
+ */
+function makeNoHelpAhead(cli: Argv & Internals): Argv {
+  const usage = cli.getInternalMethods?.().getUsageInstance()
+  if (usage !== undefined) usage.cacheHelpMessage = () => {}
+  return cli
+}
+
+/** What the types of yargs do not tell. */
+interface Internals {
+  getInternalMethods?(): { getUsageInstance(): { cacheHelpMessage: () => void } }
+}
 
 function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>>) => Promise<void>): Argv {
   return cli
