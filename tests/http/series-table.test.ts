@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Family, numberText } from '../../src/http/metrics/exposition.ts'
 import { SeriesTable } from '../../src/http/metrics/series-table.ts'
+import { anyCharacter } from '../support/any-character.ts'
 
 interface Counted {
   readonly labels: string
@@ -19,7 +20,7 @@ const values = fc.oneof(
   fc.double(),
   fc.constantFrom(0, -0, 9, 10, 99, 2 ** 31 - 1, 2 ** 31, Number.MAX_SAFE_INTEGER, -1.7976931348623157e308),
 )
-const counted = fc.record({ labels: fc.string({ unit: 'binary', maxLength: 40 }), first: values, second: values })
+const counted = fc.record({ labels: fc.string({ unit: anyCharacter, maxLength: 40 }), first: values, second: values })
 
 test('each family has a line for each object, with any labels and numbers', () => {
   fc.assert(

@@ -2,12 +2,13 @@ import fc from 'fast-check'
 import type { Field, FieldTable } from '../../protocol/field-table.ts'
 import { type FieldKind, METHODS, type MethodName } from '../../protocol/methods.ts'
 import { PROPERTY_FLAGS, type Properties } from '../../protocol/properties.ts'
+import { anyCharacter } from '../support/any-character.ts'
 
 const fitsShortstr = (text: string) => Buffer.byteLength(text) <= 255
 
 /** Text that fits a short string: any Unicode, up to 255 octets of UTF-8. */
 const shortText = fc
-  .oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.string({ maxLength: 255 }), fc.string({ maxLength: 8 }))
+  .oneof(fc.string({ unit: anyCharacter, maxLength: 80 }), fc.string({ maxLength: 255 }), fc.string({ maxLength: 8 }))
   .filter(fitsShortstr)
 
 const bytes = fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array))
@@ -32,7 +33,7 @@ const { table: fieldTables } = fc.letrec<{ field: Field; table: FieldTable }>((t
     fc.record({ type: fc.constant('f'), value: fc.float() }),
     fc.record({ type: fc.constant('d'), value: fc.double() }),
     fc.record({ type: fc.constant('D'), value: fc.record({ scale: octet, unscaled: long }) }),
-    fc.record({ type: fc.constant('S'), value: fc.oneof(fc.string({ unit: 'binary' }), notUtf8) }),
+    fc.record({ type: fc.constant('S'), value: fc.oneof(fc.string({ unit: anyCharacter }), notUtf8) }),
     fc.record({ type: fc.constant('x'), value: bytes }),
     fc.record({ type: fc.constant('A'), value: fc.array(tie('field'), { maxLength: 5 }) }),
     fc.record({ type: fc.constant('F'), value: tie('table') }),

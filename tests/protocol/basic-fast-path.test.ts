@@ -18,6 +18,7 @@ import {
 import { FRAME_BODY, FRAME_HEADER } from '../../protocol/constants.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import { allocateBlock, Block } from '../../src/lib/block.ts'
+import { anyCharacter } from '../support/any-character.ts'
 import { frame } from '../support/wire-frames.ts'
 import { ByteWriter } from '../support/wire-values.ts'
 
@@ -26,7 +27,7 @@ const tag = fc.oneof(
   fc.maxSafeNat(),
   fc.constantFrom(0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 52, Number.MAX_SAFE_INTEGER),
 )
-const name = fc.string({ unit: 'binary', maxLength: 60 })
+const name = fc.string({ unit: anyCharacter, maxLength: 60 })
 const offset = fc.integer({ min: 0, max: 40 })
 
 function key(exchange: string, routingKey: string): Buffer {

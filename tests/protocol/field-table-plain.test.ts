@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeFieldTable, encodeFieldTable, type Field } from '../../protocol/field-table.ts'
 import { fieldTable, type PlainTable, type PlainValue, plainTable } from '../../protocol/field-table-plain.ts'
 import { Reader } from '../../protocol/reader.ts'
+import { anyCharacter } from '../support/any-character.ts'
 
 const { plain: plainTables } = fc.letrec<{ value: PlainValue; plain: PlainTable }>((tie) => ({
   value: fc.oneof(
@@ -13,7 +14,7 @@ const { plain: plainTables } = fc.letrec<{ value: PlainValue; plain: PlainTable 
     fc.maxSafeInteger(),
     fc.double(),
     fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n - 1n }),
-    fc.string({ unit: 'binary' }),
+    fc.string({ unit: anyCharacter }),
     fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
     fc.integer({ min: 0, max: 4_000_000_000 }).map((seconds) => new Date(seconds * 1000)),
     fc.array(tie('value'), { maxLength: 4 }),

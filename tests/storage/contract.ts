@@ -389,7 +389,7 @@ export function testStorageContract(name: string, create: CreateStorage): void {
             }
             await pair.expectSame()
           }),
-          { numRuns: 60 },
+          { numRuns: 30 },
         )
       })
     })

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { keyOf, keyText, PlainKeys } from '../../storage/entity-key.ts'
+import { anyCharacter } from '../support/any-character.ts'
 
 const names = fc.oneof(
   fc.string(),
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: anyCharacter }),
   fc.constantFrom('', '/', 'queue-1', 'with "quotes"', 'back\\slash', '","', '[', '\u007f', 'ключ'),
 )
 

@@ -147,7 +147,7 @@ export class RawChannel {
     this.send('basic.get', { queue, noAck })
     const reply = await this.next()
     if (reply.name === 'basic.get-empty') return undefined
-    expect(reply.name, describeReceived(reply)).toBe('basic.get-ok')
+    if (reply.name !== 'basic.get-ok') expect.fail(`basic.get-ok should have come, not ${describeReceived(reply)}`)
     if (!reply.content) throw new Error('basic.get-ok came without content')
     return { ...reply, content: reply.content }
   }

@@ -160,7 +160,8 @@ export class RawClient {
     const received = await this.next(channel)
     // Where tests take answers by the thousand, vitest's matchers would take most of the time.
     if (received.name !== name) expect.fail(`${name} should have come, not ${describeReceived(received)}`)
-    for (const _ in args) {
+    for (const name in args) {
+      if (received.args[name] === args[name]) continue
       expect(received.args).toMatchObject(args)
       break
     }

@@ -23,7 +23,7 @@ type Step =
 
 const FAR_AWAY_MS = 2 ** 33
 /** How many lives of a queue are compared: few in every run of the tests, as many as wanted by hand. */
-const RUNS = Number(process.env.LEVERET_MODEL_RUNS ?? 100)
+const RUNS = Number(process.env.LEVERET_MODEL_RUNS ?? 40)
 
 async function compare(settings: Settings, steps: readonly Step[], makeStorage: () => Storage): Promise<void> {
   const naive = new Naive(settings)

@@ -307,6 +307,6 @@ test('any changed byte and any cut is found or harmless, and the store works aft
       expect(found).toBe(after.result.messages)
       if (result.status === 'fine') expect(found).toBe(ALL)
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   )
 })

@@ -16,7 +16,10 @@ export function temporaryFolder(): string {
 }
 
 export async function startBroker(folder: string) {
-  const server = new ServerBuilder().withStorage(new LevelStorage({ folder })).build()
+  const server = new ServerBuilder()
+    .withConfig({ passwordHashing: 'sha256' })
+    .withStorage(new LevelStorage({ folder }))
+    .build()
   await server.start()
   return server
 }

@@ -84,9 +84,10 @@ test('a queue of very many pages can be purged, and deleted', async () => {
   const { storage, log } = await nextLife({ durability: 'os' })
   const fill = async (): Promise<void> => {
     // What is transient in between makes a page of every durable message.
+    const [kept, other] = [durable(0, 0), transient(0, 0)]
     for (let number = 0; number < 150_000; number++) {
-      log.append(durable(number, 0))
-      log.append(transient(number, 0))
+      log.append(kept)
+      log.append(other)
     }
     await committed(storage)
   }
