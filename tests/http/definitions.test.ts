@@ -187,6 +187,21 @@ describe('definitions', () => {
     expect((await api.get('/queues/%2F/good')).status).toBe(200)
   })
 
+  test.each([
+    [[{ name: { toString: null, valueOf: null } }], 'queues: {"toString":null,"valueOf":null} has no vhost'],
+    [
+      [{ name: { toString: null, valueOf: null }, vhost: '/' }],
+      'queues: {"toString":null,"valueOf":null}: {not_string,',
+    ],
+  ])('whose names are anything are refused, and the others imported', async (queues, reason) => {
+    const { status, body } = await api.post('/definitions', {
+      exchanges: [{ name: 'e', vhost: '/', type: 'topic' }],
+      queues,
+    })
+    expect(status).toBe(400)
+    expect(body.reason).toContain(reason)
+  })
+
   test('do not have what belongs to one connection, or what the broker made', async () => {
     api.started.broker.declareQueue('mine', { exclusive: true })
     api.started.broker.bindQueue('mine', 'amq.topic', '#')

@@ -35,7 +35,7 @@ test.each([
   expect(rows.length).toBeLessThan(QUEUES)
 })
 
-test.each(['/queues?page=1&sort=name', '/queues?page=30&page_size=500', '/consumers', '/bindings'])(
+test.each(['/queues?page=1&sort=name', '/queues?page=30&page_size=500', '/consumers', '/bindings', '/definitions'])(
   'a virtual host may go while all is looked through: %s',
   async (path) => {
     const api = await ApiClient.start()

@@ -18,8 +18,9 @@ const VERSIONS = {
 /** Of the whole server. */
 export async function exportAll(call: Call, clusterName: string): Promise<object> {
   const { server } = call
-  const vhosts = allVhosts(call)
-  const contents = await Promise.all(vhosts.map(contentOf))
+  const found = await Promise.all(allVhosts(call).map((broker) => contentIfThere(call, broker)))
+  const contents = found.filter((content) => content !== undefined).filter(({ broker }) => call.isThere(broker))
+  const vhosts = contents.map(({ broker }) => broker)
   return {
     ...VERSIONS,
     rabbitmq_definition_format: 'cluster',
@@ -77,6 +78,16 @@ function vhostDefinition(broker: EmbeddedBroker) {
 function metadataOf({ info: { description, tags, defaultQueueType, isProtected } }: EmbeddedBroker) {
   const protection = isProtected ? { protected_from_deletion: true } : {}
   return { description, tags: [...tags], default_queue_type: defaultQueueType, ...protection }
+}
+
+/** Undefined for a virtual host that goes meanwhile. */
+async function contentIfThere(call: Call, broker: EmbeddedBroker) {
+  try {
+    return { broker, ...(await contentOf(broker)) }
+  } catch (error) {
+    if (call.isThere(broker)) throw error
+    return undefined
+  }
 }
 
 /** What is there for others, too: exclusive queues belong to their connections, and predeclared exchanges are everywhere. */

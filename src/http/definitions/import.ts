@@ -84,8 +84,14 @@ function sectionsIn(body: JsonObject, into: string | undefined): Definitions {
 }
 
 function shown(one: JsonObject): string {
-  const name = one.name ?? one.user ?? `${one.source} -> ${one.destination}`
-  return String(name).slice(0, 80)
+  const name = one.name ?? one.user
+  const text = name === undefined ? `${shownName(one.source)} -> ${shownName(one.destination)}` : shownName(name)
+  return text.slice(0, 80)
+}
+
+/** It may be anything, also an object that no text can be made of in the usual way. */
+function shownName(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
 }
 
 const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: JsonObject) => Promise<void> } = {

@@ -1,11 +1,12 @@
 /** Definitions: export and import, of the whole server and of one virtual host. */
-import { done, json } from '../answers.ts'
+import { done } from '../answers.ts'
 import { badRequest } from '../api-error.ts'
 import { parseObject } from '../body.ts'
 import type { Call } from '../call.ts'
 import { exportAll, exportVhost } from '../definitions/export.ts'
 import { importDefinitions } from '../definitions/import.ts'
 import type { JsonObject } from '../json.ts'
+import { longObject } from '../long-object.ts'
 import { endpoint, type Route } from '../route.ts'
 import { clusterName } from './server-routes.ts'
 
@@ -32,7 +33,7 @@ const attachment = (call: Call, response: Response): Response => {
 
 const ofServer = {
   GET: endpoint('administrator', async (call) =>
-    attachment(call, json(await exportAll(call, clusterName(call, await call.server.node())))),
+    attachment(call, longObject(await exportAll(call, clusterName(call, await call.server.node())))),
   ),
   POST: endpoint('administrator', async (call) => {
     await importDefinitions(call.server, await definitionsIn(call))
@@ -46,7 +47,7 @@ export const DEFINITION_ROUTES: readonly Route[] = [
   {
     path: '/definitions/:vhost',
     methods: {
-      GET: endpoint('administrator', async (call) => attachment(call, json(await exportVhost(call.vhost())))),
+      GET: endpoint('administrator', async (call) => attachment(call, longObject(await exportVhost(call.vhost())))),
       POST: endpoint('administrator', async (call) => {
         await importDefinitions(call.server, await definitionsIn(call), call.vhost().name)
         return done()
