@@ -9,7 +9,8 @@ import { ATTACKS } from './attacks.ts'
 const [uri = '', name = ''] = process.argv.slice(2)
 const attack = ATTACKS[name]
 if (attack === undefined) throw new Error(`there is no attack '${name}'`)
-const act = await attack(await login(parseBrokerUri(uri), 65_536))
+const broker = parseBrokerUri(uri)
+const act = await attack(await login(broker, 65_536), broker)
 console.log('ready')
 await once(process.stdin, 'data')
 await act()

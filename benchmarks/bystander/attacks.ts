@@ -1,14 +1,20 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { fieldTable } from '../../protocol/field-table-plain.ts'
 import { encodeMethodFrame } from '../../protocol/method-codec.ts'
 import type { Properties } from '../../protocol/properties.ts'
+import { memorySocketPath } from '../../src/cli/ctl/control-place.ts'
+import type { BrokerUri } from '../../src/perf/broker-uri.ts'
 import type { ClientConnection } from '../../src/perf/client-connection.ts'
+import { login } from '../../src/perf/login.ts'
 import { CHANNEL, publishFrames } from '../frames.ts'
 import { BINDING, CONSUMER, EXCHANGE, QUEUE } from '../method-arguments.ts'
 
 /** Prepares on a connection of its own, and returns what is to be done while the bystander is looked after. */
-export type Attack = (client: ClientConnection) => Promise<() => Promise<void>>
+export type Attack = (client: ClientConnection, uri: BrokerUri) => Promise<() => Promise<void>>
 
 const BATCH = 500
+const LEFT_MS = 2000
 const BODY = Buffer.alloc(16, 'x')
 const TAG = 'taker'
 const ALL_ACKED = encodeMethodFrame(CHANNEL, 'basic.ack', { deliveryTag: 0, multiple: true })
@@ -111,10 +117,55 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     await repeat(client, 200_000, () => publish('', 'full', { deliveryMode: 2 }))
     return async () => void (await client.call('tx.commit', {}))
   },
+  exclusive: async (client) => {
+    await repeat(client, 100_000, exclusiveQueue)
+    return () => leave(client)
+  },
+  'exclusive-consumers': async (client) => {
+    await repeat(client, 100_000, (i) => Buffer.concat([exclusiveQueue(i), consume(`own-${i}`)]))
+    return () => leave(client)
+  },
+  vhost: async (client, uri) => {
+    await control(uri, 'PUT', '/api/vhosts/full', {})
+    const permissions = { configure: '.*', write: '.*', read: '.*' }
+    await control(uri, 'PUT', `/api/permissions/full/${uri.user}`, permissions)
+    const inside = await login({ ...uri, vhost: 'full' }, 65_536)
+    const queue = (i: number) => ({ ...QUEUE, queue: `q-${i}`, durable: true, nowait: true })
+    await repeat(inside, 100_000, (i) => encodeMethodFrame(CHANNEL, 'queue.declare', queue(i)))
+    return async () => {
+      await control(uri, 'DELETE', '/api/vhosts/full')
+      await repeat(client, 1, () => Buffer.alloc(0))
+    }
+  },
   declare: async (client) => {
     const queue = (i: number) => ({ ...QUEUE, queue: `declared-${i}` })
     return () => repeat(client, 40_000, (i) => encodeMethodFrame(CHANNEL, 'queue.declare', queue(i)))
   },
+}
+
+function exclusiveQueue(i: number): Buffer {
+  return encodeMethodFrame(CHANNEL, 'queue.declare', { ...QUEUE, queue: `own-${i}`, exclusive: true, nowait: true })
+}
+
+function consume(queue: string): Buffer {
+  return encodeMethodFrame(CHANNEL, 'basic.consume', { ...CONSUMER, queue, consumerTag: queue, nowait: true })
+}
+
+/** What the client leaves behind may take the broker a while. */
+async function leave(client: ClientConnection): Promise<void> {
+  client.destroy()
+  await new Promise((resolve) => setTimeout(resolve, LEFT_MS))
+}
+
+/** Asks the management API, at the control socket of the broker, which keeps everything in memory. */
+async function control({ port }: BrokerUri, method: string, path: string, body?: object): Promise<void> {
+  const socketPath = memorySocketPath(port, process.env)
+  const asked = request({ agent: false, socketPath, method, path, headers: { 'content-type': 'application/json' } })
+  asked.end(body && JSON.stringify(body))
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  answer.resume()
+  await once(answer, 'end')
+  if ((answer.statusCode ?? 0) >= 300) throw new Error(`${method} ${path}: ${answer.statusCode}`)
 }
 
 /** Has the client be delivered so many messages, all of which are unacked. */

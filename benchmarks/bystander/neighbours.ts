@@ -68,5 +68,8 @@ export const NEIGHBOURS: readonly Neighbour[] = [
   attack('commit', 'a transaction that acks 500,000 messages'),
   attack('rollback', 'a transaction that acks 500,000 messages, rolled back'),
   attack('commit-durable', 'a transaction that publishes 200,000 durable messages', true),
+  attack('exclusive', 'the end of a client with 100,000 exclusive queues'),
+  attack('exclusive-consumers', 'the end of a client with 100,000 exclusive queues and a consumer of each'),
+  attack('vhost', 'a delete of a virtual host with 100,000 queues'),
   attack('declare', '40,000 queues declared in a row'),
 ]

@@ -35,6 +35,8 @@ export interface ChannelConnection {
 export interface ChannelInput {
   /** Acts now, or behind the answers to the piece of input that is being looked at. */
   after(act: () => void): void
+  /** Carries out what had to wait, as a piece of input of its own. */
+  carryOut(act: () => void): void
   /** The answer to what is being looked at comes in a later turn: what is to be said behind it waits until `answered`. */
   answerLater(): void
   answered(): void

@@ -65,14 +65,16 @@ export class ChannelConsumers implements ReplySink {
 
   /** `beforeDelivery` is called when the consumer is sure to start, before anything is delivered to it. */
   add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
-    this.#channel.connection.channels.checkConsumer(this.#byTag.size)
+    const { topology, removals } = this.#channel.vhost
+    removals.checkRoom(() => this.#channel.connection.channels.checkConsumer(this.#byTag.size))
     if (this.#sharedLimit !== 0 && queue.type === 'quorum') throw refuse.globalQos('queue', queue.name, queue.vhostName)
     const sink = new AmqpConsumer(this.#channel, request.tag)
     const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })
     if (!consumer.isNoAck) sink.acknowledging = consumer
-    const { topology } = this.#channel.vhost
     const bytes = consumerBytes(consumer)
-    if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
+    removals.checkRoom(() => {
+      if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
+    })
     queue.addConsumer(consumer)
     if (consumer.timeoutMs !== undefined) this.#channel.vhost.hasConsumerTimeouts = true
     this.#byTag.set(request.tag, consumer)
@@ -175,7 +177,8 @@ export class ChannelConsumers implements ReplySink {
 
   close(): void {
     this.#removeReplyConsumer()
-    const consumers = [...this.#byTag.values()]
+    // Those of queues that are gone already go with them.
+    const consumers = [...this.#byTag.values()].filter(({ queue }) => !queue.isDeleted)
     for (const { queue } of consumers) queue.catchUp()
     // Of its consumers, none takes the place of another one that goes.
     this.#channel.takesDeliveries = false

@@ -124,7 +124,23 @@ export class Channels implements ChannelList, UnackedHolder {
     this.#ended(1)
   }
 
+  /** Ends all channels, and deletes the queues that are exclusive to the connection, which is over. */
   closeAll(): void {
+    const queues = [...this.#exclusiveQueues]
+    this.#exclusiveQueues = new Set()
+    // First of all: nobody has to wait for what was to be delivered from them, or to come back.
+    this.vhost?.forgetQueues(queues)
+    try {
+      this.#closeChannels()
+      this.access?.end()
+      const opened = this.#opened
+      if (opened !== undefined) this.#context.broker.unacked.leave(this, opened.session.user.name, opened.vhost.name)
+    } finally {
+      this.vhost?.removeQueues(queues)
+    }
+  }
+
+  #closeChannels(): void {
     const { open } = this
     this.#ended(this.count)
     this.open = []
@@ -159,16 +175,6 @@ export class Channels implements ChannelList, UnackedHolder {
     if (this.#exclusiveQueues.size < this.#pruneAt) return
     this.#exclusiveQueues = new Set(this.#remainingQueues())
     this.#pruneAt = this.#exclusiveQueues.size * 2 + PRUNE_MIN
-  }
-
-  /** Deletes the queues that are exclusive to the connection, which is over. */
-  deleteExclusiveQueues(): void {
-    this.access?.end()
-    const opened = this.#opened
-    if (opened !== undefined) this.#context.broker.unacked.leave(this, opened.session.user.name, opened.vhost.name)
-    const queues = this.#remainingQueues()
-    this.#exclusiveQueues = new Set()
-    for (const queue of queues) this.#opened?.vhost.removeQueue(queue)
   }
 
   #remainingQueues(): Queue[] {

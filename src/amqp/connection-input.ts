@@ -136,6 +136,16 @@ export class ConnectionInput implements ChannelInput {
     else act()
   }
 
+  carryOut(act: () => void): void {
+    this.#isInPiece = true
+    try {
+      act()
+    } finally {
+      this.#isInPiece = false
+      if (!this.#isAnswerDue) this.#actAfterPiece()
+    }
+  }
+
   answerLater(): void {
     this.#isAnswerDue = true
   }

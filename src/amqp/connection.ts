@@ -248,7 +248,6 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   /** Ends all channels, then deletes the queues that are exclusive to this connection. */
   release(): void {
     this.channels.closeAll()
-    this.channels.deleteExclusiveQueues()
     this.#client.ended()
   }
 

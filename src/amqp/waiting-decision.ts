@@ -25,7 +25,7 @@ export function failOrWait(
     connection.intake.endLongWork()
     if (channel.isClosing) return
     try {
-      carryOut()
+      connection.input.carryOut(carryOut)
       connection.intake.afterInput()
     } catch (reason) {
       failOrWait(channel, reason, classId, methodId, () => carryOut)

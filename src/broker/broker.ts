@@ -23,6 +23,7 @@ import { TopologyMemory } from './memory/topology-memory.ts'
 import { GlobalParameters } from './parameters/global-parameters.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import { LongWork } from './scheduling/long-work.ts'
+import { Removals } from './scheduling/removals.ts'
 import { AlarmTimes } from './statistics/alarm-times.ts'
 import { type BrokerStats, brokerStats, type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
 import { Churn } from './statistics/churn.ts'
@@ -55,12 +56,19 @@ export interface BrokerOptions {
   readonly onDefect: (error: unknown) => void
 }
 
+interface GoingVhost {
+  readonly vhost: Vhost
+  readonly gone: Promise<void>
+}
+
 export class Broker {
   readonly scheduler: DeliveryScheduler
   /** The turn of the client whose input is being looked at. */
   readonly inputTurn: Turn
   /** For work that takes several turns. */
   readonly longWork: LongWork
+  /** What goes turn by turn, of all virtual hosts. */
+  readonly removals: Removals
   readonly memory: MemoryAlarm
   /** The event loop is late. */
   readonly loadAlarm = new Alarm()
@@ -95,6 +103,8 @@ export class Broker {
   #isRestoring = false
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
+  /** Those that were deleted, while what was in them goes. */
+  readonly #going = new Map<string, GoingVhost>()
   /** What went through virtual hosts that are gone. */
   #past: MessageCounts = NOTHING_COUNTED
 
@@ -124,6 +134,7 @@ export class Broker {
     this.scheduler = new DeliveryScheduler(nextTurn, now, onDefect)
     this.inputTurn = new Turn(now)
     this.longWork = new LongWork(nextTurn, now, onDefect)
+    this.removals = new Removals(this.longWork)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
@@ -174,7 +185,11 @@ export class Broker {
     )
     if (unclaimed > 0) restored.problems.push(`messages of ${unclaimed} queues that are not there any more are dropped`)
     this.#isRestoring = false
-    for (const vhost of this.#vhosts.values()) vhost.restored()
+    for (const vhost of [...this.#vhosts.values()]) {
+      vhost.restored()
+      if (vhost.isGoing) this.#remove(vhost)
+    }
+    this.removals.finish()
     if (this.#storage.isDurable) this.#ageRecord.begin()
     return restored
   }
@@ -191,11 +206,12 @@ export class Broker {
     await Promise.all(reading)
   }
 
-  /** The vhost of that name, made if there is none. */
+  /** The vhost of that name, made if there is none. What is left of one that was deleted goes at once: see `whenGone`. */
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      const { scheduler, inputTurn, longWork, memory, topology, nodeLimits } = this
+      this.#going.get(name)?.vhost.removals.finish()
+      const { scheduler, inputTurn, longWork, removals, memory, topology, nodeLimits } = this
       const [storage, entities, clock, ages] = [this.#storage, this.#entities, this.#clock, this.#ages]
       vhost = new Vhost(name, {
         scheduler,
@@ -203,6 +219,7 @@ export class Broker {
         entities,
         inputTurn,
         longWork,
+        removals,
         memory,
         topology,
         nodeLimits,
@@ -271,21 +288,43 @@ export class Broker {
 
   /** All virtual hosts in numbers. What is gone stays counted. Walks over all queues. */
   stats(): BrokerStats {
-    return brokerStats(this.#vhosts.values(), this.#past)
+    const going = Array.from(this.#going.values(), ({ vhost }) => vhost)
+    return brokerStats([...this.#vhosts.values(), ...going], this.#past)
   }
 
-  /** Removes the vhost with everything in it, and closes its connections; false when there is none. */
+  /**
+   * Removes the vhost and closes its connections; false when there is none. It is gone at once for all who look; very much that was in it
+   * goes turn by turn.
+   */
   deleteVhost(name: string): boolean {
     const vhost = this.#vhosts.get(name)
     if (vhost === undefined) return false
     if (vhost.metadata.isProtected) throw refuse.protectedVhost(name)
     this.clients.closeThoseOfVhost(name, `vhost '${name}' is deleted`)
-    this.#past = brokerStats([vhost], this.#past)
-    this.#vhosts.delete(name)
-    vhost.clear()
-    this.#entities.vhostRemoved(name)
-    this.permissions.removeVhost(name)
+    this.#remove(vhost)
     return true
+  }
+
+  #remove(vhost: Vhost): void {
+    const { name } = vhost
+    let tellGone = (): void => {}
+    const gone = new Promise<void>((resolve) => {
+      tellGone = resolve
+    })
+    this.#vhosts.delete(name)
+    this.#going.set(name, { vhost, gone })
+    this.permissions.removeVhost(name)
+    vhost.clear(() => {
+      this.#going.delete(name)
+      this.#past = brokerStats([vhost], this.#past)
+      this.#entities.vhostRemoved(name)
+      tellGone()
+    })
+  }
+
+  /** Resolves once nothing is left of a virtual host of this name that was deleted. */
+  async whenGone(name: string): Promise<void> {
+    await this.#going.get(name)?.gone
   }
 
   /** Finishes what the storage has to take before it closes. */

@@ -101,12 +101,13 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords, Unbind
     put(this.#vhosts, [name], () => [])
   }
 
-  vhostChanged({ name, defaultQueueType, metadata: { description, tags, isProtected } }: Vhost): void {
+  vhostChanged({ name, defaultQueueType, isGoing, metadata: { description, tags, isProtected } }: Vhost): void {
     put(this.#vhosts, [name], () => [
       ...(defaultQueueType === undefined ? [] : [['defaultQueueType', text(defaultQueueType)] as const]),
       ...(description === '' ? [] : [['description', text(description)] as const]),
       ...(tags.length === 0 ? [] : [['tags', { type: 'A', value: tags.map(text) }] as const]),
       ...(isProtected ? [['protected', flag(true)] as const] : []),
+      ...(isGoing ? [['going', flag(true)] as const] : []),
     ])
   }
 

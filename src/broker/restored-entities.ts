@@ -35,6 +35,7 @@ export type Restore = (vhost: FindVhost, key: readonly string[], fields: RecordR
 
 export const restoreVhost: Restore = (find, key, fields) => {
   const vhost = find(nameIn(key, 0))
+  vhost.isGoing = fields.field('going')?.value === true
   const type = fields.field('defaultQueueType')
   if (type?.type === 'S') vhost.setDefaultQueueType(queueKindNamed(String(type.value)))
   const [description, tags] = [fields.field('description'), fields.field('tags')]

@@ -8,6 +8,7 @@ import type { HeldMemory } from './memory/memory-alarm.ts'
 import type { TopologyMemory } from './memory/topology-memory.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
+import type { Removals } from './scheduling/removals.ts'
 import type { Churn } from './statistics/churn.ts'
 import type { EventLog } from './statistics/event-log.ts'
 import type { TrafficFigures } from './statistics/traffic-figures.ts'
@@ -19,6 +20,8 @@ export interface VhostTools {
   readonly entities: DurableEntities
   readonly inputTurn: Turn
   readonly longWork: LongWork
+  /** Of all virtual hosts. */
+  readonly removals: Removals
   readonly topology: TopologyMemory
   readonly nodeLimits: NodeLimits
   readonly clock: Clock

@@ -19,6 +19,7 @@ import { DeadLetterAddress } from './publishing/dead-letter-address.ts'
 import { DeadLetterOffice } from './publishing/dead-letter-office.ts'
 import { Queue } from './queues/queue.ts'
 import type { QueueKindName } from './queues/queue-kinds.ts'
+import { QueueList } from './queues/queue-list.ts'
 import { type LogsBeside, QueueLogs } from './queues/queue-logs.ts'
 import type { QueueSpec, QueueSurroundings } from './queues/queue-spec.ts'
 import type { DeadLetters } from './queues/settlement.ts'
@@ -28,12 +29,17 @@ import type { Topology } from './routing/router.ts'
 import { Routes } from './routing/routes.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
+import { Removals } from './scheduling/removals.ts'
 import type { Churn } from './statistics/churn.ts'
 import type { TrafficFigures } from './statistics/traffic-figures.ts'
 import { VhostCounts } from './vhost-counts.ts'
 import { VhostEvents } from './vhost-events.ts'
 import { NO_METADATA, type VhostMetadata } from './vhost-metadata.ts'
 import type { VhostTools } from './vhost-tools.ts'
+
+/** So many queues or exchanges go at once; of more, so many between two looks at the clock. */
+const AT_ONCE_MAX = 64
+const STEP_MAX = 8
 
 export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly name: string
@@ -58,8 +64,9 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   /** What went through it. */
   readonly counts = new VhostCounts()
   readonly #exchanges = new Map<string, Exchange>()
-  readonly #queues = new Map<string, Queue>()
+  readonly #queues = new QueueList()
   readonly #bindings = new BindingIndex()
+  readonly removals: Removals
   /** Bindings of what was removed, which may be many. */
   readonly unbindings: Unbindings
   /** Exchanges that are being removed. */
@@ -75,6 +82,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly #events: VhostEvents
   /** Not all there was before a restart is there again. */
   isRestoring = false
+  /** It was deleted, and what is in it goes turn by turn. */
+  isGoing = false
 
   constructor(name: string, tools: VhostTools) {
     const { storage, longWork, clock, inputTurn, memory } = tools
@@ -100,9 +109,10 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
       memory,
       figures: this.figures,
     })
+    this.removals = new Removals(longWork, tools.removals)
     this.policies = new VhostPolicies(this, this.#sharedArguments, tools.entities)
     this.limits = new VhostLimits(name, tools.entities)
-    this.unbindings = new Unbindings(name, longWork, tools.entities, (binding) => this.#dropBinding(binding))
+    this.unbindings = new Unbindings(name, this.removals, tools.entities, (binding) => this.#dropBinding(binding))
     for (const exchange of PREDECLARED) this.addExchange(exchange)
   }
 
@@ -134,11 +144,11 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   queue(name: string): Queue | undefined {
-    return this.#queues.get(name)
+    return this.#queues.at(name)
   }
 
   requireQueue(name: string): Queue {
-    const queue = this.#queues.get(name)
+    const queue = this.#queues.at(name)
     if (queue === undefined) throw refuse.missing('queue', name, this.name)
     return queue
   }
@@ -148,7 +158,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   queues(): Iterable<Queue> {
-    return this.#queues.values()
+    return this.#queues.there()
+  }
+
+  /** With those that have still to be taken away: what they have counted is told then. */
+  heldQueues(): Iterable<Queue> {
+    return this.#queues.held()
   }
 
   get exchangeCount(): number {
@@ -156,7 +171,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   get queueCount(): number {
-    return this.#queues.size
+    return this.#queues.count
+  }
+
+  /** With those that have still to be taken away. */
+  get heldQueueCount(): number {
+    return this.#queues.heldCount
   }
 
   get bindingCount(): number {
@@ -180,7 +200,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     const settings = this.policies.queueSettings(spec.name, queueArguments)
     const logs = new QueueLogs(this.#storage, spec.durable, keptAs, beside)
     const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
-    this.#queues.set(spec.name, queue)
+    this.#takeAwayGone(spec.name)
+    this.#queues.add(queue)
     this.topology.add(queueBytes(queue), 'queues')
     if (!this.isRestoring) this.churn.queuesCreated++
     this.#events.queue('queue.created', queue)
@@ -247,8 +268,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
 
   /** Removes the queue with its bindings and cancels its consumers; how many ready messages went with it. */
   removeQueue(queue: Queue): number {
-    if (this.#queues.get(queue.name) !== queue) return 0
-    this.#queues.delete(queue.name)
+    if (!this.#queues.takeAway(queue)) return 0
     this.topology.remove(queueBytes(queue), 'queues')
     this.churn.queuesDeleted++
     this.routes.version++
@@ -261,25 +281,78 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return readyCount
   }
 
+  /** From now on, these queues are gone for all who look. `removeQueues` is to follow. */
+  forgetQueues(queues: readonly Queue[]): void {
+    this.routes.version++
+    for (const queue of queues) this.#queues.forget(queue)
+  }
+
+  /** Removes queues that are forgotten already, as `removeQueue` does; very many turn by turn. */
+  removeQueues(queues: readonly Queue[]): void {
+    let at = 0
+    const step = (count: number): boolean => {
+      for (const end = Math.min(at + count, queues.length); at < end; ) this.removeQueue(queues[at++] as Queue)
+      return at === queues.length
+    }
+    this.removals.begin({ atOnce: AT_ONCE_MAX, perStep: STEP_MAX, step })
+  }
+
+  /** Throws Undecided while bindings go of a queue that had this name. */
+  requireQueueGone(name: string): void {
+    this.#takeAwayGone(name)
+    this.unbindings.requireGone('queue', name)
+  }
+
+  #takeAwayGone(name: string): void {
+    const queue = this.#queues.goneAt(name)
+    if (queue !== undefined) this.removeQueue(queue)
+  }
+
   /** Everything that there was before the restart is there again. */
   restored(): void {
     this.isRestoring = false
-    for (const queue of this.#queues.values()) queue.restored()
+    for (const queue of this.#queues.held()) queue.restored()
     this.unbindings.restored((source) => this.#lostBinding(source))
   }
 
-  /** Removes everything, for good. */
-  clear(): void {
-    for (const queue of [...this.#queues.values()]) this.removeQueue(queue)
-    for (const exchange of [...this.#exchanges.values()]) this.removeExchange(exchange)
-    this.unbindings.finish()
-    this.policies.clear()
-    this.limits.replace({})
+  /**
+   * Removes everything, for good, very much turn by turn: the storage is told first, so that a restart removes the rest. Calls back when
+   * nothing is left.
+   */
+  clear(onCleared: () => void): void {
+    this.removals.begin({
+      atOnce: AT_ONCE_MAX,
+      perStep: STEP_MAX,
+      step: (count) => this.#clearPart(count),
+      onRest: () => {
+        this.isGoing = true
+        this.entities.vhostChanged(this)
+      },
+      onEnd: () => {
+        this.policies.clear()
+        this.limits.replace({})
+        onCleared()
+      },
+    })
+  }
+
+  #clearPart(count: number): boolean {
+    let left = count
+    for (const queue of this.#queues.held()) {
+      if (left-- === 0) return false
+      this.removeQueue(queue)
+    }
+    for (const exchange of this.#exchanges.values()) {
+      if (left-- === 0) return false
+      this.removeExchange(exchange)
+    }
+    if (count === Number.POSITIVE_INFINITY) this.unbindings.finish()
+    return this.unbindings.isEmpty
   }
 
   /** Forgets everything; what is durable stays in the storage, which is closed already. */
   close(): void {
-    for (const queue of this.#queues.values()) queue.close()
+    for (const queue of this.#queues.held()) queue.close()
     this.#queues.clear()
     this.#exchanges.clear()
     this.routes.version++

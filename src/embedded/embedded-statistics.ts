@@ -119,7 +119,7 @@ export class EmbeddedStatistics {
       queues += vhost.queueCount
       classic.add(vhost.counts.removedClassicQueues)
       quorum.add(vhost.counts.removedQuorumQueues)
-      for (const queue of vhost.queues()) {
+      for (const queue of vhost.heldQueues()) {
         consumers += queue.consumers.count
         if (queue.type === 'quorum') quorum.addQueue(queue)
         else classic.addQueue(queue)

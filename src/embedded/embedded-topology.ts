@@ -1,4 +1,5 @@
 /** Exchanges, queues, bindings and consumers of one virtual host, for code in the same process: what `EmbeddedBroker` says of them. */
+import { Undecided } from '../broker/access/undecided.ts'
 import type { Permission } from '../broker/authorizer.ts'
 import { bindExchange, bindQueue, unbindExchange, unbindQueue } from '../broker/operations/binding-operations.ts'
 import { cancelConsumer } from '../broker/operations/consumer-cancellation.ts'
@@ -47,19 +48,28 @@ export class EmbeddedTopology {
 
   declareExchange(name: string, type: string, options: ExchangeOptions): ExchangeInfo {
     const vhost = this.#unbound()
-    return exchangeInfo(vhost, declareExchange(vhost, exchangeDeclaration(name, type, options), this.#session))
+    const declaration = exchangeDeclaration(name, type, options)
+    return exchangeInfo(
+      vhost,
+      this.#decided(() => declareExchange(vhost, declaration, this.#session)),
+    )
   }
 
   deleteExchange(name: string, options: DeleteExchangeOptions): void {
     checkName(name)
     checkOptions('deleteExchange', options, DELETE_EXCHANGE_CHECKS)
-    deleteExchange(this.#unbound(), name, options.ifUnused ?? false, this.#session)
+    const vhost = this.#unbound()
+    this.#decided(() => deleteExchange(vhost, name, options.ifUnused ?? false, this.#session))
     this.#unbound()
   }
 
   declareQueue(name: string, options: QueueOptions): QueueInfo {
     const vhost = this.#unbound()
-    return queueInfo(vhost, declareQueue(vhost, queueDeclaration(name, options), this.#session))
+    const declaration = queueDeclaration(name, options)
+    return queueInfo(
+      vhost,
+      this.#decided(() => declareQueue(vhost, declaration, this.#session)),
+    )
   }
 
   deleteQueue(name: string, options: DeleteQueueOptions): number {
@@ -76,6 +86,17 @@ export class EmbeddedTopology {
     const vhost = this.#vhost()
     if (this.#session.access === FULL_ACCESS) vhost.unbindings.finish()
     return vhost
+  }
+
+  /** Nor for anything else that goes, where it has to be gone: that is done at once, too. */
+  #decided<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      if (!(error instanceof Undecided) || this.#session.access !== FULL_ACCESS) throw error
+      this.#vhost().removals.finish(true)
+      return act()
+    }
   }
 
   purgeQueue(name: string): number {
@@ -96,7 +117,8 @@ export class EmbeddedTopology {
   }
 
   bindQueue(...binding: BindingParts): void {
-    bindQueue(this.#vhost(), bindingRequest(...binding), this.#session)
+    const request = bindingRequest(...binding)
+    this.#decided(() => bindQueue(this.#vhost(), request, this.#session))
   }
 
   unbindQueue(...binding: BindingParts): void {
@@ -104,7 +126,8 @@ export class EmbeddedTopology {
   }
 
   bindExchange(...binding: BindingParts): void {
-    bindExchange(this.#vhost(), bindingRequest(...binding), this.#session)
+    const request = bindingRequest(...binding)
+    this.#decided(() => bindExchange(this.#vhost(), request, this.#session))
   }
 
   unbindExchange(...binding: BindingParts): void {

@@ -81,6 +81,11 @@ export class EmbeddedVhosts {
     return isDeleted
   }
 
+  async whenDeleted(name: string): Promise<void> {
+    this.context.requireRunning()
+    await this.context.core.whenGone(name)
+  }
+
   /** The server stops: calls that wait for the disk are told why. */
   close(reason: Error): void {
     this.diskWaits.end(reason)

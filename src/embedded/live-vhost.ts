@@ -45,9 +45,9 @@ export class LiveVhost {
   }
 
   set defaultQueueType(type: DefaultQueueType) {
-    this.#context.requireRunning()
+    const vhost = this.require()
     aQueueType(type, 'the default queue type')
-    this.#vhost.setDefaultQueueType(type)
+    vhost.setDefaultQueueType(type)
   }
 
   get info(): VhostInfo {

@@ -51,10 +51,19 @@ export class VirtualHosts {
   }
 
   /**
-   * Removes a virtual host with all that is in it, and closes its connections with 320. False when there is none. Throws BrokerError
-   * `precondition-failed` when it is protected.
+   * Removes a virtual host with all that is in it, and closes its connections with 320. False when there is none. Very much goes in
+   * later turns of the event loop, see `whenDeleted`, and survives no restart. Throws BrokerError `precondition-failed` when it is
+   * protected.
    */
   delete(name: string): boolean {
     return this.#vhosts.delete(name)
+  }
+
+  /**
+   * Resolves once nothing is left of a virtual host of this name that was deleted: at once when there is none. `create` does not wait for
+   * that: it has the rest go at once.
+   */
+  async whenDeleted(name: string): Promise<void> {
+    await this.#vhosts.whenDeleted(name)
   }
 }

@@ -16,6 +16,7 @@ import type { Queue } from '../../src/broker/queues/queue.ts'
 import type { QueueSpec } from '../../src/broker/queues/queue-spec.ts'
 import { DeliveryScheduler } from '../../src/broker/scheduling/delivery-scheduler.ts'
 import { LongWork } from '../../src/broker/scheduling/long-work.ts'
+import { Removals } from '../../src/broker/scheduling/removals.ts'
 import { FULL_ACCESS, Session } from '../../src/broker/session.ts'
 import { Churn } from '../../src/broker/statistics/churn.ts'
 import { EventLog } from '../../src/broker/statistics/event-log.ts'
@@ -100,6 +101,7 @@ export class Model {
       entities,
       inputTurn,
       longWork,
+      removals: new Removals(longWork),
       memory,
       topology,
       nodeLimits,

@@ -103,6 +103,29 @@ test('a queue that is declared again by another client has none of the old bindi
   await bystander.call('queue.delete', { queue })
 })
 
+test('exclusive queues, however many, go before close-ok, and their names are free', async () => {
+  const names = Array.from({ length: COUNT / 10 }, (_, i) => `own-${i}`)
+  const { client, id } = channel
+  const make = (queue: string): Buffer[] => [
+    methodFrame(id, 'queue.declare', { queue, exclusive: true, nowait: true }),
+    methodFrame(id, 'queue.bind', { queue, exchange: 'amq.fanout', nowait: true }),
+    methodFrame(id, 'basic.consume', { queue, consumerTag: queue, nowait: true }),
+  ]
+  client.write(Buffer.concat(names.flatMap(make)))
+  await channel.expectQuiet()
+  client.send(0, 'connection.close', { replyCode: 200 })
+  expect((await client.next()).name).toBe('connection.close-ok')
+  for (const queue of [names.at(-1) ?? '', names.at(-2) ?? '']) {
+    const text = `no queue '${queue}' in vhost '/'`
+    await bystander.expectRefusal('queue.declare', { queue, passive: true }, 404, text)
+    bystander.publish({ routingKey: queue, mandatory: true })
+    await bystander.returned({ replyCode: 312 })
+    await bystander.queue({}, queue)
+  }
+  bystander.publish({ exchange: 'amq.fanout', mandatory: true })
+  await bystander.returned({ replyCode: 312, exchange: 'amq.fanout' })
+})
+
 test('an exclusive queue with very many bindings goes before close-ok', async () => {
   const queue = await channel.queue()
   await bindMany(queue, 'amq.topic')

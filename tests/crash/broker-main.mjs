@@ -38,12 +38,18 @@ const server = new ServerBuilder()
   .withLogger(logger)
   .build()
 const [address] = await server.listen()
-// Each line says when the process is to kill itself, or what it is to move. When the test that started it is gone, nothing else would end it.
+// Each line says when the process is to kill itself, what it is to move, or which virtual host it is to make or remove. When the test that started it is gone, nothing else would end it.
 createInterface({ input: process.stdin })
   .on('line', async (line) => {
-    const { move, ...aim } = JSON.parse(line)
+    const { move, vhost, ...aim } = JSON.parse(line)
     if (move !== undefined) say({ moved: await server.broker.moveMessages(move.from, move.to) })
-    else {
+    else if (vhost !== undefined) {
+      const { make, remove } = vhost
+      if (make !== undefined) server.virtualHosts.create(make)
+      else if (server.virtualHosts.delete(remove)) await server.virtualHosts.whenDeleted(remove)
+      await server.broker.whenDurable()
+      say({ isVhostChanged: true })
+    } else {
       killing.aim(aim)
       say({ isAimed: true })
     }

@@ -31,6 +31,7 @@ export interface Aim {
 interface Line {
   readonly isAimed?: boolean
   readonly moved?: number
+  readonly isVhostChanged?: boolean
   readonly pid?: number
   readonly port?: number
   readonly recovery?: ServerRecovery
@@ -48,6 +49,7 @@ export class CrashBroker {
   readonly #exit: Promise<unknown>
   #whenAimed: () => void = () => {}
   #whenMoved: (count: number) => void = () => {}
+  #whenVhostChanged: (isChanged: true) => void = () => {}
   #pid: number | undefined
 
   private constructor(child: ChildProcess) {
@@ -77,9 +79,10 @@ export class CrashBroker {
     const lines = createInterface({ input: stdout })
     await new Promise<void>((resolve, reject) => {
       lines.on('line', (line) => {
-        const { port, recovery, error, damage, isAimed, moved, pid }: Line = JSON.parse(line)
+        const { port, recovery, error, damage, isAimed, moved, isVhostChanged, pid }: Line = JSON.parse(line)
         if (isAimed) this.#whenAimed()
         if (moved !== undefined) this.#whenMoved(moved)
+        if (isVhostChanged) this.#whenVhostChanged(true)
         for (const complaint of [error, damage]) if (complaint !== undefined) this.complaints.push(complaint)
         if (port === undefined) return
         this.port = port
@@ -107,6 +110,15 @@ export class CrashBroker {
     })
     this.#child.stdin?.write(`${JSON.stringify({ move: { from, to } })}\n`)
     return await Promise.race([moved, this.#exit.then(() => undefined)])
+  }
+
+  /** Has it make a virtual host, or remove one with all in it. Undefined when it is killed before that is durable. */
+  async vhost(change: { make: string } | { remove: string }): Promise<true | undefined> {
+    const changed = new Promise<true>((resolve) => {
+      this.#whenVhostChanged = resolve
+    })
+    this.#child.stdin?.write(`${JSON.stringify({ vhost: change })}\n`)
+    return await Promise.race([changed, this.#exit.then(() => undefined)])
   }
 
   /** Resolves once the process is gone. */

@@ -100,6 +100,54 @@ describe('virtual hosts', () => {
     expect(started.server.connections()).toEqual([])
   })
 
+  describe('with very much in them', () => {
+    const COUNT = 500
+
+    beforeEach(async () => {
+      await started.stop()
+      started = await startTestBroker({ queueMax: COUNT })
+      broker = started.broker
+      const staging = broker.createVhost('staging')
+      for (let i = 0; i < COUNT; i++) staging.declareQueue(`q${i}`)
+    })
+
+    test('are gone at once when they are deleted, and take room for some turns, which the program can wait for', async () => {
+      const { virtualHosts, core } = started.server
+      expect(virtualHosts.delete('staging')).toBe(true)
+      expect([virtualHosts.names(), broker.vhost('staging')]).toEqual([['/'], undefined])
+      expect(core.topology.counts.queues).toBeGreaterThan(COUNT / 2)
+      await virtualHosts.whenDeleted('staging')
+      expect(core.topology.counts.queues).toBe(0)
+      await virtualHosts.whenDeleted('staging')
+      expect(started.server.stats().queues).toBe(0)
+    })
+
+    test('that are deleted make room at once for what the program does next', () => {
+      broker.deleteVhost('staging')
+      broker.declareQueue('new')
+      broker.createVhost('staging').declareQueue('q0')
+      expect(started.server.core.topology.counts.queues).toBe(2)
+    })
+
+    test('that are deleted make room for clients, who wait for it', async () => {
+      broker.deleteVhost('staging')
+      const client = await connect(started.url)
+      await (await client.createChannel()).assertQueue('new')
+      await client.close()
+    })
+
+    test('that are deleted do not keep the server from stopping', async () => {
+      broker.deleteVhost('staging')
+      await started.stop()
+    })
+  })
+
+  test('that were deleted take no settings any more', () => {
+    const staging = broker.createVhost('staging')
+    broker.deleteVhost('staging')
+    expect(refusal(() => staging.setDefaultQueueType('quorum')).kind).toBe('not-allowed')
+  })
+
   test('that were deleted and made again start empty', () => {
     const before = broker.createVhost('staging')
     before.declareQueue('q')

@@ -33,8 +33,12 @@ describe('virtual hosts', () => {
     expect((await api.get('/vhosts/v/permissions')).body).toEqual([
       { user: 'guest', vhost: 'v', configure: '.*', write: '.*', read: '.*' },
     ])
+    for (let i = 0; i < 200; i++) expect((await api.put(`/queues/v/q${i}`, {})).status).toBe(201)
     expect((await api.delete('/vhosts/v')).status).toBe(204)
     expect((await api.delete('/vhosts/v')).status).toBe(404)
+    expect((await api.put('/vhosts/v', {})).status).toBe(201)
+    expect((await api.get('/queues/v')).body).toEqual([])
+    expect((await api.delete('/vhosts/v')).status).toBe(204)
     expect((await api.put('/vhosts/w', { default_queue_type: 'odd' })).status).toBe(400)
     expect((await api.put('/vhosts/w', { tracing: true })).status).toBe(400)
   })

@@ -111,6 +111,9 @@ function numberOf(name: string, text: string, min: number, max: number): number 
   return value
 }
 
+// On its way out it ends its broker, too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(2))
+
 process.exit(
   await main().catch((error: unknown) => {
     console.error(`load: ${error instanceof Error ? error.message : error}`)

@@ -87,6 +87,17 @@ describe.each([
     await channel.call('exchange.declare', { exchange: 'yes', type: 'fanout' })
   })
 
+  test('has delete-ok come before the cancel of the consumers that go with the queue', async () => {
+    await start(deciding(() => answered(true)))
+    const channel = await open()
+    await channel.call('queue.declare', { queue: 'q' })
+    await channel.call('basic.consume', { queue: 'q', consumerTag: 'c' })
+    server.authorizationChanged()
+    channel.send('queue.delete', { queue: 'q' })
+    const names = [(await channel.next()).name, (await channel.next()).name]
+    expect(names).toEqual(['queue.delete-ok', 'basic.cancel'])
+  })
+
   test('lets a large body through, and a transaction', async () => {
     await start(deciding(() => answered(true)))
     const channel = await open()

@@ -8,7 +8,7 @@
  */
 import { Undecided } from '../access/undecided.ts'
 import type { ResourceKind } from '../errors.ts'
-import type { LongWork } from '../scheduling/long-work.ts'
+import type { Removal, Removals } from '../scheduling/removals.ts'
 import type { Binding, Destination } from './binding.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -23,12 +23,6 @@ export interface UnbindingRecords {
   unbindingEnded(vhost: string, kind: ResourceKind, name: string): void
 }
 
-interface UnderWay {
-  /** Resolves when the last one has gone. */
-  readonly ended: Promise<void>
-  readonly finish: () => void
-}
-
 /** Whether both ends of it are there: others only wait to be removed. */
 export function isThere({ source, destination }: Binding): boolean {
   return !source.isDeleted && !destination.isDeleted
@@ -36,19 +30,19 @@ export function isThere({ source, destination }: Binding): boolean {
 
 export class Unbindings {
   readonly #vhostName: string
-  readonly #longWork: LongWork
+  readonly #removals: Removals
   readonly #records: UnbindingRecords
   readonly #drop: (binding: Binding) => void
   /** By kind and name. */
-  readonly #underWay = new Map<string, UnderWay>()
+  readonly #underWay = new Map<string, Removal>()
   /** Of these, a crash has left bindings in the storage; the exchanges that some of them started at, if they are there. */
   #leftOver: Map<string, readonly [ResourceKind, string]> | undefined
   #leftUnused: Set<Exchange> | undefined
 
   /** `drop` takes one binding away. */
-  constructor(vhostName: string, longWork: LongWork, records: UnbindingRecords, drop: (binding: Binding) => void) {
+  constructor(vhostName: string, removals: Removals, records: UnbindingRecords, drop: (binding: Binding) => void) {
     this.#vhostName = vhostName
-    this.#longWork = longWork
+    this.#removals = removals
     this.#records = records
     this.#drop = drop
   }
@@ -63,18 +57,23 @@ export class Unbindings {
       }
       return false
     }
-    if (step(AT_ONCE_MAX)) return
-    if (durable) this.#records.unbindingBegun(this.#vhostName, kind, name)
-    let end: () => void = () => {}
-    const ended = new Promise<void>((resolve) => {
-      end = resolve
+    this.#removals.begin({
+      atOnce: AT_ONCE_MAX,
+      perStep: STEP_BINDINGS,
+      step,
+      onRest: (removal) => {
+        this.#underWay.set(keyOf(kind, name), removal)
+        if (durable) this.#records.unbindingBegun(this.#vhostName, kind, name)
+      },
+      onEnd: () => {
+        const hadRest = this.#underWay.delete(keyOf(kind, name))
+        if (hadRest && durable) this.#records.unbindingEnded(this.#vhostName, kind, name)
+      },
     })
-    const finish = this.#longWork.start(STEP_BINDINGS, step, (isDone) => {
-      this.#underWay.delete(keyOf(kind, name))
-      if (durable && isDone) this.#records.unbindingEnded(this.#vhostName, kind, name)
-      end()
-    })
-    this.#underWay.set(keyOf(kind, name), { ended, finish })
+  }
+
+  get isEmpty(): boolean {
+    return this.#underWay.size === 0
   }
 
   /** Until when bindings of a queue or an exchange that was removed are going; undefined when none are. */
@@ -91,14 +90,9 @@ export class Unbindings {
   /** Throws Undecided while all that start at an exchange are going, if it goes with the last of them: who asks for it finds it gone. */
   requireStays(exchange: Exchange): void {
     const { autoDelete, outgoing } = exchange
-    if (!autoDelete || outgoing.size === 0 || this.#underWay.size === 0) return
+    if (!autoDelete || outgoing.size === 0 || this.#removals.isEmpty) return
     for (const binding of outgoing.values()) if (isThere(binding)) return
-    this.requireNone()
-  }
-
-  /** Throws Undecided while any are going. */
-  requireNone(): void {
-    for (const { ended } of this.#underWay.values()) throw new Undecided(ended)
+    this.#removals.requireNone()
   }
 
   /** Takes away at once all that are going. */

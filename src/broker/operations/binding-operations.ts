@@ -80,11 +80,13 @@ function checkBinding({ type }: Exchange, request: BindingRequest): void {
 function bind(vhost: Vhost, source: Exchange, to: Destination, request: BindingRequest): Binding {
   const binding = createBinding(source, to, request.routingKey, request.arguments)
   if (isBound(binding)) return binding
-  vhost.limits.checkBinding(source.name, vhost.bindingCount)
-  vhost.nodeLimits.checkBinding(source.name, vhost.name)
-  if (!vhost.topology.hasRoomFor(bindingBytes(binding))) {
-    throw refuse.topologyFull('bind to', 'exchange', source.name, vhost.name)
-  }
+  vhost.removals.checkRoom(() => {
+    vhost.limits.checkBinding(source.name, vhost.bindingCount)
+    vhost.nodeLimits.checkBinding(source.name, vhost.name)
+    if (!vhost.topology.hasRoomFor(bindingBytes(binding))) {
+      throw refuse.topologyFull('bind to', 'exchange', source.name, vhost.name)
+    }
+  })
   vhost.addBinding(binding)
   return binding
 }

@@ -39,7 +39,7 @@ function declare(vhost: Vhost, declaration: QueueDeclaration, session: Session):
   if (asked === '' && kind.isAlwaysDurable) throw refuse.serverNamed(kind.module)
   const name = asked === '' ? session.serverName() : asked
   session.require('configure', 'queue', name)
-  vhost.unbindings.requireGone('queue', name)
+  vhost.requireQueueGone(name)
   vhost.churn.queuesDeclared++
   const existing = vhost.queue(name)
   if (existing !== undefined) {
@@ -50,12 +50,16 @@ function declare(vhost: Vhost, declaration: QueueDeclaration, session: Session):
   }
   requireDeadLettering(name, queueArguments, session)
   checkQueueArguments(name, vhost.name, queueArguments)
-  vhost.limits.checkQueue(name, vhost.queueCount)
-  vhost.nodeLimits.checkQueue(name)
+  vhost.removals.checkRoom(() => {
+    vhost.limits.checkQueue(name, vhost.heldQueueCount)
+    vhost.nodeLimits.checkQueue(name)
+  })
   if (kind.isAlwaysDurable) requireDurable(name, vhost.name, declaration)
-  if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) {
-    throw refuse.topologyFull('declare', 'queue', name, vhost.name)
-  }
+  vhost.removals.checkRoom(() => {
+    if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) {
+      throw refuse.topologyFull('declare', 'queue', name, vhost.name)
+    }
+  })
   session.serverNameUsed()
   return vhost.addQueue({
     name,

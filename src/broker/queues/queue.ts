@@ -50,7 +50,9 @@ export class Queue {
   gotEmptyCount = 0
   redeliveredCount = 0
   ackedCount = 0
+  /** It is gone for all who look, though what it holds may take some turns to go. */
   isDeleted = false
+  #isClosed = false
   /** It delivers nothing, whatever consumers there are, and looks empty to basic.get. */
   isPaused = false
   /** Where its settings ask for more than keeping and delivering messages. */
@@ -289,8 +291,8 @@ export class Queue {
 
   /** Drops everything and tells the consumers. Called by the vhost, which has forgotten the queue already. */
   close(): void {
-    if (this.isDeleted) return
-    this.isDeleted = true
+    if (this.#isClosed) return
+    this.#isClosed = this.isDeleted = true
     this.upkeep?.stop()
     for (const consumer of this.consumers.all()) {
       this.consumers.remove(consumer)

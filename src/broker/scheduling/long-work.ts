@@ -39,8 +39,13 @@ export class LongWork {
         isDone = false
         this.#onDefect(error)
       }
-      this.#pending.delete(work)
-      onEnd(isDone)
+      // What it did may have had the rest done at once.
+      if (!this.#pending.delete(work)) return
+      try {
+        onEnd(isDone)
+      } catch (error) {
+        this.#onDefect(error)
+      }
     }
     const work = { units, act }
     this.#pending.add(work)
@@ -50,9 +55,9 @@ export class LongWork {
     }
   }
 
-  /** Does at once all that is left. */
+  /** Does at once all that is left, and what that leads to. */
   finish(): void {
-    for (const { act } of [...this.#pending]) act(Number.POSITIVE_INFINITY)
+    for (const { act } of this.#pending) act(Number.POSITIVE_INFINITY)
   }
 
   /** All of it together has one turn, and looks at the clock after every so many units. */

@@ -66,7 +66,7 @@ interface CountedVhost {
   readonly queueCount: number
   /** What went through queues that are gone. */
   readonly counts: { readonly removedQueues: MessageCounts }
-  queues(): Iterable<CountedQueue>
+  heldQueues(): Iterable<CountedQueue>
 }
 
 type Sums<T> = { -readonly [N in keyof T]: number }
@@ -134,7 +134,7 @@ export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts 
     content.exchanges += vhost.exchangeCount
     content.queues += vhost.queueCount
     counts.add(vhost.counts.removedQueues)
-    for (const queue of vhost.queues()) {
+    for (const queue of vhost.heldQueues()) {
       content.consumers += queue.consumers.count
       content.messagesReady += queue.readyCount
       content.messagesUnacked += queue.unackedCount

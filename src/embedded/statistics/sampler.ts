@@ -140,7 +140,7 @@ export class Sampler {
     const sum = emptySum()
     sum.channels = vhost.counts.endedChannels
     sum.queues.add(vhost.counts.removedQueues)
-    for (const queue of vhost.queues()) {
+    for (const queue of vhost.heldQueues()) {
       readQueue(queue, this.#values)
       sum.queues.addQueue(queue)
       sum.messagesReady += queue.readyCount

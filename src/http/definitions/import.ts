@@ -100,6 +100,7 @@ const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: Jso
     const metadata = objectIn(one, 'metadata')
     // RabbitMQ's exports say that they trace nothing.
     const options = vhostOptionsIn({ ...metadata, ...one, tracing: false }, server.virtualHosts.get(name(one)))
+    await server.virtualHosts.whenDeleted(name(one))
     // Permissions are a section of their own.
     server.virtualHosts.create(name(one), { ...options, owner: '' })
   },

@@ -90,6 +90,7 @@ async function putVhost(call: Call): Promise<Response> {
   const options = vhostOptionsIn(await call.body(), current)
   const isNew = current === undefined
   const owner = call.isTrusted ? '' : call.user.name
+  if (isNew) await call.server.virtualHosts.whenDeleted(name)
   const broker = call.server.virtualHosts.create(name, isNew ? { ...options, owner } : options)
   await broker.whenDurable()
   return put(isNew)
@@ -101,6 +102,8 @@ async function deleteVhost(call: Call): Promise<Response> {
     throw new ApiError(412, 'precondition_failed', 'Refusing to delete a protected virtual host')
   }
   call.server.virtualHosts.delete(broker.name)
+  await call.server.virtualHosts.whenDeleted(broker.name)
+  await broker.whenDurable()
   return done()
 }
 

@@ -194,6 +194,7 @@ describe('a crash while bindings go', () => {
     expect(kinds(storage)).not.toContain(14)
     bindMany(vhost, exchange, add('q'))
     broker.deleteVhost('/')
+    broker.finish()
     expect(kinds(storage)).toEqual([])
   })
 })

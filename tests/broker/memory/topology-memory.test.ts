@@ -26,7 +26,7 @@ describe('TopologyMemory', () => {
     vhost.removeQueue(queue)
     vhost.removeExchange(exchange)
     expect(topology.bytes).toBe(before)
-    vhost.clear()
+    vhost.clear(() => {})
     expect(topology.bytes).toBe(0)
   })
 

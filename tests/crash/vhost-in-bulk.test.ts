@@ -1,0 +1,75 @@
+// The broker is killed while a virtual host with very many queues is deleted: after the restart all of it is there, or nothing.
+// LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_VHOSTS sets how often it is killed.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Random } from '../malice/random.ts'
+import type { RawChannel } from '../support/raw-channel.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { methodFrame } from '../support/wire-frames.ts'
+import { CrashBroker } from './crash-broker.ts'
+import { processProblems } from './verify.ts'
+
+const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
+const KILLS = Number(process.env.LEVERET_CRASH_VHOSTS ?? 12)
+const COUNT = 5000
+const MIB = 1024 * 1024
+/** The deletion takes about so long. */
+const TAKES_MS = 150
+const VHOST = 'full'
+const DURABLE = { durable: true, exclusive: false, autoDelete: false }
+
+const folder = mkdtempSync(join(tmpdir(), 'leveret-vhost-'))
+let broker: CrashBroker | undefined
+
+afterAll(async () => {
+  await broker?.kill()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function start(durability: 'sync' | 'interval' | 'os'): Promise<CrashBroker> {
+  return await CrashBroker.start({ folder, logFileBytes: MIB, memoryBytes: 64 * MIB, durability, killsItself: true })
+}
+
+async function open(broker: CrashBroker): Promise<RawChannel> {
+  return await (await (await RawClient.connect(broker)).handshake({ vhost: VHOST })).channel(1)
+}
+
+async function prepare(channel: RawChannel): Promise<void> {
+  const make = (queue: string): Buffer[] => [
+    methodFrame(channel.id, 'queue.declare', { queue, ...DURABLE, nowait: true }),
+    methodFrame(channel.id, 'queue.bind', { queue, exchange: 'amq.fanout', nowait: true }),
+  ]
+  channel.client.write(Buffer.concat(Array.from({ length: COUNT }, (_, i) => make(`q${i}`)).flat()))
+  channel.publish({ exchange: 'amq.fanout', body: 'm', properties: { deliveryMode: 2 } })
+  // Answered once the disk has all before it.
+  await channel.queue(DURABLE, 'last')
+}
+
+test(`a virtual host goes as a whole, or stays, through ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, async () => {
+  const random = new Random(SEED)
+  for (let kill = 0; kill < KILLS; kill++) {
+    const durability = random.pick(['sync', 'interval', 'os'] as const)
+    broker = await start(durability)
+    expect(broker.recovery).toMatchObject({ queues: 0, messages: 0, problems: [] })
+    await broker.vhost({ make: VHOST })
+    await prepare(await open(broker))
+    if (kill % 2 === 1)
+      await broker.aim({ passing: random.below(10), when: random.pick(['before', 'after']), withinUs: 0 })
+    const deleted = broker.vhost({ remove: VHOST })
+    if (kill % 2 === 1) await Promise.race([deleted, broker.exited])
+    else await Promise.race([deleted, new Promise((resolve) => setTimeout(resolve, random.below(TAKES_MS)))])
+    await broker.kill()
+    const isAnswered = (await deleted) !== undefined
+
+    broker = await start(durability)
+    const where = `kill ${kill}, durability ${durability}`
+    expect(processProblems(broker), where).toEqual([])
+    const isThere = broker.recovery?.vhosts === 2
+    if (isThere) expect(broker.recovery, where).toMatchObject({ queues: COUNT + 1, messages: COUNT })
+    if (isAnswered && durability === 'sync') expect(isThere, where).toBe(false)
+    await broker.vhost({ remove: VHOST })
+    await broker.kill('SIGTERM')
+  }
+})
