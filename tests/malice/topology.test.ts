@@ -151,12 +151,12 @@ describe('a queue', () => {
             methodFrame(1, 'queue.delete', { queue: 'again', nowait: true }),
           ]).flat(),
         )
-        for (let i = 0; i < 100; i++) {
+        for (let i = 0; i < 50; i++) {
           channel.client.write(round)
           await channel.expectQuiet()
         }
       },
-      { grownMbMax: 30 },
+      { grownMbMax: 15 },
     )
   }, 60_000)
 

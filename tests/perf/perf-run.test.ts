@@ -30,7 +30,8 @@ function workerInProcess(): WorkerLink {
     send: (message) => pass(toWorker, message),
     onMessage: (listener) => fromWorker.push(listener),
     onExit: () => undefined,
-    kill: () => undefined,
+    // Its broker is gone: without a process that ends, it would go on publishing for as long as there are tests.
+    kill: () => pass(toWorker, { kind: 'stop' }),
   }
 }
 
