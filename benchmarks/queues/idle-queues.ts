@@ -18,8 +18,8 @@ const QUEUES = 10_000
 /** Some are declared first, so that what is compiled and made for them does not count. */
 const FIRST_QUEUES = 1000
 const TIMES = fieldTable({ 'x-message-ttl': 60_000, 'x-expires': 3_600_000 })
-/** What was begun when they were declared is over by then, the collection of what that left behind as well. */
-const SETTLING_MS = 20_000
+/** By then, V8 has given back the memory that the declarations took for a moment, which it does in steps over half a minute and more. */
+const SETTLING_MS = 60_000
 const IDLE_SECONDS = 60
 const CPU_PERCENT_MAX = 0.2
 const QUEUE_BYTES_MAX = 4096
@@ -57,6 +57,7 @@ async function runRound(bench: Bench): Promise<Round> {
   const leveret = await LeveretProcess.start(bench.pins)
   try {
     await declareQueues(leveret, 'first', FIRST_QUEUES)
+    await sleep(SETTLING_MS)
     const before = processUsage(leveret.pid)
     await declareQueues(leveret, 'queue', QUEUES)
     await sleep(SETTLING_MS)

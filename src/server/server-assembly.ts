@@ -22,7 +22,7 @@ import { type Clock, SystemClock } from '../lib/clock.ts'
 import { EventLoopDelay } from '../lib/event-loop-delay.ts'
 import { guarded } from '../lib/guarded.ts'
 import { type Logger, steadyLogger } from '../lib/logger.ts'
-import { memoryFigures } from '../lib/memory-figures.ts'
+import { heapUsedBytes, memoryFigures } from '../lib/memory-figures.ts'
 import type { Networks } from '../lib/networks.ts'
 import { oldSpaceBytes } from '../lib/old-space.ts'
 import { RareLines } from '../lib/rare-lines.ts'
@@ -106,7 +106,7 @@ export class ServerAssembly {
     this.clock = clock
     this.#garbage = new GarbageWatch({
       strayBytes: () => this.#strayBytes(),
-      heapBytes: () => memoryFigures().heapUsedBytes,
+      heapBytes: heapUsedBytes,
       now: () => clock.monotonicMs(),
     })
     this.userList = userList(config)
@@ -121,7 +121,7 @@ export class ServerAssembly {
         programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
         (this.connections?.unsentBytes ?? 0) +
         this.#garbage.keptBytes,
-      heapBytes: () => memoryFigures().heapUsedBytes,
+      heapBytes: heapUsedBytes,
       nextTurn: (work) => setImmediate(run, work),
       clock,
       onDefect,

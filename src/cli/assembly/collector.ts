@@ -3,7 +3,8 @@
  * counts new blocks as if they might be garbage, and with a heap of a few megabytes it would look through all of it for
  * every thirty megabytes that a burst of messages takes, which costs up to a quarter of the processor's time.
  */
-import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { setFlagsFromString } from 'node:v8'
+import { heapUsedBytes } from '../../lib/memory-figures.ts'
 
 /** So much may heap and blocks grow from one full collection to the next: this, or a share of the memory limit. */
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024
@@ -35,8 +36,7 @@ export function collectLessOften({
   memoryBytes,
   memoryLimitBytes,
   setFlags = setFlagsFromString,
-  // process.memoryUsage() would open a file, which may fail.
-  heapBytes = () => getHeapStatistics().used_heap_size,
+  heapBytes = heapUsedBytes,
 }: CollectorParts): Collector {
   let isStarting = false
   let percent = 0

@@ -141,16 +141,7 @@ export class Sampler {
     sum.channels = vhost.counts.endedChannels
     sum.queues.add(vhost.counts.removedQueues)
     for (const queue of vhost.heldQueues()) {
-      readQueue(queue, this.#values)
-      sum.queues.addQueue(queue)
-      sum.messagesReady += queue.readyCount
-      sum.messagesUnacked += queue.unackedCount
-      this.#ages.look(queue, nowMs)
-      this.#push('queue', queue, known, next)
-      for (const consumer of queue.consumers.all()) {
-        this.#values[0] = consumer.deliveredCount
-        this.#push('consumer', consumer, known, next)
-      }
+      if (isUsed(queue) || known.has(queue)) this.#sampleQueue(queue, sum, nowMs, known, next)
       if (pacer.isDue) await pacer.rest()
     }
     for (const exchange of vhost.exchanges()) {
@@ -186,6 +177,19 @@ export class Sampler {
     return sum
   }
 
+  #sampleQueue(queue: Queue, sum: Sum, nowMs: number, known: Known, next: Known): void {
+    readQueue(queue, this.#values)
+    sum.queues.addQueue(queue)
+    sum.messagesReady += queue.readyCount
+    sum.messagesUnacked += queue.unackedCount
+    this.#ages.look(queue, nowMs)
+    this.#push('queue', queue, known, next)
+    for (const consumer of queue.consumers.all()) {
+      this.#values[0] = consumer.deliveredCount
+      this.#push('consumer', consumer, known, next)
+    }
+  }
+
   #traffic(kind: 'vhost', subject: Subject, sum: Sum, known: Known, next: Known): void {
     readTraffic(sum.traffic(), this.#values)
     this.#push(kind, subject, known, next)
@@ -210,6 +214,11 @@ export class Sampler {
 }
 
 type Known = Map<Subject, Series>
+
+/** Whether any counter of the queue is above 0. The others follow from these. */
+function isUsed({ publishedCount, deliveredCount, gotEmptyCount, readyCount, unackedCount }: Queue): boolean {
+  return publishedCount > 0 || deliveredCount > 0 || gotEmptyCount > 0 || readyCount > 0 || unackedCount > 0
+}
 
 export function connectionKey(id: number): string {
   return `connection ${id}`
