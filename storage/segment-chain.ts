@@ -35,7 +35,8 @@ export class SegmentChain {
       return tail
     }
     if (tail !== undefined) pool.countOffsets(tail)
-    const segment = pool.take(Math.max(recordBytes, this.#nextSize()))
+    // What comes next is most likely like what came last.
+    const segment = pool.take(Math.max(recordBytes, this.#nextSize()), tail?.offsets.length)
     segment.sequence = pool.nextSequence++
     this.add(segment)
     this.open = segment

@@ -110,12 +110,12 @@ export class SegmentPool implements StorageMemory {
     this.#takenBytesMax = this.bytesInUse + this.slackBytes + bytes
   }
 
-  /** A segment with room for at least `sizeBytes`. */
-  take(sizeBytes: number): Segment {
+  /** A segment with room for at least `sizeBytes`, and for the offsets of so many records, which it makes more of when it needs them. */
+  take(sizeBytes: number, records = 0): Segment {
     if (this.#pinned.length > 0) this.#reclaim()
     const spare = this.#spare.pop()
     if (this.#spare.length < this.#fewestSpare) this.#fewestSpare = this.#spare.length
-    const segment = spare ?? new Segment()
+    const segment = spare ?? new Segment(new Uint32Array(Math.max(SPARE_OFFSETS_MIN, records)))
     // A spare one is counted with the room that it has.
     if (spare === undefined) this.countOffsets(segment)
     else this.#spareOffsetBytes -= spare.countedBytes

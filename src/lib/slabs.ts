@@ -3,9 +3,10 @@
  *
  *     slab of 32 MiB or more = spans of 256 KiB = blocks of one size per span
  *
- * The first slab is small, for a broker that holds little. Any other is as large as the C library maps on its own, whatever came and went before: it takes memory only as far as it was
- * written to, and it goes back to the system as a whole. Pieces of malloc's heap stay there as long as anything behind
- * them does. A span whose blocks are all free may be cut into blocks of another size, and a slab whose spans are all free may go.
+ * The first slab is small, for a broker that holds little. Any other is as large as the C library maps on its own, whatever came and
+ * went before: it takes memory only as far as it was written to, and it goes back to the system as a whole. Pieces of malloc's heap stay
+ * there as long as anything behind them does. A span whose blocks are all free may be cut into blocks of another size, and a slab whose
+ * spans are all free may go.
  *
  * V8 looks through its whole heap for every 64 MiB of new array buffers: for a backlog that grows by hundreds of megabytes a second,
  * again and again, and others wait meanwhile. So the more slabs there are, the larger is the next one.
@@ -16,11 +17,11 @@ export const SPAN_BYTES = 256 * 1024
 const SMALLEST_BYTES = 1024
 /** From glibc's largest threshold on, an allocation is a mapping of its own. */
 const SLAB_BYTES_MIN = 32 * 1024 * 1024
-const SLAB_BYTES_MAX = 512 * 1024 * 1024
+const SLAB_BYTES_MAX = 1024 * 1024 * 1024
 /** The first one: V8 collects garbage for the length of an array buffer, and many brokers in a program of tests never need more. */
 const FIRST_SLAB_BYTES = 1024 * 1024
 /** Of all that there is, a new slab may be this share. */
-const SLAB_SHARE_MAX = 0.25
+const SLAB_SHARE_MAX = 0.5
 export const SIZE_CLASSES = Math.log2(SPAN_BYTES / SMALLEST_BYTES) + 1
 
 /** The class of the smallest blocks with room for so much; `SIZE_CLASSES` or more when there are none so large. */
