@@ -163,13 +163,13 @@ test('events tell what was changed lately, the newest first', async () => {
     'permission.set',
     'connection.created',
     'connection.closed',
-    // Of very many bindings, the last go turns later.
+    // Who may use it goes first, and what is in it turn by turn.
+    'permission.deleted',
+    'permission.deleted',
     'queue.deleted',
     'binding.deleted',
     'policy.cleared',
     'vhost.deleted',
-    'permission.deleted',
-    'permission.deleted',
   ])
   expect(JSON.stringify(events)).not.toContain('secret')
   await api.put('/users/watcher', { password: 'x', tags: 'monitoring' })
