@@ -42,6 +42,9 @@ export class EventLoopDelay {
   /** The longest turn that no fine sample tells of, since the period began. */
   #longestSec = 0
   #periodAtMs = 0
+  /** The worst of this period before the histogram was reset. */
+  #before = NONE
+  /** The worst of the period before this one. */
   #last = NONE
 
   constructor(now: () => number, lookMs = LOOK_MS) {
@@ -75,13 +78,12 @@ export class EventLoopDelay {
 
   /** Of this minute and the one before it, whichever is worse. */
   get figures(): DelayFigures {
-    const now = this.#figures()
-    return now.maxSec >= this.#last.maxSec ? now : this.#last
+    return worse(this.#ofPeriod(), this.#last)
   }
 
-  #figures(): DelayFigures {
+  #ofPeriod(): DelayFigures {
     const fine = this.#histogram === undefined ? NONE : figuresOf(this.#histogram)
-    return { ...fine, maxSec: Math.max(fine.maxSec, this.#longestSec) }
+    return worse({ ...fine, maxSec: Math.max(fine.maxSec, this.#longestSec) }, this.#before)
   }
 
   #look(): void {
@@ -89,7 +91,7 @@ export class EventLoopDelay {
     const lateMs = Math.max(0, nowMs - this.#lookedAtMs - this.#lookMs)
     this.#lookedAtMs = nowMs
     if (this.#histogram !== undefined) this.#attend(this.#histogram, lateMs)
-    if (nowMs - this.#periodAtMs >= PERIOD_MS) this.#beginPeriod(this.#figures())
+    if (nowMs - this.#periodAtMs >= PERIOD_MS) this.#beginPeriod()
     this.onLook(lateMs)
   }
 
@@ -108,17 +110,26 @@ export class EventLoopDelay {
     } else if (!this.isMeasuring && this.#idleLooks === 0) {
       this.isMeasuring = true
       // Without a reset, the time without samples would count as a delay.
-      this.#beginPeriod(this.figures)
+      this.#reset(this.#ofPeriod())
       histogram.enable()
     }
   }
 
-  #beginPeriod(last: DelayFigures): void {
-    this.#last = last
-    this.#longestSec = 0
+  #beginPeriod(): void {
+    this.#last = this.#ofPeriod()
     this.#periodAtMs = this.#lookedAtMs
+    this.#reset(NONE)
+  }
+
+  #reset(before: DelayFigures): void {
+    this.#before = before
+    this.#longestSec = 0
     this.#histogram?.reset()
   }
+}
+
+function worse(one: DelayFigures, other: DelayFigures): DelayFigures {
+  return one.maxSec >= other.maxSec ? one : other
 }
 
 /** The time that a sample was late by: what is measured is the whole interval. */
