@@ -4,6 +4,7 @@ import type { CommandContext } from './command-context.ts'
 import { STORE_COMMANDS } from './commands.ts'
 import { markDashed } from './ctl/dashed-arguments.ts'
 import { ExitCode } from './exit-code.ts'
+import { makeNoHelpAhead } from './no-help-ahead.ts'
 import { givenFlags, optionFlags } from './option-flags.ts'
 
 const COMPLETION = 'completion'
@@ -84,21 +85,6 @@ async function ctlMisuse(message: string, args: readonly string[], context: Comm
 
 /** The arguments do not make sense. */
 class UsageError extends Error {}
-
-/**
- * yargs makes the help of every command that it runs, in case that it fails. Here a failure is told in one line, and the help that nobody
- * reads would take most of the time of a command.
- */
-function makeNoHelpAhead(cli: Argv & Internals): Argv {
-  const usage = cli.getInternalMethods?.().getUsageInstance()
-  if (usage !== undefined) usage.cacheHelpMessage = () => {}
-  return cli
-}
-
-/** What the types of yargs do not tell. */
-interface Internals {
-  getInternalMethods?(): { getUsageInstance(): { cacheHelpMessage: () => void } }
-}
 
 function commands(cli: Argv, runServe: (parsed: Readonly<Record<string, unknown>>) => Promise<void>): Argv {
   return cli

@@ -1,6 +1,6 @@
 /**
- * Watches how late the event loop is. While it is late again and again, publishers are held back, and consumers and administration have what there is. One long turn is no reason, however
- * long it was: the process may have been stopped.
+ * Watches how late the event loop is. While it is late again and again, publishers are held back, and consumers and administration
+ * have what there is. One long turn is no reason, however long it was: the process may have been stopped.
  */
 import type { EventLoopDelay } from '../lib/event-loop-delay.ts'
 import { CLEAR_SHARE, type WatchedAlarm } from './watched-alarm.ts'
