@@ -1,4 +1,7 @@
-/** An object with very long lists in it. As one text it would be made in one turn; as a stream, others are served meanwhile. */
+/**
+ * An object with very long lists in it: arrays, or what gives its things one by one. As one text it would be made in one turn; as a
+ * stream, others are served meanwhile.
+ */
 import { Pacer } from '../lib/pacer.ts'
 import { jsonText } from './json.ts'
 
@@ -35,14 +38,22 @@ function* textsOf(object: object): Generator<string, void> {
     if (value === undefined) continue
     yield `${comma}${JSON.stringify(name)}:`
     comma = ','
-    if (Array.isArray(value)) yield* textsOfList(value)
+    if (isList(value)) yield* textsOfList(value)
     else yield jsonText(value)
   }
   yield '}'
 }
 
-function* textsOfList(list: readonly unknown[]): Iterable<string> {
+function isList(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
+}
+
+function* textsOfList(list: Iterable<unknown>): Iterable<string> {
+  let comma = ''
   yield '['
-  for (const [at, one] of list.entries()) yield `${at === 0 ? '' : ','}${jsonText(one)}`
+  for (const one of list) {
+    yield `${comma}${jsonText(one)}`
+    comma = ','
+  }
   yield ']'
 }

@@ -1,6 +1,7 @@
 import { connect } from 'amqplib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { PublishCounts } from '../../src/broker/publishing/publish-counts.ts'
+import { Pacer } from '../../src/lib/pacer.ts'
 import { ApiClient } from './api-client.ts'
 
 let api: ApiClient
@@ -207,6 +208,38 @@ describe('definitions', () => {
     api.started.broker.bindQueue('mine', 'amq.topic', '#')
     const { body } = await api.get('/definitions')
     expect([body.queues, body.exchanges, body.bindings]).toEqual([[], [], []])
+  })
+
+  test('can be imported as they are, whatever comes while they are exported', async () => {
+    const { broker } = api.started
+    broker.declareQueue('q')
+    for (let at = 0; at < 20_000; at++) broker.bindQueue('q', 'amq.topic', `${at}`)
+    const rest = vi.spyOn(Pacer.prototype, 'rest').mockImplementationOnce(async () => {
+      broker.declareExchange('late', 'topic')
+      for (const name of ['late', 'mine']) {
+        broker.declareQueue(name, { exclusive: name === 'mine' })
+        broker.bindQueue(name, 'amq.topic', '#')
+        broker.bindQueue('q', 'late', '#')
+        broker.bindExchange('late', 'amq.topic', '#')
+      }
+    })
+    const { body } = await api.get('/definitions')
+    expect(rest).toHaveBeenCalled()
+    rest.mockRestore()
+    expect(broker.inventory.hasQueue('late')).toBe(true)
+    expect(body.bindings).toHaveLength(20_000)
+    expect((await other.post('/definitions', body)).status).toBe(204)
+  })
+
+  test('of very many virtual hosts are looked through turn by turn', async () => {
+    const { broker } = api.started
+    for (let at = 0; at < 1000; at++) broker.createVhost(`v${at}`).declareExchange('x', 'fanout')
+    const rest = vi.spyOn(Pacer.prototype, 'rest').mockImplementationOnce(async () => {
+      broker.deleteVhost('v999')
+    })
+    const { body } = await api.get('/definitions')
+    expect(rest).toHaveBeenCalled()
+    expect([body.vhosts.length, body.exchanges.length]).toEqual([1000, 999])
   })
 })
 

@@ -19,6 +19,9 @@ test('a long object is the same text as in one piece', async () => {
   expect(JSON.parse(text)).toEqual(JSON.parse(whole))
   expect(text).toContain('"large":9223372036854775808,')
   expect(await longObject({}).text()).toBe('{}')
+  expect(await longObject({ values: new Set([1, 'two']).values(), none: new Map() }).text()).toBe(
+    '{"values":[1,"two"],"none":[]}',
+  )
 })
 
 test('others are served while a long object is written', async () => {

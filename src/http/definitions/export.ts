@@ -18,8 +18,13 @@ const VERSIONS = {
 /** Of the whole server. */
 export async function exportAll(call: Call, clusterName: string): Promise<object> {
   const { server } = call
-  const found = await Promise.all(allVhosts(call).map((broker) => contentIfThere(call, broker)))
-  const contents = found.filter((content) => content !== undefined).filter(({ broker }) => call.isThere(broker))
+  const pacer = new Pacer()
+  const found = []
+  for (const broker of allVhosts(call)) {
+    const content = await contentIfThere(call, broker, pacer)
+    if (content !== undefined) found.push(content)
+  }
+  const contents = found.filter(({ broker }) => call.isThere(broker))
   const vhosts = contents.map(({ broker }) => broker)
   return {
     ...VERSIONS,
@@ -39,18 +44,16 @@ export async function exportAll(call: Call, clusterName: string): Promise<object
       .names()
       .map((name) => ({ name, value: server.globalParameters.get(name) })),
     policies: vhosts.flatMap(({ name, policies }) => policies.list().map((policy) => policyShape(name, policy))),
-    queues: contents.flatMap(({ queues }) => queues),
-    exchanges: contents.flatMap(({ exchanges }) => exchanges),
-    bindings: contents.flatMap(({ bindings }) => bindings),
+    queues: allOf(contents.map(({ queues }) => queues)),
+    exchanges: allOf(contents.map(({ exchanges }) => exchanges)),
+    bindings: allOf(contents.map(({ bindings }) => bindings)),
   }
 }
 
 /** Of one virtual host, whose name is nowhere in it. */
 export async function exportVhost(broker: EmbeddedBroker): Promise<object> {
-  const { queues, exchanges, bindings } = await contentOf(broker)
+  const { queues, exchanges, bindings } = await contentOf(broker, new Pacer())
   const { description, defaultQueueType } = broker.info
-  const nameless = <T extends { readonly vhost: string }>(objects: readonly T[]): object[] =>
-    objects.map(({ vhost: _vhost, ...rest }) => rest)
   return {
     ...VERSIONS,
     rabbitmq_definition_format: 'single_virtual_host',
@@ -68,6 +71,15 @@ export async function exportVhost(broker: EmbeddedBroker): Promise<object> {
   }
 }
 
+/** One by one, as they are written: copies of very long lists would take long. */
+function* allOf(lists: readonly object[][]): Iterable<object> {
+  for (const list of lists) yield* list
+}
+
+function* nameless(objects: readonly { readonly vhost: string }[]): Iterable<object> {
+  for (const { vhost: _vhost, ...rest } of objects) yield rest
+}
+
 function vhostDefinition(broker: EmbeddedBroker) {
   const { description, tags, defaultQueueType } = broker.info
   const metadata = metadataOf(broker)
@@ -81,35 +93,39 @@ function metadataOf({ info: { description, tags, defaultQueueType, isProtected }
 }
 
 /** Undefined for a virtual host that goes meanwhile. */
-async function contentIfThere(call: Call, broker: EmbeddedBroker) {
+async function contentIfThere(call: Call, broker: EmbeddedBroker, pacer: Pacer) {
   try {
-    return { broker, ...(await contentOf(broker)) }
+    return { broker, ...(await contentOf(broker, pacer)) }
   } catch (error) {
     if (call.isThere(broker)) throw error
     return undefined
   }
 }
 
-/** What is there for others, too: exclusive queues belong to their connections, and predeclared exchanges are everywhere. */
-async function contentOf({ name: vhost, inventory }: EmbeddedBroker) {
-  const pacer = new Pacer()
-  const exclusive = new Set<string>()
+/**
+ * What is there for others, too: exclusive queues belong to their connections, and predeclared exchanges are everywhere. A binding is
+ * there only with both its ends, which may have come after they were looked for.
+ */
+async function contentOf({ name: vhost, inventory }: EmbeddedBroker, pacer: Pacer) {
+  const ends = { queue: new Set<string>(), exchange: new Set<string>() }
   const queues = []
-  for (const { name, durable, autoDelete, type, arguments: table, exclusive: isExclusive } of inventory.queues()) {
+  for (const { name, durable, autoDelete, type, arguments: table, exclusive } of inventory.queues()) {
     if (pacer.isDue) await pacer.rest()
-    if (isExclusive) exclusive.add(name)
-    else queues.push({ name, vhost, durable, auto_delete: autoDelete, type, arguments: jsonTable(table) })
+    if (exclusive) continue
+    ends.queue.add(name)
+    queues.push({ name, vhost, durable, auto_delete: autoDelete, type, arguments: jsonTable(table) })
   }
   const exchanges = []
   for (const { name, type, durable, autoDelete, internal, arguments: table } of inventory.exchanges()) {
     if (pacer.isDue) await pacer.rest()
+    ends.exchange.add(name)
     if (name === '' || name.startsWith('amq.')) continue
     exchanges.push({ name, vhost, type, durable, auto_delete: autoDelete, internal, arguments: jsonTable(table) })
   }
   const bindings = []
   for (const { source, destination, destinationType, routingKey, arguments: table } of inventory.bindings()) {
     if (pacer.isDue) await pacer.rest()
-    if (source === '' || (destinationType === 'queue' && exclusive.has(destination))) continue
+    if (source === '' || !ends.exchange.has(source) || !ends[destinationType].has(destination)) continue
     bindings.push({
       source,
       vhost,
