@@ -189,10 +189,10 @@ describe('definitions', () => {
   })
 
   test.each([
-    [[{ name: { toString: null, valueOf: null } }], 'queues: {"toString":null,"valueOf":null} has no vhost'],
+    [[{ name: { toString: null, valueOf: null } }], 'queues: { toString: null, valueOf: null } has no vhost'],
     [
       [{ name: { toString: null, valueOf: null }, vhost: '/' }],
-      'queues: {"toString":null,"valueOf":null}: {not_string,',
+      'queues: { toString: null, valueOf: null }: {not_string,',
     ],
   ])('whose names are anything are refused, and the others imported', async (queues, reason) => {
     const { status, body } = await api.post('/definitions', {
@@ -201,6 +201,13 @@ describe('definitions', () => {
     })
     expect(status).toBe(400)
     expect(body.reason).toContain(reason)
+  })
+
+  test('with a name that is very deep are refused, and the others imported', async () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+    const raw = `{"queues":[{"name":${deep},"vhost":"/"},{"name":"q","vhost":"/"}]}`
+    expect((await api.request('POST', '/definitions', undefined, { raw })).status).toBe(400)
+    expect(api.started.broker.inventory.hasQueue('q')).toBe(true)
   })
 
   test('do not have what belongs to one connection, or what the broker made', async () => {

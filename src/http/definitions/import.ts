@@ -2,6 +2,7 @@
  * Imports definitions. They are looked through first: what makes no sense as a whole changes nothing. Then each object is made, in
  * RabbitMQ's order; one that is refused does not stop the others, and the answer tells of all that were refused.
  */
+import { inspect } from 'node:util'
 import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { JsonValue } from '../../broker/parameters/global-parameters.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
@@ -38,6 +39,7 @@ const OF_SERVER: ReadonlySet<Section> = new Set([
   'topic_permissions',
   'global_parameters',
 ])
+const INSPECTION = { depth: 2, maxArrayLength: 10, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY } as const
 /** Problems that the answer names. */
 const SHOWN_PROBLEMS = 20
 
@@ -89,9 +91,9 @@ function shown(one: JsonObject): string {
   return text.slice(0, 80)
 }
 
-/** It may be anything, also an object that no text can be made of in the usual way. */
+/** It may be anything: very long, very deep, or an object that no text can be made of in the usual way. */
 function shownName(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
+  return typeof value === 'string' ? value : inspect(value, INSPECTION)
 }
 
 const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: JsonObject) => Promise<void> } = {
