@@ -1,14 +1,21 @@
 // `leveret ctl stop` knows by the process, and not by its socket, whether a broker has stopped.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { hasEnded } from '../../src/cli/ctl/process-end.ts'
 import { processSpace } from '../../src/lib/process-space.ts'
 import { ctl } from './ctl-broker.ts'
+
+/** The last that it does is to make a file. */
+const SLOW_TO_END = `process.stdin.resume()
+process.once('SIGTERM', () => setTimeout(() => {
+  require('node:fs').writeFileSync('ended', '')
+  process.exit()
+}, 200))
+process.stdout.write('ready')`
 
 /** A control socket that answers `stop` with this. */
 async function controlSocket(answer: object, onStop: (server: Server) => void): Promise<string> {
@@ -30,12 +37,15 @@ async function controlSocket(answer: object, onStop: (server: Server) => void): 
 }
 
 test('stop is done when the process has ended, even if a supervisor has started the next one already', async () => {
-  const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'ignore'] })
-  await once(child, 'spawn')
+  const folder = mkdtempSync(join(tmpdir(), 'leveret-stop-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const child = spawn(process.execPath, ['-e', SLOW_TO_END], { cwd: folder, stdio: ['pipe', 'pipe', 'ignore'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
   const path = await controlSocket({ pid: child.pid, space: processSpace() }, () => void child.kill())
   const result = await ctl(['stop', '--ctl-socket', path, '--timeout', '5'])
   expect(result).toMatchObject({ code: 0, errors: '' })
-  expect(hasEnded(child.pid as number)).toBe(true)
+  expect(readdirSync(folder)).toEqual(['ended'])
 })
 
 test('stop does not take a process of this machine for that of a container with its name', async () => {
