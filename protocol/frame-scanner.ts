@@ -92,12 +92,18 @@ export class FrameScanner {
 
   /** Whether `scan` would find more in `block[start, end)` than the beginning of a frame, which it leaves where it is. */
   finds(block: Block, start: number, end: number): boolean {
-    if (this.#bodyBytesLeft >= 0) return true
+    if (this.isInLargeBody(block, start, end)) return true
     if (end - start < FRAME_HEADER_BYTES) return false
     const size = block.view.getUint32(start + 3)
-    const isStreamed = block.bytes[start] === FRAME_BODY && size > STREAMED_BODY_BYTES_MIN
     const isTooLarge = this.frameMaxBytes !== 0 && size > this.frameMaxBytes
-    return isStreamed || isTooLarge || start + FRAME_HEADER_BYTES + size < end
+    return isTooLarge || start + FRAME_HEADER_BYTES + size < end
+  }
+
+  /** Whether `block[start, end)` goes on with the frame of a large body, or begins with one. */
+  isInLargeBody(block: Block, start: number, end: number): boolean {
+    if (this.#bodyBytesLeft >= 0) return true
+    if (end - start < FRAME_HEADER_BYTES || block.bytes[start] !== FRAME_BODY) return false
+    return block.view.getUint32(start + 3) > STREAMED_BODY_BYTES_MIN
   }
 
   /** Makes `scan` return after the frame that it is at: nothing after it will be looked at. */

@@ -57,6 +57,10 @@ export class ConnectionInput implements ChannelInput {
     return this.#connection.phase === 'header' || this.#scanner.finds(block, start, end)
   }
 
+  isInLargeBody(block: Block, start: number, end: number): boolean {
+    return this.#connection.phase === 'open' && this.#scanner.isInLargeBody(block, start, end)
+  }
+
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */
   receive(block: Block, start: number, end: number): number {
     const connection = this.#connection

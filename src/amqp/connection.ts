@@ -138,6 +138,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     return this.input.finds(block, start, end)
   }
 
+  isInLargeBody(block: Block, start: number, end: number): boolean {
+    return this.input.isInLargeBody(block, start, end)
+  }
+
   place(place: ReadPlace): boolean {
     return this.input.place(place)
   }

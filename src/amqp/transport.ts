@@ -30,6 +30,8 @@ export interface Receiver {
   receive(block: Block, start: number, end: number): number
   /** Whether there is more in `block[start, end)` than the beginning of what `receive` would only leave over. */
   finds(block: Block, start: number, end: number): boolean
+  /** Whether `block[start, end)` belongs to a large body, which `place` may have a place for once `receive` has begun it. */
+  isInLargeBody(block: Block, start: number, end: number): boolean
   /** Tells where the next bytes are to be read to, when nothing was left over; false when that is nowhere in particular. */
   place(place: ReadPlace): boolean
   /** What was read and not looked at takes so many bytes more, or less. */
@@ -203,13 +205,15 @@ export class Transport implements Waiting {
   /**
    * Decides where the next bytes are read to. `wasPlaced`: the last ones went to a place of their own. `isLittle`: of a client that has not
    * sent much yet, or that waits among hundreds, little is read at first. They may all be read from in the same turn, which stays short
-   * so.
+   * so. Behind a part of a large body that has to wait, little is read, too: what comes then goes to its place.
    */
   #aim(wasPlaced: boolean, isLittle: boolean): void {
-    if (this.#rest.bytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
+    const { block, start, end, bytes } = this.#rest
+    if (bytes === 0 && this.#receiver.place(this.#place)) this.#target = this.#place.target
     else {
       if (wasPlaced) this.#place.clear()
-      this.#target = wasPlaced || isLittle ? this.#readBuffer.shortTarget : this.#readBuffer.target
+      const isBody = bytes > SHORT_BYTES_MAX && this.#receiver.isInLargeBody(block, start, end)
+      this.#target = wasPlaced || isLittle || isBody ? this.#readBuffer.shortTarget : this.#readBuffer.target
     }
   }
 

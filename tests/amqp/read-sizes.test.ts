@@ -33,6 +33,7 @@ async function pieces(isBusy: boolean): Promise<number[]> {
         return end
       },
       finds: () => true,
+      isInLargeBody: () => false,
       place: () => false,
       kept: () => {},
       unblocked: () => {},

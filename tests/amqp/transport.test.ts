@@ -83,6 +83,9 @@ class UnitReceiver implements Receiver {
   finds(): boolean {
     return true
   }
+  isInLargeBody(): boolean {
+    return false
+  }
   place(): boolean {
     return false
   }

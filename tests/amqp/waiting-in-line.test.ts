@@ -3,6 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { Connection } from '../../src/amqp/connection.ts'
 import { InputLine, type Waiting } from '../../src/amqp/input-line.ts'
 import { InputShares } from '../../src/amqp/input-shares.ts'
+import { ReadPlace } from '../../src/amqp/read-place.ts'
 import { Rest } from '../../src/amqp/rest.ts'
 import { useBroker } from '../support/broker.ts'
 import { methodFrame } from '../support/wire-frames.ts'
@@ -34,10 +35,11 @@ test('what was read into a large body, where it stays, is not copied to wait in 
   const channel = await broker.channel()
   const queue = await channel.queue()
   onTestFinished(() => void vi.restoreAllMocks())
-  let turns = 0
+  const placed = vi.spyOn(ReadPlace.prototype, 'set')
+  let lateTurns = 0
   vi.spyOn(InputShares.prototype, 'shareMs').mockImplementation(function (this: InputShares) {
-    // By then the body has begun, and is read to its place.
-    this.isLate = turns++ > 8
+    this.isLate = placed.mock.calls.length > 0
+    if (this.isLate) lateTurns++
     return 0.02
   })
   const keep = vi.spyOn(Rest.prototype, 'keep')
@@ -47,4 +49,5 @@ test('what was read into a large body, where it stays, is not copied to wait in 
   expect((await channel.next()).content?.body.equals(body)).toBe(true)
   const copiedBytes = keep.mock.calls.reduce((sum, [, start, end]) => sum + end - start, 0)
   expect(copiedBytes).toBeLessThan(body.length / 2)
+  expect(lateTurns).toBeGreaterThan(0)
 })
