@@ -36,7 +36,8 @@ export class SegmentChain {
     }
     if (tail !== undefined) pool.countOffsets(tail)
     // What comes next is most likely like what came last.
-    const segment = pool.take(Math.max(recordBytes, this.#nextSize()), tail?.offsets.length)
+    const records = tail === undefined ? 0 : 2 ** Math.ceil(Math.log2(tail.count))
+    const segment = pool.take(Math.max(recordBytes, this.#nextSize()), records)
     segment.sequence = pool.nextSequence++
     this.add(segment)
     this.open = segment

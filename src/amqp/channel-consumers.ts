@@ -66,14 +66,17 @@ export class ChannelConsumers implements ReplySink {
   /** `beforeDelivery` is called when the consumer is sure to start, before anything is delivered to it. */
   add(queue: Queue, request: ConsumeRequest, beforeDelivery: () => void): void {
     const { topology, removals } = this.#channel.vhost
-    removals.checkRoom(() => this.#channel.connection.channels.checkConsumer(this.#byTag.size))
     if (this.#sharedLimit !== 0 && queue.type === 'quorum') throw refuse.globalQos('queue', queue.name, queue.vhostName)
     const sink = new AmqpConsumer(this.#channel, request.tag)
     const consumer = new Consumer(queue, sink, { ...request, prefetchCount: this.prefetchCount })
     if (!consumer.isNoAck) sink.acknowledging = consumer
     const bytes = consumerBytes(consumer)
-    removals.checkRoom(() => {
-      if (!topology.hasRoomFor(bytes)) throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
+    removals.checkRoom(this.#channel.session, {
+      ofAll: () => {
+        this.#channel.connection.channels.checkConsumer(this.#byTag.size)
+        if (topology.hasRoomFor(bytes)) return
+        throw refuse.topologyFull('consume from', 'queue', queue.name, queue.vhostName)
+      },
     })
     queue.addConsumer(consumer)
     if (consumer.timeoutMs !== undefined) this.#channel.vhost.hasConsumerTimeouts = true

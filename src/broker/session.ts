@@ -5,6 +5,7 @@
 import type { AuthorizedUser, Permission } from './authorizer.ts'
 import { type ResourceKind, refuse } from './errors.ts'
 import { generatedName } from './names.ts'
+import type { RoomAsker } from './scheduling/removals.ts'
 
 /** What a session may do. Both throw Undecided while that is not known yet. */
 export interface SessionAccess {
@@ -18,11 +19,12 @@ export interface SessionAccess {
 /** All rights. */
 export const FULL_ACCESS: SessionAccess = { grant: {}, may: () => true, mayUseKey: () => true }
 
-export class Session {
+export class Session implements RoomAsker {
   user: AuthorizedUser
   access: SessionAccess
   /** The number of the client's connection; undefined for code in this process. */
   readonly connectionId: number | undefined
+  waitsFor: number | undefined
   readonly #vhostName: string
   #serverName: string | undefined
 

@@ -329,9 +329,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
         this.entities.vhostChanged(this)
       },
       onEnd: () => {
-        this.policies.clear()
-        this.limits.replace({})
-        onCleared()
+        try {
+          this.policies.clear()
+          this.limits.replace({})
+        } finally {
+          onCleared()
+        }
       },
     })
   }

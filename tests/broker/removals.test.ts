@@ -4,7 +4,7 @@ import { Undecided } from '../../src/broker/access/undecided.ts'
 import type { Broker } from '../../src/broker/broker.ts'
 import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import { bindQueue } from '../../src/broker/operations/binding-operations.ts'
-import { declareExchange, passiveExchange } from '../../src/broker/operations/exchange-declaration.ts'
+import { declareExchange, deleteExchange, passiveExchange } from '../../src/broker/operations/exchange-declaration.ts'
 import { declareQueue } from '../../src/broker/operations/queue-declaration.ts'
 import type { Queue } from '../../src/broker/queues/queue.ts'
 import { Routing } from '../../src/broker/routing/router.ts'
@@ -147,6 +147,49 @@ describe('who has no room because of what still goes', () => {
   })
 })
 
+test('a queue that had to wait counts as declared once', async () => {
+  const model = new Model()
+  const { vhost } = model
+  removeAll(model, manyQueues(model))
+  vhost.limits.set({ maxQueues: 1 })
+  const ask = () => declareQueue(vhost, { ...NEW, name: 'new' }, session())
+  const wait = waitOf(ask)
+  model.run()
+  await wait
+  ask()
+  expect(vhost.churn.queuesDeclared).toBe(1)
+})
+
+describe('an exchange that is to go if it is unused', () => {
+  test('is refused at once, or goes at once, when it is known whether it is used', () => {
+    const model = new Model()
+    const { vhost } = model
+    const [used, stays] = [model.exchange('used', 'fanout'), model.queue('stays')]
+    model.bind(used, stays)
+    model.exchange('unused', 'fanout')
+    removeAll(model, manyQueues(model))
+    expect(refusal(() => deleteExchange(vhost, 'used', true, session()))).toBe(
+      "precondition-failed: exchange 'used' in vhost '/' in use",
+    )
+    deleteExchange(vhost, 'unused', true, session())
+    expect(vhost.exchange('unused')).toBeUndefined()
+  })
+
+  test('goes behind the last of its bindings that lead to what has gone', async () => {
+    const model = new Model()
+    const { vhost } = model
+    const exchange = model.exchange('x', 'fanout')
+    const queues = manyQueues(model)
+    for (const queue of queues) model.bind(exchange, queue)
+    removeAll(model, queues)
+    const wait = waitOf(() => deleteExchange(vhost, 'x', true, session()))
+    model.run()
+    await wait
+    deleteExchange(vhost, 'x', true, session())
+    expect(vhost.exchange('x')).toBeUndefined()
+  })
+})
+
 describe('bindings that go', () => {
   test('keep their name from others when one of them cannot go as it should', async () => {
     const model = new Model()
@@ -229,6 +272,34 @@ describe('a virtual host with very much in it', () => {
     expect(ofFull(storage)).toEqual([])
     expect(made.topology.counts).toEqual({ queues: 0, exchanges: 7, bindings: 0 })
     await made.whenGone('full')
+  })
+
+  test('is gone all the same when its end fails', async () => {
+    const storage = new EntityStorage()
+    const defects: unknown[] = []
+    const made = brokerOn(storage, { nextTurn: (work) => void turns.push(work), onDefect: (error) => defects.push(error) })
+    const vhost = made.createVhost('full')
+    for (let i = 0; i < COUNT; i++) vhost.addQueue({ ...DURABLE, name: `q${i}`, owner: undefined })
+    vhost.policies.clear = () => {
+      throw new Error('they do not go')
+    }
+    made.deleteVhost('full')
+    const gone = made.whenGone('full')
+    runTurns()
+    await gone
+    expect([ofFull(storage), defects.length]).toEqual([[], 1])
+  })
+
+  test('holds nobody up who reaches a limit of another one', () => {
+    const made = full(new EntityStorage())
+    const vhost = made.requireVhost('/')
+    vhost.limits.set({ maxQueues: 0, maxExchanges: 0, maxBindings: 0 })
+    made.deleteVhost('full')
+    expect(refusal(() => declareQueue(vhost, { ...NEW, name: 'new' }, session()))).toMatch('queue limit')
+    expect(
+      refusal(() => declareExchange(vhost, { ...NEW, name: 'new', type: 'fanout', internal: false }, session())),
+    ).toMatch('exchange limit')
+    expect(made.topology.counts.queues).toBeGreaterThan(COUNT / 2)
   })
 
   test('is all gone when one of the same name is made, and when the broker stops', () => {

@@ -38,7 +38,8 @@ const server = new ServerBuilder()
   .withLogger(logger)
   .build()
 const [address] = await server.listen()
-// Each line says when the process is to kill itself, what it is to move, or which virtual host it is to make or remove. When the test that started it is gone, nothing else would end it.
+// Each line says when the process is to kill itself, what it is to move, or which virtual host it is to make or remove. When the test
+// that started it is gone, nothing else would end it.
 createInterface({ input: process.stdin })
   .on('line', async (line) => {
     const { move, vhost, ...aim } = JSON.parse(line)

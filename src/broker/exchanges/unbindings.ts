@@ -89,8 +89,12 @@ export class Unbindings {
 
   /** Throws Undecided while all that start at an exchange are going, if it goes with the last of them: who asks for it finds it gone. */
   requireStays(exchange: Exchange): void {
-    const { autoDelete, outgoing } = exchange
-    if (!autoDelete || outgoing.size === 0 || this.#removals.isEmpty) return
+    if (exchange.autoDelete) this.requireKnownUse(exchange)
+  }
+
+  /** Throws Undecided while all that start at an exchange are going: it is in no use any more, and will be in none then. */
+  requireKnownUse({ outgoing }: Exchange): void {
+    if (outgoing.size === 0 || this.#removals.isEmpty) return
     for (const binding of outgoing.values()) if (isThere(binding)) return
     this.#removals.requireNone()
   }

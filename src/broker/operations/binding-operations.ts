@@ -26,7 +26,7 @@ export function bindQueue(vhost: Vhost, request: BindingRequest, session: Sessio
   const exchange = vhost.requireExchange(source)
   const queue = vhost.requireQueue(destination)
   checkBinding(exchange, request)
-  return bind(vhost, exchange, ownQueue(vhost, queue.name, session), request)
+  return bind(vhost, exchange, ownQueue(vhost, queue.name, session), request, session)
 }
 
 /**
@@ -47,7 +47,7 @@ export function bindExchange(vhost: Vhost, request: BindingRequest, session: Ses
   const exchange = vhost.requireExchange(source)
   const to = vhost.requireExchange(destination)
   checkBinding(exchange, request)
-  return bind(vhost, exchange, to, request)
+  return bind(vhost, exchange, to, request, session)
 }
 
 /** Takes a binding between two exchanges away, as `unbindQueue` does. */
@@ -77,15 +77,16 @@ function checkBinding({ type }: Exchange, request: BindingRequest): void {
   exchangeType(type).checkBinding?.(request.arguments)
 }
 
-function bind(vhost: Vhost, source: Exchange, to: Destination, request: BindingRequest): Binding {
+function bind(vhost: Vhost, source: Exchange, to: Destination, request: BindingRequest, session: Session): Binding {
   const binding = createBinding(source, to, request.routingKey, request.arguments)
   if (isBound(binding)) return binding
-  vhost.removals.checkRoom(() => {
-    vhost.limits.checkBinding(source.name, vhost.bindingCount)
-    vhost.nodeLimits.checkBinding(source.name, vhost.name)
-    if (!vhost.topology.hasRoomFor(bindingBytes(binding))) {
+  vhost.removals.checkRoom(session, {
+    ofVhost: () => vhost.limits.checkBinding(source.name, vhost.bindingCount),
+    ofAll: () => {
+      vhost.nodeLimits.checkBinding(source.name, vhost.name)
+      if (vhost.topology.hasRoomFor(bindingBytes(binding))) return
       throw refuse.topologyFull('bind to', 'exchange', source.name, vhost.name)
-    }
+    },
   })
   vhost.addBinding(binding)
   return binding

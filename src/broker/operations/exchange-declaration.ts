@@ -46,12 +46,13 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
     session.require('read', 'exchange', name)
     session.require('write', 'exchange', alternateName)
   }
-  vhost.removals.checkRoom(() => {
-    vhost.limits.checkExchange(name, vhost.exchangeCount)
-    vhost.nodeLimits.checkExchange(name, vhost.name)
-    if (!vhost.topology.hasRoomFor(exchangeBytes({ name, arguments: declaration.arguments }))) {
+  vhost.removals.checkRoom(session, {
+    ofVhost: () => vhost.limits.checkExchange(name, vhost.exchangeCount),
+    ofAll: () => {
+      vhost.nodeLimits.checkExchange(name, vhost.name)
+      if (vhost.topology.hasRoomFor(exchangeBytes({ name, arguments: declaration.arguments }))) return
       throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
-    }
+    },
   })
   return vhost.addExchange({ ...declaration, name, type })
 }
@@ -74,9 +75,10 @@ export function deleteExchange(vhost: Vhost, name: string, ifUnused: boolean, se
   session.require('configure', 'exchange', plainName)
   const exchange = vhost.exchange(plainName)
   if (exchange === undefined) return
-  // Some of its bindings may lead to what is gone already.
-  if (ifUnused) vhost.removals.requireNone()
-  if (ifUnused && exchange.outgoing.size > 0) throw refuse.inUse('exchange', plainName, vhost.name)
+  if (ifUnused && exchange.outgoing.size > 0) {
+    vhost.unbindings.requireKnownUse(exchange)
+    throw refuse.inUse('exchange', plainName, vhost.name)
+  }
   vhost.removeExchange(exchange)
 }
 

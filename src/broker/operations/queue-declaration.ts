@@ -1,5 +1,6 @@
 /** Declaring and deleting queues, with RabbitMQ's checks in RabbitMQ's order. */
 import type { FieldTable } from '../../../protocol/field-table.ts'
+import { Undecided } from '../access/undecided.ts'
 import type { Permission } from '../authorizer.ts'
 import { BrokerError, refuse } from '../errors.ts'
 import { queueBytes } from '../memory/topology-bytes.ts'
@@ -41,25 +42,35 @@ function declare(vhost: Vhost, declaration: QueueDeclaration, session: Session):
   session.require('configure', 'queue', name)
   vhost.requireQueueGone(name)
   vhost.churn.queuesDeclared++
+  try {
+    return declareNamed(vhost, { ...declaration, name, arguments: queueArguments }, session)
+  } catch (error) {
+    // It comes again.
+    if (error instanceof Undecided) vhost.churn.queuesDeclared--
+    throw error
+  }
+}
+
+function declareNamed(vhost: Vhost, declaration: QueueDeclaration, session: Session): Queue {
+  const { name, arguments: queueArguments } = declaration
   const existing = vhost.queue(name)
   if (existing !== undefined) {
-    checkEquivalence(existing, { ...declaration, arguments: queueArguments }, session)
+    checkEquivalence(existing, declaration, session)
     existing.catchUp()
     existing.renewLease()
     return existing
   }
   requireDeadLettering(name, queueArguments, session)
   checkQueueArguments(name, vhost.name, queueArguments)
-  vhost.removals.checkRoom(() => {
-    vhost.limits.checkQueue(name, vhost.heldQueueCount)
-    vhost.nodeLimits.checkQueue(name)
-  })
-  if (kind.isAlwaysDurable) requireDurable(name, vhost.name, declaration)
-  vhost.removals.checkRoom(() => {
-    if (!vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) {
+  vhost.removals.checkRoom(session, {
+    ofVhost: () => vhost.limits.checkQueue(name, vhost.heldQueueCount),
+    ofAll: () => {
+      vhost.nodeLimits.checkQueue(name)
+      if (vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) return
       throw refuse.topologyFull('declare', 'queue', name, vhost.name)
-    }
+    },
   })
+  if (queueKind(queueArguments).isAlwaysDurable) requireDurable(name, vhost.name, declaration)
   session.serverNameUsed()
   return vhost.addQueue({
     name,

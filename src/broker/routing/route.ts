@@ -20,7 +20,10 @@ export interface Route extends UsedRoute {
   readonly replyConsumer: ReplyConsumer | undefined
   /** The properties that have a say in where a message goes. When there are any, its queues must be found anew. */
   readonly needs: PropertySet
-  /** While it is, it counts what publishers tell (`PublishCounts`), and its exchange is told when it asks (`Exchange.hear`). Publishers go on with routes that are forgotten, too. */
+  /**
+   * While it is, it counts what publishers tell (`PublishCounts`), and its exchange is told when it asks (`Exchange.hear`). Publishers go
+   * on with routes that are forgotten, too.
+   */
   isRemembered: boolean
   /** Sessions with this grant may publish this way, see `SessionAccess`. */
   allowedTo: object | undefined

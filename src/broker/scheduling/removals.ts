@@ -6,6 +6,8 @@ import { Undecided } from '../access/undecided.ts'
 import type { LongWork, Step } from './long-work.ts'
 
 export interface Removal {
+  /** Counts those of all virtual hosts. */
+  readonly number: number
   /** Resolves when nothing is left of it. */
   readonly ended: Promise<void>
   /** Does the rest at once. */
@@ -23,10 +25,24 @@ export interface Course {
   readonly onEnd?: () => void
 }
 
+/** Whoever asks for more. */
+export interface RoomAsker {
+  /** The newest of the removals that it waits for, in order to have room. */
+  waitsFor: number | undefined
+}
+
+/** They throw when there is no room. */
+export interface RoomChecks {
+  /** Of limits of the virtual host, for which nothing counts that is elsewhere. */
+  readonly ofVhost?: () => void
+  readonly ofAll: () => void
+}
+
 export class Removals {
   readonly #longWork: LongWork
   readonly #all: Removals
   readonly #underWay = new Set<Removal>()
+  #lastNumber = 0
 
   /** `all` knows those of all virtual hosts. */
   constructor(longWork: LongWork, all?: Removals) {
@@ -61,7 +77,7 @@ export class Removals {
     const finish = (): void => {
       while (this.#underWay.has(removal)) finishPart()
     }
-    const removal = { ended, finish }
+    const removal = { number: ++this.#all.#lastNumber, ended, finish }
     const goOn = (): void => {
       finishPart = this.#longWork.start(perStep, step, (isDone) => {
         if (!isDone) {
@@ -70,8 +86,11 @@ export class Removals {
         }
         this.#underWay.delete(removal)
         this.#all.#underWay.delete(removal)
-        onEnd?.()
-        tellEnd()
+        try {
+          onEnd?.()
+        } finally {
+          tellEnd()
+        }
       })
     }
     this.#underWay.add(removal)
@@ -85,12 +104,27 @@ export class Removals {
     for (const { ended } of this.#underWay) throw new Undecided(ended)
   }
 
-  /** For a check that throws when there is no room: throws Undecided instead while anything goes, in any virtual host, which counts for it. */
-  checkRoom(check: () => void): void {
+  /**
+   * Throws Undecided instead of what a check throws, while something goes that counts for it. Who asks again waits for what went when it
+   * asked first, and no longer.
+   */
+  checkRoom(asker: RoomAsker, { ofVhost, ofAll }: RoomChecks): void {
+    if (ofVhost !== undefined) this.#check(asker, ofVhost)
+    this.#all.#check(asker, ofAll)
+    asker.waitsFor = undefined
+  }
+
+  #check(asker: RoomAsker, check: () => void): void {
     try {
       check()
     } catch (error) {
-      this.#all.requireNone()
+      const waitsFor = asker.waitsFor ?? this.#all.#lastNumber
+      for (const { number, ended } of this.#underWay) {
+        if (number > waitsFor) break
+        asker.waitsFor = waitsFor
+        throw new Undecided(ended)
+      }
+      asker.waitsFor = undefined
       throw error
     }
   }

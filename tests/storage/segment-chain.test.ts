@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { Segment } from '../../storage/segment.ts'
+import { SegmentChain } from '../../storage/segment-chain.ts'
+import { SegmentPool } from '../../storage/segment-pool.ts'
+import { HandClock } from '../support/hand-clock.ts'
+import { numbered, source } from './sources.ts'
+
+/** Appends records with such bodies until so many segments were made; the last one. */
+function appendSegments(chain: SegmentChain, segments: number, bodyBytes: number): Segment {
+  const record = source(numbered(1, bodyBytes))
+  const bytes = Segment.roomFor(record)
+  for (let made = 0; ; ) {
+    let { open } = chain
+    if (open === undefined || open.length + bytes > open.block.size) {
+      const before = open
+      open = chain.makeRoom(bytes)
+      if (open !== before && ++made === segments) return open
+    }
+    open.append(record)
+  }
+}
+
+test('a segment has room for as many records as the one before it, from the beginning, and all of it is counted', () => {
+  const clock = new HandClock()
+  const pool = new SegmentPool(undefined, clock)
+  const chain = new SegmentChain(pool, false)
+  const many = appendSegments(chain, 40, 10)
+  expect(many.previous?.count).toBeGreaterThan(2000)
+  expect(many.offsets.length).toBe(many.previous?.offsets.length)
+  // Records that become few and large need no such room.
+  expect(appendSegments(chain, 3, 20_000).offsets.length).toBe(32)
+  const bytes = pool.bytesInUse + pool.slackBytes
+  appendSegments(chain, 100, 20_000)
+  expect(pool.bytesInUse + pool.slackBytes - bytes).toBeLessThan(101 * 256 * 1024)
+  chain.clear()
+  clock.turn(600_000)
+  expect([pool.bytesInUse, pool.slackBytes, pool.bufferBytes]).toEqual([0, 0, 0])
+})
