@@ -45,9 +45,11 @@ createInterface({ input: process.stdin })
     const { move, vhost, ...aim } = JSON.parse(line)
     if (move !== undefined) say({ moved: await server.broker.moveMessages(move.from, move.to) })
     else if (vhost !== undefined) {
-      const { make, remove } = vhost
+      const { make, remove, afterTurns = 0 } = vhost
+      if (remove !== undefined && server.virtualHosts.delete(remove) && make === undefined)
+        await server.virtualHosts.whenDeleted(remove)
+      for (let turn = 0; turn < afterTurns; turn++) await new Promise((resolve) => setImmediate(resolve))
       if (make !== undefined) server.virtualHosts.create(make)
-      else if (server.virtualHosts.delete(remove)) await server.virtualHosts.whenDeleted(remove)
       await server.broker.whenDurable()
       say({ isVhostChanged: true })
     } else {

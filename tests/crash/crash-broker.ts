@@ -39,6 +39,13 @@ interface Line {
   readonly damage?: string
 }
 
+export interface VhostChange {
+  readonly remove?: string
+  /** Without `remove`, or this time behind it, which may be before all has gone. */
+  readonly make?: string
+  readonly afterTurns?: number
+}
+
 export class CrashBroker {
   readonly host = '127.0.0.1'
   port = 0
@@ -112,8 +119,8 @@ export class CrashBroker {
     return await Promise.race([moved, this.#exit.then(() => undefined)])
   }
 
-  /** Has it make a virtual host, or remove one with all in it. Undefined when it is killed before that is durable. */
-  async vhost(change: { make: string } | { remove: string }): Promise<true | undefined> {
+  /** Has it make a virtual host, or remove one with all in it, or both. Undefined when it is killed before that is durable. */
+  async vhost(change: VhostChange): Promise<true | undefined> {
     const changed = new Promise<true>((resolve) => {
       this.#whenVhostChanged = resolve
     })

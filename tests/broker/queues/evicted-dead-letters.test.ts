@@ -18,6 +18,9 @@ beforeEach(async () => {
   model = evicting.model
 })
 
+/** The machine may have much else to do. */
+const WAIT_MS = 30_000
+
 afterEach(() => evicting.close())
 
 test.each(['stays', 'is deleted'])('more than one turn has time for, while their queue %s', async (fate) => {
@@ -47,7 +50,7 @@ test.each(['stays', 'is deleted'])('more than one turn has time for, while their
     model.run()
     await nextTurn()
     return dead.readyCount === rejected.length
-  })
+  }, WAIT_MS)
   expect(queue.unackedCount).toBe(fate === 'stays' ? MESSAGES + 1 - rejected.length : 0)
   expect(model.memory.heldBytes).toBe(0)
   const { sink: dying } = model.consumer(dead)
@@ -55,6 +58,6 @@ test.each(['stays', 'is deleted'])('more than one turn has time for, while their
     model.run()
     await nextTurn()
     return dying.delivered.length === rejected.length
-  })
+  }, WAIT_MS)
   expect(dying.bodies).toEqual(rejected.map(({ body }) => body))
 })
