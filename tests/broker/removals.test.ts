@@ -277,7 +277,10 @@ describe('a virtual host with very much in it', () => {
   test('is gone all the same when its end fails', async () => {
     const storage = new EntityStorage()
     const defects: unknown[] = []
-    const made = brokerOn(storage, { nextTurn: (work) => void turns.push(work), onDefect: (error) => defects.push(error) })
+    const made = brokerOn(storage, {
+      nextTurn: (work) => void turns.push(work),
+      onDefect: (error) => defects.push(error),
+    })
     const vhost = made.createVhost('full')
     for (let i = 0; i < COUNT; i++) vhost.addQueue({ ...DURABLE, name: `q${i}`, owner: undefined })
     vhost.policies.clear = () => {
