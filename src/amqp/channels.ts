@@ -10,6 +10,7 @@ import { CHANNEL_BYTES } from '../broker/memory/topology-bytes.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { removeForgotten } from '../broker/vhost-removal.ts'
 import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
 import { channelCounts, channelState } from './channel-facts.ts'
@@ -136,7 +137,7 @@ export class Channels implements ChannelList, UnackedHolder {
       const opened = this.#opened
       if (opened !== undefined) this.#context.broker.unacked.leave(this, opened.session.user.name, opened.vhost.name)
     } finally {
-      this.vhost?.removeQueues(queues)
+      if (this.vhost !== undefined) removeForgotten(this.vhost, queues)
     }
   }
 

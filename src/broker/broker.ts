@@ -30,6 +30,7 @@ import { Churn } from './statistics/churn.ts'
 import { EventLog } from './statistics/event-log.ts'
 import { TrafficFigures } from './statistics/traffic-figures.ts'
 import { Vhost } from './vhost.ts'
+import { clearVhost } from './vhost-removal.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
 const FREE_BODIES_SHARE_MAX = 1 / 16
@@ -314,7 +315,7 @@ export class Broker {
     this.#vhosts.delete(name)
     this.#going.set(name, { vhost, gone })
     this.permissions.removeVhost(name)
-    vhost.clear(() => {
+    clearVhost(vhost, () => {
       this.#going.delete(name)
       this.#past = brokerStats([vhost], this.#past)
       this.#entities.vhostRemoved(name)

@@ -37,10 +37,6 @@ import { VhostEvents } from './vhost-events.ts'
 import { NO_METADATA, type VhostMetadata } from './vhost-metadata.ts'
 import type { VhostTools } from './vhost-tools.ts'
 
-/** So many queues or exchanges go at once; of more, so many between two looks at the clock. */
-const AT_ONCE_MAX = 64
-const STEP_MAX = 8
-
 export class Vhost implements Topology, QueueSurroundings<Queue> {
   readonly name: string
   readonly replyConsumers = new ReplyConsumers()
@@ -281,20 +277,10 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return readyCount
   }
 
-  /** From now on, these queues are gone for all who look. `removeQueues` is to follow. */
+  /** From now on, these queues are gone for all who look: `removeForgotten` is to follow. */
   forgetQueues(queues: readonly Queue[]): void {
     this.routes.version++
     for (const queue of queues) this.#queues.forget(queue)
-  }
-
-  /** Removes queues that are forgotten already, as `removeQueue` does; very many turn by turn. */
-  removeQueues(queues: readonly Queue[]): void {
-    let at = 0
-    const step = (count: number): boolean => {
-      for (const end = Math.min(at + count, queues.length); at < end; ) this.removeQueue(queues[at++] as Queue)
-      return at === queues.length
-    }
-    this.removals.begin({ atOnce: AT_ONCE_MAX, perStep: STEP_MAX, step })
   }
 
   /** Throws Undecided while bindings go of a queue that had this name. */
@@ -313,44 +299,6 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.isRestoring = false
     for (const queue of this.#queues.held()) queue.restored()
     this.unbindings.restored((source) => this.#lostBinding(source))
-  }
-
-  /**
-   * Removes everything, for good, very much turn by turn: the storage is told first, so that a restart removes the rest. Calls back when
-   * nothing is left.
-   */
-  clear(onCleared: () => void): void {
-    this.removals.begin({
-      atOnce: AT_ONCE_MAX,
-      perStep: STEP_MAX,
-      step: (count) => this.#clearPart(count),
-      onRest: () => {
-        this.isGoing = true
-        this.entities.vhostChanged(this)
-      },
-      onEnd: () => {
-        try {
-          this.policies.clear()
-          this.limits.replace({})
-        } finally {
-          onCleared()
-        }
-      },
-    })
-  }
-
-  #clearPart(count: number): boolean {
-    let left = count
-    for (const queue of this.#queues.held()) {
-      if (left-- === 0) return false
-      this.removeQueue(queue)
-    }
-    for (const exchange of this.#exchanges.values()) {
-      if (left-- === 0) return false
-      this.removeExchange(exchange)
-    }
-    if (count === Number.POSITIVE_INFINITY) this.unbindings.finish()
-    return this.unbindings.isEmpty
   }
 
   /** Forgets everything; what is durable stays in the storage, which is closed already. */

@@ -8,6 +8,7 @@ import { declareExchange, deleteExchange, passiveExchange } from '../../src/brok
 import { declareQueue } from '../../src/broker/operations/queue-declaration.ts'
 import type { Queue } from '../../src/broker/queues/queue.ts'
 import { Routing } from '../../src/broker/routing/router.ts'
+import { removeForgotten } from '../../src/broker/vhost-removal.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
 import { HandClock } from '../support/hand-clock.ts'
 import { brokerOn, Model, refusal, session } from './model.ts'
@@ -22,7 +23,7 @@ function manyQueues(model: Model): Queue[] {
 
 function removeAll(model: Model, queues: readonly Queue[]): void {
   model.vhost.forgetQueues(queues)
-  model.vhost.removeQueues(queues)
+  removeForgotten(model.vhost, queues)
 }
 
 /** Until when the operation has to wait. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { fieldTable } from '../../../protocol/field-table-plain.ts'
 import { MemoryAlarm } from '../../../src/broker/memory/memory-alarm.ts'
 import { TopologyMemory } from '../../../src/broker/memory/topology-memory.ts'
+import { clearVhost } from '../../../src/broker/vhost-removal.ts'
 import { Model } from '../model.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -26,7 +27,7 @@ describe('TopologyMemory', () => {
     vhost.removeQueue(queue)
     vhost.removeExchange(exchange)
     expect(topology.bytes).toBe(before)
-    vhost.clear(() => {})
+    clearVhost(vhost, () => {})
     expect(topology.bytes).toBe(0)
   })
 
