@@ -103,9 +103,10 @@ export const EVENT: fc.Arbitrary<Event> = fc.oneof(
     }),
   },
   {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constantFrom('purge' as const, 'commit' as const, 'reopen' as const) }),
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constantFrom('commit' as const, 'commit' as const, 'reopen' as const) }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge' as const) }) },
 )
 
 interface Expected {

@@ -387,6 +387,8 @@ export function testStorageContract(name: string, create: CreateStorage): void {
                 pair.reopened(storage)
               }
             }
+            await reopen()
+            pair.reopened(storage)
             await pair.expectSame()
           }),
           { numRuns: 30 },
