@@ -5,7 +5,6 @@
 import type { AuthorizedUser, Permission } from './authorizer.ts'
 import { type ResourceKind, refuse } from './errors.ts'
 import { generatedName } from './names.ts'
-import type { RoomAsker } from './scheduling/removals.ts'
 
 /** What a session may do. Both throw Undecided while that is not known yet. */
 export interface SessionAccess {
@@ -19,11 +18,12 @@ export interface SessionAccess {
 /** All rights. */
 export const FULL_ACCESS: SessionAccess = { grant: {}, may: () => true, mayUseKey: () => true }
 
-export class Session implements RoomAsker {
+export class Session {
   user: AuthorizedUser
   access: SessionAccess
   /** The number of the client's connection; undefined for code in this process. */
   readonly connectionId: number | undefined
+  /** The newest of the removals that it waits for, in order to have room: see `Removals.checkRoom`. */
   waitsFor: number | undefined
   readonly #vhostName: string
   #serverName: string | undefined
