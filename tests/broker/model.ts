@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import { fieldTable, type PlainTable } from '../../protocol/field-table-plain.ts'
 import type { Properties } from '../../protocol/properties.ts'
+import { Undecided } from '../../src/broker/access/undecided.ts'
 import type { Broker, BrokerOptions } from '../../src/broker/broker.ts'
 import { DurableEntities } from '../../src/broker/durable-entities.ts'
 import { BrokerError } from '../../src/broker/errors.ts'
@@ -198,4 +199,15 @@ export function refusal(act: () => unknown): string {
     throw error
   }
   throw new Error('it was not refused')
+}
+
+/** Until when the operation has to wait. */
+export function waitOf(act: () => unknown): Promise<unknown> {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof Undecided) return error.settled
+    throw error
+  }
+  throw new Error('it did not wait')
 }

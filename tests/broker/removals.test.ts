@@ -1,6 +1,5 @@
 // What is removed and is too much for one turn: it is gone at once for all who look, and counts until it has gone.
 import { describe, expect, test } from 'vitest'
-import { Undecided } from '../../src/broker/access/undecided.ts'
 import type { Broker } from '../../src/broker/broker.ts'
 import { createBinding } from '../../src/broker/exchanges/binding.ts'
 import { bindQueue } from '../../src/broker/operations/binding-operations.ts'
@@ -11,7 +10,7 @@ import { Routing } from '../../src/broker/routing/router.ts'
 import { removeForgotten } from '../../src/broker/vhost-removal.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
 import { HandClock } from '../support/hand-clock.ts'
-import { brokerOn, Model, refusal, session } from './model.ts'
+import { brokerOn, Model, refusal, session, waitOf } from './model.ts'
 
 const COUNT = 1000
 const NEW = { durable: false, exclusive: false, autoDelete: false, arguments: new Map() }
@@ -24,17 +23,6 @@ function manyQueues(model: Model): Queue[] {
 function removeAll(model: Model, queues: readonly Queue[]): void {
   model.vhost.forgetQueues(queues)
   removeForgotten(model.vhost, queues)
-}
-
-/** Until when the operation has to wait. */
-function waitOf(act: () => unknown): Promise<unknown> {
-  try {
-    act()
-  } catch (error) {
-    if (error instanceof Undecided) return error.settled
-    throw error
-  }
-  throw new Error('it did not wait')
 }
 
 describe('very many queues', () => {

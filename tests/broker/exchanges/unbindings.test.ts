@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { Undecided } from '../../../src/broker/access/undecided.ts'
 import { createBinding } from '../../../src/broker/exchanges/binding.ts'
 import type { Exchange } from '../../../src/broker/exchanges/exchange.ts'
 import { declareExchange, deleteExchange } from '../../../src/broker/operations/exchange-declaration.ts'
@@ -8,7 +7,7 @@ import type { Queue } from '../../../src/broker/queues/queue.ts'
 import { Routing } from '../../../src/broker/routing/router.ts'
 import type { Vhost } from '../../../src/broker/vhost.ts'
 import { EntityStorage } from '../../storage/entity-storage.ts'
-import { brokerOn, Model, session } from '../model.ts'
+import { brokerOn, Model, session, waitOf } from '../model.ts'
 
 const COUNT = 1000
 const NEW_QUEUE = { name: 'q', durable: false, exclusive: false, autoDelete: false, arguments: new Map() }
@@ -22,17 +21,6 @@ function routed(vhost: Vhost, exchange: string, routingKey = `k${COUNT - 1}`): s
   const routing = new Routing(vhost)
   routing.follow(vhost.requireExchange(exchange), [routingKey], {})
   return Array.from(routing.queues, ({ name }) => name)
-}
-
-/** Until when the operation has to wait. */
-function waitOf(act: () => unknown): Promise<unknown> {
-  try {
-    act()
-  } catch (error) {
-    if (error instanceof Undecided) return error.settled
-    throw error
-  }
-  throw new Error('it did not wait')
 }
 
 describe('very many bindings', () => {
