@@ -8,7 +8,7 @@ import { type Clock, SYSTEM_CLOCK } from '../src/lib/clock.ts'
 import { IdleTimer } from '../src/lib/idle-timer.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
-import { Segment } from './segment.ts'
+import { OFFSETS_MIN, Segment } from './segment.ts'
 import type { StorageMemory } from './storage-memory.ts'
 
 export const SEGMENT_BYTES = SPAN_BYTES
@@ -24,8 +24,6 @@ const FIRST_BYTES_MAX = 16 * 1024 * 1024
 const NEXT_BYTES_MIN = 8192
 /** Segments without a block that are kept, with the room they have for offsets. */
 const SPARE_SEGMENTS_MAX = 8192
-/** One that was out of memory has none. */
-const SPARE_OFFSETS_MIN = 32
 const SPARE_OFFSET_BYTES_MAX = 32 * 1024 * 1024
 
 export class SegmentPool implements StorageMemory {
@@ -115,7 +113,7 @@ export class SegmentPool implements StorageMemory {
     if (this.#pinned.length > 0) this.#reclaim()
     const spare = this.#spare.pop()
     if (this.#spare.length < this.#fewestSpare) this.#fewestSpare = this.#spare.length
-    const segment = spare ?? new Segment(new Uint32Array(Math.max(SPARE_OFFSETS_MIN, records)))
+    const segment = spare ?? new Segment(new Uint32Array(Math.max(OFFSETS_MIN, records)))
     // A spare one is counted with the room that it has.
     if (spare === undefined) this.countOffsets(segment)
     else this.#spareOffsetBytes -= spare.countedBytes
@@ -173,8 +171,9 @@ export class SegmentPool implements StorageMemory {
 
   #keep(segment: Segment): void {
     this.countOffsets(segment)
+    // One that was out of memory has none.
     if (
-      segment.offsets.length >= SPARE_OFFSETS_MIN &&
+      segment.offsets.length >= OFFSETS_MIN &&
       this.#spare.length < SPARE_SEGMENTS_MAX &&
       this.#spareOffsetBytes < SPARE_OFFSET_BYTES_MAX
     ) {

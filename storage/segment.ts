@@ -22,6 +22,8 @@ export const SEGMENT_RECORDS_MAX = 65_536
 
 /** Of a segment whose records are not in memory. The type is written out: TypeScript before 5.7 knows no generic Uint32Array. */
 export const NO_OFFSETS: Uint32Array = new Uint32Array(0)
+/** One whose records are in memory has room for so many, at least. */
+export const OFFSETS_MIN = 32
 
 /** Bytes of a body, where not all are alike. */
 const UNEVEN = -1
@@ -88,7 +90,7 @@ export class Segment {
   /** For the recorder of its log, and for it alone. */
   notes: SegmentNotes | undefined
 
-  constructor(offsets: Uint32Array = new Uint32Array(32)) {
+  constructor(offsets: Uint32Array = new Uint32Array(OFFSETS_MIN)) {
     this.offsets = offsets
   }
 

@@ -58,7 +58,7 @@ export class ConnectionInput implements ChannelInput {
   }
 
   isInLargeBody(block: Block, start: number, end: number): boolean {
-    return this.#connection.phase === 'open' && this.#scanner.isInLargeBody(block, start, end)
+    return this.#scanner.isInLargeBody(block, start, end)
   }
 
   /** Looks at `block[start, end)`; returns where the part begins that it wants to see again, with what follows. */

@@ -35,9 +35,12 @@ export interface DeliveryFacts {
   readonly redelivered: boolean
 }
 
-/** Copies a record out of its segment. */
+/** Copies a record out of its segment. Property by property: V8 takes microseconds for two objects that are spread into one. */
 export function readMessage(segment: Segment, index: number, facts: DeliveryFacts): ReceivedMessage {
-  return { ...facts, deliveryCount: deliveriesBefore(segment, index), ...readRecord(segment, index) }
+  const { queue, deliveryTag, redelivered } = facts
+  const { exchange, routingKey, properties, body } = readRecord(segment, index)
+  const deliveryCount = deliveriesBefore(segment, index)
+  return { queue, deliveryTag, redelivered, deliveryCount, exchange, routingKey, properties, body }
 }
 
 type RecordParts = Pick<ReceivedMessage, 'exchange' | 'routingKey' | 'properties' | 'body'>

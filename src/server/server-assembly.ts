@@ -22,7 +22,7 @@ import { type Clock, SystemClock } from '../lib/clock.ts'
 import { EventLoopDelay } from '../lib/event-loop-delay.ts'
 import { guarded } from '../lib/guarded.ts'
 import { type Logger, steadyLogger } from '../lib/logger.ts'
-import { heapUsedBytes, memoryFigures } from '../lib/memory-figures.ts'
+import { heapUsedBytes, type MemoryFigures, memoryFigures } from '../lib/memory-figures.ts'
 import type { Networks } from '../lib/networks.ts'
 import { oldSpaceBytes } from '../lib/old-space.ts'
 import { RareLines } from '../lib/rare-lines.ts'
@@ -88,6 +88,8 @@ export class ServerAssembly {
   readonly management: EmbeddedManagement
   readonly logins: Logins
   readonly #garbage: GarbageWatch
+  /** As of the last look at memory. */
+  #figures: MemoryFigures = memoryFigures()
   readonly #parts: ServerParts
 
   constructor(parts: ServerParts, { requireRunning, requireServing }: ServerGuards) {
@@ -117,10 +119,11 @@ export class ServerAssembly {
       limits: config,
       memoryLimitBytes: config.memoryLimitBytes,
       heapLimitBytes: oldSpaceBytes(),
-      otherBytes: () =>
-        programBytes(config.memoryLimitBytes, memoryFigures(), storage.memory?.untouchedBytes ?? 0) +
-        (this.connections?.unsentBytes ?? 0) +
-        this.#garbage.keptBytes,
+      otherBytes: () => {
+        this.#figures = memoryFigures()
+        const program = programBytes(config.memoryLimitBytes, this.#figures, storage.memory?.untouchedBytes ?? 0)
+        return program + (this.connections?.unsentBytes ?? 0) + this.#garbage.keptBytes
+      },
       heapBytes: heapUsedBytes,
       nextTurn: (work) => setImmediate(run, work),
       clock,
@@ -249,7 +252,7 @@ export class ServerAssembly {
     if (memory === undefined) return 0
     const inMessages = this.core === undefined ? 0 : this.core.memory.heldBytes + this.core.bodies.freeBytes
     const known = memory.bufferBytes + inMessages + (this.connections?.unsentBytes ?? 0)
-    return strayBytes(memoryFigures(), known, memory.untouchedBytes)
+    return strayBytes(this.#figures, known, memory.untouchedBytes)
   }
 
   #amqpContext(): AmqpContext {

@@ -5,25 +5,47 @@ import { frame, HEARTBEAT } from '../support/wire-frames.ts'
 
 const broker = useBroker()
 
+const LOOK_MS = 50
+/** A bound for what does not come at all. */
+const NEVER_MS = 30_000
+
+/**
+ * A clock that stands still while this process gets no turn, as the broker in it does then: how long something took at least, though
+ * the machine does other things.
+ */
+class PatientClock {
+  readonly #timer: NodeJS.Timeout
+  #looks = 0
+
+  constructor() {
+    this.#timer = setInterval(() => this.#looks++, LOOK_MS)
+  }
+
+  stop(): number {
+    clearInterval(this.#timer)
+    return this.#looks * LOOK_MS
+  }
+}
+
 // These cases wait for real seconds, so they run side by side.
 test.concurrent('heartbeats come within the negotiated interval', async () => {
   const client = await broker.open({ tune: { heartbeat: 1 } })
   const startedAt = performance.now()
+  const clock = new PatientClock()
   const beat = setInterval(() => client.write(frame(HEARTBEAT, 0)), 300)
   await client.waitForHeartbeats(2)
   clearInterval(beat)
-  const tookMs = performance.now() - startedAt
-  expect(tookMs).toBeGreaterThan(700)
-  expect(tookMs).toBeLessThan(2600)
+  expect(performance.now() - startedAt).toBeGreaterThan(700)
+  expect(clock.stop()).toBeLessThan(2600)
 })
 
 test.concurrent('a client that stays mute is dropped without a close method after about two intervals', async () => {
   const client = await broker.open({ tune: { heartbeat: 1 } })
   const startedAt = performance.now()
-  await client.expectSocketClosed(6000)
-  const tookMs = performance.now() - startedAt
-  expect(tookMs).toBeGreaterThan(1400)
-  expect(tookMs).toBeLessThan(5000)
+  const clock = new PatientClock()
+  await client.expectSocketClosed(NEVER_MS)
+  expect(performance.now() - startedAt).toBeGreaterThan(1400)
+  expect(clock.stop()).toBeLessThan(5000)
   await expect(client.next(0)).rejects.toThrow('the broker closed the socket')
 })
 
@@ -70,7 +92,7 @@ test.concurrent('what a dropped client held goes back to the queue', async () =>
   await watcher.expectCounts(queue, 1, 0)
   const mute = await broker.channel({ tune: { heartbeat: 1 } })
   await mute.get(queue)
-  await mute.client.expectSocketClosed(6000)
+  await mute.client.expectSocketClosed(NEVER_MS)
   await watcher.consume(queue, { noAck: true })
   await watcher.delivery({ redelivered: true })
 })

@@ -1,19 +1,15 @@
 // The broker is killed while the bindings of a queue that was deleted go: after the restart the queue is there with all of them, or none
 // is left of both. Every other kill comes from outside, at any time; the others come from the broker itself, at one of its own writes.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_BINDINGS sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { RawClient } from '../support/raw-client.ts'
 import { methodFrame } from '../support/wire-frames.ts'
-import { CrashBroker } from './crash-broker.ts'
+import type { CrashBroker } from './crash-broker.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { processProblems } from './verify.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_BINDINGS ?? 12)
+const KILLS = countOf('LEVERET_CRASH_BINDINGS', 12)
 const COUNT = 10_000
 const MIB = 1024 * 1024
 /** The deletion takes about so long. */
@@ -24,26 +20,10 @@ const EXCHANGE = 'source'
 const AUTO_DELETE = 'source-while-bound'
 const DURABLE = { durable: true, exclusive: false }
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-unbound-'))
-let broker: CrashBroker | undefined
-
-afterAll(async () => {
-  await broker?.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function open(broker: CrashBroker): Promise<RawChannel> {
-  return await (await (await RawClient.connect(broker)).handshake()).channel(1)
-}
+const store = new CrashStore()
 
 async function start(durability: 'sync' | 'interval' | 'os'): Promise<CrashBroker> {
-  return await CrashBroker.start({
-    folder,
-    logFileBytes: MIB,
-    memoryBytes: 64 * MIB,
-    durability,
-    killsItself: true,
-  })
+  return await store.start({ logFileBytes: MIB, memoryBytes: 64 * MIB, durability, killsItself: true })
 }
 
 const keyOf = (i: number): string => `key.${i}`
@@ -80,12 +60,12 @@ async function boundCount(channel: RawChannel): Promise<number> {
   return Number((await channel.call('queue.purge', { queue: QUEUE })).args.messageCount)
 }
 
-test(`bindings go with their queue, or stay with it, through ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, async () => {
+test(`bindings go with their queue, or stay with it, through ${KILLS} kills (${SEED_TITLE})`, async () => {
   const random = new Random(SEED)
   for (let kill = 0; kill < KILLS; kill++) {
     const durability = random.pick(['sync', 'interval', 'os'] as const)
-    broker = await start(durability)
-    const channel = await open(broker)
+    let broker = await start(durability)
+    const channel = await store.channel()
     await prepare(channel)
     if (kill % 2 === 1)
       await broker.aim({ passing: random.below(40), when: random.pick(['before', 'after']), withinUs: 0 })
@@ -102,7 +82,7 @@ test(`bindings go with their queue, or stay with it, through ${KILLS} kills (LEV
     await deleted
 
     broker = await start(durability)
-    const after = await open(broker)
+    const after = await store.channel()
     const wasThere = await isThere(after, 'queue', QUEUE)
     const hasExchange = await isThere(after, 'exchange', AUTO_DELETE)
     const found = { problems: processProblems(broker), hasExchange, bound: await boundCount(after) }

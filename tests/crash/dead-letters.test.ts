@@ -1,18 +1,13 @@
 // The broker is killed while messages die, again and again: each of them is in its queue or in that of the dead letters, never in
 // both and never in none. LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_KILLS sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
 import { deathsOf, headersOf } from '../support/dead-letters.ts'
-import type { RawChannel } from '../support/raw-channel.ts'
-import { BARRIER, commitBarrier, connect, untilKilled } from './actors.ts'
-import { CrashBroker } from './crash-broker.ts'
+import { BARRIER, commitBarrier, untilKilled } from './actors.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { CrashModel } from './model.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_KILLS ?? 12)
+const KILLS = countOf('LEVERET_CRASH_KILLS', 12)
 const LIFE_MS_MAX = 700
 const TTL_MS = 150
 const DELIVERY_LIMIT = 1
@@ -28,21 +23,16 @@ const QUEUES = {
   dead: {},
 } as const
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-dead-'))
+const store = new CrashStore()
 const random = new Random(SEED)
-let broker: CrashBroker
 
 async function start(): Promise<void> {
-  broker = await CrashBroker.start({ folder, logFileBytes: 1024 * 1024, memoryBytes: 256 * 1024, durability: 'os' })
-}
-
-async function openChannel(): Promise<RawChannel> {
-  return await (await connect({ broker })).channel(1)
+  await store.start({ logFileBytes: 1024 * 1024, memoryBytes: 256 * 1024, durability: 'os' })
 }
 
 beforeAll(async () => {
   await start()
-  const channel = await openChannel()
+  const channel = await store.channel()
   for (const [queue, settings] of Object.entries(QUEUES)) {
     await channel.call('queue.declare', { queue, durable: true, arguments: settings })
   }
@@ -50,17 +40,12 @@ beforeAll(async () => {
   channel.client.destroy()
 })
 
-afterAll(async () => {
-  await broker.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
-
 /** Those that were confirmed, and those that may be there. */
 const confirmed = new Set<string>()
 const published = new Set<string>()
 
 async function publishing(): Promise<void> {
-  const channel = await openChannel()
+  const channel = await store.channel()
   await channel.call('confirm.select')
   for (let sequence = 0; ; ) {
     const ids = Array.from({ length: 1 + random.below(40) }, (_, at) => `m${published.size + at}`)
@@ -77,7 +62,7 @@ async function publishing(): Promise<void> {
 
 /** Never accepts a message. */
 async function refusing(): Promise<void> {
-  const channel = await openChannel()
+  const channel = await store.channel()
   await channel.call('basic.qos', { prefetchCount: 20 })
   await channel.consume('source')
   for (let held: number[] = []; ; ) {
@@ -95,7 +80,7 @@ async function refusing(): Promise<void> {
 
 /** All dead letters, once nothing is left to die. */
 async function lettersByBody(): Promise<Map<string, string[]>> {
-  const channel = await openChannel()
+  const channel = await store.channel()
   while ((await channel.call('queue.declare', { queue: 'source', passive: true })).args.messageCount !== 0) {
     await new Promise((resolve) => setTimeout(resolve, TTL_MS / 10))
   }
@@ -110,22 +95,22 @@ async function lettersByBody(): Promise<Map<string, string[]>> {
   return letters
 }
 
-test(`each message dies once, whatever kills the broker (LEVERET_CRASH_SEED=${SEED})`, {
+test(`each message dies once, whatever kills the broker (${SEED_TITLE})`, {
   timeout: KILLS * 20_000,
 }, async () => {
   const reasons = new Set<string>()
   for (let kill = 1; kill <= KILLS; kill++) {
-    const stage = { broker, model: new CrashModel(), random }
+    const stage = { broker: store.broker, model: new CrashModel(), random }
     const acting = [publishing, refusing].map((act) => untilKilled(stage, act))
     await Promise.race([...acting, new Promise((resolve) => setTimeout(resolve, 20 + random.below(LIFE_MS_MAX)))])
-    await broker.kill()
+    await store.broker.kill()
     await Promise.all(acting)
     if (random.onceIn(3)) await new Promise((resolve) => setTimeout(resolve, TTL_MS))
     await start()
     const letters = await lettersByBody()
     const lost = [...confirmed].filter((id) => !letters.has(id))
     const twice = [...letters].filter(([, deaths]) => deaths.length !== 1)
-    expect({ lost, twice, complaints: broker.complaints }, `after kill ${kill}`).toEqual({
+    expect({ lost, twice, complaints: store.broker.complaints }, `after kill ${kill}`).toEqual({
       lost: [],
       twice: [],
       complaints: [],
@@ -139,7 +124,7 @@ test(`each message dies once, whatever kills the broker (LEVERET_CRASH_SEED=${SE
 })
 
 test('how often a message came back is known when the broker was killed', async () => {
-  let channel = await openChannel()
+  let channel = await store.channel()
   await channel.call('confirm.select')
   channel.publish({ routingKey: 'counted', body: 'c', properties: { deliveryMode: 2 } })
   await channel.expect('basic.ack')
@@ -153,8 +138,8 @@ test('how often a message came back is known when the broker was killed', async 
       returnsMin = returns + 1
     }
     await commitBarrier(channel, 'counted')
-    await broker.kill()
+    await store.broker.kill()
     await start()
-    channel = await openChannel()
+    channel = await store.channel()
   }
 })

@@ -1,38 +1,32 @@
 // The broker is killed while messages wait to be delivered again: each is there afterwards, once, and not before its time; and none is
 // that was purged, however many have left the queue by then. LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_KILLS
 // sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
 import { headersOf } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { BARRIER, commitBarrier, connect } from './actors.ts'
-import { CrashBroker } from './crash-broker.ts'
+import { BARRIER, commitBarrier } from './actors.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_KILLS ?? 8)
+const KILLS = countOf('LEVERET_CRASH_KILLS', 8)
 const DELAY_MS = 600
 const COUNT = 300
 const MANY = 20_000
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-retries-'))
+const store = new CrashStore()
 const random = new Random(SEED)
-let broker: CrashBroker
 let channel: RawChannel
 
 async function start(): Promise<void> {
   const memoryBytes = random.pick([256 * 1024, 64 * 1024 * 1024])
-  broker = await CrashBroker.start({ folder, logFileBytes: 1024 * 1024, memoryBytes, durability: 'os' })
-  channel = await (await connect({ broker })).channel(1)
+  await store.start({ logFileBytes: 1024 * 1024, memoryBytes, durability: 'os' })
+  channel = await store.channel()
 }
 
 async function killAndStart(): Promise<void> {
-  await broker.kill()
-  channel.client.destroy()
+  await store.broker.kill()
   await start()
-  expect(broker.complaints).toEqual([])
+  expect(store.broker.complaints).toEqual([])
 }
 
 beforeAll(async () => {
@@ -46,12 +40,6 @@ beforeAll(async () => {
   const long = { ...retries, 'x-delayed-retry-min': 3_600_000 }
   await channel.call('queue.declare', { queue: 'long', durable: true, arguments: long })
   await channel.call('exchange.declare', { exchange: BARRIER, type: 'direct', durable: true })
-})
-
-afterAll(async () => {
-  await broker.kill()
-  channel.client.destroy()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 async function fill(queue: string, count: number): Promise<void> {
@@ -71,7 +59,7 @@ async function giveBack(queue: string, count: number): Promise<void> {
   channel.nack(Number(deliveryTag), { multiple: true })
 }
 
-test(`what waits comes back once, at its time, whatever kills the broker (LEVERET_CRASH_SEED=${SEED})`, {
+test(`what waits comes back once, at its time, whatever kills the broker (${SEED_TITLE})`, {
   timeout: 60_000 + KILLS * 20_000,
 }, async () => {
   await fill('short', COUNT)
@@ -102,7 +90,7 @@ test(`what waits comes back once, at its time, whatever kills the broker (LEVERE
   }
 })
 
-test(`what was purged while it waits stays away, whatever kills the broker (LEVERET_CRASH_SEED=${SEED})`, {
+test(`what was purged while it waits stays away, whatever kills the broker (${SEED_TITLE})`, {
   timeout: 60_000 + KILLS * 20_000,
 }, async () => {
   for (let kill = 1; kill <= KILLS; kill++) {

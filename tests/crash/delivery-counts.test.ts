@@ -1,12 +1,9 @@
 // How often messages came back survives a broker that is killed, and one that is stopped: once the log knows of it, the catalogue, or both.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { deathsOf, headersOf, take } from '../support/dead-letters.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { BARRIER, commitBarrier, connect } from './actors.ts'
-import { CrashBroker } from './crash-broker.ts'
+import { BARRIER, commitBarrier } from './actors.ts'
+import { CrashStore } from './crash-store.ts'
 
 const TO_DEAD = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' }
 const QUEUES = {
@@ -18,25 +15,18 @@ const QUEUES = {
 const RETURNS = 3
 const ENDS = ['SIGKILL', 'SIGTERM', 'SIGKILL'] as const
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-counts-'))
-let broker: CrashBroker
+const store = new CrashStore()
 let channel: RawChannel
 
 async function start(): Promise<void> {
-  broker = await CrashBroker.start({ folder, logFileBytes: 1024 * 1024, memoryBytes: 256 * 1024, durability: 'os' })
-  channel = await (await connect({ broker })).channel(1)
+  await store.start({ logFileBytes: 1024 * 1024, memoryBytes: 256 * 1024, durability: 'os' })
+  channel = await store.channel()
 }
 
 beforeAll(async () => {
   await start()
   await channel.call('queue.declare', { queue: 'dead', durable: true })
   await channel.call('exchange.declare', { exchange: BARRIER, type: 'direct', durable: true })
-})
-
-afterAll(async () => {
-  await broker.kill()
-  channel.client.destroy()
-  rmSync(folder, { recursive: true, force: true })
 })
 
 /** Takes the message, which has come back so often, and gives it back. */
@@ -56,10 +46,9 @@ test.each(Object.entries(QUEUES))('counts go on after each end, and reach the li
   for (const signal of ENDS) {
     for (let count = 0; count < RETURNS; count++) await takeAndReturn(queue, returns++)
     await commitBarrier(channel, queue)
-    await broker.kill(signal)
-    channel.client.destroy()
+    await store.broker.kill(signal)
     await start()
-    expect(broker.complaints).toEqual([])
+    expect(store.broker.complaints).toEqual([])
   }
   await takeAndReturn(queue, returns)
   const letter = await take(channel, 'dead')

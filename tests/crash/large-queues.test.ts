@@ -2,36 +2,25 @@
 // asked and before it has answered: what was promised is there, and what was under way is there altogether or not at all.
 // Every other kill comes from outside, at any time; the others come from the broker itself, at one of its own writes.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_LARGE_KILLS sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
 import { type Stage, untilKilled } from './actors.ts'
-import { type Aim, CrashBroker, type CrashBrokerOptions } from './crash-broker.ts'
+import type { Aim, CrashBroker } from './crash-broker.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { LARGE_COUNT, LARGE_OPERATIONS, type LargeOperation, largeProblems } from './large-operations.ts'
 import { CrashModel } from './model.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_LARGE_KILLS ?? 24)
+const KILLS = countOf('LEVERET_CRASH_LARGE_KILLS', 24)
 const DURABILITIES = ['sync', 'interval'] as const
 /** Kills from outside are spread over so many parts of the time that an operation takes. */
 const PARTS = 3
 const MIB = 1024 * 1024
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-large-'))
-let broker: CrashBroker | undefined
-
-afterAll(async () => {
-  await broker?.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
+const store = new CrashStore()
 
 async function start(random: Random, durability: (typeof DURABILITIES)[number]): Promise<CrashBroker> {
   const memoryBytes = random.pick([2 * MIB, 512 * MIB])
-  const options: CrashBrokerOptions = { folder, logFileBytes: 4 * MIB, memoryBytes, durability, killsItself: true }
-  broker = await CrashBroker.start(options)
-  return broker
+  return await store.start({ logFileBytes: 4 * MIB, memoryBytes, durability, killsItself: true })
 }
 
 /** Waits to a fraction of a millisecond. */
@@ -75,7 +64,7 @@ function learn(operation: LargeOperation, ms: number): void {
   tookMs.set(operation, Math.min(ms, tookMs.get(operation) ?? Number.POSITIVE_INFINITY))
 }
 
-test(`a queue of ${LARGE_COUNT} survives ${KILLS} kills within what is done to it (LEVERET_CRASH_SEED=${SEED})`, {
+test(`a queue of ${LARGE_COUNT} survives ${KILLS} kills within what is done to it (${SEED_TITLE})`, {
   timeout: 60_000 + KILLS * 20_000,
 }, async () => {
   const random = new Random(SEED)

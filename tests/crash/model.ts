@@ -32,7 +32,7 @@ export function bodyOf(id: number, bytes: number): Buffer {
 }
 
 export function idOf(body: Buffer): number {
-  return Number(body.subarray(0, body.indexOf(';')).toString())
+  return Number(body.toString('latin1', 0, body.indexOf(';')))
 }
 
 /** What a queue is promised to do. */
@@ -54,8 +54,15 @@ const HIGH_IN_A_ROW = 2
 
 export interface FoundMessage {
   readonly id: number
-  readonly body: Buffer
+  /** Undefined when the body does not say all the way through which message it is. */
+  readonly bodyBytes: number | undefined
   readonly isRedelivered: boolean
+}
+
+export function foundMessage(body: Buffer, isRedelivered: boolean): FoundMessage {
+  const period = body.indexOf(';') + 1
+  const isWhole = body.subarray(period).equals(body.subarray(0, body.length - period))
+  return { id: idOf(body), bodyBytes: isWhole ? body.length : undefined, isRedelivered }
 }
 
 export class QueueModel {
@@ -96,7 +103,7 @@ export class QueueModel {
     let lowest = Number.POSITIVE_INFINITY
     const seen = new Set<number>()
     const marked: number[] = []
-    for (const { id, body, isRedelivered } of found) {
+    for (const { id, bodyBytes, isRedelivered } of found) {
       const message = this.messages.get(id)
       if (message === undefined) {
         complain(id, 'was never published here, or is settled for long')
@@ -104,7 +111,7 @@ export class QueueModel {
       }
       if (seen.has(id)) complain(id, 'is there twice')
       seen.add(id)
-      if (!body.equals(bodyOf(id, message.bodyBytes))) complain(id, 'has another body')
+      if (bodyBytes !== message.bodyBytes) complain(id, 'has another body')
       if (!message.isPersistent) complain(id, 'is transient')
       if (message.settled === 'certain') complain(id, 'was settled')
       if (message.delivered === 'certain' && !isRedelivered) complain(id, 'was delivered, and is not marked')

@@ -1,42 +1,31 @@
 // The broker is killed while it moves messages from one queue to another: each of them is in one of both then, and in one alone.
 // Every other kill comes from outside, at any time; the others come from the broker itself, at one of its own writes.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_MOVES sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { RawClient } from '../support/raw-client.ts'
-import { CrashBroker } from './crash-broker.ts'
+import type { CrashBroker } from './crash-broker.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { processProblems } from './verify.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_MOVES ?? 16)
+const KILLS = countOf('LEVERET_CRASH_MOVES', 16)
 const COUNT = 20_000
 const BODY_BYTES = 200
 const QUEUES = ['here', 'there'] as const
 const MIB = 1024 * 1024
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-moved-'))
-let broker: CrashBroker | undefined
-
-afterAll(async () => {
-  await broker?.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
+const store = new CrashStore()
 
 async function start(random: Random): Promise<CrashBroker> {
   const memoryBytes = random.pick([MIB, 512 * MIB])
   const durability = random.pick(['sync', 'interval', 'os'] as const)
-  broker = await CrashBroker.start({ folder, logFileBytes: MIB, memoryBytes, durability, killsItself: true })
-  return broker
+  return await store.start({ logFileBytes: MIB, memoryBytes, durability, killsItself: true })
 }
 
-async function withChannel<T>(broker: CrashBroker, act: (channel: RawChannel) => Promise<T>): Promise<T> {
-  const client = await (await RawClient.connect(broker)).handshake()
-  const result = await act(await client.channel(1))
-  await client.close()
+async function withChannel<T>(act: (channel: RawChannel) => Promise<T>): Promise<T> {
+  const channel = await store.channel()
+  const result = await act(channel)
+  await channel.client.close()
   return result
 }
 
@@ -70,12 +59,12 @@ async function numbersIn(channel: RawChannel, queue: string): Promise<number[]> 
 const isRising = (numbers: readonly number[]) =>
   numbers.every((number, at) => at === 0 || number > Number(numbers[at - 1]))
 
-test(`messages survive ${KILLS} kills while they are moved (LEVERET_CRASH_SEED=${SEED})`, {
+test(`messages survive ${KILLS} kills while they are moved (${SEED_TITLE})`, {
   timeout: 60_000 + KILLS * 20_000,
 }, async () => {
   const random = new Random(SEED)
   let broker = await start(random)
-  await withChannel(broker, fill)
+  await withChannel(fill)
   let [from, to]: readonly [string, string] = QUEUES
   let cut = 0
   for (let kill = 0; kill < KILLS; kill++) {
@@ -89,7 +78,7 @@ test(`messages survive ${KILLS} kills while they are moved (LEVERET_CRASH_SEED=$
     await broker.kill()
     const told = await moved
     broker = await start(random)
-    const [left, arrived] = await withChannel(broker, async (channel) => [
+    const [left, arrived] = await withChannel(async (channel) => [
       await numbersIn(channel, from),
       await numbersIn(channel, to),
     ])

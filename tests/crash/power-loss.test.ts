@@ -9,14 +9,14 @@ import { ServerBuilder } from '../../src/server/server-builder.ts'
 import { LevelStorage } from '../../storage/level/level-storage.ts'
 import { Random } from '../malice/random.ts'
 import { CrashBroker, type CrashBrokerOptions } from './crash-broker.ts'
-import { type FoundMessage, idOf } from './model.ts'
+import { countOf, SEED, SEED_TITLE } from './crash-store.ts'
+import { type FoundMessage, foundMessage } from './model.ts'
 import { requireStrace } from './strace.ts'
-import { callEvents } from './system-calls.ts'
+import { type CallEvent, callEvents } from './system-calls.ts'
 import { TraceReplay } from './trace-replay.ts'
 import { TracedWork } from './traced-work.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const CUTS = Number(process.env.LEVERET_CRASH_CUTS ?? 40)
+const CUTS = countOf('LEVERET_CRASH_CUTS', 40)
 const TIMEOUT_MS = 120_000 + CUTS * 3000
 const KIB = 1024
 const LARGE_COUNT = 100_000
@@ -49,11 +49,11 @@ async function trace(options: Traced, act: (work: TracedWork) => Promise<void>):
 }
 
 /** Numbers of the events after which the power goes: half of them are those with which something is promised. */
-async function moments(random: Random): Promise<ReadonlySet<number>> {
+function moments(events: readonly CallEvent[], random: Random): ReadonlySet<number> {
   const replay = new TraceReplay(join(place, 'store'))
   const all: number[] = []
   const sends: number[] = []
-  for await (const event of callEvents(join(place, 'trace'))) {
+  for (const event of events) {
     const { length } = replay.sent
     replay.carryOut(event)
     if (replay.isOfInterest) all.push(replay.now)
@@ -85,9 +85,9 @@ async function recovered(folder: string, logFileBytes: number) {
   for (const { name } of server.broker.queues()) {
     const messages: FoundMessage[] = []
     found.set(name, messages)
-    for (let next = await server.broker.get(name); next !== undefined; next = await server.broker.get(name)) {
-      const body = Buffer.from(next.body)
-      messages.push({ id: idOf(body), body, isRedelivered: next.redelivered })
+    const get = () => server.broker.get(name, { noAck: true })
+    for (let next = await get(); next !== undefined; next = await get()) {
+      messages.push(foundMessage(next.body, next.redelivered))
     }
   }
   const problems = server.recovery?.problems ?? []
@@ -117,9 +117,11 @@ async function problemsAt(replay: TraceReplay, work: TracedWork, way: Way, optio
 
 async function tryMoments(work: TracedWork, options: Traced): Promise<void> {
   const random = new Random(SEED)
-  const chosen = await moments(random)
+  const events: CallEvent[] = []
+  for await (const event of callEvents(join(place, 'trace'))) events.push(event)
+  const chosen = moments(events, random)
   const replay = new TraceReplay(join(place, 'store'))
-  for await (const event of callEvents(join(place, 'trace'))) {
+  for (const event of events) {
     replay.carryOut(event)
     if (!chosen.has(replay.now)) continue
     const way = random.pick(WAYS)
@@ -128,7 +130,7 @@ async function tryMoments(work: TracedWork, options: Traced): Promise<void> {
   }
 }
 
-const title = `${CUTS} moments of it, LEVERET_CRASH_SEED=${SEED}`
+const title = `${CUTS} moments of it, ${SEED_TITLE}`
 
 test(`what is done to a large queue is there altogether, or not at all (${title})`, {
   timeout: TIMEOUT_MS,

@@ -1,29 +1,23 @@
 // The broker is killed while messages of a quorum queue die whose dead letters have to arrive, and have a way at times only: each of
 // them arrives once, what was rejected never comes back, and how often messages came back is never forgotten.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_KILLS sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { Random } from '../malice/random.ts'
 import { deathsOf, headersOf } from '../support/dead-letters.ts'
-import type { RawChannel } from '../support/raw-channel.ts'
-import { BARRIER, commitBarrier, connect, untilKilled } from './actors.ts'
-import { CrashBroker } from './crash-broker.ts'
+import { BARRIER, commitBarrier, untilKilled } from './actors.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { CrashModel } from './model.ts'
 import { processProblems } from './verify.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_KILLS ?? 12)
+const KILLS = countOf('LEVERET_CRASH_KILLS', 12)
 const LIFE_MS_MAX = 700
 const ARRIVE_MS_MAX = 15_000
 const DELIVERY_LIMIT = 3
 const LETTERS = 'letters'
 const DURABILITIES = ['sync', 'interval', 'os'] as const
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-crash-quorum-'))
+const store = new CrashStore()
 const random = new Random(SEED)
-let broker: CrashBroker
 
 /** What became of a message, as far as the clients know. */
 interface Fate {
@@ -40,16 +34,12 @@ const fates = new Map<string, Fate>()
 
 async function start(): Promise<void> {
   const durability = random.pick(DURABILITIES)
-  broker = await CrashBroker.start({ folder, logFileBytes: 512 * 1024, memoryBytes: 128 * 1024, durability })
-}
-
-async function openChannel(): Promise<RawChannel> {
-  return await (await connect({ broker })).channel(1)
+  await store.start({ logFileBytes: 512 * 1024, memoryBytes: 128 * 1024, durability })
 }
 
 beforeAll(async () => {
   await start()
-  const channel = await openChannel()
+  const channel = await store.channel()
   await channel.call('exchange.declare', { exchange: LETTERS, type: 'fanout', durable: true })
   await channel.call('exchange.declare', { exchange: BARRIER, type: 'direct', durable: true })
   const source = {
@@ -64,11 +54,6 @@ beforeAll(async () => {
   channel.client.destroy()
 })
 
-afterAll(async () => {
-  await broker.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
-
 function fateOf(id: string): Fate {
   const fate = fates.get(id)
   if (fate === undefined) throw new Error(`${id} was never published`)
@@ -77,7 +62,7 @@ function fateOf(id: string): Fate {
 
 /** With all priorities and both delivery modes: all of them are kept. */
 async function publishing(): Promise<void> {
-  const channel = await openChannel()
+  const channel = await store.channel()
   await channel.call('confirm.select')
   for (let sequence = 0; ; ) {
     const ids = Array.from({ length: 1 + random.below(40) }, (_, at) => `m${fates.size + at}`)
@@ -96,7 +81,7 @@ async function publishing(): Promise<void> {
 
 /** Rejects messages, or has them come back; waits for the disk at times, and knows then that this is for good. */
 async function refusing(): Promise<void> {
-  const channel = await openChannel()
+  const channel = await store.channel()
   const barrier = await channel.client.channel(2)
   await channel.call('basic.qos', { prefetchCount: 20 })
   await channel.consume('source')
@@ -124,7 +109,7 @@ async function refusing(): Promise<void> {
 
 /** Dead letters have a way, and have none. */
 async function switching(): Promise<void> {
-  const channel = await openChannel()
+  const channel = await store.channel()
   for (;;) {
     await channel.bind('dead', LETTERS)
     await new Promise((resolve) => setTimeout(resolve, random.below(200)))
@@ -139,8 +124,8 @@ function idIn(body: Buffer): string {
 
 /** Has all that is left in the source die, and reads all dead letters, until those that have to arrive have done so. */
 async function problemsAfterKill(): Promise<string[]> {
-  const problems = processProblems(broker)
-  const channel = await openChannel()
+  const problems = processProblems(store.broker)
+  const channel = await store.channel()
   for (let left = await channel.get('source'); left !== undefined; left = await channel.get('source')) {
     if (fateOf(idIn(left.content.body)).isDead)
       problems.push(`${idIn(left.content.body)} was rejected for good, and is back`)
@@ -171,14 +156,14 @@ async function problemsAfterKill(): Promise<string[]> {
   return problems
 }
 
-test(`what has to arrive does so once, whatever kills the broker (LEVERET_CRASH_SEED=${SEED})`, {
+test(`what has to arrive does so once, whatever kills the broker (${SEED_TITLE})`, {
   timeout: KILLS * 30_000,
 }, async () => {
   for (let kill = 1; kill <= KILLS; kill++) {
-    const stage = { broker, model: new CrashModel(), random }
+    const stage = { broker: store.broker, model: new CrashModel(), random }
     const acting = [publishing, refusing, switching].map((act) => untilKilled(stage, act))
     await Promise.race([...acting, new Promise((resolve) => setTimeout(resolve, 20 + random.below(LIFE_MS_MAX)))])
-    await broker.kill()
+    await store.broker.kill()
     await Promise.all(acting)
     await start()
     expect((await problemsAfterKill()).slice(0, 20), `after kill ${kill}`).toEqual([])

@@ -56,9 +56,22 @@ function parseCall(text: string): SystemCall {
   if (name === undefined || pieces.length % 2 === 0) throw new Error(`not a system call: ${text.slice(0, 200)}`)
   const texts = pieces.filter((_, at) => at % 2 === 0)
   if (texts.slice(1).some((piece) => piece.startsWith('...'))) throw new Error(`${name} was not traced as a whole`)
-  const strings = pieces.filter((_, at) => at % 2 === 1).map((hex) => Buffer.from(hex.replaceAll('\\x', ''), 'hex'))
+  const strings = pieces.filter((_, at) => at % 2 === 1).map((hex) => bytesIn(hex))
   const result = /\) += (-?\d+)[^"]*$/.exec(last)?.[1]
   return { name, strings, texts, result: result === undefined ? undefined : Number(result) }
+}
+
+/** `\x4c\x56` */
+function bytesIn(text: string): Buffer {
+  const bytes = Buffer.allocUnsafe(text.length / 4)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = digit(text, 4 * at + 2) * 16 + digit(text, 4 * at + 3)
+  return bytes
+}
+
+/** Hexadecimal, in lower case. */
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return code < 0x3a ? code - 0x30 : code - 0x57
 }
 
 /** The first argument, as a number. */

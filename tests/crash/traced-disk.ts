@@ -17,8 +17,44 @@ type NumberedChange = Change & { readonly number: number }
 /** Says of a sector or a name that is not safe whether it is left. */
 export type Keeps = () => boolean
 
+/** What a file holds. It is changed in its place: a log is synced with every commit. */
+class Content {
+  /** Zeros behind the length. */
+  #bytes: Buffer = Buffer.alloc(0)
+  #length = 0
+
+  apply(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if ('length' in change) this.#setLength(change.length)
+      else {
+        const { offset, bytes } = change
+        if (offset + bytes.length > this.#length) this.#setLength(offset + bytes.length)
+        bytes.copy(this.#bytes, offset)
+      }
+    }
+  }
+
+  #setLength(length: number): void {
+    if (length > this.#bytes.length) {
+      const larger = Buffer.alloc(Math.max(length, 2 * this.#bytes.length))
+      this.#bytes.copy(larger)
+      this.#bytes = larger
+    } else if (length < this.#length) this.#bytes.fill(0, length, this.#length)
+    this.#length = length
+  }
+
+  /** A copy of it, with these changes. */
+  with(changes: readonly Change[]): Buffer {
+    const copy = new Content()
+    copy.#bytes = Buffer.from(this.#bytes)
+    copy.#length = this.#length
+    copy.apply(changes)
+    return copy.#bytes.subarray(0, copy.#length)
+  }
+}
+
 export class TracedFile {
-  #safe: Buffer = Buffer.alloc(0)
+  readonly #safe = new Content()
   #unsafe: NumberedChange[] = []
   /** Length as the process sees it. */
   length = 0
@@ -34,7 +70,7 @@ export class TracedFile {
   /** A sync that began when there were so many changes is done. */
   synced(changes: number): void {
     const isDone = ({ number }: NumberedChange): boolean => number <= changes
-    this.#safe = applied(this.#safe, this.#unsafe.filter(isDone))
+    this.#safe.apply(this.#unsafe.filter(isDone))
     this.#unsafe = this.#unsafe.filter((change) => !isDone(change))
   }
 
@@ -49,7 +85,7 @@ export class TracedFile {
       else split(change, start, end, inside, outside)
     }
     this.#unsafe = outside
-    this.#safe = applied(this.#safe, [...inside, { offset, bytes }])
+    this.#safe.apply([...inside, { offset, bytes }])
     this.length = Math.max(this.length, offset + bytes.length)
   }
 
@@ -68,7 +104,7 @@ export class TracedFile {
         at = next
       }
     }
-    return applied(Buffer.from(this.#safe), kept)
+    return this.#safe.with(kept)
   }
 }
 
@@ -86,26 +122,6 @@ function split(
   piece(offset, start, outside)
   piece(start, end, inside)
   piece(end, offset + bytes.length, outside)
-}
-
-function applied(content: Buffer, changes: readonly Change[]): Buffer {
-  if (changes.length === 0) return content
-  let length = content.length
-  let needed = length
-  for (const change of changes)
-    if (!('length' in change)) needed = Math.max(needed, change.offset + change.bytes.length)
-  const all = Buffer.alloc(needed)
-  content.copy(all)
-  for (const change of changes) {
-    if ('length' in change) {
-      if (change.length < length) all.fill(0, change.length)
-      length = change.length
-    } else {
-      change.bytes.copy(all, change.offset)
-      length = Math.max(length, change.offset + change.bytes.length)
-    }
-  }
-  return length <= all.length ? all.subarray(0, length) : Buffer.concat([all, Buffer.alloc(length - all.length)])
 }
 
 type Entry = TracedFile | 'folder'

@@ -13,7 +13,7 @@ import {
 } from './actors.ts'
 import type { CrashBroker } from './crash-broker.ts'
 import { entityProblems } from './entity-actor.ts'
-import { type FoundMessage, idOf } from './model.ts'
+import { type FoundMessage, foundMessage } from './model.ts'
 
 const QUEUES = [...STREAM_QUEUES, ...TX_QUEUES, PURGED_QUEUE]
 
@@ -64,7 +64,7 @@ export async function readQueue(channel: RawChannel, name: string, count: number
   if (count > 0) await channel.consume(name)
   while (messages.length < count) {
     const { content, args } = await channel.delivery()
-    messages.push({ id: idOf(content.body), body: content.body, isRedelivered: args.redelivered === true })
+    messages.push(foundMessage(content.body, args.redelivered === true))
   }
   return messages
 }

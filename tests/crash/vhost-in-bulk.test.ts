@@ -1,20 +1,16 @@
 // The broker is killed while a virtual host with very many queues is deleted, and made again: after the restart all of it is there, or
 // nothing.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_VHOSTS sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { ServerRecovery } from '../../src/server/recovery.ts'
 import { Random } from '../malice/random.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { RawClient } from '../support/raw-client.ts'
 import { methodFrame } from '../support/wire-frames.ts'
-import { CrashBroker } from './crash-broker.ts'
+import type { CrashBroker } from './crash-broker.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { processProblems } from './verify.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_VHOSTS ?? 12)
+const KILLS = countOf('LEVERET_CRASH_VHOSTS', 12)
 const COUNT = 5000
 const MIB = 1024 * 1024
 /** The deletion takes about so long. */
@@ -22,20 +18,10 @@ const TAKES_MS = 150
 const VHOST = 'full'
 const DURABLE = { durable: true, exclusive: false, autoDelete: false }
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-vhost-'))
-let broker: CrashBroker | undefined
-
-afterAll(async () => {
-  await broker?.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
+const store = new CrashStore()
 
 async function start(durability: 'sync' | 'interval' | 'os'): Promise<CrashBroker> {
-  return await CrashBroker.start({ folder, logFileBytes: MIB, memoryBytes: 64 * MIB, durability, killsItself: true })
-}
-
-async function open(broker: CrashBroker): Promise<RawChannel> {
-  return await (await (await RawClient.connect(broker)).handshake({ vhost: VHOST })).channel(1)
+  return await store.start({ logFileBytes: MIB, memoryBytes: 64 * MIB, durability, killsItself: true })
 }
 
 async function prepare(channel: RawChannel): Promise<void> {
@@ -49,14 +35,14 @@ async function prepare(channel: RawChannel): Promise<void> {
   await channel.queue(DURABLE, 'last')
 }
 
-test(`a virtual host goes as a whole, or stays, through ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, async () => {
+test(`a virtual host goes as a whole, or stays, through ${KILLS} kills (${SEED_TITLE})`, async () => {
   const random = new Random(SEED)
   for (let kill = 0; kill < KILLS; kill++) {
     const durability = random.pick(['sync', 'interval', 'os'] as const)
-    broker = await start(durability)
+    let broker = await start(durability)
     expect(broker.recovery).toMatchObject({ queues: 0, messages: 0, problems: [] })
     await broker.vhost({ make: VHOST })
-    await prepare(await open(broker))
+    await prepare(await store.channel(VHOST))
     if (kill % 2 === 1)
       await broker.aim({ passing: random.below(10), when: random.pick(['before', 'after']), withinUs: 0 })
     const isMadeAgain = random.below(3) === 0

@@ -5,14 +5,14 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 const CACHE = join(import.meta.dirname, '.cache')
-/** A download that hangs is tried again long before the tests give up: npm itself waits five minutes. */
-const NPM_OPTIONS = ['--no-audit', '--no-fund', '--loglevel=error', '--fetch-timeout=45000']
+/** A download that hangs is tried again long before the tests give up: npm itself waits five minutes. What is at hand is not asked for. */
+const NPM_OPTIONS = ['--no-audit', '--no-fund', '--loglevel=error', '--fetch-timeout=45000', '--prefer-offline']
 
 const PACKAGE = JSON.stringify(
   {
@@ -64,30 +64,42 @@ async function runWell(command: string, args: readonly string[], cwd: string): P
   return output
 }
 
-/** A folder with the runners, the compilers and the package. */
+/** A folder with the runners, the compilers and the package, installed in one go. It is kept as long as all of that is the same. */
 export async function installConsumer(): Promise<string> {
-  const folder = join(CACHE, `consumer-${createHash('sha256').update(PACKAGE).digest('hex').slice(0, 12)}`)
-  if (!existsSync(join(folder, 'complete'))) {
-    await rm(CACHE, { recursive: true, force: true })
+  const folder = join(CACHE, `consumer-${digestOf(PACKAGE)}`)
+  const installed = join(folder, 'installed')
+  await withPackage(async (file) => {
+    const digest = digestOf(await readFile(file))
+    if (existsSync(installed) && (await readFile(installed, 'utf8')) === digest) return
+    if (!existsSync(folder)) await rm(CACHE, { recursive: true, force: true })
+    await rm(installed, { force: true })
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'package.json'), PACKAGE)
-    await runWell('npm', ['install', ...NPM_OPTIONS], folder)
-    await writeFile(join(folder, 'complete'), '')
-  }
-  await installPackage(folder)
+    await runWell('npm', ['install', '--no-save', ...NPM_OPTIONS, file], folder)
+    await writeFile(installed, digest)
+  })
   return folder
 }
 
-/** Installs the package as it would be published, from what `npm run build` made. */
+/** Installs the package alone. */
 export async function installPackage(folder: string, ...options: string[]): Promise<void> {
-  const packed = await mkdtemp(join(tmpdir(), 'leveret-pack-'))
+  await withPackage((file) => runWell('npm', ['install', '--no-save', ...options, ...NPM_OPTIONS, file], folder))
+}
+
+/** The package as it would be published, from what `npm run build` made. */
+async function withPackage(use: (file: string) => Promise<unknown>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'leveret-pack-'))
   try {
-    await runWell('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', packed], ROOT)
-    const [name] = await readdir(packed)
-    await runWell('npm', ['install', '--no-save', ...options, ...NPM_OPTIONS, join(packed, String(name))], folder)
+    await runWell('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], ROOT)
+    const [name] = await readdir(folder)
+    await use(join(folder, String(name)))
   } finally {
-    await rm(packed, { recursive: true })
+    await rm(folder, { recursive: true })
   }
+}
+
+function digestOf(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 12)
 }
 
 /** Writes files into a folder of the project that is emptied before, and has a package.json of its own. */

@@ -33,6 +33,16 @@ class Queue {
     this.clock.turn(ms)
   }
 
+  /** A consumer takes the next one and gives it back. */
+  takeAndReturn(): void {
+    this.log.take()
+    const { segment, index } = this.log
+    this.expiry.headChanged()
+    this.log.requeue(segment as Segment, index)
+    this.expiry.returned()
+    this.expiry.headChanged()
+  }
+
   /** Takes all; when each expires, seen from the beginning. */
   takeAll(): number[] {
     const times: number[] = []
@@ -118,4 +128,14 @@ test('what comes with something beside it keeps that, and so does its message', 
   queue.expiry.append(other)
   expect(other.extension).toBe(NOTHING_BESIDE)
   expect(queue.takeAll()).toEqual([1000, 1000, 1000, 1000, 400])
+})
+
+test('a message that came back may be due, though nothing was when it had left the queue empty', () => {
+  const queue = new Queue()
+  queue.expiry.queueMs = 1000
+  queue.append(1)
+  queue.takeAndReturn()
+  queue.nextTurn(2000)
+  queue.expiry.lookAtClock()
+  expect(queue.expiry.mayBeDue).toBe(true)
 })
