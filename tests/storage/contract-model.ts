@@ -24,14 +24,17 @@ export const range = (from: number, count: number): number[] => Array.from({ len
 /** Makes a folder of what another process would find if the one that has it was killed now. */
 export type CopyAsKilled = (from: string, to: string) => void
 
-/** The folder that a process leaves which is killed behind a commit. The storage is closed, and its folder is gone. */
+/** The folder that a process leaves which is killed behind a commit, or ends where no copy can be made. The storage is closed. */
 export async function leftByKill(
   storage: Storage,
   folder: string,
   copyAsKilled: CopyAsKilled | undefined,
 ): Promise<string> {
-  if (copyAsKilled === undefined) throw new Error('a durable storage has to survive the end of its process')
   await committed(storage)
+  if (copyAsKilled === undefined) {
+    await storage.close()
+    return folder
+  }
   const left = mkdtempSync(join(tmpdir(), 'leveret-contract-'))
   copyAsKilled(folder, left)
   await storage.close()
