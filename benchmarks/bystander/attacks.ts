@@ -125,10 +125,34 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     await repeat(client, 100_000, (i) => Buffer.concat([exclusiveQueue(i), consume(`own-${i}`)]))
     return () => leave(client)
   },
+  'auto-delete': async (client) => {
+    await repeat(client, 100_000, (i) => Buffer.concat([autoDeleteQueue(i), consume(`own-${i}`)]))
+    return () => leave(client)
+  },
+  'auto-delete-durable': async (client) => {
+    await repeat(client, 100_000, (i) => Buffer.concat([autoDeleteQueue(i, true), consume(`own-${i}`)]))
+    return () => leave(client)
+  },
+  consumers: async (client, uri) => {
+    const queue = (i: number) => ({ ...QUEUE, queue: `own-${i}`, nowait: true })
+    await repeat(client, 100_000, (i) => encodeMethodFrame(CHANNEL, 'queue.declare', queue(i)))
+    const consumer = await login(uri, 65_536)
+    await repeat(consumer, 100_000, (i) => consume(`own-${i}`))
+    return () => leave(consumer)
+  },
+  'vhost-connections': async (client, uri) => {
+    await makeFull(uri)
+    for (let i = 0; i < 5000; i++) {
+      const inside = await login({ ...uri, vhost: 'full' }, 1024)
+      inside.write(Buffer.concat([exclusiveQueue(i), consume(`own-${i}`)]))
+    }
+    return async () => {
+      await control(uri, 'DELETE', '/api/vhosts/full')
+      await repeat(client, 1, () => Buffer.alloc(0))
+    }
+  },
   vhost: async (client, uri) => {
-    await control(uri, 'PUT', '/api/vhosts/full', {})
-    const permissions = { configure: '.*', write: '.*', read: '.*' }
-    await control(uri, 'PUT', `/api/permissions/full/${uri.user}`, permissions)
+    await makeFull(uri)
     const inside = await login({ ...uri, vhost: 'full' }, 65_536)
     const queue = (i: number) => ({ ...QUEUE, queue: `q-${i}`, durable: true, nowait: true })
     await repeat(inside, 100_000, (i) => encodeMethodFrame(CHANNEL, 'queue.declare', queue(i)))
@@ -147,6 +171,11 @@ function exclusiveQueue(i: number): Buffer {
   return encodeMethodFrame(CHANNEL, 'queue.declare', { ...QUEUE, queue: `own-${i}`, exclusive: true, nowait: true })
 }
 
+function autoDeleteQueue(i: number, durable = false): Buffer {
+  const queue = { ...QUEUE, queue: `own-${i}`, autoDelete: true, durable, nowait: true }
+  return encodeMethodFrame(CHANNEL, 'queue.declare', queue)
+}
+
 function consume(queue: string): Buffer {
   return encodeMethodFrame(CHANNEL, 'basic.consume', { ...CONSUMER, queue, consumerTag: queue, nowait: true })
 }
@@ -155,6 +184,13 @@ function consume(queue: string): Buffer {
 async function leave(client: ClientConnection): Promise<void> {
   client.destroy()
   await new Promise((resolve) => setTimeout(resolve, LEFT_MS))
+}
+
+/** Makes the virtual host that is to be deleted. */
+async function makeFull(uri: BrokerUri): Promise<void> {
+  await control(uri, 'PUT', '/api/vhosts/full', {})
+  const permissions = { configure: '.*', write: '.*', read: '.*' }
+  await control(uri, 'PUT', `/api/permissions/full/${uri.user}`, permissions)
 }
 
 /** Asks the management API, at the control socket of the broker, which keeps everything in memory. */

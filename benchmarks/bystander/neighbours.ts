@@ -70,6 +70,10 @@ export const NEIGHBOURS: readonly Neighbour[] = [
   attack('commit-durable', 'a transaction that publishes 200,000 durable messages', true),
   attack('exclusive', 'the end of a client with 100,000 exclusive queues'),
   attack('exclusive-consumers', 'the end of a client with 100,000 exclusive queues and a consumer of each'),
+  attack('auto-delete', 'the end of a client with a consumer of each of 100,000 auto-delete queues'),
+  attack('auto-delete-durable', 'the same with durable queues', true),
+  attack('consumers', 'the end of a client with a consumer of each of 100,000 queues that stay'),
+  attack('vhost-connections', 'a delete of a virtual host with 5,000 connections'),
   attack('vhost', 'a delete of a virtual host with 100,000 queues'),
   attack('declare', '40,000 queues declared in a row'),
 ]

@@ -178,15 +178,21 @@ export class ChannelConsumers implements ReplySink {
     writeContent(target, head, headerStart, headerEnd, body, bodyStart, bodyEnd)
   }
 
-  close(): void {
+  /** The channel takes nothing more: has all of them leave their queues, and puts them behind `left`. `removeLeft` is to follow. */
+  close(left: Consumer[]): void {
     this.#removeReplyConsumer()
-    // Those of queues that are gone already go with them.
-    const consumers = [...this.#byTag.values()].filter(({ queue }) => !queue.isDeleted)
-    for (const { queue } of consumers) queue.catchUp()
-    // Of its consumers, none takes the place of another one that goes.
-    this.#channel.takesDeliveries = false
-    for (const consumer of consumers) this.#forget(consumer)
-    for (const consumer of consumers) this.#detach(consumer)
+    const { vhost, unacked, connection } = this.#channel
+    connection.channels.countConsumers(-this.#byTag.size)
+    // One pass: there may be very many, which are nowhere near the processor.
+    for (const consumer of this.#byTag.values()) {
+      const { queue } = consumer
+      left.push(consumer)
+      unacked.counted?.forget(consumer)
+      if (queue.isDeleted) continue
+      queue.catchUp()
+      if (queue.leave(consumer)) vhost.forgetQueue(queue)
+    }
+    this.#byTag.clear()
   }
 
   #checkLimit(): void {

@@ -11,6 +11,7 @@ import type { Transaction } from '../broker/publishing/transaction.ts'
 import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Session } from '../broker/session.ts'
 import type { Vhost } from '../broker/vhost.ts'
+import { removeLeft } from '../broker/vhost-removal.ts'
 import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
 import type { ChannelConnection } from './channel-connection.ts'
@@ -148,7 +149,9 @@ export class Channel {
     this.content.take()?.drop()
     this.#dropWaiting()
     this.#message.release()
-    this.consumers.close()
+    const left: Consumer[] = []
+    this.consumers.close(left)
+    if (left.length > 0) removeLeft(this.vhost, left)
     this.settling.close(isMuchInAll)
   }
 

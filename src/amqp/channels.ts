@@ -8,9 +8,10 @@ import type { UnackedBytes, UnackedHolder } from '../broker/clients/unacked-byte
 import { refuse } from '../broker/errors.ts'
 import { CHANNEL_BYTES } from '../broker/memory/topology-bytes.ts'
 import { Publisher } from '../broker/publishing/publisher.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
-import { removeForgotten } from '../broker/vhost-removal.ts'
+import { removeForgotten, removeLeft } from '../broker/vhost-removal.ts'
 import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
 import { channelCounts, channelState } from './channel-facts.ts'
@@ -82,7 +83,7 @@ export class Channels implements ChannelList, UnackedHolder {
     this.#context.broker.clientCounts.consumers.add(session.user.name, vhost.name, difference)
   }
 
-  /** The first method on a channel that is not open: it must be channel.open. */
+  /** The first method on a channel that is not open: it must be channel.open. Throws FrameError, and Undecided when it has to wait for room. */
   openWith(id: number, method: Method): void {
     if (method.name !== 'channel.open') throw notOpen(method)
     if (this.count >= this.max) {
@@ -95,9 +96,12 @@ export class Channels implements ChannelList, UnackedHolder {
     const userName = opened.session.user.name
     const refusal = broker.channelRefusal(opened.vhost, userName, this.#context.nodeName)
     if (refusal !== undefined) throw new FrameError(ReplyCode.NOT_ALLOWED, refusal.message)
-    if (!broker.topology.hasRoomFor(CHANNEL_BYTES)) {
-      throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
-    }
+    opened.vhost.removals.checkRoom(opened.session, {
+      ofAll: () => {
+        if (broker.topology.hasRoomFor(CHANNEL_BYTES)) return
+        throw new FrameError(ReplyCode.RESOURCE_ERROR, refuse.channelsFull().message)
+      },
+    })
     const publisher = new Publisher(opened.vhost, opened.session, limits.maxMessageSizeBytes, broker.inputTurn)
     opened.vhost.counts.publisherBegan(publisher)
     const channel = new Channel(id, connection, opened, publisher, broker.bodies)
@@ -130,7 +134,7 @@ export class Channels implements ChannelList, UnackedHolder {
     const queues = [...this.#exclusiveQueues]
     this.#exclusiveQueues = new Set()
     // First of all: nobody has to wait for what was to be delivered from them, or to come back.
-    this.vhost?.forgetQueues(queues)
+    for (const queue of queues) this.vhost?.forgetQueue(queue)
     try {
       this.#closeChannels()
       this.access?.end()
@@ -147,13 +151,15 @@ export class Channels implements ChannelList, UnackedHolder {
     this.open = []
     this.count = 0
     // All consumers end first: what one channel gives back must not go to another one. forEach skips numbers that were never used.
+    const left: Consumer[] = []
     let unackedCount = 0
     open.forEach((channel) => {
       if (channel === undefined) return
       channel.isClosing = true
-      channel.consumers.close()
+      channel.consumers.close(left)
       unackedCount += channel.settling.openCount
     })
+    if (this.vhost !== undefined && left.length > 0) removeLeft(this.vhost, left)
     open.forEach((channel) => {
       if (channel === undefined) return
       tellCounts(channel)

@@ -9,6 +9,7 @@ import { afterNextReads } from '../lib/after-next-reads.ts'
 import { guarded } from '../lib/guarded.ts'
 import type { ConnectionLog } from './connection-log.ts'
 import type { HeldAnswers } from './held-answers.ts'
+import type { Phase } from './phase.ts'
 import type { Reading } from './reading.ts'
 
 /** How long a client has to answer connection.close, and the disk to be ready for what was to be said before the end. */
@@ -18,7 +19,7 @@ const END_TIMEOUT_MS = 1000
 
 /** The connection, as far as its end is concerned. */
 export interface EndingConnection {
-  phase: 'header' | 'handshake' | 'open' | 'closing' | 'closed'
+  phase: Phase
   readonly log: ConnectionLog
   readonly answers: HeldAnswers
   readonly reading: Reading

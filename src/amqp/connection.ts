@@ -54,6 +54,7 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   readonly input: ConnectionInput
   readonly intake: Intake
   phase: Phase = 'header'
+  #stoppedFor = ''
   readonly #client: ConnectedClient
 
   constructor(
@@ -216,6 +217,18 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   endSocket(): void {
     this.#transport.end()
+  }
+
+  stop(reason: string): void {
+    if (this.phase !== 'open') return
+    this.phase = 'stopped'
+    this.#stoppedFor = reason
+    // Changes of what its user may do do not concern it any more.
+    this.channels.access?.end()
+  }
+
+  closeStopped(): void {
+    if (this.phase === 'stopped') this.force(this.#stoppedFor)
   }
 
   /** Ends the connection because of us, not of the client: with 320, once it is open. */

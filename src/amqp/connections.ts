@@ -63,7 +63,7 @@ export class AmqpConnections {
     const holders: Connection[] = []
     for (const connection of this.#connections) {
       const { phase, intake } = connection
-      if (phase === 'closing' || phase === 'closed') excessBytes -= intake.bytesOfClient
+      if (phase === 'stopped' || phase === 'closing' || phase === 'closed') excessBytes -= intake.bytesOfClient
       if (phase !== 'open' || intake.bytesOfClient === 0) continue
       holders.push(connection)
       bytesOfClients += intake.bytesOfClient

@@ -14,6 +14,7 @@ import {
 import { unexpectedFrame, unknownFrame } from '../../protocol/errors.ts'
 import type { FrameSink, PublishInPlace } from '../../protocol/frame-scanner.ts'
 import { decodeMethod } from '../../protocol/method-codec.ts'
+import type { Method } from '../../protocol/methods.ts'
 import { allocateBlock, type Block, copyBytes } from '../lib/block.ts'
 import { LONG_WORK, type Turn } from '../lib/turn.ts'
 import type { Channel } from './channel.ts'
@@ -25,7 +26,7 @@ import type { Failures } from './failures.ts'
 import type { Handshake } from './handshake.ts'
 import type { Intake } from './intake.ts'
 import type { Phase } from './phase.ts'
-import { failOrWait } from './waiting-decision.ts'
+import { failOrWait, failOrWaitToOpen } from './waiting-decision.ts'
 
 const CONNECTION_CLOSE = 0x000a0032
 const CONNECTION_CLOSE_OK = 0x000a0033
@@ -38,8 +39,10 @@ export interface FramedConnection {
   readonly failures: Failures
   readonly intake: Intake
   readonly end: ConnectionEnd
-  /** `hold`: looks at no further frame before reading goes on. */
-  readonly input: { hold(): void }
+  /** If it was to be closed by us in a later turn, it is now. */
+  closeStopped(): void
+  /** `hold`: looks at no further frame before reading goes on. `carryOut`: what had to wait, as a piece of input of its own. */
+  readonly input: { hold(): void; carryOut(act: () => void): void }
 }
 
 export class FrameRouter implements FrameSink {
@@ -112,14 +115,14 @@ export class FrameRouter implements FrameSink {
   /** A method that no open channel takes: the handshake's, channel 0's, or one that must not be. */
   #methodOutside(channelId: number, block: Block, start: number, end: number): void {
     const connection = this.#connection
+    connection.closeStopped()
     try {
       if (connection.phase === 'closing') this.#methodWhileClosing(channelId, block, start, end)
       else if (connection.phase === 'handshake') {
         if (channelId !== 0) throw unexpectedFrame(FRAME_METHOD, block.bytes, start, end)
         connection.handshake.method(block, start, end)
       } else if (connection.phase === 'open' && channelId === 0) dispatchConnectionMethod(connection, block, start, end)
-      else if (connection.phase === 'open')
-        connection.channels.openWith(channelId, decodeMethod(block.bytes, start, end))
+      else if (connection.phase === 'open') openChannel(connection, channelId, decodeMethod(block.bytes, start, end))
     } catch (error) {
       connection.failures.failWith(error)
     }
@@ -128,7 +131,10 @@ export class FrameRouter implements FrameSink {
 
   #content(channelId: number, type: number, block: Block, start: number, end: number): void {
     const connection = this.#connection
-    if (connection.phase === 'closing' || connection.phase === 'closed') return
+    if (connection.phase !== 'open') {
+      connection.closeStopped()
+      if (connection.phase === 'closing' || connection.phase === 'closed') return
+    }
     if (type === FRAME_HEADER && end - start < CONTENT_HEADER_BYTES_MIN && connection.phase === 'open') {
       connection.failures.failWith(unknownFrame(type, block.bytes, start, end))
       return
@@ -155,6 +161,16 @@ export class FrameRouter implements FrameSink {
     const id = block.view.getUint32(start)
     if (id === CONNECTION_CLOSE_OK) connection.end.closeNow()
     else if (id === CONNECTION_CLOSE) connection.end.confirmClose()
+  }
+}
+
+function openChannel(connection: FramedConnection, channelId: number, method: Method): void {
+  const { channels } = connection
+  const open = (): void => channels.openWith(channelId, method)
+  try {
+    open()
+  } catch (error) {
+    failOrWaitToOpen(connection, channels.access?.session, error, open)
   }
 }
 

@@ -1,7 +1,24 @@
 /** What a client asked for waits until it is known whether its user may have it. Nothing that the client sent behind it is looked at. */
 import { Undecided } from '../broker/access/undecided.ts'
+import type { Session } from '../broker/session.ts'
 import { guarded } from '../lib/guarded.ts'
 import type { Channel } from './channel.ts'
+
+/** The connection of whoever asks. */
+interface AskingConnection {
+  readonly failures: { failWith(error: unknown): void }
+  readonly intake: { beginLongWork(): void; endLongWork(): void; afterInput(): void }
+  readonly input: { carryOut(act: () => void): void }
+}
+
+/** How it goes on. */
+interface Course {
+  readonly session: Session
+  /** Nobody asks for it any more. */
+  readonly isOver: () => boolean
+  readonly carryOut: () => void
+  readonly onError: (error: unknown) => void
+}
 
 /**
  * An error of a method that was to be carried out: it ends the channel or the connection; but when a decision is still to come,
@@ -14,22 +31,57 @@ export function failOrWait(
   methodId: number,
   again: () => () => void,
 ): void {
-  const { connection } = channel
+  const { connection, session } = channel
   if (!(error instanceof Undecided)) {
     connection.failures.failChannel(channel, error, classId, methodId)
     return
   }
   const carryOut = again()
-  connection.intake.beginLongWork()
+  wait(connection, error, {
+    session,
+    isOver: () => channel.isClosing,
+    carryOut,
+    onError: (reason) => failOrWait(channel, reason, classId, methodId, () => carryOut),
+  })
+}
+
+/** The same for a channel that is to be opened. */
+export function failOrWaitToOpen(
+  connection: AskingConnection & { readonly phase: string },
+  session: Session | undefined,
+  error: unknown,
+  carryOut: () => void,
+): void {
+  if (!(error instanceof Undecided) || session === undefined) {
+    connection.failures.failWith(error)
+    return
+  }
+  wait(connection, error, {
+    session,
+    isOver: () => connection.phase !== 'open',
+    carryOut,
+    onError: (reason) => failOrWaitToOpen(connection, session, reason, carryOut),
+  })
+}
+
+function wait(
+  { failures, intake, input }: AskingConnection,
+  { settled }: Undecided,
+  { session, isOver, carryOut, onError }: Course,
+): void {
+  intake.beginLongWork()
   const goOn = (): void => {
-    connection.intake.endLongWork()
-    if (channel.isClosing) return
+    intake.endLongWork()
+    if (isOver()) {
+      session.waitsFor = undefined
+      return
+    }
     try {
-      connection.input.carryOut(carryOut)
-      connection.intake.afterInput()
-    } catch (reason) {
-      failOrWait(channel, reason, classId, methodId, () => carryOut)
+      input.carryOut(carryOut)
+      intake.afterInput()
+    } catch (error) {
+      onError(error)
     }
   }
-  void error.settled.then(guarded(goOn, (reason) => connection.failures.failWith(reason)))
+  void settled.then(guarded(goOn, (error) => failures.failWith(error)))
 }

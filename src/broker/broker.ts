@@ -22,7 +22,7 @@ import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
 import { GlobalParameters } from './parameters/global-parameters.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
-import { LongWork } from './scheduling/long-work.ts'
+import { LongWork, type Step } from './scheduling/long-work.ts'
 import { Removals } from './scheduling/removals.ts'
 import { AlarmTimes } from './statistics/alarm-times.ts'
 import { type BrokerStats, brokerStats, type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
@@ -83,7 +83,7 @@ export class Broker {
   readonly bodies: BodyPool
   /** For kinds of entities that are not the model's: register them before `restore`. */
   readonly entityRegistry: EntityRegistry
-  readonly clients = new ClientDirectory()
+  readonly clients: ClientDirectory
   readonly churn = new Churn()
   readonly figures = new TrafficFigures()
   /** What was changed lately. */
@@ -136,6 +136,7 @@ export class Broker {
     this.inputTurn = new Turn(now)
     this.longWork = new LongWork(nextTurn, now, onDefect)
     this.removals = new Removals(this.longWork)
+    this.clients = new ClientDirectory(this.removals)
     this.memory = new MemoryAlarm(options.memoryLimitBytes, {
       storageBytes: () => options.storage.bytesInUse + (options.storage.memory?.slackBytes ?? 0),
       otherBytes: options.otherBytes,
@@ -301,12 +302,11 @@ export class Broker {
     const vhost = this.#vhosts.get(name)
     if (vhost === undefined) return false
     if (vhost.metadata.isProtected) throw refuse.protectedVhost(name)
-    this.clients.closeThoseOfVhost(name, `vhost '${name}' is deleted`)
-    this.#remove(vhost)
+    this.#remove(vhost, this.clients.stopThoseOfVhost(name, `vhost '${name}' is deleted`))
     return true
   }
 
-  #remove(vhost: Vhost): void {
+  #remove(vhost: Vhost, closeClients?: Step): void {
     const { name } = vhost
     let tellGone = (): void => {}
     const gone = new Promise<void>((resolve) => {
@@ -315,12 +315,13 @@ export class Broker {
     this.#vhosts.delete(name)
     this.#going.set(name, { vhost, gone })
     this.permissions.removeVhost(name)
-    clearVhost(vhost, () => {
+    const onCleared = (): void => {
       this.#going.delete(name)
       this.#past = brokerStats([vhost], this.#past)
       this.#entities.vhostRemoved(name)
       tellGone()
-    })
+    }
+    clearVhost(vhost, onCleared, closeClients)
   }
 
   /** Resolves once nothing is left of a virtual host of this name that was deleted. */

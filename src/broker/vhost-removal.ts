@@ -1,30 +1,50 @@
-/** What goes turn by turn, because it may be very much: the queues of a client that has gone, and all that is in a virtual host. */
+/**
+ * What goes turn by turn, because it may be very much: the queues and consumers of a client that has gone, and all that is in a virtual
+ * host.
+ */
+import { consumerBytes } from './memory/topology-bytes.ts'
+import type { Consumer } from './queues/consumer.ts'
 import type { Queue } from './queues/queue.ts'
+import type { Step } from './scheduling/long-work.ts'
 import type { Vhost } from './vhost.ts'
 
-/** So many queues or exchanges go at once; of more, so many between two looks at the clock. */
+/** So many queues, exchanges or consumers go at once; of more, so many between two looks at the clock. */
 const AT_ONCE_MAX = 64
 const STEP_MAX = 8
 
-/** Removes queues that the virtual host has forgotten (`Vhost.forgetQueues`), as `Vhost.removeQueue` does. */
+/** Removes queues that the virtual host has forgotten (`Vhost.forgetQueue`), as `Vhost.removeQueue` does. */
 export function removeForgotten(vhost: Vhost, queues: readonly Queue[]): void {
+  removeEach(vhost, queues, (queue) => vhost.removeQueue(queue))
+}
+
+/** Takes away consumers that have left their queues (`Queue.leave`), and the queues that the virtual host has forgotten because of that. */
+export function removeLeft(vhost: Vhost, consumers: readonly Consumer[]): void {
+  removeEach(vhost, consumers, (consumer) => {
+    const { queue } = consumer
+    queue.consumers.remove(consumer)
+    vhost.topology.remove(consumerBytes(consumer))
+    if (queue.isDeleted) vhost.removeQueue(queue)
+  })
+}
+
+function removeEach<T>(vhost: Vhost, all: readonly T[], remove: (one: T) => void): void {
   let at = 0
   const step = (count: number): boolean => {
-    for (const end = Math.min(at + count, queues.length); at < end; ) vhost.removeQueue(queues[at++] as Queue)
-    return at === queues.length
+    for (const end = Math.min(at + count, all.length); at < end; ) remove(all[at++] as T)
+    return at === all.length
   }
   vhost.removals.begin({ atOnce: AT_ONCE_MAX, perStep: STEP_MAX, step })
 }
 
 /**
- * Removes all that is in a virtual host, for good. The storage is told first, so that a restart removes the rest. Calls back when
- * nothing is left.
+ * Removes all that is in a virtual host, for good, once its clients are closed. The storage is told first, so that a restart removes the
+ * rest. Calls back when nothing is left.
  */
-export function clearVhost(vhost: Vhost, onCleared: () => void): void {
+export function clearVhost(vhost: Vhost, onCleared: () => void, closeClients: Step = () => true): void {
   vhost.removals.begin({
     atOnce: AT_ONCE_MAX,
     perStep: STEP_MAX,
-    step: (count) => clearPart(vhost, count),
+    step: (count) => closeClients(count) && clearPart(vhost, count),
     onRest: () => {
       vhost.isGoing = true
       vhost.entities.vhostChanged(vhost)

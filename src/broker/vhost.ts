@@ -244,11 +244,16 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   removeExchange(exchange: Exchange): void {
     // The removal that is under way goes on with this one: there may be a long chain of them.
     if (this.#doomed.push(exchange) > 1) return
-    try {
-      for (let at = 0; at < this.#doomed.length; at++) this.#removeDoomed(this.#doomed[at] as Exchange)
-    } finally {
-      this.#doomed.length = 0
+    const failures: unknown[] = []
+    for (const doomed of this.#doomed) {
+      try {
+        this.#removeDoomed(doomed)
+      } catch (error) {
+        failures.push(error)
+      }
     }
+    this.#doomed.length = 0
+    if (failures.length > 0) throw failures[0]
   }
 
   #removeDoomed(exchange: Exchange): void {
@@ -277,10 +282,10 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     return readyCount
   }
 
-  /** From now on, these queues are gone for all who look: `removeForgotten` is to follow. */
-  forgetQueues(queues: readonly Queue[]): void {
+  /** From now on, the queue is gone for all who look: `removeQueue` is to follow. */
+  forgetQueue(queue: Queue): void {
     this.routes.version++
-    for (const queue of queues) this.#queues.forget(queue)
+    this.#queues.forget(queue)
   }
 
   /** Throws Undecided while bindings go of a queue that had this name. */

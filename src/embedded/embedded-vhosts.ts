@@ -76,9 +76,12 @@ export class EmbeddedVhosts {
 
   delete(name: string): boolean {
     this.context.requireRunning()
-    const isDeleted = this.context.core.deleteVhost(name)
-    this.#brokers.delete(name)
-    return isDeleted
+    const { core } = this.context
+    try {
+      return core.deleteVhost(name)
+    } finally {
+      if (core.vhost(name) === undefined) this.#brokers.delete(name)
+    }
   }
 
   async whenDeleted(name: string): Promise<void> {

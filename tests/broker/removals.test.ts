@@ -21,7 +21,7 @@ function manyQueues(model: Model): Queue[] {
 }
 
 function removeAll(model: Model, queues: readonly Queue[]): void {
-  model.vhost.forgetQueues(queues)
+  for (const queue of queues) model.vhost.forgetQueue(queue)
   removeForgotten(model.vhost, queues)
 }
 
@@ -96,6 +96,23 @@ describe('very many queues', () => {
     await wait
     expect(refusal(() => passiveExchange(vhost, 'x', session()))).toBe("not-found: no exchange 'x' in vhost '/'")
   })
+})
+
+test('an exchange that cannot go as it should keeps no other one from going', () => {
+  const model = new Model()
+  const [root, bad, other] = [
+    model.exchange('root', 'fanout'),
+    model.exchange('bad', 'fanout', { autoDelete: true }),
+    model.exchange('other', 'fanout', { autoDelete: true }),
+  ]
+  const source = model.exchange('source', 'fanout')
+  model.bind(source, bad)
+  for (const exchange of [bad, other]) model.bind(exchange, root)
+  source.routingTable.remove = () => {
+    throw new Error('this one does not go')
+  }
+  expect(() => model.vhost.removeExchange(root)).toThrow('this one does not go')
+  expect(['root', 'bad', 'other'].map((name) => model.vhost.exchange(name))).toEqual([undefined, undefined, undefined])
 })
 
 describe('who has no room because of what still goes', () => {
@@ -248,6 +265,7 @@ describe('a virtual host with very much in it', () => {
     const made = full(storage)
     made.deleteVhost('full')
     expect(made.vhost('full')).toBeUndefined()
+    expect(made.stats()).toMatchObject({ queues: 0, exchanges: 7 })
     expect(ofFull(storage).length).toBeGreaterThan(COUNT)
     let isGone = false
     const gone = made.whenGone('full').then(() => {

@@ -172,6 +172,21 @@ test('with priorities of messages, the active one gets the highest', async () =>
   await second.expectQuiet(queue)
 })
 
+test('when their channel goes, none takes the place of another one', async () => {
+  const lasting = await channel.queue({ arguments: SINGLE })
+  const own = await channel.client.channel(2)
+  await own.call('basic.qos', { prefetchCount: 1 })
+  for (const consumerTag of ['first', 'second']) await own.consume(lasting, { consumerTag })
+  channel.publishTo(lasting, '1', '2')
+  await own.expectBodies('1')
+  await own.close()
+  const [one, two] = [await channel.get(lasting), await channel.get(lasting)]
+  expect([one, two].map((got) => [got?.content.body.toString(), got?.args.redelivered])).toEqual([
+    ['1', true],
+    ['2', false],
+  ])
+})
+
 test('all of them are told when the queue is deleted', async () => {
   const [first, second] = [await consumer(2), await consumer(3)]
   await channel.call('queue.delete', { queue })

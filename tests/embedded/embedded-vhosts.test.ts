@@ -100,6 +100,16 @@ describe('virtual hosts', () => {
     expect(started.server.connections()).toEqual([])
   })
 
+  test('that cannot go as they should leave their name to others', () => {
+    broker.createVhost('staging').declareQueue('bad')
+    started.server.core.requireVhost('staging').requireQueue('bad').close = () => {
+      throw new Error('this one does not close')
+    }
+    expect(() => broker.deleteVhost('staging')).toThrow('this one does not close')
+    expect(broker.createVhost('staging').declareQueue('new').name).toBe('new')
+    expect(broker.deleteVhost('staging')).toBe(true)
+  })
+
   describe('with very much in them', () => {
     const COUNT = 500
 

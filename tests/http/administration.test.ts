@@ -42,6 +42,16 @@ describe('virtual hosts', () => {
     expect((await api.put('/vhosts/w', { default_queue_type: 'odd' })).status).toBe(400)
     expect((await api.put('/vhosts/w', { tracing: true })).status).toBe(400)
   })
+
+  test('that are made again while they go are made once', async () => {
+    const { broker } = api.started
+    const going = broker.createVhost('going')
+    for (let i = 0; i < 10_000; i++) going.declareQueue(`q${i}`)
+    broker.deleteVhost('going')
+    const replies = await Promise.all([1, 2].map(() => api.put('/vhosts/going', {})))
+    expect(replies.map(({ status }) => status).sort()).toEqual([201, 204])
+    expect((await api.delete('/vhosts/going')).status).toBe(204)
+  })
 })
 
 describe('users', () => {

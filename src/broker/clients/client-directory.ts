@@ -1,6 +1,14 @@
 /** The connections of clients, whatever protocol they speak: to be looked at, counted and closed. */
 import type { AuthorizedUser } from '../authorizer.ts'
+import type { Step } from '../scheduling/long-work.ts'
+import type { Removals } from '../scheduling/removals.ts'
 import type { ChannelState, ConnectionState } from './client-info.ts'
+
+/** So many units of work go at once; of more, so many between two looks at the clock. */
+const AT_ONCE_MAX = 64
+const STEP_MAX = 8
+/** To close a connection takes as long as to remove so many queues. */
+const CLOSING_UNITS = 8
 
 /** A connection that is open. */
 export interface ConnectionDetails {
@@ -32,6 +40,8 @@ export interface ClientConnection {
   /** How it is, once the client has opened a virtual host. */
   readonly state: ConnectionState | undefined
   channelStates(): Iterable<ChannelState>
+  /** Nothing more of what its client sends is carried out: `force` follows, and comes early if there is something. */
+  stop(reason: string): void
   /** Ends the connection because of the broker, not of its client. */
   force(reason: string): void
   /** Ends the connection because of an internal error. */
@@ -49,10 +59,15 @@ export interface Traffic {
 }
 
 export class ClientDirectory {
+  readonly #removals: Removals
   readonly #connections = new Map<number, ClientConnection>()
   /** Bytes of connections that are gone. */
   #pastBytesReceived = 0
   #pastBytesSent = 0
+
+  constructor(removals: Removals) {
+    this.#removals = removals
+  }
 
   add(connection: ClientConnection): void {
     this.#connections.set(connection.id, connection)
@@ -92,12 +107,15 @@ export class ClientDirectory {
     return { connections, channels, bytesReceived, bytesSent }
   }
 
-  closeThoseOfVhost(vhost: string, reason: string): void {
-    this.#close(({ details }) => details?.vhost === vhost, reason)
+  /** Stops those of a virtual host. Returns what closes them. */
+  stopThoseOfVhost(vhost: string, reason: string): Step {
+    return this.#stop(({ details }) => details?.vhost === vhost, reason)
   }
 
+  /** Very many are stopped at once, and closed turn by turn. */
   closeThoseOfUser(user: string, reason: string): void {
-    this.#close(({ userName }) => userName === user, reason)
+    const step = this.#stop(({ userName }) => userName === user, reason)
+    this.#removals.begin({ atOnce: AT_ONCE_MAX, perStep: STEP_MAX, step })
   }
 
   /** A user has other tags. */
@@ -115,8 +133,15 @@ export class ClientDirectory {
     return true
   }
 
-  #close(isMeant: (connection: ClientConnection) => boolean, reason: string): void {
-    for (const connection of this.#connections.values()) if (isMeant(connection)) forced(connection, reason)
+  #stop(isMeant: (connection: ClientConnection) => boolean, reason: string): Step {
+    const meant = [...this.#connections.values()].filter(isMeant)
+    for (const connection of meant) guarded(connection, () => connection.stop(reason))
+    let at = 0
+    return (count) => {
+      for (const end = Math.min(at + Math.ceil(count / CLOSING_UNITS), meant.length); at < end; )
+        forced(meant[at++] as ClientConnection, reason)
+      return at === meant.length
+    }
   }
 }
 

@@ -11,11 +11,13 @@ import { WaitingConsumers } from './waiting-consumers.ts'
 interface Level {
   readonly priority: number
   readonly round: ConsumerRound
-  /** Consumers that are not cancelled, in the round or not. */
+  /** Consumers that were not removed, in the round or not. */
   count: number
 }
 
 export class QueueConsumers {
+  /** Those that have left do not count. */
+  count = 0
   /** Whether one of them wants the queue for itself. */
   hasExclusive = false
   /** The single active one, where there may be one only, and it is there. */
@@ -38,10 +40,6 @@ export class QueueConsumers {
     this.#waiting = hasSingleActive ? new WaitingConsumers() : undefined
   }
 
-  get count(): number {
-    return this.#all.size
-  }
-
   /** Whether the others have to wait for the active one. */
   get hasSingleActive(): boolean {
     return this.#waiting !== undefined
@@ -55,6 +53,7 @@ export class QueueConsumers {
 
   add(consumer: Consumer): void {
     this.#all.add(consumer)
+    this.count++
     if (consumer.isExclusive) this.hasExclusive = true
     if (this.#waiting === undefined) this.#join(consumer)
     else if (this.active === undefined) this.#activate(consumer)
@@ -106,13 +105,22 @@ export class QueueConsumers {
     this.#level(consumer)?.round.push(consumer)
   }
 
-  remove(consumer: Consumer): boolean {
-    if (consumer.isCancelled || !this.#all.delete(consumer)) return false
+  /** It is gone for all who look, and gets nothing more; `remove` takes it away. False when it has left already. */
+  leave(consumer: Consumer): boolean {
+    if (consumer.isCancelled) return false
     consumer.isCancelled = true
+    this.count--
     if (consumer.isExclusive) this.hasExclusive = false
+    return true
+  }
+
+  /** False when it has left already. */
+  remove(consumer: Consumer): boolean {
+    const isThere = this.leave(consumer)
+    if (!this.#all.delete(consumer)) return false
     if (this.#waiting?.remove(consumer) !== true) this.#leave(consumer)
     if (this.active === consumer) this.#activate(this.#waiting?.takeFirst())
-    return true
+    return isThere
   }
 
   #leave(consumer: Consumer): void {
@@ -148,7 +156,8 @@ export class QueueConsumers {
   }
 
   all(): Consumer[] {
-    return [...this.#all]
+    const all = [...this.#all]
+    return all.length === this.count ? all : all.filter(({ isCancelled }) => !isCancelled)
   }
 
   #level(consumer: Consumer): Level | undefined {

@@ -286,6 +286,19 @@ export class Queue {
     if (!this.consumers.remove(consumer)) return false
     this.renewLease()
     if (this.consumers.active !== active && this.readyCount > 0) this.wake()
+    return this.#isUnused
+  }
+
+  /** The same for one of very many whose client goes: for all who look it is gone, and `consumers.remove` is to follow. */
+  leave(consumer: Consumer): boolean {
+    // The next one is active at once.
+    if (this.consumers.hasSingleActive) return this.removeConsumer(consumer)
+    if (!this.consumers.leave(consumer)) return false
+    this.renewLease()
+    return this.#isUnused
+  }
+
+  get #isUnused(): boolean {
     return this.autoDelete && this.consumers.count === 0 && !this.isDeleted
   }
 

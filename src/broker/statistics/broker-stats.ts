@@ -46,6 +46,8 @@ export const NOTHING_COUNTED: MessageCounts = {
 }
 
 export interface CountedQueue {
+  /** It is gone, and only what it has counted is there. */
+  readonly isDeleted: boolean
   readonly consumers: { readonly count: number }
   readonly readyCount: number
   readonly unackedCount: number
@@ -62,6 +64,8 @@ export interface CountedQueue {
 }
 
 interface CountedVhost {
+  /** The same for all that is in it. */
+  readonly isGoing: boolean
   readonly exchangeCount: number
   readonly queueCount: number
   /** What went through queues that are gone. */
@@ -131,16 +135,19 @@ export function brokerStats(vhosts: Iterable<CountedVhost>, past: MessageCounts 
   }
   const counts = new CountSum(past)
   for (const vhost of vhosts) {
-    content.exchanges += vhost.exchangeCount
-    content.queues += vhost.queueCount
     counts.add(vhost.counts.removedQueues)
+    if (!vhost.isGoing) {
+      content.exchanges += vhost.exchangeCount
+      content.queues += vhost.queueCount
+    }
     for (const queue of vhost.heldQueues()) {
+      counts.addQueue(queue)
+      if (queue.isDeleted || vhost.isGoing) continue
       content.consumers += queue.consumers.count
       content.messagesReady += queue.readyCount
       content.messagesUnacked += queue.unackedCount
       content.bytesReady += queue.readyBytes
       content.bytesUnacked += queue.unackedBytes
-      counts.addQueue(queue)
     }
   }
   return { ...content, ...counts }

@@ -86,11 +86,12 @@ function queueType(type: string | undefined): DefaultQueueType | undefined {
 
 async function putVhost(call: Call): Promise<Response> {
   const name = call.param('vhost')
+  const body = await call.body()
+  await call.server.virtualHosts.whenDeleted(name)
   const current = call.server.virtualHosts.get(name)
-  const options = vhostOptionsIn(await call.body(), current)
+  const options = vhostOptionsIn(body, current)
   const isNew = current === undefined
   const owner = call.isTrusted ? '' : call.user.name
-  if (isNew) await call.server.virtualHosts.whenDeleted(name)
   const broker = call.server.virtualHosts.create(name, isNew ? { ...options, owner } : options)
   await broker.whenDurable()
   return put(isNew)

@@ -4,6 +4,8 @@ import {
   ClientDirectory,
   type ConnectionDetails,
 } from '../../../src/broker/clients/client-directory.ts'
+import { LongWork } from '../../../src/broker/scheduling/long-work.ts'
+import { Removals } from '../../../src/broker/scheduling/removals.ts'
 
 class Client implements ClientConnection {
   readonly id: number
@@ -13,6 +15,7 @@ class Client implements ClientConnection {
   bytesReceived = 10
   bytesSent = 1
   readonly state = undefined
+  readonly stopped: string[] = []
   readonly ends: unknown[] = []
   readonly #failure: Error | undefined
 
@@ -29,6 +32,10 @@ class Client implements ClientConnection {
     return []
   }
 
+  stop(reason: string): void {
+    this.stopped.push(reason)
+  }
+
   force(reason: string): void {
     if (this.#failure !== undefined) throw this.#failure
     this.ends.push(reason)
@@ -41,8 +48,15 @@ class Client implements ClientConnection {
   }
 }
 
+const turns: (() => void)[] = []
+const longWork = new LongWork(
+  (work) => void turns.push(work),
+  () => 0,
+  (error) => expect.fail(String(error)),
+)
+
 function directory(...clients: readonly Client[]): ClientDirectory {
-  const made = new ClientDirectory()
+  const made = new ClientDirectory(new Removals(longWork))
   for (const client of clients) made.add(client)
   return made
 }
@@ -64,7 +78,7 @@ describe('the directory of connections', () => {
 
   test('closes those of a virtual host, and no others', () => {
     const [meant, other, opening] = [new Client(1, 'a', 'v'), new Client(2, 'a', '/'), new Client(3, 'a', undefined)]
-    directory(meant, other, opening).closeThoseOfVhost('v', 'gone')
+    directory(meant, other, opening).stopThoseOfVhost('v', 'gone')(1)
     expect([meant, other, opening].map(({ ends }) => ends)).toEqual([['gone'], [], []])
   })
 
@@ -72,6 +86,15 @@ describe('the directory of connections', () => {
     const [open, opening, other] = [new Client(1, 'a', '/'), new Client(2, 'a', undefined), new Client(3, 'b', '/')]
     directory(open, opening, other).closeThoseOfUser('a', 'gone')
     expect([open, opening, other].map(({ ends }) => ends)).toEqual([['gone'], ['gone'], []])
+  })
+
+  test('stops all of them at once, and closes very many in later turns', () => {
+    const clients = Array.from({ length: 100 }, (_, i) => new Client(i, 'a', '/'))
+    directory(...clients).closeThoseOfUser('a', 'gone')
+    expect(clients.every(({ stopped }) => stopped[0] === 'gone')).toBe(true)
+    expect(clients.filter(({ ends }) => ends.length > 0).length).toBeLessThan(50)
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn()
+    expect(clients.every(({ ends }) => ends.length === 1)).toBe(true)
   })
 
   test('goes on when one of them cannot be closed as it should be', () => {

@@ -1,0 +1,162 @@
+// What goes with a client, or with a virtual host, turn by turn: while it does, others are served.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startTestBroker, type TestBroker } from '../../src/testing.ts'
+import type { RawChannel } from '../support/raw-channel.ts'
+import { RawClient } from '../support/raw-client.ts'
+import { methodFrame } from '../support/wire-frames.ts'
+
+const COUNT = 5000
+const CONNECTIONS = 200
+
+let started: TestBroker
+const clients: RawClient[] = []
+
+beforeEach(async () => {
+  started = await startTestBroker()
+})
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy()
+  await started.stop()
+})
+
+async function open(vhost = '/'): Promise<RawClient> {
+  const client = await RawClient.connect(started)
+  clients.push(client)
+  return await client.handshake({ vhost })
+}
+
+/** How often another client is answered while something goes. */
+async function answersMeanwhile(bystander: RawChannel): Promise<number> {
+  let count = 0
+  for (; !started.server.core.removals.isEmpty; count++) await bystander.expectQuiet()
+  return count
+}
+
+async function consumeFromMany(channel: RawChannel, channels: readonly RawChannel[], autoDelete: boolean) {
+  const make = (i: number): Buffer[] => {
+    const [id, queue] = [channels[i % channels.length]?.id ?? 0, `q${i}`]
+    return [
+      methodFrame(id, 'queue.declare', { queue, autoDelete, nowait: true }),
+      methodFrame(id, 'basic.consume', { queue, consumerTag: queue, nowait: true }),
+    ]
+  }
+  channel.client.write(Buffer.concat(Array.from({ length: COUNT }, (_, i) => make(i)).flat()))
+  for (const each of channels) await each.expectQuiet()
+}
+
+describe.each([
+  ['one channel', 1],
+  ['very many channels', 500],
+])('a client with %s', (_, channelCount) => {
+  test.each([
+    ['auto-delete queues', true],
+    ['consumers', false],
+  ])('goes with its %s, turn by turn', async (_, autoDelete) => {
+    const [client, other] = [await open(), await open()]
+    const bystander = await other.channel(1)
+    const channels: RawChannel[] = []
+    for (let id = 1; id <= channelCount; id++) channels.push(await client.channel(id))
+    await consumeFromMany(channels[0] as RawChannel, channels, autoDelete)
+    const { core } = started.server
+    const { topology } = core
+    const full = topology.bytes
+    client.send(0, 'connection.close', { replyCode: 200 })
+    await client.expect(0, 'connection.close-ok')
+    expect(started.server.stats().queues).toBe(autoDelete ? 0 : COUNT)
+    expect(started.server.stats().consumers).toBe(0)
+    expect(topology.bytes).toBeGreaterThan(full / 2)
+    expect(await answersMeanwhile(bystander)).toBeGreaterThan(1)
+    expect(core.requireVhost('/').heldQueueCount).toBe(autoDelete ? 0 : COUNT)
+  })
+})
+
+describe('a virtual host with very many connections that is deleted', () => {
+  let inside: RawClient[]
+
+  beforeEach(async () => {
+    started.broker.createVhost('staging')
+    inside = []
+    for (let i = 0; i < CONNECTIONS; i++) inside.push(await open('staging'))
+  })
+
+  test('closes them with 320, turn by turn, and does nothing more that they ask for', async () => {
+    const bystander = await (await open()).channel(1)
+    const { core } = started.server
+    const vhost = core.requireVhost('staging')
+    for (const client of inside) await client.channel(1)
+    started.broker.deleteVhost('staging')
+    expect(core.clientCounts.connections.ofVhost('staging')).toBeGreaterThan(CONNECTIONS / 2)
+    for (const client of inside) client.send(1, 'queue.declare', { queue: 'new' })
+    await answersMeanwhile(bystander)
+    expect(vhost.churn.queuesDeclared).toBe(0)
+    for (const client of inside) {
+      expect((await client.next()).args).toMatchObject({
+        replyCode: 320,
+        replyText: "CONNECTION_FORCED - vhost 'staging' is deleted",
+      })
+      client.send(0, 'connection.close-ok')
+      await client.expectSocketClosed()
+    }
+  })
+
+  test('answers those that close themselves', async () => {
+    started.broker.deleteVhost('staging')
+    for (const client of inside) client.send(0, 'connection.close', { replyCode: 200 })
+    for (const client of inside) {
+      expect((await client.next()).name).toBe('connection.close-ok')
+      await client.expectSocketClosed()
+    }
+  })
+
+  test('does not tell them of what goes with it', async () => {
+    for (const client of inside) {
+      const channel = await client.channel(1)
+      await channel.consume(await channel.queue({ exclusive: false, autoDelete: true }))
+    }
+    started.broker.deleteVhost('staging')
+    for (const client of inside) expect((await client.next()).name).toBe('connection.close')
+  })
+
+  test('closes all of them at once when one of the same name is made', async () => {
+    started.broker.deleteVhost('staging')
+    const { core } = started.server
+    started.broker.createVhost('staging')
+    expect(core.clientCounts.connections.ofVhost('staging')).toBe(0)
+  })
+})
+
+test('the connections of a user that is deleted are closed, however many', async () => {
+  const { users, permissions } = started.server
+  await users.add('many', 'a long password')
+  await permissions.set('many', { configure: '.*', write: '.*', read: '.*' })
+  const mine: RawClient[] = []
+  for (let i = 0; i < CONNECTIONS; i++) {
+    const client = await RawClient.connect(started)
+    clients.push(client)
+    mine.push(await client.handshake({ user: 'many', pass: 'a long password' }))
+  }
+  await users.remove('many')
+  for (const client of mine) await client.expectConnectionClose(320, "user 'many' is deleted")
+})
+
+test('a channel that finds no room because of what goes is opened when that has gone', async () => {
+  const staging = started.broker.createVhost('staging')
+  const client = await open()
+  const { topology } = started.server.core
+  const empty = topology.bytes
+  for (let i = 0; i < COUNT; i++) staging.declareQueue(`q${i}`)
+  const queueBytes = (topology.bytes - empty) / COUNT
+  while (topology.hasRoomFor(1)) topology.add(1000)
+  // There is room when the last ten of the queues go.
+  topology.add(queueBytes * (COUNT - 10))
+  started.broker.deleteVhost('staging')
+  client.send(1, 'channel.open')
+  client.send(1, 'queue.declare', { queue: 'new' })
+  await client.expect(1, 'channel.open-ok')
+  await client.expect(1, 'queue.declare-ok')
+  await started.server.virtualHosts.whenDeleted('staging')
+  while (topology.hasRoomFor(1)) topology.add(1000)
+  client.send(2, 'channel.open')
+  expect((await client.next(0)).args).toMatchObject({ replyCode: 506 })
+})
