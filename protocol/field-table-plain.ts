@@ -1,5 +1,5 @@
 import type { Field, FieldTable } from './field-table.ts'
-import { FIELD_DEPTH_MAX } from './field-table-limits.ts'
+import { FIELD_DEPTH_MAX, FIELDS_MAX } from './field-table-limits.ts'
 
 // Field tables as plain JavaScript objects, for people. The way there picks a tag by the value: integers `I`, or `l` when
 // they need more than 32 bits, other numbers `d`, bigints `l`, strings `S`, booleans `t`, null `V`, bytes `x`, dates `T`,
@@ -26,33 +26,40 @@ const DATE_SECONDS_MAX = 8_640_000_000_000n
 
 /**
  * The field table of a plain object; properties that are undefined are left out. Throws a `TypeError` for a value no tag
- * exists for (a function, an invalid date) and a `RangeError` when it nests deeper than 32.
+ * exists for (a function, an invalid date) and a `RangeError` for an integer of more than 64 bits, and when it nests deeper
+ * than 32 or has more than 65,536 fields.
  */
 export function fieldTable(plain: PlainTable): FieldTable {
-  return toTable(plain, 1)
+  return toTable(plain, 1, { fields: FIELDS_MAX })
 }
 
-function toTable(plain: PlainTable, depth: number): FieldTable {
+/** How many fields there still may be. */
+interface Budget {
+  fields: number
+}
+
+function toTable(plain: PlainTable, depth: number, budget: Budget): FieldTable {
   requireDepth(depth)
   const table = new Map<string, Field>()
   for (const [key, value] of Object.entries(plain)) {
-    if (value !== undefined) table.set(key, toField(value, depth))
+    if (value !== undefined) table.set(key, toField(value, depth, budget))
   }
   return table
 }
 
-function toField(value: PlainValue, depth: number): Field {
+function toField(value: PlainValue, depth: number, budget: Budget): Field {
+  if (--budget.fields < 0) throw new RangeError(`a field table may not have more than ${FIELDS_MAX} fields`)
   switch (typeof value) {
     case 'boolean':
       return { type: 't', value }
     case 'number':
       return numberField(value)
     case 'bigint':
-      return { type: 'l', value }
+      return { type: 'l', value: requireInt64(value) }
     case 'string':
       return { type: 'S', value }
     case 'object':
-      return objectField(value, depth)
+      return objectField(value, depth, budget)
     default:
       throw new TypeError(`a field table cannot hold a ${typeof value}`)
   }
@@ -63,15 +70,20 @@ function numberField(value: number): Field {
   return value >= INT32_MIN && value <= INT32_MAX ? { type: 'I', value } : { type: 'l', value: BigInt(value) }
 }
 
-function objectField(value: PlainValue & (object | null), depth: number): Field {
+function requireInt64(value: bigint): bigint {
+  if (BigInt.asIntN(64, value) !== value) throw new RangeError(`a field table cannot hold the integer ${value}`)
+  return value
+}
+
+function objectField(value: PlainValue & (object | null), depth: number, budget: Budget): Field {
   if (value === null) return { type: 'V', value }
   if (value instanceof Uint8Array) return { type: 'x', value }
   if (value instanceof Date) return { type: 'T', value: seconds(value) }
   if (isArray(value)) {
     requireDepth(depth + 1)
-    return { type: 'A', value: value.map((element) => toField(element, depth + 1)) }
+    return { type: 'A', value: value.map((element) => toField(element, depth + 1, budget)) }
   }
-  return { type: 'F', value: toTable(value, depth + 1) }
+  return { type: 'F', value: toTable(value, depth + 1, budget) }
 }
 
 function isArray(value: PlainValue): value is readonly PlainValue[] {

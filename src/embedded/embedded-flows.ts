@@ -1,5 +1,6 @@
 /** How much goes from a channel to an exchange, from an exchange to a queue, and from a queue to a consumer. */
 import type { Broker } from '../broker/broker.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import { Pacer } from '../lib/pacer.ts'
 import type { SampledCounter } from './embedded-statistics.ts'
 import { type ConsumerInfo, consumerInfo } from './entities.ts'
@@ -108,13 +109,16 @@ export class EmbeddedFlows {
     return found
   }
 
-  /** From a queue to its consumers. */
-  toConsumers(vhost: string, queue: string): ConsumerFlow[] {
-    const consumers = this.#core.vhost(vhost)?.queue(queue)?.consumers.all() ?? []
-    return Array.from(consumers, (consumer) => ({
-      consumer: consumerInfo(consumer),
-      ...this.#flow('consumer', consumer.deliveredCount, consumer),
-    }))
+  /** From a queue to the consumers that it has by now, which may be very many: each is looked at when it is its turn. */
+  toConsumers(vhost: string, queue: string): Iterable<ConsumerFlow> {
+    return this.#toEach(this.#core.vhost(vhost)?.queue(queue)?.consumers.all() ?? [])
+  }
+
+  *#toEach(consumers: readonly Consumer[]): Iterable<ConsumerFlow> {
+    for (const consumer of consumers) {
+      const { count, counters } = this.#flow('consumer', consumer.deliveredCount, consumer)
+      yield { consumer: consumerInfo(consumer), count, counters }
+    }
   }
 
   #flow(kind: 'flow' | 'consumer', count: number, subject: Subject): Flow {

@@ -6,6 +6,7 @@ import { type PlainTable, plainTable } from '../../protocol/field-table-plain.ts
 import type { Binding, Destination } from '../broker/exchanges/binding.ts'
 import type { Exchange } from '../broker/exchanges/exchange.ts'
 import { isThere } from '../broker/exchanges/unbindings.ts'
+import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import {
   type ConsumerInfo,
@@ -82,7 +83,12 @@ export class EmbeddedInventory {
   }
 
   *consumers(): Iterable<ConsumerInfo> {
-    for (const queue of this.#requireVhost().queues()) yield* queue.consumers.all().map(consumerInfo)
+    for (const queue of this.#requireVhost().queues()) yield* infosOf(queue.consumers.all())
+  }
+
+  /** Those that a queue has by now. Throws BrokerError `not-found`. */
+  consumersOf(queue: string): Iterable<ConsumerInfo> {
+    return infosOf(this.#requireVhost().requireQueue(queue).consumers.all())
   }
 
   /** Those of the default exchange come first, one for each queue. */
@@ -108,6 +114,10 @@ export class EmbeddedInventory {
     if (destinationType === 'queue') yield implicitBinding(destination)
     for (const binding of vhost.bindingsTo(to)) if (isThere(binding)) yield bindingInfo(binding)
   }
+}
+
+function* infosOf(consumers: readonly Consumer[]): Iterable<ConsumerInfo> {
+  for (const consumer of consumers) yield consumerInfo(consumer)
 }
 
 function* ofSource({ outgoing }: Exchange): Iterable<BindingInfo> {

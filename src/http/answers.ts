@@ -1,6 +1,6 @@
 /** The answers of the API. */
+import { jsonText } from '../lib/exact-json.ts'
 import type { Call } from './call.ts'
-import { jsonText } from './json.ts'
 import { columnsOf, pick } from './lists/columns.ts'
 
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-cache' }

@@ -1,17 +1,24 @@
 /** The bodies of requests: read with a limit, and looked at as RabbitMQ does. */
+import { jsonText, parseJson } from '../lib/exact-json.ts'
 import { badRequest } from './api-error.ts'
 import { isObject, type JsonObject } from './json.ts'
+import { piecesOf } from './json-pieces.ts'
 
 /** What all requests together may have in memory. */
 const BYTES_IN_ALL_MAX = 64 * 1024 * 1024
-/** Definitions are the largest. */
-export const BODY_BYTES_MAX = 20 * 1024 * 1024
+/** Definitions and messages are the longest. */
+export const LONG_BODY_BYTES_MAX = 20 * 1024 * 1024
+/** Of all else, and of one object in definitions: it is made of its JSON in one turn. */
+export const BODY_BYTES_MAX = 1024 * 1024
+
+const TOO_LONG = 'Exceeded HTTP request body size limit'
+const QUOTE = 0x22
 
 export class BodyReader {
   #bytes = 0
 
   /** Throws ApiError for a body that is too large, or when others have all the memory. */
-  async read(stream: ReadableStream<Uint8Array> | null, bytesMax = BODY_BYTES_MAX): Promise<Buffer> {
+  async read(stream: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<Buffer> {
     const chunks: Uint8Array[] = []
     let bytes = 0
     try {
@@ -22,7 +29,7 @@ export class BodyReader {
         this.#bytes += part.value.length
         if (bytes > bytesMax) {
           await reader?.cancel()
-          throw badRequest('Exceeded HTTP request body size limit')
+          throw badRequest(TOO_LONG)
         }
         if (this.#bytes > BYTES_IN_ALL_MAX) {
           await reader?.cancel()
@@ -42,7 +49,7 @@ export function parseObject(text: string): JsonObject {
   if (text === '' || text === 'null' || text === 'undefined') return {}
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     throw badRequest('not_json')
   }
@@ -51,6 +58,18 @@ export function parseObject(text: string): JsonObject {
   }
   if (!isObject(value)) throw badRequest('not_json')
   return value
+}
+
+/** The same of a body that is long by its texts. Throws ApiError. */
+export function parseTexts(bytes: Buffer): JsonObject {
+  if (bytes.length > BODY_BYTES_MAX) {
+    let others = 0
+    for (const { isElement, start, end } of piecesOf(bytes)) {
+      if (isElement || bytes[start] !== QUOTE) others += end - start
+      if (others > BODY_BYTES_MAX) throw badRequest(TOO_LONG)
+    }
+  }
+  return parseObject(bytes.toString())
 }
 
 /** Throws ApiError that names all keys that are missing. */
@@ -106,6 +125,6 @@ export function wordsIn(body: JsonObject, key: string): string[] | undefined {
 const SHOWN_CHARACTERS = 200
 
 function termText(value: unknown): string {
-  const text = typeof value === 'string' ? `<<${JSON.stringify(value)}>>` : JSON.stringify(value)
+  const text = typeof value === 'string' ? `<<${JSON.stringify(value)}>>` : jsonText(value)
   return text.slice(0, SHOWN_CHARACTERS)
 }

@@ -5,6 +5,7 @@ import { openVhosts } from './access.ts'
 import { notFound } from './api-error.ts'
 import { BODY_BYTES_MAX, type BodyReader, parseObject } from './body.ts'
 import type { JsonObject } from './json.ts'
+import type { Line } from './line.ts'
 import type { ListTurns } from './lists/list-turns.ts'
 import type { ApiUser, ManagedServer } from './managed-server.ts'
 
@@ -22,6 +23,7 @@ export interface CallParts {
   readonly stream: ReadableStream<Uint8Array> | null
   readonly bodies: BodyReader
   readonly listTurns: ListTurns
+  readonly exports: Line
   /** Undefined for credentials that let no user in. */
   logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined>
 }
@@ -69,6 +71,11 @@ export class Call {
 
   get listTurns(): ListTurns {
     return this.#parts.listTurns
+  }
+
+  /** Exports of definitions take their turn. */
+  get exports(): Line {
+    return this.#parts.exports
   }
 
   flag(name: string): boolean {

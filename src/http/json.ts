@@ -1,32 +1,7 @@
 /** JSON as RabbitMQ writes and reads it. */
-import { randomUUID } from 'node:crypto'
 import type { PlainTable, PlainValue } from '../../protocol/field-table-plain.ts'
 
 export type JsonObject = { readonly [key: string]: unknown }
-
-/** Integers that no JavaScript number holds go through text; the mark is this process’s own. */
-const MARK = randomUUID()
-const MARKED = new RegExp(`"${MARK}(-?\\d+)"`, 'g')
-
-export function jsonText(value: unknown): string {
-  try {
-    return JSON.stringify(value)
-  } catch (error) {
-    // There is a bigint in it: to look at every value takes ten times as long.
-    if (error instanceof TypeError) return jsonTextWithLarge(value)
-    throw error
-  }
-}
-
-function jsonTextWithLarge(value: unknown): string {
-  let hasLarge = false
-  const text = JSON.stringify(value, (_key, part: unknown) => {
-    if (typeof part !== 'bigint') return part
-    hasLarge = true
-    return `${MARK}${part}`
-  })
-  return hasLarge ? text.replace(MARKED, '$1') : text
-}
 
 /** A field table: bytes are texts, times are seconds. */
 export function jsonTable(table: PlainTable): JsonObject {

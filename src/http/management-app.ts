@@ -12,6 +12,7 @@ import { BodyReader } from './body.ts'
 import { isFromAnotherSite } from './browser-pages.ts'
 import { Call } from './call.ts'
 import { credentialsIn } from './credentials.ts'
+import { Line } from './line.ts'
 import { ListTurns } from './lists/list-turns.ts'
 import type { ApiUser, ManagedServer } from './managed-server.ts'
 import type { Endpoint, Method, Route } from './route.ts'
@@ -39,6 +40,8 @@ export interface TrustedUser {
 
 type HttpContext = Context<{ Bindings: HttpBindings }>
 
+const EXPORTS_AT_ONCE = 4
+const EXPORTS_WAITING_MAX = 64
 /** Permissions that one request may wait for. */
 const DECISIONS_MAX = 16
 /** Who asks where no log-in is asked for. */
@@ -60,6 +63,7 @@ export class ManagementApp {
   readonly #options: AppOptions
   readonly #bodies = new BodyReader()
   readonly #listTurns = new ListTurns()
+  readonly #exports = new Line(EXPORTS_AT_ONCE, EXPORTS_WAITING_MAX)
   readonly #hono: Hono<{ Bindings: HttpBindings }>
 
   constructor(options: AppOptions) {
@@ -132,6 +136,7 @@ export class ManagementApp {
       stream: raw.body,
       bodies: this.#bodies,
       listTurns: this.#listTurns,
+      exports: this.#exports,
       logIn,
     })
     return await this.#handle(endpoint, call)

@@ -238,6 +238,23 @@ describe('definitions', () => {
     expect((await other.post('/definitions', body)).status).toBe(204)
   })
 
+  test('are exported a few at a time, the others wait, and more than that are refused', async () => {
+    let goOn = (): void => {}
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    vi.spyOn(Pacer.prototype, 'isDue', 'get').mockReturnValue(true)
+    const rest = vi.spyOn(Pacer.prototype, 'rest').mockReturnValue(gate)
+    api.started.broker.declareQueue('q')
+    const replies = Array.from({ length: 4 + 64 }, () => api.get('/definitions'))
+    await expect.poll(() => rest.mock.calls.length).toBe(4)
+    const refused = async () => (await Promise.race([api.get('/definitions/%2F'), gate]))?.status
+    await expect.poll(refused).toBe(503)
+    goOn()
+    expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([200]))
+    expect((await api.get('/definitions/%2F')).status).toBe(200)
+  })
+
   test('of very many virtual hosts are looked through turn by turn', async () => {
     const { broker } = api.started
     for (let at = 0; at < 1000; at++) broker.createVhost(`v${at}`).declareExchange('x', 'fanout')

@@ -33,6 +33,7 @@ test('eight lists are looked through at a time, the others in their order', asyn
       await new Promise<void>((resolve) => ends.push(resolve))
     }),
   )
+  await new Promise(setImmediate)
   expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
   for (let at = 0; at < 20; at++) {
     await expect.poll(() => ends.length).toBeGreaterThan(at)

@@ -84,6 +84,20 @@ describe('what a field table cannot hold', () => {
     expect(() => fieldTable({ value: new Date(Number.NaN) })).toThrow(TypeError)
   })
 
+  test('integers of more than 64 bits', () => {
+    for (const value of [2n ** 63n - 1n, -(2n ** 63n)]) {
+      expect(encodeFieldTable(fieldTable({ value })).readBigInt64BE(11)).toBe(value)
+    }
+    for (const value of [2n ** 63n, -(2n ** 63n) - 1n]) expect(() => fieldTable({ value })).toThrow(RangeError)
+  })
+
+  test('more fields than are read again', () => {
+    const largest = { list: Array.from({ length: 65_535 }, () => null) }
+    const bytes = encodeFieldTable(fieldTable(largest))
+    expect(plainTable(decodeFieldTable(new Reader(bytes)))).toEqual(largest)
+    expect(() => fieldTable({ ...largest, one: { more: null } })).toThrow(RangeError)
+  })
+
   test('objects that contain themselves', () => {
     const table: Record<string, PlainValue> = {}
     table.self = table

@@ -1,8 +1,17 @@
 /** RabbitMQ's global parameters: values as JSON under names, for the operator and the operator's tools. The broker itself reads few of them. */
 import type { EntityRecords, EntityRegistry } from '../../../storage/entity-registry.ts'
+import { jsonText, parseJson } from '../../lib/exact-json.ts'
 import { refuse } from '../errors.ts'
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue }
+/** Integers that no number holds exactly are bigints. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue }
 
 /** As JSON. */
 const VALUE_CHARACTERS_MAX = 64 * 1024
@@ -20,7 +29,7 @@ export class GlobalParameters {
       restore: ([name], value) => {
         if (name === undefined) throw new Error('its key is too short')
         const text = Buffer.from(value).toString()
-        JSON.parse(text)
+        parseJson(text)
         this.#values.set(name, text)
       },
     })
@@ -28,7 +37,7 @@ export class GlobalParameters {
 
   get(name: string): JsonValue | undefined {
     const text = this.#values.get(name)
-    return text === undefined ? undefined : JSON.parse(text)
+    return text === undefined ? undefined : (parseJson(text) as JsonValue)
   }
 
   names(): string[] {
@@ -37,7 +46,7 @@ export class GlobalParameters {
 
   /** Throws BrokerError for a value that is too large, and for one more than there may be. */
   set(name: string, value: JsonValue): void {
-    const text = JSON.stringify(value)
+    const text = jsonText(value)
     if (text.length > VALUE_CHARACTERS_MAX) throw refuse.parameterTooLarge(name, VALUE_CHARACTERS_MAX)
     if (!this.#values.has(name) && this.#values.size >= PARAMETERS_MAX)
       throw refuse.tooManyParameters(name, PARAMETERS_MAX)

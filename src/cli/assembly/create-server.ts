@@ -42,7 +42,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
 async function definitionsOf({ loadDefinitions }: Config): Promise<DefinitionFiles | undefined> {
   if (loadDefinitions === undefined) return undefined
   const { DefinitionFiles } = await import('./definition-files.ts')
-  return new DefinitionFiles(loadDefinitions)
+  return await DefinitionFiles.read(loadDefinitions)
 }
 
 /** What tells this broker from others on the machine. */

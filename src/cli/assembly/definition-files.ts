@@ -2,9 +2,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ApiError } from '../../http/api-error.ts'
-import { parseObject } from '../../http/body.ts'
+import { Definitions } from '../../http/definitions/definitions.ts'
 import { importDefinitions } from '../../http/definitions/import.ts'
-import type { JsonObject } from '../../http/json.ts'
 import type { ManagedServer } from '../../http/managed-server.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { DefinitionsError } from './definitions-error.ts'
@@ -12,16 +11,22 @@ import { DefinitionsError } from './definitions-error.ts'
 const FILE_BYTES_MAX = 256 * 1024 * 1024
 
 export class DefinitionFiles {
-  readonly #files: readonly (readonly [path: string, definitions: JsonObject])[]
+  readonly #files: readonly (readonly [path: string, definitions: Definitions])[]
+
+  private constructor(files: readonly (readonly [path: string, definitions: Definitions])[]) {
+    this.#files = files
+  }
 
   /** Of a folder, all files whose names end in .json, in the order of these. Throws DefinitionsError. */
-  constructor(path: string) {
-    this.#files = filesAt(path).map((file) => [file, read(file)])
+  static async read(path: string): Promise<DefinitionFiles> {
+    const files: [string, Definitions][] = []
+    for (const file of filesAt(path)) files.push([file, await read(file)])
+    return new DefinitionFiles(files)
   }
 
   /** RabbitMQ: a store that is new has no default user then. */
   get haveUsers(): boolean {
-    return this.#files.some(([, { users }]) => Array.isArray(users) && users.length > 0)
+    return this.#files.some(([, definitions]) => definitions.count('users') > 0)
   }
 
   /** Throws DefinitionsError, which tells of all that is refused in a file. */
@@ -47,11 +52,11 @@ function filesAt(path: string): string[] {
   }
 }
 
-function read(file: string): JsonObject {
+async function read(file: string): Promise<Definitions> {
   try {
     const { size } = statSync(file)
     if (size > FILE_BYTES_MAX) throw new ApiError(400, '', `it has more than ${FILE_BYTES_MAX} bytes`)
-    return parseObject(readFileSync(file, 'utf8'))
+    return await Definitions.read(readFileSync(file))
   } catch (error) {
     if (error instanceof ApiError && error.message === 'not_json')
       throw new DefinitionsError(`the definitions in ${file} are no JSON object`)

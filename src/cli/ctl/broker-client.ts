@@ -2,6 +2,7 @@
 import { type IncomingMessage, request as overHttp, type RequestOptions } from 'node:http'
 import { request as overHttps } from 'node:https'
 import { text } from 'node:stream/consumers'
+import { jsonText, parseJson } from '../../lib/exact-json.ts'
 import { CtlExit, CtlFailure } from './ctl-failure.ts'
 
 /** Where the broker is. */
@@ -108,7 +109,7 @@ export class BrokerClient {
       used === undefined
         ? {}
         : { authorization: `Basic ${Buffer.from(`${used.name}:${used.password}`).toString('base64')}` }
-    const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+    const bytes = body === undefined ? undefined : Buffer.from(jsonText(body))
     const length = bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }
     const options: RequestOptions = {
       method,
@@ -193,7 +194,7 @@ function datesOf(certificates: readonly Readonly<Record<string, unknown>>[]): st
 function json({ text: body }: Reply): unknown {
   if (body === '') return undefined
   try {
-    return JSON.parse(body)
+    return parseJson(body)
   } catch {
     throw new CtlFailure(CtlExit.software, 'what answers there is no management API: its answer is no JSON')
   }

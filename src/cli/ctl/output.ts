@@ -1,4 +1,5 @@
 /** Prints what a command has found: as a table for people, or as JSON or CSV for programs. */
+import { jsonText } from '../../lib/exact-json.ts'
 import { printable } from '../../lib/printable.ts'
 import type { Output, Row } from './verb.ts'
 
@@ -17,7 +18,7 @@ export function outputText(output: Output, options: OutputOptions): string | und
   if (output.kind === 'printed') return undefined
   switch (options.formatter) {
     case 'json':
-      return JSON.stringify(jsonOf(output))
+      return jsonText(jsonOf(output))
     case 'csv':
       return csv(output, options)
     case 'table':
@@ -72,7 +73,7 @@ function cell(value: unknown): string {
 
 function term(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((each) => (typeof each === 'string' ? each : term(each))).join(', ')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? ''
+  if (typeof value !== 'object' || value === null) return jsonText(value) ?? ''
   const pairs = Object.entries(value).map(([key, each]) => `{${JSON.stringify(key)},${term(each)}}`)
   return `[${pairs.join(',')}]`
 }

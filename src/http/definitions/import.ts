@@ -1,99 +1,44 @@
 /**
- * Imports definitions. They are looked through first: what makes no sense as a whole changes nothing. Then each object is made, in
- * RabbitMQ's order; one that is refused does not stop the others, and the answer tells of all that were refused.
+ * Imports definitions that were looked through: what makes no sense as a whole changes nothing. Each object is made, in RabbitMQ's
+ * order; one that is refused does not stop the others, and the answer tells of all that were refused.
  */
-import { inspect } from 'node:util'
 import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { JsonValue } from '../../broker/parameters/global-parameters.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import { ApiError, asApiError, badRequest } from '../api-error.ts'
 import { flagIn, objectIn, textIn } from '../body.ts'
-import { isObject, type JsonObject } from '../json.ts'
+import type { JsonObject } from '../json.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { policyIn, setParameter } from '../routes/policy-routes.ts'
 import { setUser } from '../routes/user-routes.ts'
 import { vhostOptionsIn } from '../routes/vhost-routes.ts'
+import { type Definitions, SECTION_NAMES, type Section, shown } from './definitions.ts'
 
-/** In the order in which they are imported, and the keys that each of them needs. */
-const SECTIONS = {
-  users: ['name'],
-  vhosts: ['name'],
-  permissions: ['user', 'vhost', 'configure', 'write', 'read'],
-  exchanges: ['name', 'vhost', 'type'],
-  topic_permissions: ['user', 'vhost', 'exchange', 'write', 'read'],
-  global_parameters: ['name', 'value'],
-  policies: ['name', 'vhost', 'pattern', 'definition'],
-  parameters: ['component', 'name', 'vhost', 'value'],
-  queues: ['name', 'vhost'],
-  bindings: ['source', 'vhost', 'destination', 'destination_type', 'routing_key'],
-} as const
-
-type Section = keyof typeof SECTIONS
-type Definitions = { readonly [section in Section]: readonly JsonObject[] }
-
-const OF_SERVER: ReadonlySet<Section> = new Set([
-  'users',
-  'vhosts',
-  'permissions',
-  'topic_permissions',
-  'global_parameters',
-])
-const INSPECTION = { depth: 2, maxArrayLength: 10, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY } as const
 /** Problems that the answer names. */
 const SHOWN_PROBLEMS = 20
 
-/** `into` is the one virtual host that they are for; without, they are of a whole server. Throws ApiError. */
-export async function importDefinitions(server: ManagedServer, body: JsonObject, into?: string): Promise<void> {
-  const definitions = sectionsIn(body, into)
+/** Throws ApiError. */
+export async function importDefinitions(server: ManagedServer, definitions: Definitions): Promise<void> {
   const problems: string[] = []
+  let problemCount = 0
   const pacer = new Pacer()
-  for (const section of Object.keys(SECTIONS) as Section[]) {
-    for (const one of definitions[section]) {
+  for (const section of SECTION_NAMES) {
+    for (const one of definitions.objects(section)) {
       try {
         await IMPORTS[section](server, one)
       } catch (error) {
         const known = asApiError(error)
         if (known === undefined) throw error
-        problems.push(`${section}: ${shown(one)}: ${known.message}`)
+        if (++problemCount <= SHOWN_PROBLEMS) problems.push(`${section}: ${shown(one)}: ${known.message}`)
       }
-      if (pacer.isDue) await pacer.rest()
+      if (pacer.isLate) await pacer.rest()
     }
   }
   for (const name of server.virtualHosts.names()) await server.virtualHosts.get(name)?.whenDurable()
-  if (problems.length === 0) return
-  const more = problems.length > SHOWN_PROBLEMS ? ` (and ${problems.length - SHOWN_PROBLEMS} more)` : ''
-  throw badRequest(`${problems.slice(0, SHOWN_PROBLEMS).join('; ')}${more}`)
-}
-
-/** Throws ApiError before anything is changed. */
-function sectionsIn(body: JsonObject, into: string | undefined): Definitions {
-  const found = Object.keys(SECTIONS).map((name) => {
-    const section = name as Section // they are its keys
-    if (into !== undefined && OF_SERVER.has(section)) return [section, []]
-    const list = body[section] ?? []
-    if (!Array.isArray(list)) throw badRequest(`${section} is no list`)
-    const objects = list.map((one) => (into === undefined || !isObject(one) ? one : { ...one, vhost: into }))
-    for (const one of objects) {
-      if (!isObject(one)) throw badRequest(`${section} has something that is no object`)
-      const keys: readonly string[] = SECTIONS[section]
-      const missing = keys.filter((key) => one[key] === undefined)
-      if (missing.length > 0) throw badRequest(`${section}: ${shown(one)} has no ${missing.join(', ')}`)
-    }
-    return [section, objects]
-  })
-  return Object.fromEntries(found)
-}
-
-function shown(one: JsonObject): string {
-  const name = one.name ?? one.user
-  const text = name === undefined ? `${shownName(one.source)} -> ${shownName(one.destination)}` : shownName(name)
-  return text.slice(0, 80)
-}
-
-/** It may be anything: very long, very deep, or an object that no text can be made of in the usual way. */
-function shownName(value: unknown): string {
-  return typeof value === 'string' ? value : inspect(value, INSPECTION)
+  if (problemCount === 0) return
+  const more = problemCount > SHOWN_PROBLEMS ? ` (and ${problemCount - SHOWN_PROBLEMS} more)` : ''
+  throw badRequest(`${problems.join('; ')}${more}`)
 }
 
 const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: JsonObject) => Promise<void> } = {

@@ -18,13 +18,18 @@ export function pick(value: unknown, columns: Columns): unknown {
   if (typeof value !== 'object' || value === null) return value
   const picked: [string, unknown][] = []
   for (const [name, part] of Object.entries(value)) {
-    const wanted = columns.filter(([first]) => first === name)
-    if (wanted.length === 0) continue
-    const isWhole = wanted.some(({ length }) => length === 1)
-    const deeper = wanted.map((path) => path.slice(1))
-    picked.push([name, isWhole ? part : pick(part, deeper)])
+    const wanted = wantedOf(name, columns)
+    if (wanted !== 'nothing') picked.push([name, pick(part, wanted)])
   }
   return Object.fromEntries(picked)
+}
+
+/** What is asked for of the part of this name. */
+export function wantedOf(name: string, columns: Columns): Columns | 'nothing' {
+  if (columns === undefined) return undefined
+  const wanted = columns.filter(([first]) => first === name)
+  if (wanted.length === 0) return 'nothing'
+  return wanted.some(({ length }) => length === 1) ? undefined : wanted.map((path) => path.slice(1))
 }
 
 /** The part that a dotted name leads to. */

@@ -3,6 +3,7 @@
  * objects, until its client has read it.
  */
 import { ApiError } from '../api-error.ts'
+import { Line } from '../line.ts'
 import { KeptOrders } from './kept-orders.ts'
 
 const AT_ONCE = 8
@@ -11,20 +12,16 @@ const LONG_AT_ONCE = 64
 
 export class ListTurns {
   readonly orders = new KeptOrders()
-  #underWay = 0
-  readonly #waiting: (() => void)[] = []
+  readonly #line = new Line(AT_ONCE, Number.POSITIVE_INFINITY)
   #longCount = 0
 
   /** Does the work once fewer lists are looked through. */
   async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#underWay < AT_ONCE) this.#underWay++
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    const leave = await this.#line.enter()
     try {
       return await work()
     } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#underWay--
-      else next()
+      leave?.()
     }
   }
 

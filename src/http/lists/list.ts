@@ -2,9 +2,9 @@
  * Lists: rows are looked through, filtered, sorted and written turn by turn, so that others are served meanwhile, however many rows
  * there are. A row is what an object is known by; the object itself is made when it is sorted by or written.
  */
+import { jsonText } from '../../lib/exact-json.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import type { Call } from '../call.ts'
-import { jsonText } from '../json.ts'
 import { columnsOf, partAt, pick } from './columns.ts'
 import { FirstRows } from './first-rows.ts'
 import { type NamedParts, namedOrder } from './named-order.ts'

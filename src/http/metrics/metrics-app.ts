@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { Hono, type HonoRequest } from 'hono'
 import type { Logger } from '../../lib/logger.ts'
 import { withoutBody } from '../answers.ts'
+import { Line } from '../line.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { readiness } from '../readiness.ts'
 import { nodeMemory } from '../shapes/node-shape.ts'
@@ -33,8 +34,7 @@ const WAITING_MAX = 8
 export class MetricsApp {
   readonly #server: ManagedServer
   readonly #hono = new Hono<{ Bindings: HttpBindings }>()
-  #last: Promise<void> = Promise.resolve()
-  #waitingCount = 0
+  readonly #line = new Line(1, WAITING_MAX)
 
   constructor({ server, logger }: MetricsOptions) {
     this.#server = server
@@ -71,15 +71,8 @@ export class MetricsApp {
     req: HonoRequest,
     write: (call: Write) => Promise<void>,
   ): Promise<Response> {
-    if (this.#waitingCount >= WAITING_MAX) return new Response('Too Many Requests', { status: 429 })
-    const before = this.#last
-    let over = (): void => {}
-    this.#last = new Promise((resolve) => {
-      over = resolve
-    })
-    this.#waitingCount++
-    await before
-    this.#waitingCount--
+    const over = await this.#line.enter()
+    if (over === undefined) return new Response('Too Many Requests', { status: 429 })
     try {
       const text = await this.#write(endpoint, format, req, write)
       const headers = { 'content-type': CONTENT_TYPES[format] }

@@ -6,6 +6,7 @@ import { endpoint, type Route } from '../route.ts'
 import { AUTH_ROUTES } from './auth-routes.ts'
 import { BINDING_ROUTES } from './binding-routes.ts'
 import { CLIENT_ROUTES } from './client-routes.ts'
+import { CONSUMER_ROUTES } from './consumer-routes.ts'
 import { DEFINITION_ROUTES } from './definition-routes.ts'
 import { EVENT_ROUTES } from './event-routes.ts'
 import { HEALTH_ROUTES } from './health-routes.ts'
@@ -36,6 +37,7 @@ export const ROUTES: readonly Route[] = [
   ...BINDING_ROUTES,
   ...MESSAGE_ROUTES,
   ...CLIENT_ROUTES,
+  ...CONSUMER_ROUTES,
   ...VHOST_ROUTES,
   ...USER_ROUTES,
   ...POLICY_ROUTES,

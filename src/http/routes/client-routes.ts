@@ -1,20 +1,21 @@
-/** Connections, channels and consumers. */
-import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
+/** Connections and channels. */
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
 import type { ConsumerFlow } from '../../embedded/embedded-flows.ts'
 import type { EmbeddedStatistics } from '../../embedded/embedded-statistics.ts'
-import type { ConsumerInfo } from '../../embedded/entities.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import { isAdministrator, isMonitor } from '../access.ts'
 import { done, object } from '../answers.ts'
 import { badRequest, notAuthorised, notFound } from '../api-error.ts'
 import type { Call } from '../call.ts'
+import { columnsOf } from '../lists/columns.ts'
 import { type KnownColumns, list } from '../lists/list.ts'
 import { compareTexts } from '../lists/sort.ts'
+import { each, longObject } from '../long-object.ts'
 import { endpoint, type Route } from '../route.ts'
-import { channelName, channelShape, connectionShape, consumerShape } from '../shapes/client-shapes.ts'
+import { channelName, channelShape, connectionShape } from '../shapes/client-shapes.ts'
 import { deliveryFlow, exchangeFlow } from '../shapes/flow-shapes.ts'
 import { type SampleRequest, sampleRequest } from '../shapes/rates.ts'
+import { consumerShapes } from './consumer-routes.ts'
 
 const NOT_YOURS = 'User not authorised to access object'
 
@@ -162,13 +163,17 @@ async function getChannel(call: Call): Promise<Response> {
   const asked = sampleRequest(call.query)
   const { vhost, id } = info.connection
   const publishes = call.server.statistics.flows.fromChannel(id, info.number)
-  const consumers = await channelConsumers(call, info)
-  return object(call, {
-    ...oneChannel(node, info, call.server.statistics, asked),
-    consumer_details: consumers.map(({ shape }) => shape),
-    deliveries: consumers.map(({ flow }) => deliveryFlow(vhost, flow, asked)),
-    publishes: publishes.map((flow) => exchangeFlow(vhost, flow, asked)),
-  })
+  const flows = await channelConsumers(call, info)
+  const shape = await consumerShapes(call)
+  return longObject(
+    {
+      ...oneChannel(node, info, call.server.statistics, asked),
+      consumer_details: each(flows, ({ consumer }) => shape(vhost, consumer)),
+      deliveries: each(flows, (flow) => deliveryFlow(vhost, flow, asked)),
+      publishes: publishes.map((flow) => exchangeFlow(vhost, flow, asked)),
+    },
+    columnsOf(call.query),
+  )
 }
 
 /** Throws ApiError when there is none of that name, and when the user may not see it. */
@@ -184,69 +189,22 @@ function channelOf(call: Call): ChannelInfo {
   throw notFound()
 }
 
-interface ChannelConsumer {
-  readonly shape: object
-  readonly flow: ConsumerFlow
-}
-
-/** Looks at the queues of the virtual host: a channel does not know them. */
-async function channelConsumers(call: Call, info: ChannelInfo): Promise<ChannelConsumer[]> {
+/** What goes to its consumers. Looks at the queues of the virtual host: a channel does not know them. */
+async function channelConsumers(call: Call, info: ChannelInfo): Promise<ConsumerFlow[]> {
   const broker = call.server.virtualHosts.get(info.connection.vhost)
-  const found: ChannelConsumer[] = []
+  const found: ConsumerFlow[] = []
   if (broker === undefined || info.consumers === 0) return found
-  const { name: node, consumerTimeoutMs } = await call.server.node()
   const pacer = new Pacer()
   for (const { name, consumers } of broker.inventory.queueFigures()) {
     if (pacer.isDue) await pacer.rest()
     if (consumers === 0) continue
     for (const flow of call.server.statistics.flows.toConsumers(broker.name, name)) {
       const { origin } = flow.consumer
-      if (origin?.connection !== info.connection.id || origin.channel !== info.number) continue
-      const shape = consumerShape(node, broker.name, flow.consumer, info.connection, consumerTimeoutMs)
-      found.push({ shape, flow })
+      if (origin?.connection === info.connection.id && origin.channel === info.number) found.push(flow)
+      if (pacer.isDue) await pacer.rest()
     }
   }
   return found
-}
-
-/** The consumers of one queue. */
-export async function consumersOf(call: Call, broker: EmbeddedBroker, queue: string): Promise<object[]> {
-  const consumers = broker.consumers(queue)
-  if (consumers.length === 0) return []
-  const { name: node, consumerTimeoutMs } = await call.server.node()
-  return consumers.map((info) =>
-    consumerShape(node, broker.name, info, connectionOfConsumer(call, info), consumerTimeoutMs),
-  )
-}
-
-function connectionOfConsumer({ server }: Call, { origin }: ConsumerInfo): ConnectionInfo | undefined {
-  return origin === undefined ? undefined : server.clients.connection(origin.connection)
-}
-
-interface ConsumerRow {
-  readonly vhost: string
-  readonly info: ConsumerInfo
-}
-
-function* consumerRows(call: Call, brokers: readonly EmbeddedBroker[]): Iterable<ConsumerRow | undefined> {
-  for (const broker of brokers) {
-    if (!call.isThere(broker)) continue
-    for (const { name, consumers } of broker.inventory.queueFigures()) {
-      if (consumers === 0 || !call.isThere(broker)) yield undefined
-      else for (const info of broker.consumers(name)) yield { vhost: broker.name, info }
-    }
-  }
-}
-
-async function listConsumers(call: Call): Promise<Response> {
-  const brokers = await call.vhosts()
-  const { name: node, consumerTimeoutMs } = await call.server.node()
-  return await list<ConsumerRow>(call, {
-    rows: () => consumerRows(call, brokers),
-    name: ({ info }) => info.tag,
-    object: ({ vhost, info }) => consumerShape(node, vhost, info, connectionOfConsumer(call, info), consumerTimeoutMs),
-    isWhole: true,
-  })
 }
 
 const anyone = (): boolean => true
@@ -300,8 +258,6 @@ export const CLIENT_ROUTES: readonly Route[] = [
   },
   { path: '/channels', methods: { GET: endpoint('user', (call) => listChannels(call, anyone)) } },
   { path: '/channels/:channel', methods: { GET: endpoint('user', getChannel) } },
-  { path: '/consumers', methods: { GET: endpoint('user', listConsumers) } },
-  { path: '/consumers/:vhost', methods: { GET: endpoint('visible vhost', listConsumers) } },
   {
     path: '/consumers/:vhost/:connection/:channel/:tag',
     methods: { DELETE: endpoint('vhost', cancelConsumer) },

@@ -1,26 +1,35 @@
 /** Definitions: export and import, of the whole server and of one virtual host. */
 import { done } from '../answers.ts'
-import { badRequest } from '../api-error.ts'
-import { parseObject } from '../body.ts'
+import { ApiError, badRequest } from '../api-error.ts'
+import { LONG_BODY_BYTES_MAX } from '../body.ts'
 import type { Call } from '../call.ts'
+import { Definitions } from '../definitions/definitions.ts'
 import { exportAll, exportVhost } from '../definitions/export.ts'
 import { importDefinitions } from '../definitions/import.ts'
-import type { JsonObject } from '../json.ts'
+import { fileInForm } from '../form-file.ts'
 import { longObject } from '../long-object.ts'
 import { endpoint, type Route } from '../route.ts'
 import { clusterName } from './server-routes.ts'
 
 /** As JSON, or as the file of a form, as browsers send it. */
-async function definitionsIn(call: Call): Promise<JsonObject> {
+async function definitionsIn(call: Call, into?: string): Promise<Definitions> {
   const type = call.headers.get('content-type') ?? ''
-  const bytes = await call.bytes()
-  if (!type.toLowerCase().startsWith('multipart/form-data')) return parseObject(bytes.toString())
-  const form = await new Response(new Uint8Array(bytes), { headers: { 'content-type': type } })
-    .formData()
-    .catch(() => undefined)
-  const file = form?.get('file')
-  if (file === undefined || file === null) throw badRequest('the form has no file')
-  return parseObject(typeof file === 'string' ? file : await file.text())
+  const bytes = await call.bytes(LONG_BODY_BYTES_MAX)
+  const file = type.toLowerCase().startsWith('multipart/form-data') ? fileInForm(bytes, type) : bytes
+  if (file === undefined) throw badRequest('the form has no file')
+  return await Definitions.read(file, into)
+}
+
+/** Each holds what it has found until its client has read it. */
+const exporting = async (call: Call, found: () => Promise<object>): Promise<Response> => {
+  const over = await call.exports.enter()
+  if (over === undefined) throw new ApiError(503, 'service_unavailable', 'Too many exports at a time')
+  try {
+    return attachment(call, longObject(await found(), undefined, over))
+  } catch (error) {
+    over()
+    throw error
+  }
 }
 
 const attachment = (call: Call, response: Response): Response => {
@@ -32,8 +41,8 @@ const attachment = (call: Call, response: Response): Response => {
 }
 
 const ofServer = {
-  GET: endpoint('administrator', async (call) =>
-    attachment(call, longObject(await exportAll(call, clusterName(call, await call.server.node())))),
+  GET: endpoint('administrator', (call) =>
+    exporting(call, async () => await exportAll(call, clusterName(call, await call.server.node()))),
   ),
   POST: endpoint('administrator', async (call) => {
     await importDefinitions(call.server, await definitionsIn(call))
@@ -47,9 +56,9 @@ export const DEFINITION_ROUTES: readonly Route[] = [
   {
     path: '/definitions/:vhost',
     methods: {
-      GET: endpoint('administrator', async (call) => attachment(call, longObject(await exportVhost(call.vhost())))),
+      GET: endpoint('administrator', (call) => exporting(call, () => exportVhost(call.vhost()))),
       POST: endpoint('administrator', async (call) => {
-        await importDefinitions(call.server, await definitionsIn(call), call.vhost().name)
+        await importDefinitions(call.server, await definitionsIn(call, call.vhost().name))
         return done()
       }),
     },

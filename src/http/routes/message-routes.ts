@@ -6,7 +6,7 @@ import type { MessageProperties } from '../../embedded/message-properties.ts'
 import type { PeekedMessage, ReceivedMessage } from '../../embedded/received-message.ts'
 import { json } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
-import { integerIn, objectIn, requireKeys, textIn } from '../body.ts'
+import { integerIn, LONG_BODY_BYTES_MAX, objectIn, parseTexts, requireKeys, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
 import { type JsonObject, jsonTable } from '../json.ts'
 import { endpoint, type Route } from '../route.ts'
@@ -35,7 +35,7 @@ const BYTES_MAX = 64 * 1024 * 1024
 
 async function publish(call: Call): Promise<Response> {
   const broker = call.vhostAsUser()
-  const body = await call.body()
+  const body = parseTexts(await call.bytes(LONG_BODY_BYTES_MAX))
   requireKeys(body, ['routing_key', 'properties', 'payload', 'payload_encoding'])
   const payload = payloadIn(body)
   const properties = propertiesIn(objectIn(body, 'properties'))
@@ -66,8 +66,10 @@ function propertiesIn(given: JsonObject): MessageProperties {
     if (value === undefined || value === null || value === '') continue
     if (!NUMBERS.has(name)) properties[ours] = String(textIn(given, name))
     else {
-      const number = integerIn(given, name) as number // it is there
-      properties[ours] = name === 'timestamp' ? BigInt(number) : number
+      // It is there. A timestamp has 64 bits.
+      if (name === 'timestamp')
+        properties[ours] = typeof value === 'bigint' ? value : BigInt(integerIn(given, name) as number)
+      else properties[ours] = integerIn(given, name)
     }
   }
   const headers = objectIn(given, 'headers') as PlainTable // JSON is one

@@ -2,14 +2,16 @@
 
 import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
-import type { QueueInfo } from '../../embedded/entities.ts'
+import type { ConsumerInfo, QueueInfo } from '../../embedded/entities.ts'
 import type { QueueFigures } from '../../embedded/queue-figures.ts'
 import { done, json, object, put } from '../answers.ts'
 import { badRequest, notFound } from '../api-error.ts'
 import { flagIn, integerIn, objectIn, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
+import { columnsOf } from '../lists/columns.ts'
 import { type KnownColumns, type ListSource, list } from '../lists/list.ts'
 import { compareTexts } from '../lists/sort.ts'
+import { each, longObject } from '../long-object.ts'
 import { endpoint, type Route } from '../route.ts'
 import { channelFlow, consumerFlow, exchangeFlow, queueFlow } from '../shapes/flow-shapes.ts'
 import {
@@ -22,7 +24,7 @@ import {
 } from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
 import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
-import { consumersOf } from './client-routes.ts'
+import { consumerShapes } from './consumer-routes.ts'
 
 interface Row {
   readonly broker: EmbeddedBroker
@@ -118,21 +120,27 @@ async function getQueue(call: Call): Promise<Response> {
   const { statistics } = call.server
   const asked = sampleRequest(call.query)
   const incoming = await statistics.flows.toQueue(broker.name, info.name)
-  const deliveries = statistics.flows.toConsumers(broker.name, info.name)
-  return object(call, {
-    ...queueShape(
-      place,
-      info,
-      statistics.queue(broker.name, info.name),
-      asked,
-      statistics.queueIdleSinceMs(broker.name, info.name),
-    ),
-    ...ownerOf(call, info),
-    exclusive_consumer_tag: exclusiveTag(broker.consumers(info.name)),
-    consumer_details: await consumersOf(call, broker, info.name),
-    deliveries: deliveries.map((flow) => consumerFlow(place.node, flow, call.server.clients, asked)),
-    incoming: incoming.map((flow) => exchangeFlow(broker.name, flow, asked)),
-  })
+  const shape = await consumerShapes(call)
+  const consumers = (): Iterable<ConsumerInfo> => broker.inventory.consumersOf(info.name)
+  return longObject(
+    {
+      ...queueShape(
+        place,
+        info,
+        statistics.queue(broker.name, info.name),
+        asked,
+        statistics.queueIdleSinceMs(broker.name, info.name),
+      ),
+      ...ownerOf(call, info),
+      exclusive_consumer_tag: exclusiveTag(consumers()),
+      consumer_details: each(consumers(), (consumer) => shape(broker.name, consumer)),
+      deliveries: each(statistics.flows.toConsumers(broker.name, info.name), (flow) =>
+        consumerFlow(place.node, flow, call.server.clients, asked),
+      ),
+      incoming: each(incoming, (flow) => exchangeFlow(broker.name, flow, asked)),
+    },
+    columnsOf(call.query),
+  )
 }
 
 async function getQuorumStatus(call: Call): Promise<Response> {
@@ -235,11 +243,14 @@ async function getExchange(call: Call): Promise<Response> {
   const { name: node } = await call.server.node()
   const { flows } = call.server.statistics
   const incoming = await flows.toExchange(broker.name, info.name)
-  return object(call, {
-    ...exchangeShape(broker.name, info, counters, asked),
-    incoming: incoming.map((flow) => channelFlow(node, flow, call.server.clients, asked)),
-    outgoing: flows.fromExchange(broker.name, info.name).map((flow) => queueFlow(broker.name, flow, asked)),
-  })
+  return longObject(
+    {
+      ...exchangeShape(broker.name, info, counters, asked),
+      incoming: each(incoming, (flow) => channelFlow(node, flow, call.server.clients, asked)),
+      outgoing: each(flows.fromExchange(broker.name, info.name), (flow) => queueFlow(broker.name, flow, asked)),
+    },
+    columnsOf(call.query),
+  )
 }
 
 async function putExchange(call: Call): Promise<Response> {

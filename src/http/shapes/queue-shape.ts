@@ -130,8 +130,10 @@ export function queueState({ paused }: Pick<QueueInfo, 'paused'>): string {
 }
 
 /** What one queue has more than those of a list. */
-export function exclusiveTag(consumers: readonly ConsumerInfo[]): string | null {
-  return consumers.find(({ exclusive }) => exclusive)?.tag ?? null
+export function exclusiveTag(consumers: Iterable<ConsumerInfo>): string | null {
+  // An exclusive one is alone.
+  for (const { exclusive, tag } of consumers) return exclusive ? tag : null
+  return null
 }
 
 /** Tools read these of Erlang's processes; the broker has none. */

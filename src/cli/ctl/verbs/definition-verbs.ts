@@ -1,5 +1,6 @@
 /** Definitions: all users, virtual hosts, queues, exchanges, bindings and policies, as one JSON file. */
 import { readFile, writeFile } from 'node:fs/promises'
+import { jsonText } from '../../../lib/exact-json.ts'
 import { apiPath } from '../broker-client.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 import type { Output, Verb, VerbCall } from '../verb.ts'
@@ -17,14 +18,12 @@ async function exportDefinitions(call: VerbCall): Promise<Output> {
   const file = call.text('file')
   const definitions = await call.broker.get(path(call))
   if (file === '-') {
-    call.print(JSON.stringify(definitions))
+    call.print(jsonText(definitions))
     return { kind: 'printed' }
   }
-  await writeFile(file, `${JSON.stringify(definitions, undefined, 2)}\n`, { mode: OWNER_ALONE }).catch(
-    (error: unknown) => {
-      throw new CtlFailure(CtlExit.data, `${file} cannot be written: ${(error as Error).message}`)
-    },
-  )
+  await writeFile(file, `${jsonText(definitions, 2)}\n`, { mode: OWNER_ALONE }).catch((error: unknown) => {
+    throw new CtlFailure(CtlExit.data, `${file} cannot be written: ${(error as Error).message}`)
+  })
   return { kind: 'done', text: `Exporting definitions in JSON to a file at "${file}" ...` }
 }
 

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../lib/exact-json.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 
 /** A JSON object from the command line. Throws CtlFailure for anything else. */
@@ -11,7 +12,7 @@ export function givenJson(text: string): Readonly<Record<string, unknown>> {
 /** Any JSON value. Throws CtlFailure for what is none. */
 export function givenValue(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     throw new CtlFailure(CtlExit.data, `this is not valid JSON: ${text.slice(0, 80)}`)
   }

@@ -1,4 +1,5 @@
 /** Policies, operator policies and parameters. */
+import { jsonText } from '../../../lib/exact-json.ts'
 import { apiPath } from '../broker-client.ts'
 import { CtlExit, CtlFailure } from '../ctl-failure.ts'
 import type { Output, Verb, VerbCall } from '../verb.ts'
@@ -52,7 +53,7 @@ async function listPolicies({ path, text }: PolicyKind, call: VerbCall): Promise
     kind: 'rows',
     title: `Listing ${text === 'policy' ? 'policies' : 'operator policies'} for vhost "${call.vhost}" ...`,
     columns: ['vhost', 'name', 'pattern', 'apply-to', 'definition', 'priority'],
-    rows: rows.map((row) => ({ ...row, definition: JSON.stringify(row.definition) })),
+    rows: rows.map((row) => ({ ...row, definition: jsonText(row.definition) })),
   }
 }
 
@@ -103,7 +104,7 @@ async function listParameters(call: VerbCall): Promise<Output> {
     kind: 'rows',
     title: `Listing runtime parameters for vhost "${call.vhost}" ...`,
     columns: ['component', 'name', 'value'],
-    rows: rows.map((row) => ({ ...row, value: JSON.stringify(row.value) })),
+    rows: rows.map((row) => ({ ...row, value: jsonText(row.value) })),
   }
 }
 
@@ -126,7 +127,7 @@ async function listGlobal({ broker }: VerbCall): Promise<Output> {
     kind: 'rows',
     title: 'Listing global runtime parameters ...',
     columns: ['name', 'value'],
-    rows: rows.map((row) => ({ ...row, value: JSON.stringify(row.value) })),
+    rows: rows.map((row) => ({ ...row, value: jsonText(row.value) })),
   }
 }
 
