@@ -6,7 +6,7 @@ test('a line lets so many in, then one for each that leaves, in their order', as
   const inside: number[] = []
   const leave: (() => void)[] = []
   for (let at = 0; at < 5; at++) {
-    line.enter()?.then((left) => {
+    void line.enter()?.then((left) => {
       inside.push(at)
       leave[at] = left
     })

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Family, numberText } from '../../src/http/metrics/exposition.ts'
-import { SeriesTable } from '../../src/http/metrics/series-table.ts'
+import { PIECE_BYTES, SeriesTable } from '../../src/http/metrics/series-table.ts'
+import { allocateBlock } from '../../src/lib/block.ts'
 import { anyCharacter } from '../support/any-character.ts'
 
 interface Counted {
@@ -42,11 +43,13 @@ test('labels as long as they may be, and very many objects, are written in piece
 })
 
 function expectLines(all: readonly Counted[]): { readonly pieces: readonly number[] } {
-  const table = new SeriesTable(FAMILIES)
+  const table = new SeriesTable(FAMILIES, allocateBlock(PIECE_BYTES))
   for (const one of all) table.add(one, one.labels)
   const text = (values: (of: Counted) => number): string =>
     all.map((one) => `name${one.labels} ${numberText(values(one))}\n`).join('')
-  const [first, second] = [[...table.lines(0, 'name')], [...table.lines(1, 'name')]]
+  const [first = [], second = []] = [0, 1].map((family) =>
+    Array.from(table.lines(family, 'name'), (piece) => Buffer.from(piece)),
+  )
   expect(Buffer.concat(first).toString()).toBe(Buffer.from(text((one) => one.first)).toString())
   expect(Buffer.concat(second).toString()).toBe(Buffer.from(text((one) => one.second)).toString())
   return { pieces: first.map(({ length }) => length) }

@@ -1,8 +1,10 @@
 /** `/metrics` in RabbitMQ's three forms: all objects together, each object, or what is asked for of each object. */
+import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type HonoRequest } from 'hono'
+import { allocateBlock } from '../../lib/block.ts'
 import type { Logger } from '../../lib/logger.ts'
-import { withoutBody } from '../answers.ts'
 import { Line } from '../line.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { readiness } from '../readiness.ts'
@@ -10,8 +12,9 @@ import { nodeMemory } from '../shapes/node-shape.ts'
 import { writeBroker, writeCommon, writeOwn } from './broker-metrics.ts'
 import { CONTENT_TYPES, Exposition, type Format, formatFor } from './exposition.ts'
 import { COMMON_PREFIX, OWN_PREFIX, writeEach, writeSums } from './object-metrics.ts'
+import { sendText } from './sent-text.ts'
+import { PIECE_BYTES } from './series-table.ts'
 import { writeIdentity, writeServer } from './server-metrics.ts'
-import { streamOf } from './text-stream.ts'
 
 const PREFIX = 'rabbitmq_'
 const DETAILED_PREFIX = 'rabbitmq_detailed_'
@@ -33,22 +36,31 @@ const WAITING_MAX = 8
 /** One answer is gathered and sent at a time: each takes memory for all there is. */
 export class MetricsApp {
   readonly #server: ManagedServer
+  readonly #logger: Logger
   readonly #hono = new Hono<{ Bindings: HttpBindings }>()
   readonly #line = new Line(1, WAITING_MAX)
+  /** Where one answer after the other is written: memory for each would be garbage beside V8's heap, tens of megabytes at a time. */
+  readonly #piece = allocateBlock(PIECE_BYTES)
 
   constructor({ server, logger }: MetricsOptions) {
     this.#server = server
+    this.#logger = logger
     const get = (path: string, endpoint: string, write: (call: Write) => Promise<void>): void => {
-      this.#hono.get(path, ({ req }) => this.#inTurn(endpoint, formatFor(req.header('accept') ?? null), req, write))
+      this.#hono.get(path, ({ req, env }) => this.#inTurn(endpoint, req, env.outgoing, write))
     }
     get('/metrics', 'aggregated', ({ text }) => writeSums(text, server))
-    get('/metrics/per-object', 'per-object', ({ text }) => writeEach(text, server, {}))
+    get('/metrics/per-object', 'per-object', ({ text }) => writeEach(text, server, this.#piece, {}))
     get('/metrics/detailed', 'detailed', ({ text, queries }) => {
       const vhosts = queries('vhost')
       const families = new Set(queries('family') ?? [])
-      return writeEach(text, server, vhosts === undefined ? { families } : { families, vhosts: new Set(vhosts) })
+      return writeEach(
+        text,
+        server,
+        this.#piece,
+        vhosts === undefined ? { families } : { families, vhosts: new Set(vhosts) },
+      )
     })
-    get('/metrics/memory-breakdown', 'memory-breakdown', ({ text }) => this.#memory(text))
+    get('/metrics/memory-breakdown', 'memory-breakdown', ({ text }) => this.#writeMemory(text))
     this.#hono.get('/health/live', () => Response.json({ status: 'ok' }))
     this.#hono.get('/health/ready', async () => {
       const { isReady, reason } = await readiness(server)
@@ -67,20 +79,25 @@ export class MetricsApp {
 
   async #inTurn(
     endpoint: string,
-    format: Format,
     req: HonoRequest,
+    answer: HttpBindings['outgoing'],
     write: (call: Write) => Promise<void>,
   ): Promise<Response> {
-    const over = await this.#line.enter()
-    if (over === undefined) return new Response('Too Many Requests', { status: 429 })
+    const leave = await this.#line.enter()
+    if (leave === undefined) return new Response('Too Many Requests', { status: 429 })
     try {
-      const text = await this.#write(endpoint, format, req, write)
+      const format = formatFor(req.header('accept') ?? null)
       const headers = { 'content-type': CONTENT_TYPES[format] }
-      const answer = new Response(streamOf(text.pieces(), over), { headers })
-      return req.method === 'HEAD' ? withoutBody(answer) : answer
-    } catch (error) {
-      over()
-      throw error
+      if (req.method === 'HEAD') return new Response(null, { headers })
+      const text = await this.#write(endpoint, format, req, write)
+      await sendText(answer as ServerResponse, headers, text.pieces()) // the listener speaks HTTP/1
+      return RESPONSE_ALREADY_SENT
+    } catch (err) {
+      if (!answer.headersSent) throw err
+      this.#logger.error({ err }, 'the metrics end in the middle')
+      return RESPONSE_ALREADY_SENT
+    } finally {
+      leave()
     }
   }
 
@@ -107,7 +124,7 @@ export class MetricsApp {
     return whole
   }
 
-  async #memory(text: Exposition): Promise<void> {
+  async #writeMemory(text: Exposition): Promise<void> {
     const { strategy: _strategy, total, ...parts } = nodeMemory(await this.#server.node())
     for (const [name, bytes] of Object.entries({ ...parts, total: total.rss })) {
       text.series(`memory_${name}_bytes`, 'gauge', `Memory of the node: ${name}`, [[{}, bytes]])

@@ -1,6 +1,7 @@
 /** Metrics of queues, connections and channels: of all together, or of each. */
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
 import type { QueueFigures } from '../../embedded/queue-figures.ts'
+import type { Block } from '../../lib/block.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { type Exposition, type Family, labelPair, labelText } from './exposition.ts'
@@ -40,17 +41,22 @@ async function writeSumsOf<T>(text: Exposition, families: readonly Family<T>[], 
   return sums
 }
 
-export async function writeEach(text: Exposition, server: ManagedServer, { families, vhosts }: Wanted): Promise<void> {
+export async function writeEach(
+  text: Exposition,
+  server: ManagedServer,
+  piece: Block,
+  { families, vhosts }: Wanted,
+): Promise<void> {
   const wanted = <F>(all: Readonly<Record<string, readonly F[]>>): F[] =>
     Object.entries(all).flatMap(([name, list]) => (families === undefined || families.has(name) ? list : []))
   const isInVhost = ({ vhost }: { readonly vhost: string }): boolean => vhosts === undefined || vhosts.has(vhost)
   const ofQueues: readonly Family<QueueFigures>[] = wanted<Family<QueueFigures>>(QUEUE_FAMILIES)
-  if (ofQueues.length > 0) text.each(await table(ofQueues, queues(server, vhosts), queueLabels))
-  if (families === undefined) await writeOwn(text, server, vhosts)
+  if (ofQueues.length > 0) text.each(await table(piece, ofQueues, queues(server, vhosts), queueLabels))
+  if (families === undefined) await writeOwn(text, server, piece, vhosts)
   const ofConnections = wanted<Family<ConnectionInfo>>(CONNECTION_FAMILIES)
   if (ofConnections.length > 0) {
     text.each(
-      await table(ofConnections, server.clients.connections(), (connection) =>
+      await table(piece, ofConnections, server.clients.connections(), (connection) =>
         isInVhost(connection) ? labelText({ connection: connection.route, vhost: connection.vhost }) : undefined,
       ),
     )
@@ -58,7 +64,7 @@ export async function writeEach(text: Exposition, server: ManagedServer, { famil
   const ofChannels = wanted<Family<ChannelInfo>>(CHANNEL_FAMILIES)
   if (ofChannels.length === 0) return
   text.each(
-    await table(ofChannels, server.clients.channels(), ({ connection, number }) =>
+    await table(piece, ofChannels, server.clients.channels(), ({ connection, number }) =>
       isInVhost(connection)
         ? labelText({ channel: `${connection.route} (${number})`, vhost: connection.vhost })
         : undefined,
@@ -67,7 +73,12 @@ export async function writeEach(text: Exposition, server: ManagedServer, { famil
 }
 
 /** By names of our own, and by those of other brokers. */
-async function writeOwn(text: Exposition, server: ManagedServer, vhosts?: ReadonlySet<string>): Promise<void> {
+async function writeOwn(
+  text: Exposition,
+  server: ManagedServer,
+  piece: Block,
+  vhosts?: ReadonlySet<string>,
+): Promise<void> {
   const { statistics } = server
   const age: Family<QueueFigures> = {
     name: 'queue_oldest_message_age_seconds',
@@ -81,8 +92,8 @@ async function writeOwn(text: Exposition, server: ManagedServer, vhosts?: Readon
     help: 'Messages in a queue',
     value: ({ messages }) => messages,
   }
-  text.with(OWN_PREFIX).each(await table([age], queues(server, vhosts), queueLabels))
-  text.with(COMMON_PREFIX).each(await table([size], queues(server, vhosts), topicLabels))
+  text.with(OWN_PREFIX).each(await table(piece, [age], queues(server, vhosts), queueLabels))
+  text.with(COMMON_PREFIX).each(await table(piece, [size], queues(server, vhosts), topicLabels))
 }
 
 function queueLabels({ vhost, name }: QueueFigures): string {
@@ -101,11 +112,12 @@ function* queues({ virtualHosts }: ManagedServer, vhosts: ReadonlySet<string> | 
 
 /** Turn by turn. Without labels, an object is left out. */
 async function table<T>(
+  piece: Block,
   families: readonly Family<T>[],
   all: Iterable<T>,
   labelsOf: (object: T) => string | undefined,
 ): Promise<SeriesTable<T>> {
-  const made = new SeriesTable(families)
+  const made = new SeriesTable(families, piece)
   const pacer = new Pacer()
   for (const one of all) {
     const labels = labelsOf(one)

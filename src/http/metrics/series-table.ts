@@ -10,7 +10,7 @@ const PAGE_OBJECTS = 1024
 /** Their labels, about. */
 const PAGE_LABEL_BYTES = 64 * 1024
 /** Bytes that are handed over at a time. */
-const PIECE_BYTES_MAX = 64 * 1024
+export const PIECE_BYTES = 64 * 1024
 /** A space, the longest number, and the end of the line. */
 const NUMBER_BYTES_MAX = 32
 
@@ -29,9 +29,12 @@ interface Page {
 export class SeriesTable<T> implements SeriesOfEach {
   readonly families: readonly Family<T>[]
   readonly #pages: Page[] = []
+  readonly #piece: Block
 
-  constructor(families: readonly Family<T>[]) {
+  /** Lines are written into `piece`, those that are handed over next where the last ones were. */
+  constructor(families: readonly Family<T>[], piece: Block) {
     this.families = families
+    this.#piece = piece
   }
 
   /** The labels are as they are written: `{queue="q"}`. */
@@ -55,7 +58,8 @@ export class SeriesTable<T> implements SeriesOfEach {
     const width = this.families.length
     let first = 0
     while (first < count) {
-      const block = allocateBlock(pieceBytes(page, first, name.size))
+      const lineBytes = (ends[first] as number) - endBefore(page, first) + name.size + NUMBER_BYTES_MAX
+      const block = lineBytes <= this.#piece.size ? this.#piece : allocateBlock(lineBytes)
       let at = 0
       for (; first < count; first++) {
         const start = endBefore(page, first)
@@ -90,15 +94,6 @@ export class SeriesTable<T> implements SeriesOfEach {
 
 function endBefore({ ends }: Page, at: number): number {
   return at === 0 ? 0 : (ends[at - 1] as number)
-}
-
-/** What the rest of the page takes, or as much as is handed over at a time; one line at least. */
-function pieceBytes(page: Page, first: number, nameBytes: number): number {
-  const { ends, count } = page
-  const start = endBefore(page, first)
-  const rest = endBefore(page, count) - start + (count - first) * (nameBytes + NUMBER_BYTES_MAX)
-  const line = (ends[first] as number) - start + nameBytes + NUMBER_BYTES_MAX
-  return Math.max(line, Math.min(rest, PIECE_BYTES_MAX))
 }
 
 function blockOf(text: string): Block {
