@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Family, numberText } from '../../src/http/metrics/exposition.ts'
-import { PIECE_BYTES, SeriesTable } from '../../src/http/metrics/series-table.ts'
-import { allocateBlock } from '../../src/lib/block.ts'
+import { SeriesMemory } from '../../src/http/metrics/series-memory.ts'
+import { SeriesTable } from '../../src/http/metrics/series-table.ts'
 import { anyCharacter } from '../support/any-character.ts'
 
 interface Counted {
@@ -42,8 +42,10 @@ test('labels as long as they may be, and very many objects, are written in piece
   expect(pieces.filter((bytes) => bytes > 64 * 1024)).toHaveLength(1)
 })
 
+const memory = new SeriesMemory()
+
 function expectLines(all: readonly Counted[]): { readonly pieces: readonly number[] } {
-  const table = new SeriesTable(FAMILIES, allocateBlock(PIECE_BYTES))
+  const table = new SeriesTable(FAMILIES, memory)
   for (const one of all) table.add(one, one.labels)
   const text = (values: (of: Counted) => number): string =>
     all.map((one) => `name${one.labels} ${numberText(values(one))}\n`).join('')
@@ -52,5 +54,24 @@ function expectLines(all: readonly Counted[]): { readonly pieces: readonly numbe
   )
   expect(Buffer.concat(first).toString()).toBe(Buffer.from(text((one) => one.first)).toString())
   expect(Buffer.concat(second).toString()).toBe(Buffer.from(text((one) => one.second)).toString())
+  memory.reuse()
   return { pieces: first.map(({ length }) => length) }
 }
+
+test('the next answer is made in the memory of the last one, and after some time there is none', () => {
+  vi.useFakeTimers()
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const used = new SeriesMemory()
+  const [piece, pages] = [used.piece(10), Array.from({ length: 400 }, () => used.page(10, 2))]
+  expect(new Set(pages).size).toBe(400)
+  used.reuse()
+  const next = Array.from({ length: 400 }, () => used.page(10, 2))
+  expect(next.filter((page) => pages.includes(page))).toHaveLength(320)
+  expect(used.piece(1000)).toBe(piece)
+  used.reuse()
+  vi.advanceTimersByTime(120_000)
+  expect(next.includes(used.page(10, 2))).toBe(false)
+  expect(used.piece(10)).not.toBe(piece)
+})

@@ -3,7 +3,6 @@ import type { ServerResponse } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type HonoRequest } from 'hono'
-import { allocateBlock } from '../../lib/block.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { Line } from '../line.ts'
 import type { ManagedServer } from '../managed-server.ts'
@@ -13,7 +12,7 @@ import { writeBroker, writeCommon, writeOwn } from './broker-metrics.ts'
 import { CONTENT_TYPES, Exposition, type Format, formatFor } from './exposition.ts'
 import { COMMON_PREFIX, OWN_PREFIX, writeEach, writeSums } from './object-metrics.ts'
 import { sendText } from './sent-text.ts'
-import { PIECE_BYTES } from './series-table.ts'
+import { SeriesMemory } from './series-memory.ts'
 import { writeIdentity, writeServer } from './server-metrics.ts'
 
 const PREFIX = 'rabbitmq_'
@@ -39,8 +38,7 @@ export class MetricsApp {
   readonly #logger: Logger
   readonly #hono = new Hono<{ Bindings: HttpBindings }>()
   readonly #line = new Line(1, WAITING_MAX)
-  /** Where one answer after the other is written: memory for each would be garbage beside V8's heap, tens of megabytes at a time. */
-  readonly #piece = allocateBlock(PIECE_BYTES)
+  readonly #memory = new SeriesMemory()
 
   constructor({ server, logger }: MetricsOptions) {
     this.#server = server
@@ -49,14 +47,14 @@ export class MetricsApp {
       this.#hono.get(path, ({ req, env }) => this.#inTurn(endpoint, req, env.outgoing, write))
     }
     get('/metrics', 'aggregated', ({ text }) => writeSums(text, server))
-    get('/metrics/per-object', 'per-object', ({ text }) => writeEach(text, server, this.#piece, {}))
+    get('/metrics/per-object', 'per-object', ({ text }) => writeEach(text, server, this.#memory, {}))
     get('/metrics/detailed', 'detailed', ({ text, queries }) => {
       const vhosts = queries('vhost')
       const families = new Set(queries('family') ?? [])
       return writeEach(
         text,
         server,
-        this.#piece,
+        this.#memory,
         vhosts === undefined ? { families } : { families, vhosts: new Set(vhosts) },
       )
     })
@@ -97,6 +95,7 @@ export class MetricsApp {
       this.#logger.error({ err }, 'the metrics end in the middle')
       return RESPONSE_ALREADY_SENT
     } finally {
+      this.#memory.reuse()
       leave()
     }
   }

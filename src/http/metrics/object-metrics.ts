@@ -1,11 +1,11 @@
 /** Metrics of queues, connections and channels: of all together, or of each. */
 import type { ChannelInfo, ConnectionInfo } from '../../embedded/embedded-clients.ts'
 import type { QueueFigures } from '../../embedded/queue-figures.ts'
-import type { Block } from '../../lib/block.ts'
 import { Pacer } from '../../lib/pacer.ts'
 import type { ManagedServer } from '../managed-server.ts'
 import { type Exposition, type Family, labelPair, labelText } from './exposition.ts'
 import { CHANNEL_FAMILIES, CONNECTION_FAMILIES, NOT_SUMMED, QUEUE_FAMILIES } from './families.ts'
+import type { SeriesMemory } from './series-memory.ts'
 import { SeriesTable } from './series-table.ts'
 
 /** Names that other brokers' dashboards have. */
@@ -44,19 +44,19 @@ async function writeSumsOf<T>(text: Exposition, families: readonly Family<T>[], 
 export async function writeEach(
   text: Exposition,
   server: ManagedServer,
-  piece: Block,
+  memory: SeriesMemory,
   { families, vhosts }: Wanted,
 ): Promise<void> {
   const wanted = <F>(all: Readonly<Record<string, readonly F[]>>): F[] =>
     Object.entries(all).flatMap(([name, list]) => (families === undefined || families.has(name) ? list : []))
   const isInVhost = ({ vhost }: { readonly vhost: string }): boolean => vhosts === undefined || vhosts.has(vhost)
   const ofQueues: readonly Family<QueueFigures>[] = wanted<Family<QueueFigures>>(QUEUE_FAMILIES)
-  if (ofQueues.length > 0) text.each(await table(piece, ofQueues, queues(server, vhosts), queueLabels))
-  if (families === undefined) await writeOwn(text, server, piece, vhosts)
+  if (families === undefined) await writeQueues(text, server, memory, ofQueues, vhosts)
+  else if (ofQueues.length > 0) text.each(await table(memory, ofQueues, queues(server, vhosts), queueLabels))
   const ofConnections = wanted<Family<ConnectionInfo>>(CONNECTION_FAMILIES)
   if (ofConnections.length > 0) {
     text.each(
-      await table(piece, ofConnections, server.clients.connections(), (connection) =>
+      await table(memory, ofConnections, server.clients.connections(), (connection) =>
         isInVhost(connection) ? labelText({ connection: connection.route, vhost: connection.vhost }) : undefined,
       ),
     )
@@ -64,7 +64,7 @@ export async function writeEach(
   const ofChannels = wanted<Family<ChannelInfo>>(CHANNEL_FAMILIES)
   if (ofChannels.length === 0) return
   text.each(
-    await table(piece, ofChannels, server.clients.channels(), ({ connection, number }) =>
+    await table(memory, ofChannels, server.clients.channels(), ({ connection, number }) =>
       isInVhost(connection)
         ? labelText({ channel: `${connection.route} (${number})`, vhost: connection.vhost })
         : undefined,
@@ -72,12 +72,13 @@ export async function writeEach(
   )
 }
 
-/** By names of our own, and by those of other brokers. */
-async function writeOwn(
+/** By RabbitMQ's names, by names of our own, and by those of other brokers. */
+async function writeQueues(
   text: Exposition,
   server: ManagedServer,
-  piece: Block,
-  vhosts?: ReadonlySet<string>,
+  memory: SeriesMemory,
+  families: readonly Family<QueueFigures>[],
+  vhosts: ReadonlySet<string> | undefined,
 ): Promise<void> {
   const { statistics } = server
   const age: Family<QueueFigures> = {
@@ -92,8 +93,10 @@ async function writeOwn(
     help: 'Messages in a queue',
     value: ({ messages }) => messages,
   }
-  text.with(OWN_PREFIX).each(await table(piece, [age], queues(server, vhosts), queueLabels))
-  text.with(COMMON_PREFIX).each(await table(piece, [size], queues(server, vhosts), topicLabels))
+  const both = await table(memory, [...families, age], queues(server, vhosts), queueLabels)
+  text.each(both.part(0, families.length))
+  text.with(OWN_PREFIX).each(both.part(families.length, 1))
+  text.with(COMMON_PREFIX).each(await table(memory, [size], queues(server, vhosts), topicLabels))
 }
 
 function queueLabels({ vhost, name }: QueueFigures): string {
@@ -112,12 +115,12 @@ function* queues({ virtualHosts }: ManagedServer, vhosts: ReadonlySet<string> | 
 
 /** Turn by turn. Without labels, an object is left out. */
 async function table<T>(
-  piece: Block,
+  memory: SeriesMemory,
   families: readonly Family<T>[],
   all: Iterable<T>,
   labelsOf: (object: T) => string | undefined,
 ): Promise<SeriesTable<T>> {
-  const made = new SeriesTable(families, piece)
+  const made = new SeriesTable(families, memory)
   const pacer = new Pacer()
   for (const one of all) {
     const labels = labelsOf(one)

@@ -4,37 +4,32 @@
  */
 import { allocateBlock, type Block, copyBytes } from '../../lib/block.ts'
 import { type Family, numberText, type SeriesOfEach } from './exposition.ts'
+import { PAGE_OBJECTS, PAGE_VALUES, type Page, type SeriesMemory } from './series-memory.ts'
 
-/** Objects whose figures lie together. */
-const PAGE_OBJECTS = 1024
-/** Their labels, about. */
-const PAGE_LABEL_BYTES = 64 * 1024
-/** Bytes that are handed over at a time. */
-export const PIECE_BYTES = 64 * 1024
 /** A space, the longest number, and the end of the line. */
 const NUMBER_BYTES_MAX = 32
 
 const [SPACE, LINE_END, ZERO] = [0x20, 0x0a, 0x30] as const
 const INT32_MAX = 0x7fffffff
 
-interface Page {
-  readonly labels: Block
-  /** Where the labels of each object end. */
-  readonly ends: Uint32Array
-  /** All families of the first object, then those of the next. */
-  readonly values: Float64Array
-  count: number
-}
-
 export class SeriesTable<T> implements SeriesOfEach {
   readonly families: readonly Family<T>[]
   readonly #pages: Page[] = []
-  readonly #piece: Block
+  readonly #memory: SeriesMemory
+  readonly #objectsMax: number
 
-  /** Lines are written into `piece`, those that are handed over next where the last ones were. */
-  constructor(families: readonly Family<T>[], piece: Block) {
+  constructor(families: readonly Family<T>[], memory: SeriesMemory) {
     this.families = families
-    this.#piece = piece
+    this.#memory = memory
+    this.#objectsMax = Math.max(1, Math.min(PAGE_OBJECTS, Math.floor(PAGE_VALUES / families.length)))
+  }
+
+  /** Families from the one of this number on, as many, which are told apart from the others. */
+  part(first: number, count: number): SeriesOfEach {
+    return {
+      families: this.families.slice(first, first + count),
+      lines: (family, name) => this.lines(first + family, name),
+    }
   }
 
   /** The labels are as they are written: `{queue="q"}`. */
@@ -47,7 +42,7 @@ export class SeriesTable<T> implements SeriesOfEach {
     for (const { value } of this.families) page.values[place++] = value(object)
   }
 
-  /** The lines of one family, whose name is this in full. */
+  /** The lines of one family, whose name is this in full. Each piece is written where the last one was. */
   *lines(family: number, name: string): Iterable<Uint8Array> {
     const start = blockOf(name)
     for (const page of this.#pages) yield* this.#linesOf(page, family, start)
@@ -59,7 +54,7 @@ export class SeriesTable<T> implements SeriesOfEach {
     let first = 0
     while (first < count) {
       const lineBytes = (ends[first] as number) - endBefore(page, first) + name.size + NUMBER_BYTES_MAX
-      const block = lineBytes <= this.#piece.size ? this.#piece : allocateBlock(lineBytes)
+      const block = this.#memory.piece(lineBytes)
       let at = 0
       for (; first < count; first++) {
         const start = endBefore(page, first)
@@ -79,14 +74,12 @@ export class SeriesTable<T> implements SeriesOfEach {
 
   #pageFor(labelBytes: number): Page {
     const last = this.#pages.at(-1)
-    if (last !== undefined && last.count < PAGE_OBJECTS && endBefore(last, last.count) + labelBytes <= last.labels.size)
-      return last
-    const page: Page = {
-      labels: allocateBlock(Math.max(PAGE_LABEL_BYTES, labelBytes)),
-      ends: new Uint32Array(PAGE_OBJECTS),
-      values: new Float64Array(PAGE_OBJECTS * this.families.length),
-      count: 0,
-    }
+    const hasRoom =
+      last !== undefined &&
+      last.count < this.#objectsMax &&
+      endBefore(last, last.count) + labelBytes <= last.labels.size
+    if (hasRoom) return last
+    const page = this.#memory.page(labelBytes, this.families.length)
     this.#pages.push(page)
     return page
   }
