@@ -58,9 +58,9 @@ async function read(file: string): Promise<Definitions> {
     if (size > FILE_BYTES_MAX) throw new ApiError(400, '', `it has more than ${FILE_BYTES_MAX} bytes`)
     return await Definitions.read(readFileSync(file))
   } catch (error) {
-    if (error instanceof ApiError && error.message === 'not_json')
-      throw new DefinitionsError(`the definitions in ${file} are no JSON object`)
-    throw asDefinitionsError(`the definitions in ${file} cannot be read`, error)
+    if (!(error instanceof ApiError)) throw asDefinitionsError(`the definitions in ${file} cannot be read`, error)
+    if (error.message === 'not_json') throw new DefinitionsError(`the definitions in ${file} are no JSON object`)
+    throw asDefinitionsError(`the definitions in ${file} make no sense`, error)
   }
 }
 

@@ -112,7 +112,9 @@ test('what is wrong ends the start, and the error says in which file and why', a
   await expect(start(file('a.json', 'no json'))).rejects.toThrow(/a\.json are no JSON object/)
   const typed = { queues: [{ name: 'q', vhost: '/', arguments: { 'x-queue-type': 'odd' } }] }
   await expect(start(file('b.json', typed))).rejects.toThrow(/b\.json are not all in effect: queues: q: .*x-queue-type/)
-  await expect(start(file('c.json', { queues: [{ name: 'q' }] }))).rejects.toThrow(/c\.json .*: queues: q has no vhost/)
+  await expect(start(file('c.json', { queues: [{ name: 'q' }] }))).rejects.toThrow(
+    /c\.json make no sense: queues: q has no vhost/,
+  )
 })
 
 test('the command says so and ends with 1, before any client is let in', async () => {
@@ -121,7 +123,7 @@ test('the command says so and ends with 1, before any client is let in', async (
   expect(await serve(new Map(), context)).toBe(1)
   expect(context.printedErrors.join()).toMatch(/^leveret: the definitions in .*a\.json are no JSON object$/)
   const later = new TestContext()
-  later.server.definitionsError = await failure(start(file('c.json', { queues: [{ name: 'q' }] })))
+  later.server.definitionsError = await failure(start(file('c.json', { queues: [{ name: 'q', vhost: 'nowhere' }] })))
   later.server.listenError = new Error('it listens')
   expect(await serve(new Map(), later)).toBe(1)
   expect(later.printedErrors.join()).toMatch(/^leveret: the definitions in .*c\.json are not all in effect/)
