@@ -9,9 +9,9 @@ export const PAGE_OBJECTS = 1024
 /** Their figures. */
 export const PAGE_VALUES = 16 * 1024
 /** Their labels. */
-export const PAGE_LABEL_BYTES = 64 * 1024
+const PAGE_LABEL_BYTES = 64 * 1024
 /** Bytes that are handed over at a time. */
-export const PIECE_BYTES = 64 * 1024
+const PIECE_BYTES = 64 * 1024
 /** Pages that are kept: all of 100,000 queues, 62 MiB. None are, once no answer was made for so long. */
 const KEPT_PAGES = 320
 const KEEP_MS = 90_000
