@@ -1,5 +1,6 @@
 import type { Field, FieldTable } from './field-table.ts'
 import { FIELD_DEPTH_MAX, FIELDS_MAX } from './field-table-limits.ts'
+import { isEscaped, SHORTSTR_BYTES_MAX } from './short-string.ts'
 
 // Field tables as plain JavaScript objects, for people. The way there picks a tag by the value: integers `I`, or `l` when
 // they need more than 32 bits, other numbers `d`, bigints `l`, strings `S`, booleans `t`, null `V`, bytes `x`, dates `T`,
@@ -22,12 +23,14 @@ export interface PlainTable {
 
 const INT32_MIN = -0x8000_0000
 const INT32_MAX = 0x7fff_ffff
+/** A character takes three bytes at most. */
+const SURELY_SHORT = 85
 const DATE_SECONDS_MAX = 8_640_000_000_000n
 
 /**
  * The field table of a plain object; properties that are undefined are left out. Throws a `TypeError` for a value no tag
  * exists for (a function, an invalid date) and a `RangeError` for an integer of more than 64 bits, and when it nests deeper
- * than 32 or has more than 65,536 fields.
+ * than 32, has more than 65,536 fields, or a key of more than 255 bytes.
  */
 export function fieldTable(plain: PlainTable): FieldTable {
   return toTable(plain, 1, { fields: FIELDS_MAX })
@@ -42,7 +45,9 @@ function toTable(plain: PlainTable, depth: number, budget: Budget): FieldTable {
   requireDepth(depth)
   const table = new Map<string, Field>()
   for (const [key, value] of Object.entries(plain)) {
-    if (value !== undefined) table.set(key, toField(value, depth, budget))
+    if (value === undefined) continue
+    requireShortKey(key)
+    table.set(key, toField(value, depth, budget))
   }
   return table
 }
@@ -68,6 +73,12 @@ function toField(value: PlainValue, depth: number, budget: Budget): Field {
 function numberField(value: number): Field {
   if (!Number.isSafeInteger(value) || Object.is(value, -0)) return { type: 'd', value }
   return value >= INT32_MIN && value <= INT32_MAX ? { type: 'I', value } : { type: 'l', value: BigInt(value) }
+}
+
+/** A key is a short string. */
+function requireShortKey(key: string): void {
+  if (key.length <= SURELY_SHORT || isEscaped(key) || Buffer.byteLength(key) <= SHORTSTR_BYTES_MAX) return
+  throw new RangeError(`a key of a field table has at most ${SHORTSTR_BYTES_MAX} bytes`)
 }
 
 function requireInt64(value: bigint): bigint {

@@ -79,6 +79,14 @@ test.each([
   expect((await api.get('/queues/%2F/r')).status).toBe(404)
 })
 
+test('what no field table holds makes no queue', async () => {
+  const list = Array.from({ length: 65_536 }, () => 0)
+  for (const table of [{ ['x'.repeat(256)]: 1 }, { list }]) {
+    expect((await api.put('/queues/%2F/none', { arguments: table })).status).toBe(400)
+    expect((await api.get('/queues/%2F/none')).status).toBe(404)
+  }
+})
+
 test('are told by AMQP clients, too', async () => {
   const connection = await connect(api.started.url)
   const channel = await connection.createChannel()

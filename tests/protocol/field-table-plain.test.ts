@@ -98,6 +98,13 @@ describe('what a field table cannot hold', () => {
     expect(() => fieldTable({ ...largest, one: { more: null } })).toThrow(RangeError)
   })
 
+  test('keys of more than 255 bytes', () => {
+    const longest = { ['é'.repeat(127)]: 1, nested: { ['x'.repeat(255)]: 2 } }
+    expect(plainTable(decodeFieldTable(new Reader(encodeFieldTable(fieldTable(longest)))))).toEqual(longest)
+    expect(() => fieldTable({ ['é'.repeat(128)]: 1 })).toThrow(RangeError)
+    expect(() => fieldTable({ list: [{ ['x'.repeat(256)]: 2 }] })).toThrow(RangeError)
+  })
+
   test('objects that contain themselves', () => {
     const table: Record<string, PlainValue> = {}
     table.self = table
