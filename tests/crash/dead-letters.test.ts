@@ -84,8 +84,11 @@ async function lettersByBody(): Promise<Map<string, string[]>> {
   while ((await channel.call('queue.declare', { queue: 'source', passive: true })).args.messageCount !== 0) {
     await new Promise((resolve) => setTimeout(resolve, TTL_MS / 10))
   }
+  const { args } = await channel.call('queue.declare', { queue: 'dead', passive: true })
   const letters = new Map<string, string[]>()
-  for (let letter = await channel.get('dead'); letter !== undefined; letter = await channel.get('dead')) {
+  if (Number(args.messageCount) > 0) await channel.consume('dead')
+  for (let left = Number(args.messageCount); left > 0; left--) {
+    const letter = await channel.delivery()
     const body = letter.content.body.toString()
     const reasons = [...(letters.get(body) ?? []), ...deathsOf(letter).map(({ reason }) => String(reason))]
     letters.set(body, reasons)
