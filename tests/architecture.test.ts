@@ -85,7 +85,7 @@ const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   { name: 'publishing', path: /^src\/broker\/publishing\// },
   {
     name: 'roots',
-    path: /^src\/broker\/(?:age-record|broker|durable-entities|restored-entities|still-broker|vhost|vhost-counts|vhost-events|vhost-removal|vhost-tools)\.ts$/,
+    path: /^src\/broker\/(?:age-record|broker|durable-entities|going-vhosts|restored-entities|still-broker|vhost|vhost-counts|vhost-events|vhost-removal|vhost-tools)\.ts$/,
   },
   { name: 'operations', path: /^src\/broker\/operations\// },
 ]

@@ -75,7 +75,7 @@ export class Channels implements ChannelList, UnackedHolder {
 
   checkConsumer(ofChannel: number): void {
     const { vhost, session } = this.#opened as OpenedVhost // a channel is open
-    this.#context.broker.checkConsumer(vhost, session.user.name, ofChannel)
+    this.#context.broker.clientRoom.checkConsumer(vhost, session.user.name, ofChannel)
   }
 
   countConsumers(difference: number): void {
@@ -94,7 +94,7 @@ export class Channels implements ChannelList, UnackedHolder {
     const opened = this.#opened as OpenedVhost // there since connection.open
     const { broker, limits } = this.#context
     const userName = opened.session.user.name
-    const refusal = broker.channelRefusal(opened.vhost, userName, this.#context.nodeName)
+    const refusal = broker.clientRoom.channelRefusal(opened.vhost, userName, this.#context.nodeName)
     if (refusal !== undefined) throw new FrameError(ReplyCode.NOT_ALLOWED, refusal.message)
     opened.vhost.removals.checkRoom(opened.session, {
       ofAll: () => {

@@ -19,6 +19,7 @@ import type { Admission, User, Verdict } from '../auth/authenticator.ts'
 import type { Mechanism } from '../auth/logins/sasl.ts'
 import type { Broker } from '../broker/broker.ts'
 import { refuse } from '../broker/errors.ts'
+import type { ClientRoom } from '../broker/limits/client-room.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
 import type { Peer } from '../lib/peer.ts'
@@ -65,7 +66,7 @@ export interface OpeningConnection {
 
 /** What a server offers, and lets in. */
 export type HandshakeContext = Pick<AmqpContext, 'logins' | 'limits' | 'serverProperties'> & {
-  readonly broker: Pick<Broker, 'vhost' | 'connectionRefusal' | 'access'>
+  readonly broker: Pick<Broker, 'vhost' | 'access'> & { readonly clientRoom: Pick<ClientRoom, 'connectionRefusal'> }
 }
 
 export class Handshake {
@@ -237,7 +238,7 @@ export class Handshake {
       return
     }
     const user = this.#user as User // set when it was admitted
-    const refusal = this.#context.broker.connectionRefusal(vhost, user.name)
+    const refusal = this.#context.broker.clientRoom.connectionRefusal(vhost, user.name)
     if (refusal !== undefined) {
       this.#connection.failures.fail(ReplyCode.NOT_ALLOWED, refusal.message, 10, 40)
       return

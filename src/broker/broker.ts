@@ -15,7 +15,9 @@ import { ClientCounts } from './clients/client-counts.ts'
 import { ClientDirectory } from './clients/client-directory.ts'
 import { UnackedAccounts } from './clients/unacked-bytes.ts'
 import { DurableEntities } from './durable-entities.ts'
-import { type BrokerError, refuse } from './errors.ts'
+import { refuse } from './errors.ts'
+import { GoingVhosts } from './going-vhosts.ts'
+import { ClientRoom } from './limits/client-room.ts'
 import { NO_NODE_LIMITS, NodeLimits, type NodeLimitValues } from './limits/node-limits.ts'
 import { UserLimits } from './limits/user-limits.ts'
 import { MemoryAlarm } from './memory/memory-alarm.ts'
@@ -30,7 +32,6 @@ import { Churn } from './statistics/churn.ts'
 import { EventLog } from './statistics/event-log.ts'
 import { TrafficFigures } from './statistics/traffic-figures.ts'
 import { Vhost } from './vhost.ts'
-import { clearVhost } from './vhost-removal.ts'
 
 /** Memory for bodies that waits to be used again may take this share of the memory limit. */
 const FREE_BODIES_SHARE_MAX = 1 / 16
@@ -55,11 +56,6 @@ export interface BrokerOptions {
   readonly onAuthorizerFailure?: (error: unknown) => void
   /** Told of errors in the broker itself. */
   readonly onDefect: (error: unknown) => void
-}
-
-interface GoingVhost {
-  readonly vhost: Vhost
-  readonly gone: Promise<void>
 }
 
 export class Broker {
@@ -93,6 +89,7 @@ export class Broker {
   readonly unacked: UnackedAccounts
   readonly userLimits: UserLimits
   readonly nodeLimits: NodeLimits
+  readonly clientRoom: ClientRoom
   readonly permissions: PermissionList
   /** What the users of open connections may do. */
   readonly access: AccessDirectory
@@ -105,7 +102,7 @@ export class Broker {
   readonly #entities: DurableEntities
   readonly #vhosts = new Map<string, Vhost>()
   /** Those that were deleted, while what was in them goes. */
-  readonly #going = new Map<string, GoingVhost>()
+  readonly #going = new GoingVhosts()
   /** What went through virtual hosts that are gone. */
   #past: MessageCounts = NOTHING_COUNTED
 
@@ -151,6 +148,7 @@ export class Broker {
     this.topology = new TopologyMemory(this.memory, options.heapLimitBytes)
     const limits = options.limits ?? NO_NODE_LIMITS
     this.nodeLimits = new NodeLimits(limits, this.topology.counts)
+    this.clientRoom = new ClientRoom(this.nodeLimits, this.userLimits, this.clientCounts)
     this.unacked = this.#unackedAccounts(limits, nextTurn)
   }
 
@@ -212,7 +210,7 @@ export class Broker {
   createVhost(name: string): Vhost {
     let vhost = this.#vhosts.get(name)
     if (vhost === undefined) {
-      this.#going.get(name)?.vhost.removals.finish()
+      this.#going.finish(name)
       const { scheduler, inputTurn, longWork, removals, memory, topology, nodeLimits } = this
       const [storage, entities, clock, ages] = [this.#storage, this.#entities, this.#clock, this.#ages]
       vhost = new Vhost(name, {
@@ -244,36 +242,6 @@ export class Broker {
     if (!this.#vhosts.has(name)) this.nodeLimits.checkVhost(name, this.#vhosts.size)
   }
 
-  /** Why the server, the virtual host or the user may have no further connection; undefined when they may. */
-  connectionRefusal({ name, limits }: Vhost, userName: string): BrokerError | undefined {
-    const { nodeLimits, userLimits } = this
-    const { connections } = this.clientCounts
-    return (
-      nodeLimits.connectionRefusal(connections.inAll) ??
-      limits.connectionRefusal(userName, connections.ofVhost(name)) ??
-      userLimits.connectionRefusal(userName, connections.ofUser(userName))
-    )
-  }
-
-  /** The same for a channel. */
-  channelRefusal({ name, limits }: Vhost, userName: string, nodeName: string): BrokerError | undefined {
-    const { nodeLimits, userLimits } = this
-    const { channels } = this.clientCounts
-    return (
-      nodeLimits.channelRefusal(channels.inAll, nodeName) ??
-      limits.channelRefusal(channels.ofVhost(name)) ??
-      userLimits.channelRefusal(userName, channels.ofUser(userName))
-    )
-  }
-
-  /** Throws BrokerError when the channel, which has so many, its virtual host, its user or the server may have no further consumer. */
-  checkConsumer({ name, limits }: Vhost, userName: string, ofChannel: number): void {
-    const { consumers } = this.clientCounts
-    this.nodeLimits.checkConsumer(ofChannel, consumers.inAll)
-    limits.checkConsumer(consumers.ofVhost(name))
-    this.userLimits.checkConsumer(userName, consumers.ofUser(userName))
-  }
-
   vhost(name: string): Vhost | undefined {
     return this.#vhosts.get(name)
   }
@@ -290,8 +258,7 @@ export class Broker {
 
   /** All virtual hosts in numbers. What is gone stays counted. Walks over all queues. */
   stats(): BrokerStats {
-    const going = Array.from(this.#going.values(), ({ vhost }) => vhost)
-    return brokerStats([...this.#vhosts.values(), ...going], this.#past)
+    return brokerStats([...this.#vhosts.values(), ...this.#going.all()], this.#past)
   }
 
   /**
@@ -308,25 +275,17 @@ export class Broker {
 
   #remove(vhost: Vhost, closeClients?: Step): void {
     const { name } = vhost
-    let tellGone = (): void => {}
-    const gone = new Promise<void>((resolve) => {
-      tellGone = resolve
-    })
     this.#vhosts.delete(name)
-    this.#going.set(name, { vhost, gone })
     this.permissions.removeVhost(name)
-    const onCleared = (): void => {
-      this.#going.delete(name)
+    this.#going.add(vhost, closeClients, () => {
       this.#past = brokerStats([vhost], this.#past)
       this.#entities.vhostRemoved(name)
-      tellGone()
-    }
-    clearVhost(vhost, onCleared, closeClients)
+    })
   }
 
   /** Resolves once nothing is left of a virtual host of this name that was deleted. */
   async whenGone(name: string): Promise<void> {
-    await this.#going.get(name)?.gone
+    await this.#going.whenGone(name)
   }
 
   /** Finishes what the storage has to take before it closes. */

@@ -47,7 +47,7 @@ function begin(more: Partial<Authenticator> = {}, authorizer: Partial<Authorizer
     }),
     limits: LIMITS,
     serverProperties: new Map(),
-    broker: { vhost, connectionRefusal: () => undefined, access },
+    broker: { vhost, clientRoom: { connectionRefusal: () => undefined }, access },
   }
   handshake = new Handshake(connection, context)
   handshake.start()

@@ -104,7 +104,10 @@ describe('a virtual host with very many connections that is deleted', () => {
     started.broker.deleteVhost('staging')
     for (const client of inside) client.send(0, 'connection.close', { replyCode: 200 })
     for (const client of inside) {
-      expect((await client.next()).name).toBe('connection.close-ok')
+      const first = await client.next()
+      // The turn of some may come before the broker reads what they have sent: then the two closes cross.
+      if (first.name === 'connection.close') await client.expect(0, 'connection.close-ok')
+      else expect(first.name).toBe('connection.close-ok')
       await client.expectSocketClosed()
     }
   })
