@@ -3,6 +3,8 @@
  * slabs, and slabs that stay free go back to the system by and by. It also counts the bytes in use: what the memory limit
  * looks at.
  */
+
+import { AS_DOUBLE } from '../src/lib/as-double.ts'
 import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
 import { type Clock, SYSTEM_CLOCK } from '../src/lib/clock.ts'
 import { IdleTimer } from '../src/lib/idle-timer.ts'
@@ -28,7 +30,7 @@ const SPARE_OFFSET_BYTES_MAX = 32 * 1024 * 1024
 
 export class SegmentPool implements StorageMemory {
   /** Bytes of segments and of bodies beside them that queues hold now. */
-  bytesInUse = 0
+  bytesInUse = AS_DOUBLE
   /** Sequence of the next segment that is put to use. */
   nextSequence = 0
   readonly #freeBytesMax: number
@@ -39,18 +41,19 @@ export class SegmentPool implements StorageMemory {
   #spareOffsetBytes = 0
   /** Given back while they were being written to the disk. */
   readonly #pinned: Block[] = []
-  #pinnedBytes = 0
-  #lentBytes = 0
+  #pinnedBytes = AS_DOUBLE
+  #lentBytes = AS_DOUBLE
   /** What messages may take in all. */
   #takenBytesMax = Number.POSITIVE_INFINITY
   /** Bytes of the offsets of segments, in use or spare. */
-  #offsetBytes = 0
+  #offsetBytes = AS_DOUBLE
   #trimTimer: IdleTimer
 
   constructor(
     freeBytesMax: number = Math.min(FREE_BYTES_MAX, processMemoryBytes() * FREE_SHARE_MAX),
     clock: Clock = SYSTEM_CLOCK,
   ) {
+    this.bytesInUse = this.#offsetBytes = this.#pinnedBytes = this.#lentBytes = 0
     this.#freeBytesMax = freeBytesMax
     this.#trimTimer = this.#trimTimerBy(clock)
   }

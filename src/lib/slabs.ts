@@ -9,8 +9,10 @@
  * spans are all free may go.
  *
  * V8 looks through its whole heap for every 64 MiB of new array buffers: for a backlog that grows by hundreds of megabytes a second,
- * again and again, and others wait meanwhile. So the more slabs there are, the larger is the next one.
+ * again and again, and others wait meanwhile. So a new slab is about as large as all the others together.
  */
+
+import { AS_DOUBLE } from './as-double.ts'
 import { Block } from './block.ts'
 
 export const SPAN_BYTES = 256 * 1024
@@ -20,8 +22,6 @@ const SLAB_BYTES_MIN = 32 * 1024 * 1024
 const SLAB_BYTES_MAX = 1024 * 1024 * 1024
 /** The first one: V8 collects garbage for the length of an array buffer, and many brokers in a program of tests never need more. */
 const FIRST_SLAB_BYTES = 1024 * 1024
-/** Of all that there is, a new slab may be this share. */
-const SLAB_SHARE_MAX = 0.5
 export const SIZE_CLASSES = Math.log2(SPAN_BYTES / SMALLEST_BYTES) + 1
 
 /** The class of the smallest blocks with room for so much; `SIZE_CLASSES` or more when there are none so large. */
@@ -107,14 +107,14 @@ class Span {
 
 export class Slabs {
   /** Bytes of the spans that have blocks in use. */
-  usedBytes = 0
+  usedBytes = AS_DOUBLE
   /** Bytes of the blocks in use. */
-  blockBytes = 0
+  blockBytes = AS_DOUBLE
   blockCount = 0
   /** Bytes of address space of all slabs. */
-  mappedBytes = 0
+  mappedBytes = AS_DOUBLE
   /** Bytes of the slabs that are free as a whole. */
-  freeSlabBytes = 0
+  freeSlabBytes = AS_DOUBLE
   readonly #slabs = new Set<Slab>()
   readonly #freeSlabs: Slab[] = []
   /** Those that were given up: as long as V8 has not collected one, it may as well be used again. */
@@ -124,9 +124,14 @@ export class Slabs {
   /** Where the next span comes from. */
   #current: Slab | undefined
   /** The fewest bytes of free slabs there have been since `takeUnusedBytes` was asked last. */
-  #fewestFreeBytes = 0
+  #fewestFreeBytes = AS_DOUBLE
   /** The most bytes of spans in use since then. */
-  #mostUsedBytes = 0
+  #mostUsedBytes = AS_DOUBLE
+
+  constructor() {
+    this.usedBytes = this.blockBytes = this.mappedBytes = this.freeSlabBytes = 0
+    this.#fewestFreeBytes = this.#mostUsedBytes = 0
+  }
 
   /** Bytes of memory that the system has given, for what is in use and for what is free. */
   get reservedBytes(): number {
@@ -247,8 +252,8 @@ export class Slabs {
 
   #newSlab(): Slab {
     if (this.mappedBytes === 0) return new Slab(FIRST_SLAB_BYTES)
-    const share = 2 ** Math.floor(Math.log2(Math.max(1, this.mappedBytes * SLAB_SHARE_MAX)))
-    const sizeBytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, share))
+    const asMuchAgain = 2 ** Math.floor(Math.log2(this.mappedBytes))
+    const sizeBytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, asMuchAgain))
     try {
       return new Slab(sizeBytes)
     } catch (error) {
