@@ -30,6 +30,10 @@ export interface Decimal {
 /** In the order of the wire. Of entries with the same key the first counts, as in RabbitMQ's look-ups. */
 export type FieldTable = ReadonlyMap<string, Field>
 
+/** The tables in a record are at depth 1. */
+const RECORD_DEPTH = 0
+/** Fields that a record may have beside those of the tables in it. */
+const RECORD_FIELDS_MAX = 1024
 const EMPTY_TABLE: FieldTable = new Map()
 const VOID: Field = { type: 'V', value: null }
 
@@ -40,6 +44,11 @@ interface Budget {
 /** Reads a table with its length. Throws a `FrameError` (501) when it is malformed, too deep or has too many fields. */
 export function decodeFieldTable(reader: Reader): FieldTable {
   return readTable(reader, 1, { fields: FIELDS_MAX })
+}
+
+/** The same for a record that has such tables in it, and fields of its own: it may be a level deeper, and have some fields more. */
+export function decodeRecord(reader: Reader): FieldTable {
+  return readTable(reader, RECORD_DEPTH, { fields: FIELDS_MAX + RECORD_FIELDS_MAX })
 }
 
 function readTable(reader: Reader, depth: number, budget: Budget): FieldTable {
@@ -123,6 +132,13 @@ function malformed(text: string): FrameError {
 export function encodeFieldTable(table: FieldTable): Buffer {
   const writer = new Writer()
   writeFieldTable(writer, table)
+  return writer.take()
+}
+
+/** The same for a record that has such tables in it: see `decodeRecord`. */
+export function encodeRecord(record: FieldTable): Buffer {
+  const writer = new Writer()
+  writeTable(writer, record, RECORD_DEPTH)
   return writer.take()
 }
 

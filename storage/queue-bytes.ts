@@ -2,21 +2,16 @@
  * Bytes of the bodies of a queue's ready messages, and of its unacked ones. What its cursor takes is counted run by run, in
  * steps of a segment or when the bytes are asked for: a message for itself would cost more than all the rest of its way.
  */
-import { AS_DOUBLE } from '../src/lib/as-double.ts'
 import type { Segment } from './segment.ts'
 
 export class QueueBytes {
   /** But for the run that is not counted yet. */
-  ready = AS_DOUBLE
-  unacked = AS_DOUBLE
+  ready = 0
+  unacked = 0
   /** Whether the run that is not counted yet consists of messages that are settled later. */
   isUnackedRun = true
   /** Where it begins, in the segment of the cursor. */
   #first = 0
-
-  constructor() {
-    this.clear()
-  }
 
   /** Counts what the cursor took in its segment, up to this index. */
   countRun(segment: Segment | undefined, index: number): void {

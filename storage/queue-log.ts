@@ -77,7 +77,7 @@ export class QueueLog {
       tail = this.#joined(this.#chain.makeRoom(recordBytes))
     }
     const besideBytes = tail.append(source)
-    this.#pool.bytesInUse += besideBytes
+    if (besideBytes > 0) this.#pool.bytesInUse += besideBytes
     this.readyCount++
     this.#bytes.ready += source.bodyEnd - source.bodyStart
     if (this.#recorder !== undefined && source.isDurable) this.#recorder.appended(tail, recordBytes + besideBytes)

@@ -2,7 +2,7 @@
  * Keeps the durable entities of the model in the storage, one record each, and has them made again after a restart
  * (`restored-entities.ts`). Messages are not its business: a queue's record has the number under which the storage keeps them.
  */
-import { encodeFieldTable, type Field } from '../../protocol/field-table.ts'
+import { encodeRecord, type Field } from '../../protocol/field-table.ts'
 import type { EntityRecords, EntityRegistry } from '../../storage/entity-registry.ts'
 import type { Journal } from '../../storage/journal.ts'
 import type { ResourceKind } from './errors.ts'
@@ -217,7 +217,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords, Unbind
 
 /** Of an entity that is just being made again, nothing has to be written, and `fields` is not called. */
 function put(records: EntityRecords, key: readonly string[], fields: () => Iterable<readonly [string, Field]>): void {
-  records.put(key, () => encodeFieldTable(new Map(fields())))
+  records.put(key, () => encodeRecord(new Map(fields())))
 }
 
 /** Predeclared exchanges are there anyway. */

@@ -3,7 +3,7 @@
  * in the same order: those are read where they lie, and no table is made of them. Every other record, a damaged one too, is
  * decoded as a whole.
  */
-import { decodeFieldTable, type Field, type FieldTable } from '../../protocol/field-table.ts'
+import { decodeRecord, type Field, type FieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
 import { RememberedTables } from './remembered-tables.ts'
 
@@ -50,7 +50,7 @@ export class RecordReader {
     this.#decoded = undefined
     const isAsLaidOut = this.#findValues(record)
     if (isAsLaidOut && this.#findTables(record)) return this
-    const decoded = decodeFieldTable(new Reader(record))
+    const decoded = decodeRecord(new Reader(record))
     if (isAsLaidOut) this.#rememberTables(record, decoded)
     this.#decoded = decoded
     return this
