@@ -7,11 +7,13 @@ import type { Failures } from './failures.ts'
 import type { HeldAnswers } from './held-answers.ts'
 import type { Intake } from './intake.ts'
 import type { Outbox, Output } from './outbox.ts'
+import type { Phase } from './phase.ts'
 
 /** A connection, as its channels and the handlers of their methods know it. */
 export interface ChannelConnection {
   /** Counts the connections of a server from 1. */
   readonly id: number
+  readonly phase: Phase
   readonly outbox: Outbox
   readonly frameMaxBytes: number
   /** Answers to durable changes that are not on the disk yet. */

@@ -220,6 +220,8 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   }
 
   stop(reason: string): void {
+    // A client that is still logging in would get in.
+    if (this.phase === 'header' || this.phase === 'handshake') this.destroy()
     if (this.phase !== 'open') return
     this.phase = 'stopped'
     this.#stoppedFor = reason

@@ -3,9 +3,11 @@ import { Undecided } from '../broker/access/undecided.ts'
 import type { Session } from '../broker/session.ts'
 import { guarded } from '../lib/guarded.ts'
 import type { Channel } from './channel.ts'
+import type { Phase } from './phase.ts'
 
 /** The connection of whoever asks. */
 interface AskingConnection {
+  readonly phase: Phase
   readonly failures: { failWith(error: unknown): void }
   readonly intake: { beginLongWork(): void; endLongWork(): void; afterInput(): void }
   readonly input: { carryOut(act: () => void): void }
@@ -14,8 +16,8 @@ interface AskingConnection {
 /** How it goes on. */
 interface Course {
   readonly session: Session
-  /** Nobody asks for it any more. */
-  readonly isOver: () => boolean
+  /** Where it is asked for, if that is not the connection itself. Once it ends, nobody asks any more. */
+  readonly channel?: { readonly isClosing: boolean }
   readonly carryOut: () => void
   readonly onError: (error: unknown) => void
 }
@@ -39,7 +41,7 @@ export function failOrWait(
   const carryOut = again()
   wait(connection, error, {
     session,
-    isOver: () => channel.isClosing,
+    channel,
     carryOut,
     onError: (reason) => failOrWait(channel, reason, classId, methodId, () => carryOut),
   })
@@ -47,7 +49,7 @@ export function failOrWait(
 
 /** The same for a channel that is to be opened. */
 export function failOrWaitToOpen(
-  connection: AskingConnection & { readonly phase: string },
+  connection: AskingConnection,
   session: Session | undefined,
   error: unknown,
   carryOut: () => void,
@@ -58,21 +60,21 @@ export function failOrWaitToOpen(
   }
   wait(connection, error, {
     session,
-    isOver: () => connection.phase !== 'open',
     carryOut,
     onError: (reason) => failOrWaitToOpen(connection, session, reason, carryOut),
   })
 }
 
 function wait(
-  { failures, intake, input }: AskingConnection,
+  connection: AskingConnection,
   { settled }: Undecided,
-  { session, isOver, carryOut, onError }: Course,
+  { session, channel, carryOut, onError }: Course,
 ): void {
+  const { failures, intake, input } = connection
   intake.beginLongWork()
   const goOn = (): void => {
     intake.endLongWork()
-    if (isOver()) {
+    if (connection.phase !== 'open' || channel?.isClosing === true) {
       session.waitsFor = undefined
       return
     }

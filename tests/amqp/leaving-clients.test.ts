@@ -100,6 +100,25 @@ describe('a virtual host with very many connections that is deleted', () => {
     }
   })
 
+  test('carries out nothing of theirs that had to wait for room', async () => {
+    const { core } = started.server
+    const last = await (inside.at(-1) as RawClient).channel(1)
+    let [isRoom, isGone] = [false, false]
+    core.removals.begin({ atOnce: 1, perStep: 1, step: () => isGone })
+    const asked = new Promise<void>((resolve) => {
+      core.topology.hasRoomFor = () => {
+        resolve()
+        return isRoom
+      }
+    })
+    last.send('queue.declare', { queue: 'new' })
+    await asked
+    started.broker.deleteVhost('staging')
+    isRoom = isGone = true
+    await started.server.virtualHosts.whenDeleted('staging')
+    expect(core.churn.queuesCreated).toBe(0)
+  })
+
   test('answers those that close themselves', async () => {
     started.broker.deleteVhost('staging')
     for (const client of inside) client.send(0, 'connection.close', { replyCode: 200 })
@@ -129,18 +148,36 @@ describe('a virtual host with very many connections that is deleted', () => {
   })
 })
 
-test('the connections of a user that is deleted are closed, however many', async () => {
-  const { users, permissions } = started.server
-  await users.add('many', 'a long password')
-  await permissions.set('many', { configure: '.*', write: '.*', read: '.*' })
-  const mine: RawClient[] = []
-  for (let i = 0; i < CONNECTIONS; i++) {
+describe('the connections of a user, however many', () => {
+  const LOGIN = { user: 'many', pass: 'a long password' }
+  let mine: RawClient[]
+
+  async function connect(): Promise<RawClient> {
     const client = await RawClient.connect(started)
     clients.push(client)
-    mine.push(await client.handshake({ user: 'many', pass: 'a long password' }))
+    return client
   }
-  await users.remove('many')
-  for (const client of mine) await client.expectConnectionClose(320, "user 'many' is deleted")
+
+  beforeEach(async () => {
+    const { users, permissions } = started.server
+    await users.add('many', LOGIN.pass)
+    await permissions.set('many', { configure: '.*', write: '.*', read: '.*' })
+    mine = []
+    for (let i = 0; i < CONNECTIONS; i++) mine.push(await (await connect()).handshake(LOGIN))
+  })
+
+  test('are closed when it is deleted', async () => {
+    await started.server.users.remove('many')
+    for (const client of mine) await client.expectConnectionClose(320, "user 'many' is deleted")
+  })
+
+  test('are not opened any more once its password is changed', async () => {
+    const late = await connect()
+    await late.login(LOGIN)
+    await started.server.users.changePassword('many', 'another long password')
+    late.send(0, 'connection.open', { virtualHost: '/' })
+    await expect(late.next()).rejects.toThrow('the broker closed the socket')
+  })
 })
 
 test('a channel that finds no room because of what goes is opened when that has gone', async () => {

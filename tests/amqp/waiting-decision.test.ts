@@ -8,7 +8,7 @@ test('a channel that ends while it waits for room leaves nothing to wait for to 
   const asker = session()
   asker.waitsFor = 7
   const intake = { beginLongWork: () => {}, endLongWork: () => {} }
-  const channel = { session: asker, isClosing: true, connection: { intake } }
+  const channel = { session: asker, isClosing: true, connection: { phase: 'open', intake } }
   const settled = Promise.resolve()
   const again = () => (): void => expect.fail('it was carried out')
   // Of a channel, it uses no more than this.
