@@ -9,6 +9,7 @@ import { ExitCode } from '../exit-code.ts'
 import type { ServedServer } from '../served-server.ts'
 import { applyChanges } from './apply-changes.ts'
 import { collectLessOften } from './collector.ts'
+import { inlineMore } from './compiler.ts'
 import type { DefinitionFiles } from './definition-files.ts'
 import { openHttpDoors } from './http-doors.ts'
 import { withListeners } from './listeners.ts'
@@ -21,6 +22,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
   const definitions = await definitionsOf(config)
   const settings = { ...serverConfig(config, memoryBytes), makesDefaultUser: definitions?.haveUsers !== true }
   const { memoryLimitBytes = memoryBytes } = settings
+  inlineMore()
   const collector = collectLessOften({ memoryBytes, memoryLimitBytes })
   const builder = new ServerBuilder().withConfig(settings).withLogger(logger)
   const storage = config.storage === 'leveldb' ? await levelStorage(config, memoryLimitBytes, logger) : undefined

@@ -1,0 +1,13 @@
+import { spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { inlineMore } from '../../../src/cli/assembly/compiler.ts'
+
+test('this V8 knows the flag, and allows less by itself', () => {
+  const flags: string[] = []
+  inlineMore((flag) => flags.push(flag))
+  const [name, value] = (flags[0] ?? '').split('=')
+  const options = spawnSync(process.execPath, ['--v8-options'], { encoding: 'utf8' }).stdout
+  const allowed = new RegExp(`${name} \\([^)]*\\)\\s+type: \\w+\\s+default: ${name}=(\\d+)`).exec(options)?.[1]
+  expect(Number(allowed)).toBeGreaterThan(0)
+  expect(Number(value)).toBeGreaterThan(Number(allowed))
+})
