@@ -74,6 +74,8 @@ export class HttpListener {
       loaded ??= loadAnswer(load)
       Promise.all([loaded, turn])
         .then(([listener]) => {
+          // Nothing would tell whoever answers that nobody reads it: Node closes only the answer whose turn it was.
+          if (socket.destroyed) return
           pipeline.isAtWork = () => request.complete && !response.headersSent
           return listener(request, response)
         })

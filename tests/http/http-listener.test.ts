@@ -34,3 +34,24 @@ test('a client that sends no more of its request is cut off', async () => {
   socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc')
   await once(socket, 'close')
 })
+
+test('what a client has asked for beyond the answer that it is given is not done once the client has gone', async () => {
+  let begun = (_request: Request): void => {}
+  const first = new Promise<Request>((resolve) => {
+    begun = resolve
+  })
+  let count = 0
+  const { address } = await listening(async (request) => {
+    count++
+    begun(request)
+    await once(request.signal, 'abort')
+    return new Response('nobody reads it')
+  })
+  const socket = connect(address.port, '127.0.0.1')
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(3))
+  const { signal } = await first
+  socket.resetAndDestroy()
+  await once(signal, 'abort')
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+  expect(count).toBe(1)
+})

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { createServer, get, IncomingMessage, ServerResponse } from 'node:http'
+import { type AddressInfo, Socket } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { sendText } from '../../src/http/metrics/sent-text.ts'
 
 /** Answers a request; resolves with the answer's beginning, and what became of the sending. */
@@ -85,4 +85,34 @@ test('a short text comes whole', async () => {
   const { response, sent } = await asked(['a', 'b\n', 'é'])
   expect(Buffer.concat(await response.toArray()).toString()).toBe('ab\né')
   expect(await sent).toBe('sent')
+})
+
+test('an answer that never reaches a client is given up', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const answer = new ServerResponse(new IncomingMessage(new Socket()))
+  let count = 0
+  function* counted(): Iterable<string | Uint8Array> {
+    for (const piece of inOnePlace(100)) {
+      count++
+      yield piece
+    }
+  }
+  const sent = sendText(answer, {}, counted())
+  vi.advanceTimersByTime(30_000)
+  await sent
+  expect([answer.destroyed, count < 10]).toEqual([true, true])
+})
+
+test('nothing is made for a client that has gone before', async () => {
+  const answer = new ServerResponse(new IncomingMessage(new Socket()))
+  answer.destroy()
+  let count = 0
+  function* counted(): Iterable<string> {
+    for (; count < 100; count++) yield 'x'
+  }
+  await sendText(answer, {}, counted())
+  expect(count).toBe(0)
 })

@@ -84,6 +84,7 @@ export class MetricsApp {
     const leave = await this.#line.enter()
     if (leave === undefined) return new Response('Too Many Requests', { status: 429 })
     try {
+      if (answer.destroyed) return RESPONSE_ALREADY_SENT
       const format = formatFor(req.header('accept') ?? null)
       const headers = { 'content-type': CONTENT_TYPES[format] }
       if (req.method === 'HEAD') return new Response(null, { headers })

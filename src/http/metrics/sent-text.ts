@@ -43,11 +43,16 @@ class TextSender {
 
   constructor(answer: ServerResponse) {
     this.#answer = answer
-    this.#timer = setTimeout(() => answer.destroy(), SEND_MS_MAX).unref()
-    answer.once('close', () => {
+    const gone = (): void => {
       this.isGone = true
       this.#goOn()
-    })
+    }
+    this.isGone = answer.destroyed
+    this.#timer = setTimeout(() => {
+      answer.destroy()
+      gone()
+    }, SEND_MS_MAX).unref()
+    answer.once('close', gone)
   }
 
   async send(piece: Piece): Promise<void> {
