@@ -63,11 +63,12 @@ export function parseObject(text: string): JsonObject {
 /** The same of a body that is long by its texts. Throws ApiError. */
 export function parseTexts(bytes: Buffer): JsonObject {
   if (bytes.length > BODY_BYTES_MAX) {
-    let others = 0
+    let texts = 0
     for (const { isElement, start, end } of piecesOf(bytes)) {
-      if (isElement || bytes[start] !== QUOTE) others += end - start
-      if (others > BODY_BYTES_MAX) throw badRequest(TOO_LONG)
+      if (start - texts > BODY_BYTES_MAX) throw badRequest(TOO_LONG)
+      if (!isElement && bytes[start] === QUOTE) texts += end - start
     }
+    if (bytes.length - texts > BODY_BYTES_MAX) throw badRequest(TOO_LONG)
   }
   return parseObject(bytes.toString())
 }

@@ -90,8 +90,12 @@ describe('other bodies', () => {
     })
     const publish = (body: object) => api.post('/exchanges/%2F/amq.default/publish', body)
     expect((await publish(message('x'.repeat(15 * MIB), {}))).status).toBe(200)
-    const reply = await publish(message('x', { list: Array.from({ length: MIB }, () => 0) }))
-    expect([reply.status, reply.body?.reason]).toEqual([400, 'Exceeded HTTP request body size limit'])
+    const list = Array.from({ length: MIB }, () => 0)
+    const names = Object.fromEntries(Array.from({ length: MIB / 10 }, (_, at) => [`name ${at}`, '']))
+    for (const body of [message('x', { list }), { ...message('x', {}), ...names }, { ...names, ...message('x', {}) }]) {
+      const reply = await publish(body)
+      expect([reply.status, reply.body?.reason]).toEqual([400, 'Exceeded HTTP request body size limit'])
+    }
   })
 })
 
