@@ -1,20 +1,16 @@
 // The broker is killed while very many durable auto-delete queues go with their client, and one is declared again: after the restart
 // each is there with its message, or not at all, and what was declared again is new.
 // LEVERET_CRASH_SEED repeats the decisions of a run, LEVERET_CRASH_AUTO_DELETES sets how often it is killed.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { ServerRecovery } from '../../src/server/recovery.ts'
 import { Random } from '../malice/random.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
-import { RawClient } from '../support/raw-client.ts'
 import { methodFrame } from '../support/wire-frames.ts'
-import { CrashBroker } from './crash-broker.ts'
+import type { CrashBroker } from './crash-broker.ts'
+import { CrashStore, countOf, SEED, SEED_TITLE } from './crash-store.ts'
 import { processProblems } from './verify.ts'
 
-const SEED = Number(process.env.LEVERET_CRASH_SEED ?? Math.floor(Math.random() * 1_000_000))
-const KILLS = Number(process.env.LEVERET_CRASH_AUTO_DELETES ?? 12)
+const KILLS = countOf('LEVERET_CRASH_AUTO_DELETES', 12)
 const COUNT = 4000
 const MIB = 1024 * 1024
 /** To go takes them about so long. */
@@ -23,20 +19,10 @@ const VHOST = 'full'
 const AGAIN = `q${COUNT - 1}`
 const DURABLE = { durable: true, exclusive: false, autoDelete: true }
 
-const folder = mkdtempSync(join(tmpdir(), 'leveret-auto-delete-'))
-let broker: CrashBroker | undefined
-
-afterAll(async () => {
-  await broker?.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
+const store = new CrashStore()
 
 async function start(durability: 'sync' | 'interval' | 'os'): Promise<CrashBroker> {
-  return await CrashBroker.start({ folder, logFileBytes: MIB, memoryBytes: 64 * MIB, durability, killsItself: true })
-}
-
-async function open(broker: CrashBroker): Promise<RawChannel> {
-  return await (await (await RawClient.connect(broker)).handshake({ vhost: VHOST })).channel(1)
+  return await store.start({ logFileBytes: MIB, memoryBytes: 64 * MIB, durability, killsItself: true })
 }
 
 /** Queues with a message each, and a consumer that does not get it. */
@@ -69,15 +55,15 @@ async function isEmpty(channel: RawChannel, queue: string): Promise<boolean> {
   return name === 'queue.declare-ok' && args.messageCount === 0
 }
 
-test(`auto-delete queues go as a whole, each of them, through ${KILLS} kills (LEVERET_CRASH_SEED=${SEED})`, async () => {
+test(`auto-delete queues go as a whole, each of them, through ${KILLS} kills (${SEED_TITLE})`, async () => {
   const random = new Random(SEED)
   for (let kill = 0; kill < KILLS; kill++) {
     const durability = random.pick(['sync', 'interval', 'os'] as const)
-    broker = await start(durability)
+    let broker = await start(durability)
     expect(broker.recovery).toMatchObject({ queues: 0, messages: 0, problems: [] })
     await broker.vhost({ make: VHOST })
-    const channel = await open(broker)
-    const other = await open(broker)
+    const channel = await store.channel(VHOST)
+    const other = await store.channel(VHOST)
     await prepare(channel)
     if (kill % 2 === 1)
       await broker.aim({ passing: random.below(10), when: random.pick(['before', 'after']), withinUs: 0 })
@@ -93,7 +79,7 @@ test(`auto-delete queues go as a whole, each of them, through ${KILLS} kills (LE
     const where = `kill ${kill}, durability ${durability}`
     expect(processProblems(broker), where).toEqual([])
     const { queues, messages } = broker.recovery as ServerRecovery
-    const isNew = await isEmpty(await open(broker), AGAIN)
+    const isNew = await isEmpty(await store.channel(VHOST), AGAIN)
     // Besides the one that had no consumer.
     expect(queues, where).toBe(messages + (isNew ? 2 : 1))
     if (isAnswered && durability === 'sync') expect(isNew, where).toBe(true)

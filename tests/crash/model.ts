@@ -61,7 +61,7 @@ export interface FoundMessage {
 
 export function foundMessage(body: Buffer, isRedelivered: boolean): FoundMessage {
   const period = body.indexOf(';') + 1
-  const isWhole = body.subarray(period).equals(body.subarray(0, body.length - period))
+  const isWhole = period > 0 && body.subarray(period).equals(body.subarray(0, body.length - period))
   return { id: idOf(body), bodyBytes: isWhole ? body.length : undefined, isRedelivered }
 }
 
