@@ -9,7 +9,8 @@ import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/bl
 import { type Clock, SYSTEM_CLOCK } from '../src/lib/clock.ts'
 import { IdleTimer } from '../src/lib/idle-timer.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
-import { SIZE_CLASSES, Slabs, SPAN_BYTES, sizeClassOf } from '../src/lib/slabs.ts'
+import { SPAN_BYTES } from '../src/lib/slab.ts'
+import { SIZE_CLASSES, Slabs, sizeClassOf } from '../src/lib/slabs.ts'
 import { OFFSETS_MIN, Segment } from './segment.ts'
 import type { StorageMemory } from './storage-memory.ts'
 

@@ -13,10 +13,9 @@
  */
 
 import { AS_DOUBLE } from './as-double.ts'
-import { Block } from './block.ts'
+import type { Block } from './block.ts'
+import { Slab, SMALLEST_BYTES, SPAN_BYTES, type Span } from './slab.ts'
 
-export const SPAN_BYTES = 256 * 1024
-const SMALLEST_BYTES = 1024
 /** From glibc's largest threshold on, an allocation is a mapping of its own. */
 const SLAB_BYTES_MIN = 32 * 1024 * 1024
 const SLAB_BYTES_MAX = 1024 * 1024 * 1024
@@ -27,82 +26,6 @@ export const SIZE_CLASSES = Math.log2(SPAN_BYTES / SMALLEST_BYTES) + 1
 /** The class of the smallest blocks with room for so much; `SIZE_CLASSES` or more when there are none so large. */
 export function sizeClassOf(sizeBytes: number): number {
   return sizeBytes <= SMALLEST_BYTES ? 0 : 32 - Math.clz32((sizeBytes - 1) >>> 10)
-}
-
-class Slab {
-  readonly memory: Buffer
-  /** Spans that were in use and are free. */
-  readonly free: Span[] = []
-  /** How many spans have been in use: the memory behind them was never written to. */
-  begun = 0
-  usedCount = 0
-  /** It is too large for what is in use: what it holds runs out, and nothing new is put into it. */
-  isRetired = false
-  /** Made here, since a new one keeps the slab until the turn is over: V8 may be asked to collect in the turn that gives it up. */
-  readonly weak = new WeakRef(this)
-
-  constructor(sizeBytes: number) {
-    this.memory = Buffer.allocUnsafeSlow(sizeBytes)
-  }
-
-  get sizeBytes(): number {
-    return this.memory.length
-  }
-
-  /** Whether there is memory that was never in use. */
-  get isFresh(): boolean {
-    return this.begun * SPAN_BYTES < this.sizeBytes
-  }
-
-  open(): Span {
-    this.usedCount++
-    return this.free.pop() ?? new Span(this, this.begun++ * SPAN_BYTES)
-  }
-}
-
-class Span {
-  readonly slab: Slab
-  readonly start: number
-  sizeClass = -1
-  free: Block[] = []
-  /** How many blocks it was cut into so far, from its beginning on. */
-  cutCount = 0
-  liveCount = 0
-  /** Its neighbours among the spans with free blocks of this size. */
-  previous: Span | undefined
-  next: Span | undefined
-  isListed = false
-
-  constructor(slab: Slab, start: number) {
-    this.slab = slab
-    this.start = start
-  }
-
-  get blockBytes(): number {
-    return SMALLEST_BYTES << this.sizeClass
-  }
-
-  get isFull(): boolean {
-    return this.free.length === 0 && this.cutCount * this.blockBytes === SPAN_BYTES
-  }
-
-  /** Becomes one of blocks of this size. */
-  use(sizeClass: number): void {
-    if (this.sizeClass === sizeClass) return
-    this.sizeClass = sizeClass
-    this.free = []
-    this.cutCount = 0
-  }
-
-  take(): Block {
-    this.liveCount++
-    const free = this.free.pop()
-    if (free !== undefined) return free
-    const start = this.start + this.cutCount++ * this.blockBytes
-    const block = new Block(this.slab.memory.subarray(start, start + this.blockBytes))
-    block.home = this
-    return block
-  }
 }
 
 export class Slabs {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Block } from '../../src/lib/block.ts'
 import { collectGarbage } from '../../src/lib/collect-garbage.ts'
-import { SIZE_CLASSES, Slabs, SPAN_BYTES } from '../../src/lib/slabs.ts'
+import { SPAN_BYTES } from '../../src/lib/slab.ts'
+import { SIZE_CLASSES, Slabs } from '../../src/lib/slabs.ts'
 
 const SMALLEST = 0
 const LARGEST = SIZE_CLASSES - 1

@@ -9,11 +9,12 @@ import { CLIENT_ROUTES } from './client-routes.ts'
 import { CONSUMER_ROUTES } from './consumer-routes.ts'
 import { DEFINITION_ROUTES } from './definition-routes.ts'
 import { EVENT_ROUTES } from './event-routes.ts'
+import { EXCHANGE_ROUTES } from './exchange-routes.ts'
 import { HEALTH_ROUTES } from './health-routes.ts'
 import { MESSAGE_ROUTES } from './message-routes.ts'
 import { POLICY_ROUTES } from './policy-routes.ts'
+import { QUEUE_ROUTES } from './queue-routes.ts'
 import { SERVER_ROUTES } from './server-routes.ts'
-import { TOPOLOGY_ROUTES } from './topology-routes.ts'
 import { USER_ROUTES } from './user-routes.ts'
 import { VHOST_ROUTES } from './vhost-routes.ts'
 
@@ -33,7 +34,8 @@ export const ROUTES: readonly Route[] = [
   ...AUTH_ROUTES,
   ...EVENT_ROUTES,
   ...HEALTH_ROUTES,
-  ...TOPOLOGY_ROUTES,
+  ...QUEUE_ROUTES,
+  ...EXCHANGE_ROUTES,
   ...BINDING_ROUTES,
   ...MESSAGE_ROUTES,
   ...CLIENT_ROUTES,

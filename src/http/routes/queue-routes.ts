@@ -1,4 +1,4 @@
-/** Exchanges, queues and bindings: reading, declaring and deleting. */
+/** Queues: lists and details, declaring, deleting, purging, and what is done with them. */
 
 import type { PlainTable } from '../../../protocol/field-table-plain.ts'
 import type { EmbeddedBroker } from '../../embedded/embedded-broker.ts'
@@ -9,11 +9,10 @@ import { badRequest, notFound } from '../api-error.ts'
 import { flagIn, integerIn, objectIn, textIn } from '../body.ts'
 import type { Call } from '../call.ts'
 import { columnsOf } from '../lists/columns.ts'
-import { type KnownColumns, type ListSource, list } from '../lists/list.ts'
-import { compareTexts } from '../lists/sort.ts'
+import { type KnownColumns, list } from '../lists/list.ts'
 import { each, longObject } from '../long-object.ts'
 import { endpoint, type Route } from '../route.ts'
-import { channelFlow, consumerFlow, exchangeFlow, queueFlow } from '../shapes/flow-shapes.ts'
+import { consumerFlow, exchangeFlow } from '../shapes/flow-shapes.ts'
 import {
   exclusiveTag,
   queueDefinition,
@@ -23,22 +22,13 @@ import {
   quorumStatus,
 } from '../shapes/queue-shape.ts'
 import { sampleRequest } from '../shapes/rates.ts'
-import { exchangeDefinition, exchangeShape } from '../shapes/topology-shapes.ts'
 import { consumerShapes } from './consumer-routes.ts'
+import { NAME_COLUMNS, type NamedRow, sourceOf } from './named-rows.ts'
 
-interface Row {
-  readonly broker: EmbeddedBroker
-  readonly name: string
-}
-
-interface QueueRow extends Row {
+interface QueueRow extends NamedRow {
   readonly figures: QueueFigures
 }
 
-const NAME_COLUMNS: KnownColumns<Row> = {
-  name: ({ name }) => name,
-  vhost: ({ broker }) => broker.name,
-}
 /** What lists of queues are sorted by most. */
 const QUEUE_COLUMNS: KnownColumns<QueueRow> = {
   ...NAME_COLUMNS,
@@ -53,38 +43,6 @@ const QUEUE_COLUMNS: KnownColumns<QueueRow> = {
   type: ({ figures }) => figures.type,
   state: ({ figures }) => queueState(figures),
 }
-
-const byVhostAndName = (a: Row, b: Row): number =>
-  (a.broker === b.broker ? 0 : compareTexts(a.broker.name, b.broker.name)) || compareTexts(a.name, b.name)
-
-function sourceOf<R extends Row>(
-  call: Call,
-  brokers: readonly EmbeddedBroker[],
-  allRowsOf: (broker: EmbeddedBroker) => Iterable<R>,
-  objectOf: (broker: EmbeddedBroker, name: string) => object | undefined,
-  columns: KnownColumns<R>,
-): ListSource<R> {
-  function* rowsOf(broker: EmbeddedBroker): Iterable<R> {
-    if (call.isThere(broker)) yield* allRowsOf(broker)
-  }
-  const object = (broker: EmbeddedBroker, name: string) => (call.isThere(broker) ? objectOf(broker, name) : undefined)
-  return {
-    *rows() {
-      for (const broker of brokers) yield* rowsOf(broker)
-    },
-    name: ({ name }) => name,
-    compare: byVhostAndName,
-    columns,
-    object: ({ broker, name }) => object(broker, name),
-    named: {
-      key: JSON.stringify(brokers.map(({ name }) => name)),
-      parts: brokers.map(rowsOf),
-      object: (part, name) => object(brokers[part] as EmbeddedBroker, name), // the number is that of a broker
-    },
-  }
-}
-
-// --- queues
 
 function* queueRows(broker: EmbeddedBroker): Iterable<QueueRow> {
   for (const figures of broker.inventory.queueFigures()) yield { broker, name: figures.name, figures }
@@ -214,70 +172,7 @@ async function actOnQueue(call: Call): Promise<Response> {
   return done()
 }
 
-// --- exchanges
-
-function* exchangeRows(broker: EmbeddedBroker): Iterable<Row> {
-  for (const name of broker.inventory.exchangeNames()) yield { broker, name }
-}
-
-async function listExchanges(call: Call): Promise<Response> {
-  const brokers = await call.vhosts()
-  const asked = sampleRequest(call.query)
-  const withoutStats = call.flag('disable_stats')
-  const object = (broker: EmbeddedBroker, name: string): object | undefined => {
-    const info = broker.inventory.exchange(name)
-    if (info === undefined) return undefined
-    if (withoutStats) return exchangeDefinition(broker.name, info)
-    return exchangeShape(broker.name, info, call.server.statistics.exchange(broker.name, name), asked)
-  }
-  return await list(call, sourceOf(call, brokers, exchangeRows, object, NAME_COLUMNS))
-}
-
-async function getExchange(call: Call): Promise<Response> {
-  const broker = call.vhost()
-  const info = broker.exchangeInfo(call.param('exchange'))
-  if (info === undefined) throw notFound()
-  if (call.flag('disable_stats')) return object(call, exchangeDefinition(broker.name, info))
-  const counters = call.server.statistics.exchange(broker.name, info.name)
-  const asked = sampleRequest(call.query)
-  const { name: node } = await call.server.node()
-  const { flows } = call.server.statistics
-  const incoming = await flows.toExchange(broker.name, info.name)
-  return longObject(
-    {
-      ...exchangeShape(broker.name, info, counters, asked),
-      incoming: each(incoming, (flow) => channelFlow(node, flow, call.server.clients, asked)),
-      outgoing: each(flows.fromExchange(broker.name, info.name), (flow) => queueFlow(broker.name, flow, asked)),
-    },
-    columnsOf(call.query),
-  )
-}
-
-async function putExchange(call: Call): Promise<Response> {
-  const broker = call.vhostAsUser()
-  const name = call.param('exchange')
-  const body = await call.body()
-  const isNew = !broker.inventory.hasExchange(name)
-  broker.declareExchange(name, textIn(body, 'type') ?? 'direct', {
-    durable: flagIn(body, 'durable', true),
-    autoDelete: flagIn(body, 'auto_delete'),
-    internal: flagIn(body, 'internal'),
-    arguments: objectIn(body, 'arguments') as PlainTable, // JSON is one
-  })
-  await broker.whenDurable()
-  return put(isNew)
-}
-
-async function deleteExchange(call: Call): Promise<Response> {
-  const broker = call.vhostAsUser()
-  const name = call.param('exchange')
-  if (broker.exchangeInfo(name) === undefined) throw notFound()
-  broker.deleteExchange(name, { ifUnused: call.flag('if-unused') })
-  await broker.whenDurable()
-  return done()
-}
-
-export const TOPOLOGY_ROUTES: readonly Route[] = [
+export const QUEUE_ROUTES: readonly Route[] = [
   { path: '/queues', methods: { GET: endpoint('user', (call) => listQueues(call, false)) } },
   { path: '/queues/detailed', methods: { GET: endpoint('user', (call) => listQueues(call, true)) } },
   { path: '/queues/:vhost', methods: { GET: endpoint('visible vhost', (call) => listQueues(call, false)) } },
@@ -293,14 +188,4 @@ export const TOPOLOGY_ROUTES: readonly Route[] = [
   { path: '/queues/quorum/:vhost/:queue/status', methods: { GET: endpoint('vhost', getQuorumStatus) } },
   { path: '/queues/:vhost/:queue/contents', methods: { DELETE: endpoint('vhost', purgeQueue) } },
   { path: '/queues/:vhost/:queue/actions', methods: { POST: endpoint('vhost', actOnQueue) } },
-  { path: '/exchanges', methods: { GET: endpoint('user', listExchanges) } },
-  { path: '/exchanges/:vhost', methods: { GET: endpoint('visible vhost', listExchanges) } },
-  {
-    path: '/exchanges/:vhost/:exchange',
-    methods: {
-      GET: endpoint('vhost', getExchange),
-      PUT: endpoint('vhost', putExchange),
-      DELETE: endpoint('vhost', deleteExchange),
-    },
-  },
 ]
