@@ -12,6 +12,8 @@ const MEBIBYTE = 1024 * 1024
 const LIMIT_MB = 100
 /** What the process needs besides what it has when it starts and what clients make it hold: its heap, what is not collected yet. */
 const REST_MB = 110
+/** A frame that comes piece by piece is copied to a larger place now and then: the smaller ones are there until they are collected. */
+const OUTGROWN_MB = 60
 const LARGE_HEADER = { headers: { padding: 'x'.repeat(100_000) } }
 
 let broker: BrokerProcess
@@ -64,11 +66,11 @@ async function writeUntilEnd(client: RawClient, bytes: Buffer): Promise<number> 
   return end as unknown as number
 }
 
-async function expectOthersWork(): Promise<void> {
+async function expectOthersWork(restMb = REST_MB): Promise<void> {
   const bystander = await Bystander.start(broker)
   await bystander.lives()
   bystander.destroy()
-  expect(broker.peakMb).toBeLessThan(broker.idleMb + LIMIT_MB + REST_MB)
+  expect(broker.peakMb).toBeLessThan(broker.idleMb + LIMIT_MB + restMb)
 }
 
 describe('a client is closed that fills the memory with', () => {
@@ -109,7 +111,7 @@ describe('a client is closed that fills the memory with', () => {
       client.write(frame(1, 0, Buffer.alloc(MEBIBYTE - 1000)).subarray(0, MEBIBYTE - 2000))
     }
     await until(() => clients.some(({ isClosed }) => isClosed), 'none of them was closed', 15_000)
-    await expectOthersWork()
+    await expectOthersWork(REST_MB + OUTGROWN_MB)
   })
 })
 
