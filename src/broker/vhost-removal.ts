@@ -6,11 +6,8 @@ import { consumerBytes } from './memory/topology-bytes.ts'
 import type { Consumer } from './queues/consumer.ts'
 import type { Queue } from './queues/queue.ts'
 import type { Step } from './scheduling/long-work.ts'
+import { USUAL_PACE } from './scheduling/removals.ts'
 import type { Vhost } from './vhost.ts'
-
-/** So many queues, exchanges or consumers go at once; of more, so many between two looks at the clock. */
-const AT_ONCE_MAX = 64
-const STEP_MAX = 8
 
 /** Removes queues that the virtual host has forgotten (`Vhost.forgetQueue`), as `Vhost.removeQueue` does. */
 export function removeForgotten(vhost: Vhost, queues: readonly Queue[]): void {
@@ -33,7 +30,7 @@ function removeEach<T>(vhost: Vhost, all: readonly T[], remove: (one: T) => void
     for (const end = Math.min(at + count, all.length); at < end; ) remove(all[at++] as T)
     return at === all.length
   }
-  vhost.removals.begin({ atOnce: AT_ONCE_MAX, perStep: STEP_MAX, step })
+  vhost.removals.begin({ ...USUAL_PACE, step })
 }
 
 /**
@@ -42,8 +39,7 @@ function removeEach<T>(vhost: Vhost, all: readonly T[], remove: (one: T) => void
  */
 export function clearVhost(vhost: Vhost, onCleared: () => void, closeClients: Step = () => true): void {
   vhost.removals.begin({
-    atOnce: AT_ONCE_MAX,
-    perStep: STEP_MAX,
+    ...USUAL_PACE,
     step: (count) => closeClients(count) && clearPart(vhost, count),
     onRest: () => {
       vhost.isGoing = true

@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { leveretOnly, useBroker } from '../support/broker.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { methodFrame } from '../support/wire-frames.ts'
+import { expectGone } from './gone-queues.ts'
 
 const broker = useBroker()
 /** To take away one of them takes some microseconds, and a turn ends after some hundred of them. */
@@ -115,15 +116,7 @@ test('exclusive queues, however many, go before close-ok, and their names are fr
   await channel.expectQuiet()
   client.send(0, 'connection.close', { replyCode: 200 })
   expect((await client.next()).name).toBe('connection.close-ok')
-  for (const queue of [names.at(-1) ?? '', names.at(-2) ?? '']) {
-    const text = `no queue '${queue}' in vhost '/'`
-    await bystander.expectRefusal('queue.declare', { queue, passive: true }, 404, text)
-    bystander.publish({ routingKey: queue, mandatory: true })
-    await bystander.returned({ replyCode: 312 })
-    await bystander.queue({}, queue)
-  }
-  bystander.publish({ exchange: 'amq.fanout', mandatory: true })
-  await bystander.returned({ replyCode: 312, exchange: 'amq.fanout' })
+  await expectGone(bystander, names)
 })
 
 test('an exclusive queue with very many bindings goes before close-ok', async () => {

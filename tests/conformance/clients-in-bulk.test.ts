@@ -4,6 +4,7 @@ import { useBroker } from '../support/broker.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { unique } from '../support/unique.ts'
 import { methodFrame } from '../support/wire-frames.ts'
+import { expectGone } from './gone-queues.ts'
 
 const broker = useBroker()
 /** More than goes in one turn. */
@@ -61,15 +62,7 @@ describe.each(WAYS)('a client that closes %s', (_, close) => {
     const names = manyNames()
     await consumeFrom(names, options)
     await close()
-    for (const queue of [names.at(-1) ?? '', names.at(-2) ?? '']) {
-      const text = `no queue '${queue}' in vhost '/'`
-      await bystander.expectRefusal('queue.declare', { queue, passive: true }, 404, text)
-      bystander.publish({ routingKey: queue, mandatory: true })
-      await bystander.returned({ replyCode: 312 })
-      await bystander.queue({}, queue)
-    }
-    bystander.publish({ exchange: 'amq.fanout', mandatory: true })
-    await bystander.returned({ replyCode: 312, exchange: 'amq.fanout' })
+    await expectGone(bystander, names)
   })
 
   test('leaves no consumer on queues that stay, however many', async () => {

@@ -1,12 +1,9 @@
 /** The connections of clients, whatever protocol they speak: to be looked at, counted and closed. */
 import type { AuthorizedUser } from '../authorizer.ts'
 import type { Step } from '../scheduling/long-work.ts'
-import type { Removals } from '../scheduling/removals.ts'
+import { type Removals, USUAL_PACE } from '../scheduling/removals.ts'
 import type { ChannelState, ConnectionState } from './client-info.ts'
 
-/** So many units of work go at once; of more, so many between two looks at the clock. */
-const AT_ONCE_MAX = 64
-const STEP_MAX = 8
 /** To close a connection takes as long as to remove so many queues. */
 const CLOSING_UNITS = 8
 
@@ -115,7 +112,7 @@ export class ClientDirectory {
   /** Very many are stopped at once, and closed turn by turn. */
   closeThoseOfUser(user: string, reason: string): void {
     const step = this.#stop(({ userName }) => userName === user, reason)
-    this.#removals.begin({ atOnce: AT_ONCE_MAX, perStep: STEP_MAX, step })
+    this.#removals.begin({ ...USUAL_PACE, step })
   }
 
   /** A user has other tags. */

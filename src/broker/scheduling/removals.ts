@@ -5,6 +5,9 @@
 import { Undecided } from '../access/undecided.ts'
 import type { LongWork, Step } from './long-work.ts'
 
+/** The pace of most: so many queues, exchanges or consumers go at once; of more, so many between two looks at the clock. */
+export const USUAL_PACE = { atOnce: 64, perStep: 8 } as const
+
 export interface Removal {
   /** Counts those of all virtual hosts. */
   readonly number: number
