@@ -8,6 +8,7 @@ import { generatedName } from '../broker/names.ts'
 import { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { ReplyConsumer, ReplySink } from '../broker/routing/reply-to.ts'
+import { doForEach } from '../lib/do-all.ts'
 import { AmqpConsumer } from './amqp-consumer.ts'
 import type { Channel } from './channel.ts'
 import { writeContent } from './delivery.ts'
@@ -184,15 +185,19 @@ export class ChannelConsumers implements ReplySink {
     const { vhost, unacked, connection } = this.#channel
     connection.channels.countConsumers(-this.#byTag.size)
     // One pass: there may be very many, which are nowhere near the processor.
-    for (const consumer of this.#byTag.values()) {
+    const consumers = [...this.#byTag.values()]
+    this.#byTag.clear()
+    doForEach(consumers, (consumer) => {
       const { queue } = consumer
       left.push(consumer)
       unacked.counted?.forget(consumer)
-      if (queue.isDeleted) continue
-      queue.catchUp()
-      if (queue.leave(consumer)) vhost.forgetQueue(queue)
-    }
-    this.#byTag.clear()
+      if (queue.isDeleted) return
+      try {
+        queue.catchUp()
+      } finally {
+        if (queue.leave(consumer)) vhost.forgetQueue(queue)
+      }
+    })
   }
 
   #checkLimit(): void {

@@ -14,6 +14,7 @@ import type { Vhost } from '../broker/vhost.ts'
 import { removeLeft } from '../broker/vhost-removal.ts'
 import type { Block } from '../lib/block.ts'
 import type { BodyPool } from '../lib/body-pool.ts'
+import { doAll } from '../lib/do-all.ts'
 import type { ChannelConnection } from './channel-connection.ts'
 import { ChannelConsumers } from './channel-consumers.ts'
 import { ChannelContent } from './channel-content.ts'
@@ -146,13 +147,17 @@ export class Channel {
 
   /** Ends everything the channel does. `isMuchInAll`: it and others give back much now. */
   close(isMuchInAll = false): void {
-    this.content.take()?.drop()
-    this.#dropWaiting()
-    this.#message.release()
     const left: Consumer[] = []
-    this.consumers.close(left)
-    if (left.length > 0) removeLeft(this.vhost, left)
-    this.settling.close(isMuchInAll)
+    doAll(
+      () => this.content.take()?.drop(),
+      () => this.#dropWaiting(),
+      () => this.#message.release(),
+      () => this.consumers.close(left),
+      () => {
+        if (left.length > 0) removeLeft(this.vhost, left)
+      },
+      () => this.settling.close(isMuchInAll),
+    )
   }
 
   #publishContent(content: ContentAssembly): void {

@@ -12,6 +12,7 @@ import type { Consumer } from '../broker/queues/consumer.ts'
 import type { Queue } from '../broker/queues/queue.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import { removeForgotten, removeLeft } from '../broker/vhost-removal.ts'
+import { doAll, doForEach } from '../lib/do-all.ts'
 import { Channel, type OpenedVhost } from './channel.ts'
 import type { ChannelConnection, ChannelList } from './channel-connection.ts'
 import { channelCounts, channelState } from './channel-facts.ts'
@@ -135,36 +136,47 @@ export class Channels implements ChannelList, UnackedHolder {
     this.#exclusiveQueues = new Set()
     // First of all: nobody has to wait for what was to be delivered from them, or to come back.
     for (const queue of queues) this.vhost?.forgetQueue(queue)
-    try {
-      this.#closeChannels()
-      this.access?.end()
-      const opened = this.#opened
-      if (opened !== undefined) this.#context.broker.unacked.leave(this, opened.session.user.name, opened.vhost.name)
-    } finally {
-      if (this.vhost !== undefined) removeForgotten(this.vhost, queues)
-    }
+    doAll(
+      () => this.#closeChannels(),
+      () => this.access?.end(),
+      () => this.#leaveAccounts(),
+      () => {
+        if (this.vhost !== undefined) removeForgotten(this.vhost, queues)
+      },
+    )
+  }
+
+  #leaveAccounts(): void {
+    const opened = this.#opened
+    if (opened !== undefined) this.#context.broker.unacked.leave(this, opened.session.user.name, opened.vhost.name)
   }
 
   #closeChannels(): void {
-    const { open } = this
+    const channels = this.open.filter((channel) => channel !== undefined)
     this.#ended(this.count)
     this.open = []
     this.count = 0
-    // All consumers end first: what one channel gives back must not go to another one. forEach skips numbers that were never used.
     const left: Consumer[] = []
     let unackedCount = 0
-    open.forEach((channel) => {
-      if (channel === undefined) return
-      channel.isClosing = true
-      channel.consumers.close(left)
-      unackedCount += channel.settling.openCount
-    })
-    if (this.vhost !== undefined && left.length > 0) removeLeft(this.vhost, left)
-    open.forEach((channel) => {
-      if (channel === undefined) return
-      tellCounts(channel)
-      channel.close(unackedCount > AT_ONCE_MAX)
-    })
+    doAll(
+      // All consumers end first: what one channel gives back must not go to another one.
+      () => {
+        doForEach(channels, (channel) => {
+          channel.isClosing = true
+          channel.consumers.close(left)
+        })
+      },
+      () => {
+        if (this.vhost !== undefined && left.length > 0) removeLeft(this.vhost, left)
+      },
+      () => {
+        for (const { settling } of channels) unackedCount += settling.openCount
+        doForEach(channels, (channel) => {
+          tellCounts(channel)
+          channel.close(unackedCount > AT_ONCE_MAX)
+        })
+      },
+    )
   }
 
   #ended(channels: number): void {

@@ -12,6 +12,7 @@ import type { ChannelState, ConnectionState } from '../broker/clients/client-inf
 import { refuse } from '../broker/errors.ts'
 import type { Vhost } from '../broker/vhost.ts'
 import type { Block } from '../lib/block.ts'
+import { doAll } from '../lib/do-all.ts'
 import { guarded } from '../lib/guarded.ts'
 import { addressText, type Peer } from '../lib/peer.ts'
 import type { Arrival } from '../listeners/arrival.ts'
@@ -255,9 +256,11 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   closed(): void {
     this.phase = 'closed'
     try {
-      this.log.socketClosed()
-      this.release()
-      this.answers.clear()
+      doAll(
+        () => this.log.socketClosed(),
+        () => this.release(),
+        () => this.answers.clear(),
+      )
     } catch (error) {
       this.broken(error)
     }
@@ -266,8 +269,10 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
 
   /** Ends all channels, then deletes the queues that are exclusive to this connection. */
   release(): void {
-    this.channels.closeAll()
-    this.#client.ended()
+    doAll(
+      () => this.channels.closeAll(),
+      () => this.#client.ended(),
+    )
   }
 
   // --- time and memory

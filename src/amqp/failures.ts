@@ -104,7 +104,11 @@ export class Failures {
     const logged = printable(shown.replace(PRINTED_BINARY, '<<…>>'))
     const level = code === ReplyCode.CONNECTION_FORCED || code === ReplyCode.ACCESS_REFUSED ? 'info' : 'warn'
     connection.log.ended(level, `connection closed: ${logged}`, { code }, `connection closed: ${code}`)
-    connection.closeWith(code, shown, classId, methodId)
+    try {
+      connection.closeWith(code, shown, classId, methodId)
+    } catch (error) {
+      this.broken(error)
+    }
   }
 
   /** Ends the channel, or the connection when the error is that grave. */

@@ -69,6 +69,14 @@ export class LiveAccess implements AccessHolder {
   }
 
   accessRenewed(): void {
+    // An error ends this connection: the others have to hear of it, too.
+    guarded(
+      () => this.#renew(),
+      (error) => this.#connection.failures.failWith(error),
+    )()
+  }
+
+  #renew(): void {
     for (const channel of this.#connection.channels.open) channel?.publisher.forget()
     this.#whenKnown(this.#access.vhostAccess(this.#connection.peer.address), (isAllowed) => {
       if (isAllowed) this.#recheck()
@@ -95,7 +103,15 @@ export class LiveAccess implements AccessHolder {
   }
 
   #goOn(pass: Iterator<readonly [Channel, Consumer]>): void {
-    const step = (consumers: number): boolean => this.#step(pass, consumers)
+    const step = (consumers: number): boolean => {
+      try {
+        return this.#step(pass, consumers)
+      } catch (error) {
+        // It must not keep what it may not have any more.
+        this.#connection.failures.failWith(error)
+        return true
+      }
+    }
     if (!step(AT_ONCE_CONSUMERS)) this.#tools.longWork.start(STEP_CONSUMERS, step, () => {})
   }
 

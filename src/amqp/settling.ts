@@ -7,7 +7,7 @@ import type { Segment } from '../../storage/segment.ts'
 import { refuse } from '../broker/errors.ts'
 import type { Transaction } from '../broker/publishing/transaction.ts'
 import { ackTimeoutMs, DeliveryAge } from '../broker/queues/delivery-age.ts'
-import { startReturns } from '../broker/queues/returns.ts'
+import { startLastReturns } from '../broker/queues/returns.ts'
 import { isReturn, type Return, type Settlement } from '../broker/queues/settlement.ts'
 import type { Block } from '../lib/block.ts'
 import { Unacked, type UnackedOwner } from './unacked.ts'
@@ -99,10 +99,14 @@ export class Settling {
     const given = transaction?.isCommitting ? undefined : transaction
     const giveBack = (messages: number): boolean =>
       given?.rollbackSome(messages) === false ? false : this.#giveBack(messages)
-    if (!isMuchInAll && this.openCount <= AT_ONCE_MAX) giveBack(Number.POSITIVE_INFINITY)
-    else {
-      const queues = new Set([...this.unacked.queues(this.unacked.newest), ...(given?.queues() ?? [])])
-      startReturns(this.#channel.vhost.longWork, queues, giveBack)
+    let isDone = false
+    try {
+      isDone = !isMuchInAll && this.openCount <= AT_ONCE_MAX && giveBack(Number.POSITIVE_INFINITY)
+    } finally {
+      if (!isDone) {
+        const queues = new Set([...this.unacked.queues(this.unacked.newest), ...(given?.queues() ?? [])])
+        startLastReturns(this.#channel.vhost.longWork, queues, giveBack)
+      }
     }
   }
 

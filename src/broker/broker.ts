@@ -6,6 +6,7 @@ import { AgeClock } from '../lib/age-clock.ts'
 import { Alarm } from '../lib/alarm.ts'
 import { BodyPool } from '../lib/body-pool.ts'
 import type { Clock } from '../lib/clock.ts'
+import { doAll } from '../lib/do-all.ts'
 import { Turn } from '../lib/turn.ts'
 import { AccessDirectory } from './access/access-directory.ts'
 import { PermissionList } from './access/permission-list.ts'
@@ -276,11 +277,14 @@ export class Broker {
   #remove(vhost: Vhost, closeClients?: Step): void {
     const { name } = vhost
     this.#vhosts.delete(name)
-    this.permissions.removeVhost(name)
-    this.#going.add(vhost, closeClients, () => {
+    const onGone = (): void => {
       this.#past = brokerStats([vhost], this.#past)
       this.#entities.vhostRemoved(name)
-    })
+    }
+    doAll(
+      () => this.permissions.removeVhost(name),
+      () => this.#going.add(vhost, closeClients, onGone),
+    )
   }
 
   /** Resolves once nothing is left of a virtual host of this name that was deleted. */

@@ -20,8 +20,11 @@ export class GoingVhosts {
     this.#byName.set(vhost.name, { vhost, gone })
     const onCleared = (): void => {
       this.#byName.delete(vhost.name)
-      onGone()
-      tellGone()
+      try {
+        onGone()
+      } finally {
+        tellGone()
+      }
     }
     clearVhost(vhost, onCleared, closeClients)
   }

@@ -2,6 +2,7 @@
  * What goes turn by turn, because it may be very much: the queues and consumers of a client that has gone, and all that is in a virtual
  * host.
  */
+import { doAll } from '../lib/do-all.ts'
 import { consumerBytes } from './memory/topology-bytes.ts'
 import type { Consumer } from './queues/consumer.ts'
 import type { Queue } from './queues/queue.ts'
@@ -18,9 +19,12 @@ export function removeForgotten(vhost: Vhost, queues: readonly Queue[]): void {
 export function removeLeft(vhost: Vhost, consumers: readonly Consumer[]): void {
   removeEach(vhost, consumers, (consumer) => {
     const { queue } = consumer
-    queue.consumers.remove(consumer)
     vhost.topology.remove(consumerBytes(consumer))
-    if (queue.isDeleted) vhost.removeQueue(queue)
+    try {
+      queue.consumers.remove(consumer)
+    } finally {
+      if (queue.isDeleted) vhost.removeQueue(queue)
+    }
   })
 }
 
@@ -46,12 +50,11 @@ export function clearVhost(vhost: Vhost, onCleared: () => void, closeClients: St
       vhost.entities.vhostChanged(vhost)
     },
     onEnd: () => {
-      try {
-        vhost.policies.clear()
-        vhost.limits.replace({})
-      } finally {
-        onCleared()
-      }
+      doAll(
+        () => vhost.policies.clear(),
+        () => vhost.limits.replace({}),
+        onCleared,
+      )
     },
   })
 }

@@ -2,6 +2,7 @@
 import type { Journal } from '../../storage/journal.ts'
 import type { VhostStorage } from '../../storage/storage.ts'
 import type { AgeClock } from '../lib/age-clock.ts'
+import { doAll, doForEach } from '../lib/do-all.ts'
 import type { DurableEntities } from './durable-entities.ts'
 import { refuse } from './errors.ts'
 import type { Binding, Destination } from './exchanges/binding.ts'
@@ -244,16 +245,11 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   removeExchange(exchange: Exchange): void {
     // The removal that is under way goes on with this one: there may be a long chain of them.
     if (this.#doomed.push(exchange) > 1) return
-    const failures: unknown[] = []
-    for (const doomed of this.#doomed) {
-      try {
-        this.#removeDoomed(doomed)
-      } catch (error) {
-        failures.push(error)
-      }
+    try {
+      doForEach(this.#doomed, (doomed) => this.#removeDoomed(doomed))
+    } finally {
+      this.#doomed.length = 0
     }
-    this.#doomed.length = 0
-    if (failures.length > 0) throw failures[0]
   }
 
   #removeDoomed(exchange: Exchange): void {
@@ -261,10 +257,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.#exchanges.delete(exchange.name)
     exchange.isDeleted = true
     this.topology.remove(exchangeBytes(exchange), 'exchanges')
-    this.entities.exchangeRemoved(exchange)
-    this.#events.exchangeDeleted(exchange)
     this.routes.version++
-    this.unbindings.begin(exchange, bindingsOf(exchange, this.#bindings.take(exchange)))
+    doAll(
+      () => this.entities.exchangeRemoved(exchange),
+      () => this.#events.exchangeDeleted(exchange),
+      () => this.unbindings.begin(exchange, bindingsOf(exchange, this.#bindings.take(exchange))),
+    )
   }
 
   /** Removes the queue with its bindings and cancels its consumers; how many ready messages went with it. */
@@ -275,10 +273,12 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     this.routes.version++
     const { readyCount } = queue
     this.counts.queueRemoved(queue)
-    this.entities.queueRemoved(queue)
-    this.#events.queue('queue.deleted', queue)
-    queue.close()
-    this.unbindings.begin(queue, this.#bindings.take(queue)[Symbol.iterator]())
+    doAll(
+      () => this.entities.queueRemoved(queue),
+      () => this.#events.queue('queue.deleted', queue),
+      () => queue.close(),
+      () => this.unbindings.begin(queue, this.#bindings.take(queue)[Symbol.iterator]()),
+    )
     return readyCount
   }
 
@@ -316,12 +316,15 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
 
   #dropBinding(binding: Binding): void {
     const { source, id } = binding
-    if (source.removeBinding(id) === undefined) return
-    this.#bindings.remove(binding)
+    if (!source.outgoing.has(id)) return
     this.topology.remove(bindingBytes(binding), 'bindings')
-    this.entities.bindingRemoved(binding)
-    this.#events.binding('binding.deleted', binding)
-    this.#lostBinding(source)
+    doAll(
+      () => void source.removeBinding(id),
+      () => this.#bindings.remove(binding),
+      () => this.entities.bindingRemoved(binding),
+      () => this.#events.binding('binding.deleted', binding),
+      () => this.#lostBinding(source),
+    )
   }
 
   /** RabbitMQ: an auto-delete exchange goes with the last binding that starts at it. */

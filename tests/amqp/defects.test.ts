@@ -141,3 +141,20 @@ test('in an authenticator that fails later', async () => {
   await client.startLogin()
   await client.expectConnectionClose(541, 'internal error')
 })
+
+test('in the end of a connection that an authenticator has failed later', async () => {
+  const user = { name: 'me', tags: [] }
+  const server = new ServerBuilder()
+    .withConfig({ port: 0 })
+    .withAuthenticator({ authenticate: () => ({ user }), anonymous: () => ({ user }), renew: async () => await fail() })
+    .withAuthorizer({ vhostAccess: () => true, resource: () => true, topic: () => true })
+    .build()
+  const fail = (): Promise<never> => Promise.reject(BROKEN)
+  const [address] = await server.listen()
+  onTestFinished(() => server.shutdown({ graceMs: 0 }))
+  const client = await (await RawClient.connect(address!)).handshake()
+  failOnce(Channels.prototype, 'closeAll')
+  client.send(0, 'connection.update-secret', { newSecret: 'new', reason: '' })
+  await client.expectSocketClosed()
+  expect(server.stats().connections).toBe(0)
+})

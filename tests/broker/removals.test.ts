@@ -10,7 +10,7 @@ import { Routing } from '../../src/broker/routing/router.ts'
 import { removeForgotten } from '../../src/broker/vhost-removal.ts'
 import { EntityStorage } from '../storage/entity-storage.ts'
 import { HandClock } from '../support/hand-clock.ts'
-import { brokerOn, Model, refusal, session, waitOf } from './model.ts'
+import { brokerOn, Model, message, refusal, session, waitOf } from './model.ts'
 
 const COUNT = 1000
 const NEW = { durable: false, exclusive: false, autoDelete: false, arguments: new Map() }
@@ -72,7 +72,9 @@ describe('very many queues', () => {
 
   test('go all the same when one of them cannot go as it should', () => {
     const model = new Model()
+    const exchange = model.exchange('x', 'fanout')
     const queues = manyQueues(model)
+    for (const queue of queues) model.bind(exchange, queue)
     const bad = queues[COUNT / 2] as Queue
     bad.close = () => {
       throw new Error('this one does not close')
@@ -81,7 +83,20 @@ describe('very many queues', () => {
     expect(() => model.run()).toThrow('this one does not close')
     model.defects.length = 0
     model.run()
-    expect([model.vhost.heldQueueCount, model.vhost.removals.isEmpty]).toEqual([0, true])
+    expect([model.vhost.heldQueueCount, model.vhost.removals.isEmpty, exchange.outgoing.size]).toEqual([0, true, 0])
+  })
+
+  test('lose all their consumers when one of these cannot be told', () => {
+    const model = new Model()
+    const queue = model.queue('q')
+    const { sink } = model.consumer(queue)
+    sink.cancelled = () => {
+      throw new Error('it does not hear')
+    }
+    const next = model.consumer(queue)
+    queue.publish(message('', 'q', 'm'))
+    expect(() => model.vhost.removeQueue(queue)).toThrow('it does not hear')
+    expect([next.sink.cancelledConsumers, queue.readyCount]).toEqual([[next.consumer], 0])
   })
 
   test('take an auto-delete exchange with them, also for who asks for it before they have gone', async () => {
@@ -197,10 +212,11 @@ describe('an exchange that is to go if it is unused', () => {
 })
 
 describe('bindings that go', () => {
-  test('keep their name from others when one of them cannot go as it should', async () => {
-    const model = new Model()
+  test('keep their name from others when one of them cannot go as it should, and none stays in the storage', async () => {
+    const storage = new EntityStorage()
+    const model = new Model(storage)
     const { vhost } = model
-    const [exchange, queue] = [model.exchange('x', 'direct'), model.queue('q')]
+    const [exchange, queue] = [model.exchange('x', 'direct', { durable: true }), model.queue('q', { durable: true })]
     for (let i = 0; i < COUNT; i++) vhost.addBinding(createBinding(exchange, queue, `k${i}`, new Map()))
     const remove = exchange.routingTable.remove.bind(exchange.routingTable)
     exchange.routingTable.remove = (binding) => {
@@ -215,7 +231,8 @@ describe('bindings that go', () => {
     const wait = waitOf(() => declareQueue(vhost, { ...NEW, name: 'q' }, session()))
     model.run()
     await wait
-    expect(exchange.outgoing.size).toBe(0)
+    expect([exchange.outgoing.size, vhost.bindingCount, model.topology.counts.bindings]).toEqual([0, 0, 0])
+    expect([...storage.entities.keys()].filter((key) => key.includes('"k'))).toEqual([])
     declareQueue(vhost, { ...NEW, name: 'q' }, session())
   })
 })
@@ -290,6 +307,7 @@ describe('a virtual host with very much in it', () => {
     })
     const vhost = made.createVhost('full')
     for (let i = 0; i < COUNT; i++) vhost.addQueue({ ...DURABLE, name: `q${i}`, owner: undefined })
+    vhost.limits.set({ maxQueues: COUNT })
     vhost.policies.clear = () => {
       throw new Error('they do not go')
     }

@@ -3,6 +3,7 @@
  * policies change: at once where there are few, else turn by turn.
  */
 import type { FieldTable } from '../../../protocol/field-table.ts'
+import { doForEach } from '../../lib/do-all.ts'
 import { refuse } from '../errors.ts'
 import type { Exchange } from '../exchanges/exchange.ts'
 import { policyBytes } from '../memory/topology-bytes.ts'
@@ -150,17 +151,12 @@ export class VhostPolicies {
       }
       return false
     }
-    const goOn = (): void => {
-      // What could not go on by its policies is passed over: the others do.
-      this.#vhost.longWork.start(STEP_PATTERNS, step, (isDone) => {
-        if (!isDone) goOn()
-      })
-    }
     let isDone = false
     try {
       isDone = step(AT_ONCE_PATTERNS)
     } finally {
-      if (!isDone) goOn()
+      // What cannot go on by its policies is passed over: the others do.
+      if (!isDone) this.#vhost.longWork.startSure(STEP_PATTERNS, step, () => {})
     }
   }
 
@@ -177,7 +173,7 @@ export class VhostPolicies {
     this.#pass = undefined
     const waiting = this.#whenApplied
     this.#whenApplied = []
-    for (const callback of waiting) callback()
+    doForEach(waiting, (callback) => callback())
   }
 }
 

@@ -7,6 +7,7 @@ import { BODY_BESIDE_BYTES_MIN } from '../../../storage/record.ts'
 import { encodeExtension, type RecordExtension } from '../../../storage/record-extension.ts'
 import { Block } from '../../lib/block.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { doForEach } from '../../lib/do-all.ts'
 import { Turn } from '../../lib/turn.ts'
 import { DeadLetter } from '../dead-letters/dead-letter.ts'
 import type { DeathCause } from '../dead-letters/death-cause.ts'
@@ -155,7 +156,7 @@ export class DeadLetterOffice {
       this.#isRetryDue = false
       const holding = [...this.#holding]
       this.#holding.clear()
-      for (const each of holding) each.retry()
+      doForEach(holding, (each) => each.retry())
     })
   }
 

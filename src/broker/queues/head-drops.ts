@@ -2,6 +2,7 @@
  * Drops messages from the head of a queue for as long as the next one is due to be dropped: a few at once, many turn by turn. What
  * has left memory is read back first. Until that is done, the queue delivers nothing.
  */
+import { doForEach } from '../../lib/do-all.ts'
 import type { LongWork } from '../scheduling/long-work.ts'
 import type { QueueMessages } from './queue-messages.ts'
 import type { DeadLetterReason, DeadLetters } from './settlement.ts'
@@ -139,6 +140,6 @@ export class HeadDrops {
     this.#onDone()
     const waiting = this.#waiting
     this.#waiting = []
-    for (const work of waiting) work()
+    doForEach(waiting, (work) => work())
   }
 }

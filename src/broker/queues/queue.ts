@@ -2,6 +2,7 @@
 import type { FieldTable } from '../../../protocol/field-table.ts'
 import type { LookAhead } from '../../../storage/look-ahead.ts'
 import type { Segment } from '../../../storage/segment.ts'
+import { doAll, doForEach } from '../../lib/do-all.ts'
 import { refuse } from '../errors.ts'
 import type { Message } from '../messages/message.ts'
 import type { Session } from '../session.ts'
@@ -282,6 +283,10 @@ export class Queue {
   /** Returns true when this was the last consumer of an auto-delete queue, which is to be deleted now. */
   removeConsumer(consumer: Consumer): boolean {
     this.catchUp()
+    return this.#takeAway(consumer)
+  }
+
+  #takeAway(consumer: Consumer): boolean {
     const { active } = this.consumers
     if (!this.consumers.remove(consumer)) return false
     this.renewLease()
@@ -289,10 +294,10 @@ export class Queue {
     return this.#isUnused
   }
 
-  /** The same for one of very many whose client goes: for all who look it is gone, and `consumers.remove` is to follow. */
+  /** After `catchUp`, the same for one of very many whose client goes: for all who look it is gone; `consumers.remove` is to follow. */
   leave(consumer: Consumer): boolean {
     // The next one is active at once.
-    if (this.consumers.hasSingleActive) return this.removeConsumer(consumer)
+    if (this.consumers.hasSingleActive) return this.#takeAway(consumer)
     if (!this.consumers.leave(consumer)) return false
     this.renewLease()
     return this.#isUnused
@@ -306,13 +311,17 @@ export class Queue {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = this.isDeleted = true
-    this.upkeep?.stop()
-    for (const consumer of this.consumers.all()) {
-      this.consumers.remove(consumer)
-      consumer.sink.cancelled(consumer)
-    }
     this.unackedCount = 0
     this.owner = undefined // remembered routes may know this queue for a while: not its connection as well
-    clearWhenThrough(this.#messages, this.#departures)
+    doAll(
+      () => this.upkeep?.stop(),
+      () => doForEach(this.consumers.all(), (consumer) => this.#cancel(consumer)),
+      () => clearWhenThrough(this.#messages, this.#departures),
+    )
+  }
+
+  #cancel(consumer: Consumer): void {
+    this.consumers.remove(consumer)
+    consumer.sink.cancelled(consumer)
   }
 }

@@ -12,16 +12,30 @@ const STEP_MESSAGES = 256
 /** Gives back up to so many messages, the oldest first; whether those were all. */
 export type GiveBack = (messages: number) => boolean
 
-/** Gives back messages of these queues, turn by turn. `onEnd` is told whether all are back. */
+/** Gives back messages of these queues, turn by turn. A step that throws is the last one; `onEnd` is told whether all are back. */
 export function startReturns(
   longWork: LongWork,
   queues: Iterable<Queue>,
   giveBack: GiveBack,
   onEnd: (isDone: boolean) => void = () => {},
 ): void {
-  const finish = longWork.start(STEP_MESSAGES, giveBack, (isDone) => {
+  hold(queues, (returned) =>
+    longWork.start(STEP_MESSAGES, giveBack, (isDone) => {
+      returned()
+      onEnd(isDone)
+    }),
+  )
+}
+
+/** The same at the end of a channel: whatever becomes of one message, the others come back. */
+export function startLastReturns(longWork: LongWork, queues: Iterable<Queue>, giveBack: GiveBack): void {
+  hold(queues, (returned) => longWork.startSure(STEP_MESSAGES, giveBack, returned))
+}
+
+/** Has the queues deliver nothing until `returned` is called. `start` returns what has all come back at once. */
+function hold(queues: Iterable<Queue>, start: (returned: () => void) => () => void): void {
+  const finish = start(() => {
     for (const queue of queues) queue.returned(finish)
-    onEnd(isDone)
   })
   for (const queue of queues) queue.expectReturns(finish)
 }

@@ -55,6 +55,21 @@ export class LongWork {
     }
   }
 
+  /** The same for work that nobody else would do: a step that throws has done some of it, and further ones do the rest. */
+  startSure(units: number, step: Step, onEnd: () => void): () => void {
+    const sureStep = (count: number): boolean => {
+      for (;;) {
+        try {
+          return step(count)
+        } catch (error) {
+          this.#onDefect(error)
+          if (count !== Number.POSITIVE_INFINITY) return false
+        }
+      }
+    }
+    return this.start(units, sureStep, onEnd)
+  }
+
   /** Does at once all that is left, and what that leads to. */
   finish(): void {
     for (const { act } of this.#pending) act(Number.POSITIVE_INFINITY)

@@ -76,29 +76,18 @@ export class Removals {
     const ended = new Promise<void>((resolve) => {
       tellEnd = resolve
     })
-    let finishPart = (): void => {}
-    const finish = (): void => {
-      while (this.#underWay.has(removal)) finishPart()
-    }
+    const finish = this.#longWork.startSure(perStep, step, () => {
+      this.#underWay.delete(removal)
+      this.#all.#underWay.delete(removal)
+      try {
+        onEnd?.()
+      } finally {
+        tellEnd()
+      }
+    })
     const removal = { number: ++this.#all.#lastNumber, ended, finish }
-    const goOn = (): void => {
-      finishPart = this.#longWork.start(perStep, step, (isDone) => {
-        if (!isDone) {
-          goOn()
-          return
-        }
-        this.#underWay.delete(removal)
-        this.#all.#underWay.delete(removal)
-        try {
-          onEnd?.()
-        } finally {
-          tellEnd()
-        }
-      })
-    }
     this.#underWay.add(removal)
     this.#all.#underWay.add(removal)
-    goOn()
     return removal
   }
 
