@@ -1,4 +1,6 @@
 // Who declared a queue or an exchange, and the list of a user's queues.
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'amqplib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CtlBroker } from '../cli/ctl-broker.ts'
@@ -91,7 +93,12 @@ test('what the control socket declares is of rmq-cli', async () => {
   try {
     const definitions = { queues: [{ name: 'q', vhost: '/' }] }
     expect((await ctl.run(['import_definitions', '-'], JSON.stringify(definitions))).code).toBe(0)
-    expect(ctl.started.broker.queueInfo('q')?.user).toBe('rmq-cli')
+    const options = { socketPath: ctl.socket, path: '/api/queues/%2F/direct', method: 'PUT' }
+    const asked = request(options).end('{}')
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    answer.resume()
+    expect(answer.statusCode).toBe(201)
+    for (const queue of ['q', 'direct']) expect(ctl.started.broker.queueInfo(queue)?.user).toBe('rmq-cli')
   } finally {
     await ctl.stop()
   }
