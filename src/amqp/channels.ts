@@ -38,6 +38,8 @@ export class Channels implements ChannelList, UnackedHolder {
   /** What of its deliveries is unacked, in bytes. */
   unackedBytes: UnackedBytes | undefined
   #countsUnacked = false
+  /** Its channels and consumers count among those of all clients. */
+  #isCounted = true
   #exclusiveQueues = new Set<Queue>()
   /** Queues that were deleted are forgotten when the set has grown to this size. */
   #pruneAt = PRUNE_MIN
@@ -80,6 +82,7 @@ export class Channels implements ChannelList, UnackedHolder {
   }
 
   countConsumers(difference: number): void {
+    if (!this.#isCounted) return
     const { vhost, session } = this.#opened as OpenedVhost // as above
     this.#context.broker.clientCounts.consumers.add(session.user.name, vhost.name, difference)
   }
@@ -128,6 +131,16 @@ export class Channels implements ChannelList, UnackedHolder {
     this.open[channel.id] = undefined
     this.count--
     this.#ended(1)
+  }
+
+  /** The connection is to be closed by us, in a later turn: nothing of it counts any more but the memory that it takes. */
+  stop(): void {
+    let consumerCount = 0
+    for (const channel of this.open) consumerCount += channel?.consumers.count ?? 0
+    this.countConsumers(-consumerCount)
+    this.#countEnded(this.count)
+    this.#isCounted = false
+    this.access?.end()
   }
 
   /** Ends all channels, and deletes the queues that are exclusive to the connection, which is over. */
@@ -182,10 +195,13 @@ export class Channels implements ChannelList, UnackedHolder {
   #ended(channels: number): void {
     const { broker } = this.#context
     broker.topology.remove(channels * CHANNEL_BYTES)
+    this.#countEnded(channels)
+  }
+
+  #countEnded(channels: number): void {
     const opened = this.#opened
-    if (opened !== undefined) {
-      broker.clientCounts.channelsClosed(opened.session.user.name, opened.vhost.name, channels)
-    }
+    if (opened === undefined || !this.#isCounted) return
+    this.#context.broker.clientCounts.channelsClosed(opened.session.user.name, opened.vhost.name, channels)
   }
 
   addExclusiveQueue(queue: Queue): void {

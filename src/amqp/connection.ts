@@ -55,7 +55,8 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   readonly input: ConnectionInput
   readonly intake: Intake
   phase: Phase = 'header'
-  #stoppedFor = ''
+  /** Why we are to close it, and the number of the removal that does. */
+  #stopped: { readonly reason: string; readonly removal: number } | undefined
   readonly #client: ConnectedClient
 
   constructor(
@@ -220,18 +221,19 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
     this.#transport.end()
   }
 
-  stop(reason: string): void {
+  stop(reason: string, removal: number): void {
     // A client that is still logging in would get in.
     if (this.phase === 'header' || this.phase === 'handshake') this.destroy()
     if (this.phase !== 'open') return
     this.phase = 'stopped'
-    this.#stoppedFor = reason
+    this.#stopped = { reason, removal }
     // Changes of what its user may do do not concern it any more.
-    this.channels.access?.end()
+    this.channels.stop()
+    this.#client.ended()
   }
 
   closeStopped(): void {
-    if (this.phase === 'stopped') this.force(this.#stoppedFor)
+    if (this.phase === 'stopped' && this.#stopped !== undefined) this.force(this.#stopped.reason)
   }
 
   /** Ends the connection because of us, not of the client: with 320, once it is open. */
@@ -270,9 +272,15 @@ export class Connection implements Receiver, ClientConnection, ChannelConnection
   /** Ends all channels, then deletes the queues that are exclusive to this connection. */
   release(): void {
     doAll(
-      () => this.channels.closeAll(),
+      () => this.#closeChannels(),
       () => this.#client.ended(),
     )
+  }
+
+  #closeChannels(): void {
+    const closeAll = (): void => this.channels.closeAll()
+    if (this.#stopped === undefined) closeAll()
+    else this.#context.broker.removals.asPartOf(this.#stopped.removal, closeAll)
   }
 
   // --- time and memory

@@ -25,7 +25,7 @@ import { MemoryAlarm } from './memory/memory-alarm.ts'
 import { TopologyMemory } from './memory/topology-memory.ts'
 import { GlobalParameters } from './parameters/global-parameters.ts'
 import { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
-import { LongWork, type Step } from './scheduling/long-work.ts'
+import { LongWork } from './scheduling/long-work.ts'
 import { Removals } from './scheduling/removals.ts'
 import { AlarmTimes } from './statistics/alarm-times.ts'
 import { type BrokerStats, brokerStats, type MessageCounts, NOTHING_COUNTED } from './statistics/broker-stats.ts'
@@ -270,12 +270,13 @@ export class Broker {
     const vhost = this.#vhosts.get(name)
     if (vhost === undefined) return false
     if (vhost.metadata.isProtected) throw refuse.protectedVhost(name)
-    this.#remove(vhost, this.clients.stopThoseOfVhost(name, `vhost '${name}' is deleted`))
+    this.#remove(vhost)
     return true
   }
 
-  #remove(vhost: Vhost, closeClients?: Step): void {
+  #remove(vhost: Vhost): void {
     const { name } = vhost
+    const closing = this.clients.stopThoseOfVhost(name, `vhost '${name}' is deleted`)
     this.#vhosts.delete(name)
     const onGone = (): void => {
       this.#past = brokerStats([vhost], this.#past)
@@ -283,7 +284,7 @@ export class Broker {
     }
     doAll(
       () => this.permissions.removeVhost(name),
-      () => this.#going.add(vhost, closeClients, onGone),
+      () => this.#going.add(vhost, closing, onGone),
     )
   }
 

@@ -1,5 +1,5 @@
 /** Virtual hosts that were deleted, while what was in them goes. There may be another one of the same name by the time that one has gone. */
-import type { Step } from './scheduling/long-work.ts'
+import type { Closing } from './clients/client-directory.ts'
 import type { Vhost } from './vhost.ts'
 import { clearVhost } from './vhost-removal.ts'
 
@@ -11,8 +11,8 @@ interface Going {
 export class GoingVhosts {
   readonly #byName = new Map<string, Going>()
 
-  /** Has it go, once `closeClients` has closed its connections, if there may be any. Calls back when nothing is left. */
-  add(vhost: Vhost, closeClients: Step | undefined, onGone: () => void): void {
+  /** Has it go, once its connections are closed. Calls back when nothing is left. */
+  add(vhost: Vhost, closing: Closing, onGone: () => void): void {
     let tellGone = (): void => {}
     const gone = new Promise<void>((resolve) => {
       tellGone = resolve
@@ -26,7 +26,7 @@ export class GoingVhosts {
         tellGone()
       }
     }
-    clearVhost(vhost, onCleared, closeClients)
+    clearVhost(vhost, onCleared, closing)
   }
 
   *all(): Iterable<Vhost> {

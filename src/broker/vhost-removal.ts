@@ -3,10 +3,10 @@
  * host.
  */
 import { doAll } from '../lib/do-all.ts'
+import type { Closing } from './clients/client-directory.ts'
 import { consumerBytes } from './memory/topology-bytes.ts'
 import type { Consumer } from './queues/consumer.ts'
 import type { Queue } from './queues/queue.ts'
-import type { Step } from './scheduling/long-work.ts'
 import { USUAL_PACE } from './scheduling/removals.ts'
 import type { Vhost } from './vhost.ts'
 
@@ -41,10 +41,12 @@ function removeEach<T>(vhost: Vhost, all: readonly T[], remove: (one: T) => void
  * Removes all that is in a virtual host, for good, once its clients are closed. The storage is told first, so that a restart removes the
  * rest. Calls back when nothing is left.
  */
-export function clearVhost(vhost: Vhost, onCleared: () => void, closeClients: Step = () => true): void {
+export function clearVhost(vhost: Vhost, onCleared: () => void, closing: Closing): void {
   vhost.removals.begin({
     ...USUAL_PACE,
-    step: (count) => closeClients(count) && clearPart(vhost, count),
+    number: closing.number,
+    isLast: true,
+    step: (count) => closing.step(count) && clearPart(vhost, count),
     onRest: () => {
       vhost.isGoing = true
       vhost.entities.vhostChanged(vhost)
@@ -69,6 +71,5 @@ function clearPart(vhost: Vhost, count: number): boolean {
     if (left-- === 0) return false
     vhost.removeExchange(exchange)
   }
-  if (count === Number.POSITIVE_INFINITY) vhost.unbindings.finish()
-  return vhost.unbindings.isEmpty
+  return true
 }

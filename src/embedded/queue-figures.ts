@@ -25,11 +25,6 @@ export class QueueFigures {
     return queueKindName(this.#queue.arguments)
   }
 
-  /** As in `QueueInfo`. */
-  get user(): string | undefined {
-    return this.#queue.user
-  }
-
   get paused(): boolean {
     return this.#queue.isPaused
   }

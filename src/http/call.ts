@@ -101,11 +101,8 @@ export class Call {
 
   /** The same with what the user may do in it. */
   vhostAsUser(name = this.param('vhost')): EmbeddedBroker {
-    const { virtualHosts } = this.server
-    if (!this.#brokers.has(name)) {
-      const broker = this.isTrusted ? virtualHosts.inNameOf(this.user.name, name) : virtualHosts.as(this.user, name)
-      this.#brokers.set(name, broker)
-    }
+    if (this.isTrusted) return this.vhost(name)
+    if (!this.#brokers.has(name)) this.#brokers.set(name, this.server.virtualHosts.as(this.user, name))
     const broker = this.#brokers.get(name)
     if (broker === undefined) throw notFound()
     return broker

@@ -1,5 +1,6 @@
 // What goes with a client, or with a virtual host, turn by turn: while it does, others are served.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { ClientConnection } from '../../src/broker/clients/client-directory.ts'
 import { startTestBroker, type TestBroker } from '../../src/testing.ts'
 import type { RawChannel } from '../support/raw-channel.ts'
 import { RawClient } from '../support/raw-client.ts'
@@ -86,7 +87,7 @@ describe('a virtual host with very many connections that is deleted', () => {
     const vhost = core.requireVhost('staging')
     for (const client of inside) await client.channel(1)
     started.broker.deleteVhost('staging')
-    expect(core.clientCounts.connections.ofVhost('staging')).toBeGreaterThan(CONNECTIONS / 2)
+    expect(core.removals.isEmpty).toBe(false)
     for (const client of inside) client.send(1, 'queue.declare', { queue: 'new' })
     await answersMeanwhile(bystander)
     expect(vhost.churn.queuesDeclared).toBe(0)
@@ -142,9 +143,88 @@ describe('a virtual host with very many connections that is deleted', () => {
 
   test('closes all of them at once when one of the same name is made', async () => {
     started.broker.deleteVhost('staging')
-    const { core } = started.server
     started.broker.createVhost('staging')
-    expect(core.clientCounts.connections.ofVhost('staging')).toBe(0)
+    expect(started.server.core.removals.isEmpty).toBe(true)
+  })
+
+  test('counts none of them any more, though they are closed later', async () => {
+    const outside = await open()
+    const { core } = started.server
+    const consuming = await (inside.at(-1) as RawClient).channel(1)
+    await consuming.consume(await consuming.queue({ exclusive: false }))
+    started.broker.deleteVhost('staging')
+    const { connections, channels, consumers } = core.clientCounts
+    expect([connections.inAll, channels.inAll, consumers.inAll]).toEqual([1, 0, 0])
+    expect(started.server.stats()).toMatchObject({ connections: 1, channels: 0 })
+    expect(started.server.connections().map(({ vhost }) => vhost)).toEqual(['/'])
+    await started.server.virtualHosts.whenDeleted('staging')
+    expect([connections.inAll, channels.inAll, consumers.inAll]).toEqual([1, 0, 0])
+    expect([core.churn.connectionsClosed, core.churn.channelsClosed]).toEqual([CONNECTIONS, 1])
+    await outside.expectUsable()
+  })
+})
+
+describe('very many consumers of one queue', () => {
+  const LOGIN = { user: 'many', pass: 'a long password' }
+  let empty: number
+  let consumersBytes: number
+
+  beforeEach(async () => {
+    const { users, core } = started.server
+    started.broker.createVhost('staging')
+    await users.add('many', LOGIN.pass)
+    const patterns = { configure: '.*', write: '.*', read: '.*' }
+    for (const vhost of ['/', 'staging']) core.permissions.set('many', vhost, patterns)
+    empty = core.topology.bytes
+  })
+
+  /** The last one of its connections consumes. */
+  async function consume(vhost: string): Promise<ClientConnection> {
+    let client = await RawClient.connect(started)
+    for (let i = 0; i < CONNECTIONS; i++, client = await RawClient.connect(started)) {
+      clients.push(client)
+      await client.handshake({ ...LOGIN, vhost })
+    }
+    const { topology, clients: directory } = started.server.core
+    clients.push(await client.handshake({ ...LOGIN, vhost }))
+    const channel = await client.channel(1)
+    await channel.queue({ exclusive: false }, 'q')
+    const before = topology.bytes
+    const frame = methodFrame(1, 'basic.consume', { queue: 'q', nowait: true })
+    client.write(Buffer.concat(new Array<Buffer>(COUNT).fill(frame)))
+    await channel.expectQuiet()
+    consumersBytes = topology.bytes - before
+    return [...directory.all()].at(-1) as ClientConnection
+  }
+
+  test('have given all of their memory back when their virtual host is said to be gone', async () => {
+    await consume('staging')
+    started.broker.deleteVhost('staging')
+    await started.server.virtualHosts.whenDeleted('staging')
+    expect(started.server.core.topology.bytes).toBeLessThan(empty)
+  })
+
+  test.each([
+    ['is closed in its turn', false],
+    ['is closed early', true],
+  ])('let nobody be refused who waits for room while their client %s', async (_, isEarly) => {
+    const consuming = await consume('/')
+    const waiting = await open()
+    const { topology } = started.server.core
+    while (topology.hasRoomFor(1)) topology.add(1000)
+    // There is room when the last of them are gone.
+    topology.add(consumersBytes - 10_000)
+    const hasRoomFor = topology.hasRoomFor.bind(topology)
+    let asked = 0
+    topology.hasRoomFor = (bytes) => {
+      if (asked++ === 0 && isEarly) queueMicrotask(() => consuming.force('early'))
+      return hasRoomFor(bytes)
+    }
+    const removed = started.server.users.remove('many')
+    waiting.send(1, 'channel.open')
+    await waiting.expect(1, 'channel.open-ok')
+    expect(asked).toBeGreaterThan(1)
+    await removed
   })
 })
 

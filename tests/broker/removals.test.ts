@@ -155,6 +155,30 @@ describe('who has no room because of what still goes', () => {
     ask()
   })
 
+  test('waits for all that goes because of it, too', async () => {
+    const model = new Model()
+    const { vhost } = model
+    const exchange = model.exchange('x', 'direct')
+    const queues = manyQueues(model)
+    // Its bindings go longer than the queues do.
+    const last = queues[COUNT - 1] as Queue
+    for (let i = 0; i < 10 * COUNT; i++) vhost.addBinding(createBinding(exchange, last, `k${i}`, new Map()))
+    model.queue('other')
+    const { counts } = model.topology
+    model.topology.hasRoomFor = () => counts.bindings === 0
+    // Each look at the clock ends the turn.
+    Object.defineProperty(model.clock, 'nowMs', { get: () => performance.now() * 1000 })
+    removeAll(model, queues)
+    const asker = session()
+    const ask = () =>
+      bindQueue(vhost, { source: 'x', destination: 'other', routingKey: 'new', arguments: new Map() }, asker)
+    while (counts.bindings > 0) {
+      void waitOf(ask)
+      model.runOne()
+    }
+    ask()
+  })
+
   test('is refused when nothing goes any more', () => {
     const model = new Model()
     removeAll(model, manyQueues(model))

@@ -37,12 +37,22 @@ export interface ClientConnection {
   /** How it is, once the client has opened a virtual host. */
   readonly state: ConnectionState | undefined
   channelStates(): Iterable<ChannelState>
-  /** Nothing more of what its client sends is carried out: `force` follows, and comes early if there is something. */
-  stop(reason: string): void
+  /**
+   * It counts no longer, and nothing more of what its client sends is carried out: `force` follows, as part of the removal of this
+   * number, and comes early if there is something.
+   */
+  stop(reason: string, removal: number): void
   /** Ends the connection because of the broker, not of its client. */
   force(reason: string): void
   /** Ends the connection because of an internal error. */
   broken(error: unknown): void
+}
+
+/** How connections that are stopped are closed. */
+export interface Closing {
+  /** Of the removal that this is, see `Removals.newNumber`. */
+  readonly number: number
+  readonly step: Step
 }
 
 /** What connections do and did. */
@@ -96,8 +106,10 @@ export class ClientDirectory {
   traffic(): Traffic {
     let [connections, channels, bytesReceived, bytesSent] = [0, 0, this.#pastBytesReceived, this.#pastBytesSent]
     for (const connection of this.#connections.values()) {
-      if (connection.details !== undefined) connections++
-      channels += connection.channels.count
+      if (connection.details !== undefined) {
+        connections++
+        channels += connection.channels.count
+      }
       bytesReceived += connection.bytesReceived
       bytesSent += connection.bytesSent
     }
@@ -105,14 +117,13 @@ export class ClientDirectory {
   }
 
   /** Stops those of a virtual host. Returns what closes them. */
-  stopThoseOfVhost(vhost: string, reason: string): Step {
+  stopThoseOfVhost(vhost: string, reason: string): Closing {
     return this.#stop(({ details }) => details?.vhost === vhost, reason)
   }
 
   /** Very many are stopped at once, and closed turn by turn. */
   closeThoseOfUser(user: string, reason: string): void {
-    const step = this.#stop(({ userName }) => userName === user, reason)
-    this.#removals.begin({ ...USUAL_PACE, step })
+    this.#removals.begin({ ...USUAL_PACE, ...this.#stop(({ userName }) => userName === user, reason) })
   }
 
   /** A user has other tags. */
@@ -130,15 +141,17 @@ export class ClientDirectory {
     return true
   }
 
-  #stop(isMeant: (connection: ClientConnection) => boolean, reason: string): Step {
+  #stop(isMeant: (connection: ClientConnection) => boolean, reason: string): Closing {
+    const number = this.#removals.newNumber()
     const meant = [...this.#connections.values()].filter(isMeant)
-    for (const connection of meant) guarded(connection, () => connection.stop(reason))
+    for (const connection of meant) guarded(connection, () => connection.stop(reason, number))
     let at = 0
-    return (count) => {
+    const step = (count: number): boolean => {
       for (const end = Math.min(at + Math.ceil(count / CLOSING_UNITS), meant.length); at < end; )
         forced(meant[at++] as ClientConnection, reason)
       return at === meant.length
     }
+    return { number, step }
   }
 }
 

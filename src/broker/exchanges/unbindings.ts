@@ -72,10 +72,6 @@ export class Unbindings {
     })
   }
 
-  get isEmpty(): boolean {
-    return this.#underWay.size === 0
-  }
-
   /** Until when bindings of a queue or an exchange that was removed are going; undefined when none are. */
   ofRemoved(kind: ResourceKind, name: string): Promise<void> | undefined {
     return this.#underWay.get(keyOf(kind, name))?.ended

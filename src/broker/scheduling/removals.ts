@@ -9,7 +9,7 @@ import type { LongWork, Step } from './long-work.ts'
 export const USUAL_PACE = { atOnce: 64, perStep: 8 } as const
 
 export interface Removal {
-  /** Counts those of all virtual hosts. */
+  /** Counts those of all virtual hosts. What goes because of another one has the number of that. */
   readonly number: number
   /** Resolves when nothing is left of it. */
   readonly ended: Promise<void>
@@ -23,6 +23,10 @@ export interface Course {
   readonly atOnce: number
   readonly perStep: number
   readonly step: Step
+  /** See `newNumber`; a new one if it is not given. */
+  readonly number?: number
+  /** It ends behind all others of its virtual host. */
+  readonly isLast?: boolean
   /** There is more than goes at once. */
   readonly onRest?: (removal: Removal) => void
   readonly onEnd?: () => void
@@ -46,6 +50,8 @@ export class Removals {
   readonly #all: Removals
   readonly #underWay = new Set<Removal>()
   #lastNumber = 0
+  /** Of the one that is at work. */
+  #numberAtWork: number | undefined
 
   /** `all` knows those of all virtual hosts. */
   constructor(longWork: LongWork, all?: Removals) {
@@ -57,25 +63,60 @@ export class Removals {
     return this.#underWay.size === 0
   }
 
+  /** Of a removal that begins now; that of the one that is at work, if this goes because of it. */
+  newNumber(): number {
+    const all = this.#all
+    return all.#numberAtWork ?? ++all.#lastNumber
+  }
+
+  /** Who waits for the removal of this number waits for what is removed by `act`, too. */
+  asPartOf<T>(number: number, act: () => T): T {
+    const all = this.#all
+    const before = all.#numberAtWork
+    all.#numberAtWork = number
+    try {
+      return act()
+    } finally {
+      all.#numberAtWork = before
+    }
+  }
+
   /** A step that throws has the rest go all the same, in later turns. */
   begin(course: Course): void {
+    const { number = this.newNumber() } = course
     let isDone = false
     try {
-      isDone = course.step(course.atOnce)
+      isDone = this.#step(course, number, undefined, course.atOnce)
     } finally {
       if (!isDone) {
-        const rest = this.#start(course)
+        const rest = this.#start(course, number)
         course.onRest?.(rest)
       }
     }
     if (isDone) course.onEnd?.()
   }
 
-  #start({ perStep, step, onEnd }: Course): Removal {
+  #step({ step, isLast = false }: Course, number: number, own: Removal | undefined, count: number): boolean {
+    if (!this.asPartOf(number, () => step(count))) return false
+    return !isLast || this.#areOthersGone(own, count === Number.POSITIVE_INFINITY)
+  }
+
+  #areOthersGone(own: Removal | undefined, finishes: boolean): boolean {
+    for (const removal of this.#underWay) {
+      if (removal === own) continue
+      if (!finishes) return false
+      removal.finish()
+    }
+    return true
+  }
+
+  #start(course: Course, number: number): Removal {
+    const { perStep, onEnd } = course
     let tellEnd = (): void => {}
     const ended = new Promise<void>((resolve) => {
       tellEnd = resolve
     })
+    const step = (count: number): boolean => this.#step(course, number, removal, count)
     const finish = this.#longWork.startSure(perStep, step, () => {
       this.#underWay.delete(removal)
       this.#all.#underWay.delete(removal)
@@ -85,7 +126,7 @@ export class Removals {
         tellEnd()
       }
     })
-    const removal = { number: ++this.#all.#lastNumber, ended, finish }
+    const removal = { number, ended, finish }
     this.#underWay.add(removal)
     this.#all.#underWay.add(removal)
     return removal
@@ -112,7 +153,7 @@ export class Removals {
     } catch (error) {
       const waitsFor = asker.waitsFor ?? this.#all.#lastNumber
       for (const { number, ended } of this.#underWay) {
-        if (number > waitsFor) break
+        if (number > waitsFor) continue
         asker.waitsFor = waitsFor
         throw new Undecided(ended)
       }

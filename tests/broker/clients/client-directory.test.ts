@@ -70,15 +70,15 @@ describe('the directory of connections', () => {
   test('counts what all do, and what those did that are gone, once', () => {
     const [one, other] = [new Client(1, 'a', '/'), new Client(2, 'a', undefined)]
     const clients = directory(one, other)
-    expect(clients.traffic()).toEqual({ connections: 1, channels: 4, bytesReceived: 20, bytesSent: 2 })
+    expect(clients.traffic()).toEqual({ connections: 1, channels: 2, bytesReceived: 20, bytesSent: 2 })
     one.bytesReceived = 15
     for (let i = 0; i < 2; i++) clients.remove(one)
-    expect(clients.traffic()).toEqual({ connections: 0, channels: 2, bytesReceived: 25, bytesSent: 2 })
+    expect(clients.traffic()).toEqual({ connections: 0, channels: 0, bytesReceived: 25, bytesSent: 2 })
   })
 
   test('closes those of a virtual host, and no others', () => {
     const [meant, other, opening] = [new Client(1, 'a', 'v'), new Client(2, 'a', '/'), new Client(3, 'a', undefined)]
-    directory(meant, other, opening).stopThoseOfVhost('v', 'gone')(1)
+    directory(meant, other, opening).stopThoseOfVhost('v', 'gone').step(1)
     expect([meant, other, opening].map(({ ends }) => ends)).toEqual([['gone'], [], []])
   })
 

@@ -27,7 +27,7 @@ describe('TopologyMemory', () => {
     vhost.removeQueue(queue)
     vhost.removeExchange(exchange)
     expect(topology.bytes).toBe(before)
-    clearVhost(vhost, () => {})
+    clearVhost(vhost, () => {}, { number: 1, step: () => true })
     expect(topology.bytes).toBe(0)
   })
 

@@ -79,7 +79,6 @@ const VARIANTS = [
   '/users/guest',
   '/users/none',
   '/users/none/permissions',
-  '/users/none/queues',
   '/vhosts/none',
   '/vhosts/none/permissions',
   '/vhosts?columns=name',
