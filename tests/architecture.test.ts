@@ -67,7 +67,7 @@ const LAYERS: readonly {
 const ROOMS: readonly { readonly name: string; readonly path: RegExp }[] = [
   {
     name: 'basics',
-    path: /^src\/broker\/(?:authorizer|errors|fields|names|record-fields|remembered-tables|session|vhost-metadata)\.ts$/,
+    path: /^src\/broker\/(?:authorizer|errors|fields|names|record-fields|remembered-tables|session|shared-names|vhost-metadata)\.ts$/,
   },
   { name: 'access', path: /^src\/broker\/access\// },
   { name: 'scheduling', path: /^src\/broker\/scheduling\// },

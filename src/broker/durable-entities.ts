@@ -149,6 +149,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords, Unbind
       ['autoDelete', flag(exchange.autoDelete)],
       ['internal', flag(exchange.internal)],
       ['arguments', { type: 'F', value: exchange.arguments }],
+      ...userField(exchange.user),
     ])
   }
 
@@ -168,6 +169,7 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords, Unbind
         ['autoDelete', flag(queue.autoDelete)],
         ...(queue.hasExpirations ? [['expirations', flag(true)] as const] : []),
         ['arguments', { type: 'F', value: queue.arguments }],
+        ...userField(queue.user),
       ]
     })
   }
@@ -218,6 +220,10 @@ export class DurableEntities implements PolicyRecords, VhostLimitRecords, Unbind
 /** Of an entity that is just being made again, nothing has to be written, and `fields` is not called. */
 function put(records: EntityRecords, key: readonly string[], fields: () => Iterable<readonly [string, Field]>): void {
   records.put(key, () => encodeRecord(new Map(fields())))
+}
+
+function userField(user: string | undefined): (readonly [string, Field])[] {
+  return user === undefined ? [] : [['user', text(user)]]
 }
 
 /** Predeclared exchanges are there anyway. */

@@ -7,6 +7,9 @@ export function entityName(name: string): string {
   return name.replaceAll(/[\r\n]/g, '')
 }
 
+/** RabbitMQ's name for who declares what the server itself declares, or the program that it is part of. */
+export const INTERNAL_USER = 'rmq-internal'
+
 export function isReserved(name: string): boolean {
   return name.startsWith('amq.')
 }

@@ -1,7 +1,7 @@
 /**
  * Reads the fields of the broker's own records. A record is a field table, and nearly every one of a kind has the same fields
- * in the same order: those are read where they lie, and no table is made of them. Every other record, a damaged one too, is
- * decoded as a whole.
+ * in the same order, some of which may be missing: those are read where they lie, and no table is made of them. Every other
+ * record, a damaged one too, is decoded as a whole.
  */
 import { decodeRecord, type Field, type FieldTable } from '../../protocol/field-table.ts'
 import { Reader } from '../../protocol/reader.ts'
@@ -11,14 +11,16 @@ import { RememberedTables } from './remembered-tables.ts'
 type FieldTag = 'S' | 't' | 'l' | 'F'
 
 /** The fields of a record in their order. */
-export type RecordLayout = readonly (readonly [name: string, tag: FieldTag])[]
+export type RecordLayout = readonly (readonly [name: string, tag: FieldTag, isOptional?: 'optional'])[]
 
 /** A field of the layout, and where its value lies in the record at hand. */
 interface PlacedField {
   readonly name: string
   readonly tag: FieldTag
+  readonly isOptional: boolean
   /** What is in front of the value: the length of the name, the name and the tag. */
   readonly head: Buffer
+  isThere: boolean
   start: number
   end: number
   table: FieldTable
@@ -36,9 +38,9 @@ export class RecordReader {
   #decoded: FieldTable | undefined
 
   constructor(layout: RecordLayout, tables = new RememberedTables()) {
-    this.#fields = layout.map(([name, tag]) => {
+    this.#fields = layout.map(([name, tag, optional]) => {
       const head = Buffer.from(`${String.fromCharCode(name.length)}${name}${tag}`)
-      return { name, tag, head, start: 0, end: 0, table: NO_FIELDS }
+      return { name, tag, isOptional: optional === 'optional', head, isThere: true, start: 0, end: 0, table: NO_FIELDS }
     })
     this.#tables = tables
   }
@@ -58,11 +60,17 @@ export class RecordReader {
 
   /** Throws Error when it is missing. */
   text(name: string): string {
+    const text = this.optionalText(name)
+    if (text === undefined) throw new Error(`${name} is missing`)
+    return text
+  }
+
+  /** Undefined when it is missing. */
+  optionalText(name: string): string | undefined {
     const placed = this.#placed(name, 'S')
     if (placed !== undefined) return this.#record.toString('utf8', placed.start, placed.end)
     const field = this.#decoded?.get(name)
-    if (field?.type !== 'S') throw new Error(`${name} is missing`)
-    return String(field.value)
+    return field?.type === 'S' ? String(field.value) : undefined
   }
 
   /** False when it is missing. */
@@ -102,7 +110,7 @@ export class RecordReader {
   /** Where this field lies; undefined when the record was decoded, or has it not. */
   #placed(name: string, tag: FieldTag): PlacedField | undefined {
     if (this.#decoded !== undefined) return undefined
-    for (const field of this.#fields) if (field.name === name && field.tag === tag) return field
+    for (const field of this.#fields) if (field.isThere && field.name === name && field.tag === tag) return field
     return undefined
   }
 
@@ -112,7 +120,11 @@ export class RecordReader {
     if (length < LENGTH_BYTES || record.readUInt32BE(0) !== length - LENGTH_BYTES) return false
     let at = LENGTH_BYTES
     for (const field of this.#fields) {
-      if (!hasAt(record, at, field.head)) return false
+      field.isThere = hasAt(record, at, field.head)
+      if (!field.isThere) {
+        if (field.isOptional) continue
+        return false
+      }
       at = place(field, record, at + field.head.length)
       if (at > length) return false
     }
@@ -122,7 +134,7 @@ export class RecordReader {
   /** False when one of them is not remembered. */
   #findTables(record: Buffer): boolean {
     for (const field of this.#fields) {
-      if (field.tag !== 'F') continue
+      if (field.tag !== 'F' || !field.isThere) continue
       const table = this.#tables.of(record, field.start, field.end)
       if (table === undefined) return false
       field.table = table
@@ -131,7 +143,8 @@ export class RecordReader {
   }
 
   #rememberTables(record: Buffer, decoded: FieldTable): void {
-    for (const { name, start, end } of this.#fields) {
+    for (const { name, isThere, start, end } of this.#fields) {
+      if (!isThere) continue
       const field = decoded.get(name)
       if (field?.type === 'F') this.#tables.remember(record.subarray(start, end), field.value)
     }

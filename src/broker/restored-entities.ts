@@ -9,17 +9,19 @@ import { LOGS_BESIDE, type LogsBeside } from './queues/queue-logs.ts'
 import type { RecordLayout, RecordReader } from './record-fields.ts'
 import type { Vhost } from './vhost.ts'
 
-/** The fields of the records, where they are read. What is not often there is in none of them. */
+/** The fields of the records, where they are read. What is not often there is in none of them; older versions kept no user. */
 export const EXCHANGE_LAYOUT: RecordLayout = [
   ['type', 'S'],
   ['autoDelete', 't'],
   ['internal', 't'],
   ['arguments', 'F'],
+  ['user', 'S', 'optional'],
 ]
 export const QUEUE_LAYOUT: RecordLayout = [
   ['id', 'l'],
   ['autoDelete', 't'],
   ['arguments', 'F'],
+  ['user', 'S', 'optional'],
 ]
 export const BINDING_LAYOUT: RecordLayout = [
   ['kind', 'S'],
@@ -70,6 +72,7 @@ export const restoreExchange: Restore = (vhost, key, fields) => {
     autoDelete: fields.flag('autoDelete'),
     internal: fields.flag('internal'),
     arguments: fields.table('arguments'),
+    user: fields.optionalText('user'),
   })
 }
 
@@ -83,6 +86,7 @@ export const restoreQueue: Restore = (vhost, key, fields) => {
       arguments: fields.table('arguments'),
       hasExpirations: fields.flag('expirations'),
       owner: undefined,
+      user: fields.optionalText('user'),
     },
     logIds,
     logsBeside(fields),

@@ -4,7 +4,7 @@
  */
 import type { AuthorizedUser, Permission } from './authorizer.ts'
 import { type ResourceKind, refuse } from './errors.ts'
-import { generatedName } from './names.ts'
+import { generatedName, INTERNAL_USER } from './names.ts'
 
 /** What a session may do. Both throw Undecided while that is not known yet. */
 export interface SessionAccess {
@@ -33,6 +33,11 @@ export class Session {
     this.access = access
     this.connectionId = connectionId
     this.#vhostName = vhostName
+  }
+
+  /** The name of the user that what it declares is known to be of. */
+  get declarer(): string {
+    return this.user.name === '' ? INTERNAL_USER : this.user.name
   }
 
   get isImpersonator(): boolean {

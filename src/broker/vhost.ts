@@ -31,6 +31,7 @@ import { Routes } from './routing/routes.ts'
 import type { DeliveryScheduler } from './scheduling/delivery-scheduler.ts'
 import type { LongWork } from './scheduling/long-work.ts'
 import { Removals } from './scheduling/removals.ts'
+import { SharedNames } from './shared-names.ts'
 import type { Churn } from './statistics/churn.ts'
 import type { TrafficFigures } from './statistics/traffic-figures.ts'
 import { VhostCounts } from './vhost-counts.ts'
@@ -69,6 +70,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   /** Exchanges that are being removed. */
   readonly #doomed: Exchange[] = []
   readonly #sharedArguments = new SharedArguments()
+  readonly #userNames = new SharedNames()
   /** Whether messages can survive a restart. */
   readonly isStorageDurable: boolean
   readonly #storage: VhostStorage
@@ -181,7 +183,7 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
   }
 
   addExchange(spec: ExchangeSpec): Exchange {
-    const exchange = new Exchange(this.name, spec)
+    const exchange = new Exchange(this.name, { ...spec, user: this.#userNames.of(spec.user) })
     this.policies.applyToExchange(exchange)
     this.#exchanges.set(spec.name, exchange)
     this.topology.add(exchangeBytes(exchange), 'exchanges')
@@ -196,7 +198,8 @@ export class Vhost implements Topology, QueueSurroundings<Queue> {
     const queueArguments = this.#sharedArguments.of(spec.arguments)
     const settings = this.policies.queueSettings(spec.name, queueArguments)
     const logs = new QueueLogs(this.#storage, spec.durable, keptAs, beside)
-    const queue = new Queue({ ...spec, arguments: queueArguments }, settings, logs, this)
+    const user = this.#userNames.of(spec.user)
+    const queue = new Queue({ ...spec, arguments: queueArguments, user }, settings, logs, this)
     this.#takeAwayGone(spec.name)
     this.#queues.add(queue)
     this.topology.add(queueBytes(queue), 'queues')

@@ -38,7 +38,7 @@ import { Transactions } from './transactions.ts'
 import type { DefaultQueueType, VhostInfo, VhostOptions } from './vhost-options.ts'
 
 /** Code in this process is trusted: it may publish in any user's name. */
-const IN_PROCESS_USER: AuthorizedUser = { name: '', tags: ['impersonator'] }
+export const IN_PROCESS_USER: AuthorizedUser = { name: '', tags: ['impersonator'] }
 
 export class EmbeddedBroker {
   /** All-or-nothing groups of publishes and settlements in this virtual host. */

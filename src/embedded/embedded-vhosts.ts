@@ -3,9 +3,9 @@ import { SHORTSTR_BYTES_MAX } from '../../protocol/short-string.ts'
 import { ALL_PERMISSIONS } from '../broker/access/permission-list.ts'
 import type { AuthorizedUser } from '../broker/authorizer.ts'
 import { refuse } from '../broker/errors.ts'
-import { Session } from '../broker/session.ts'
+import { FULL_ACCESS, Session } from '../broker/session.ts'
 import { checkOptions, text } from '../lib/checks.ts'
-import { EmbeddedBroker } from './embedded-broker.ts'
+import { EmbeddedBroker, IN_PROCESS_USER } from './embedded-broker.ts'
 import type { EmbeddedContext } from './embedded-context.ts'
 import { DiskWaits } from './take-message.ts'
 import { metadataIn, VHOST_CHECKS, type VhostOptions } from './vhost-options.ts'
@@ -45,6 +45,14 @@ export class EmbeddedVhosts {
     return vhost === undefined
       ? undefined
       : new EmbeddedBroker(vhost, this, new Session(user, name, core.access.of(user, name)))
+  }
+
+  /** May do everything; what it declares is this user's. */
+  inNameOf(user: string, name: string): EmbeddedBroker | undefined {
+    this.context.requireRunning()
+    const vhost = this.context.core.vhost(name)
+    if (vhost === undefined) return undefined
+    return new EmbeddedBroker(vhost, this, new Session({ ...IN_PROCESS_USER, name: user }, name, FULL_ACCESS))
   }
 
   /** Throws RangeError or TypeError, and BrokerError for an owner that there is not, and when there are as many as there may be. */

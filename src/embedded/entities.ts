@@ -29,6 +29,11 @@ export interface ExchangeInfo extends AppliedPolicies {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: PlainTable
+  /**
+   * The user that declared it, who may be gone by now: `rmq-internal` for this process, `rmq-cli` for `leveret ctl`; undefined when a
+   * version kept it that did not note it.
+   */
+  readonly user: string | undefined
   /** Bindings that start here. */
   readonly bindings: number
   /** Messages that were published to it since it was declared, or since the server started. */
@@ -48,6 +53,11 @@ export interface QueueInfo extends AppliedPolicies {
   readonly ownerConnection?: number | undefined
   readonly autoDelete: boolean
   readonly arguments: PlainTable
+  /**
+   * The user that declared it, who may be gone by now: `rmq-internal` for this process, `rmq-cli` for `leveret ctl`; undefined when a
+   * version kept it that did not note it.
+   */
+  readonly user: string | undefined
   /** Messages waiting for a consumer. */
   readonly messagesReady: number
   /** Messages delivered and not settled. */
@@ -109,6 +119,7 @@ export function exchangeInfo({ policies }: Vhost, exchange: Exchange): ExchangeI
     autoDelete,
     internal,
     arguments: plainTable(exchange.arguments),
+    user: exchange.user,
     ...appliedPolicies(policies.ofExchange(exchange)),
     bindings: outgoing.size,
     messagesIn: exchange.publishedInCount,
@@ -126,6 +137,7 @@ export function queueInfo({ policies }: Vhost, queue: Queue): QueueInfo {
     ownerConnection: queue.owner?.connectionId,
     autoDelete: queue.autoDelete,
     arguments: plainTable(queue.arguments),
+    user: queue.user,
     ...appliedPolicies(policies.ofQueue(queue)),
     messagesReady: queue.readyCount,
     messagesUnacked: queue.unackedCount,

@@ -25,6 +25,11 @@ export class QueueFigures {
     return queueKindName(this.#queue.arguments)
   }
 
+  /** As in `QueueInfo`. */
+  get user(): string | undefined {
+    return this.#queue.user
+  }
+
   get paused(): boolean {
     return this.#queue.isPaused
   }

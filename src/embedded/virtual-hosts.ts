@@ -30,6 +30,14 @@ export class VirtualHosts {
     return this.#vhosts.as(user, name)
   }
 
+  /**
+   * The broker of a virtual host, which may do everything in it, as `get`. What it declares is told to be this user's: see
+   * `QueueInfo.user`. Undefined when there is no such virtual host.
+   */
+  inNameOf(user: string, name: string): EmbeddedBroker | undefined {
+    return this.#vhosts.inNameOf(user, name)
+  }
+
   /** Whether the user may open the virtual host. `peerAddress` is where the user comes from. */
   async mayOpen(user: AuthorizedUser, name: string, peerAddress: string): Promise<boolean> {
     const { access } = this.#vhosts.context.core

@@ -101,8 +101,11 @@ export class Call {
 
   /** The same with what the user may do in it. */
   vhostAsUser(name = this.param('vhost')): EmbeddedBroker {
-    if (this.isTrusted) return this.vhost(name)
-    if (!this.#brokers.has(name)) this.#brokers.set(name, this.server.virtualHosts.as(this.user, name))
+    const { virtualHosts } = this.server
+    if (!this.#brokers.has(name)) {
+      const broker = this.isTrusted ? virtualHosts.inNameOf(this.user.name, name) : virtualHosts.as(this.user, name)
+      this.#brokers.set(name, broker)
+    }
     const broker = this.#brokers.get(name)
     if (broker === undefined) throw notFound()
     return broker

@@ -32,6 +32,22 @@ function makeTopology(): void {
 }
 
 describe('durable entities', () => {
+  test('know who declared them, if their records say it', () => {
+    for (const [at, user] of ['ann', 'other', 'ann'].entries()) vhost.addQueue({ ...queueSpec, name: `q${at}`, user })
+    vhost.addExchange({ ...exchangeSpec, name: 'x', user: 'other' })
+    vhost.addQueue({ ...queueSpec, name: 'unknown' })
+    const users = (among: Vhost) => [
+      ...Array.from(among.queues(), ({ user }) => user),
+      among.requireExchange('x').user,
+      among.requireExchange('amq.topic').user,
+    ]
+    const expected = ['ann', 'other', 'ann', undefined, 'other', 'rmq-internal']
+    expect(users(vhost)).toEqual(expected)
+    const { broker, restored } = start()
+    expect(restored.problems).toEqual([])
+    expect(users(broker.requireVhost('/'))).toEqual(expected)
+  })
+
   test('are the same after a restart, and are not written again by it', () => {
     makeTopology()
     const before = [...storage.entities.keys()].sort()

@@ -8,9 +8,11 @@ const LAYOUT: RecordLayout = [
   ['id', 'l'],
   ['isGood', 't'],
   ['name', 'S'],
+  ['note', 'S', 'optional'],
   ['arguments', 'F'],
+  ['more', 'F', 'optional'],
 ]
-const NAMES = ['id', 'isGood', 'name', 'arguments', 'more', 'other']
+const NAMES = ['id', 'isGood', 'name', 'note', 'arguments', 'more', 'other']
 
 const numbers = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 1, 2 ** 32, 2 ** 53 - 1)).map(BigInt)
 const longs = fc.oneof(numbers, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }))
@@ -28,14 +30,23 @@ const tables = fc.constantFrom<FieldTable>(
   new Map([['x-max-length', { type: 'I', value: 5 }]]),
 )
 const laidOut: fc.Arbitrary<FieldTable> = fc
-  .record({ id: longs, isGood: fc.boolean(), name: texts, table: tables })
+  .record({
+    id: longs,
+    isGood: fc.boolean(),
+    name: texts,
+    note: fc.option(texts),
+    table: tables,
+    more: fc.option(tables),
+  })
   .map(
-    ({ id, isGood, name, table }) =>
+    ({ id, isGood, name, note, table, more }) =>
       new Map<string, Field>([
         ['id', { type: 'l', value: id }],
         ['isGood', { type: 't', value: isGood }],
         ['name', { type: 'S', value: name }],
+        ...(note === null ? [] : [['note', { type: 'S', value: note }] as const]),
         ['arguments', { type: 'F', value: table }],
+        ...(more === null ? [] : [['more', { type: 'F', value: more }] as const]),
       ]),
   )
 const others: fc.Arbitrary<FieldTable> = fc
@@ -58,6 +69,7 @@ function told(reader: RecordReader, record: Buffer): unknown {
     reader.read(record)
     return NAMES.map((name) => [
       attempt(() => reader.text(name)),
+      reader.optionalText(name),
       reader.flag(name),
       attempt(() => reader.number(name)),
       reader.numbers(name),
@@ -98,6 +110,32 @@ describe('the fields of a record', () => {
     const [first, second] = [reader.read(record(1n)).table('arguments'), reader.read(record(2n)).table('arguments')]
     expect(second).toBe(first)
     expect([reader.number('id'), reader.flag('isGood'), reader.text('name')]).toEqual([2, true, 'é'])
+  })
+
+  test('are read where they lie with those that may be missing, and without: equal tables are one', () => {
+    const reader = new RecordReader([
+      ['note', 'S', 'optional'],
+      ['arguments', 'F'],
+      ['user', 'S', 'optional'],
+    ])
+    type Entry = readonly [name: string, field: Field]
+    const table: Entry = ['arguments', { type: 'F', value: new Map([['x-max-length', { type: 'I', value: 5 }]]) }]
+    const note: Entry = ['note', { type: 'S', value: 'a' }]
+    const user: Entry = ['user', { type: 'S', value: 'b' }]
+    const read = (...entries: readonly Entry[]): RecordReader => reader.read(encodeFieldTable(new Map(entries)))
+    const first = read(table).table('arguments')
+    for (const [entries, notes, users] of [
+      [[note, table, user], 'a', 'b'],
+      [[table, user], undefined, 'b'],
+      [[note, table], 'a', undefined],
+      [[table], undefined, undefined],
+    ] as const) {
+      expect(read(...entries).table('arguments')).toBe(first)
+      expect([reader.optionalText('note'), reader.optionalText('user')]).toEqual([notes, users])
+    }
+    // In another order it is decoded.
+    expect(read(user, table).table('arguments')).not.toBe(first)
+    expect(reader.optionalText('user')).toBe('b')
   })
 })
 

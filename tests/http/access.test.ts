@@ -137,6 +137,7 @@ const AUDIENCES: Readonly<Record<string, Audience>> = {
   'PUT /users/:user': 'administrator',
   'DELETE /users/:user': 'administrator',
   'GET /users/:user/permissions': 'administrator',
+  'GET /users/:user/queues': 'tagged',
   'GET /users/:user/topic-permissions': 'administrator',
   'GET /user-limits': 'administrator',
   'GET /user-limits/:user': 'administrator',

@@ -183,7 +183,7 @@ describe('exchanges', () => {
       auto_delete: false,
       internal: false,
       arguments: {},
-      user_who_performed_action: 'rmq-internal',
+      user_who_performed_action: 'guest',
       incoming: [],
       outgoing: [],
     })

@@ -16,6 +16,8 @@ export interface ExchangeSpec {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
+  /** Who declared it, where that is known. */
+  readonly user?: string | undefined
 }
 
 /** Counts what it publishes, and tells the exchange now and then. */
@@ -41,6 +43,7 @@ export class Exchange {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: FieldTable
+  readonly user: string | undefined
   isDeleted = false
   /** Where a message goes that this exchange routed nowhere: by its arguments, or by policy. */
   alternateExchange: string | undefined
@@ -66,6 +69,7 @@ export class Exchange {
     this.autoDelete = spec.autoDelete
     this.internal = spec.internal
     this.arguments = spec.arguments
+    this.user = spec.user
     this.alternateExchange = textValue(spec.arguments.get('alternate-exchange'))
     this.routingTable = exchangeType(spec.type).createTable()
   }

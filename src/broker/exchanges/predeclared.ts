@@ -1,4 +1,5 @@
 /** The durable exchanges that every virtual host has, as in RabbitMQ. */
+import { INTERNAL_USER } from '../names.ts'
 import type { ExchangeSpec } from './exchange.ts'
 import type { ExchangeTypeName } from './types/exchange-types.ts'
 
@@ -9,6 +10,7 @@ const exchange = (name: string, type: ExchangeTypeName, internal = false): Excha
   durable: true,
   autoDelete: false,
   arguments: new Map(),
+  user: INTERNAL_USER,
 })
 
 export const PREDECLARED: readonly ExchangeSpec[] = [

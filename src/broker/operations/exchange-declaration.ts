@@ -54,7 +54,7 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
       throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
     },
   })
-  return vhost.addExchange({ ...declaration, name, type })
+  return vhost.addExchange({ ...declaration, name, type, user: session.declarer })
 }
 
 /** exchange.declare with the passive bit: only asks whether it is there, which takes any permission on it. */

@@ -79,6 +79,7 @@ function declareNamed(vhost: Vhost, declaration: QueueDeclaration, session: Sess
     autoDelete: declaration.autoDelete,
     arguments: queueArguments,
     owner: declaration.exclusive ? session : undefined,
+    user: session.declarer,
   })
 }
 

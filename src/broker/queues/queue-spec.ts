@@ -12,6 +12,8 @@ export interface QueueSpec {
   readonly arguments: FieldTable
   /** The session that an exclusive queue belongs to. */
   readonly owner: Session | undefined
+  /** Who declared it, where that is known. */
+  readonly user?: string | undefined
   /** Messages came with times that its arguments do not give them. */
   readonly hasExpirations?: boolean
 }

@@ -28,6 +28,8 @@ export class Queue {
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly arguments: FieldTable
+  /** Who declared it; an older version's record does not say it. */
+  readonly user: string | undefined
   readonly logs: QueueLogs
   /** The session that an exclusive queue belongs to, until the queue is gone. */
   owner: Session | undefined
@@ -74,6 +76,7 @@ export class Queue {
     this.durable = spec.durable
     this.autoDelete = spec.autoDelete
     this.arguments = spec.arguments
+    this.user = spec.user
     this.settings = settings
     this.owner = spec.owner
     this.logs = logs

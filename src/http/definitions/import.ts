@@ -18,15 +18,15 @@ import { type Definitions, SECTION_NAMES, type Section, shown } from './definiti
 /** Problems that the answer names. */
 const SHOWN_PROBLEMS = 20
 
-/** Throws ApiError. */
-export async function importDefinitions(server: ManagedServer, definitions: Definitions): Promise<void> {
+/** Throws ApiError. What is declared is of this user; without one, of the server itself. */
+export async function importDefinitions(server: ManagedServer, definitions: Definitions, user?: string): Promise<void> {
   const problems: string[] = []
   let problemCount = 0
   const pacer = new Pacer()
   for (const section of SECTION_NAMES) {
     for (const one of definitions.objects(section)) {
       try {
-        await IMPORTS[section](server, one)
+        await IMPORTS[section](server, one, user)
       } catch (error) {
         const known = asApiError(error)
         if (known === undefined) throw error
@@ -41,7 +41,9 @@ export async function importDefinitions(server: ManagedServer, definitions: Defi
   throw badRequest(`${problems.join('; ')}${more}`)
 }
 
-const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: JsonObject) => Promise<void> } = {
+type Import = (server: ManagedServer, one: JsonObject, user: string | undefined) => Promise<void>
+
+const IMPORTS: { readonly [section in Section]: Import } = {
   users: async (server, one) => await setUser(server, name(one), { tags: [], ...one }),
   vhosts: async (server, one) => {
     const metadata = objectIn(one, 'metadata')
@@ -65,8 +67,8 @@ const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: Jso
   policies: async (server, one) => await vhostIn(server, one).policies.set(name(one), policyIn(one)),
   parameters: async (server, one) =>
     await setParameter(vhostIn(server, one), text(one, 'component'), name(one), one.value),
-  exchanges: async (server, one) => {
-    const broker = vhostIn(server, one)
+  exchanges: async (server, one, user) => {
+    const broker = vhostIn(server, one, user)
     // RabbitMQ: those that are there stay as they are.
     if (isReserved(name(one)) || broker.inventory.hasExchange(name(one))) return
     broker.declareExchange(name(one), text(one, 'type'), {
@@ -76,8 +78,8 @@ const IMPORTS: { readonly [section in Section]: (server: ManagedServer, one: Jso
       arguments: tableIn(one),
     })
   },
-  queues: async (server, one) => {
-    const broker = vhostIn(server, one)
+  queues: async (server, one, user) => {
+    const broker = vhostIn(server, one, user)
     if (isReserved(name(one)) || broker.inventory.hasQueue(name(one))) return
     const type = textIn(one, 'type')
     const table = tableIn(one)
@@ -124,9 +126,9 @@ function tableIn(one: JsonObject): PlainTable {
   return objectIn(one, 'arguments') as PlainTable // JSON is one
 }
 
-function vhostIn(server: ManagedServer, one: JsonObject): EmbeddedBroker {
-  const broker = server.virtualHosts.get(text(one, 'vhost'))
-  if (broker === undefined)
-    throw new ApiError(400, 'bad_request', `vhost ${text(one, 'vhost').slice(0, 80)} is not there`)
+function vhostIn({ virtualHosts }: ManagedServer, one: JsonObject, user?: string): EmbeddedBroker {
+  const vhost = text(one, 'vhost')
+  const broker = user === undefined ? virtualHosts.get(vhost) : virtualHosts.inNameOf(user, vhost)
+  if (broker === undefined) throw new ApiError(400, 'bad_request', `vhost ${vhost.slice(0, 80)} is not there`)
   return broker
 }

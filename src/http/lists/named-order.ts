@@ -7,9 +7,9 @@ import { compareTexts, compareValues } from './sort.ts'
 
 const RUN_ROWS = 512
 
-/** Rows that belong together: those of one virtual host, in the order of these. */
+/** Rows that belong together: those of one virtual host, in the order of these. Undefined as in `ListSource.rows`. */
 export interface NamedParts<Row> {
-  readonly parts: readonly Iterable<Row>[]
+  readonly parts: readonly Iterable<Row | undefined>[]
   /** Says which parts these are. */
   readonly key: string
   /** Undefined when it is gone by now. */
@@ -35,7 +35,7 @@ export interface Asked<Row> {
 }
 
 export async function namedOrder<Row>(
-  all: readonly Iterable<Row>[],
+  all: readonly Iterable<Row | undefined>[],
   asked: Asked<Row>,
   pacer: Pacer,
 ): Promise<NamedOrder> {
@@ -46,8 +46,9 @@ export async function namedOrder<Row>(
   let total = 0
   for (const rows of all) {
     for (const row of rows) {
-      total++
       if (asked.isSlow ? pacer.isLate : pacer.isDue) await pacer.rest()
+      if (row === undefined) continue
+      total++
       const name = asked.name(row)
       if (!asked.isWanted(name)) continue
       names.push(name)

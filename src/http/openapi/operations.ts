@@ -166,6 +166,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'PUT /users/:user': act('Adds or changes a user', 'UserSettings'),
   'DELETE /users/:user': act('Deletes a user'),
   'GET /users/:user/permissions': list('What a user may do', 'Permission'),
+  'GET /users/:user/queues': list('The queues that a user has declared', 'Queue'),
   'GET /users/:user/topic-permissions': list('Which routing keys a user may use', 'TopicPermission'),
   'GET /user-limits': many('The limits of users', 'UserLimits'),
   'GET /user-limits/:user': many('The limits of a user', 'UserLimits'),

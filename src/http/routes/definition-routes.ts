@@ -45,7 +45,7 @@ const ofServer = {
     exporting(call, async () => await exportAll(call, clusterName(call, await call.server.node()))),
   ),
   POST: endpoint('administrator', async (call) => {
-    await importDefinitions(call.server, await definitionsIn(call))
+    await importDefinitions(call.server, await definitionsIn(call), call.user.name)
     return done()
   }),
 }
@@ -58,7 +58,7 @@ export const DEFINITION_ROUTES: readonly Route[] = [
     methods: {
       GET: endpoint('administrator', (call) => exporting(call, () => exportVhost(call.vhost()))),
       POST: endpoint('administrator', async (call) => {
-        await importDefinitions(call.server, await definitionsIn(call, call.vhost().name))
+        await importDefinitions(call.server, await definitionsIn(call, call.vhost().name), call.user.name)
         return done()
       }),
     },

@@ -20,11 +20,11 @@ const byVhostAndName = (a: NamedRow, b: NamedRow): number =>
 export function sourceOf<R extends NamedRow>(
   call: Call,
   brokers: readonly EmbeddedBroker[],
-  allRowsOf: (broker: EmbeddedBroker) => Iterable<R>,
+  allRowsOf: (broker: EmbeddedBroker) => Iterable<R | undefined>,
   objectOf: (broker: EmbeddedBroker, name: string) => object | undefined,
   columns: KnownColumns<R>,
 ): ListSource<R> {
-  function* rowsOf(broker: EmbeddedBroker): Iterable<R> {
+  function* rowsOf(broker: EmbeddedBroker): Iterable<R | undefined> {
     if (call.isThere(broker)) yield* allRowsOf(broker)
   }
   const object = (broker: EmbeddedBroker, name: string) => (call.isThere(broker) ? objectOf(broker, name) : undefined)

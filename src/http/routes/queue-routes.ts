@@ -44,11 +44,23 @@ const QUEUE_COLUMNS: KnownColumns<QueueRow> = {
   state: ({ figures }) => queueState(figures),
 }
 
+type QueueRows = (broker: EmbeddedBroker) => Iterable<QueueRow | undefined>
+
 function* queueRows(broker: EmbeddedBroker): Iterable<QueueRow> {
-  for (const figures of broker.inventory.queueFigures()) yield { broker, name: figures.name, figures }
+  for (const figures of broker.inventory.queueFigures()) yield rowOf(broker, figures)
 }
 
-async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
+function rowOf(broker: EmbeddedBroker, figures: QueueFigures): QueueRow {
+  return { broker, name: figures.name, figures }
+}
+
+const rowsOfUser = (user: string): QueueRows =>
+  function* ofUser(broker) {
+    for (const figures of broker.inventory.queueFigures())
+      yield figures.user === user ? rowOf(broker, figures) : undefined
+  }
+
+async function listQueues(call: Call, isDetailed: boolean, rows: QueueRows = queueRows): Promise<Response> {
   const brokers = await call.vhosts()
   const node = (await call.server.node()).name
   const asked = sampleRequest(call.query)
@@ -64,7 +76,7 @@ async function listQueues(call: Call, isDetailed: boolean): Promise<Response> {
     return queueShape(place, info, statistics.queue(broker.name, name), asked, idleSinceMs)
   }
   const columns = withoutStats ? NAME_COLUMNS : QUEUE_COLUMNS
-  return await list(call, sourceOf<QueueRow>(call, brokers, queueRows, object, columns))
+  return await list(call, sourceOf<QueueRow>(call, brokers, rows, object, columns))
 }
 
 async function getQueue(call: Call): Promise<Response> {
@@ -176,6 +188,11 @@ export const QUEUE_ROUTES: readonly Route[] = [
   { path: '/queues', methods: { GET: endpoint('user', (call) => listQueues(call, false)) } },
   { path: '/queues/detailed', methods: { GET: endpoint('user', (call) => listQueues(call, true)) } },
   { path: '/queues/:vhost', methods: { GET: endpoint('visible vhost', (call) => listQueues(call, false)) } },
+  {
+    path: '/users/:user/queues',
+    // RabbitMQ: of whom nothing is known there is nothing to list, too.
+    methods: { GET: endpoint('vhost', (call) => listQueues(call, false, rowsOfUser(call.param('user')))) },
+  },
   {
     path: '/queues/:vhost/:queue',
     methods: {

@@ -8,8 +8,8 @@ import { jsonTable } from '../json.ts'
 import { exchangeStats } from './message-stats.ts'
 import type { SampleRequest } from './rates.ts'
 
-/** What RabbitMQ says of who has declared an exchange that the broker made itself. */
-const BY_THE_BROKER = 'rmq-internal'
+/** Of what was declared by nobody knows whom. */
+const UNKNOWN_USER = 'unknown'
 
 export function exchangeDefinition(vhost: string, info: ExchangeInfo) {
   return {
@@ -19,7 +19,7 @@ export function exchangeDefinition(vhost: string, info: ExchangeInfo) {
     internal: info.internal,
     name: info.name,
     type: info.type,
-    user_who_performed_action: BY_THE_BROKER,
+    user_who_performed_action: info.user ?? UNKNOWN_USER,
     vhost,
   }
 }

@@ -79,6 +79,7 @@ const VARIANTS = [
   '/users/guest',
   '/users/none',
   '/users/none/permissions',
+  '/users/none/queues',
   '/vhosts/none',
   '/vhosts/none/permissions',
   '/vhosts?columns=name',
