@@ -243,12 +243,14 @@ export class Handshake {
       this.#connection.failures.fail(ReplyCode.NOT_ALLOWED, refusal.message, 10, 40)
       return
     }
-    const answer =
-      isAllowed ?? this.#context.broker.access.of(user, vhostName).vhostAccess(this.#connection.peer.address)
+    const { access } = this.#context.broker
+    const answer = isAllowed ?? access.of(user, vhostName).vhostAccess(this.#connection.peer.address)
     if (answer instanceof Promise) {
+      const { renewals } = access
       this.#wait(
         answer.catch(() => false),
-        (settled) => this.#open(vhostName, settled),
+        // An answer counts no longer once others have changed.
+        (settled) => this.#open(vhostName, renewals === access.renewals ? settled : undefined),
       )
       return
     }

@@ -125,8 +125,9 @@ export class BackendChain implements Authenticator, Backend {
     let refusal: Refusal = { refusal: 'no backend was asked' }
     let isBusy = false
     for (const link of this.#options.links) {
-      const verdict = await settled(() => ask(link.authentication))
-      const admitted = 'user' in verdict ? await this.#admit(link, verdict, peerAddress) : verdict
+      const authenticate = (): Promise<Verdict> => settled(() => ask(link.authentication))
+      const verdict = await authenticate()
+      const admitted = 'user' in verdict ? await this.#admit(link, verdict, peerAddress, authenticate) : verdict
       if ('user' in admitted) return this.#refuseFromAfar(admitted, peerAddress)
       refusal = admitted
       isBusy ||= admitted.isBusy === true
@@ -135,15 +136,50 @@ export class BackendChain implements Authenticator, Backend {
     return { ...refusal, isBusy }
   }
 
-  async #admit(link: ChainLink, { user, expiresInMs }: Admission, peerAddress: string): Promise<Verdict> {
+  /** `authenticate` asks the backend once more that has let the user in. */
+  async #admit(
+    link: ChainLink,
+    admission: Admission,
+    peerAddress: string,
+    authenticate?: () => Promise<Verdict>,
+  ): Promise<Verdict> {
     const { authentication, authorization } = link
-    const parts: Part[] = authorization.length === 0 ? [{ backend: authentication, user }] : []
-    for (const backend of authorization) {
-      const verdict = await settled(() => backend.known(user.name, peerAddress))
-      if ('refusal' in verdict) return verdict
-      parts.push({ backend, user: verdict.user })
+    const { user, expiresInMs } = admission
+    if (authorization.length === 0) {
+      return { user: this.#admitted(link, user, [{ backend: authentication, user }]), expiresInMs }
     }
-    return { user: this.#admitted(link, user, parts), expiresInMs }
+    const parts = new Map<Backend, User>()
+    const refusal = await this.#refusal(authorization, user.name, peerAddress, parts)
+    if (refusal !== undefined) return refusal
+    let latest = admission
+    if (authorization.some(({ isAtHand }) => isAtHand !== true)) {
+      // What is known at hand may have changed while others were asked.
+      if (authentication.isAtHand === true && authenticate !== undefined) {
+        const verdict = await authenticate()
+        if ('refusal' in verdict) return verdict
+        latest = verdict
+      }
+      const atHand = authorization.filter(({ isAtHand }) => isAtHand)
+      const laterRefusal = await this.#refusal(atHand, user.name, peerAddress, parts)
+      if (laterRefusal !== undefined) return laterRefusal
+    }
+    const known = Array.from(parts, ([backend, part]) => ({ backend, user: part }))
+    return { user: this.#admitted(link, latest.user, known), expiresInMs }
+  }
+
+  /** Of the first of the backends that does not know the user; as whom the others do goes into `parts`. */
+  async #refusal(
+    backends: readonly Backend[],
+    name: string,
+    peerAddress: string,
+    parts: Map<Backend, User>,
+  ): Promise<Refusal | undefined> {
+    for (const backend of backends) {
+      const verdict = await settled(() => backend.known(name, peerAddress))
+      if ('refusal' in verdict) return verdict
+      parts.set(backend, verdict.user)
+    }
+    return undefined
   }
 
   /** The user that these make together. */

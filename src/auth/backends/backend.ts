@@ -5,6 +5,8 @@ import type { Credentials, User, Verdict } from '../authenticator.ts'
 export interface Backend extends Authorizer {
   /** What the configuration calls it. */
   readonly name: string
+  /** It knows its users itself, and asks nobody. */
+  readonly isAtHand?: boolean
   authenticate(credentials: Credentials, peerAddress: string): Promise<Verdict> | Verdict
   /** The user of a token. Without it, this backend knows none. */
   token?(token: Buffer, peerAddress: string): Promise<Verdict> | Verdict

@@ -7,6 +7,7 @@ import type { Backend } from './backend.ts'
 
 export class InternalBackend implements Backend {
   readonly name = 'internal'
+  readonly isAtHand = true
   readonly #users: UserList
   readonly #permissions: () => Authorizer
 

@@ -19,6 +19,8 @@ interface Held {
 }
 
 export class AccessDirectory {
+  /** How often answers have changed. */
+  renewals = 0
   readonly #authorizer: Authorizer
   readonly #clock: Clock
   readonly #onFailure: (error: unknown) => void
@@ -64,6 +66,7 @@ export class AccessDirectory {
 
   /** Answers have changed: those about users of this name, in this virtual host, or about all of them. */
   renew(userName?: string, vhostName?: string): void {
+    this.renewals++
     const meant: Held[] = []
     for (const [user, vhosts] of this.#held) {
       if (userName !== undefined && user.name !== userName) continue
