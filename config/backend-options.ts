@@ -3,7 +3,7 @@
 import { BACKEND_NAMES, type BackendName, TOKEN_ALGORITHMS } from '../src/lib/backend-names.ts'
 import { NUMBER_SETTINGS, type NumberSetting } from './number-settings.ts'
 import { type Option, option } from './option-row.ts'
-import { boolean, choice, choices, integer, nameList, type Parser, pairs, text } from './parsers.ts'
+import { asItIs, boolean, choice, choices, integer, nameList, type Parser, pairs, text } from './parsers.ts'
 
 /** Who says who a user is, and who says what it may do, when that is another. */
 export interface BackendSetting {
@@ -83,7 +83,11 @@ export const BACKEND_OPTIONS = {
   ),
   authOauth2ScopePrefix: option<string | undefined>(
     undefined,
-    { allowed: 'up to 255 bytes of text', parse: (value) => (Buffer.byteLength(value) <= 255 ? value : undefined) },
+    {
+      allowed: 'up to 255 bytes of text',
+      parse: (value) => (Buffer.byteLength(value) <= 255 ? value : undefined),
+      print: asItIs,
+    },
     "how this broker's scopes begin",
     { group: 'Backends', fileKeys: ['auth_oauth2.scope_prefix'], defaultText: 'its name and a dot' },
   ),
@@ -93,7 +97,11 @@ export const BACKEND_OPTIONS = {
   ]),
   authCacheBackend: option<BackendSetting>(
     { authentication: 'internal', authorization: [] },
-    { allowed: backends().allowed, parse: (value) => single(backends().parse(value)) },
+    {
+      allowed: backends().allowed,
+      parse: (value) => single(backends().parse(value)),
+      print: backendText,
+    },
     'whose answers the backend cache remembers',
     { group: 'Backends', fileKeys: ['auth_cache.cached_backend'], defaultText: 'internal' },
   ),
@@ -124,7 +132,12 @@ function backends(): Parser<readonly BackendSetting[]> {
       const known = settings.filter((setting) => setting !== undefined)
       return known.length < settings.length ? undefined : known
     },
+    print: (settings) => settings.map(backendText).join(','),
   }
+}
+
+function backendText({ authentication, authorization }: BackendSetting): string {
+  return authorization.length === 0 ? authentication : `${authentication}:${authorization.join('+')}`
 }
 
 function backendName(text: string): BackendName | undefined {
@@ -138,7 +151,7 @@ function single<T>(list: readonly T[] | undefined): T | undefined {
 
 /** Settings of issuers, each with its name in front. */
 function providers(): Parser<ReadonlyMap<string, string>> {
-  const { allowed, parse } = pairs()
+  const { allowed, parse, print } = pairs()
   return {
     allowed,
     parse: (value) => {
@@ -146,6 +159,7 @@ function providers(): Parser<ReadonlyMap<string, string>> {
       const names = [...(found?.keys() ?? [])]
       return names.every((name) => /^[^.]+\.(?:issuer|jwks_uri|default_key)$/.test(name)) ? found : undefined
     },
+    print,
   }
 }
 
@@ -157,6 +171,7 @@ function httpUrl(): Parser<string> {
   return {
     allowed: 'a URL that begins with http:// or https://',
     parse: (value) => (/^https?:\/\//.test(value) && URL.canParse(value) && value.length <= 2048 ? value : undefined),
+    print: asItIs,
   }
 }
 

@@ -1,5 +1,5 @@
 // The form of rabbitmq.conf: one `key = value` per line, `#` starts a comment, a value in single quotes may contain
-// anything (`\'` is a quote). Meaning is config/file-settings.ts' business.
+// anything but line breaks (`\'` is a quote). Meaning is config/file-settings.ts' business.
 
 export interface ConfEntry {
   readonly key: string
@@ -30,4 +30,11 @@ export function parseConfText(text: string): ConfText {
     entries.push({ key: groups.key, value, line: index + 1 })
   }
   return { entries, unreadableLines }
+}
+
+/** The line that says this; undefined when no line can. */
+export function confLine(key: string, value: string): string | undefined {
+  if (/[\r\n]/.test(value)) return undefined
+  const isPlain = value !== '' && value.trim() === value && !/^'|#/.test(value)
+  return `${key} = ${isPlain ? value : `'${value.replaceAll("'", "\\'")}'`}`
 }

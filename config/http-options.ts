@@ -4,7 +4,7 @@ import { AUTOMATIC, automaticOr } from './listener-options.ts'
 import { noneOr } from './listener-parsers.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
 import { option } from './option-row.ts'
-import { hostAddress, hostNames, integer, nameList, type Parser } from './parsers.ts'
+import { asItIs, hostAddress, hostNames, integer, nameList, type Parser } from './parsers.ts'
 
 const { port } = NUMBER_SETTINGS
 const aChosenPort = noneOr(integer(port.min, port.max))
@@ -13,6 +13,7 @@ const aPort = automaticOr(aChosenPort)
 const aPathPrefix: Parser<string> = {
   allowed: 'a path such as /rabbitmq',
   parse: (text) => (/^(?:\/[\w.~-]+)+$/.test(text) && text.length <= 255 ? text : undefined),
+  print: asItIs,
 }
 
 const managementTls = secureDoorOptions({

@@ -162,5 +162,6 @@ export function automaticOr<T>(parser: Parser<T>): Parser<T | typeof AUTOMATIC> 
   return {
     allowed: `${parser.allowed}, or '${AUTOMATIC}'`,
     parse: (value) => (value === AUTOMATIC ? AUTOMATIC : parser.parse(value)),
+    print: (value) => (value === AUTOMATIC ? AUTOMATIC : parser.print(value as T)),
   }
 }

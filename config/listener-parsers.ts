@@ -2,7 +2,7 @@
 import { isNetwork } from '../src/lib/networks.ts'
 import { isOrigin } from '../src/lib/origins.ts'
 import { NUMBER_SETTINGS } from './number-settings.ts'
-import type { Parser } from './parsers.ts'
+import { asItIs, type Parser } from './parsers.ts'
 
 /** An address to listen on; without a host, that of `--bind`. */
 export interface ListenPlace {
@@ -22,6 +22,7 @@ export function noneOr<T>(parser: Parser<T>): Parser<T | 'none'> {
   return {
     allowed: `${parser.allowed}, or 'none'`,
     parse: (value) => (value === 'none' ? 'none' : parser.parse(value)),
+    print: (value) => (value === 'none' ? 'none' : parser.print(value as T)),
   }
 }
 
@@ -33,32 +34,36 @@ export function parsePlace(value: string): ListenPlace | undefined {
 }
 
 export function addressList(): Parser<readonly ListenPlace[]> {
-  return listOf('addresses with a port, such as 10.0.0.1:5672 or [::1]:5672, separated by commas', parsePlace)
+  const what = 'addresses with a port, such as 10.0.0.1:5672 or [::1]:5672, separated by commas'
+  return listOf(what, parsePlace, ({ host, port }) => {
+    if (host === undefined) return String(port)
+    return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  })
 }
 
 /** Networks, addresses and `unix`. */
 export function networkList(): Parser<readonly string[]> {
-  return listOf('networks such as 10.0.0.0/8, addresses, or unix for Unix sockets, separated by commas', (value) =>
-    isNetwork(value) ? value : undefined,
-  )
+  const what = 'networks such as 10.0.0.0/8, addresses, or unix for Unix sockets, separated by commas'
+  return listOf(what, (value) => (isNetwork(value) ? value : undefined), asItIs)
 }
 
 /** Origins of web pages, as browsers write them. */
 export function originList(): Parser<readonly string[]> {
-  return listOf('origins such as https://app.example, separated by commas', (value) =>
-    isOrigin(value) ? value : undefined,
-  )
+  const what = 'origins such as https://app.example, separated by commas'
+  return listOf(what, (value) => (isOrigin(value) ? value : undefined), asItIs)
 }
 
 /** `mq.example.com=cert.pem:key.pem` */
 export function tlsHostList(): Parser<readonly TlsHostFiles[]> {
-  return listOf('host=certificate:key, separated by commas', (value) => {
+  const print = ({ name, certFile, keyFile }: TlsHostFiles): string => `${name}=${certFile}:${keyFile}`
+  const parse = (value: string): TlsHostFiles | undefined => {
     const { name, certFile, keyFile } =
       /^(?<name>(?:\*\.)?[\w.-]+)=(?<certFile>[^:]+):(?<keyFile>[^:]+)$/.exec(value)?.groups ?? {}
     return name === undefined || certFile === undefined || keyFile === undefined
       ? undefined
       : { name, certFile, keyFile }
-  })
+  }
+  return listOf('host=certificate:key, separated by commas', parse, print)
 }
 
 /** Permissions of a file, as `chmod` takes them. */
@@ -66,6 +71,7 @@ export function fileMode(): Parser<number> {
   return {
     allowed: 'an octal number such as 660',
     parse: (value) => (/^0?[0-7]{3}$/.test(value) ? Number.parseInt(value, 8) : undefined),
+    print: (value) => value.toString(8).padStart(3, '0'),
   }
 }
 
@@ -77,10 +83,15 @@ export function cipherList(): Parser<readonly string[]> {
       const names = value.split(/[,:]/).map((name) => name.trim())
       return names.every((name) => /^[\w@=!+-]+$/.test(name)) ? names : undefined
     },
+    print: (names) => names.join(',') || 'default',
   }
 }
 
-function listOf<T>(what: string, parseOne: (value: string) => T | undefined): Parser<readonly T[]> {
+function listOf<T>(
+  what: string,
+  parseOne: (value: string) => T | undefined,
+  printOne: (value: T) => string,
+): Parser<readonly T[]> {
   return {
     allowed: `${what}, or 'none'`,
     parse: (value) => {
@@ -89,5 +100,6 @@ function listOf<T>(what: string, parseOne: (value: string) => T | undefined): Pa
       const known = found.filter((one) => one !== undefined)
       return known.length === found.length ? known : undefined
     },
+    print: (list) => list.map(printOne).join(',') || 'none',
   }
 }

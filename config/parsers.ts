@@ -1,25 +1,24 @@
-/** Turns the text of a flag, variable or file entry into a value. */
+/** Turns the text of a flag, variable or file entry into a value, and back. */
 export interface Parser<T> {
   /** What is accepted, as it ends the sentence "must be …". */
   readonly allowed: string
   /** `undefined` when the text is not allowed. */
   parse(text: string): T | undefined
+  /** A text that this value is parsed of. */
+  print(value: T): string
 }
 
 export function integer(min: number, max: number): Parser<number> {
   return {
     allowed: `an integer from ${min} to ${max}`,
     parse: (text) => within(/^[0-9]{1,15}$/.test(text) ? Number(text) : undefined, min, max),
+    print: String,
   }
 }
 
 /** How many there may be of something; `infinity`, as in rabbitmq.conf, stands for any number. */
 export function countLimit(min: number, max: number): Parser<number> {
-  const count = integer(min, max)
-  return {
-    allowed: `${count.allowed}, or 'infinity'`,
-    parse: (value) => (value === 'infinity' ? Number.POSITIVE_INFINITY : count.parse(value)),
-  }
+  return orInfinity(integer(min, max))
 }
 
 /** Bytes, with an optional unit: K, M, G, T and KiB … count in 1024, kB … in 1000. */
@@ -27,21 +26,30 @@ export function byteSize(min: number, max: number): Parser<number> {
   return {
     allowed: `a size from ${min} to ${max} bytes (${sizeExample(max)})`,
     parse: (text) => within(bytesOf(text), min, max),
+    print: String,
   }
 }
 
 export function byteLimit(min: number, max: number): Parser<number> {
-  const size = byteSize(min, max)
+  return orInfinity(byteSize(min, max))
+}
+
+function orInfinity({ allowed, parse, print }: Parser<number>): Parser<number> {
   return {
-    allowed: `${size.allowed}, or 'infinity'`,
-    parse: (value) => (value === 'infinity' ? Number.POSITIVE_INFINITY : size.parse(value)),
+    allowed: `${allowed}, or 'infinity'`,
+    parse: (value) => (value === 'infinity' ? Number.POSITIVE_INFINITY : parse(value)),
+    print: (value) => (value === Number.POSITIVE_INFINITY ? 'infinity' : print(value)),
   }
 }
+
+/** The text is the value. */
+export const asItIs = (value: string): string => value
 
 export function text(lengthMax: number): Parser<string> {
   return {
     allowed: `1 to ${lengthMax} bytes of text`,
     parse: (value) => (value !== '' && new TextEncoder().encode(value).length <= lengthMax ? value : undefined),
+    print: asItIs,
   }
 }
 
@@ -50,6 +58,7 @@ export function hostAddress(): Parser<string> {
   return {
     allowed: 'an IP address or a host name',
     parse: (value) => (/^[0-9A-Za-z._:%-]{1,255}$/.test(value) ? value : undefined),
+    print: asItIs,
   }
 }
 
@@ -64,6 +73,7 @@ export function choice<const T>(meanings: Readonly<Record<string, T>>, allowed?:
   return {
     allowed: allowed ?? (names.size === 1 ? `${only}` : `one of ${[...names.keys()].join(', ')}`),
     parse: (value) => names.get(value),
+    print: (value) => [...names.keys()].find((name) => names.get(name) === value) ?? String(value),
   }
 }
 
@@ -76,6 +86,7 @@ export function nameList(): Parser<readonly string[]> {
       const names = value.split(',').map((name) => name.trim())
       return names.includes('') ? undefined : names
     },
+    print: (names) => names.join(',') || 'none',
   }
 }
 
@@ -88,6 +99,7 @@ export function hostNames(): Parser<readonly string[]> {
       const hosts = names.parse(value)
       return hosts?.every((host) => /^[\w.-]+$/.test(host)) ? hosts : undefined
     },
+    print: names.print,
   }
 }
 
@@ -102,6 +114,7 @@ export function pairs(): Parser<ReadonlyMap<string, string>> {
       const map = new Map(known.map(([name = '', text = '']) => [name, text]))
       return map.size === found.length ? map : undefined
     },
+    print: (map) => Array.from(map, ([name, text]) => `${name}=${text}`).join(',') || 'none',
   }
 }
 
@@ -114,6 +127,7 @@ export function choices<T extends string>(names: readonly T[]): Parser<readonly 
       const found = chosen.filter((name) => name !== undefined)
       return found.length === chosen.length && new Set(found).size === found.length ? found : undefined
     },
+    print: (chosen) => chosen.join(','),
   }
 }
 
@@ -131,6 +145,7 @@ export function memoryLimit(bytesMin: number): Parser<MemoryLimit> {
       const bytes = within(bytesOf(value), bytesMin, Number.MAX_SAFE_INTEGER)
       return bytes === undefined ? undefined : { bytes }
     },
+    print: (limit) => String('bytes' in limit ? limit.bytes : limit.fraction),
   }
 }
 

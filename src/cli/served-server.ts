@@ -9,8 +9,8 @@ export interface ServedServer {
   /** Before any client is let in. Rejects with DefinitionsError. */
   loadDefinitions(): Promise<void>
   listen(): Promise<readonly ListenAddress[]>
-  /** The management API and the metrics. */
-  openHttpDoors(): Promise<void>
+  /** The management API, which shows this text as the config, and the metrics. */
+  openHttpDoors(effectiveConfig: () => string): Promise<void>
   /** For `leveret ctl`. */
   openControl(process: ControlledProcess): Promise<void>
   /** Takes over what can change while it runs, reads the TLS files again, and returns which of the changed options it has taken. */

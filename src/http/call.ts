@@ -24,6 +24,7 @@ export interface CallParts {
   readonly bodies: BodyReader
   readonly listTurns: ListTurns
   readonly exports: Line
+  effectiveConfig(): Promise<string>
   /** Undefined for credentials that let no user in. */
   logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined>
 }
@@ -71,6 +72,11 @@ export class Call {
 
   get listTurns(): ListTurns {
     return this.#parts.listTurns
+  }
+
+  /** Options as a config file says them. */
+  async effectiveConfig(): Promise<string> {
+    return await this.#parts.effectiveConfig()
   }
 
   /** Exports of definitions take their turn. */

@@ -18,8 +18,8 @@ export interface ReloadReport {
 
 /** The process around the server. */
 export interface ControlledProcess {
-  /** The values of all options, by their names; secrets are hidden. */
-  options(): Readonly<Record<string, unknown>>
+  /** Its options as a config file says them; secrets are hidden. */
+  effectiveConfig(): string
   /** Reads the options again. */
   reload(): Promise<ReloadReport>
   /** Stops the server, then the process. */
@@ -113,7 +113,6 @@ export function controlRoutes(parts: ControlParts): readonly Route[] {
       path: '/control/node',
       methods: { GET: endpoint('administrator', async (call) => json(await call.server.node())) },
     },
-    { path: '/control/environment', methods: { GET: endpoint('administrator', () => json(process.options())) } },
     { path: '/control/log', methods: { GET: endpoint('administrator', (call) => tail(call, parts)) } },
     { path: '/control/backup', methods: { POST: endpoint('administrator', () => backup(parts)) } },
     {

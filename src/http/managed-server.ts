@@ -29,6 +29,8 @@ export interface ManagedServer {
       }
     | undefined
   node(): Promise<NodeInfo>
+  /** What it was told, as a config file says it. */
+  effectiveConfig(): Promise<string>
   /** How it is doing, with what is wrong in plain words. */
   health(): { readonly status: string; readonly warnings: readonly string[] }
 }

@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly pathPrefix: string
   /** Pages of these origins may use the API from a browser. */
   readonly allowOrigins: readonly string[]
+  /** The options of the program around the server, as a config file says them; without, those of the server. */
+  readonly effectiveConfig?: (() => string) | undefined
   /** Every client is let in as this user, without a log-in, and may do everything in every virtual host. */
   readonly trusted?: TrustedUser | undefined
   /** Endpoints beside those that everyone has. */
@@ -137,6 +139,7 @@ export class ManagementApp {
       bodies: this.#bodies,
       listTurns: this.#listTurns,
       exports: this.#exports,
+      effectiveConfig: async () => this.#options.effectiveConfig?.() ?? (await server.effectiveConfig()),
       logIn,
     })
     return await this.#handle(endpoint, call)

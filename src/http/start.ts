@@ -24,6 +24,8 @@ export interface MetricsSettings {
 export interface ManagementSettings extends MetricsSettings {
   readonly pathPrefix: string
   readonly allowOrigins: readonly string[]
+  /** In place of that of the server. */
+  readonly effectiveConfig: (() => string) | undefined
 }
 
 /** Rejects with the system's error when it refuses the port. */
@@ -69,7 +71,9 @@ export async function startControl(context: HttpContext, settings: ControlSettin
       import('./control-routes.ts'),
     ])
     const routes = controlRoutes(settings)
-    return new ManagementApp({ ...context, pathPrefix: '', allowOrigins: [], trusted: OPERATOR, routes }).fetch
+    const { effectiveConfig } = settings.process
+    const own = { pathPrefix: '', allowOrigins: [], trusted: OPERATOR, routes, effectiveConfig }
+    return new ManagementApp({ ...context, ...own }).fetch
   })
   await listener.listenAt(settings.path, settings.within)
   return listener

@@ -2,7 +2,7 @@
 import type { ControlledProcess } from '../http/control-routes.ts'
 import type { HttpListener } from '../http/http-listener.ts'
 import type { HttpContext } from '../http/start.ts'
-import { type Check, type Checks, checkOptions, notA, text, texts, wholeNumber } from '../lib/checks.ts'
+import { aFunction, type Check, type Checks, checkOptions, notA, text, texts, wholeNumber } from '../lib/checks.ts'
 import type { DatedCertificate } from '../listeners/certificate-dates.ts'
 import { checkTls } from '../listeners/option-checks.ts'
 import type { TlsOptions } from '../listeners/tls-options.ts'
@@ -30,6 +30,11 @@ export interface ManagementOptions extends MetricsOptions {
   readonly pathPrefix?: string
   /** Origins whose pages may use the API from a browser; `*` for all. Default none. */
   readonly allowOrigins?: readonly string[]
+  /**
+   * What `GET /api/config/effective` tells administrators, for a program that has more options than the server, as a config file has
+   * them and without secrets. Default: `Server.effectiveConfig`.
+   */
+  readonly effectiveConfig?: () => string
 }
 
 /** Where an HTTP door is open. */
@@ -59,7 +64,12 @@ const METRICS: Checks<MetricsOptions> = {
   },
   hosts: texts,
 }
-const MANAGEMENT: Checks<ManagementOptions> = { ...METRICS, pathPrefix: aPrefix, allowOrigins: texts }
+const MANAGEMENT: Checks<ManagementOptions> = {
+  ...METRICS,
+  pathPrefix: aPrefix,
+  allowOrigins: texts,
+  effectiveConfig: aFunction,
+}
 
 export interface ControlOptions {
   /** Where its file is: in a folder that no other user may write to. */
@@ -104,9 +114,10 @@ export class ServerHttp {
     this.#requireRunning()
     checkOptions('listenManagement', options, MANAGEMENT)
     const { host = '127.0.0.1', port = MANAGEMENT_PORT, pathPrefix = '', allowOrigins = [], hosts = [], tls } = options
+    const { effectiveConfig } = options
     const { startManagement } = await import('../http/start.ts')
     const listener = await this.#encrypted(tls, (encryption) =>
-      startManagement(this.#context, { host, port, pathPrefix, allowOrigins, hosts, encryption }),
+      startManagement(this.#context, { host, port, pathPrefix, allowOrigins, hosts, encryption, effectiveConfig }),
     )
     return this.#opened(listener, pathPrefix)
   }

@@ -210,6 +210,15 @@ export class Server {
   }
 
   /**
+   * What the server was told, as a config file of `leveret` has it, one setting a line: those of its settings that are options of the
+   * command. Secrets are hidden.
+   */
+  async effectiveConfig(): Promise<string> {
+    const { effectiveConfig } = await import('./effective-config.ts')
+    return effectiveConfig(this.#given.config)
+  }
+
+  /**
    * A copy of the store, as a tar archive that `leveret restore` takes, while the server goes on: all that was confirmed before. To be
    * read to its end, or ended: it holds files of the store until then. Rejects with Error where nothing is kept, while another copy is
    * made, while nothing can be kept, and while the server is not running.

@@ -23,7 +23,7 @@ export class FakeProcess implements ControlledProcess {
   readonly followers = new Set<(line: string) => void>()
   onFollow = (): void => {}
 
-  readonly options = (): Readonly<Record<string, unknown>> => ({ port: 5672, 'default-pass': '(hidden)' })
+  readonly effectiveConfig = (): string => 'port = 5672\n# default_pass is hidden\n'
   readonly reload = async () => this.report
   readonly stop = (): void => {
     this.stops++

@@ -113,7 +113,8 @@ describe('the process', () => {
   })
 
   test('shows the options that it runs with', async () => {
-    expect(await lines('environment')).toEqual(['port = 5672', 'default-pass = "(hidden)"'])
+    expect(await lines('environment')).toEqual(['port = 5672', '# default_pass is hidden'])
+    expect(await json('environment')).toEqual({ port: '5672' })
   })
 
   test.each(['stop', 'shutdown'])('is stopped by %s, which waits until it has gone', async (verb) => {

@@ -196,7 +196,10 @@ test('leveret ctl finds the broker by its data folder, reads its log, has it rel
   writeFileSync(conf, 'heartbeat = 20\n')
   child.kill('SIGHUP')
   await untilLogged(child, 'an option has another value now')
-  expect((await run('environment')).output).toContain('heartbeat = 20')
+  const { output } = await run('environment')
+  expect(output).toContain('heartbeat = 20')
+  const [, port] = /port: (\d+), protocol: http$/m.exec((await run('listeners')).output) ?? []
+  expect(await run('environment', '--url', `http://guest:guest@127.0.0.1:${port}`)).toMatchObject({ output })
   const exit = exitOf(child)
   expect(await run('stop')).toMatchObject({ code: 0, errors: '', output: 'The broker has stopped\n' })
   // It has released its store by then.

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseConfText } from '../../config/conf-text.ts'
+import { confLine, parseConfText } from '../../config/conf-text.ts'
 import { anyCharacter } from '../support/any-character.ts'
 
 function pairs(source: string): (readonly [string, string])[] {
@@ -56,4 +56,19 @@ test('reads any text in time that grows with its length', () => {
   const startMs = performance.now()
   parseConfText(`key = ${' a'.repeat(20_000)}\nkey = '${"\\'".repeat(20_000)}`)
   expect(performance.now() - startMs).toBeLessThan(2000)
+})
+
+test('a line is written for every value that a file can have', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string({ unit: fc.constantFrom(...`'\\#= \t\n\ra`) }), fc.string({ unit: 'binary' })),
+      (value) => {
+        const line = confLine('key', value)
+        if (/[\r\n]/.test(value)) expect(line).toBeUndefined()
+        else expect(pairs(line ?? '')).toEqual([['key', value]])
+      },
+    ),
+    { numRuns: 2000 },
+  )
+  expect(confLine('key', 'plain value')).toBe('key = plain value')
 })

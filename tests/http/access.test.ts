@@ -47,6 +47,7 @@ const AUDIENCES: Readonly<Record<string, Audience>> = {
   'GET /topic-permissions/:vhost/:user/:exchange': 'administrator',
   'DELETE /topic-permissions/:vhost/:user/:exchange': 'administrator',
   'GET /version': 'tagged',
+  'GET /config/effective': 'administrator',
   'GET /feature-flags': 'tagged',
   'PUT /feature-flags/:name/enable': 'administrator',
   'GET /deprecated-features': 'tagged',

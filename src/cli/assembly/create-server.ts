@@ -33,7 +33,7 @@ export async function createServer(config: Config, memoryBytes: number, logger: 
     start: () => collector.whileStarting(() => server.start()),
     loadDefinitions: async () => await definitions?.importInto(server, logger),
     listen: () => server.listen(),
-    openHttpDoors: () => openHttpDoors(server.http, config, logger),
+    openHttpDoors: (effectiveConfig) => openHttpDoors(server.http, config, effectiveConfig, logger),
     openControl: (process) => openControl(server.http, config, portOf(server.addresses), process, logger),
     reload: (next, changed) => applyChanges({ server, storage, memoryBytes }, next, changed),
     shutdown: (options) => server.shutdown(options),

@@ -17,13 +17,19 @@ const METRICS_PORT = 15_692
 const METRICS_TLS_PORT = 15_691
 
 /** Rejects with the system's error when it refuses a port that was chosen. Without one that was not, the broker goes on. */
-export async function openHttpDoors(server: HttpServer, config: Config, logger: Logger): Promise<void> {
+export async function openHttpDoors(
+  server: HttpServer,
+  config: Config,
+  effectiveConfig: () => string,
+  logger: Logger,
+): Promise<void> {
   const { managementBind = config.bind, metricsBind = config.bind } = config
   const { managementPathPrefix, managementOrigins: allowOrigins, httpHosts: hosts } = config
   const [managementTls, metricsTls] = [httpTls(config, 'management'), httpTls(config, 'metrics')]
   const common = {
     allowOrigins,
     hosts,
+    effectiveConfig,
     ...(managementPathPrefix === undefined ? {} : { pathPrefix: managementPathPrefix }),
   }
   await open(

@@ -59,6 +59,11 @@ export class BrokerClient {
     return json(accepted(await this.send('GET', path)))
   }
 
+  /** The text that a path below `/api` answers. Throws CtlFailure. */
+  async text(path: string): Promise<string> {
+    return accepted(await this.send('GET', path)).text
+  }
+
   async put(path: string, body: unknown): Promise<void> {
     accepted(await this.send('PUT', path, { body }))
   }

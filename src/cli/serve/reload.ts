@@ -4,7 +4,7 @@ import { type Config, flagName, OPTION_NAMES, type OptionName } from '../../../c
 import type { Resolution } from '../../../config/resolve.ts'
 import type { ReloadReport } from '../../http/control-routes.ts'
 import type { Logger } from '../../lib/logger.ts'
-import { shownValue } from './shown-options.ts'
+import { shownValue } from './shown-value.ts'
 
 export interface ReloadParts {
   readonly config: Config

@@ -1,5 +1,6 @@
 import type { Config, OptionName } from '../../../config/options.ts'
 import type { Resolution } from '../../../config/resolve.ts'
+import { shownConfig } from '../../../config/shown-config.ts'
 import type { ControlledProcess } from '../../http/control-routes.ts'
 import { processMemoryBytes } from '../../lib/process-memory.ts'
 import { RareLines } from '../../lib/rare-lines.ts'
@@ -16,7 +17,6 @@ import { Hangup } from './hangup.ts'
 import { listenFailure } from './listen-failure.ts'
 import { Reload } from './reload.ts'
 import { isScarcity } from './scarcity.ts'
-import { shownOptions } from './shown-options.ts'
 import { logListening, logRecovery, logStart } from './start-log.ts'
 import { type StopRequest, stopRequest, withinTime } from './stop-request.ts'
 
@@ -139,7 +139,7 @@ function notStarted(
 /** What `leveret ctl` may ask of the process. */
 function controlled(reload: Reload, stop: StopRequest, output: LogTail): ControlledProcess {
   return {
-    options: () => shownOptions(reload.config),
+    effectiveConfig: () => shownConfig(reload.config),
     reload: async () => reload.run(),
     stop: () => stop.request('leveret ctl'),
     recentLines: (count) => output.recent(count),
@@ -181,7 +181,7 @@ async function start(
   try {
     await server.loadDefinitions()
     const addresses = await server.listen()
-    await server.openHttpDoors()
+    await server.openHttpDoors(process.effectiveConfig)
     await server.openControl(process)
     logListening(logger, addresses)
     return undefined

@@ -57,6 +57,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     answer: text,
     answerType: 'text/plain',
   },
+  'GET /config/effective': {
+    summary: 'The options that are in effect, as a config file says them; secrets are hidden',
+    answer: text,
+    answerType: 'text/plain',
+  },
   'GET /feature-flags': list('Features of RabbitMQ that are in effect', 'Feature'),
   'PUT /feature-flags/:name/enable': act('Does nothing: all features are in effect'),
   'GET /deprecated-features': { summary: 'Features that will go: none', answer: { type: 'array' } },

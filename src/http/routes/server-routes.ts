@@ -152,6 +152,10 @@ export const SERVER_ROUTES: readonly Route[] = [
   },
   { path: '/extensions', methods: { GET: endpoint('user', () => json([])) } },
   { path: '/version', methods: { GET: endpoint('user', () => new Response(RABBITMQ_VERSION)) } },
+  {
+    path: '/config/effective',
+    methods: { GET: endpoint('administrator', async (call) => new Response(await call.effectiveConfig())) },
+  },
   { path: '/feature-flags', methods: { GET: endpoint('user', (call) => listOf(call, FEATURES, ({ name }) => name)) } },
   { path: '/feature-flags/:name/enable', methods: { PUT: endpoint('administrator', () => done()) } },
   { path: '/deprecated-features', methods: { GET: endpoint('user', () => json([])) } },

@@ -8,6 +8,8 @@ function resolve(text: string) {
   return resolveConfig({ flags: new Map(), environment: {}, file: { name: 'leveret.conf', text } })
 }
 
+const EFFECTIVE_CONFIG = (): string => ''
+
 interface Doors {
   readonly management: ManagementOptions[]
   readonly metrics: MetricsOptions[]
@@ -29,7 +31,7 @@ async function doors(text: string): Promise<Doors> {
       return at()
     },
   }
-  await openHttpDoors(server, resolution.config, silentLogger)
+  await openHttpDoors(server, resolution.config, EFFECTIVE_CONFIG, silentLogger)
   return opened
 }
 

@@ -10,7 +10,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   // Whole answers.
   {
     pattern:
-      /^\/(?:version|deprecated-features(?:\/used)?|queues\/detailed|users\/(?::user|none)\/queues|queues\/quorum\/:vhost\/:queue\/status|connections\/:connection\/sessions|health\/checks\/(?:is-in-service|below-node-connection-limit|ready-to-serve-clients|metadata-store\/initialized(?:\/with-data)?|reached-target-cluster-size|quorum-queues-without-elected-leaders\S*)) answers \d+, not 404/,
+      /^\/(?:version|deprecated-features(?:\/used)?|queues\/detailed|users\/(?::user|none)\/queues|queues\/quorum\/:vhost\/:queue\/status|connections\/:connection\/sessions|config\/effective|health\/checks\/(?:is-in-service|below-node-connection-limit|ready-to-serve-clients|metadata-store\/initialized(?:\/with-data)?|reached-target-cluster-size|quorum-queues-without-elected-leaders\S*)) answers \d+, not 404/,
     reason: 'came with 3.13 or 4.x',
   },
   { pattern: /^\/auth\/hash_password\/:password answers \d+, not 404/, reason: 'came with 4.x' },

@@ -1,5 +1,6 @@
 /** What concerns the process of the broker, over its control socket: options, log, stop, and the backup of its store. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseConfText } from '../../../../config/conf-text.ts'
 import { printable } from '../../../lib/printable.ts'
 import { processSpace } from '../../../lib/process-space.ts'
 import { sizeText } from '../../size-text.ts'
@@ -8,9 +9,10 @@ import { hasEnded } from '../process-end.ts'
 import type { Output, Verb, VerbCall } from '../verb.ts'
 
 async function environment({ broker }: VerbCall): Promise<Output> {
-  const value = (await broker.get('/control/environment')) as Readonly<Record<string, unknown>>
-  const text = Object.entries(value).map(([name, each]) => `${name} = ${printable(JSON.stringify(each))}`)
-  return { kind: 'object', title: 'Options of the broker ...', value, text: text.join('\n') }
+  const config = await broker.text('/config/effective')
+  const value = Object.fromEntries(parseConfText(config).entries.map((entry) => [entry.key, entry.value]))
+  const lines = config.trimEnd().split('\n').map(printable)
+  return { kind: 'object', title: 'Options of the broker ...', value, text: lines.join('\n') }
 }
 
 async function reload({ broker }: VerbCall): Promise<Output> {
@@ -106,7 +108,7 @@ function backupFailure(error: unknown, to: string): unknown {
 }
 
 export const PROCESS_VERBS: readonly Verb[] = [
-  { name: 'environment', describe: 'show the options that the broker runs with', isLocal: true, run: environment },
+  { name: 'environment', describe: 'show the options that the broker runs with', run: environment },
   {
     name: 'reload',
     describe: 'make the broker read its config file and certificates again, as SIGHUP does',

@@ -1,0 +1,21 @@
+// Options as a config file says them: what is shown of a broker is what its file may have. Comments say what no file has: secrets,
+// and what is not set.
+import { confLine } from './conf-text.ts'
+import { type Config, fileKeys, flagName, OPTION_NAMES, type OptionName, optionRow } from './options.ts'
+
+/** One line for each of these options, in the order of the table. */
+export function shownConfig(values: Partial<Config>): string {
+  const names = OPTION_NAMES.filter((name) => Object.hasOwn(values, name))
+  return names.map((name) => `${shownOption(name, values[name])}\n`).join('')
+}
+
+export function shownOption(name: OptionName, value: unknown): string {
+  const { isOutsideFile, isSecret, parser } = optionRow(name)
+  const [key = flagName(name)] = fileKeys(name)
+  if (value === undefined) return `# ${key} is not set`
+  if (isSecret) return `# ${key} is hidden`
+  const text = parser.print(value)
+  const line = confLine(key, text)
+  if (line === undefined) return `# ${key} is ${JSON.stringify(text)}, which no file can say`
+  return isOutsideFile ? `# ${line}` : line
+}
