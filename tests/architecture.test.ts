@@ -108,8 +108,9 @@ const KNOWS_LEVELDB = /^storage\/level\/(?:catalogue|recovery|offline)\//
 
 /** Narrower than its layer: the model knows properties and field tables, never frames and methods. */
 const FRAME_FILES = /^protocol\/(?:frame-|method|basic-)/
+/** The form of options is for programs that take them from a command line, and for what tells of them in that form. */
 const CONFIG_READERS =
-  /^(?:config\/|src\/cli\/|src\/server\/(?:config-checks|listen-address|server|server-builder|server-config)\.ts$)/
+  /^(?:config\/|src\/cli\/|src\/server\/(?:config-checks|effective-config|listen-address|server|server-builder|server-config)\.ts$)/
 
 /** Folders that are given the time, the network and the files. */
 const WITHOUT_WORLD = /^(?:protocol|src\/broker|storage\/memory)\//
