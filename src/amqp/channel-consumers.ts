@@ -28,7 +28,7 @@ export class ChannelConsumers implements ReplySink {
   /** Messages that were delivered to consumers that acknowledge. */
   deliveredCount = 0
   readonly #channel: Channel
-  readonly #byTag = new Map<string, Consumer>()
+  #byTag = new Map<string, Consumer>()
   #replyConsumer: ReplyConsumer | undefined
   /** Limit shared by all consumers of the channel; 0 for none. */
   #sharedLimit = 0
@@ -185,9 +185,9 @@ export class ChannelConsumers implements ReplySink {
     const { vhost, unacked, connection } = this.#channel
     connection.channels.countConsumers(-this.#byTag.size)
     // One pass: there may be very many, which are nowhere near the processor.
-    const consumers = [...this.#byTag.values()]
-    this.#byTag.clear()
-    doForEach(consumers, (consumer) => {
+    const consumers = this.#byTag
+    this.#byTag = new Map()
+    doForEach(consumers.values(), (consumer) => {
       const { queue } = consumer
       left.push(consumer)
       unacked.counted?.forget(consumer)
