@@ -14,13 +14,23 @@ export const BODY_BYTES_MAX = 1024 * 1024
 const TOO_LONG = 'Exceeded HTTP request body size limit'
 const QUOTE = 0x22
 
+/** A body in memory, and what is to be called when it is done with. */
+export interface HeldBody {
+  readonly bytes: Buffer
+  over(): void
+}
+
 export class BodyReader {
   #bytes = 0
 
   /** Throws ApiError for a body that is too large, or when others have all the memory. */
-  async read(stream: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<Buffer> {
+  async hold(stream: ReadableStream<Uint8Array> | null, bytesMax: number): Promise<HeldBody> {
     const chunks: Uint8Array[] = []
     let bytes = 0
+    const over = (): void => {
+      this.#bytes -= bytes
+      bytes = 0
+    }
     try {
       // A reader, since the stream of a request that was cut off has no iterator that ends.
       const reader = stream?.getReader()
@@ -37,9 +47,10 @@ export class BodyReader {
         }
         chunks.push(part.value)
       }
-      return Buffer.concat(chunks)
-    } finally {
-      this.#bytes -= bytes
+      return { bytes: Buffer.concat(chunks), over }
+    } catch (error) {
+      over()
+      throw error
     }
   }
 }

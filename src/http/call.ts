@@ -3,7 +3,7 @@ import type { EmbeddedBroker } from '../embedded/embedded-broker.ts'
 import type { PresentedCredentials } from '../embedded/embedded-logins.ts'
 import { openVhosts } from './access.ts'
 import { notFound } from './api-error.ts'
-import { BODY_BYTES_MAX, type BodyReader, parseObject } from './body.ts'
+import { BODY_BYTES_MAX, type BodyReader, type HeldBody, parseObject } from './body.ts'
 import type { JsonObject } from './json.ts'
 import type { Line } from './line.ts'
 import type { ListTurns } from './lists/list-turns.ts'
@@ -21,9 +21,12 @@ export interface CallParts {
   readonly query: URLSearchParams
   readonly headers: Headers
   readonly stream: ReadableStream<Uint8Array> | null
+  /** Whether the client has gone. */
+  gone(): AbortSignal
   readonly bodies: BodyReader
   readonly listTurns: ListTurns
   readonly exports: Line
+  readonly imports: Line
   effectiveConfig(): Promise<string>
   /** Undefined for credentials that let no user in. */
   logIn(credentials: PresentedCredentials): Promise<ApiUser | undefined>
@@ -43,7 +46,7 @@ export class Call {
   readonly headers: Headers
   readonly #parts: CallParts
   /** What was read of the body: an endpoint that has to wait for an authorizer begins anew. */
-  #bytes: Promise<Buffer> | undefined
+  #body: Promise<HeldBody> | undefined
   readonly #brokers = new Map<string, EmbeddedBroker | undefined>()
 
   constructor(parts: CallParts) {
@@ -79,9 +82,17 @@ export class Call {
     return await this.#parts.effectiveConfig()
   }
 
-  /** Exports of definitions take their turn. */
+  get gone(): AbortSignal {
+    return this.#parts.gone()
+  }
+
+  /** Exports of definitions take their turn, and so do imports. */
   get exports(): Line {
     return this.#parts.exports
+  }
+
+  get imports(): Line {
+    return this.#parts.imports
   }
 
   flag(name: string): boolean {
@@ -89,8 +100,15 @@ export class Call {
   }
 
   async bytes(bytesMax = BODY_BYTES_MAX): Promise<Buffer> {
-    this.#bytes ??= this.#parts.bodies.read(this.#parts.stream, bytesMax)
-    return await this.#bytes
+    const { bytes, over } = await this.hold(bytesMax)
+    over()
+    return bytes
+  }
+
+  /** For a body that is kept for long: it counts as one that is being read until `over` is called. */
+  async hold(bytesMax: number): Promise<HeldBody> {
+    this.#body ??= this.#parts.bodies.hold(this.#parts.stream, bytesMax)
+    return await this.#body
   }
 
   /** Throws ApiError for what is no JSON object. */

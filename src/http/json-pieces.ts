@@ -17,14 +17,19 @@ export interface Piece {
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a] as const
 const [OBJECT, OBJECT_END, LIST, LIST_END] = [0x7b, 0x7d, 0x5b, 0x5d] as const
 
-/** Throws ApiError for what is no JSON object. */
-export function* piecesOf(bytes: Uint8Array): Iterable<Piece> {
+const NO_NAMES: ReadonlySet<string> = new Set()
+
+/** Throws ApiError for what is no JSON object, and for one that has one of the names in `once` twice. */
+export function* piecesOf(bytes: Uint8Array, once = NO_NAMES): Iterable<Piece> {
+  const seen = new Set<string>()
   let at = afterSpace(bytes, required(bytes, afterSpace(bytes, 0), OBJECT))
   if (bytes[at] === OBJECT_END) at++
   else {
     for (let isLast = false; !isLast; ) {
       const nameEnd = bytes[at] === QUOTE ? stringEnd(bytes, at) : at
       const name = String(parsePiece(bytes, at, nameEnd))
+      if (seen.has(name)) throw badRequest(`${name} is there twice`)
+      if (once.has(name)) seen.add(name)
       at = afterSpace(bytes, required(bytes, afterSpace(bytes, nameEnd), COLON))
       if (bytes[at] === LIST) at = yield* elementsOf(bytes, name, at)
       else {

@@ -3,22 +3,35 @@ export class Line {
   readonly #atOnce: number
   readonly #waitingMax: number
   #inside = 0
-  readonly #waiting: (() => void)[] = []
+  /** In the order in which they came. */
+  readonly #waiting = new Set<() => void>()
 
   constructor(atOnce: number, waitingMax: number) {
     this.#atOnce = atOnce
     this.#waitingMax = waitingMax
   }
 
-  /** Resolves when it is one's turn, with what is to be called at its end; undefined when too many wait. */
-  enter(): Promise<() => void> | undefined {
+  /**
+   * Resolves when it is one's turn, with what is to be called at its end. Undefined when too many wait, or for who has gone, as `gone`
+   * says, while waiting.
+   */
+  enter(gone?: AbortSignal): Promise<(() => void) | undefined> | undefined {
     if (this.#inside < this.#atOnce) {
       this.#inside++
       return Promise.resolve(this.#leave())
     }
-    if (this.#waiting.length >= this.#waitingMax) return undefined
+    if (gone?.aborted || this.#waiting.size >= this.#waitingMax) return undefined
     return new Promise((resolve) => {
-      this.#waiting.push(() => resolve(this.#leave()))
+      const giveUp = (): void => {
+        this.#waiting.delete(letIn)
+        resolve(undefined)
+      }
+      const letIn = (): void => {
+        gone?.removeEventListener('abort', giveUp)
+        resolve(this.#leave())
+      }
+      this.#waiting.add(letIn)
+      gone?.addEventListener('abort', giveUp, { once: true })
     })
   }
 
@@ -27,9 +40,12 @@ export class Line {
     return () => {
       if (isOver) return
       isOver = true
-      const next = this.#waiting.shift()
+      const [next] = this.#waiting
       if (next === undefined) this.#inside--
-      else next()
+      else {
+        this.#waiting.delete(next)
+        next()
+      }
     }
   }
 }

@@ -42,8 +42,9 @@ export interface TrustedUser {
 
 type HttpContext = Context<{ Bindings: HttpBindings }>
 
-const EXPORTS_AT_ONCE = 4
-const EXPORTS_WAITING_MAX = 64
+/** Of exports, and of imports. */
+const DEFINITIONS_AT_ONCE = 4
+const DEFINITIONS_WAITING_MAX = 64
 /** Permissions that one request may wait for. */
 const DECISIONS_MAX = 16
 /** Who asks where no log-in is asked for. */
@@ -65,7 +66,8 @@ export class ManagementApp {
   readonly #options: AppOptions
   readonly #bodies = new BodyReader()
   readonly #listTurns = new ListTurns()
-  readonly #exports = new Line(EXPORTS_AT_ONCE, EXPORTS_WAITING_MAX)
+  readonly #exports = new Line(DEFINITIONS_AT_ONCE, DEFINITIONS_WAITING_MAX)
+  readonly #imports = new Line(DEFINITIONS_AT_ONCE, DEFINITIONS_WAITING_MAX)
   readonly #hono: Hono<{ Bindings: HttpBindings }>
 
   constructor(options: AppOptions) {
@@ -136,9 +138,11 @@ export class ManagementApp {
       query: queryOf(context.env.incoming.url ?? ''),
       headers: raw.headers,
       stream: raw.body,
+      gone: () => raw.signal,
       bodies: this.#bodies,
       listTurns: this.#listTurns,
       exports: this.#exports,
+      imports: this.#imports,
       effectiveConfig: async () => this.#options.effectiveConfig?.() ?? (await server.effectiveConfig()),
       logIn,
     })

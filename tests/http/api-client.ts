@@ -14,6 +14,8 @@ export interface RequestOptions {
   /** `name:password`; none for no log-in at all. */
   readonly login?: string | undefined
   readonly headers?: Readonly<Record<string, string>>
+  /** The client goes away when it is aborted. */
+  readonly signal?: AbortSignal
   /** Sent as it is, in place of JSON. */
   readonly raw?: string | Uint8Array
 }
@@ -40,11 +42,12 @@ export class ApiClient {
   }
 
   async request(method: string, path: string, body?: unknown, options: RequestOptions = {}): Promise<Reply> {
-    const { login = ADMINISTRATOR, headers = {}, raw } = options
+    const { login = ADMINISTRATOR, headers = {}, raw, signal } = options
     const authorization = login === '' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }
     const response = await fetch(`${this.url}/api${path}`, {
       method,
       redirect: 'manual',
+      ...(signal === undefined ? {} : { signal }),
       headers: { ...authorization, ...headers },
       ...(raw !== undefined ? { body: raw } : body === undefined ? {} : { body: JSON.stringify(body) }),
     })

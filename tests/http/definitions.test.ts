@@ -174,6 +174,22 @@ describe('definitions', () => {
     expect((await api.post('/definitions', undefined, { raw: '{' })).body.reason).toBe('not_json')
   })
 
+  test('with a section twice are refused: nobody knows which one is meant', async () => {
+    const queues = (name: string): string => `"queues":[{"name":"${name}","vhost":"/"}]`
+    for (const twice of [
+      `${queues('a')},${queues('b')}`,
+      `"queues":[],${queues('a')}`,
+      `${queues('a')},"queues":null`,
+    ]) {
+      const { status, body } = await api.post('/definitions', undefined, { raw: `{${twice}}` })
+      expect([status, body.reason]).toEqual([400, 'queues is there twice'])
+    }
+    expect(api.started.broker.queues()).toEqual([])
+    // RabbitMQ's are ignored anyway.
+    const raw = `{"product_name":"a","product_name":"b",${queues('a')}}`
+    expect((await api.post('/definitions', undefined, { raw })).status).toBe(204)
+  })
+
   test('tell of each object that was refused, and import all others', async () => {
     const reply = await api.post('/definitions', {
       queues: [
@@ -236,23 +252,6 @@ describe('definitions', () => {
     expect(broker.inventory.hasQueue('late')).toBe(true)
     expect(body.bindings).toHaveLength(20_000)
     expect((await other.post('/definitions', body)).status).toBe(204)
-  })
-
-  test('are exported a few at a time, the others wait, and more than that are refused', async () => {
-    let goOn = (): void => {}
-    const gate = new Promise<void>((resolve) => {
-      goOn = resolve
-    })
-    vi.spyOn(Pacer.prototype, 'isDue', 'get').mockReturnValue(true)
-    const rest = vi.spyOn(Pacer.prototype, 'rest').mockReturnValue(gate)
-    api.started.broker.declareQueue('q')
-    const replies = Array.from({ length: 4 + 64 }, () => api.get('/definitions'))
-    await expect.poll(() => rest.mock.calls.length).toBe(4)
-    const refused = async () => (await Promise.race([api.get('/definitions/%2F'), gate]))?.status
-    await expect.poll(refused).toBe(503)
-    goOn()
-    expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([200]))
-    expect((await api.get('/definitions/%2F')).status).toBe(200)
   })
 
   test('of very many virtual hosts are looked through turn by turn', async () => {

@@ -8,7 +8,7 @@ test('a line lets so many in, then one for each that leaves, in their order', as
   for (let at = 0; at < 5; at++) {
     void line.enter()?.then((left) => {
       inside.push(at)
-      leave[at] = left
+      if (left !== undefined) leave[at] = left
     })
   }
   await new Promise(setImmediate)
@@ -29,4 +29,24 @@ test('a line lets so many in, then one for each that leaves, in their order', as
   })
   await new Promise(setImmediate)
   expect(isIn).toBe(false)
+})
+
+test('who has gone gives up the place, and others move up', async () => {
+  const line = new Line(1, 2)
+  const leave = await line.enter()
+  const [first, second] = [new AbortController(), new AbortController()]
+  const places = [first, second].map(({ signal }) => line.enter(signal))
+  expect(line.enter()).toBe(undefined)
+  first.abort()
+  expect(await places[0]).toBe(undefined)
+  const third = line.enter()
+  expect(third).toBeDefined()
+  leave?.()
+  const left = await places[1]
+  expect(left).toBeTypeOf('function')
+  // Whose turn it is keeps it: the work may be under way.
+  second.abort()
+  expect(line.enter(AbortSignal.abort())).toBe(undefined)
+  left?.()
+  expect(await third).toBeTypeOf('function')
 })

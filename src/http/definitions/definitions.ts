@@ -27,6 +27,7 @@ const SECTIONS = {
 export type Section = keyof typeof SECTIONS
 export const SECTION_NAMES = Object.keys(SECTIONS) as readonly Section[] // they are its keys
 
+const SECTION_SET: ReadonlySet<string> = new Set(SECTION_NAMES)
 const OF_SERVER: ReadonlySet<Section> = new Set([
   'users',
   'vhosts',
@@ -72,7 +73,7 @@ export class Definitions {
   async #look(): Promise<void> {
     if (this.#isNothing()) return
     const pacer = new Pacer()
-    for (const { name, isElement, start, end } of piecesOf(this.#bytes)) {
+    for (const { name, isElement, start, end } of piecesOf(this.#bytes, SECTION_SET)) {
       if (end - start > BODY_BYTES_MAX) throw badRequest(`${name} has something of more than ${BODY_BYTES_MAX} bytes`)
       const value = parsePiece(this.#bytes, start, end)
       if (pacer.isLate) await pacer.rest()

@@ -15,13 +15,14 @@ export class ListTurns {
   readonly #line = new Line(AT_ONCE, Number.POSITIVE_INFINITY)
   #longCount = 0
 
-  /** Does the work once fewer lists are looked through. */
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    const leave = await this.#line.enter()
+  /** Does the work once fewer lists are looked through. Throws ApiError for a client that has gone by then. */
+  async take<T>(work: () => Promise<T>, gone?: AbortSignal): Promise<T> {
+    const leave = await this.#line.enter(gone)
+    if (leave === undefined) throw new ApiError(503, 'service_unavailable', 'The client has gone')
     try {
       return await work()
     } finally {
-      leave?.()
+      leave()
     }
   }
 

@@ -44,7 +44,7 @@ const FIRST_ROWS_MAX = 1000
 const CHUNK_CHARACTERS = 32 * 1024
 
 export async function list<Row>(call: Call, source: ListSource<Row>): Promise<Response> {
-  return await call.listTurns.take(() => listInTurn(call, source))
+  return await call.listTurns.take(() => listInTurn(call, source), call.gone)
 }
 
 async function listInTurn<Row>(call: Call, source: ListSource<Row>): Promise<Response> {

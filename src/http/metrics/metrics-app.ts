@@ -81,7 +81,7 @@ export class MetricsApp {
     answer: HttpBindings['outgoing'],
     write: (call: Write) => Promise<void>,
   ): Promise<Response> {
-    const leave = await this.#line.enter()
+    const leave = await this.#line.enter(req.raw.signal)
     if (leave === undefined) return new Response('Too Many Requests', { status: 429 })
     try {
       if (answer.destroyed) return RESPONSE_ALREADY_SENT

@@ -7,14 +7,37 @@ import { Definitions } from '../definitions/definitions.ts'
 import { exportAll, exportVhost } from '../definitions/export.ts'
 import { importDefinitions } from '../definitions/import.ts'
 import { fileInForm } from '../form-file.ts'
+import type { Line } from '../line.ts'
 import { longObject } from '../long-object.ts'
 import { endpoint, type Route } from '../route.ts'
 import { clusterName } from './server-routes.ts'
 
+/** Takes its turn; meanwhile, the body counts as one that is being read. */
+async function importing(call: Call, into?: string): Promise<Response> {
+  const { bytes, over } = await call.hold(LONG_BODY_BYTES_MAX)
+  try {
+    const leave = await enter(call, call.imports, 'imports')
+    try {
+      await importDefinitions(call.server, await definitionsIn(call, bytes, into), call.user.name)
+    } finally {
+      leave()
+    }
+  } finally {
+    over()
+  }
+  return done()
+}
+
+/** Throws ApiError. */
+async function enter(call: Call, line: Line, what: string): Promise<() => void> {
+  const leave = await line.enter(call.gone)
+  if (leave === undefined) throw new ApiError(503, 'service_unavailable', `Too many ${what} at a time`)
+  return leave
+}
+
 /** As JSON, or as the file of a form, as browsers send it. */
-async function definitionsIn(call: Call, into?: string): Promise<Definitions> {
+async function definitionsIn(call: Call, bytes: Buffer, into: string | undefined): Promise<Definitions> {
   const type = call.headers.get('content-type') ?? ''
-  const bytes = await call.bytes(LONG_BODY_BYTES_MAX)
   const file = type.toLowerCase().startsWith('multipart/form-data') ? fileInForm(bytes, type) : bytes
   if (file === undefined) throw badRequest('the form has no file')
   return await Definitions.read(file, into)
@@ -22,8 +45,7 @@ async function definitionsIn(call: Call, into?: string): Promise<Definitions> {
 
 /** Each holds what it has found until its client has read it. */
 const exporting = async (call: Call, found: () => Promise<object>): Promise<Response> => {
-  const over = await call.exports.enter()
-  if (over === undefined) throw new ApiError(503, 'service_unavailable', 'Too many exports at a time')
+  const over = await enter(call, call.exports, 'exports')
   try {
     return attachment(call, longObject(await found(), undefined, over))
   } catch (error) {
@@ -44,10 +66,7 @@ const ofServer = {
   GET: endpoint('administrator', (call) =>
     exporting(call, async () => await exportAll(call, clusterName(call, await call.server.node()))),
   ),
-  POST: endpoint('administrator', async (call) => {
-    await importDefinitions(call.server, await definitionsIn(call), call.user.name)
-    return done()
-  }),
+  POST: endpoint('administrator', (call) => importing(call)),
 }
 
 export const DEFINITION_ROUTES: readonly Route[] = [
@@ -57,10 +76,7 @@ export const DEFINITION_ROUTES: readonly Route[] = [
     path: '/definitions/:vhost',
     methods: {
       GET: endpoint('administrator', (call) => exporting(call, () => exportVhost(call.vhost()))),
-      POST: endpoint('administrator', async (call) => {
-        await importDefinitions(call.server, await definitionsIn(call, call.vhost().name), call.user.name)
-        return done()
-      }),
+      POST: endpoint('administrator', (call) => importing(call, call.vhost().name)),
     },
   },
 ]
