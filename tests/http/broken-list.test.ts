@@ -31,3 +31,25 @@ test('a list rests while it looks at what has no row', async () => {
   expect(await answer.json()).toEqual([])
   expect(turns).toBeGreaterThan(2)
 })
+
+test('a list whose client goes while it waits is not looked through', async () => {
+  const listTurns = new ListTurns()
+  let goOn = (): void => {}
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const others = Array.from({ length: 8 }, () => listTurns.take(() => gate))
+  const leaving = new AbortController()
+  const call = { query: new URLSearchParams(), listTurns, gone: leaving.signal } as Call // a list asks for no more
+  let looks = 0
+  const rows = (): number[] => {
+    looks++
+    return []
+  }
+  const waiting = list(call, { rows, name: String, object: () => ({}) })
+  leaving.abort()
+  await expect(waiting).rejects.toThrow('The client has gone')
+  goOn()
+  await Promise.all(others)
+  expect(looks).toBe(0)
+})
