@@ -87,9 +87,13 @@ test('bodies that wait to be imported count with those that are read', async () 
   const post = (bytes: number) => api.post('/definitions', undefined, { raw: definitions(bytes) })
   const replies = Array.from({ length: 3 }, () => post(17 * MEBIBYTE))
   await expect.poll(raised).toBe(3)
-  // One byte too many, so that it is refused when all of it was sent.
-  expect((await post(13 * MEBIBYTE + 1)).body.reason).toBe('Too many large request bodies at a time')
+  // Who is refused while it sends may see the connection end before the answer.
+  const refusal = await post(17 * MEBIBYTE).then(
+    ({ body }) => body.reason,
+    () => 'cut off',
+  )
+  expect(['Too many large request bodies at a time', 'cut off']).toContain(refusal)
   goOn()
   for (const reply of replies) expect((await reply).status).toBe(204)
-  expect((await post(13 * MEBIBYTE + 1)).status).toBe(204)
+  expect((await post(17 * MEBIBYTE)).status).toBe(204)
 })
