@@ -84,16 +84,19 @@ describe.each(asks)('%s', (what, ask, good) => {
 })
 
 test('bodies that wait to be imported count with those that are read', async () => {
-  const post = (bytes: number) => api.post('/definitions', undefined, { raw: definitions(bytes) })
-  const replies = Array.from({ length: 3 }, () => post(17 * MEBIBYTE))
-  await expect.poll(raised).toBe(3)
+  const raw = definitions(17 * MEBIBYTE)
+  const post = () => api.post('/definitions', undefined, { raw })
   // Who is refused while it sends may see the connection end before the answer.
-  const refusal = await post(17 * MEBIBYTE).then(
-    ({ body }) => body.reason,
-    () => 'cut off',
+  const outcomes = Array.from({ length: 4 }, () =>
+    post().then(
+      ({ status }) => status,
+      () => 'cut off',
+    ),
   )
-  expect(['Too many large request bodies at a time', 'cut off']).toContain(refusal)
+  expect([400, 'cut off']).toContain(await Promise.race(outcomes))
   goOn()
-  for (const reply of replies) expect((await reply).status).toBe(204)
-  expect((await post(17 * MEBIBYTE)).status).toBe(204)
+  const good = (await Promise.all(outcomes)).filter((outcome) => outcome === 204)
+  expect(good.length).toBeGreaterThan(0)
+  expect(good.length).toBeLessThan(4)
+  expect((await post()).status).toBe(204)
 })
