@@ -73,7 +73,7 @@ export class QueueLog {
   append(source: RecordSource): void {
     const recordBytes = Segment.roomFor(source)
     let tail = this.#chain.open
-    if (tail === undefined || tail.length + recordBytes > tail.block.size || isFull(tail)) {
+    if (tail === undefined || tail.usedBytes + recordBytes > tail.block.size || isFull(tail)) {
       tail = this.#joined(this.#chain.makeRoom(recordBytes))
     }
     const besideBytes = tail.append(source)

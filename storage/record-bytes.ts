@@ -13,9 +13,10 @@ import type { Segment } from './segment.ts'
 /** A copy of a record, its body included wherever it lies. */
 export function copyRecord(segment: Segment, index: number): Buffer {
   const { bytes } = segment.block
-  const record = bytes.subarray(segment.offsets[index] as number, segment.recordEnd(index))
+  const start = segment.recordStart(index)
+  const record = bytes.subarray(start, segment.recordEnd(index))
   const body = segment.bodies?.at(index)
-  const bodyStart = segment.bodyStart(index) - (segment.offsets[index] as number)
+  const bodyStart = segment.bodyStart(index) - start
   const parts = [record.subarray(0, bodyStart), ...(body === undefined ? [] : [body.bytes]), record.subarray(bodyStart)]
   const copy = Buffer.concat(parts)
   copy.writeUInt16BE(copy.readUInt16BE(2) & ~RECORD_BODY_BESIDE, 2)

@@ -127,7 +127,7 @@ export class ExpiryStamp {
 }
 
 function isExtended(segment: Segment, index: number): boolean {
-  return (segment.block.view.getUint16((segment.offsets[index] as number) + 2) & RECORD_EXTENDED) !== 0
+  return (segment.block.view.getUint16(segment.recordStart(index) + 2) & RECORD_EXTENDED) !== 0
 }
 
 function decode(bytes: Buffer, start: number, end: number): RecordExtension {

@@ -31,13 +31,10 @@ export class SegmentChain {
     const { open: tail } = this
     const pool = this.#pool
     if (tail !== undefined && mayGrow(tail, recordBytes, this.#grownBytesMax, pool.nextBytesMax)) {
-      pool.grow(tail, Math.max(tail.block.size * 2, tail.length + recordBytes))
+      pool.grow(tail, Math.max(tail.block.size * 2, tail.usedBytes + recordBytes))
       return tail
     }
-    if (tail !== undefined) pool.countOffsets(tail)
-    // What comes next is most likely like what came last.
-    const records = tail === undefined ? 0 : 2 ** Math.ceil(Math.log2(tail.count))
-    const segment = pool.take(Math.max(recordBytes, this.#nextSize()), records)
+    const segment = pool.take(Math.max(recordBytes, this.#nextSize()))
     segment.sequence = pool.nextSequence++
     this.add(segment)
     this.open = segment

@@ -5,13 +5,13 @@
  */
 
 import { AS_DOUBLE } from '../src/lib/as-double.ts'
-import { allocateBlock, type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
+import { allocateBlock, type Block, EMPTY_BLOCK } from '../src/lib/block.ts'
 import { type Clock, SYSTEM_CLOCK } from '../src/lib/clock.ts'
 import { IdleTimer } from '../src/lib/idle-timer.ts'
 import { processMemoryBytes } from '../src/lib/process-memory.ts'
 import { SPAN_BYTES } from '../src/lib/slab.ts'
 import { SIZE_CLASSES, Slabs, sizeClassOf } from '../src/lib/slabs.ts'
-import { OFFSETS_MIN, Segment } from './segment.ts'
+import { Segment } from './segment.ts'
 import type { StorageMemory } from './storage-memory.ts'
 
 export const SEGMENT_BYTES = SPAN_BYTES
@@ -25,9 +25,8 @@ const TRIM_MS = 5000
 const FIRST_BYTES_MAX = 16 * 1024 * 1024
 /** Among those that follow others, none need be smaller. */
 const NEXT_BYTES_MIN = 8192
-/** Segments without a block that are kept, with the room they have for offsets. */
+/** Segments without a block that are kept. */
 const SPARE_SEGMENTS_MAX = 8192
-const SPARE_OFFSET_BYTES_MAX = 32 * 1024 * 1024
 
 export class SegmentPool implements StorageMemory {
   /** Bytes of segments and of bodies beside them that queues hold now. */
@@ -39,22 +38,19 @@ export class SegmentPool implements StorageMemory {
   readonly #spare: Segment[] = []
   /** The fewest spare segments there have been since the last trim. */
   #fewestSpare = 0
-  #spareOffsetBytes = 0
   /** Given back while they were being written to the disk. */
   readonly #pinned: Block[] = []
   #pinnedBytes = AS_DOUBLE
   #lentBytes = AS_DOUBLE
   /** What messages may take in all. */
   #takenBytesMax = Number.POSITIVE_INFINITY
-  /** Bytes of the offsets of segments, in use or spare. */
-  #offsetBytes = AS_DOUBLE
   #trimTimer: IdleTimer
 
   constructor(
     freeBytesMax: number = Math.min(FREE_BYTES_MAX, processMemoryBytes() * FREE_SHARE_MAX),
     clock: Clock = SYSTEM_CLOCK,
   ) {
-    this.bytesInUse = this.#offsetBytes = this.#pinnedBytes = this.#lentBytes = 0
+    this.bytesInUse = this.#pinnedBytes = this.#lentBytes = 0
     this.#freeBytesMax = freeBytesMax
     this.#trimTimer = this.#trimTimerBy(clock)
   }
@@ -71,7 +67,7 @@ export class SegmentPool implements StorageMemory {
     this.release(Number.POSITIVE_INFINITY)
   }
 
-  /** Bytes of memory that messages take beside `bytesInUse`: gaps between blocks, offsets, what is being written. */
+  /** Bytes of memory that messages take beside `bytesInUse`: gaps between blocks, what is being written. */
   get slackBytes(): number {
     return this.#slabs.usedBytes - this.#slabs.blockBytes + this.#besideBytes
   }
@@ -87,7 +83,7 @@ export class SegmentPool implements StorageMemory {
   }
 
   get #besideBytes(): number {
-    return this.#offsetBytes + this.#pinnedBytes + this.#lentBytes
+    return this.#pinnedBytes + this.#lentBytes
   }
 
   get untouchedBytes(): number {
@@ -112,21 +108,17 @@ export class SegmentPool implements StorageMemory {
     this.#takenBytesMax = this.bytesInUse + this.slackBytes + bytes
   }
 
-  /** A segment with room for at least `sizeBytes`, and for the offsets of so many records, which it makes more of when it needs them. */
-  take(sizeBytes: number, records = 0): Segment {
-    if (this.#pinned.length > 0) this.#reclaim()
-    const spare = this.#spare.pop()
+  /** A segment with room for at least `sizeBytes`. */
+  take(sizeBytes: number): Segment {
+    const segment = this.#spare.pop() ?? new Segment()
     if (this.#spare.length < this.#fewestSpare) this.#fewestSpare = this.#spare.length
-    const segment = spare ?? new Segment(new Uint32Array(Math.max(OFFSETS_MIN, records)))
-    // A spare one is counted with the room that it has.
-    if (spare === undefined) this.countOffsets(segment)
-    else this.#spareOffsetBytes -= spare.countedBytes
     segment.block = this.#blockOf(sizeBytes)
     this.bytesInUse += segment.block.size
     return segment
   }
 
   #blockOf(sizeBytes: number): Block {
+    if (this.#pinned.length > 0) this.#reclaim()
     const sizeClass = sizeClassOf(sizeBytes)
     return sizeClass < SIZE_CLASSES ? this.#slabs.take(sizeClass) : allocateBlock(sizeBytes)
   }
@@ -149,13 +141,7 @@ export class SegmentPool implements StorageMemory {
     segment.block = EMPTY_BLOCK
     this.#free(block)
     segment.clear()
-    this.#keep(segment)
-  }
-
-  /** Counts the room that the segment has for offsets by now. */
-  countOffsets(segment: Segment): void {
-    this.#offsetBytes += segment.offsets.byteLength - segment.countedBytes
-    segment.countedBytes = segment.offsets.byteLength
+    if (this.#spare.length < SPARE_SEGMENTS_MAX) this.#spare.push(segment)
   }
 
   /** The block of a segment, which has no use for it any more. */
@@ -173,19 +159,6 @@ export class SegmentPool implements StorageMemory {
     if (excess > 0) this.#slabs.release(excess)
   }
 
-  #keep(segment: Segment): void {
-    this.countOffsets(segment)
-    // One that was out of memory has none.
-    if (
-      segment.offsets.length >= OFFSETS_MIN &&
-      this.#spare.length < SPARE_SEGMENTS_MAX &&
-      this.#spareOffsetBytes < SPARE_OFFSET_BYTES_MAX
-    ) {
-      this.#spare.push(segment)
-      this.#spareOffsetBytes += segment.countedBytes
-    } else this.#offsetBytes -= segment.countedBytes
-  }
-
   /** Takes the records of a segment that are safe on disk out of memory; the bytes this frees. */
   evict(segment: Segment): number {
     const { block } = segment
@@ -193,25 +166,21 @@ export class SegmentPool implements StorageMemory {
     this.bytesInUse -= freed
     segment.leaveMemory()
     this.#free(block)
-    this.countOffsets(segment)
     return freed
   }
 
   /** A segment that was read back counts again, with so many bytes beside its block. */
   admit(segment: Segment, besideBytes: number): void {
-    this.countOffsets(segment)
     this.bytesInUse += segment.block.size + besideBytes
   }
 
   /** Moves the segment to a larger block. */
   grow(segment: Segment, sizeBytes: number): void {
-    const larger = this.take(sizeBytes)
-    const block = larger.block
-    copyBytes(block, 0, segment.block, 0, segment.length)
-    larger.block = segment.block
-    segment.block = block
-    this.give(larger)
-    this.countOffsets(segment)
+    const { block } = segment
+    const larger = this.#blockOf(sizeBytes)
+    segment.moveTo(larger)
+    this.bytesInUse += larger.size - block.size
+    this.#free(block)
   }
 
   /** Gives free memory back to the system, so many bytes if there are so many. */
@@ -238,11 +207,7 @@ export class SegmentPool implements StorageMemory {
   #trim(): void {
     this.#reclaim()
     this.#slabs.release(this.#slabs.takeUnusedBytes() / 2)
-    const unused = this.#spare.splice(0, Math.ceil(this.#fewestSpare / 2))
-    for (const { countedBytes } of unused) {
-      this.#spareOffsetBytes -= countedBytes
-      this.#offsetBytes -= countedBytes
-    }
+    this.#spare.splice(0, Math.ceil(this.#fewestSpare / 2))
     this.#fewestSpare = this.#spare.length
     if (this.#slabs.mappedBytes > 0 || this.#spare.length > 0) this.#trimTimer.arm()
   }

@@ -23,7 +23,7 @@ export function grownBytesMax(isRecorded: boolean): number {
 /** Whether the segment is to grow, to `roomBytes` at most, for a record of so many bytes, rather than be followed by another one. */
 export function mayGrow(segment: Segment, recordBytes: number, grownMax: number, roomBytes: number): boolean {
   if (!segment.isResident || isFull(segment) || segment.block.size * 2 > roomBytes) return false
-  return segment.length + recordBytes <= grownMax
+  return segment.usedBytes + recordBytes <= grownMax
 }
 
 /**
@@ -31,14 +31,14 @@ export function mayGrow(segment: Segment, recordBytes: number, grownMax: number,
  * last segment: many queues that grow at once stay small.
  */
 export function nextSize(tail: Segment, count: number, grownMax: number): number {
-  if (isFullBeside(tail)) return Math.max(FIRST_SEGMENT_BYTES, tail.length)
+  if (isFullBeside(tail)) return Math.max(FIRST_SEGMENT_BYTES, tail.usedBytes)
   const size = grownMax << Math.min(3, Math.floor(count / SEGMENTS_OF_A_SIZE))
   return Math.min(SEGMENT_BYTES, Math.max(size, tail.block.size))
 }
 
 /** The size that a log begins with again when this was its last segment: what that one held. */
 export function firstSizeAfter(last: Segment): number {
-  return Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, last.length))
+  return Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, last.usedBytes))
 }
 
 /** A segment is read back as a whole: large bodies beside it are limited, too. */

@@ -1,6 +1,7 @@
 /**
- * A segment is one growing block of records with the offset of each. A message is (segment, index) and nothing else:
- * no object exists for it. Records are only appended; a segment whose records are all settled is reused as a whole.
+ * A segment is one block of records, which are appended from its beginning on; where each of them starts is written from its end
+ * backwards. A message is (segment, index) and nothing else: no object exists for it. A segment whose records are all settled is
+ * reused as a whole.
  */
 
 import { type Block, copyBytes, EMPTY_BLOCK } from '../src/lib/block.ts'
@@ -20,10 +21,8 @@ import {
 /** More records than this never share a segment. */
 export const SEGMENT_RECORDS_MAX = 65_536
 
-/** Of a segment whose records are not in memory. The type is written out: TypeScript before 5.7 knows no generic Uint32Array. */
-export const NO_OFFSETS: Uint32Array = new Uint32Array(0)
-/** One whose records are in memory has room for so many, at least. */
-export const OFFSETS_MIN = 32
+/** Bytes of the block that tell where a record starts. */
+export const START_BYTES = 4
 
 /** Bytes of a body, where not all are alike. */
 const UNEVEN = -1
@@ -51,11 +50,8 @@ export class Segment {
   sequence = 0
   count = 0
   settledCount = 0
-  /** Bytes of `block` in use. */
+  /** Bytes of `block` that records take. */
   length = 0
-  offsets: Uint32Array
-  /** Bytes of offsets that its pool has counted. */
-  countedBytes = 0
   /** Some of its records may have an extension behind the body. */
   mayHaveExtensions = false
   /** Large bodies, which it keeps by reference; undefined while it has none. */
@@ -90,16 +86,18 @@ export class Segment {
   /** For the recorder of its log, and for it alone. */
   notes: SegmentNotes | undefined
 
-  constructor(offsets: Uint32Array = new Uint32Array(OFFSETS_MIN)) {
-    this.offsets = offsets
-  }
-
   /** Bytes of the block that a record of this source takes. */
   static roomFor(source: RecordSource): number {
     const bodyBytes = source.bodyEnd - source.bodyStart
-    let room = RECORD_PREFIX_BYTES + source.keyEnd - source.keyStart + source.headerEnd - source.headerStart
+    let room =
+      START_BYTES + RECORD_PREFIX_BYTES + source.keyEnd - source.keyStart + source.headerEnd - source.headerStart
     if (source.extension !== undefined) room += EXTENSION_LENGTH_BYTES + source.extension.length
     return bodyBytes < BODY_BESIDE_BYTES_MIN ? room + bodyBytes : room
+  }
+
+  /** Bytes of the block that are in use. */
+  get usedBytes(): number {
+    return this.length + this.count * START_BYTES
   }
 
   /**
@@ -114,8 +112,7 @@ export class Segment {
     const headerBytes = source.headerEnd - source.headerStart
     const bodyBytes = source.bodyEnd - source.bodyStart
     const index = this.count
-    if (index === this.offsets.length) this.#growOffsets()
-    this.offsets[index] = start
+    view.setUint32(block.size - (index + 1) * START_BYTES, start, true)
     // Decided before, not within the call: V8 would not see any more that `view` is one, and call a function to set each.
     const flags = source.isDurable ? RECORD_DURABLE : 0
     view.setUint32(start, (keyBytes << 16) | flags)
@@ -156,9 +153,21 @@ export class Segment {
     this.length = at + length
   }
 
+  /** Where a record starts in the block. */
+  recordStart(index: number): number {
+    const { block } = this
+    return block.view.getUint32(block.size - (index + 1) * START_BYTES, true)
+  }
+
+  /** Tells where a record starts that is in the block already. */
+  setRecordStart(index: number, start: number): void {
+    const { block } = this
+    block.view.setUint32(block.size - (index + 1) * START_BYTES, start, true)
+  }
+
   /** Where the key of a record begins in the block; its header begins where it ends. */
   keyStart(index: number): number {
-    return (this.offsets[index] as number) + RECORD_PREFIX_BYTES
+    return this.recordStart(index) + RECORD_PREFIX_BYTES
   }
 
   /** Bytes of the key that begins here: with `headerBytesAfter`, for those that ask for several parts of a record. */
@@ -180,13 +189,13 @@ export class Segment {
   }
 
   headerStart(index: number): number {
-    const start = this.offsets[index] as number
+    const start = this.recordStart(index)
     return start + RECORD_PREFIX_BYTES + this.block.view.getUint16(start)
   }
 
   /** Where the header ends and the body begins, if it is in the block. */
   bodyStart(index: number): number {
-    return this.headerStart(index) + this.block.view.getUint32((this.offsets[index] as number) + 4)
+    return this.headerStart(index) + this.block.view.getUint32(this.recordStart(index) + 4)
   }
 
   /** Where the body ends, if it is in the block; one that is kept by reference takes no room there. */
@@ -196,7 +205,7 @@ export class Segment {
 
   bodyBytesInBlock(index: number): number {
     const { view } = this.block
-    const start = this.offsets[index] as number
+    const start = this.recordStart(index)
     return (view.getUint16(start + 2) & RECORD_BODY_BESIDE) !== 0 ? 0 : view.getUint32(start + 8)
   }
 
@@ -205,7 +214,7 @@ export class Segment {
     if (this.#evenBodyBytes >= 0) return this.#evenBodyBytes
     const kept = this.#bodyBytes
     if (kept !== undefined && index < kept.length) return kept[index] as number
-    return this.block === EMPTY_BLOCK ? 0 : this.block.view.getUint32((this.offsets[index] as number) + 8)
+    return this.block === EMPTY_BLOCK ? 0 : this.block.view.getUint32(this.recordStart(index) + 8)
   }
 
   /** Bytes of the bodies of these records. */
@@ -227,16 +236,23 @@ export class Segment {
     this.#bodyBytes = kept
   }
 
+  /** Moves its records to a larger block. */
+  moveTo(larger: Block): void {
+    const { block } = this
+    copyBytes(larger, 0, block, 0, this.length)
+    copyBytes(larger, larger.size - this.count * START_BYTES, block, block.size - this.count * START_BYTES, block.size)
+    this.block = larger
+  }
+
   /** Its records are on the disk alone from now on; what is read again may lack some. */
   leaveMemory(): void {
     this.block = EMPTY_BLOCK
-    this.offsets = NO_OFFSETS
     this.bodies = undefined
     this.#evenBodyBytes = UNEVEN
   }
 
   isRecordDurable(index: number): boolean {
-    return (this.block.view.getUint16((this.offsets[index] as number) + 2) & RECORD_DURABLE) !== 0
+    return (this.block.view.getUint16(this.recordStart(index) + 2) & RECORD_DURABLE) !== 0
   }
 
   /** Whether the record is to survive a restart. What has left memory, and what was found damaged, is on the disk. */
@@ -272,7 +288,7 @@ export class Segment {
 
   /** Where the bytes of a record end in the block, its extension included. */
   recordEnd(index: number): number {
-    return index + 1 === this.count ? this.length : (this.offsets[index + 1] as number)
+    return index + 1 === this.count ? this.length : this.recordStart(index + 1)
   }
 
   clear(): void {
@@ -295,12 +311,6 @@ export class Segment {
     this.log = undefined
     this.previous = undefined
     this.next = undefined
-  }
-
-  #growOffsets(): void {
-    const offsets = new Uint32Array(this.offsets.length * 2)
-    offsets.set(this.offsets)
-    this.offsets = offsets
   }
 }
 

@@ -227,9 +227,12 @@ export class Channel {
       confirms.add()
       return
     }
-    const { journal } = this.vhost
-    if (!confirms.addWaiting(journal.commitsBegun)) return
-    journal.whenDurable(() => {
+    if (confirms.addWaiting(this.vhost.journal.commitsBegun)) this.#confirmWhenDurable(confirms)
+  }
+
+  // By itself: a function that makes another one makes room for what that one needs at every call.
+  #confirmWhenDurable(confirms: Confirms): void {
+    this.vhost.journal.whenDurable(() => {
       confirms.committed()
       if (!this.isClosing) this.tellConfirms()
     })

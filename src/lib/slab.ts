@@ -11,13 +11,11 @@ export class Slab {
   /** How many spans have been in use: the memory behind them was never written to. */
   begun = 0
   usedCount = 0
-  /** It is too large for what is in use: what it holds runs out, and nothing new is put into it. */
-  isRetired = false
   /** Made here, since a new one keeps the slab until the turn is over: V8 may be asked to collect in the turn that gives it up. */
   readonly weak = new WeakRef(this)
 
-  constructor(sizeBytes: number) {
-    this.memory = Buffer.allocUnsafeSlow(sizeBytes)
+  constructor(sizeBytes: number, isShared: boolean) {
+    this.memory = isShared ? Buffer.from(new SharedArrayBuffer(sizeBytes)) : Buffer.allocUnsafeSlow(sizeBytes)
   }
 
   get sizeBytes(): number {

@@ -1,7 +1,7 @@
 /**
  * Memory for blocks of a few sizes, taken from the system in large slabs:
  *
- *     slab of 32 MiB or more = spans of 256 KiB = blocks of one size per span
+ *     slab of 32 MiB = spans of 256 KiB = blocks of one size per span
  *
  * The first slab is small, for a broker that holds little. Any other is as large as the C library maps on its own, whatever came and
  * went before: it takes memory only as far as it was written to, and it goes back to the system as a whole. Pieces of malloc's heap stay
@@ -9,7 +9,8 @@
  * spans are all free may go.
  *
  * V8 looks through its whole heap for every 64 MiB of new array buffers: for a backlog that grows by hundreds of megabytes a second,
- * again and again, and others wait meanwhile. So a new slab is about as large as all the others together.
+ * again and again, and others wait meanwhile. It does not count shared ones, so a backlog that grows large is in those. What little
+ * there is else is not: to copy to and from shared memory takes Node.js 20 and 22 longer.
  */
 
 import { AS_DOUBLE } from './as-double.ts'
@@ -17,10 +18,11 @@ import type { Block } from './block.ts'
 import { Slab, SMALLEST_BYTES, SPAN_BYTES, type Span } from './slab.ts'
 
 /** From glibc's largest threshold on, an allocation is a mapping of its own. */
-const SLAB_BYTES_MIN = 32 * 1024 * 1024
-const SLAB_BYTES_MAX = 1024 * 1024 * 1024
+const SLAB_BYTES = 32 * 1024 * 1024
 /** The first one: V8 collects garbage for the length of an array buffer, and many brokers in a program of tests never need more. */
 const FIRST_SLAB_BYTES = 1024 * 1024
+/** Once there are slabs of so many bytes, more of them are shared memory. */
+const UNSHARED_BYTES_MAX = 256 * 1024 * 1024
 export const SIZE_CLASSES = Math.log2(SPAN_BYTES / SMALLEST_BYTES) + 1
 
 /** The class of the smallest blocks with room for so much; `SIZE_CLASSES` or more when there are none so large. */
@@ -48,12 +50,10 @@ export class Slabs {
   #current: Slab | undefined
   /** The fewest bytes of free slabs there have been since `takeUnusedBytes` was asked last. */
   #fewestFreeBytes = AS_DOUBLE
-  /** The most bytes of spans in use since then. */
-  #mostUsedBytes = AS_DOUBLE
 
   constructor() {
     this.usedBytes = this.blockBytes = this.mappedBytes = this.freeSlabBytes = 0
-    this.#fewestFreeBytes = this.#mostUsedBytes = 0
+    this.#fewestFreeBytes = 0
   }
 
   /** Bytes of memory that the system has given, for what is in use and for what is free. */
@@ -65,10 +65,7 @@ export class Slabs {
 
   take(sizeClass: number): Block {
     const span = this.#listed[sizeClass] ?? this.#open(sizeClass)
-    if (span.liveCount === 0) {
-      this.usedBytes += SPAN_BYTES
-      if (this.usedBytes > this.#mostUsedBytes) this.#mostUsedBytes = this.usedBytes
-    }
+    if (span.liveCount === 0) this.usedBytes += SPAN_BYTES
     const block = span.take()
     this.blockBytes += block.size
     this.blockCount++
@@ -81,13 +78,9 @@ export class Slabs {
     span.free.push(block)
     this.blockBytes -= block.size
     this.blockCount--
-    if (!span.isListed && !span.slab.isRetired) this.#list(span)
+    if (!span.isListed) this.#list(span)
     if (--span.liveCount > 0) return
     this.usedBytes -= SPAN_BYTES
-    if (span.slab.isRetired) {
-      this.#closed(span)
-      return
-    }
     // The last one of its size stays: a queue that is filled and emptied in turn finds its block again.
     if (span.previous !== undefined || span.next !== undefined) this.#close(span)
   }
@@ -102,48 +95,18 @@ export class Slabs {
       this.freeSlabBytes -= slab.sizeBytes
       this.mappedBytes -= slab.sizeBytes
       this.#slabs.delete(slab)
-      slab.isRetired = false
       this.#givenUp.push(slab.weak)
       if (this.#current === slab) this.#current = undefined
     }
     this.#fewestFreeBytes = Math.min(this.#fewestFreeBytes, this.freeSlabBytes)
   }
 
-  /** Bytes of slabs that were free all the time since this was asked last, or are free now and far too large for what was in use. */
+  /** Bytes of slabs that were free all the time since this was asked last. */
   takeUnusedBytes(): number {
     this.#closeUnused()
-    let tooLargeBytes = 0
-    for (const slab of this.#freeSlabs) if (this.#isTooLarge(slab)) tooLargeBytes += slab.sizeBytes
-    const bytes = Math.max(this.#fewestFreeBytes, tooLargeBytes)
+    const bytes = this.#fewestFreeBytes
     this.#fewestFreeBytes = this.freeSlabBytes
-    this.#retire()
     return bytes
-  }
-
-  /**
-   * A few blocks would keep a large slab for as long as their places are given to others: when it has more than twice the room that was
-   * in use of late, others take the new ones.
-   */
-  #retire(): void {
-    let hasRetired = false
-    for (const slab of this.#slabs) {
-      slab.isRetired = slab.usedCount > 0 && this.#isTooLarge(slab)
-      if (slab.isRetired) hasRetired = true
-    }
-    this.#mostUsedBytes = this.usedBytes
-    if (!hasRetired) return
-    if (this.#current?.isRetired === true) this.#current = undefined
-    for (const first of [...this.#listed]) {
-      for (let span = first; span !== undefined; ) {
-        const { next } = span
-        if (span.slab.isRetired) this.#unlist(span)
-        span = next
-      }
-    }
-  }
-
-  #isTooLarge({ sizeBytes }: Slab): boolean {
-    return sizeBytes > SLAB_BYTES_MIN && sizeBytes > 2 * this.#mostUsedBytes
   }
 
   #open(sizeClass: number): Span {
@@ -161,7 +124,6 @@ export class Slabs {
     let fullest: Slab | undefined
     let fresh: Slab | undefined
     for (const slab of this.#slabs) {
-      if (slab.isRetired) continue
       if (slab.free.length > 0 && (fullest === undefined || slab.usedCount > fullest.usedCount)) fullest = slab
       if (slab.isFresh) fresh = slab
     }
@@ -174,16 +136,8 @@ export class Slabs {
   }
 
   #newSlab(): Slab {
-    if (this.mappedBytes === 0) return new Slab(FIRST_SLAB_BYTES)
-    const asMuchAgain = 2 ** Math.floor(Math.log2(this.mappedBytes))
-    const sizeBytes = Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, asMuchAgain))
-    try {
-      return new Slab(sizeBytes)
-    } catch (error) {
-      // Of address space, too, there may be a limit.
-      if (sizeBytes === SLAB_BYTES_MIN) throw error
-      return new Slab(SLAB_BYTES_MIN)
-    }
+    const sizeBytes = this.mappedBytes === 0 ? FIRST_SLAB_BYTES : SLAB_BYTES
+    return new Slab(sizeBytes, this.mappedBytes >= UNSHARED_BYTES_MAX)
   }
 
   #takeBack(): Slab | undefined {
@@ -200,11 +154,6 @@ export class Slabs {
 
   #close(span: Span): void {
     this.#unlist(span)
-    this.#closed(span)
-  }
-
-  /** The span is in no list. */
-  #closed(span: Span): void {
     const { slab } = span
     slab.free.push(span)
     if (--slab.usedCount > 0) return

@@ -169,7 +169,7 @@ export function message(exchange: string, routingKey: string, body = '', propert
 
 function storedBody(segment: Segment, index: number): string {
   const { bytes, view } = segment.block
-  const start = segment.offsets[index] ?? Number.NaN
+  const start = segment.recordStart(index)
   const bodyStart = start + RECORD_PREFIX_BYTES + view.getUint16(start) + view.getUint32(start + 4)
   return segment.bodies?.at(index)?.bytes.toString() ?? bytes.toString('utf8', bodyStart, segment.bodyEnd(index))
 }

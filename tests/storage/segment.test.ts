@@ -33,7 +33,7 @@ describe('Segment', () => {
         const segment = segmentFor(sources.reduce((sum, one) => sum + Segment.roomFor(one), 0))
         const besideBytes = sources.reduce((sum, one) => sum + segment.append(one), 0)
         expect(segment.count).toBe(all.length)
-        expect(segment.length).toBe(segment.block.size)
+        expect(segment.usedBytes).toBe(segment.block.size)
         for (const [index, one] of all.entries()) {
           const found = stored(segment, index)
           expect(found.key.equals(one.key) && found.header.equals(one.header) && found.body.equals(one.body)).toBe(true)
@@ -41,8 +41,8 @@ describe('Segment', () => {
           const { bytes } = again.body
           expect(bytes.subarray(again.bodyStart, again.bodyEnd).equals(one.body)).toBe(true)
           expect(again.extension && Buffer.from(again.extension)).toEqual(one.extension && Buffer.from(one.extension))
-          expect(recordLength(segment.block, segment.offsets[index] as number)).toBe(
-            segment.recordEnd(index) - (segment.offsets[index] as number),
+          expect(recordLength(segment.block, segment.recordStart(index))).toBe(
+            segment.recordEnd(index) - segment.recordStart(index),
           )
         }
         const beside = all.map(({ body }) => body.length).filter((size) => size >= BODY_BESIDE_BYTES_MIN)

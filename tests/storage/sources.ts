@@ -42,7 +42,7 @@ export function numbered(number: number, bodyBytes: number): Parts {
 /** The parts of a record as they lie in its segment. */
 export function stored(segment: Segment, index: number): Parts {
   const { bytes, view } = segment.block
-  const start = segment.offsets[index] ?? Number.NaN
+  const start = segment.recordStart(index)
   const keyStart = start + RECORD_PREFIX_BYTES
   const headerStart = keyStart + view.getUint16(start)
   const bodyStart = headerStart + view.getUint32(start + 4)

@@ -1,9 +1,9 @@
 /** Reads segments back from their pages. */
 import { crc32 } from 'node:zlib'
-import { allocateBlock, Block, EMPTY_BLOCK } from '../../../src/lib/block.ts'
+import { allocateBlock, Block } from '../../../src/lib/block.ts'
 import { BodiesBeside } from '../../bodies-beside.ts'
 import { RECORD_DURABLE, RECORD_PREFIX_BYTES, recordLength } from '../../record.ts'
-import type { Segment } from '../../segment.ts'
+import { type Segment, START_BYTES } from '../../segment.ts'
 import type { SegmentPool } from '../../segment-pool.ts'
 import { isDamage } from '../disk/damage.ts'
 import { DisplacedError } from '../disk/disk-errors.ts'
@@ -43,7 +43,7 @@ export class PageReader {
   async load(segment: Segment, admitted: () => void): Promise<DamagedRecords[]> {
     const stored = storedOf(segment)
     const gathered = stored?.gathered
-    const reads = plan(segment, this.#bodies)
+    const plan = planOf(segment, this.#bodies)
     const read = async ({ page, buffer, offset, crc, known }: Read): Promise<void> => {
       if (known !== undefined || (await this.#source.read(page.file, buffer, offset))) return
       // A copy that was put back will do. What differs is no damage: the file itself may still come back.
@@ -54,12 +54,12 @@ export class PageReader {
       if (error instanceof DisplacedError) isDisplaced = true
       else wipe(one, error)
     }
-    await Promise.all(reads.map((one) => read(one).catch((error: unknown) => failed(one, error))))
+    await Promise.all(plan.reads.map((one) => read(one).catch((error: unknown) => failed(one, error))))
     if (isDisplaced) await this.#pause()
     // While the bytes were on their way, the segment may have become another one, or have been read, added to and evicted.
     if (storedOf(segment) !== stored) return []
-    const isAsPlanned = !isDisplaced && stored?.gathered === gathered
-    return isAsPlanned ? this.#admit(segment, reads, admitted) : this.load(segment, admitted)
+    const isAsPlanned = !isDisplaced && stored?.gathered === gathered && segment.count === plan.count
+    return isAsPlanned ? this.#admit(segment, plan, admitted) : this.load(segment, admitted)
   }
 
   async #pause(): Promise<void> {
@@ -67,13 +67,13 @@ export class PageReader {
     if (this.#isStopped) await new Promise(() => {})
   }
 
-  #admit(segment: Segment, reads: readonly Read[], admitted: () => void): DamagedRecords[] {
+  #admit(segment: Segment, plan: Plan, admitted: () => void): DamagedRecords[] {
     // It may have been read twice, or dropped.
     if (segment.isResident || segment.notes === undefined) return []
     const damaged = new Set(
-      reads.filter(({ known, isLost, buffer, crc }) => known === undefined && (isLost || crc32(buffer) !== crc)),
+      plan.reads.filter(({ known, isLost, buffer, crc }) => known === undefined && (isLost || crc32(buffer) !== crc)),
     )
-    this.#pool.admit(segment, fill(segment, reads, damaged, this.#bodies))
+    this.#pool.admit(segment, fill(segment, plan, damaged, this.#bodies))
     admitted()
     const damagedPages = new Set([...damaged].filter(({ bodyOf }) => bodyOf === undefined).map(({ page }) => page))
     return [...damaged].flatMap(({ page, bodyOf }) => {
@@ -107,11 +107,19 @@ interface Read {
   isLost: boolean
 }
 
-/** What has to be read: every page, and the bodies of records that are not settled. */
-function plan(segment: Segment, bodies: ReadBodies): Read[] {
+/** What has to be read: every page into one block, and the bodies of records that are not settled. */
+interface Plan {
+  readonly block: Block
+  readonly count: number
+  readonly reads: readonly Read[]
+}
+
+function planOf(segment: Segment, bodies: ReadBodies): Plan {
   const stored = storedOf(segment)
   if (stored === undefined) throw new Error('a segment without pages cannot be read back')
-  const block = allocateBlock(stored.pages.reduce((bytes, page) => bytes + page.bytes, 0))
+  const recordBytes = stored.pages.reduce((bytes, page) => bytes + page.bytes, 0)
+  const { count } = segment
+  const block = allocateBlock(recordBytes + count * START_BYTES)
   const reads: Read[] = []
   let at = 0
   for (const page of stored.pages) {
@@ -139,46 +147,42 @@ function plan(segment: Segment, bodies: ReadBodies): Read[] {
       })
     }
   }
-  return reads
+  return { block, count, reads }
 }
 
 /**
  * Puts what was read into the segment; the bytes of the bodies beside it. Records that are not on disk are settled and
  * take no room.
  */
-function fill(segment: Segment, reads: readonly Read[], damaged: ReadonlySet<Read>, bodies: ReadBodies): number {
-  const pages = reads.filter((read) => read.bodyOf === undefined)
-  const first = pages[0]
-  const bytes = pages.reduce((sum, { buffer }) => sum + buffer.length, 0)
-  segment.block =
-    first === undefined ? EMPTY_BLOCK : new Block(Buffer.from(first.buffer.buffer, first.buffer.byteOffset, bytes))
-  segment.offsets = new Uint32Array(segment.count)
-  segment.length = bytes
+function fill(segment: Segment, { block, reads }: Plan, damaged: ReadonlySet<Read>, bodies: ReadBodies): number {
+  segment.block = block
+  segment.length = block.size - segment.count * START_BYTES
   segment.mayHaveExtensions = true
   segment.bodies = undefined
   let index = 0
   let at = 0
-  for (const read of pages) {
+  for (const read of reads) {
     const { page } = read
-    while (index < page.first) segment.offsets[index++] = at
+    if (read.bodyOf !== undefined) continue
+    while (index < page.first) segment.setRecordStart(index++, at)
     const isDamaged = damaged.has(read)
-    if (isDamaged) writeEmptyRecord(segment.block, at)
+    if (isDamaged) writeEmptyRecord(block, at)
     const pageEnd = at + page.bytes
     for (const end = page.first + page.count; index < end; index++) {
-      segment.offsets[index] = at
-      if (!isDamaged) at += recordLength(segment.block, at)
+      segment.setRecordStart(index, at)
+      if (!isDamaged) at += recordLength(block, at)
     }
     at = pageEnd
   }
-  while (index < segment.count) segment.offsets[index++] = at
+  while (index < segment.count) segment.setRecordStart(index++, at)
   let besideBytes = 0
   for (const read of reads) {
     if (read.bodyOf === undefined || damaged.has(read)) continue
     segment.bodies ??= new BodiesBeside()
     // Another queue may have read it meanwhile.
-    const block = read.known ?? bodies.find(read.page.file, read.offset) ?? new Block(read.buffer)
-    besideBytes += segment.bodies.keep(read.bodyOf, block)
-    bodies.keep(read.page.file, read.offset, block)
+    const body = read.known ?? bodies.find(read.page.file, read.offset) ?? new Block(read.buffer)
+    besideBytes += segment.bodies.keep(read.bodyOf, body)
+    bodies.keep(read.page.file, read.offset, body)
   }
   return besideBytes
 }

@@ -51,7 +51,7 @@ function writePage(
 ): Page {
   builder.breakHere()
   const bodies = writeBodies(segment, first, end, builder)
-  const start = segment.offsets[first] as number
+  const start = segment.recordStart(first)
   const recordsEnd = segment.recordEnd(end - 1)
   const placed = builder.page(queueId, segment.sequence, first, end - first, bodies, segment.block, start, recordsEnd)
   return {

@@ -2,7 +2,7 @@ import type { SmallMap } from '../../../src/lib/small-map.ts'
 import { PositionSet } from '../../position-set.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import { RECORD_PREFIX_BYTES } from '../../record.ts'
-import { NO_OFFSETS, Segment } from '../../segment.ts'
+import { Segment } from '../../segment.ts'
 import type { QueueRecorder } from '../log/queue-recorder.ts'
 import type { RecoveredQueue } from '../log/recovered-queue.ts'
 import type { StoredSegment } from '../log/stored-segment.ts'
@@ -18,7 +18,7 @@ function inOrder(segments: SmallMap<number, StoredSegment>): Iterable<StoredSegm
 }
 
 function restoreSegment(log: QueueLog, stored: StoredSegment, recorder: QueueRecorder): void {
-  const segment = new Segment(NO_OFFSETS)
+  const segment = new Segment()
   segment.sequence = stored.sequence
   segment.count = stored.gathered
   if (!stored.settled.isEmpty) stored.settled = new PositionSet(stored.settled.bitsBefore(stored.gathered))

@@ -278,7 +278,7 @@ describe('Publisher', () => {
     const { consumer, replies } = requester()
     publisher.publish(message('', 'q', 'ask', { replyTo: 'amq.rabbitmq.reply-to', correlationId: '7' }))
     get(queue, true, (segment, index) => {
-      expect(segment.block.bytes.toString('latin1', segment.offsets[index])).toContain(consumer.address)
+      expect(segment.block.bytes.toString('latin1', segment.recordStart(index))).toContain(consumer.address)
     })
     const replier = new Publisher(model.vhost, session('other'), 1000)
     expect(replier.publish(message('', consumer.address, 'answer'))).toBe('routed')
