@@ -5,6 +5,7 @@
 import { crc32 } from 'node:zlib'
 import type { Block } from '../../../src/lib/block.ts'
 import type { DeliveryCountRun } from '../../delivery-counts.ts'
+import type { IndexRuns } from '../../index-runs.ts'
 import { type BlockLender, type ClosedFrame, FramePieces, sealFrame } from './frame-pieces.ts'
 import { BODY_HEADER_BYTES, Entry, LOG_FRAME_HEADER_BYTES, PAGE_BODY_BYTES, PAGE_HEADER_BYTES } from './log-format.ts'
 
@@ -123,15 +124,12 @@ export class FrameBuilder {
   }
 
   /** Indexes in rising order. */
-  settle(queue: number, segment: number, indexes: readonly number[]): void {
-    const runs = runsOf(indexes)
-    this.#frame.reserve(17 + runs.length * 8)
+  settle(queue: number, segment: number, indexes: IndexRuns): void {
+    const runs = indexes.inOrder()
+    this.#frame.reserve(17 + runs.length * 4)
     this.#position(Entry.settle, queue, segment)
-    this.#frame.u32(runs.length)
-    for (const [first, count] of runs) {
-      this.#frame.u32(first)
-      this.#frame.u32(count)
-    }
+    this.#frame.u32(runs.length / 2)
+    for (const number of runs) this.#frame.u32(number)
   }
 
   /** In rising order. */
@@ -226,18 +224,4 @@ export class FrameBuilder {
     this.#frame.u48(queue)
     this.#frame.u48(segment)
   }
-}
-
-/** Rising numbers as runs of neighbours. */
-export function runsOf(indexes: readonly number[]): [first: number, count: number][] {
-  const runs: [number, number][] = []
-  let last: [number, number] | undefined
-  for (const index of indexes) {
-    if (last !== undefined && last[0] + last[1] === index) last[1]++
-    else {
-      last = [index, 1]
-      runs.push(last)
-    }
-  }
-  return runs
 }

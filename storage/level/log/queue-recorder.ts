@@ -4,6 +4,7 @@
  */
 import { SmallMap } from '../../../src/lib/small-map.ts'
 import { SmallSet } from '../../../src/lib/small-set.ts'
+import { IndexRuns } from '../../index-runs.ts'
 import type { LogRecorder } from '../../log-recorder.ts'
 import type { QueueLog } from '../../queue-log.ts'
 import type { Segment } from '../../segment.ts'
@@ -111,8 +112,8 @@ export class QueueRecorder implements LogRecorder, PageOwner, SegmentOwner {
     if (index >= stored.gathered || stored.pages.length === 0) return
     // The log says nothing of the others, whose places may be other records' after a crash.
     if (!segment.belongsOnDisk(index)) return
-    stored.newlySettled ??= []
-    stored.newlySettled.push(index)
+    stored.newlySettled ??= new IndexRuns()
+    stored.newlySettled.add(index)
     this.#touch(stored)
   }
 
@@ -208,8 +209,7 @@ export class QueueRecorder implements LogRecorder, PageOwner, SegmentOwner {
 
   #gatherSettled(segment: Segment, stored: StoredSegment, builder: FrameBuilder): void {
     if (stored.newlySettled === undefined) return
-    for (const index of stored.newlySettled) stored.unsettledBytes -= segment.bodyBytes(index)
-    stored.newlySettled.sort((a, b) => a - b)
+    stored.unsettledBytes -= stored.newlySettled.bodyBytesIn(segment)
     builder.breakHere()
     builder.settle(this.queueId, stored.sequence, stored.newlySettled)
     stored.newlySettled = undefined

@@ -6,7 +6,6 @@ import type { LevelJournal } from './level-journal.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
 import { storedOf } from './stored-segment.ts'
 
-const NO_INDEXES: readonly number[] = []
 
 /** Whose segment it is. */
 export interface SegmentOwner {
@@ -66,7 +65,7 @@ function admitted({ log }: SegmentOwner, segment: Segment): void {
   for (let index = 0; index < segment.count; index++) {
     if (!stored.isSettled(index)) stored.unsettledBytes += segment.bodyBytes(index)
   }
-  for (const index of stored.newlySettled ?? NO_INDEXES) stored.unsettledBytes += segment.bodyBytes(index)
+  stored.unsettledBytes += stored.newlySettled?.bodyBytesIn(segment) ?? 0
 }
 
 /** Settles records that turned out to be damaged, those that are unacked once they are settled or requeued. */

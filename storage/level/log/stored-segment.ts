@@ -1,6 +1,7 @@
 /** What of a segment is on the disk: for the recorder of its log, and for what reads and writes the store. */
 import type { SmallSet } from '../../../src/lib/small-set.ts'
 import { type DeliveryCountRun, DeliveryCounts } from '../../delivery-counts.ts'
+import type { IndexRuns } from '../../index-runs.ts'
 import { PositionSet } from '../../position-set.ts'
 import type { Segment, SegmentNotes } from '../../segment.ts'
 import type { Page } from '../disk/places.ts'
@@ -23,7 +24,7 @@ export class StoredSegment implements SegmentNotes {
   /** Records from this index on are not settled. */
   settledEnd = 0
   /** Settled since the last commit, of those that went through one. */
-  newlySettled: number[] | undefined
+  newlySettled: IndexRuns | undefined
   /** Came back since the last commit. */
   newlyReturned: Set<number> | undefined
   /** How often messages came back; the segment has the same. */
@@ -102,7 +103,7 @@ export class StoredSegment implements SegmentNotes {
    */
   settledInCommits(): Uint8Array {
     const bits = this.settled.bitsBefore(this.gathered)
-    for (const index of this.newlySettled ?? []) bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
+    this.newlySettled?.takeFrom(bits)
     return bits
   }
 }

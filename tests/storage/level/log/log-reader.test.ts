@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Block } from '../../../../src/lib/block.ts'
 import type { DataFile } from '../../../../storage/level/disk/data-file.ts'
 import { openFolder } from '../../../../storage/level/disk/files.ts'
-import { FrameBuilder, runsOf } from '../../../../storage/level/log/frame-builder.ts'
+import { IndexRuns } from '../../../../storage/index-runs.ts'
+import { FrameBuilder } from '../../../../storage/level/log/frame-builder.ts'
 import { type LogVisitor, NO_VISITOR } from '../../../../storage/level/log/log-entries.ts'
 import {
   createEnd,
@@ -90,17 +91,13 @@ async function overwrite(offset: number, text = '?'): Promise<void> {
   await file.write([Buffer.from(text)], offset)
 }
 
-const put = (key: string) => (builder: FrameBuilder) => builder.put(1, Buffer.from(key), Buffer.from('value'))
+function indexRuns(indexes: readonly number[]): IndexRuns {
+  const runs = new IndexRuns()
+  for (const index of indexes) runs.add(index)
+  return runs
+}
 
-test('neighbours make runs', () => {
-  expect(runsOf([])).toEqual([])
-  expect(runsOf([5])).toEqual([[5, 1]])
-  expect(runsOf([0, 1, 2, 4, 6, 7])).toEqual([
-    [0, 3],
-    [4, 1],
-    [6, 2],
-  ])
-})
+const put = (key: string) => (builder: FrameBuilder) => builder.put(1, Buffer.from(key), Buffer.from('value'))
 
 test('names of log files sort as their numbers do, and nothing else is one', () => {
   const numbers = [1, 9, 10, 123_456_789]
@@ -122,7 +119,7 @@ describe('the log', () => {
       builder.page(8, 0, 8, 2, bodies, new Block(DIGITS), 0, 10)
     })
     await writeFrame((builder) => {
-      builder.settle(7, 2 ** 40, [1, 2, 3, 9])
+      builder.settle(7, 2 ** 40, indexRuns([1, 2, 3, 9]))
       builder.returned(7, 2 ** 40, [
         { first: 4, count: 5, times: 255 },
         { first: 11, count: 1, times: 1 },
@@ -343,7 +340,7 @@ describe('the log', () => {
     await writeFrame(put('a'))
     const start = await writeFrame((builder) => {
       builder.put(1, Buffer.from('not'), Buffer.from('this'))
-      builder.settle(1, 1, [])
+      builder.settle(1, 1, indexRuns([]))
     })
     // An unknown kind, with the right CRC.
     const frame = Buffer.alloc(bytes - start)
