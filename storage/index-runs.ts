@@ -44,7 +44,8 @@ export class IndexRuns {
     for (let at = 0; at < runs.length; at += 2) {
       const first = runs[at] as number
       const end = first + (runs[at + 1] as number)
-      for (let index = first; index < end; index++) bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
+      for (let index = first; index < end; index++)
+        bits[index >>> 3] = (bits[index >>> 3] as number) & ~(1 << (index & 7))
     }
   }
 

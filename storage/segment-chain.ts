@@ -17,7 +17,7 @@ export class SegmentChain {
   readonly #grownBytesMax: number
   /** How large the first one is to be. */
   #firstBytes = FIRST_SEGMENT_BYTES
-  /** How many were put to use since there was none. */
+  /** How many followed the first one, since there was none. */
   #usedCount = 0
 
   constructor(pool: SegmentPool, isRecorded: boolean) {
@@ -79,7 +79,7 @@ export class SegmentChain {
     if (next === undefined) {
       this.tail = previous
       this.open = this.#isRecorded ? undefined : previous
-      this.#firstBytes = firstSizeAfter(segment)
+      this.#firstBytes = firstSizeAfter(segment, this.#usedCount, this.#grownBytesMax)
     } else next.previous = previous
     if (previous === undefined) this.head = next
     else previous.next = next

@@ -36,9 +36,13 @@ export function nextSize(tail: Segment, count: number, grownMax: number): number
   return Math.min(SEGMENT_BYTES, Math.max(size, tail.block.size))
 }
 
-/** The size that a log begins with again when this was its last segment: what that one held. */
-export function firstSizeAfter(last: Segment): number {
-  return Math.min(SEGMENT_BYTES, Math.max(FIRST_SEGMENT_BYTES, last.usedBytes))
+/**
+ * The size that a log begins with again when this was its last segment, which followed so many others: what it held, but no less than
+ * a segment grows to when others came before it. The next burst is likely to be as long.
+ */
+export function firstSizeAfter(last: Segment, followed: number, grownMax: number): number {
+  const heldBytes = Math.max(last.usedBytes, followed > 0 ? grownMax : FIRST_SEGMENT_BYTES)
+  return Math.min(SEGMENT_BYTES, heldBytes)
 }
 
 /** A segment is read back as a whole: large bodies beside it are limited, too. */

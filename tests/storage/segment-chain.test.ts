@@ -33,3 +33,18 @@ test('all that a queue with many small and large records takes is counted, and g
   clock.turn(600_000)
   expect([pool.bytesInUse, pool.slackBytes, pool.bufferBytes]).toEqual([0, 0, 0])
 })
+
+test('a log begins with as much room as a segment grows to, after a burst that took more than one', () => {
+  const chain = new SegmentChain(new SegmentPool(), false)
+  const record = source(numbered(1, 1024))
+  const drain = (): void => {
+    while (chain.head !== undefined) chain.remove(chain.head)
+  }
+  const blockOfFirst = (): number => chain.makeRoom(Segment.roomFor(record)).block.size
+  appendSegments(chain, 3, 1024)
+  drain()
+  expect(blockOfFirst()).toBe(32 * 1024)
+  drain()
+  // That one held nothing.
+  expect(blockOfFirst()).toBe(2048)
+})

@@ -6,7 +6,6 @@ import type { LevelJournal } from './level-journal.ts'
 import type { DamagedRecords, PageReader } from './page-reader.ts'
 import { storedOf } from './stored-segment.ts'
 
-
 /** Whose segment it is. */
 export interface SegmentOwner {
   readonly queueId: number
