@@ -1,3 +1,4 @@
+import { withoutLogin } from '../src/lib/url-login.ts'
 import { contradictions } from './contradictions.ts'
 import { environmentSettings } from './environment.ts'
 import { fileSettings } from './file-settings.ts'
@@ -54,6 +55,6 @@ function strongest(name: OptionName, sources: readonly Settings[]): Setting | un
 function refusal(name: OptionName, setting: Setting): string {
   const { isSecret, parser } = optionRow(name)
   const origin = setting.origin.startsWith('--') ? setting.origin : `${flagName(name)} (${setting.origin})`
-  const shown = isSecret ? 'not allowed' : `'${setting.text}'`
+  const shown = isSecret ? 'not allowed' : `'${withoutLogin(setting.text)}'`
   return `${origin} is ${shown}: must be ${parser.allowed}`
 }

@@ -1,5 +1,6 @@
 // Options as a config file says them: what is shown of a broker is what its file may have. Comments say what no file has: secrets,
 // and what is not set.
+import { withoutLogin } from '../src/lib/url-login.ts'
 import { confLine } from './conf-text.ts'
 import { type Config, fileKeys, flagName, OPTION_NAMES, type OptionName, optionRow } from './options.ts'
 
@@ -14,8 +15,9 @@ export function shownOption(name: OptionName, value: unknown): string {
   const [key = flagName(name)] = fileKeys(name)
   if (value === undefined) return `# ${key} is not set`
   if (isSecret) return `# ${key} is hidden`
-  const text = parser.print(value)
+  const printed = parser.print(value)
+  const text = withoutLogin(printed)
   const line = confLine(key, text)
   if (line === undefined) return `# ${key} is ${JSON.stringify(text)}, which no file can say`
-  return isOutsideFile ? `# ${line}` : line
+  return isOutsideFile || text !== printed ? `# ${line}` : line
 }

@@ -158,6 +158,18 @@ describe('options as a config file says them', () => {
     expect(resolved(shownConfig(config))).toEqual(config)
   })
 
+  test('have no password of a URL', () => {
+    const config = configOf({
+      authHttpUserPath: 'http://mq:it\'s "of@the"@auth.example/user',
+      authOauth2JwksUri: 'https://mq:of:the@keys.example/',
+      authOauth2Providers: 'other.jwks_uri=https://mq:of the@other.example/',
+    })
+    const text = shownConfig(config)
+    expect(text).toContain('\n# auth_http_user_path = http://(hidden)@auth.example/user\n')
+    expect(text).toContain('\nauth_http_vhost_path = http://localhost:8000/auth/vhost\n')
+    expect(text).not.toMatch(/of.the/)
+  })
+
   test('have a line each, and none that tells a secret, or that would be another setting', () => {
     const config = configOf({ tlsPassword: 'of the key', defaultPass: 'of the user', config: 'my.conf' })
     const lines = shownConfig(config).trimEnd().split('\n')

@@ -96,6 +96,17 @@ describe('on SIGHUP', () => {
     expect(shown).toEqual(expect.arrayContaining(['heartbeat = 20', 'port = 5672']))
   })
 
+  test('no login of a URL is in the log', async () => {
+    const { context, path, hangUp } = await started('')
+    const providers = 'auth_oauth2_providers = a.jwks_uri=https://ann:hush@keys.example'
+    writeFileSync(path, `auth_http.user_path = http://ann:it's hush@auth.example/user\n${providers}\n`)
+    hangUp()
+    expect(context.entries().map(({ value }) => value)).toEqual([
+      'http://(hidden)@auth.example/user',
+      { 'a.jwks_uri': 'https://(hidden)@keys.example' },
+    ])
+  })
+
   test('what waits for a restart is named again the next time, what has changed is not', async () => {
     const { context, path, hangUp } = await started('heartbeat = 10\n')
     context.server.changeable = ['heartbeatSec']
