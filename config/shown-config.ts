@@ -1,5 +1,6 @@
 // Options as a config file says them: what is shown of a broker is what its file may have. Comments say what no file has: secrets,
 // and what is not set.
+import { isDeepStrictEqual } from 'node:util'
 import { withoutLogin } from '../src/lib/url-login.ts'
 import { confLine } from './conf-text.ts'
 import { type Config, fileKeys, flagName, OPTION_NAMES, type OptionName, optionRow } from './options.ts'
@@ -18,6 +19,8 @@ export function shownOption(name: OptionName, value: unknown): string {
   const printed = parser.print(value)
   const text = withoutLogin(printed)
   const line = confLine(key, text)
-  if (line === undefined) return `# ${key} is ${JSON.stringify(text)}, which no file can say`
+  // A program may give its server what the option does not take.
+  const isAllowed = line !== undefined && isDeepStrictEqual(parser.parse(printed), value)
+  if (!isAllowed) return `# ${key} is ${JSON.stringify(text)}, which no file can say`
   return isOutsideFile || text !== printed ? `# ${line}` : line
 }

@@ -41,6 +41,29 @@ test('a change is seen, and HEAD answers without a body', async () => {
   expect([head.status, head.text]).toEqual([200, ''])
 })
 
+test('what no file can say is no line of one', async () => {
+  const values = {
+    authMechanisms: [],
+    defaultUserTags: ['a,b'],
+    loopbackUsers: ['none'],
+    shutdownGraceMs: 1500,
+    memoryLimitBytes: 1,
+  }
+  const own = await ApiClient.start(values)
+  const text = await own.started.server.effectiveConfig()
+  await own.stop()
+  expect(text.split('\n')).toEqual(
+    expect.arrayContaining([
+      '# auth_mechanisms is "", which no file can say',
+      '# default_user_tags is "a,b", which no file can say',
+      '# loopback_users is "none", which no file can say',
+      '# shutdown_grace is "1.5", which no file can say',
+      '# memory_limit is "1", which no file can say',
+    ]),
+  )
+  resolved(text)
+})
+
 test('a program that has more options shows its own, as they are when it is asked', async () => {
   let shown = 'a = 1\n'
   const { url } = await api.started.server.http.listenManagement({ port: 0, effectiveConfig: () => shown })
