@@ -9,8 +9,8 @@
  * spans are all free may go.
  *
  * V8 looks through its whole heap for every 64 MiB of new array buffers: for a backlog that grows by hundreds of megabytes a second,
- * again and again, and others wait meanwhile. It does not count shared ones, so a backlog that grows large is in those. What little
- * there is else is not: to copy to and from shared memory takes Node.js 20 and 22 longer.
+ * again and again, and others wait meanwhile. It does not count shared ones, so a backlog that grows large is in those. A small one is
+ * not: Node.js 20 and 22 take longer to copy to and from shared memory.
  */
 
 import { AS_DOUBLE } from './as-double.ts'
