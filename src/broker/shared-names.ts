@@ -1,4 +1,4 @@
-/** Names that very many have in common: equal ones share one text, which is counted nowhere. */
+/** Names that very many have in common: equal ones share one text. */
 
 /** So many are remembered at a time. */
 const REMEMBERED_MAX = 1024

@@ -32,6 +32,8 @@ interface WithArguments {
 
 interface Named extends WithArguments {
   readonly name: string
+  /** Who declared it. Most share this name, which is counted as if none did. */
+  readonly user: string | undefined
 }
 
 interface Bound extends WithArguments {
@@ -45,11 +47,15 @@ interface Tagged extends WithArguments {
 
 export function queueBytes(queue: Named & { readonly logs?: { readonly count: number } }): number {
   const { count: logCount = 1 } = queue.logs ?? {}
-  return QUEUE_BYTES + (logCount - 1) * LOG_BYTES + stringBytes(queue.name) + tableBytes(queue.arguments)
+  return QUEUE_BYTES + (logCount - 1) * LOG_BYTES + namedBytes(queue)
 }
 
 export function exchangeBytes(exchange: Named): number {
-  return EXCHANGE_BYTES + stringBytes(exchange.name) + tableBytes(exchange.arguments)
+  return EXCHANGE_BYTES + namedBytes(exchange)
+}
+
+function namedBytes({ name, user = '', arguments: table }: Named): number {
+  return stringBytes(name) + stringBytes(user) + tableBytes(table)
 }
 
 /** Its id has the arguments in it, encoded. */

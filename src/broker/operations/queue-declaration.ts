@@ -66,7 +66,7 @@ function declareNamed(vhost: Vhost, declaration: QueueDeclaration, session: Sess
     ofVhost: () => vhost.limits.checkQueue(name, vhost.heldQueueCount),
     ofAll: () => {
       vhost.nodeLimits.checkQueue(name)
-      if (vhost.topology.hasRoomFor(queueBytes({ name, arguments: queueArguments }))) return
+      if (vhost.topology.hasRoomFor(queueBytes({ name, user: session.declarer, arguments: queueArguments }))) return
       throw refuse.topologyFull('declare', 'queue', name, vhost.name)
     },
   })
