@@ -88,6 +88,11 @@ export class GarbageWatch {
     this.#pauseMs = PAUSE_MS
   }
 
+  /** Much has become garbage, and no look follows. V8 itself counts little of it, and may never collect it. */
+  collectSoon(): void {
+    setImmediate(this.#collect).unref()
+  }
+
   #run(stray: number): void {
     const startMs = this.#now()
     this.#collect()

@@ -61,6 +61,9 @@ export interface MemoryWatchParts {
   readonly relieve: () => void
 }
 
+/** What a server leaves behind at its end is worth a collection when it is so much. */
+const GIVEN_BACK_BYTES_MIN = 64 * 1024 * 1024
+
 export class MemoryWatch {
   readonly #parts: MemoryWatchParts
   #timer: NodeJS.Timeout | undefined
@@ -83,6 +86,14 @@ export class MemoryWatch {
   stop(): void {
     clearInterval(this.#timer)
     clearInterval(this.#alarmTimer)
+  }
+
+  /** At the end, when nothing is in it any more: the program may go on, and keep the server. */
+  giveBack(): void {
+    const { storage, garbage } = this.#parts
+    const bytes = storage?.freeBytes ?? 0
+    storage?.release(Number.POSITIVE_INFINITY)
+    if (bytes >= GIVEN_BACK_BYTES_MIN) garbage.collectSoon()
   }
 
   /** Keeps to the limit with all that the process has: what is free and what is garbage, too. */

@@ -131,6 +131,7 @@ export class ServerLife {
     await this.#parts.storage.close()
     assembly.journalWatch.stop()
     assembly.core.close()
+    assembly.memoryWatch.giveBack()
     assembly.backends?.close()
     assembly.rareLines.close()
     this.#state = 'stopped'

@@ -50,7 +50,8 @@ export function declareExchange(vhost: Vhost, declaration: ExchangeDeclaration, 
     ofVhost: () => vhost.limits.checkExchange(name, vhost.exchangeCount),
     ofAll: () => {
       vhost.nodeLimits.checkExchange(name, vhost.name)
-      if (vhost.topology.hasRoomFor(exchangeBytes({ name, user: session.declarer, arguments: declaration.arguments }))) return
+      if (vhost.topology.hasRoomFor(exchangeBytes({ name, user: session.declarer, arguments: declaration.arguments })))
+        return
       throw refuse.topologyFull('declare', 'exchange', name, vhost.name)
     },
   })
