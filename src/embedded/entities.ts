@@ -22,18 +22,21 @@ export interface AppliedPolicies {
   readonly effectivePolicyDefinition: PolicyDefinition
 }
 
-export interface ExchangeInfo extends AppliedPolicies {
+export interface Declared {
+  /**
+   * The user that declared it, who may be gone by now: `rmq-internal` for this process, `rmq-cli` for `leveret ctl`; undefined when a
+   * version kept it that did not note it.
+   */
+  readonly user: string | undefined
+}
+
+export interface ExchangeInfo extends AppliedPolicies, Declared {
   readonly name: string
   readonly type: string
   readonly durable: boolean
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: PlainTable
-  /**
-   * The user that declared it, who may be gone by now: `rmq-internal` for this process, `rmq-cli` for `leveret ctl`; undefined when a
-   * version kept it that did not note it.
-   */
-  readonly user: string | undefined
   /** Bindings that start here. */
   readonly bindings: number
   /** Messages that were published to it since it was declared, or since the server started. */
@@ -42,7 +45,7 @@ export interface ExchangeInfo extends AppliedPolicies {
   readonly messagesOut: number
 }
 
-export interface QueueInfo extends AppliedPolicies {
+export interface QueueInfo extends AppliedPolicies, Declared {
   readonly name: string
   readonly type: QueueKindName
   /** How many nodes have its messages: 1, also for a quorum queue. */
@@ -53,11 +56,6 @@ export interface QueueInfo extends AppliedPolicies {
   readonly ownerConnection?: number | undefined
   readonly autoDelete: boolean
   readonly arguments: PlainTable
-  /**
-   * The user that declared it, who may be gone by now: `rmq-internal` for this process, `rmq-cli` for `leveret ctl`; undefined when a
-   * version kept it that did not note it.
-   */
-  readonly user: string | undefined
   /** Messages waiting for a consumer. */
   readonly messagesReady: number
   /** Messages delivered and not settled. */

@@ -5,13 +5,13 @@ export function doAll(...steps: readonly (() => void)[]): void {
 
 /** The same for one step with each of these. */
 export function doForEach<T>(all: Iterable<T>, act: (one: T) => void): void {
-  const failures: unknown[] = []
+  let first: { readonly error: unknown } | undefined
   for (const one of all) {
     try {
       act(one)
     } catch (error) {
-      failures.push(error)
+      first ??= { error }
     }
   }
-  if (failures.length > 0) throw failures[0]
+  if (first !== undefined) throw first.error
 }
